@@ -1,0 +1,60 @@
+# `make` lists what there is to do.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: .venv/.run ## Run the chat, with everything it needs, on http://127.0.0.1:8000.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/gunicorn -c gunicorn.conf.py app:application
+
+stack: .venv/.stack ## Run it behind nginx, with PostgreSQL if it is installed, on https://localhost:8443.
+	@exec $(BIN)/python -m deploy.stack
+
+cert: .venv/.run ## Make a self-signed certificate for localhost (make stack does it too).
+	@$(BIN)/python -m nginx.certificate
+
+test: check ## Run the checks and all the tests.
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: .venv/.test ## Style, types, and who may import whom.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+conformance: .venv/.test ## Judge the cache by http-tests/cache-tests, checked out in CACHE_TESTS_DIR.
+	$(BIN)/python -m tests.conformance.run
+
+demo: .venv/.run ## Walk from telnet to the chat: all the steps, or one (STEP=3).
+	@$(BIN)/python -m examples.demo $(STEP)
+
+requirements: .venv/.test ## Pin the newest versions that setup.cfg allows, with their hashes.
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
+	    setup.cfg -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
+	    --extra test setup.cfg -o requirements-test.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
+	    --extra stack setup.cfg -o requirements-stack.txt
+
+clean: ## Remove what was installed and built. What the chat stored (var/) stays.
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.run: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements.txt
+	@touch $@
+
+.venv/.stack: requirements-stack.txt | .venv/bin/python
+	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-stack.txt
+	@touch $@ .venv/.run
+
+.venv/.test: requirements-test.txt | .venv/bin/python
+	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-test.txt
+	@touch $@ .venv/.run
+
+.PHONY: help run stack cert test check conformance demo requirements clean
