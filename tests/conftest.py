@@ -1,0 +1,233 @@
+"""The chat as the tests use it: on a real Valkey, on a real SQLite or PostgreSQL."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from wsgiref.validate import validator
+
+import msgspec
+import pytest
+from argon2 import Parameters, Type
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from app import create_application
+from ngw2f.broker import connect
+from ngw2f.jobs.bell import QUEUES
+from ngw2f.jobs.render import render_messages
+from ngw2f.jobs.worker import ChatWorker
+from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
+from ngw2f.service import Service
+from ngw2f.settings import Settings
+from ngw2f.store.database import Database
+from ngw2f.store.migrate import migrate
+from ngw2f.valkey import valkey_spec
+from tests.client import Client
+from tests.postgresql import run_postgresql
+
+# Argon2 as cheap as it gets: the tests sign in hundreds of times.
+CHEAP = Parameters(
+    type=Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ngw2f.passwords.RFC_9106_LOW_MEMORY", CHEAP)
+        yield
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """Run the embedded Valkey, started as the supervisor starts it."""
+    with tempfile.TemporaryDirectory(prefix="ngw2f-") as directory:
+        settings = Settings(data_dir=directory)
+        spec = valkey_spec(settings)
+        process = subprocess.Popen(spec.argv, preexec_fn=spec.prepare, stdin=subprocess.DEVNULL)
+        try:
+            with connect(settings, 5.0) as redis:
+                _wait_for(redis)
+            yield f"unix://{directory}/valkey.sock"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture
+def redis(valkey_url: str) -> Iterator[Redis]:
+    """Give a client of an empty Valkey."""
+    with Redis.from_url(valkey_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate once; the tests get copies."""
+    directory = tmp_path_factory.mktemp("migrated")
+    migrate(Settings(data_dir=str(directory)))
+    return directory / "chat.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    url = os.environ.get("TEST_DATABASE_URL")
+    if url:
+        yield url
+        return
+    with run_postgresql() as own_url:
+        yield own_url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Migrate a database once, which PostgreSQL then copies; return its name."""
+    name = f"chat_template_{os.getpid()}"
+    _on_server(postgresql_url, f"CREATE DATABASE {name}")
+    directory = str(tmp_path_factory.mktemp("template"))
+    migrate(Settings(data_dir=directory, database_url=_database(postgresql_url, name)))
+    return name
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> str:
+    """Say what stores the chat. Tests for both, or for one alone, have it parametrized."""
+    default = "postgresql" if os.environ.get("TEST_DATABASE_URL") else "sqlite"
+    return str(getattr(request, "param", default))
+
+
+@pytest.fixture
+def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Give a migrated database of the test's own; "" for the one in the data directory."""
+    if backend == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path)
+        yield ""
+        return
+    server = request.getfixturevalue("postgresql_url")
+    template = request.getfixturevalue("migrated_postgresql")
+    name = f"chat_test_{os.getpid()}"
+    _on_server(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _database(server, name)
+    _on_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, valkey_url: str, redis: Redis) -> Settings:
+    return Settings(data_dir=str(tmp_path), database_url=database_url, redis_url=valkey_url)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.sqlalchemy_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def build(settings: Settings) -> Iterator[Callable[..., Service]]:
+    """Build services with other settings; all of them are closed at the end."""
+    services: list[Service] = []
+
+    def build_one(**changes: object) -> Service:
+        service = create_application(msgspec.structs.replace(settings, **changes))
+        services.append(service)
+        return service
+
+    yield build_one
+    for service in services:
+        service.close()
+
+
+@pytest.fixture
+def service(build: Callable[..., Service]) -> Service:
+    return build()
+
+
+@pytest.fixture
+def client(service: Service) -> Client:
+    """Give a client of the whole application, with a referee between them."""
+    return Client(validator(service))
+
+
+@pytest.fixture
+def workshop(settings: Settings) -> Iterator[Workshop]:
+    with _open_workshop(settings) as workshop:
+        yield workshop
+
+
+@pytest.fixture
+def render(settings: Settings) -> Callable[[], int]:
+    """Give a function that renders what waits, without a queue in between."""
+
+    def run() -> int:
+        with _open_workshop(settings):
+            return render_messages()
+
+    return run
+
+
+@pytest.fixture
+def work(settings: Settings) -> Callable[[], None]:
+    """Give a function that runs an RQ worker until its queue is empty."""
+
+    def run() -> None:
+        with _open_workshop(settings) as workshop, _signal_handlers_kept():
+            worker = ChatWorker(workshop, QUEUES, settings.worker_max_jobs, None)
+            worker.work(burst=True, logging_level="WARNING")
+            worker.connection.close()
+
+    return run
+
+
+@contextmanager
+def _open_workshop(settings: Settings) -> Iterator[Workshop]:
+    workshop = build_workshop(settings)
+    token = current_workshop.set(workshop)
+    try:
+        yield workshop
+    finally:
+        current_workshop.reset(token)
+        workshop.close()
+
+
+@contextmanager
+def _signal_handlers_kept() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _wait_for(redis: Redis) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            redis.ping()
+        except RedisConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _on_server(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def _database(server_url: str, name: str) -> str:
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)

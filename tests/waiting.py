@@ -1,0 +1,26 @@
+"""Waiting for what another thread or process does: by asking, and not for ever."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PAUSE_SECONDS = 0.02
+
+
+def wait_until(ask: Callable[[], T], seconds: float = 10) -> T:
+    """Return what *ask* returns as soon as it is true; fail after *seconds*."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"still not so after {seconds} seconds"
+        time.sleep(PAUSE_SECONDS)
+    return answer
+
+
+def listens_to(pid: int, number: int) -> bool:
+    """Say whether a process handles a signal (proc(5), SigCgt)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    caught = next(line for line in lines if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
