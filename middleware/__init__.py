@@ -1,0 +1,1 @@
+"""WSGI middleware, each usable around any PEP 3333 application."""

@@ -1,0 +1,111 @@
+"""The few things that several middleware need to speak PEP 3333 without a slip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TypeAlias
+from wsgiref.types import StartResponse, WSGIApplication
+
+Headers: TypeAlias = list[tuple[str, str]]
+ExcInfo: TypeAlias = (
+    tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+)
+Write: TypeAlias = Callable[[bytes], object]
+Middleware: TypeAlias = Callable[[WSGIApplication], WSGIApplication]
+
+NO_CONTENT_STATUSES = frozenset({"204", "304"})
+
+
+def header_value(headers: Headers, name: str) -> str | None:
+    """Give the first value of a header; `name` is in lower case."""
+    for key, value in headers:
+        if key.lower() == name:
+            return value
+    return None
+
+
+def without_headers(headers: Headers, *names: str) -> Headers:
+    """Give a copy of the list that lacks these headers; `names` are in lower case."""
+    return [item for item in headers if item[0].lower() not in names]
+
+
+def with_vary(headers: Headers, field: str) -> Headers:
+    """Give a copy of the list whose `Vary` names a request header (RFC 9110 section 12.5.5)."""
+    values = [value for key, value in headers if key.lower() == "vary"]
+    listed = {name.strip().lower() for value in values for name in value.split(",")}
+    if "*" in listed or field.lower() in listed:
+        return list(headers)
+    return [*without_headers(headers, "vary"), ("Vary", ", ".join([*values, field]))]
+
+
+def may_have_content(method: str, status: str) -> bool:
+    """Whether a response carries content at all (RFC 9110 section 6.4.1)."""
+    return method != "HEAD" and status[0] != "1" and status[:3] not in NO_CONTENT_STATUSES
+
+
+def changing_headers(
+    start_response: StartResponse, change: Callable[[str, Headers], Headers]
+) -> StartResponse:
+    """Wrap `start_response` so that each call of it passes through `change(status, headers)`.
+
+    A second call, with `exc_info`, replaces the first answer, so everything is decided anew.
+    `change` gives a new list: the one it gets belongs to the application.
+    """
+
+    def start(status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Write:
+        try:
+            return start_response(status, change(status, headers), exc_info)
+        finally:
+            # If the server raises it, this frame is in its traceback: a cycle that keeps both.
+            exc_info = None
+
+    return start
+
+
+class WrappedBody:
+    """Stand around a response body, and close exactly that.
+
+    PEP 3333 asks for `close()` of the iterable that the application returned, which need not be
+    its iterator, on every request: after the last chunk, after an error, and when the client has
+    gone before the first. A generator with `finally` cannot do it: closed before its first
+    `next()`, it runs nothing. What a subclass has to clean up goes into `after_close`.
+    """
+
+    __slots__ = ("_body", "_closed", "_next")
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body = body
+        self._next: Callable[[], bytes] | None = None
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return self.next_chunk()
+
+    def next_chunk(self) -> bytes:
+        """Take the next chunk of the wrapped body."""
+        if self._next is None:
+            self._next = iter(self._body).__next__
+        return self._next()
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            close_body(self._body)
+        finally:
+            self.after_close()
+
+    def after_close(self) -> None:
+        """Run once, when the wrapped body has been closed, even if that raised."""
+
+
+def close_body(body: Iterable[bytes]) -> None:
+    """Close a response body, if it can be closed."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()

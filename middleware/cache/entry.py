@@ -1,0 +1,215 @@
+"""A stored response, with everything that a hit needs worked out once."""
+
+import secrets
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from middleware._wsgi import Headers
+from middleware.cache.dates import format_date, parse_date
+from middleware.cache.directives import ResponseDirectives
+from middleware.cache.fields import value_of, values_of, without
+from middleware.cache.freshness import (
+    age_value,
+    control_of,
+    date_of,
+    freshness_lifetime,
+    initial_age,
+)
+from middleware.cache.groups import slots_of
+from middleware.cache.invalidation import groups_of
+from middleware.cache.policy import CachePolicy
+from middleware.cache.ranges import Span
+from middleware.cache.validation import not_modified_headers
+from middleware.cache.vary import Selecting
+
+# Statuses whose responses have no content and so no Content-Length (RFC 9110 section 8.6).
+NO_CONTENT_STATUSES = frozenset({204, 304})
+
+
+class Body(Protocol):
+    """The stored bytes of a response."""
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        ...
+
+    def pieces(self, start: int, stop: int) -> Iterable[bytes]:
+        """Give the bytes from `start` up to, not including, `stop`, in pieces of some size."""
+        ...
+
+
+class Entry:
+    """One stored response: its parts as they came, and what follows from them.
+
+    An entry is not changed after it is made; a 304 makes another one
+    around the same body.
+    """
+
+    __slots__ = (
+        "age_value",
+        "body",
+        "born",
+        "code",
+        "date",
+        "directives",
+        "etag",
+        "fresh_until",
+        "groups",
+        "headers",
+        "id",
+        "key",
+        "last_modified",
+        "lifetime",
+        "modified_by",
+        "not_modified_headers",
+        "policy",
+        "request_time",
+        "response_time",
+        "selecting",
+        "slots",
+        "span",
+        "started",
+        "status",
+        "targeted",
+    )
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        status: str,
+        headers: Headers,
+        selecting: Selecting,
+        request_time: float,
+        response_time: float,
+        started: int,
+        body: Body,
+        policy: CachePolicy,
+        span: Span | None = None,
+        identity: str | None = None,
+    ) -> None:
+        self.key = key
+        self.id = identity or secrets.token_hex(8)
+        self.status = status
+        self.code = int(status[:3])
+        self.selecting = selecting
+        self.request_time = request_time
+        self.response_time = response_time
+        self.started = started
+        self.body = body
+        self.policy = policy
+        self.span = span
+        self._work_out_freshness(headers)
+        self.groups = groups_of(headers, key)
+        self.slots = slots_of(self.groups)
+        self.headers = _complete(headers, self.code, body.size, response_time)
+        self.not_modified_headers = not_modified_headers(self.headers, self.policy.targeted_field)
+
+    def _work_out_freshness(self, headers: Headers) -> None:
+        control = control_of(headers, self.policy)
+        self.directives: ResponseDirectives = control.directives
+        self.targeted = control.targeted
+        self.date = date_of(headers, self.response_time)
+        self.lifetime = freshness_lifetime(
+            self.code, headers, control, self.response_time, self.policy
+        )
+        self.age_value = age_value(headers)
+        # The moment at which its age was 0.
+        self.born = self.response_time - initial_age(headers, self.request_time, self.response_time)
+        # When a hit without conditions on its age ends; no-cache never allows one (5.2.2.4).
+        self.fresh_until = 0.0 if self.directives.no_cache else self.born + self.lifetime
+        self.etag = value_of(headers, "etag")
+        self.last_modified = value_of(headers, "last-modified")
+        modified = parse_date(self.last_modified or "", self.response_time)
+        # Without Last-Modified, If-Modified-Since is compared with Date (RFC 9111 4.3.2).
+        self.modified_by = self.date if modified is None else modified
+
+    @property
+    def received_headers(self) -> Headers:
+        """The header fields with Age as it came: what another entry is made from."""
+        return [*self.headers, ("Age", str(self.age_value))]
+
+    @property
+    def is_complete(self) -> bool:
+        """Say whether this is the whole response, not some of its bytes."""
+        return self.span is None
+
+    @property
+    def has_validator(self) -> bool:
+        """Say whether the application can be asked if this is still current."""
+        return self.etag is not None or self.last_modified is not None
+
+    def age(self, now: float) -> float:
+        """Give current_age (RFC 9111 section 4.2.3) in seconds."""
+        return max(0.0, now - self.born)
+
+    def staleness(self, now: float) -> float:
+        """Give the seconds since the lifetime ended; negative while it lasts."""
+        return now - self.born - self.lifetime
+
+    def keep_seconds(self, now: float) -> int:
+        """Say for how long a store should keep it: until it could only be fetched anew."""
+        directives = self.directives
+        after = max(
+            directives.stale_while_revalidate,
+            directives.stale_if_error or 0,
+            self.policy.stale_when_disconnected_seconds,
+        )
+        return int(max(0.0, -self.staleness(now)) + after) + 1
+
+    def updated(
+        self,
+        headers: Headers,
+        *,
+        selecting: Selecting,
+        request_time: float,
+        response_time: float,
+        started: int,
+    ) -> "Entry":
+        """Make the entry that this one becomes by new header fields (a 304 or a HEAD).
+
+        With other selecting values it is one more variant of the same body.
+        """
+        return self._with(
+            headers=headers,
+            selecting=selecting,
+            request_time=request_time,
+            response_time=response_time,
+            started=started,
+            identity=self.id if selecting == self.selecting else None,
+        )
+
+    def joined(self, body: Body, span: Span) -> "Entry":
+        """Make the entry of a larger part; of all parts, that of the whole as a 200."""
+        headers = without(self.received_headers, {"content-range", "content-length"})
+        if span.is_whole:
+            return self._with(status="200 OK", headers=headers, body=body, span=None)
+        headers.append(("Content-Range", span.content_range()))
+        return self._with(headers=headers, body=body, span=span)
+
+    def _with(self, **changes: Any) -> "Entry":
+        parts: dict[str, Any] = {
+            "key": self.key,
+            "status": self.status,
+            "headers": self.received_headers,
+            "selecting": self.selecting,
+            "request_time": self.request_time,
+            "response_time": self.response_time,
+            "started": self.started,
+            "body": self.body,
+            "policy": self.policy,
+            "span": self.span,
+            "identity": self.id,
+        }
+        return Entry(**{**parts, **changes})
+
+
+def _complete(headers: Headers, code: int, size: int, response_time: float) -> Headers:
+    """Add what every replay needs: Date (RFC 9110 6.6.1) and Content-Length; drop the old Age."""
+    headers = without(headers, {"age"})
+    if not values_of(headers, "date"):
+        headers.append(("Date", format_date(response_time)))
+    if not values_of(headers, "content-length") and code not in NO_CONTENT_STATUSES:
+        headers.append(("Content-Length", str(size)))
+    return headers

@@ -1,0 +1,66 @@
+"""Read and change header fields kept as WSGI's list of pairs.
+
+The names are compared in lower case, because field names are case-insensitive
+(RFC 9110 section 5.1) and applications write them as they like.
+"""
+
+from collections.abc import Iterable
+
+from middleware._wsgi import Headers
+
+# Meant for one connection only, so a cache neither stores nor replays them (RFC 9111 section 3.1).
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
+def values_of(headers: Headers, name: str) -> list[str]:
+    """List the values of the lines that carry the field, in their order; `name` in lower case."""
+    return [value for field, value in headers if field.lower() == name]
+
+
+def value_of(headers: Headers, name: str) -> str | None:
+    """Join all lines of a field into one value (RFC 9110 section 5.3), or give None."""
+    values = values_of(headers, name)
+    return ", ".join(values) if values else None
+
+
+def without(headers: Headers, names: Iterable[str]) -> Headers:
+    """Copy the list without the named fields; the names in lower case."""
+    unwanted = frozenset(names)
+    return [pair for pair in headers if pair[0].lower() not in unwanted]
+
+
+def split_list(value: str) -> list[str]:
+    """Split a comma-separated field value outside quoted strings; empty members are dropped."""
+    members = _split_outside_quotes(value) if '"' in value else value.split(",")
+    return [stripped for member in members if (stripped := member.strip(" \t"))]
+
+
+def _split_outside_quotes(value: str) -> list[str]:
+    members: list[str] = []
+    start = 0
+    quoted = escaped = False
+    for position, character in enumerate(value):
+        if escaped:
+            escaped = False
+        elif quoted and character == "\\":
+            escaped = True
+        elif character == '"':
+            quoted = not quoted
+        elif character == "," and not quoted:
+            members.append(value[start:position])
+            start = position + 1
+    members.append(value[start:])
+    return members

@@ -1,0 +1,137 @@
+"""Group clocks: when each group of stored responses was last dropped (RFC 9875).
+
+A stored response belongs to the groups that its `Cache-Groups` names, and to one
+of its own, its cache key. It may be used, and stored, only if none of them was
+dropped since the request that made it had started: a page computed before a
+change must not be stored after it.
+
+Group names are hashed to a fixed number of slots, each the time of the last
+drop. Two names in one slot drop each other, which costs a request and never a
+wrong answer; in return, memory is bounded whatever names appear.
+"""
+
+import fcntl
+import hashlib
+import mmap
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+SLOTS = 65_536
+_SLOT_BYTES = 8
+
+Slots = Sequence[int]
+
+
+class Clock(Protocol):
+    """What a store in memory needs to know whether a response outlived one of its groups."""
+
+    def now(self) -> int:
+        """Give the time that a request notes before it is answered."""
+        ...
+
+    def is_dropped(self, slots: Slots, started: int) -> bool:
+        """Say whether one of the groups was dropped at or after this time."""
+        ...
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Drop the groups: what was started before now is no longer used."""
+        ...
+
+
+def slot_of(name: str) -> int:
+    """Give the slot of a group; the same in every process, unlike hash()."""
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    return int.from_bytes(digest, "big") % SLOTS
+
+
+def slots_of(names: Iterable[str]) -> tuple[int, ...]:
+    """Give the slots of several groups."""
+    return tuple(slot_of(name) for name in names)
+
+
+class GroupClock:
+    """The clock of one process. Readers take no lock; a drop takes one for a few microseconds."""
+
+    def __init__(self) -> None:
+        self._stamps = memoryview(bytearray(SLOTS * _SLOT_BYTES)).cast("Q")
+        self._lock = threading.Lock()
+
+    def now(self) -> int:
+        """Give nanoseconds of CLOCK_MONOTONIC, which all processes of a host share."""
+        return time.monotonic_ns()
+
+    def is_dropped(self, slots: Slots, started: int) -> bool:
+        """Say whether one of the groups was dropped at or after this time."""
+        # An aligned 8-byte item is read in one piece, so a writer need not be waited for.
+        stamps = self._stamps
+        for slot in slots:  # noqa: SIM110 - any() with a generator takes three times as long.
+            if stamps[slot] >= started:
+                return True
+        return False
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Drop the groups in this process."""
+        slots = slots_of(names)
+        with self._lock:
+            self._stamp(slots)
+
+    def _stamp(self, slots: Slots) -> None:
+        now = self.now()
+        for slot in slots:
+            self._stamps[slot] = now
+
+
+class SharedGroupClock(GroupClock):
+    """The clock of all processes of a host, in a file that they map into memory.
+
+    A drop in one process is seen by the next read in any other. `path` should
+    be on a local file system; the file is made if it is not there, and emptied
+    if it was written before the machine was started (CLOCK_MONOTONIC begins
+    anew). It may be opened before or after a fork.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with self._lock, _FileLock(self._file):
+            size = SLOTS * _SLOT_BYTES
+            if os.fstat(self._file).st_size != size:
+                os.ftruncate(self._file, 0)
+                os.ftruncate(self._file, size)
+            self._map = mmap.mmap(self._file, size)
+            self._stamps = memoryview(self._map).cast("Q")
+            if max(self._stamps) > self.now():
+                self._map[:] = bytes(size)
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Drop the groups in all processes."""
+        slots = slots_of(names)
+        with self._lock, _FileLock(self._file):
+            # The time is taken under the lock, so that no slot goes backwards.
+            self._stamp(slots)
+
+    def close(self) -> None:
+        """Let go of the file, once. Using the clock after that raises ValueError."""
+        if self._map.closed:
+            return
+        self._stamps.release()
+        self._map.close()
+        os.close(self._file)
+
+
+class _FileLock:
+    """A lock between processes. Not flock(): that one is shared by processes after a fork."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __enter__(self) -> None:
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.lockf(self._descriptor, fcntl.LOCK_UN)

@@ -1,0 +1,80 @@
+"""What an unsafe request makes invalid (RFC 9111 section 4.4, RFC 9875)."""
+
+from collections.abc import Sequence
+from urllib.parse import urljoin, urlsplit
+
+from middleware._wsgi import Headers
+from middleware.cache.fields import value_of
+from middleware.cache.key import normalize_uri, origin_of
+from middleware.cache.structured import Item, StructuredFieldError, Token, parse_list
+
+# RFC 9110 section 9.2.1. A method that this cache has never heard of counts as unsafe.
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+# RFC 9875 section 2 asks for at least 32; a longer list is no list to trust.
+MAX_GROUPS = 128
+
+
+def is_error(status: int) -> bool:
+    """Only a 2xx or 3xx says that something may have changed (RFC 9111 section 4.4)."""
+    return not 200 <= status <= 399
+
+
+def invalidated_keys(key: str, headers: Headers) -> list[str]:
+    """List the keys that a successful unsafe request makes invalid: its own and same-origin ones.
+
+    Location and Content-Location may name others, of the same origin only, or
+    one site could empty the cache of another.
+    """
+    keys = [key]
+    for name in ("location", "content-location"):
+        reference = value_of(headers, name)
+        if reference is not None and (other := resolve(key, reference)) is not None:
+            keys.append(other)
+    return keys
+
+
+def resolve(key: str, reference: str) -> str | None:
+    """Give the key of a URI reference in a response, or None if it has another origin."""
+    try:
+        target = normalize_uri(urljoin(key, reference))
+        return target if urlsplit(target)[:2] == urlsplit(key)[:2] else None
+    except ValueError:
+        return None  # Not a URI at all, such as one with "[" in its host.
+
+
+def group_names(headers: Headers, field: str) -> list[str]:
+    """Read a list of group names; parameters are ignored, and so is a field that is invalid.
+
+    RFC 9875 sections 2 and 3: a List of Strings.
+    """
+    value = value_of(headers, field)
+    if value is None:
+        return []
+    try:
+        members = parse_list(value)
+    except StructuredFieldError:
+        return []
+    values = [member.value if isinstance(member, Item) else None for member in members]
+    names = [name for name in values if isinstance(name, str) and not isinstance(name, Token)]
+    return names[:MAX_GROUPS] if len(names) == len(members) else []
+
+
+def groups_of(headers: Headers, key: str) -> tuple[str, ...]:
+    """List what a stored response is dropped by: its key, and each of its groups.
+
+    A group belongs to its origin (RFC 9875 section 2.1); by its bare name the
+    application behind the cache drops it for all the origins that it serves.
+    """
+    names = group_names(headers, "cache-groups")
+    return (key, *names, *(group_of_origin(key, name) for name in names))
+
+
+def dropped_groups(key: str, headers: Headers) -> Sequence[str]:
+    """List the groups that the response to an unsafe request drops (RFC 9875 section 3)."""
+    return [group_of_origin(key, name) for name in group_names(headers, "cache-group-invalidation")]
+
+
+def group_of_origin(key: str, name: str) -> str:
+    """Give the name by which one origin's group is dropped."""
+    return f"{origin_of(key)} {name}"

@@ -1,0 +1,117 @@
+"""From a response on its way to an entry in the store."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from middleware._wsgi import Headers
+from middleware.cache.entry import NO_CONTENT_STATUSES, Entry
+from middleware.cache.fields import value_of, values_of
+from middleware.cache.filling import Fill
+from middleware.cache.freshness import Control
+from middleware.cache.joining import join_parts
+from middleware.cache.parts import Parts, Request, code_of
+from middleware.cache.ranges import Span, span_of_part
+from middleware.cache.stores.base import BodyWriter
+from middleware.cache.storing import Asked, reason_not_to_store, storable_headers
+from middleware.cache.vary import selecting_values
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The head of a response, when it was asked for, and the group clock's time of that."""
+
+    status: str
+    headers: Headers
+    request_time: float
+    started: int
+
+
+def refusal_of(
+    parts: Parts, request: Request, code: int, headers: Headers, control: Control
+) -> str | None:
+    """Name what forbids storing a response, or give None."""
+    asked = Asked(request.asked.no_store, request.authenticated)
+    refusal = reason_not_to_store(asked, code, headers, control, parts.time(), parts.policy)
+    if refusal is not None:
+        return refusal
+    length = announced_length(headers)
+    if length is not None and length > parts.policy.max_body_bytes:
+        return "too large"
+    if code == 206 and _span_of(headers, length, request) is None:
+        return "part without place"
+    return None
+
+
+def begin_fill(
+    parts: Parts,
+    request: Request,
+    arrival: Arrival,
+    control: Control,
+    app_body: Iterable[bytes] | None,
+    *,
+    on_end: Callable[[bool | None], None],
+) -> Fill:
+    """Begin to store a response.
+
+    `app_body`: what the application returned; None if it has not yet, or has written some.
+    `on_end` hears whether others can use the answer; None if that is not known.
+    """
+    response_time = parts.time()
+    headers = storable_headers(arrival.headers, control.directives)
+    selecting = selecting_values(headers, request.fields)
+    code = code_of(arrival.status)
+
+    def commit(writer: BodyWriter) -> None:
+        body = writer.finish()
+        entry = Entry(
+            key=request.key,
+            status=arrival.status,
+            headers=headers,
+            selecting=selecting,
+            request_time=arrival.request_time,
+            response_time=response_time,
+            started=arrival.started,
+            body=body,
+            policy=parts.policy,
+            span=_span_of(headers, body.size, request) if code == 206 else None,
+        )
+        if entry.span is not None:
+            entry = join_parts(parts.store, entry)
+        stored = parts.store.put(entry)
+        # Not stored: a group was dropped meanwhile, and the next request may do better.
+        on_end(is_reusable(entry, parts.time()) if stored else None)
+
+    return Fill(
+        parts.store.writer(),
+        _expected_length(code, arrival.headers, app_body),
+        parts.policy.max_body_bytes,
+        on_commit=commit,
+        on_abort=lambda too_long: on_end(False if too_long else None),
+    )
+
+
+def is_reusable(entry: Entry, now: float) -> bool:
+    """Say whether those who wait will find an answer in the entry."""
+    return entry.fresh_until > now or entry.directives.stale_while_revalidate > 0
+
+
+def announced_length(headers: Headers) -> int | None:
+    """Read Content-Length; None without a valid one."""
+    values = values_of(headers, "content-length")
+    return int(values[0]) if len(values) == 1 and values[0].isdecimal() else None
+
+
+def _expected_length(code: int, headers: Headers, app_body: Iterable[bytes] | None) -> int | None:
+    if code in NO_CONTENT_STATUSES:
+        return 0
+    announced = announced_length(headers)
+    if announced is None and isinstance(app_body, list | tuple):
+        return sum(map(len, app_body))
+    return announced
+
+
+def _span_of(headers: Headers, size: int | None, request: Request) -> Span | None:
+    """Say which bytes a 206 of this size holds; None if the request was for no range."""
+    if size is None or request.range is None:
+        return None
+    return span_of_part(value_of(headers, "content-range") or "", size, request.range)

@@ -1,0 +1,124 @@
+"""The cache key: a URI that says everything that the application may choose its answer by.
+
+What the application sees is `PATH_INFO`, decoded: `/a%2Fb` and `/a/b` are one path
+there, yet two resources for whoever reads `RAW_URI`. The key takes the path as the
+client wrote it, but only if it decodes to what the application sees; a middleware
+may have rewritten that since.
+"""
+
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+# An attacker may send any number of Hosts; this many are remembered, then the memory is emptied.
+_REMEMBERED = 256
+# As in RFC 3986's reg-name, IPv6 literal and port. No "@": that is no host.
+_HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+_PATH_SAFE = "/:@!$&'()*+,;=~"
+
+
+class KeyMaker:
+    """Makes keys, and remembers the origins that it has already checked."""
+
+    def __init__(self) -> None:
+        self._origins: dict[tuple[str, str], str | None] = {}
+
+    def key(self, environ: dict[str, Any], *, to_store: bool = True) -> str | None:
+        """Give the request's key, or None if it must not meet the cache.
+
+        That is so where the Host is no host, and where the request line names
+        another host than Host: the application answers for Host, the client asked
+        for the other (RFC 9112 section 3.2.2), and a stored answer would poison one
+        of them. To invalidate (`to_store` False), the Host is enough: it is what
+        the application goes by.
+        """
+        host = environ.get("HTTP_HOST")
+        if host is None:
+            host = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        origin = self.origin(environ["wsgi.url_scheme"], host)
+        if origin is None:
+            return None
+        seen: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        query = environ.get("QUERY_STRING", "")
+        raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+        if raw and raw[0] != "/":
+            if to_store and self._names_another_host(raw, origin):
+                return None
+            raw = "/" + raw.partition("://")[2].partition("/")[2]
+        path = raw.partition("?")[0]
+        if path != seen or "%" in path:
+            path = _path_as_written(path, seen)
+        return f"{origin}{path}?{query}" if query else origin + path
+
+    def origin(self, scheme: str, host: str) -> str | None:
+        """Give scheme and host in one form, or None if the host is not one."""
+        try:
+            return self._origins[scheme, host]
+        except KeyError:
+            origin = _origin(scheme, host)
+            if len(self._origins) >= _REMEMBERED:
+                self._origins.clear()
+            self._origins[scheme, host] = origin
+            return origin
+
+    def _names_another_host(self, raw: str, origin: str) -> bool:
+        try:
+            target = urlsplit(raw)
+        except ValueError:
+            return True
+        return self.origin(target.scheme.lower(), target.netloc) != origin
+
+
+def _path_as_written(raw: str, seen: str) -> str:
+    # PATH_INFO holds bytes as latin-1 text (PEP 3333, "A Note On String Types").
+    seen_bytes = seen.encode("latin-1", "replace")
+    if unquote_to_bytes(raw.encode("latin-1", "replace")) == seen_bytes:
+        return normalize_escapes(raw)
+    return quote(seen_bytes, safe=_PATH_SAFE)
+
+
+def normalize_escapes(path: str) -> str:
+    """Write percent-escapes in one way: upper case, and none where none is needed.
+
+    RFC 3986 sections 6.2.2.1 and 6.2.2.2: `%7e`, `%7E` and `~` are one. A "%"
+    that begins no escape stands for itself.
+    """
+    first, *others = path.split("%")
+    return _quoted(first) + "".join(map(_normal_escape, others))
+
+
+def _normal_escape(text: str) -> str:
+    digits, rest = text[:2], text[2:]
+    if len(digits) < 2 or not _HEX_DIGITS.issuperset(digits):
+        return "%25" + _quoted(text)
+    character = chr(int(digits, 16))
+    plain = character.isascii() and (character.isalnum() or character in "-._~")
+    return (character if plain else f"%{digits.upper()}") + _quoted(rest)
+
+
+def _quoted(text: str) -> str:
+    return quote(text.encode("latin-1", "replace"), safe=_PATH_SAFE)
+
+
+def normalize_uri(uri: str) -> str:
+    """Bring a URI from a response to the form of a key; ValueError if it is none."""
+    parts = urlsplit(uri)
+    scheme = parts.scheme.lower()
+    origin = _origin(scheme, parts.netloc)
+    if origin is None:
+        raise ValueError(f"no host in {uri!r}")
+    path = normalize_escapes(parts.path or "/")
+    return f"{origin}{path}?{parts.query}" if parts.query else origin + path
+
+
+def origin_of(key: str) -> str:
+    """Give the scheme and host of a key."""
+    return key[: key.index("/", key.index("//") + 2)]
+
+
+def _origin(scheme: str, host: str) -> str | None:
+    host = host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, ""))
+    if not host or not _HOST_CHARACTERS.issuperset(host):
+        return None
+    return f"{scheme}://{host}"

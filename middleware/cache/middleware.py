@@ -1,0 +1,192 @@
+"""The cache as WSGI middleware."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from wsgiref.types import StartResponse, WSGIApplication
+
+from middleware.cache.collapsing import Flights
+from middleware.cache.deliberation import Deliberation, Spawn
+from middleware.cache.entry import Entry
+from middleware.cache.invalidation import SAFE_METHODS
+from middleware.cache.key import KeyMaker
+from middleware.cache.parts import STATUS_KEY, Environ, Parts, Request
+from middleware.cache.policy import CachePolicy
+from middleware.cache.replies import reply
+from middleware.cache.status import CacheStatus
+from middleware.cache.stores import MemoryStore, Store
+from middleware.cache.unsafe import UnsafeRequest
+
+
+class HTTPCacheMiddleware:
+    """Answer from stored responses, as a shared HTTP cache.
+
+    **Request.** A request that the store can answer does not reach the application.
+    For others, If-None-Match and If-Modified-Since are replaced by the cache's
+    own conditions while the application runs, and the client's are answered here;
+    not where the answer is unlikely to be stored: under Authorization, Range or
+    no-store, and after an answer that could not be shared.
+    Requests with a body, `Upgrade`, `If-Match` or `If-Unmodified-Since`, and those
+    whose host cannot be told (`key.py`) pass untouched.
+
+    **Response.** A stored response gets `Age`, and Date and Content-Length where
+    it had none; conditions give 304, ranges 206 or 416, `only-if-cached` 504. All
+    answers to GET and HEAD that met the cache carry a line of `Cache-Status`.
+    A body that is stored streams on: a chunk is held back until the next one only
+    if its length is not known, and an empty one goes out in its place.
+
+    **Options.**
+
+    - `store`: where responses are kept; by default 64 MiB in this process. Use a
+      `SharedGroupClock` or a `RedisStore` where several processes serve.
+    - `policy`: the choices of `CachePolicy`: heuristics, Set-Cookie, sizes, the
+      targeted field.
+    - `name`: what the cache calls itself in Cache-Status.
+    - `send_status`: False leaves Cache-Status out of responses.
+    - `collapse_seconds`: how long a request waits for another one's answer before
+      it goes to the application itself; 0 turns waiting off. 10 is longer than
+      an answer should take and shorter than clients' patience.
+    - `uncacheable_seconds`: how long nobody waits after an answer that could not
+      be shared. Short, since the next answer may be one that can.
+    - `finish_seconds`: how long a body is read on for the store after its client left.
+    - `disconnected`: exceptions of the application that mean that it cannot reach
+      what it needs; a stale response may then stand in (RFC 9111 section 4.2.4).
+    - `exempt`: says of a GET or HEAD, by its environ, that it passes the cache by. For
+      long polling and streams: nobody should wait for an answer that takes its time
+      and cannot be shared.
+    - `spawn`: runs a function in the background, for revalidation; by default in a
+      daemon thread, which gevent's patching makes a greenlet.
+    - `clock`: gives the time in seconds since 1970; for tests.
+
+    **environ.** Reads the request's fields, `RAW_URI` or `REQUEST_URI` for the path
+    as written, and `REMOTE_USER`, which counts like Authorization. Writes
+    `middleware.cache.status`, the Cache-Status text, of a forwarded request as far
+    as it is known before the application runs; in background requests
+    `middleware.cache.background`: True.
+
+    **Place.** Below what decides who may ask (rate limit, guards, proxy headers,
+    path rewriting) and above what computes. Above content coding, so that what is
+    stored is coded once; its Vary then keeps the codings apart.
+
+    **Implements** RFC 9111; RFC 9110 sections 13 (conditions) and 14 (ranges);
+    RFC 5861 (stale-while-revalidate, stale-if-error); RFC 9211 (Cache-Status);
+    RFC 9213 (a targeted field); RFC 9875 (Cache-Groups, Cache-Group-Invalidation).
+
+    **Does not**: store on doubt; answer OPTIONS or TRACE; complete a part by
+    asking for the rest; drop what shares a group with an invalidated URI (RFC 9875
+    section 2.2.1 leaves that open); serve a stale response whose lifetime came from
+    `s-maxage`, not even under stale-while-revalidate (section 5.2.2.10). A body
+    written by the `write` callable of PEP 3333 is stored, but only after its last byte.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        store: Store | None = None,
+        policy: CachePolicy | None = None,
+        name: str = "wsgi",
+        send_status: bool = True,
+        collapse_seconds: float = 10.0,
+        uncacheable_seconds: float = 10.0,
+        finish_seconds: float = 10.0,
+        disconnected: tuple[type[Exception], ...] = (ConnectionError, TimeoutError),
+        exempt: Callable[[Environ], bool] | None = None,
+        spawn: Spawn | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._parts = Parts(
+            app=app,
+            store=MemoryStore() if store is None else store,
+            policy=CachePolicy() if policy is None else policy,
+            flights=Flights(uncacheable_seconds),
+            status=CacheStatus(name),
+            time=clock,
+            disconnected=disconnected,
+            finish_seconds=finish_seconds,
+            send_status=send_status,
+        )
+        self._app = app
+        self._store = self._parts.store
+        self._time = clock
+        self._keys = KeyMaker()
+        self._collapse_seconds = collapse_seconds
+        self._exempt = exempt
+        self._spawn = _start_thread if spawn is None else spawn
+        self._send_status = send_status
+        self._hit = self._parts.status.hit(0).removesuffix("0")
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        if method != "GET" and method != "HEAD":
+            return self._pass_or_invalidate(environ, start_response)
+        if self._exempt is not None and self._exempt(environ):
+            return self._bypass(environ, start_response)
+        if _is_beyond_caches(environ) or (key := self._keys.key(environ)) is None:
+            return self._bypass(environ, start_response)
+        variants, started = self._store.lookup(key)
+        entries = variants.select(environ)
+        if entries and "HTTP_CACHE_CONTROL" not in environ and "HTTP_PRAGMA" not in environ:
+            # The way of nearly all hits; decide() would come to the same.
+            entry = entries[0]
+            now = self._time()
+            if entry.fresh_until > now and entry.span is None and self._store.is_current(entry):
+                return self._serve_fresh(entry, environ, start_response, now)
+        request = Request(environ, key)
+        return Deliberation(self._parts, request, start_response, variants, started).run(
+            self._spawn, self._collapse_seconds
+        )
+
+    def drop_groups(self, names: Iterable[str]) -> None:
+        """Drop the stored responses of these groups, of whatever origin (RFC 9875).
+
+        Also those that are being made now, by requests that have started before.
+        """
+        self._store.drop(names)
+
+    def _serve_fresh(
+        self, entry: Entry, environ: Environ, start_response: StartResponse, now: float
+    ) -> Iterable[bytes]:
+        status, headers, pieces = reply(entry, environ)
+        age = int(now - entry.born)
+        text = f"{self._hit}{entry.lifetime - age}"
+        environ[STATUS_KEY] = text
+        headers = [*headers, ("Age", str(age) if age > 0 else "0")]
+        if self._send_status:
+            headers.append(("Cache-Status", text))
+        start_response(status, headers)
+        return pieces
+
+    def _pass_or_invalidate(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        key = None
+        if environ["REQUEST_METHOD"] not in SAFE_METHODS:
+            key = self._keys.key(environ, to_store=False)
+        if key is None:
+            return self._bypass(environ, start_response)
+        environ[STATUS_KEY] = self._parts.status.forward("method")
+        return UnsafeRequest(self._parts, environ, key, start_response).run()
+
+    def _bypass(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ[STATUS_KEY] = self._parts.status.forward("bypass")
+        return self._app(environ, start_response)
+
+
+def _is_beyond_caches(environ: Environ) -> bool:
+    """Say whether only the application can answer, whatever is stored.
+
+    If-Match and If-Unmodified-Since are not for caches (RFC 9111 section 4.3.2), and
+    the content of a GET is not part of the key.
+    """
+    return (
+        "HTTP_UPGRADE" in environ
+        or "HTTP_IF_MATCH" in environ
+        or "HTTP_IF_UNMODIFIED_SINCE" in environ
+        or "HTTP_TRANSFER_ENCODING" in environ
+        or environ.get("CONTENT_LENGTH", "") not in {"", "0"}
+    )
+
+
+def _start_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="cache-revalidation", daemon=True).start()

@@ -1,0 +1,66 @@
+"""What one cache is made of, handed to everything that serves a request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from middleware._wsgi import Headers
+from middleware.cache.collapsing import Flights
+from middleware.cache.directives import RequestDirectives, parse_request_directives
+from middleware.cache.policy import CachePolicy
+from middleware.cache.status import CacheStatus
+from middleware.cache.stores.base import Store
+
+STATUS_KEY = "middleware.cache.status"
+BACKGROUND_KEY = "middleware.cache.background"
+
+Environ = dict[str, Any]
+
+# The request's header fields in environ, and the method.
+_FIELD_PREFIXES = ("HTTP_", "CONTENT_", "REQUEST_METHOD")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The fixed parts of one cache."""
+
+    app: WSGIApplication
+    store: Store
+    policy: CachePolicy
+    flights: Flights
+    status: CacheStatus
+    time: Callable[[], float]
+    disconnected: tuple[type[Exception], ...]
+    finish_seconds: float
+    send_status: bool
+
+    def with_status(self, headers: Headers, text: str) -> Headers:
+        """Copy the list, and add the line of Cache-Status if such are sent."""
+        return [*headers, ("Cache-Status", text)] if self.send_status else list(headers)
+
+
+class Request:
+    """What the cache reads from a request, before the application changes environ."""
+
+    __slots__ = ("asked", "authenticated", "environ", "fields", "key", "method", "range")
+
+    def __init__(self, environ: Environ, key: str) -> None:
+        self.environ = environ
+        self.key = key
+        self.method: str = environ["REQUEST_METHOD"]
+        # A copy: whoever is below may change environ, and Vary is known only after that.
+        self.fields: Environ = {
+            name: value for name, value in environ.items() if name.startswith(_FIELD_PREFIXES)
+        }
+        self.range: str | None = environ.get("HTTP_RANGE") if self.method == "GET" else None
+        self.asked: RequestDirectives = parse_request_directives(
+            environ.get("HTTP_CACHE_CONTROL"), environ.get("HTTP_PRAGMA")
+        )
+        # A server or an outer middleware may sign a user in without any Authorization.
+        self.authenticated = "HTTP_AUTHORIZATION" in environ or bool(environ.get("REMOTE_USER"))
+
+
+def code_of(status: str) -> int:
+    """Give the status code; 0 if there is none, which the server will complain of."""
+    return int(status[:3]) if status[:3].isdigit() else 0

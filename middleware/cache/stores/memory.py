@@ -1,0 +1,158 @@
+"""A store in the memory of one process, bounded in bytes, least recently used out first."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+
+from middleware.cache.entry import Entry
+from middleware.cache.groups import Clock, GroupClock
+from middleware.cache.stores.base import MAX_VARIANTS
+from middleware.cache.vary import Variants
+
+# Small chunks are joined up to this size: a body of many would cost more memory than bytes.
+_PIECE_BYTES = 16 * 1024
+# What an entry's objects take beside the text of its headers and the body; measured, rounded up.
+_ENTRY_BYTES = 4096
+_NOTHING = Variants()
+
+
+class MemoryBody:
+    """The pieces of a body."""
+
+    __slots__ = ("_pieces", "size")
+
+    def __init__(self, pieces: tuple[bytes, ...]) -> None:
+        self._pieces = pieces
+        self.size = sum(map(len, pieces))
+
+    def pieces(self, start: int, stop: int) -> Iterable[bytes]:
+        """Give a part of the body; the whole is the very bytes as they are kept."""
+        if start == 0 and stop == self.size:
+            return self._pieces
+        return self._part(start, stop)
+
+    def _part(self, start: int, stop: int) -> Iterator[bytes]:
+        offset = 0
+        for piece in self._pieces:
+            if part := piece[max(0, start - offset) : max(0, stop - offset)]:
+                yield part
+            offset += len(piece)
+
+
+class MemoryBodyWriter:
+    """Gathers a body as it passes."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._small: list[bytes] = []
+        self._small_bytes = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes."""
+        self._small.append(chunk)
+        self._small_bytes += len(chunk)
+        if self._small_bytes >= _PIECE_BYTES:
+            self._join()
+
+    def finish(self) -> MemoryBody:
+        """Give the body."""
+        if self._small_bytes:
+            self._join()
+        return MemoryBody(tuple(self._pieces))
+
+    def discard(self) -> None:
+        """Forget what was written."""
+        self.__init__()  # type: ignore[misc]  # Back to the start, whatever the fields are.
+
+    def _join(self) -> None:
+        # One large chunk is kept as it is: join() of a single bytes object does not copy it.
+        self._pieces.append(b"".join(self._small))
+        self._small = []
+        self._small_bytes = 0
+
+
+class MemoryStore:
+    """Keeps at most `max_bytes`, headers and bookkeeping included.
+
+    Lookups take no lock. The clock says which groups were dropped; give all
+    processes of a host a `SharedGroupClock` of one file, and a drop in one is
+    a drop in all.
+    """
+
+    def __init__(self, max_bytes: int = 64 * 1024 * 1024, clock: Clock | None = None) -> None:
+        self.max_bytes = max_bytes
+        self.clock: Clock = GroupClock() if clock is None else clock
+        self._resources: OrderedDict[str, Variants] = OrderedDict()
+        self._lock = threading.Lock()
+        self._bytes = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes that are kept."""
+        return self._bytes
+
+    def __len__(self) -> int:
+        return len(self._resources)
+
+    def lookup(self, key: str) -> tuple[Variants, int]:
+        """Give the stored responses of a key, and the time."""
+        started = self.clock.now()
+        variants = self._resources.get(key)
+        if variants is None:
+            return _NOTHING, started
+        try:
+            self._resources.move_to_end(key)
+        except KeyError:
+            return variants, started  # Evicted by another thread; it may be used once more.
+        return variants, started
+
+    def is_current(self, entry: Entry) -> bool:
+        """Say whether none of the entry's groups was dropped since."""
+        return not self.clock.is_dropped(entry.slots, entry.started)
+
+    def writer(self) -> MemoryBodyWriter:
+        """Begin to store a body."""
+        return MemoryBodyWriter()
+
+    def put(self, entry: Entry) -> bool:
+        """Store a response unless a group was dropped since, or it is larger than the store."""
+        if not self.is_current(entry) or cost(entry) > self.max_bytes:
+            return False
+        with self._lock:
+            old = self._resources.get(entry.key, _NOTHING)
+            self._set(entry.key, old.with_entry(entry, MAX_VARIANTS))
+            self._evict()
+        return True
+
+    def refresh(self, old: Entry, new: Entry) -> bool:
+        """Put an entry in the place of another, if that is still there."""
+        if not self.is_current(new):
+            return False
+        with self._lock:
+            variants = self._resources.get(old.key, _NOTHING)
+            if old not in variants.entries:
+                return False
+            self._set(old.key, variants.replacing(old, new))
+            self._evict()
+        return True
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Drop groups: their entries stay until their place is needed, but are not current."""
+        self.clock.drop(names)
+
+    def _set(self, key: str, variants: Variants) -> None:
+        self._bytes -= sum(map(cost, self._resources.get(key, _NOTHING)))
+        self._bytes += sum(map(cost, variants))
+        self._resources[key] = variants
+        self._resources.move_to_end(key)
+
+    def _evict(self) -> None:
+        while self._bytes > self.max_bytes:
+            _, variants = self._resources.popitem(last=False)
+            self._bytes -= sum(map(cost, variants))
+
+
+def cost(entry: Entry) -> int:
+    """Count the bytes that an entry takes in memory."""
+    text = sum(len(name) + len(value) for name, value in entry.headers)
+    return entry.body.size + 2 * text + len(entry.key) + _ENTRY_BYTES

@@ -1,0 +1,111 @@
+"""Whether a response may be stored, and which of its fields (RFC 9111 sections 3 and 3.1)."""
+
+from dataclasses import dataclass
+
+from middleware._wsgi import Headers
+from middleware.cache.directives import ResponseDirectives
+from middleware.cache.fields import HOP_BY_HOP, split_list, value_of, values_of, without
+from middleware.cache.freshness import (
+    HEURISTIC_STATUSES,
+    Control,
+    explicit_lifetime,
+    freshness_lifetime,
+)
+from middleware.cache.policy import CachePolicy
+
+# The final status codes of RFC 9110 section 15, whose caching rules this cache follows
+# ("understands", RFC 9111 section 3). 206 and 304 have their own ways in.
+UNDERSTOOD_STATUSES = frozenset(
+    {200, 201, 202, 203, 204, 205, 206, 300, 301, 302, 303, 307, 308}
+    | set(range(400, 418))
+    | {421, 422, 426, 428, 429, 431, 451}
+    | set(range(500, 506))
+    | {511}
+)
+
+
+# Refusals for the sake of one request, which say nothing of what is stored already.
+OF_REQUEST = frozenset({"request no-store", "authorization"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the storing rules need to know of the request."""
+
+    no_store: bool = False
+    # The request carried Authorization, or the server names a signed-in REMOTE_USER.
+    authenticated: bool = False
+
+
+def reason_not_to_store(
+    asked: Asked,
+    status: int,
+    headers: Headers,
+    control: Control,
+    response_time: float,
+    policy: CachePolicy,
+) -> str | None:
+    """Name the first rule that forbids storing the response, or give None if none does."""
+    directives = control.directives
+    if asked.no_store:
+        return "request no-store"
+    if not 200 <= status <= 599 or status == 304:
+        return "status"
+    if (directives.no_store or directives.must_understand) and not _may_disregard_no_store(
+        status, directives
+    ):
+        return "no-store"
+    if directives.private:
+        return "private"
+    if asked.authenticated and not may_share_authenticated(directives):
+        return "authorization"
+    if "*" in split_list(value_of(headers, "vary") or ""):
+        return "vary *"
+    if values_of(headers, "set-cookie") and not policy.store_set_cookie:
+        return "set-cookie"
+    if not is_cacheable(status, headers, control, response_time):
+        return "no freshness"
+    if not is_useful(status, headers, control, response_time, policy):
+        return "neither fresh nor to be validated"
+    return None
+
+
+def _may_disregard_no_store(status: int, directives: ResponseDirectives) -> bool:
+    """must-understand overrules no-store where the status is understood (5.2.2.3)."""
+    return directives.must_understand and status in UNDERSTOOD_STATUSES
+
+
+def may_share_authenticated(directives: ResponseDirectives) -> bool:
+    """RFC 9111 section 3.5: what lets a shared cache keep the answer to a signed-in request."""
+    return directives.public or directives.must_revalidate or directives.s_maxage is not None
+
+
+def is_cacheable(status: int, headers: Headers, control: Control, response_time: float) -> bool:
+    """RFC 9111 section 3, last condition: something must say that it may be cached."""
+    return (
+        control.directives.public
+        or explicit_lifetime(headers, control, response_time) is not None
+        or status in HEURISTIC_STATUSES
+    )
+
+
+def is_useful(
+    status: int,
+    headers: Headers,
+    control: Control,
+    response_time: float,
+    policy: CachePolicy,
+) -> bool:
+    """Say whether a stored copy could ever be used: fresh, stale within a window, or validated."""
+    return (
+        freshness_lifetime(status, headers, control, response_time, policy) > 0
+        or control.directives.stale_while_revalidate > 0
+        or value_of(headers, "etag") is not None
+        or value_of(headers, "last-modified") is not None
+    )
+
+
+def storable_headers(headers: Headers, directives: ResponseDirectives) -> Headers:
+    """Copy the fields that may be stored (RFC 9111 section 3.1)."""
+    connection = {name.lower() for name in split_list(value_of(headers, "connection") or "")}
+    return without(headers, HOP_BY_HOP | connection | directives.unstored_fields)

@@ -1,0 +1,102 @@
+"""Requests that may change something: passed on, with an eye on what they make invalid."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from wsgiref.types import StartResponse
+
+from middleware._wsgi import Headers
+from middleware.cache.fields import value_of
+from middleware.cache.filling import Fill, FillingBody
+from middleware.cache.freshness import control_of, explicit_lifetime
+from middleware.cache.invalidation import dropped_groups, invalidated_keys, is_error, resolve
+from middleware.cache.keeping import Arrival, begin_fill, refusal_of
+from middleware.cache.parts import Environ, Parts, Request, code_of
+
+
+class UnsafeRequest:
+    """One unsafe request: drops stored responses as soon as its own response begins.
+
+    That is before the client can know of the change, so its next request finds
+    it (RFC 9111 section 4.4).
+    """
+
+    def __init__(
+        self, parts: Parts, environ: Environ, key: str, start_response: StartResponse
+    ) -> None:
+        self._parts = parts
+        self._environ = environ
+        self._request = Request(environ, key)
+        self._key = key
+        self._start_response = start_response
+        self._request_time = parts.time()
+        self._fill: Fill | None = None
+        self._body: FillingBody | None = None
+
+    def run(self) -> Iterable[bytes]:
+        """Call the application and give its body."""
+        body = self._parts.app(self._environ, self._start)
+        if self._fill is None:
+            return body
+        self._body = FillingBody(
+            body, iter(body), self._fill, finish_seconds=self._parts.finish_seconds
+        )
+        return self._body
+
+    def _start(
+        self, status: str, headers: Headers, exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        try:
+            if self._fill is not None:
+                self._fill.abort()  # The response is replaced by another one.
+            self._drop(code_of(status), headers)
+            if exc_info is not None:
+                write = self._start_response(status, headers, exc_info)
+                if self._body is not None:
+                    self._body.forget_held()
+                return write
+            self._fill = self._fill_for_get(status, headers)
+            write = self._start_response(status, headers)
+            return write if self._fill is None else self._storing(write, self._fill)
+        finally:
+            exc_info = None
+
+    def _drop(self, code: int, headers: Headers) -> None:
+        names = list(dropped_groups(self._key, headers))
+        if not is_error(code):
+            names += invalidated_keys(self._key, headers)
+        if names:
+            self._parts.store.drop(names)
+
+    def _fill_for_get(self, status: str, headers: Headers) -> Fill | None:
+        """Store the answer to a POST that says to be what a GET would get.
+
+        It is if its Content-Location is the URI itself and its lifetime is
+        explicit (RFC 9110 section 9.3.3).
+        """
+        location = value_of(headers, "content-location")
+        if self._request.method != "POST" or code_of(status) != 200 or location is None:
+            return None
+        now = self._parts.time()
+        control = control_of(headers, self._parts.policy)
+        if (
+            resolve(self._key, location) != self._key
+            or explicit_lifetime(headers, control, now) is None
+            or refusal_of(self._parts, self._request, 200, headers, control) is not None
+        ):
+            return None
+        _, started = self._parts.store.lookup(self._key)
+        return begin_fill(
+            self._parts,
+            self._request,
+            Arrival(status, headers, self._request_time, started),
+            control,
+            None,
+            on_end=lambda _: None,
+        )
+
+    def _storing(self, write: Callable[[bytes], object], fill: Fill) -> Callable[[bytes], object]:
+        def write_and_store(chunk: bytes) -> None:
+            fill.add(chunk)
+            write(chunk)
+
+        return write_and_store

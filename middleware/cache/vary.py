@@ -1,0 +1,133 @@
+"""Which stored response answers a request (RFC 9111 section 4.1)."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from middleware._wsgi import Headers
+from middleware.cache.fields import split_list, value_of
+
+if TYPE_CHECKING:
+    from middleware.cache.entry import Entry
+
+Selecting = tuple[tuple[str, str | None], ...]
+
+# Their members carry their weight with them, so the order says nothing (RFC 9110 section 12.5).
+_UNORDERED = frozenset(
+    {"HTTP_ACCEPT", "HTTP_ACCEPT_CHARSET", "HTTP_ACCEPT_ENCODING", "HTTP_ACCEPT_LANGUAGE"}
+)
+# Requests that differ in these fields are remembered so many times a resource; then anew.
+_REMEMBERED = 64
+
+
+def environ_key(name: str) -> str:
+    """Give the key under which WSGI keeps a request field (PEP 3333, "environ Variables")."""
+    key = name.upper().replace("-", "_")
+    return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+
+
+def selecting_fields(headers: Headers) -> list[str]:
+    """List the environ keys of the fields that a response's Vary names, each once, sorted."""
+    return sorted({environ_key(name) for name in split_list(value_of(headers, "vary") or "")})
+
+
+def selecting_values(headers: Headers, environ: dict[str, Any]) -> Selecting:
+    """Note what the request said in the fields that the response varies on."""
+    return tuple((key, normalize(key, environ.get(key))) for key in selecting_fields(headers))
+
+
+def normalize(key: str, value: str | None) -> str | None:
+    """Bring a field value to one form of those that mean the same; None stays None.
+
+    Only space around commas is taken out. In the `Accept` family the order has no
+    meaning either, nor, but for the parameters of media types, has letter case.
+    """
+    if value is None:
+        return None
+    members = split_list(value)
+    if key in _UNORDERED:
+        members = [_without_space(member) for member in members]
+        if key != "HTTP_ACCEPT":
+            members = [member.lower() for member in members]
+        members.sort()
+    return ",".join(members)
+
+
+def _without_space(member: str) -> str:
+    if '"' in member:
+        return member
+    return member.replace(" ", "").replace("\t", "")
+
+
+def matches(entry: "Entry", environ: dict[str, Any]) -> bool:
+    """Say whether the stored response's selecting fields match the request."""
+    return all(
+        normalize(key, environ.get(key)) == stored
+        or (key == "HTTP_ACCEPT_LANGUAGE" and _speaks_first_choice(entry, environ.get(key)))
+        for key, stored in entry.selecting
+    )
+
+
+def _speaks_first_choice(entry: "Entry", accept_language: str | None) -> bool:
+    """Say whether the response is in the one language that the request likes best.
+
+    No answer could please the client more, so the cache need not ask
+    (RFC 9110 section 12.5.4).
+    """
+    weights: dict[str, float] = {}
+    for member in split_list((accept_language or "").lower()):
+        language, _, weight = member.partition(";")
+        try:
+            weights[language.strip()] = float(weight.strip().removeprefix("q=") or 1)
+        except ValueError:
+            return False
+    best = max(weights.values(), default=0)
+    choices = [language for language, weight in weights.items() if weight == best > 0]
+    spoken = value_of(entry.headers, "content-language")
+    return spoken is not None and choices == [spoken.lower()]
+
+
+def supersedes(new: "Entry", old: "Entry") -> bool:
+    """Say whether the new response takes the place of the old one in the store."""
+    if new.selecting != old.selecting:
+        return False
+    # Parts of one representation live side by side until they join (RFC 9111 section 3.4).
+    return new.span is None or (old.span is not None and new.span.covers(old.span))
+
+
+class Variants:
+    """The stored responses of one resource, newest first; never changed after it is made."""
+
+    __slots__ = ("_remembered", "entries", "keys")
+
+    def __init__(self, entries: Sequence["Entry"] = ()) -> None:
+        self.entries = tuple(entries)
+        self.keys = tuple(sorted({key for entry in entries for key, _ in entry.selecting}))
+        self._remembered: dict[tuple[str | None, ...], tuple[Entry, ...]] = {}
+
+    def __iter__(self) -> Iterator["Entry"]:
+        return iter(self.entries)
+
+    def select(self, environ: dict[str, Any]) -> tuple["Entry", ...]:
+        """List the stored responses that match the request, newest first.
+
+        The answer for each set of raw values is remembered: a hit then compares
+        nothing and normalises nothing.
+        """
+        get = environ.get
+        values = tuple([get(key) for key in self.keys])
+        found = self._remembered.get(values)
+        if found is None:
+            found = tuple(entry for entry in self.entries if matches(entry, environ))
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            self._remembered[values] = found
+        return found
+
+    def with_entry(self, new: "Entry", limit: int) -> "Variants":
+        """Copy with the response added, without those it supersedes, at most `limit` of them."""
+        kept = [old for old in self.entries if not supersedes(new, old)]
+        return Variants([new, *kept][:limit])
+
+    def replacing(self, old: "Entry", new: "Entry") -> "Variants":
+        """Copy with one response in the place of another."""
+        return Variants([new if entry is old else entry for entry in self.entries])

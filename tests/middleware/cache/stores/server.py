@@ -1,0 +1,46 @@
+"""A Redis or Valkey of the tests' own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+START_SECONDS = 10
+
+
+@contextmanager
+def redis_server(place: Path) -> Iterator[str]:
+    """Run a server on a Unix socket until the block ends; skip where there is none."""
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        pytest.skip("no redis-server or valkey-server; install Debian's redis-server")
+    path = place / "redis.sock"
+    command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(place)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not path.exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield str(path)
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
+@contextmanager
+def redis_client(path: str) -> Iterator[redis.Redis]:
+    client = redis.Redis(unix_socket_path=path)
+    try:
+        yield client
+    finally:
+        client.close()
+        client.connection_pool.disconnect()

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from middleware.cache import CachePolicy, RedisStore
+from middleware.cache.entry import Entry
+from middleware.cache.ranges import Span
+from tests.middleware.cache.around import NOON, Client, Origin, entry, fresh, status_of
+from tests.middleware.cache.stores.server import redis_client, redis_server
+
+KEY = "http://localhost/"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as path:
+        yield path
+
+
+@pytest.fixture
+def connection(server: str) -> Iterator[redis.Redis]:
+    with redis_client(server) as client:
+        client.flushall()
+        yield client
+
+
+def store_on(connection: Any, **options: Any) -> RedisStore:
+    return RedisStore(connection, errors=(redis.RedisError,), **options)
+
+
+@pytest.fixture
+def store(connection: redis.Redis) -> RedisStore:
+    return store_on(connection)
+
+
+class Broken:
+    """A client whose server is away until it is told otherwise."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        self.away = True
+
+    def execute_command(self, *arguments: Any) -> Any:
+        if self.away:
+            raise redis.ConnectionError("away")
+        return self.client.execute_command(*arguments)
+
+
+def new_entry(
+    store: RedisStore, *headers: tuple[str, str], body: bytes = b"hello", **more: Any
+) -> Entry:
+    writer = store.writer()
+    writer.write(body)
+    _, started = store.lookup(KEY)
+    return entry(
+        *headers,
+        ("Cache-Control", "max-age=60"),
+        **({"key": KEY, "started": started} | more),
+        body_object=writer.finish(),
+    )
+
+
+def found(store: RedisStore) -> list[Entry]:
+    return list(store.lookup(KEY)[0])
+
+
+def content(one: Entry) -> bytes:
+    return b"".join(one.body.pieces(0, one.body.size))
+
+
+def test_what_is_put_is_found_by_another(store: RedisStore, connection: redis.Redis) -> None:
+    policy = CachePolicy(targeted_field="X", stale_if_error_seconds=5)
+    made = new_entry(
+        store,
+        ("Age", "7"),
+        ("X-Latin", "é"),
+        ("Cache-Groups", '"g"'),
+        selecting=(("HTTP_ACCEPT", None), ("HTTP_FOO", "1")),
+        policy=policy,
+        span=Span(0, 5, 10),
+    )
+    assert store.put(made)
+    (one,) = found(store_on(connection))
+    for name in ("id", "status", "headers", "selecting", "born", "policy", "span", "slots", "etag"):
+        assert getattr(one, name) == getattr(made, name), name
+    assert content(one) == b"hello"
+
+
+def test_parsed_entry_is_kept(store: RedisStore) -> None:
+    store.put(new_entry(store))
+    assert found(store)[0] is found(store)[0]
+
+
+def test_memory_of_parsed_entries_is_bounded(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("middleware.cache.stores.redis._REMEMBERED", 2)
+    for number in range(5):
+        store.put(new_entry(store, selecting=(("HTTP_FOO", str(number)),)))
+        assert len(found(store)) == number + 1
+    assert len(store._entries) <= 2
+
+
+def test_newest_comes_first(store: RedisStore) -> None:
+    for number in (2, 3, 1):
+        times = {"response_time": NOON + number, "selecting": (("HTTP_FOO", str(number)),)}
+        store.put(new_entry(store, **times))
+    assert [one.response_time - NOON for one in found(store)] == [3, 2, 1]
+
+
+def test_like_supersedes_like(store: RedisStore, connection: redis.Redis) -> None:
+    old = new_entry(store)
+    store.put(old)
+    new = new_entry(store, body=b"new")
+    store.put(new)
+    (one,) = found(store)
+    assert content(one) == b"new"
+    assert connection.ttl(old.body.key) <= 60  # type: ignore[attr-defined]
+
+
+def test_variants_are_bounded(store: RedisStore) -> None:
+    for number in range(40):
+        store.put(new_entry(store, selecting=(("HTTP_FOO", str(number)),)))
+    assert len(found(store)) == 32
+
+
+def test_refresh_keeps_the_body(store: RedisStore) -> None:
+    old = new_entry(store)
+    store.put(old)
+    (old,) = found(store)
+    new = old.updated(
+        [("X-A", "2")],
+        selecting=(),
+        request_time=NOON,
+        response_time=NOON + 9,
+        started=old.started,
+    )
+    assert store.refresh(old, new)
+    (one,) = found(store)
+    assert (content(one), dict(one.headers)["X-A"]) == (b"hello", "2")
+
+
+def test_everything_expires(store: RedisStore, connection: redis.Redis) -> None:
+    made = new_entry(store, policy=CachePolicy(stale_when_disconnected_seconds=100))
+    store.put(made)
+    assert 100 < connection.ttl(f"cache:r:{KEY}") <= 161
+    assert 100 < connection.ttl(made.body.key) <= 161  # type: ignore[attr-defined]
+
+
+def test_dropped_entry_is_not_found(store: RedisStore, connection: redis.Redis) -> None:
+    store.put(new_entry(store, ("Cache-Groups", '"g"')))
+    store_on(connection).drop(["other"])
+    assert len(found(store)) == 1
+    store_on(connection).drop(["g"])
+    assert found(store) == []
+    assert connection.hlen(f"cache:r:{KEY}") == 0
+
+
+def test_entry_made_before_a_drop_is_not_stored(store: RedisStore) -> None:
+    late = new_entry(store, ("Cache-Groups", '"g"'))
+    store.drop(["g"])
+    assert not store.put(late)
+    assert store.put(new_entry(store, ("Cache-Groups", '"g"')))
+
+
+def test_lost_clock_loses_what_it_vouched_for(store: RedisStore, connection: redis.Redis) -> None:
+    store.drop(["g"])
+    store.put(new_entry(store))
+    late = new_entry(store)
+    connection.delete("cache:clock")
+    assert found(store) == []
+    assert not store.put(late)
+
+
+def test_empty_body(store: RedisStore) -> None:
+    store.put(new_entry(store, body=b""))
+    (one,) = found(store)
+    assert store.is_current(one)
+    assert content(one) == b""
+
+
+def test_large_body_is_written_and_read_in_pieces(store: RedisStore) -> None:
+    whole = bytes(range(256)) * 4096
+    store.put(new_entry(store, body=whole))
+    (one,) = found(store)
+    assert store.is_current(one)
+    assert len(list(one.body.pieces(0, one.body.size))) == 4
+    assert content(one) == whole
+    assert b"".join(one.body.pieces(5, 300_000)) == whole[5:300_000]
+
+
+def test_body_is_fetched_once(store: RedisStore, connection: redis.Redis) -> None:
+    store.put(new_entry(store))
+    (one,) = found(store)
+    assert store.is_current(one)
+    connection.delete(one.body.key)  # type: ignore[attr-defined]
+    assert store.is_current(one)
+    assert content(one) == b"hello"
+    assert b"".join(one.body.pieces(1, 3)) == b"el"
+
+
+@pytest.mark.parametrize("size", [5, 300_000])
+def test_entry_without_its_body_is_not_current(
+    store: RedisStore, connection: redis.Redis, size: int
+) -> None:
+    store.put(new_entry(store, body=b"x" * size))
+    (one,) = found(store)
+    connection.delete(one.body.key)  # type: ignore[attr-defined]
+    assert not store.is_current(one)
+    with pytest.raises(ConnectionError):
+        content(one)
+
+
+def test_copies_in_the_process_are_bounded(connection: redis.Redis) -> None:
+    store = store_on(connection, local_bytes=10)
+    for number in range(5):
+        store.put(new_entry(store, selecting=(("HTTP_FOO", str(number)),)))
+    assert all(map(store.is_current, found(store)))
+    assert store._bodies_size == sum(map(len, store._bodies.values())) == 10
+    assert {content(one) for one in found(store)} == {b"hello"}
+
+
+@pytest.mark.parametrize("size", [0, 5, 300_000])
+def test_discarded_body_leaves_nothing(
+    store: RedisStore, connection: redis.Redis, size: int
+) -> None:
+    writer = store.writer()
+    writer.write(b"x" * size)
+    writer.discard()
+    assert connection.keys("cache:b:*") == []
+
+
+def test_body_that_lost_bytes_is_not_stored(store: RedisStore, connection: redis.Redis) -> None:
+    made = new_entry(store)
+    connection.set(made.body.key, b"hell")  # type: ignore[attr-defined]
+    assert not store.put(made)
+
+
+# While Redis is away.
+
+
+def test_nothing_is_found_and_nothing_stored(
+    connection: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Broken(connection)
+    store = store_on(client)
+    origin = fresh()
+    cache = Client(origin, store=store)
+    assert [cache.ask().content for _ in range(3)] == [b"hello"] * 3
+    assert caplog.text.count("is away") == 1
+    client.away = False
+    assert [cache.ask().content for _ in range(3)] == [b"hello"] * 3
+    assert caplog.text.count("is back") == 1
+    assert origin.calls == 4
+
+
+def test_drop_that_did_not_arrive_is_sent_later(connection: redis.Redis) -> None:
+    client = Broken(connection)
+    client.away = False
+    store = store_on(client)
+    store.put(new_entry(store, ("Cache-Groups", '"g"')))
+    client.away = True
+    store.drop(["g"])
+    assert found(store) == []
+    client.away = False
+    assert found(store) == []
+    assert found(store_on(connection)) == []
+    assert store.put(new_entry(store, ("Cache-Groups", '"g"')))
+
+
+def test_entry_begun_while_away_is_not_stored(connection: redis.Redis) -> None:
+    client = Broken(connection)
+    store = store_on(client)
+    _, started = store.lookup(KEY)
+    client.away = False
+    assert not store.put(new_entry(store, started=started))
+
+
+# The whole cache on it.
+
+
+def test_cache_in_two_processes_is_one(connection: redis.Redis) -> None:
+    origin = fresh(cache_groups='"g"')
+    one, other = (Client(origin, store=store_on(connection)) for _ in range(2))
+    one.ask()
+    assert "hit" in status_of(other.ask())
+    other.cache.drop_groups(["g"])
+    assert "uri-miss" in status_of(one.ask())
+    one.ask(method="POST")
+    assert "uri-miss" in status_of(other.ask())
+
+
+def test_validation_and_variants_across_processes(connection: redis.Redis) -> None:
+    origin = fresh(vary="Accept", etag='"a"')
+    one, other = (Client(origin, store=store_on(connection)) for _ in range(2))
+    one.ask(Accept="a")
+    done = other.ask(Accept="b")
+    assert "fwd-status=304" in status_of(done)
+    assert done.content == b"hello"
+    for client in (one, other):
+        for accept in "ab":
+            exchange = client.ask(Accept=accept)
+            assert "hit" in status_of(exchange)
+            assert exchange.content == b"hello"
+    one.clock.pass_by(61)
+    assert "fwd-status=304" in status_of(one.ask(Accept="a"))
+    assert one.ask(Accept="a", Range="bytes=1-2").content == b"el"
+
+
+def test_prefixes_keep_caches_apart(connection: redis.Redis) -> None:
+    origin = fresh()
+    Client(origin, store=store_on(connection, prefix="{one}:")).ask()
+    Client(origin, store=store_on(connection, prefix="{two}:")).ask()
+    assert origin.calls == 2
+
+
+ELSEWHERE = """
+import sys, redis
+from middleware.cache import RedisStore
+RedisStore(redis.Redis(unix_socket_path=sys.argv[1])).drop(["g"])
+"""
+
+
+def test_drop_of_a_real_other_process(server: str, connection: redis.Redis) -> None:
+    client = Client(fresh(cache_groups='"g"'), store=store_on(connection))
+    client.ask()
+    root = Path(__file__).parents[4]
+    subprocess.run([sys.executable, "-c", ELSEWHERE, server], check=True, cwd=root)
+    assert "uri-miss" in status_of(client.ask())
+
+
+def test_parts_join_in_redis(connection: redis.Redis) -> None:
+    def parts(environ: Any, start_response: Any) -> Any:
+        first, last = map(int, environ["HTTP_RANGE"].removeprefix("bytes=").split("-"))
+        headers = [("Cache-Control", "max-age=60"), ("ETag", '"a"'), ("Content-Length", "5")]
+        start_response("206 Partial", [*headers, ("Content-Range", f"bytes {first}-{last}/10")])
+        return [b"0123456789"[first : last + 1]]
+
+    client = Client(parts, store=store_on(connection))
+    client.ask(Range="bytes=5-9")
+    client.ask(Range="bytes=0-4")
+    done = client.ask()
+    assert (done.status, done.content) == ("200 OK", b"0123456789")
+
+
+def test_truncated_response_leaves_nothing(connection: redis.Redis) -> None:
+    origin = Origin([b"hell"], cache_control="max-age=60", content_length="5")
+    Client(origin, store=store_on(connection)).ask()
+    assert connection.keys("*") == []

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from middleware.cache.groups import SLOTS, GroupClock, SharedGroupClock, slot_of, slots_of
+
+ROOM = slots_of(["room-1"])
+
+
+@pytest.fixture(params=["process", "host"])
+def clock(request: pytest.FixtureRequest, tmp_path: Path) -> GroupClock:
+    return GroupClock() if request.param == "process" else SharedGroupClock(tmp_path / "clock")
+
+
+def test_what_started_before_a_drop_is_dropped(clock: GroupClock) -> None:
+    started = clock.now()
+    assert not clock.is_dropped(ROOM, started)
+    clock.drop(["room-1"])
+    assert clock.is_dropped(ROOM, started)
+
+
+def test_what_starts_after_a_drop_is_not(clock: GroupClock) -> None:
+    clock.drop(["room-1"])
+    assert not clock.is_dropped(ROOM, clock.now() + 1)
+
+
+def test_other_groups_are_not_dropped(clock: GroupClock) -> None:
+    started = clock.now()
+    clock.drop(["users"])
+    assert not clock.is_dropped(ROOM, started)
+
+
+def test_one_dropped_group_of_several_is_enough(clock: GroupClock) -> None:
+    started = clock.now()
+    clock.drop(["users"])
+    assert clock.is_dropped((*ROOM, slot_of("users")), started)
+
+
+def test_slots_are_the_same_in_every_process() -> None:
+    assert slot_of("room-1") == 60862
+    assert 0 <= slot_of("\udce4") < SLOTS
+
+
+def test_shared_clock_is_seen_by_another(tmp_path: Path) -> None:
+    one, other = (SharedGroupClock(tmp_path / "clock") for _ in range(2))
+    started = other.now()
+    one.drop(["room-1"])
+    assert other.is_dropped(ROOM, started)
+
+
+def test_shared_clock_is_seen_by_another_process(tmp_path: Path) -> None:
+    clock = SharedGroupClock(tmp_path / "clock")
+    started = clock.now()
+    in_child(lambda: SharedGroupClock(tmp_path / "clock").drop(["room-1"]))
+    assert clock.is_dropped(ROOM, started)
+
+
+def test_clock_opened_before_a_fork_is_shared(tmp_path: Path) -> None:
+    clock = SharedGroupClock(tmp_path / "clock")
+    started = clock.now()
+    in_child(lambda: clock.drop(["room-1"]))
+    assert clock.is_dropped(ROOM, started)
+
+
+def test_processes_at_once_lose_no_drop(tmp_path: Path) -> None:
+    clock = SharedGroupClock(tmp_path / "clock")
+    started = clock.now()
+    children = [
+        start_child(lambda name=name: [clock.drop([f"{name}-{n}"]) for n in range(200)])
+        for name in "abcd"
+    ]
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    names = [f"{name}-{n}" for name in "abcd" for n in range(200)]
+    assert all(clock.is_dropped(slots_of([name]), started) for name in names)
+
+
+def test_threads_at_once_lose_no_drop(clock: GroupClock) -> None:
+    started = clock.now()
+    names = [[f"{name}-{n}" for n in range(100)] for name in "abcd"]
+    threads = [
+        threading.Thread(target=lambda some=some: [*map(clock.drop, [[n] for n in some])])
+        for some in names
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(clock.is_dropped(slots_of([n]), started) for some in names for n in some)
+
+
+def test_drops_survive_a_restart_of_the_process(tmp_path: Path) -> None:
+    first = SharedGroupClock(tmp_path / "clock")
+    started = first.now()
+    first.drop(["room-1"])
+    first.close()
+    assert SharedGroupClock(tmp_path / "clock").is_dropped(ROOM, started)
+
+
+def test_stamps_of_before_a_reboot_are_forgotten(tmp_path: Path) -> None:
+    class Yesterday(SharedGroupClock):
+        def now(self) -> int:
+            return super().now() + 10**15
+
+    old = Yesterday(tmp_path / "clock")
+    old.drop(["room-1"])
+    clock = SharedGroupClock(tmp_path / "clock")
+    assert not clock.is_dropped(ROOM, clock.now())
+
+
+def test_file_of_another_size_is_emptied(tmp_path: Path) -> None:
+    (tmp_path / "clock").write_bytes(b"\xff" * 100)
+    clock = SharedGroupClock(tmp_path / "clock")
+    assert not clock.is_dropped(range(SLOTS), 1)
+
+
+def test_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    clock = SharedGroupClock(tmp_path / "clock")
+    assert clock.path.stat().st_mode & 0o777 == 0o600
+
+
+def in_child(work: Callable[[], object]) -> None:
+    assert os.waitpid(start_child(work), 0)[1] == 0
+
+
+def start_child(work: Callable[[], object]) -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return child
