@@ -1,0 +1,46 @@
+"""Hand a part of the site to another WSGI application."""
+
+from __future__ import annotations
+
+from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+from middleware._paths import below, first_segment, shift, wsgi_prefix
+
+
+class Mount:
+    """Let another application answer under a path, as if the path were its root.
+
+    `prefix`: one or more whole segments, such as `/static`.
+    `target`: the application; it finds the prefix in `SCRIPT_NAME` and the rest in `PATH_INFO`.
+
+    Rules: PEP 3333, "environ Variables".
+    """
+
+    def __init__(self, prefix: str, target: WSGIApplication) -> None:
+        self.prefix = wsgi_prefix(prefix)
+        self.segments = frozenset({first_segment(self.prefix)})
+        self.target = target
+
+    def route(self, environ: WSGIEnvironment, app: WSGIApplication) -> WSGIApplication | None:
+        rest = below(self.prefix, environ.get("PATH_INFO", ""))
+        if rest is None:
+            return None
+        shift(environ, self.prefix, rest)
+        return self.target
+
+
+class MountHost:
+    """Let another application answer for a host.
+
+    `host`: as clients write it, with its port if that is not the scheme's own; compared without
+        regard to case (RFC 9110 section 4.2.3).
+    """
+
+    segments = None
+
+    def __init__(self, host: str, target: WSGIApplication) -> None:
+        self.host = host.lower()
+        self.target = target
+
+    def route(self, environ: WSGIEnvironment, app: WSGIApplication) -> WSGIApplication | None:
+        return self.target if environ.get("HTTP_HOST", "").lower() == self.host else None

@@ -1,0 +1,87 @@
+"""Show different clients different variants, and each client always the same."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from middleware._wsgi import Headers, changing_headers, with_vary
+from middleware.headers import TOKEN
+
+MONTH = 30 * 24 * 60 * 60
+
+
+class Split:
+    """Draw a variant for each new client, and keep to it by a cookie.
+
+    `name`: of the experiment, a token; the cookie is `split-NAME`.
+    `weights`: variants and how often each is drawn, as whole numbers: `{"old": 9, "new": 1}`.
+    `apps`: the application that answers for a variant; for one that is not named here, it is the
+        one below, which finds the variant in environ.
+    `max_age_seconds`: how long a client keeps its variant; 30 days unless given.
+
+    Response: `Vary: Cookie`, and `Set-Cookie` for a client that had no variant; the cookie is
+    `HttpOnly`, `SameSite=Lax`, and by TLS `Secure`. A shared cache stores no answer with it.
+
+    Environ: reads `HTTP_COOKIE` and `wsgi.url_scheme`, writes `middleware.split.NAME`.
+    It ends the search for a rule, so it should be the last.
+
+    Rules: RFC 6265 section 4.1 (`Set-Cookie`), RFC 9110 section 12.5.5 (`Vary`). A cookie that
+    names no variant of today is replaced.
+    """
+
+    segments = None
+
+    def __init__(
+        self,
+        name: str,
+        weights: Mapping[str, int],
+        *,
+        apps: Mapping[str, WSGIApplication] | None = None,
+        max_age_seconds: int = MONTH,
+    ) -> None:
+        if not all(TOKEN.fullmatch(token) for token in (name, *weights)):
+            raise ValueError("names of experiments and variants are tokens")
+        if sum(weights.values()) < 1 or min(weights.values()) < 0:
+            raise ValueError("weights are whole numbers, and not all of them zero")
+        self.cookie = f"split-{name}"
+        self.key = f"middleware.split.{name}"
+        self.bounds = list(zip(accumulate(weights.values()), weights, strict=True))
+        self.variants = frozenset(weights)
+        self.apps = dict(apps or {})
+        self.attributes = f"; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax"
+
+    def route(self, environ: WSGIEnvironment, app: WSGIApplication) -> WSGIApplication | None:
+        kept = self.kept_variant(environ.get("HTTP_COOKIE", ""))
+        variant = environ[self.key] = kept or self.draw()
+        added = [] if kept else [("Set-Cookie", self.set_cookie(environ, variant))]
+        target = self.apps.get(variant, app)
+
+        def split(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            def with_cookie(status: str, headers: Headers) -> Headers:
+                return [*with_vary(headers, "Cookie"), *added]
+
+            return target(environ, changing_headers(start_response, with_cookie))
+
+        return split
+
+    def kept_variant(self, cookies: str) -> str | None:
+        """Find the variant that a client has been shown before."""
+        if self.cookie not in cookies:
+            return None
+        for cookie in cookies.split(";"):
+            name, _, value = cookie.strip().partition("=")
+            if name == self.cookie and value in self.variants:
+                return value
+        return None
+
+    def draw(self) -> str:
+        """Draw a variant by its weight."""
+        drawn = secrets.randbelow(self.bounds[-1][0])
+        return next(variant for bound, variant in self.bounds if drawn < bound)
+
+    def set_cookie(self, environ: WSGIEnvironment, variant: str) -> str:
+        secure = "; Secure" if environ["wsgi.url_scheme"] == "https" else ""
+        return f"{self.cookie}={variant}{self.attributes}{secure}"
