@@ -1,0 +1,171 @@
+"""Set, add, remove and rewrite request and response headers by rule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.util import is_hop_by_hop
+
+from middleware._wsgi import NO_CONTENT_STATUSES, Headers, changing_headers, without_headers
+
+Condition: TypeAlias = Callable[[WSGIEnvironment], bool]
+Change: TypeAlias = Callable[[Headers], Headers]
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# RFC 9110 section 5.5: visible characters, obs-text, space and tab; none but visible at the ends.
+VALUE = re.compile(r"([\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?")
+
+
+class HeaderRule:
+    """Say what happens to the lines of one header.
+
+    Made by `set_header`, `default_header`, `add_header`, `remove_header` and `rewrite_header`.
+    `when(environ)` says, before the application is called, whether the rule is for this request.
+    """
+
+    __slots__ = ("change", "name", "needs_line", "when")
+
+    def __init__(
+        self, name: str, change: Change, when: Condition | None, *, needs_line: bool = False
+    ) -> None:
+        if not TOKEN.fullmatch(name):
+            raise ValueError(f"not a header name: {name!r}")
+        if is_hop_by_hop(name):
+            raise ValueError(f"{name} is the server's, not the application's (PEP 3333)")
+        if name.lower() == "content-length":
+            raise ValueError("Content-Length says where a body ends, and is no matter of rules")
+        self.name = name
+        self.change = change
+        self.when = when
+        # Whether it does nothing where there is no such line.
+        self.needs_line = needs_line
+
+    def applies_to(self, environ: WSGIEnvironment) -> bool:
+        return self.when is None or self.when(environ)
+
+
+def checked(value: str) -> str:
+    """Give the value back, if it can stand in a header; raise `ValueError` if not."""
+    if not VALUE.fullmatch(value):
+        raise ValueError(f"not a header value: {value!r}")
+    return value
+
+
+def set_header(name: str, value: str, when: Condition | None = None) -> HeaderRule:
+    """Make it this one line, whatever was there."""
+    line = (name, checked(value))
+    return HeaderRule(name, lambda headers: [*without_headers(headers, name.lower()), line], when)
+
+
+def default_header(name: str, value: str, when: Condition | None = None) -> HeaderRule:
+    """Add the line where there is none of that name."""
+    line = (name, checked(value))
+
+    def change(headers: Headers) -> Headers:
+        missing = name.lower() not in {key.lower() for key, _ in headers}
+        return [*headers, line] if missing else headers
+
+    return HeaderRule(name, change, when)
+
+
+def add_header(name: str, value: str, when: Condition | None = None) -> HeaderRule:
+    """Add one more line."""
+    line = (name, checked(value))
+    return HeaderRule(name, lambda headers: [*headers, line], when)
+
+
+def remove_header(name: str, when: Condition | None = None) -> HeaderRule:
+    """Remove all lines of that name."""
+
+    def change(headers: Headers) -> Headers:
+        return without_headers(headers, name.lower())
+
+    return HeaderRule(name, change, when, needs_line=True)
+
+
+def rewrite_header(
+    name: str, rewrite: Callable[[str], str], when: Condition | None = None
+) -> HeaderRule:
+    """Pass the value of each line of that name through a function.
+
+    `ValueError` is raised for the request if what it gives cannot stand in a header.
+    """
+
+    def change(headers: Headers) -> Headers:
+        return [
+            (key, checked(rewrite(value)) if key.lower() == name.lower() else value)
+            for key, value in headers
+        ]
+
+    return HeaderRule(name, change, when, needs_line=True)
+
+
+class HeadersMiddleware:
+    """Change headers by rule, each rule in the order of its list.
+
+    Request: the rules of `request` are applied to environ before the application is called.
+    Response: the rules of `response` are applied to each answer, and anew to a second one.
+
+    `request`, `response`: rules, none by default. Names and values are checked when the rule is
+        made, so that none can break a response.
+
+    Reads and writes the `HTTP_` keys that the request rules name, `CONTENT_TYPE` for
+    `Content-Type`; an added line is joined to the others by a comma, as CGI has them.
+
+    Place: anywhere; inside whatever sets what it is to change.
+
+    Rules: RFC 9110 section 5.1 (names), 5.3 (order and joining), 5.5 (values); PEP 3333, "Other
+    HTTP Features" (hop-by-hop headers are refused). `Content-Length` is refused too, since it says
+    where a body ends, and a 204 or 304 gets no `Content-Type`.
+
+    It does not look at status or content: what depends on them is a middleware of its own.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        request: Iterable[HeaderRule] = (),
+        response: Iterable[HeaderRule] = (),
+    ) -> None:
+        self.app = app
+        self.request = [(environ_key(rule.name), rule) for rule in request]
+        self.response = tuple(response)
+        self.always = tuple(rule for rule in self.response if rule.when is None)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        for key, rule in self.request:
+            if (key in environ or not rule.needs_line) and rule.applies_to(environ):
+                change_environ(environ, key, rule)
+        rules = self.always
+        if len(rules) < len(self.response):
+            rules = tuple(rule for rule in self.response if rule.applies_to(environ))
+        if not rules:
+            return self.app(environ, start_response)
+
+        def changed(status: str, headers: Headers) -> Headers:
+            has_content = status[:3] not in NO_CONTENT_STATUSES
+            for rule in rules:
+                if has_content or rule.name.lower() != "content-type":
+                    headers = rule.change(headers)
+            return headers
+
+        return self.app(environ, changing_headers(start_response, changed))
+
+
+def environ_key(name: str) -> str:
+    """Give the key under which CGI keeps a request header."""
+    key = name.upper().replace("-", "_")
+    return key if key == "CONTENT_TYPE" else f"HTTP_{key}"
+
+
+def change_environ(environ: WSGIEnvironment, key: str, rule: HeaderRule) -> None:
+    """Apply a rule to the lines of a request header, which CGI has joined into one."""
+    before = [(rule.name, environ[key])] if key in environ else []
+    after = [value for _, value in rule.change(before)]
+    if after:
+        environ[key] = ", ".join(after)
+    else:
+        environ.pop(key, None)

@@ -1,0 +1,232 @@
+"""Rewrite response bodies as they pass, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol, TypeAlias
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from middleware._wsgi import (
+    ExcInfo,
+    Headers,
+    WrappedBody,
+    Write,
+    header_value,
+    with_vary,
+    without_headers,
+)
+
+# True of the content as it was: its length and its digests (RFC 9110 section 8.6, RFC 9530), and
+# that parts of it can be had, which are not parts of what we send (RFC 9110 section 14.3).
+FIELDS_OF_THE_OLD_CONTENT = (
+    "content-length",
+    "content-digest",
+    "repr-digest",
+    "digest",
+    "content-md5",
+    "accept-ranges",
+)
+
+
+class Transformer(Protocol):
+    """Rewrite one body; made for one response, and dropped with it."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take a chunk, and give what can go out by now; empty if all of it is held back."""
+
+    def finish(self) -> bytes:
+        """Give what is left at the end."""
+
+
+MakeTransformer: TypeAlias = Callable[[WSGIEnvironment, str, Headers], Transformer | None]
+
+
+class RewritingMiddleware:
+    """Pass the bodies of chosen content types through a transformer.
+
+    Request: passes as it is. Response, where there is a transformer: the body is rewritten, and
+    the headers that are not true of it any more are put right: `Content-Length` and digests go,
+    `Accept-Ranges` goes, a strong `ETag` becomes weak.
+
+    `make(environ, status, headers)`: gives a transformer for a response, or None to let it pass.
+        It may only look at the request headers named in `vary`.
+    `content_types`: which it is asked about; HTML unless given.
+    `vary`: the request headers that `make` looks at, such as `Cookie`; they are added to `Vary`,
+        also where it gives None.
+
+    Reads and writes nothing in environ; `make` gets the environ of the moment when the response
+    starts, in which the application may have moved the path.
+
+    Place: inside cache and security headers; outside what makes the pages, and inside of whatever
+    compresses them.
+
+    Rules: RFC 9110 sections 8.6 (length), 8.8.3 (ETag), 12.5.5 (`Vary`), 7.7 and RFC 9111 section
+    5.2.2.6 (`no-transform`); RFC 9111 section 4.3.4 (a 304 has to carry the ETag that the 200 had);
+    PEP 3333, "Middleware Handling of Block Boundaries". HEAD gets the headers of GET (RFC 9110
+    section 9.3.2).
+
+    It leaves alone: 1xx, 204, 205 and 206, encoded bodies, and what says `no-transform`. It does
+    not ask for a plain body by changing `Accept-Encoding`, and does not read a body as text: a
+    transformer sees bytes.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        make: MakeTransformer,
+        *,
+        content_types: Collection[str] = ("text/html",),
+        vary: Iterable[str] = (),
+    ) -> None:
+        self.app = app
+        self.make = make
+        self.content_types = frozenset(name.lower() for name in content_types)
+        self.vary = tuple(vary)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        response = RewrittenResponse(self, environ, environ["REQUEST_METHOD"], start_response)
+        body = self.app(environ, response.start)
+        if response.transformer is None and type(body) is list:
+            return body  # A list cannot start the response anew.
+        return RewrittenBody(body, response)
+
+
+class RewrittenResponse:
+    """One response: what has been decided about it so far."""
+
+    def __init__(
+        self,
+        middleware: RewritingMiddleware,
+        environ: WSGIEnvironment,
+        method: str,
+        start_response: StartResponse,
+    ) -> None:
+        self.middleware = middleware
+        self.environ = environ
+        self.method = method
+        self.start_response = start_response
+        self.transformer: Transformer | None = None
+
+    def start(self, status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Write:
+        """Stand in for the server's `start_response`; decides anew each time that it is called."""
+        try:
+            transformer, headers = self.decide(status, headers)
+            write = self.start_response(status, headers, exc_info)
+        finally:
+            exc_info = None
+        # Only now: if the headers were out already, the server has raised, and all stays.
+        self.transformer = transformer
+        if transformer is None:
+            return write
+        feed = transformer.feed
+        return lambda chunk: write(feed(chunk))
+
+    def decide(self, status: str, headers: Headers) -> tuple[Transformer | None, Headers]:
+        """Choose the transformer of an answer, and the headers that go with it."""
+        if status[:3] == "304":
+            return None, weakened(self.varied(headers))
+        if not self.may_be_rewritten(status, headers):
+            return None, headers
+        headers = self.varied(headers)
+        transformer = self.middleware.make(self.environ, status, headers)
+        if transformer is None:
+            return None, headers
+        headers = weakened(without_headers(headers, *FIELDS_OF_THE_OLD_CONTENT))
+        return (None if self.method == "HEAD" else transformer), headers
+
+    def may_be_rewritten(self, status: str, headers: Headers) -> bool:
+        if status[0] == "1" or status[:3] in {"204", "205", "206"}:
+            return False
+        content_type = header_value(headers, "content-type") or ""
+        if content_type.partition(";")[0].strip().lower() not in self.middleware.content_types:
+            return False
+        if (header_value(headers, "content-encoding") or "identity").lower() != "identity":
+            return False
+        return not any(
+            name.lower() == "cache-control" and "no-transform" in value.lower()
+            for name, value in headers
+        )
+
+    def varied(self, headers: Headers) -> Headers:
+        for field in self.middleware.vary:
+            headers = with_vary(headers, field)
+        return headers
+
+    def feed(self, chunk: bytes) -> bytes:
+        return chunk if self.transformer is None else self.transformer.feed(chunk)
+
+    def finish(self) -> bytes:
+        """Give what the transformer still holds; nothing when asked again."""
+        transformer, self.transformer = self.transformer, None
+        return b"" if transformer is None else transformer.finish()
+
+
+class RewrittenBody(WrappedBody):
+    """A body on its way through a transformer: a chunk for each chunk, and perhaps one more."""
+
+    __slots__ = ("_response",)
+
+    def __init__(self, body: Iterable[bytes], response: RewrittenResponse) -> None:
+        super().__init__(body)
+        self._response = response
+
+    def __next__(self) -> bytes:
+        try:
+            chunk = self.next_chunk()
+        except StopIteration:
+            rest = self._response.finish()
+            if not rest:
+                raise
+            return rest
+        return self._response.feed(chunk)
+
+
+def weakened(headers: Headers) -> Headers:
+    """Give a copy of the list with its ETag weak: the same page, but not byte by byte."""
+    return [
+        (name, f"W/{value}" if name.lower() == "etag" and value.startswith('"') else value)
+        for name, value in headers
+    ]
+
+
+class InsertBefore:
+    """Insert bytes before the first place where a marker stands, in any mixture of cases.
+
+    `marker`: such as `</body>`; ASCII.
+    `insertion`: what goes in.
+    `or_at_end`: whether it goes to the end of a body without the marker.
+
+    Of each chunk only an end that may begin the marker is held back until the next.
+    """
+
+    def __init__(self, marker: bytes, insertion: bytes, *, or_at_end: bool = False) -> None:
+        if not marker or not marker.isascii():
+            raise ValueError(f"not a marker: {marker!r}")
+        self.marker = marker.lower()
+        self.insertion = insertion
+        self.or_at_end = or_at_end
+        self.held = b""
+        self.is_done = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        if self.is_done:
+            return chunk
+        chunk = self.held + chunk
+        lowered = chunk.lower()
+        place = lowered.find(self.marker)
+        if place >= 0:
+            self.is_done, self.held = True, b""
+            return chunk[:place] + self.insertion + chunk[place:]
+        kept = len(chunk) - self.length_of_beginning(lowered)
+        self.held = chunk[kept:]
+        return chunk[:kept]
+
+    def length_of_beginning(self, chunk: bytes) -> int:
+        """Say how many bytes at the end of a chunk may be the beginning of the marker."""
+        longest = min(len(chunk), len(self.marker) - 1)
+        fitting = (n for n in range(longest, 0, -1) if chunk.endswith(self.marker[:n]))
+        return next(fitting, 0)
+
+    def finish(self) -> bytes:
+        rest = self.held
+        return rest + self.insertion if self.or_at_end and not self.is_done else rest

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from wsgiref.types import WSGIApplication
+
+from middleware.answer import Answer
+from tests.middleware.contract import AnswerContract
+from tests.middleware.serving import serve
+
+
+class TestContract(AnswerContract):
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        return Answer("200 OK", "hello", [("X", "y")])
+
+
+def test_answer_counts_bytes_not_letters() -> None:
+    done = serve(Answer("200 OK", "ü", [("X", "y")]))
+    assert done.content == "ü".encode()
+    assert done.header("Content-Length") == "2"
+    assert done.header("X") == "y"

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import pytest
+
+from middleware.answer import Answer
+from middleware.error_boundary import ErrorBoundaryMiddleware
+from tests.middleware.contract import Contract
+from tests.middleware.serving import (
+    HTML,
+    BrokenError,
+    Exchange,
+    TrackedBody,
+    answering,
+    serve,
+)
+
+QUIET = logging.Logger("quiet", logging.CRITICAL)
+
+
+class TestContract(Contract):
+    answers_errors = True
+
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        return ErrorBoundaryMiddleware(app, logger=QUIET)
+
+
+def failing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    raise BrokenError("the cause")
+
+
+def failing_late(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+    start_response("200 OK", [("Content-Type", HTML), ("X-Lost", "yes")])
+    raise BrokenError("the cause")
+    yield b""
+
+
+def page(environ: WSGIEnvironment) -> Answer:
+    return Answer("500 Oh No", f"<p>{environ['middleware.request_id']}", content_type=HTML)
+
+
+@pytest.mark.parametrize("app", [failing, failing_late])
+def test_page_replaces_the_answer(app: WSGIApplication) -> None:
+    wrapped = ErrorBoundaryMiddleware(app, page=page, logger=QUIET)
+    done = serve(wrapped, environ_overrides={"middleware.request_id": "abc"})
+    assert (done.status, done.content) == ("500 Oh No", b"<p>abc")
+    assert done.header_names() == ["content-length", "content-type"]
+
+
+def test_default_page_tells_nothing() -> None:
+    done = serve(ErrorBoundaryMiddleware(failing, logger=QUIET))
+    assert done.status == "500 Internal Server Error"
+    assert b"the cause" not in done.content
+    assert done.header("Cache-Control") == "no-store"
+
+
+@pytest.mark.parametrize("app", [failing, failing_late])
+def test_head_has_no_page(app: WSGIApplication) -> None:
+    done = serve(ErrorBoundaryMiddleware(app, logger=QUIET), method="HEAD")
+    assert (done.status[:3], done.content) == ("500", b"")
+
+
+def test_server_gets_the_exception() -> None:
+    done = serve(ErrorBoundaryMiddleware(failing, logger=QUIET))
+    assert str(done.errors[0]) == "the cause"
+
+
+def test_error_after_the_first_chunk_is_logged_and_raised(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    body = TrackedBody(b"one,", error=BrokenError())
+    with pytest.raises(BrokenError):
+        serve(ErrorBoundaryMiddleware(answering(body)))
+    assert len(caplog.records) == 1
+    assert body.closes == 1
+
+
+def test_error_after_empty_chunks_is_answered() -> None:
+    # They do not send the headers.
+    body = TrackedBody(b"", b"", error=BrokenError())
+    done = serve(ErrorBoundaryMiddleware(answering(body), logger=QUIET))
+    assert done.status[:3] == "500"
+    assert done.content.startswith(b"Something went wrong")
+    assert body.closes == 1
+
+
+def test_error_is_logged_with_request_and_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    environ = {"middleware.request_id": "abc", "PATH_INFO": "/x\nforged"}
+    serve(ErrorBoundaryMiddleware(failing), environ_overrides=environ)
+    (record,) = caplog.records
+    assert record.getMessage() == "Request abc failed: GET /x%0Aforged"
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "the cause"
+
+
+def test_failing_page_is_logged_and_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    def broken_page(environ: WSGIEnvironment) -> Answer:
+        raise KeyError("page")
+
+    done = serve(ErrorBoundaryMiddleware(failing, page=broken_page))
+    assert done.content.startswith(b"Something went wrong")
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [
+        BrokenError,
+        KeyError,
+    ]
+
+
+def test_list_is_passed_as_it_is() -> None:
+    body = [b"hello"]
+    assert Exchange().call(ErrorBoundaryMiddleware(answering(body))).body is body
