@@ -1,0 +1,1 @@
+"""The chat: one raw PEP 3333 callable and what stands behind it."""

@@ -1,0 +1,138 @@
+import pytest
+
+from ngw2f.settings import SettingError, Settings, load_settings, unknown_variables
+
+
+def load(tmp_path, environ=None, **files):
+    names = {"settings": "settings.toml", "secrets": ".secrets.toml"}
+    for name, content in files.items():
+        (tmp_path / names[name]).write_text(content)
+    return load_settings(tmp_path, environ or {})
+
+
+def test_nothing_set_is_default(tmp_path):
+    assert load(tmp_path) == Settings()
+
+
+def test_checkout_is_valid():
+    assert load_settings() == Settings(data_dir=load_settings().data_dir)
+
+
+def test_section_overrides_default(tmp_path):
+    toml = "[default]\ntoken_days = 1\nstream_length = 5\n[production]\ntoken_days = 2\n"
+    settings = load(tmp_path, {"NGW2F_ENV": "production"}, settings=toml)
+    assert (settings.token_days, settings.stream_length) == (2, 5)
+
+
+def test_secrets_override_settings(tmp_path):
+    settings = load(
+        tmp_path,
+        settings='[development]\nredis_url = "redis://one"\n',
+        secrets='[development]\nredis_url = "redis://two"\n',
+    )
+    assert settings.redis_url == "redis://two"
+
+
+def test_environment_overrides_all(tmp_path):
+    secrets = "[development]\nanonymous_read = true\n"
+    settings = load(tmp_path, {"NGW2F_ANONYMOUS_READ": "false"}, secrets=secrets)
+    assert settings.anonymous_read is False
+
+
+def test_directory_from_environment(tmp_path):
+    (tmp_path / "settings.toml").write_text("[development]\nstream_length = 7\n")
+    assert load_settings(environ={"NGW2F_SETTINGS": str(tmp_path)}).stream_length == 7
+
+
+def test_list_is_comma_separated(tmp_path):
+    settings = load(tmp_path, {"NGW2F_LINKS_ALLOW": "localhost:8001, example.org:80,"})
+    assert settings.links_allow == ["localhost:8001", "example.org:80"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NGW2F_DATA_DIR", ""),
+        ("NGW2F_MAX_BODY_BYTES", "a lot"),
+        ("NGW2F_MAX_BODY_BYTES", "0"),
+        ("NGW2F_RATE_LIMIT", "perhaps"),
+        ("NGW2F_TOKEN_DAYS", "-1"),
+        ("NGW2F_TOKEN_DAYS", "nan"),
+        ("NGW2F_REDIS_URL", "localhost:6379"),
+        ("NGW2F_DATABASE_URL", "mysql://localhost/chat"),
+        ("NGW2F_LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_wrong_value_names_the_setting(tmp_path, name, value):
+    with pytest.raises(SettingError) as caught:
+        load(tmp_path, {name: value})
+    line = str(caught.value)
+    assert line.startswith(f"{name}: ")
+    assert "\n" not in line
+
+
+def test_wrong_value_in_file(tmp_path):
+    with pytest.raises(SettingError, match=r"NGW2F_STREAM_LENGTH: Expected `int`"):
+        load(tmp_path, settings="[development]\nstream_length = []\n")
+
+
+def test_secret_value_is_not_shown(tmp_path):
+    with pytest.raises(SettingError) as caught:
+        load(tmp_path, {"NGW2F_DATABASE_URL": "mysql://chat:hush@localhost/chat"})
+    assert "hush" not in str(caught.value)
+
+
+def test_unknown_name_in_file(tmp_path):
+    with pytest.raises(SettingError, match="NGW2F_TOKEN_DAY: there is no such setting"):
+        load(tmp_path, settings="[development]\ntoken_day = 1\n")
+
+
+@pytest.mark.parametrize("content", ["= 1", "default = 1", "[development]\nx = '\x00'"])
+def test_file_that_is_none(tmp_path, content):
+    with pytest.raises(SettingError, match=r"^settings\.toml: "):
+        load(tmp_path, settings=content)
+
+
+def test_file_that_is_not_utf8(tmp_path):
+    (tmp_path / ".secrets.toml").write_bytes(b"\xff")
+    with pytest.raises(SettingError, match=r"^\.secrets\.toml: "):
+        load_settings(tmp_path, {})
+
+
+def test_unknown_section(tmp_path):
+    with pytest.raises(SettingError, match=r"NGW2F_ENV: settings\.toml has no section \[prod\]"):
+        load(tmp_path, {"NGW2F_ENV": "prod"}, settings="[production]\n")
+
+
+def test_unknown_variables_are_named():
+    environ = {"NGW2F_TOKEN_DAY": "1", "NGW2F_ENV": "x", "NGW2F_DATA_DIR": "var", "PATH": "/"}
+    assert unknown_variables(environ) == ["NGW2F_TOKEN_DAY"]
+
+
+def test_unknown_variable_is_ignored(tmp_path):
+    assert load(tmp_path, {"NGW2F_TOKEN_DAY": "1"}) == Settings()
+
+
+def test_embedded_unless_redis_is_named():
+    assert Settings().is_embedded
+    assert not Settings(redis_url="redis://localhost").is_embedded
+
+
+def test_sqlite_unless_database_is_named(tmp_path):
+    assert Settings(data_dir="/d").sqlalchemy_url == "sqlite:////d/chat.sqlite3"
+    assert Settings(database_url="postgresql:///x").sqlalchemy_url == "postgresql:///x"
+
+
+def test_list_of_numbers(tmp_path):
+    assert load(tmp_path, {"NGW2F_LINKS_PORTS": "8080, 8443"}).links_ports == [8080, 8443]
+
+
+@pytest.mark.parametrize("ports", ["0", "65536", "http"])
+def test_wrong_port_names_the_setting(tmp_path, ports):
+    with pytest.raises(SettingError, match=r"^NGW2F_LINKS_PORTS: "):
+        load(tmp_path, {"NGW2F_LINKS_PORTS": ports})
+
+
+def test_user_agent_is_one_line(tmp_path):
+    with pytest.raises(SettingError, match=r"^NGW2F_LINKS_USER_AGENT: "):
+        load(tmp_path, {"NGW2F_LINKS_USER_AGENT": "a\r\nCookie: b"})
