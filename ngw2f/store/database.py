@@ -1,0 +1,152 @@
+"""One database: its engine, and the two ways into it, reading and writing."""
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+
+# How long a writer waits for another process's transaction. The wait sleeps
+# between tries (it does not sit in SQLite's own busy handler, which would hold
+# gevent's loop and with it every client of this process).
+LOCK_TIMEOUT_SECONDS = 15.0
+LOCK_PAUSE_SECONDS = 0.002
+MAX_LOCK_PAUSE_SECONDS = 0.05
+
+# Connections of one process to PostgreSQL; further greenlets wait for one of them. The
+# server's own default is 100 for all: four processes, and some left to look with.
+CONNECTIONS = 20
+
+SQLITE_PRAGMAS = (
+    # Readers and the one writer do not wait for each other.
+    "journal_mode = WAL",
+    # A commit that was answered survives a power cut.
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "mmap_size = 268435456",
+)
+
+
+class DatabaseBusyError(Exception):
+    """Another process held the database for longer than LOCK_TIMEOUT_SECONDS."""
+
+
+class Database:
+    """SQLite or PostgreSQL, by SQLAlchemy's URL. Connects at the first use, so after a fork."""
+
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        self.is_sqlite = url.startswith("sqlite")
+        if not self.is_sqlite:
+            self.engine = create_engine(
+                url,
+                pool_size=connections,
+                # The server counts connections, so there is a limit and nothing above it.
+                max_overflow=0,
+                pool_timeout=LOCK_TIMEOUT_SECONDS,
+                # Connections in the pool break when the server restarts.
+                pool_pre_ping=True,
+            )
+            # PostgreSQL's default is one state for each statement.
+            self._reading_engine = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            return
+        # SQLite's calls never yield to another greenlet, so few connections are open
+        # at once; none is refused while others wait.
+        self.engine = create_engine(url, pool_size=4, max_overflow=-1)
+        event.listen(self.engine, "connect", _prepare_reader)
+        # SQLite has one writer at a time; within the process they queue here.
+        self._writer = threading.Lock()
+        self._writing_engine = create_engine(url, pool_size=1)
+        event.listen(self._writing_engine, "connect", _prepare_writer)
+
+    def asking(self) -> Connection:
+        """Give a connection, for a `with` block, of which each statement sees what is then true.
+
+        It costs less than `reading`, and one statement needs no more.
+        """
+        return self.engine.connect()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the database and changes nothing."""
+        if not self.is_sqlite:
+            with self._reading_engine.connect() as connection:
+                yield connection
+            return
+        with self.engine.connect() as connection:
+            # Ends when the connection goes back to the pool.
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection whose changes are on disk when the block ends, or none of them.
+
+        Raises DatabaseBusyError.
+        """
+        if not self.is_sqlite:
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        with self._writer, self._writing_engine.connect() as connection:
+            _begin_immediate(connection)
+            yield connection
+            connection.commit()
+
+    def ping(self) -> None:
+        """Raise sqlalchemy.exc.SQLAlchemyError if the database does not answer."""
+        with self.reading() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self.engine.dispose()
+        if self.is_sqlite:
+            self._writing_engine.dispose()
+
+
+def _prepare_reader(connection: Any, _record: object) -> None:
+    _prepare_sqlite(connection)
+    # For the rare locks that a reader meets: recovery, a checkpoint's end.
+    connection.execute("PRAGMA busy_timeout = 250")
+
+
+def _prepare_writer(connection: Any, _record: object) -> None:
+    _prepare_sqlite(connection)
+    connection.execute("PRAGMA busy_timeout = 0")
+
+
+def _prepare_sqlite(connection: Any) -> None:
+    # Transactions begin where we say so: sqlite3's own would start them late, as
+    # readers, and fail when two of them want to write.
+    connection.isolation_level = None
+    connection.execute("PRAGMA busy_timeout = 5000")  # While the mode is changed to WAL.
+    for pragma in SQLITE_PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take SQLite's write lock, waiting for it politely."""
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    pause = LOCK_PAUSE_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if not _is_lock(error):
+                raise
+            if time.monotonic() > deadline:
+                raise DatabaseBusyError("the database is locked") from error
+            connection.rollback()
+        else:
+            return
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 # not a secret
+        pause = min(pause * 2, MAX_LOCK_PAUSE_SECONDS)
+
+
+def _is_lock(error: OperationalError) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -1,0 +1,93 @@
+"""Events: what clients are told of, stored with the changes that they tell of.
+
+Their ids grow in the order in which the changes became true, so whoever has seen
+an event knows all that came before it.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
+
+from ngw2f.store.schema import events
+
+# Any number that no other program on the same PostgreSQL server is likely to use.
+ADVISORY_LOCK = 0x6E677733
+
+LAST = select(func.coalesce(func.max(events.c.id), 0))
+AFTER = (
+    select(events.c.id, events.c.name, events.c.data, events.c.room_id)
+    .where(events.c.id > bindparam("after"))
+    .order_by(events.c.id)
+    .limit(bindparam("limit"))
+)
+NEWEST_BUT = select(events.c.id).order_by(events.c.id.desc()).limit(1).offset(bindparam("count"))
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event without an id: its name, its JSON, and the room whose readers may see it."""
+
+    name: str
+    data: str
+    room_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    id: int
+    name: str
+    data: str
+    room_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Events of which each follows the one before, the first follows *previous_id*."""
+
+    previous_id: int
+    events: Sequence[StoredEvent]
+
+
+def add_events(connection: Connection, new: Sequence[NewEvent]) -> Run:
+    """Store events as a part of the transaction that makes them true."""
+    if connection.dialect.name == "postgresql":
+        # One after the other until they are committed, so that no smaller id
+        # appears after a greater one. SQLite has one writer at a time anyway.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+    previous_id = last_id(connection)
+    # A time, so that ids go on growing even if the database is a new one.
+    first_id = max(previous_id + 1, time.time_ns() // 1_000_000)
+    stored = [
+        StoredEvent(first_id + index, event.name, event.data, event.room_id)
+        for index, event in enumerate(new)
+    ]
+    values = [
+        {"id": event.id, "name": event.name, "data": event.data, "room_id": event.room_id}
+        for event in stored
+    ]
+    if values:
+        connection.execute(insert(events), values)
+    return Run(previous_id, stored)
+
+
+def last_id(connection: Connection) -> int:
+    """Return the newest event's id, 0 if there is none."""
+    return int(connection.execute(LAST).scalar_one())
+
+
+def list_events(connection: Connection, after: int, limit: int) -> Run:
+    rows = connection.execute(AFTER, {"after": after, "limit": limit})
+    return Run(after, [StoredEvent(*row) for row in rows])
+
+
+def oldest_cursor(connection: Connection, length: int) -> int:
+    """Return the smallest id after which nothing is missing among the newest *length* events."""
+    return connection.execute(NEWEST_BUT, {"count": length}).scalar() or 0
+
+
+def delete_old_events(connection: Connection, length: int) -> int:
+    """Keep the newest *length*, and the cursor before them; return how many were deleted."""
+    oldest = oldest_cursor(connection, length)
+    return connection.execute(delete(events).where(events.c.id < oldest)).rowcount

@@ -1,0 +1,79 @@
+"""All of the chat as JSON lines, from one database to another, of whichever kind.
+
+Each line is a table's name and a row: `["rooms", {"id": 1, ...}]`, first the rows that
+others refer to. Bytes are base64. It has password hashes and digests of tokens.
+"""
+
+import base64
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Table, delete, func, insert, select
+
+from ngw2f.store.schema import metadata, rooms, users
+
+BATCH = 500
+
+
+class ImportRefusedError(Exception):
+    """The lines are not what an export wrote, or there is a chat already."""
+
+
+def export_lines(connection: Connection) -> Iterator[bytes]:
+    """Yield the lines of one state of the database."""
+    encoder = msgspec.json.Encoder()
+    for table in metadata.sorted_tables:
+        statement = select(table).order_by(*table.primary_key)
+        for row in connection.execute(statement.execution_options(yield_per=BATCH)):
+            # msgspec writes bytes as base64, and no subclass of str, which the names are.
+            named = {str(name): value for name, value in row._mapping.items()}
+            yield encoder.encode((str(table.name), named)) + b"\n"
+
+
+def import_lines(connection: Connection, lines: Iterable[bytes]) -> int:
+    """Store an export into a migrated database that nobody has used; return how many rows."""
+    if connection.execute(select(func.count()).select_from(users)).scalar_one():
+        raise ImportRefusedError("there are users already; import into a new database")
+    # The lobby that the migration made comes with the export.
+    connection.execute(delete(rooms))
+    count = 0
+    for name, decoded in groupby(map(_decode, lines), key=lambda line: line[0]):
+        table = metadata.tables.get(name)
+        if table is None:
+            raise ImportRefusedError(f"there is no table {name}; export by the same version")
+        rows = (_row(table, row) for _, row in decoded)
+        while batch := list(islice(rows, BATCH)):
+            connection.execute(insert(table), batch)
+            count += len(batch)
+    if connection.dialect.name == "postgresql":
+        _set_sequences(connection)
+    return count
+
+
+def _decode(line: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        return msgspec.json.decode(line, type=tuple[str, dict[str, Any]])
+    except msgspec.DecodeError as error:
+        raise ImportRefusedError(f"this is no line of an export: {line[:60]!r}") from error
+
+
+def _row(table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    if set(row) != set(table.columns.keys()):
+        raise ImportRefusedError(f"{table.name} has other columns; export by the same version")
+    return {
+        name: base64.b64decode(value) if table.columns[name].type.python_type is bytes else value
+        for name, value in row.items()
+    }
+
+
+def _set_sequences(connection: Connection) -> None:
+    """Have PostgreSQL go on counting after the greatest id; it does not look at the rows."""
+    for table in metadata.sorted_tables:
+        sequence = func.pg_get_serial_sequence(table.name, "id") if "id" in table.columns else None
+        if sequence is None or connection.execute(select(sequence)).scalar() is None:
+            continue
+        greatest = select(func.coalesce(func.max(table.c.id), 1)).scalar_subquery()
+        is_used = select(func.count() > 0).select_from(table).scalar_subquery()
+        connection.execute(select(func.setval(sequence, greatest, is_used)))

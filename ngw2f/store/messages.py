@@ -1,0 +1,262 @@
+"""Messages: queries by name. A page of them is cut by id, which grows with every post."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+
+from ngw2f.resources import Message, Preview
+from ngw2f.store.previews import detach_links, previews_of
+from ngw2f.store.rooms import is_visible, reader_parameters
+from ngw2f.store.schema import messages, rooms
+from ngw2f.store.users import UserRow
+
+COLUMNS = (
+    messages.c.id,
+    messages.c.room_id,
+    messages.c.user_id,
+    messages.c.source,
+    messages.c.html,
+    messages.c.rendered,
+    messages.c.created_at,
+    messages.c.updated_at,
+)
+
+NEXT_VERSION = {"version": messages.c.version + 1}
+SET_RENDERED = (
+    update(messages)
+    .where(messages.c.id == bindparam("message_id"))
+    .values(html=bindparam("new_html"), rendered=True, updated_at=bindparam("now"), **NEXT_VERSION)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which messages of a room: `before` or `after` an id, else the newest."""
+
+    limit: int = 50
+    before: int | None = None
+    after: int | None = None
+    updated_since: float | None = None
+    user_id: int | None = None
+
+
+# What a part of a page's query is called in the statement, and how it narrows it.
+CONDITIONS = {
+    "before": messages.c.id < bindparam("before"),
+    "after": messages.c.id > bindparam("after"),
+    "updated_since": messages.c.updated_at > bindparam("updated_since"),
+    "user_id": messages.c.user_id == bindparam("user_id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is on a page: ids and versions, oldest first; whether more is in its direction."""
+
+    versions: tuple[tuple[int, int], ...]
+    has_more: bool
+
+
+def list_versions(
+    connection: Connection, room_id: int, reader: UserRow | None, page: Page
+) -> Found:
+    """Return which messages are on a page of a room.
+
+    A room that the reader may not see is as empty as one that does not exist.
+    """
+    given = {name: getattr(page, name) for name in CONDITIONS}
+    given = {name: value for name, value in given.items() if value is not None}
+    statement = _page_statement(tuple(given), to_user=reader is not None)
+    # One more than asked for tells whether there is a next page.
+    parameters = {"room_id": room_id, "limit": page.limit + 1, **given, **reader_parameters(reader)}
+    rows = connection.execute(statement, parameters).all()
+    # Plain tuples: rows are slow to hash and compare.
+    versions = [(message_id, version) for message_id, version in rows[: page.limit]]
+    if "after" not in given:
+        versions.reverse()
+    return Found(tuple(versions), has_more=len(rows) > page.limit)
+
+
+@cache
+def _page_statement(given: tuple[str, ...], *, to_user: bool) -> Select[Any]:
+    """Return the query for a page; building one anew costs more than running it."""
+    is_room = rooms.c.id == bindparam("room_id")
+    room = select(rooms.c.id).where(is_room, is_visible(to_user=to_user))
+    statement = select(messages.c.id, messages.c.version)
+    statement = statement.where(messages.c.room_id == room.scalar_subquery())
+    statement = statement.where(*(CONDITIONS[name] for name in given))
+    order = messages.c.id if "after" in given else messages.c.id.desc()
+    return statement.order_by(order).limit(bindparam("limit"))
+
+
+def load_messages(
+    connection: Connection, message_ids: Collection[int]
+) -> list[tuple[int, Message]]:
+    """Return the version and the message of each that still exists, in the order of their ids."""
+    statement = select(messages.c.version, *COLUMNS).where(messages.c.id.in_(message_ids))
+    rows = connection.execute(statement.order_by(messages.c.id)).all()
+    previews = previews_of(connection, message_ids) if rows else {}
+    return [(version, _build(row, previews)) for version, *row in rows]
+
+
+def list_messages(
+    connection: Connection, room_id: int, reader: UserRow | None, page: Page
+) -> tuple[list[Message], bool]:
+    """Return the messages of a page, oldest first, and whether there is more."""
+    found = list_versions(connection, room_id, reader, page)
+    loaded = load_messages(connection, [message_id for message_id, _ in found.versions])
+    return [message for _, message in loaded], found.has_more
+
+
+def find_message(connection: Connection, message_id: int, reader: UserRow | None) -> Message | None:
+    statement = (
+        select(*COLUMNS)
+        .join_from(messages, rooms)
+        .where(messages.c.id == message_id, is_visible(to_user=reader is not None))
+    )
+    row = connection.execute(statement, reader_parameters(reader)).first()
+    return _with_previews(connection, row) if row else None
+
+
+def reload_message(connection: Connection, message: Message) -> Message | None:
+    """Return the message as it is now, None if it was deleted."""
+    row = connection.execute(select(*COLUMNS).where(messages.c.id == message.id)).first()
+    return _with_previews(connection, row) if row else None
+
+
+def _with_previews(connection: Connection, row: Sequence[Any]) -> Message:
+    return _build(row, previews_of(connection, [row[0]]))
+
+
+def _build(row: Sequence[Any], previews: Mapping[int, tuple[Preview, ...]]) -> Message:
+    fields: list[Any] = [*row, previews.get(row[0], ())]
+    return Message.of(*fields)
+
+
+def create_message(
+    connection: Connection, room_id: int, user_id: int, source: str, html: str
+) -> Message:
+    """Store a message into the outbox; *html* stands in until it is rendered."""
+    now = time.time()
+    values = {
+        "room_id": room_id,
+        "user_id": user_id,
+        "source": source,
+        "html": html,
+        "rendered": False,
+        "created_at": now,
+        "updated_at": now,
+        "version": 1,
+    }
+    statement = insert(messages).returning(messages.c.id)
+    message_id = connection.execute(statement, values).scalar_one()
+    return Message.of(message_id, room_id, user_id, source, html, False, now, now)
+
+
+def change_message(
+    connection: Connection, message: Message, source: str, html: str
+) -> Message | None:
+    """Store another source, and the message into the outbox again; None if it was deleted.
+
+    Its links are found when it is rendered; until then it has no previews.
+    """
+    now = time.time()
+    values = {"source": source, "html": html, "rendered": False, "updated_at": now}
+    statement = update(messages).where(messages.c.id == message.id)
+    if not connection.execute(statement.values(values | NEXT_VERSION)).rowcount:
+        return None
+    detach_links(connection, message.id)
+    return Message.of(
+        message.id,
+        message.room_id,
+        message.user_id,
+        source,
+        html,
+        False,
+        message.created_at,
+        now,
+    )
+
+
+def delete_message(connection: Connection, message_id: int) -> None:
+    connection.execute(delete(messages).where(messages.c.id == message_id))
+
+
+def list_unrendered(
+    connection: Connection, limit: int, *, skip_locked: bool
+) -> list[tuple[int, Message]]:
+    """Return the oldest messages of the outbox with their versions, locked if possible.
+
+    A lock holds until the transaction's end.
+    """
+    statement = select(messages.c.version, *COLUMNS).where(~messages.c.rendered)
+    statement = statement.order_by(messages.c.id).limit(limit)
+    if skip_locked:
+        statement = statement.with_for_update(skip_locked=True)
+    return [(version, Message.of(*row)) for version, *row in connection.execute(statement)]
+
+
+def list_unchanged(connection: Connection, waiting: Collection[tuple[int, Message]]) -> set[int]:
+    """Return the ids of those that are still there as they were read."""
+    statement = select(messages.c.id, messages.c.version)
+    ids = [message.id for _, message in waiting]
+    now = {(version, id_) for id_, version in connection.execute(statement.where(_is_in(ids)))}
+    return {message.id for version, message in waiting if (version, message.id) in now}
+
+
+def set_rendered(
+    connection: Connection, rendered: Sequence[tuple[Message, str, tuple[Preview, ...]]]
+) -> list[Message]:
+    """Store the HTML of messages, and return them with it and with their previews."""
+    now = time.time()
+    rows = [
+        {"message_id": message.id, "new_html": html, "now": now} for message, html, _ in rendered
+    ]
+    if rows:
+        connection.execute(SET_RENDERED, rows)
+    return [
+        Message.of(
+            message.id,
+            message.room_id,
+            message.user_id,
+            message.source,
+            html,
+            True,
+            message.created_at,
+            now,
+            previews,
+        )
+        for message, html, previews in rendered
+    ]
+
+
+def touch_messages(connection: Connection, message_ids: Collection[int]) -> None:
+    """Note that messages show something else, though nobody edited them."""
+    statement = update(messages).where(_is_in(message_ids))
+    connection.execute(statement.values(updated_at=time.time(), **NEXT_VERSION))
+
+
+def _is_in(message_ids: Collection[int]) -> Any:
+    return messages.c.id.in_(message_ids)
+
+
+def has_waiting(connection: Connection, before: float) -> bool:
+    """Say whether the outbox has a message that changed before that time."""
+    statement = select(messages.c.id).where(~messages.c.rendered, messages.c.updated_at < before)
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def newest_id(connection: Connection) -> int:
+    """Return the newest message's id, 0 if there is none."""
+    return connection.scalar(select(func.max(messages.c.id))) or 0
+
+
+def measure_outbox(connection: Connection) -> tuple[int, float | None]:
+    """Return how many messages wait, and since when the first of them does."""
+    statement = select(func.count(), func.min(messages.c.updated_at)).where(~messages.c.rendered)
+    count, since = connection.execute(statement).one()
+    return count, since

@@ -1,0 +1,253 @@
+"""Previews of links: which messages have them, what is behind them, which wait to be fetched."""
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from ngw2f.resources import Preview
+from ngw2f.store.schema import message_previews, previews, thumbnails
+
+NAME_BYTES = 16
+PATH = "/thumbnails/"
+
+SHOWN = (
+    previews.c.url,
+    previews.c.title,
+    previews.c.description,
+    previews.c.site_name,
+    previews.c.image,
+    previews.c.image_width,
+    previews.c.image_height,
+)
+# Both databases know "ON CONFLICT DO NOTHING" by the same words.
+ADD = upsert(previews).on_conflict_do_nothing(index_elements=["url"])
+OF_MESSAGES = (
+    select(message_previews.c.message_id, *SHOWN)
+    .join_from(message_previews, previews)
+    .where(message_previews.c.message_id.in_(bindparam("ids", expanding=True)))
+    .order_by(message_previews.c.message_id, message_previews.c.position)
+)
+DUE = (
+    select(previews.c.id, previews.c.url, previews.c.site, previews.c.failures)
+    .where(
+        previews.c.due_at <= bindparam("now"),
+        previews.c.id.not_in(bindparam("ids", expanding=True)),
+        previews.c.site.not_in(bindparam("sites", expanding=True)),
+    )
+    .order_by(previews.c.due_at, previews.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DuePreview:
+    """A link that waits to be fetched, where it leads, how often that failed in a row."""
+
+    id: int
+    url: str
+    site: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is behind a link: texts, and the thumbnail's body, media type and size in pixels."""
+
+    title: str = ""
+    description: str = ""
+    site_name: str = ""
+    thumbnail: bytes = b""
+    media_type: str = ""
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long what is known is good, when to try again, and how often that failed in a row."""
+
+    expires_at: float
+    due_at: float | None = None
+    failures: int = 0
+
+
+def attach_links(
+    connection: Connection, links: Mapping[int, Collection[str]], now: float
+) -> tuple[dict[int, tuple[Preview, ...]], bool]:
+    """Store the links of messages that had none, and return what is known of them.
+
+    Also say whether some are to be fetched: those that nobody posted before, and those of
+    which what is known is too old.
+    """
+    urls = sorted({url for of_message in links.values() for url in of_message})
+    if not urls:
+        return {}, False
+    known = _lock_previews(connection, urls)
+    missing = [url for url in urls if url not in known]
+    if missing:
+        rows = [{"url": url, "site": urlsplit(url).netloc, "due_at": now} for url in missing]
+        connection.execute(ADD, rows)
+        known |= _lock_previews(connection, missing)
+    stale = [row.id for row in known.values() if row.due_at is None and row.expires_at <= now]
+    if stale:
+        statement = update(previews).where(previews.c.id.in_(stale))
+        connection.execute(statement.values(due_at=now))
+    attached = [
+        {"message_id": message_id, "position": position, "preview_id": known[url].id}
+        for message_id, of_message in links.items()
+        for position, url in enumerate(of_message)
+    ]
+    connection.execute(insert(message_previews), attached)
+    shown = {
+        message_id: _shown(known[url][:-3] for url in of_message)
+        for message_id, of_message in links.items()
+    }
+    is_due = bool(stale) or any(row.due_at is not None for row in known.values())
+    return shown, is_due
+
+
+def _lock_previews(connection: Connection, urls: list[str]) -> dict[str, Any]:
+    """Return what is stored of links; it stays so until the transaction's end.
+
+    Or the preview could be fetched between our look and our commit, and neither side
+    would tell of it. SQLite has one writer at a time anyway.
+    """
+    statement = select(*SHOWN, previews.c.id, previews.c.due_at, previews.c.expires_at)
+    statement = statement.where(previews.c.url.in_(urls)).order_by(previews.c.id)
+    return {row.url: row for row in connection.execute(statement.with_for_update(read=True))}
+
+
+def detach_links(connection: Connection, message_id: int) -> None:
+    connection.execute(delete(message_previews).where(message_previews.c.message_id == message_id))
+
+
+def previews_of(
+    connection: Connection, message_ids: Collection[int]
+) -> dict[int, tuple[Preview, ...]]:
+    """Return what there is to show of the links of messages."""
+    rows: dict[int, list[Sequence[Any]]] = {}
+    for message_id, *shown in connection.execute(OF_MESSAGES, {"ids": list(message_ids)}):
+        rows.setdefault(message_id, []).append(shown)
+    return {message_id: _shown(of_message) for message_id, of_message in rows.items()}
+
+
+def _shown(rows: Iterable[Sequence[Any]]) -> tuple[Preview, ...]:
+    found = []
+    for url, title, description, site_name, image, width, height in rows:
+        if title or description or image:
+            path = f"{PATH}{image}" if image else ""
+            found.append(Preview(url, title, description, site_name, path, width, height))
+    return tuple(found)
+
+
+def list_due(
+    connection: Connection,
+    now: float,
+    limit: int,
+    but_ids: Collection[int] = (),
+    but_sites: Collection[str] = (),
+) -> list[DuePreview]:
+    """Return what waits the longest to be fetched, but not certain ones, nor from certain sites."""
+    parameters = {"now": now, "limit": limit, "ids": list(but_ids), "sites": list(but_sites)}
+    return [DuePreview(*row) for row in connection.execute(DUE, parameters)]
+
+
+def has_due(connection: Connection, before: float) -> bool:
+    """Say whether a preview waits that was due before that time."""
+    statement = select(previews.c.id).where(previews.c.due_at < before).limit(1)
+    return connection.execute(statement).first() is not None
+
+
+def measure_outbox(connection: Connection, now: float) -> tuple[int, float | None]:
+    """Return how many links are to be fetched by now, and since when the first of them is."""
+    statement = select(func.count(), func.min(previews.c.due_at)).where(previews.c.due_at <= now)
+    count, since = connection.execute(statement).one()
+    return count, since
+
+
+def set_content(
+    connection: Connection, preview_id: int, content: Content, schedule: Schedule
+) -> list[int]:
+    """Store what is behind a link; return the messages that show something else now."""
+    name = _set_thumbnail(connection, preview_id, content)
+    values = {
+        "title": content.title,
+        "description": content.description,
+        "site_name": content.site_name,
+        "image": name,
+        "image_width": content.width,
+        "image_height": content.height,
+    }
+    is_other = or_(*(previews.c[column] != value for column, value in values.items()))
+    is_it = previews.c.id == preview_id
+    changed = connection.execute(update(previews).where(is_it, is_other).values(values)).rowcount
+    set_schedule(connection, preview_id, schedule)
+    if not changed:
+        return []
+    statement = select(message_previews.c.message_id).distinct()
+    statement = statement.where(message_previews.c.preview_id == preview_id)
+    return list(connection.scalars(statement.order_by(message_previews.c.message_id)))
+
+
+def set_schedule(connection: Connection, preview_id: int, schedule: Schedule) -> None:
+    """Store when to fetch a link again; what is shown of it stays."""
+    connection.execute(
+        update(previews)
+        .where(previews.c.id == preview_id)
+        .values(expires_at=schedule.expires_at, due_at=schedule.due_at, failures=schedule.failures)
+    )
+
+
+def _set_thumbnail(connection: Connection, preview_id: int, content: Content) -> str:
+    """Store a preview's thumbnail, and return its name: the one that it has if it is the same."""
+    is_its = thumbnails.c.preview_id == preview_id
+    row = connection.execute(select(thumbnails.c.name, thumbnails.c.body).where(is_its)).first()
+    if row and row.body == content.thumbnail:
+        return str(row.name)
+    connection.execute(delete(thumbnails).where(is_its))
+    if not content.thumbnail:
+        return ""
+    name = secrets.token_urlsafe(NAME_BYTES)
+    values = {"name": name, "preview_id": preview_id, "body": content.thumbnail}
+    connection.execute(insert(thumbnails).values(**values, media_type=content.media_type))
+    return name
+
+
+def find_thumbnail(connection: Connection, name: str) -> tuple[str, bytes] | None:
+    """Return its media type and its body."""
+    statement = select(thumbnails.c.media_type, thumbnails.c.body)
+    row = connection.execute(statement.where(thumbnails.c.name == name)).first()
+    return (row.media_type, row.body) if row else None
+
+
+def delete_unused_previews(connection: Connection, now: float) -> int:
+    """Delete what no message has any more and is too old to be used again; return how many."""
+    is_used = exists().where(message_previews.c.preview_id == previews.c.id)
+    is_old = and_(previews.c.due_at.is_(None), previews.c.expires_at <= now)
+    return connection.execute(delete(previews).where(is_old, ~is_used)).rowcount
+
+
+def refresh_previews(connection: Connection, now: float, first_message_id: int) -> int:
+    """Have those fetched again that are too old and that recent messages show; return how many."""
+    is_used = exists().where(
+        message_previews.c.preview_id == previews.c.id,
+        message_previews.c.message_id >= first_message_id,
+    )
+    is_old = and_(previews.c.due_at.is_(None), previews.c.expires_at <= now)
+    return connection.execute(update(previews).where(is_old, is_used).values(due_at=now)).rowcount

@@ -1,0 +1,149 @@
+"""Rooms and who may be in them.
+
+Rooms are loaded through the reader: a private room that one is no member of is
+not there, so a forgotten check is a 404 and not a leak.
+"""
+
+import time
+from contextlib import suppress
+from functools import cache
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    false,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.exc import IntegrityError
+
+from ngw2f.resources import Room
+from ngw2f.store.schema import can_be_stored, memberships, rooms, users
+from ngw2f.store.users import COLUMNS as USER_COLUMNS
+from ngw2f.store.users import UserRow
+
+LOBBY = "lobby"
+# The first row of the table; the migration that makes the table writes it.
+LOBBY_ID = 1
+COLUMNS = (rooms.c.id, rooms.c.name, rooms.c.private, rooms.c.created_at, rooms.c.updated_at)
+
+
+class RoomExistsError(Exception):
+    """A room has this name already."""
+
+
+@cache
+def is_visible(*, to_user: bool) -> ColumnElement[bool]:
+    """Return the condition that anybody, or the user `reader_id`, may see the row of `rooms`."""
+    public = rooms.c.private == false()
+    if not to_user:
+        return public
+    membership = exists().where(
+        memberships.c.room_id == rooms.c.id, memberships.c.user_id == bindparam("reader_id")
+    )
+    return or_(public, membership)
+
+
+def reader_parameters(reader: UserRow | None) -> dict[str, int]:
+    """Return the values that a statement with `is_visible` needs."""
+    return {} if reader is None else {"reader_id": reader.id}
+
+
+def list_rooms(connection: Connection, reader: UserRow | None) -> list[Room]:
+    statement = select(*COLUMNS).where(is_visible(to_user=reader is not None))
+    rows = connection.execute(statement.order_by(rooms.c.name_key), reader_parameters(reader))
+    return [Room.of(*row) for row in rows]
+
+
+def find_room(connection: Connection, room_id: int, reader: UserRow | None) -> Room | None:
+    condition = and_(rooms.c.id == room_id, is_visible(to_user=reader is not None))
+    return _find(connection, condition, reader)
+
+
+def find_room_named(connection: Connection, name: str, reader: UserRow | None) -> Room | None:
+    if not can_be_stored(name):
+        return None
+    condition = and_(rooms.c.name == name, is_visible(to_user=reader is not None))
+    return _find(connection, condition, reader)
+
+
+def _find(
+    connection: Connection, condition: ColumnElement[bool], reader: UserRow | None
+) -> Room | None:
+    statement = select(*COLUMNS).where(condition)
+    row = connection.execute(statement, reader_parameters(reader)).first()
+    return Room.of(*row) if row else None
+
+
+def create_room(
+    connection: Connection, name: str, name_key: str, creator_id: int, *, private: bool
+) -> Room:
+    """Store a new room with its creator as its first member. Raises RoomExistsError."""
+    now = time.time()
+    statement = insert(rooms).returning(rooms.c.id)
+    values = {
+        "name": name,
+        "name_key": name_key,
+        "private": private,
+        "created_at": now,
+        "updated_at": now,
+    }
+    try:
+        room_id = connection.execute(statement, values).scalar_one()
+    except IntegrityError as error:
+        raise RoomExistsError(name) from error
+    room = Room.of(room_id, name, private, now, now)
+    add_member(connection, room.id, creator_id)
+    return room
+
+
+def list_members(connection: Connection, room_id: int) -> list[UserRow]:
+    statement = (
+        select(*USER_COLUMNS)
+        .join_from(memberships, users)
+        .where(memberships.c.room_id == room_id)
+        .order_by(users.c.nickname_key)
+    )
+    return [UserRow(*row) for row in connection.execute(statement)]
+
+
+def is_member(connection: Connection, room_id: int, user_id: int) -> bool:
+    statement = select(memberships.c.user_id).where(
+        memberships.c.room_id == room_id, memberships.c.user_id == user_id
+    )
+    return connection.execute(statement).first() is not None
+
+
+def add_member(connection: Connection, room_id: int, user_id: int) -> None:
+    """Store a membership, once however many do so at the same time."""
+    if is_member(connection, room_id, user_id):
+        return
+    values = {"room_id": room_id, "user_id": user_id, "created_at": time.time()}
+    with suppress(IntegrityError), connection.begin_nested():
+        connection.execute(insert(memberships).values(values))
+
+
+def remove_member(connection: Connection, room_id: int, user_id: int) -> None:
+    statement = delete(memberships).where(
+        memberships.c.room_id == room_id, memberships.c.user_id == user_id
+    )
+    connection.execute(statement)
+
+
+def private_room_ids(connection: Connection, member_id: int | None = None) -> set[int]:
+    """Return the private rooms, all of them or those that a user is a member of."""
+    statement = select(rooms.c.id).where(rooms.c.private)
+    if member_id is not None:
+        statement = statement.join(memberships).where(memberships.c.user_id == member_id)
+    return set(connection.execute(statement).scalars())
+
+
+def name_of(connection: Connection, room_id: int) -> str:
+    """Return a room's name, whoever asks: for what only its readers get."""
+    statement = select(rooms.c.name).where(rooms.c.id == room_id)
+    return connection.execute(statement).scalar() or "?"

@@ -1,0 +1,79 @@
+"""Tokens: what proves who sends a request. Only their SHA-256 is stored.
+
+They are 256 bits from the system's generator, so a plain digest is enough:
+there is nothing to guess that a slow hash would protect.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Collection
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from ngw2f.store.schema import tokens, users
+from ngw2f.store.users import COLUMNS, UserRow
+
+TOKEN_BYTES = 32
+SECONDS_A_DAY = 86_400
+
+# Asked with every request that bears a token, so built once.
+FIND_USER = (
+    select(*COLUMNS)
+    .join_from(tokens, users)
+    .where(tokens.c.digest == bindparam("digest"), tokens.c.expires_at > bindparam("now"))
+)
+
+
+def create_token(connection: Connection, user_id: int, days: float) -> str:
+    """Return a new token of the user's, good for *days*."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    now = time.time()
+    values = {
+        "digest": _digest(token),
+        "user_id": user_id,
+        "created_at": now,
+        "expires_at": now + days * SECONDS_A_DAY,
+    }
+    connection.execute(insert(tokens).values(values))
+    return token
+
+
+def find_token_user(connection: Connection, token: str) -> UserRow | None:
+    """Return whose token this is, None if it is unknown, revoked or too old."""
+    parameters = {"digest": _digest(token), "now": time.time()}
+    row = connection.execute(FIND_USER, parameters).first()
+    return UserRow(*row) if row else None
+
+
+def revoke_token(connection: Connection, token: str) -> None:
+    connection.execute(delete(tokens).where(tokens.c.digest == _digest(token)))
+
+
+def revoke_tokens_of(connection: Connection, user_id: int, keep: str = "") -> None:
+    """Revoke all tokens of a user but *keep*, as after a change of password."""
+    statement = delete(tokens).where(tokens.c.user_id == user_id)
+    connection.execute(statement.where(tokens.c.digest != _digest(keep)))
+
+
+def delete_expired_tokens(connection: Connection) -> int:
+    """Return how many were deleted."""
+    return connection.execute(delete(tokens).where(tokens.c.expires_at <= time.time())).rowcount
+
+
+def find_good(connection: Connection, digests: Collection[bytes]) -> set[bytes]:
+    """Return which of the *digests* are of tokens that are neither revoked nor too old."""
+    if not digests:
+        return set()
+    statement = select(tokens.c.digest)
+    condition = tokens.c.digest.in_(digests), tokens.c.expires_at > time.time()
+    return set(connection.execute(statement.where(*condition)).scalars())
+
+
+def digest_of(token: str) -> bytes:
+    """Return what of a token is stored."""
+    return _digest(token)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,98 @@
+"""Users: queries by name."""
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ngw2f.store.schema import can_be_stored, users
+
+COLUMNS = (
+    users.c.id,
+    users.c.nickname,
+    users.c.created_at,
+    users.c.updated_at,
+    users.c.last_seen_at,
+)
+
+
+class NicknameTakenError(Exception):
+    """Another user has this nickname, or one that reads the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    id: int
+    nickname: str
+    created_at: float
+    updated_at: float
+    last_seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    user_id: int
+    password_hash: str
+
+
+def create_user(
+    connection: Connection, nickname: str, nickname_key: str, password_hash: str
+) -> UserRow:
+    """Store a new user. Raises NicknameTakenError."""
+    now = time.time()
+    statement = insert(users).returning(users.c.id)
+    values = {
+        "nickname": nickname,
+        "nickname_key": nickname_key,
+        "password_hash": password_hash,
+        "created_at": now,
+        "updated_at": now,
+        "last_seen_at": now,
+    }
+    try:
+        user_id = connection.execute(statement, values).scalar_one()
+    except IntegrityError as error:
+        raise NicknameTakenError(nickname) from error
+    return UserRow(user_id, nickname, now, now, now)
+
+
+def find_user(connection: Connection, user_id: int) -> UserRow | None:
+    row = connection.execute(select(*COLUMNS).where(users.c.id == user_id)).first()
+    return UserRow(*row) if row else None
+
+
+def find_credentials(connection: Connection, nickname_key: str) -> Credentials | None:
+    if not can_be_stored(nickname_key):
+        return None
+    statement = select(users.c.id, users.c.password_hash).where(
+        users.c.nickname_key == nickname_key
+    )
+    row = connection.execute(statement).first()
+    return Credentials(*row) if row else None
+
+
+def list_users(connection: Connection, updated_since: float | None = None) -> list[UserRow]:
+    """Return the users that changed after *updated_since*, in the order of their names."""
+    statement = select(*COLUMNS).order_by(users.c.nickname_key)
+    if updated_since is not None:
+        statement = statement.where(users.c.updated_at > updated_since)
+    return [UserRow(*row) for row in connection.execute(statement)]
+
+
+def nicknames_of(connection: Connection, user_ids: set[int]) -> dict[int, str]:
+    statement = select(users.c.id, users.c.nickname).where(users.c.id.in_(user_ids))
+    return {row.id: row.nickname for row in connection.execute(statement)}
+
+
+def change_user(connection: Connection, user_id: int, **values: str) -> None:
+    """Set *values* of columns. Raises NicknameTakenError."""
+    statement = update(users).where(users.c.id == user_id)
+    try:
+        connection.execute(statement.values(updated_at=time.time(), **values))
+    except IntegrityError as error:
+        raise NicknameTakenError(values["nickname"]) from error
+
+
+def set_last_seen(connection: Connection, user_id: int, seen_at: float) -> None:
+    connection.execute(update(users).where(users.c.id == user_id).values(last_seen_at=seen_at))

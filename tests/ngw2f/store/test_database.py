@@ -1,0 +1,102 @@
+import sqlite3
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from ngw2f.store import database as module
+from ngw2f.store import users
+from ngw2f.store.database import Database, DatabaseBusyError
+
+
+def nicknames(database):
+    with database.reading() as connection:
+        return [user.nickname for user in users.list_users(connection)]
+
+
+def test_failed_block_changes_nothing(database):
+    def fail_in_the_middle():
+        with database.writing() as connection:
+            users.create_user(connection, "Ann", "ann", "hash")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_in_the_middle()
+    assert nicknames(database) == []
+
+
+def test_reader_sees_one_state(database, ann):
+    with database.reading() as connection:
+        before = users.list_users(connection)
+        with database.writing() as writer:
+            users.create_user(writer, "Bob", "bob", "hash")
+        assert users.list_users(connection) == before
+    assert nicknames(database) == ["Ann", "Bob"]
+
+
+def test_writers_take_turns(database):
+    def create(number):
+        with database.writing() as connection:
+            users.create_user(connection, f"u{number}", f"u{number}", "hash")
+
+    threads = [threading.Thread(target=create, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(nicknames(database)) == 8
+
+
+def test_ping(database):
+    database.ping()
+
+
+on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
+
+@on_sqlite
+@pytest.mark.parametrize("way", ["reading", "writing"])
+def test_sqlite_settings(database, way):
+    with getattr(database, way)() as connection:
+        answers = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert answers == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+@on_sqlite
+def test_writer_waits_for_another_process(database, settings):
+    path = settings.data_path / "chat.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.1, other.rollback)
+        timer.start()
+        started = time.monotonic()
+        with database.writing() as connection:
+            users.create_user(connection, "Ann", "ann", "hash")
+        timer.join()
+    assert 0.09 < time.monotonic() - started < 2
+
+
+@on_sqlite
+def test_writer_gives_up(database, settings, monkeypatch):
+    monkeypatch.setattr(module, "LOCK_TIMEOUT_SECONDS", 0.05)
+    path = settings.data_path / "chat.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseBusyError), database.writing():
+            pass
+    with database.writing() as connection:
+        users.create_user(connection, "Ann", "ann", "hash")
+
+
+def test_other_errors_are_not_waited_for(tmp_path):
+    directory = tmp_path / "missing"
+    database = Database(f"sqlite:///{directory}/chat.sqlite3")
+    with pytest.raises(OperationalError, match="unable to open"), database.writing():
+        pass
+    database.close()

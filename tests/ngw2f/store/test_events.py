@@ -1,0 +1,82 @@
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ngw2f.settings import Settings
+from ngw2f.store import events
+from ngw2f.store.database import Database
+from ngw2f.store.events import NewEvent
+from ngw2f.store.migrate import migrate
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Database]:
+    settings = Settings(data_dir=str(tmp_path))
+    migrate(settings)
+    database = Database(settings.sqlalchemy_url)
+    yield database
+    database.close()
+
+
+def add(store: Database, count: int) -> list[int]:
+    with store.writing() as connection:
+        new = [NewEvent("typing", f'{{"n":{number}}}') for number in range(count)]
+        return [event.id for event in events.add_events(connection, new).events]
+
+
+def test_ids_grow_from_the_clock(store: Database) -> None:
+    before = time.time() * 1000 - 1
+    ids = add(store, 3)
+    assert before <= ids[0] <= time.time() * 1000
+    assert ids == [ids[0], ids[0] + 1, ids[0] + 2]
+
+
+def test_ids_grow_while_the_clock_stands(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: 5_000_000)
+    assert [*add(store, 2), *add(store, 2)] == [5, 6, 7, 8]
+
+
+def test_run_names_what_it_follows(store: Database) -> None:
+    last = add(store, 2)[-1]
+    with store.writing() as connection:
+        run = events.add_events(connection, [NewEvent("typing", "{}", 4)])
+    assert run.previous_id == last
+    assert run.events[0].room_id == 4
+
+
+def test_nothing_stored_when_the_change_is_not(store: Database) -> None:
+    with contextlib.suppress(RuntimeError), store.writing() as connection:
+        events.add_events(connection, [NewEvent("typing", "{}")])
+        raise RuntimeError
+    with store.reading() as connection:
+        assert events.last_id(connection) == 0
+
+
+def test_no_events_are_no_row(store: Database) -> None:
+    with store.writing() as connection:
+        assert not events.add_events(connection, []).events
+
+
+def test_list_goes_on_after_an_id(store: Database) -> None:
+    ids = add(store, 5)
+    with store.reading() as connection:
+        run = events.list_events(connection, ids[1], 2)
+    assert [event.id for event in run.events] == ids[2:4]
+    assert run.previous_id == ids[1]
+
+
+def test_nothing_is_too_old_at_first(store: Database) -> None:
+    add(store, 3)
+    with store.reading() as connection:
+        assert events.oldest_cursor(connection, 3) == 0
+
+
+def test_old_events_are_deleted_but_the_cursor(store: Database) -> None:
+    ids = add(store, 10)
+    with store.writing() as connection:
+        assert events.delete_old_events(connection, 4) == 5
+        assert events.oldest_cursor(connection, 4) == ids[5]
+        assert [event.id for event in events.list_events(connection, ids[5], 9).events] == ids[6:]

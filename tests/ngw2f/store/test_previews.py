@@ -1,0 +1,219 @@
+import pytest
+
+from ngw2f.resources import Preview
+from ngw2f.store import messages, previews
+from ngw2f.store.previews import Content, DuePreview, Schedule
+
+URL = "http://a.example/"
+OTHER = "http://b.example:81/x?y"
+PAGE = Content("Title", "Description", "Site")
+PICTURE = Content("Title", thumbnail=b"webp", media_type="image/webp", width=4, height=3)
+
+
+@pytest.fixture
+def write(database, ann, lobby):
+    """Return a function that stores a message of Ann's."""
+
+    def create(source="a"):
+        with database.writing() as connection:
+            return messages.create_message(connection, lobby, ann.id, source, "")
+
+    return create
+
+
+@pytest.fixture
+def attach(database):
+    def attach_one(message, *urls, now=1.0):
+        with database.writing() as connection:
+            return previews.attach_links(connection, {message.id: urls}, now)
+
+    return attach_one
+
+
+@pytest.fixture
+def fetched(database, write, attach):
+    """Return a function that stores what is behind URL, and the messages that then change."""
+
+    def store(content=PAGE, expires_at=100.0):
+        due = due_now(database)
+        preview_id = due[0].id if due else 1
+        with database.writing() as connection:
+            schedule = Schedule(expires_at)
+            return previews.set_content(connection, preview_id, content, schedule)
+
+    return store
+
+
+def due_now(database, now=1e9, limit=10, **but):
+    with database.reading() as connection:
+        return previews.list_due(connection, now, limit, **but)
+
+
+def shown(database, message):
+    with database.reading() as connection:
+        return previews.previews_of(connection, [message.id]).get(message.id, ())
+
+
+def test_new_link_is_due(database, write, attach):
+    assert attach(write(), URL) == ({1: ()}, True)
+    assert due_now(database) == [DuePreview(1, URL, "a.example", 0)]
+    assert due_now(database, now=0.5) == []
+
+
+def test_message_without_links(attach, write):
+    assert attach(write()) == ({}, False)
+
+
+def test_link_of_many_is_due_once(database, write, attach):
+    for _ in range(3):
+        attach(write(), URL)
+    assert len(due_now(database)) == 1
+
+
+def test_due_oldest_first_but_some(database, write, attach):
+    attach(write(), URL, now=2.0)
+    attach(write(), OTHER, now=1.0)
+    urls = [due.url for due in due_now(database)]
+    assert urls == [OTHER, URL]
+    assert [due.url for due in due_now(database, limit=1)] == [OTHER]
+    assert [due.url for due in due_now(database, but_sites=["b.example:81"])] == [URL]
+    assert [due.url for due in due_now(database, but_ids=[1])] == [OTHER]
+
+
+def test_waiting_for_long(database, write, attach):
+    attach(write(), URL, now=1.0)
+    with database.reading() as connection:
+        assert previews.has_due(connection, 1.5)
+        assert not previews.has_due(connection, 1.0)
+
+
+def test_content_changes_its_messages(database, write, attach, fetched):
+    first, second = write(), write()
+    attach(first, OTHER)
+    attach(second, URL, OTHER)
+    changed = fetched()
+    assert changed == [first.id, second.id]
+    assert shown(database, second) == (Preview(OTHER, "Title", "Description", "Site", "", 0, 0),)
+    assert [due.url for due in due_now(database)] == [URL]
+
+
+def test_same_content_changes_nothing(write, attach, fetched):
+    attach(write(), URL)
+    assert fetched() != []
+    assert fetched() == []
+
+
+def test_empty_content_is_not_shown(database, write, attach, fetched):
+    message = write()
+    attach(message, URL)
+    assert fetched(Content(site_name="Site")) != []
+    assert shown(database, message) == ()
+
+
+def test_known_link_is_shown_at_once(write, attach, fetched):
+    attach(write(), URL)
+    fetched()
+    found, is_due = attach(write(), URL, now=50.0)
+    assert found == {2: (Preview(URL, "Title", "Description", "Site", "", 0, 0),)}
+    assert not is_due
+
+
+def test_stale_link_is_shown_and_due(database, write, attach, fetched):
+    attach(write(), URL)
+    fetched(expires_at=100.0)
+    found, is_due = attach(write(), URL, now=100.0)
+    assert found[2][0].title == "Title"
+    assert is_due
+    assert len(due_now(database)) == 1
+
+
+def test_links_in_their_order(database, write, attach, fetched):
+    message = write()
+    attach(message, OTHER, URL)
+    fetched(PAGE)
+    fetched(PICTURE)
+    assert [preview.url for preview in shown(database, message)] == [OTHER, URL]
+
+
+def test_thumbnail_is_stored(database, write, attach, fetched):
+    message = write()
+    attach(message, URL)
+    fetched(PICTURE)
+    (preview,) = shown(database, message)
+    name = preview.image.removeprefix("/thumbnails/")
+    with database.reading() as connection:
+        assert previews.find_thumbnail(connection, name) == ("image/webp", b"webp")
+        assert previews.find_thumbnail(connection, "unknown") is None
+    assert (preview.image_width, preview.image_height) == (4, 3)
+
+
+def test_same_thumbnail_keeps_its_name(write, attach, fetched):
+    attach(write(), URL)
+    fetched(PICTURE)
+    assert fetched(PICTURE) == []
+
+
+def test_other_thumbnail_takes_its_place(database, write, attach, fetched):
+    message = write()
+    attach(message, URL)
+    fetched(PICTURE)
+    (before,) = shown(database, message)
+    assert fetched(Content("Title", thumbnail=b"other", media_type="image/webp")) == [message.id]
+    (after,) = shown(database, message)
+    assert before.image != after.image
+    with database.reading() as connection:
+        assert previews.find_thumbnail(connection, before.image.rpartition("/")[2]) is None
+
+
+def test_failure_keeps_what_is_shown(database, write, attach, fetched):
+    message = write()
+    attach(message, URL)
+    fetched()
+    with database.writing() as connection:
+        previews.set_schedule(connection, 1, Schedule(50.0, 50.0, failures=1))
+    assert shown(database, message)[0].title == "Title"
+    assert due_now(database, now=60.0)[0].failures == 1
+
+
+def test_edit_detaches_links(database, write, attach, fetched):
+    message = write()
+    attach(message, URL)
+    fetched()
+    with database.writing() as connection:
+        changed = messages.change_message(connection, message, "no links", "")
+        assert changed.previews == ()
+        assert messages.find_message(connection, message.id, None) == changed
+
+
+def test_message_has_its_previews(database, write, attach, fetched):
+    message = write()
+    attach(message, URL)
+    fetched()
+    with database.reading() as connection:
+        (_, loaded), *_ = messages.load_messages(connection, [message.id])
+        found = messages.find_message(connection, message.id, None)
+        reloaded = messages.reload_message(connection, message)
+    assert loaded == found == reloaded
+    assert loaded.previews[0].title == "Title"
+
+
+def test_delete_unused(database, write, attach, fetched):
+    message = write()
+    attach(message, URL)
+    fetched(PICTURE, expires_at=100.0)
+    with database.writing() as connection:
+        assert previews.delete_unused_previews(connection, 200.0) == 0
+        messages.delete_message(connection, message.id)
+        assert previews.delete_unused_previews(connection, 99.0) == 0
+        assert previews.delete_unused_previews(connection, 100.0) == 1
+
+
+def test_refresh_what_recent_messages_show(database, write, attach, fetched):
+    message = write()
+    attach(message, URL)
+    fetched(expires_at=100.0)
+    with database.writing() as connection:
+        assert previews.refresh_previews(connection, 99.0, message.id) == 0
+        assert previews.refresh_previews(connection, 100.0, message.id + 1) == 0
+        assert previews.refresh_previews(connection, 100.0, message.id) == 1
+    assert len(due_now(database)) == 1

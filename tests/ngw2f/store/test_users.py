@@ -1,0 +1,66 @@
+import time
+
+import pytest
+
+from ngw2f.store import users
+from ngw2f.store.users import NicknameTakenError
+
+
+def test_created_user_is_found(database, ann):
+    with database.reading() as connection:
+        assert users.find_user(connection, ann.id) == ann
+
+
+def test_unknown_user_is_none(database):
+    with database.reading() as connection:
+        assert users.find_user(connection, 404) is None
+        assert users.find_credentials(connection, "nobody") is None
+        assert users.find_credentials(connection, "no\0body") is None
+
+
+def test_credentials_by_key(database, ann):
+    with database.reading() as connection:
+        credentials = users.find_credentials(connection, "ann")
+    assert (credentials.user_id, credentials.password_hash) == (ann.id, "hash")
+
+
+def test_same_key_is_taken(database, ann):
+    with pytest.raises(NicknameTakenError), database.writing() as connection:
+        users.create_user(connection, "ANN", "ann", "other")
+    with database.reading() as connection:
+        assert [user.nickname for user in users.list_users(connection)] == ["Ann"]
+
+
+def test_users_in_order_of_names(database, bob, ann):
+    with database.reading() as connection:
+        assert users.list_users(connection) == [ann, bob]
+
+
+def test_users_updated_since(database, ann, bob):
+    now = time.time()
+    with database.writing() as connection:
+        users.change_user(connection, bob.id, nickname="Rob", nickname_key="rob")
+    with database.reading() as connection:
+        assert [user.nickname for user in users.list_users(connection, now)] == ["Rob"]
+
+
+def test_change_to_taken_nickname(database, ann, bob):
+    with pytest.raises(NicknameTakenError), database.writing() as connection:
+        users.change_user(connection, bob.id, nickname="ann", nickname_key="ann")
+    with database.reading() as connection:
+        assert users.find_user(connection, bob.id) == bob
+
+
+def test_nicknames_of_some(database, ann, bob):
+    with database.reading() as connection:
+        assert users.nicknames_of(connection, {bob.id, 404}) == {bob.id: "Bob"}
+        assert users.nicknames_of(connection, set()) == {}
+
+
+def test_last_seen_is_no_update(database, ann):
+    with database.writing() as connection:
+        users.set_last_seen(connection, ann.id, ann.last_seen_at + 60)
+    with database.reading() as connection:
+        found = users.find_user(connection, ann.id)
+    assert found.last_seen_at == ann.last_seen_at + 60
+    assert found.updated_at == ann.updated_at
