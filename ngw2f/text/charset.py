@@ -1,0 +1,103 @@
+"""Bytes of a page to text, by BOM, header, declaration and guess, in this order.
+
+The order and the labels are those of the HTML Standard (section 13.2.3, "Determining the character
+encoding") and the Encoding Standard. Only labels of this table are looked up: Python's codecs by
+name would offer a stranger `idna`, `punycode`, `unicode_escape`, `utf-7` and whatever is installed.
+"""
+
+import codecs
+import re
+from types import MappingProxyType
+from typing import Final
+
+from ngw2f.text.tags import iterate_tags
+
+# Where a page declares its encoding (HTML Standard, section 4.2.5.4).
+PRESCAN_BYTES: Final = 1024
+
+# Python's codec to the labels that mean it. What the web calls Latin-1 or ASCII is windows-1252.
+_CODECS = {
+    "utf-8": "utf-8 utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
+    "cp1252": "windows-1252 cp1252 x-cp1252 iso-8859-1 iso8859-1 iso88591 iso_8859-1 latin1 l1 "
+    "ascii us-ascii ansi_x3.4-1968 cp819 ibm819 csisolatin1",
+    "iso8859-2": "iso-8859-2 iso8859-2 iso88592 iso_8859-2 latin2 l2",
+    "iso8859-3": "iso-8859-3 iso8859-3 latin3",
+    "iso8859-4": "iso-8859-4 iso8859-4 latin4",
+    "iso8859-5": "iso-8859-5 iso8859-5 cyrillic",
+    "iso8859-6": "iso-8859-6 iso8859-6 arabic",
+    "iso8859-7": "iso-8859-7 iso8859-7 greek",
+    "iso8859-8": "iso-8859-8 iso8859-8 iso-8859-8-i hebrew logical",
+    "iso8859-10": "iso-8859-10 latin6",
+    "iso8859-13": "iso-8859-13",
+    "iso8859-14": "iso-8859-14",
+    "iso8859-15": "iso-8859-15 iso8859-15 latin9 l9",
+    "iso8859-16": "iso-8859-16",
+    "cp1250": "windows-1250 cp1250 x-cp1250",
+    "cp1251": "windows-1251 cp1251 x-cp1251",
+    "cp1253": "windows-1253 cp1253",
+    "cp1254": "windows-1254 cp1254 iso-8859-9 iso8859-9 latin5 l5",
+    "cp1255": "windows-1255 cp1255",
+    "cp1256": "windows-1256 cp1256",
+    "cp1257": "windows-1257 cp1257",
+    "cp1258": "windows-1258 cp1258",
+    "cp866": "ibm866 866 cp866",
+    "cp874": "windows-874 iso-8859-11 tis-620 dos-874",
+    "koi8-r": "koi8-r koi koi8 koi8_r",
+    "koi8-u": "koi8-u koi8-ru",
+    "mac-roman": "macintosh mac x-mac-roman",
+    "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
+    "gb18030": "gb18030 gbk gb2312 gb_2312 gb_2312-80 chinese csgb2312 x-gbk",
+    "big5hkscs": "big5 big5-hkscs cn-big5 csbig5 x-x-big5",
+    "euc_jp": "euc-jp x-euc-jp cseucpkdfmtjapanese",
+    "iso2022_jp": "iso-2022-jp csiso2022jp",
+    "cp932": "shift_jis shift-jis sjis x-sjis windows-31j ms_kanji csshiftjis",
+    "cp949": "euc-kr ks_c_5601-1987 ksc5601 ksc_5601 korean cseuckr windows-949",
+    "utf-16-le": "utf-16le utf-16 unicode ucs-2",
+    "utf-16-be": "utf-16be unicodefffe",
+}
+CODEC_OF_LABEL: Final = MappingProxyType(
+    {label: codec for codec, labels in _CODECS.items() for label in labels.split()}
+)
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_XML_DECLARATION = re.compile(
+    r"<\?xml\s[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']"
+)
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
+
+
+def decode_page(body: bytes, header_charset: str | None) -> str:
+    """Decode a whole page; what cannot be decoded becomes U+FFFD. Never raises."""
+    for bom, codec in _BOMS:
+        if body.startswith(bom):
+            return body[len(bom) :].decode(codec, "replace")
+    of_header = CODEC_OF_LABEL.get((header_charset or "").strip().lower())
+    return body.decode(of_header or _get_declared_codec(body) or _guess_codec(body), "replace")
+
+
+def _get_declared_codec(body: bytes) -> str | None:
+    """Find the encoding that the page itself names in its first bytes."""
+    start = body[:PRESCAN_BYTES].decode("latin-1")
+    declaration = _XML_DECLARATION.match(start)
+    labels = [declaration.group(1)] if declaration is not None else []
+    for tag in iterate_tags(start, frozenset({"meta"})):
+        labels.append(tag.attributes.get("charset", ""))
+        if tag.attributes.get("http-equiv", "").lower() == "content-type":
+            labels += _CHARSET.findall(tag.attributes.get("content", ""))[:1]
+    named = (CODEC_OF_LABEL.get(label.strip().lower()) for label in labels)
+    codec = next((each for each in named if each is not None), None)
+    # What could be read as ASCII is not UTF-16, whatever it says (section 13.2.3.2).
+    return "utf-8" if codec in ("utf-16-le", "utf-16-be") else codec
+
+
+def _guess_codec(body: bytes) -> str:
+    """UTF-8 if the bytes are, but for a character that may be cut at the end; else windows-1252."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(body)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"

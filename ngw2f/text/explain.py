@@ -1,0 +1,43 @@
+"""What `ngw2f explain-link URL` prints: each check of a link in order, and where it ended."""
+
+from collections.abc import Iterator
+
+from ngw2f.text.errors import LinkFailed, LinkRefused
+from ngw2f.text.fetch import Fetched, Fetcher
+from ngw2f.text.media import LINKS
+from ngw2f.text.oembed import find_oembed_url
+from ngw2f.text.preview import make_preview
+
+
+def explain_link(fetcher: Fetcher, url: str) -> tuple[bool, list[str]]:
+    """Fetch a link as the worker does; say whether it has a preview, and the lines to print.
+
+    The checks are those of the fetch itself, told by it as it passes them, so this cannot say
+    something else than what the worker does. Lines hold no control characters.
+    """
+    passed: list[tuple[str, str]] = []
+    try:
+        fetched = fetcher.fetch(url, LINKS, lambda check, found: passed.append((check, found)))
+        verdict = list(_describe(fetched))
+    except LinkRefused as error:
+        verdict = [_line("refused", error.kind, error.reason)]
+    except LinkFailed as error:
+        verdict = [_line("failed", error.kind, error.reason)]
+    lines = [_line("ok", check, found) for check, found in passed] + verdict
+    return not lines[-1].startswith(("refused", "failed")), lines
+
+
+def _describe(fetched: Fetched) -> Iterator[str]:
+    preview = make_preview(fetched)
+    provider = find_oembed_url(fetched.url)
+    if provider is not None:
+        yield _line("", "oembed", provider)
+    yield _line("", "title", preview.title)
+    yield _line("", "about", preview.description)
+    yield _line("", "site", preview.site_name)
+    yield _line("", "image", preview.image_url)
+    yield _line("", "kept", f"{fetched.lifetime_seconds} s")
+
+
+def _line(outcome: str, check: str, found: str) -> str:
+    return f"{outcome:<8}{check:<10}{found}".rstrip()

@@ -1,0 +1,247 @@
+"""The guarded fetch: what a stranger's link leads to, read by a server that must not be abused.
+
+In this order, and again for each redirect: the link is read (`target`), port and name are judged
+(`policy`), the name is resolved once (`resolve`), every address that came back is judged, and one
+of these is connected to (`connect`, `wire`). There is no second resolution between the judgement
+and the connection, so DNS that answers differently the second time has no second time.
+"""
+
+import http.client
+import math
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import certifi
+import urllib3.exceptions
+from urllib3.response import HTTPResponse
+
+from ngw2f.text.address import Address
+from ngw2f.text.body import read_body
+from ngw2f.text.connect import Connect, connect_to, connect_to_first
+from ngw2f.text.deadline import Deadline
+from ngw2f.text.errors import LinkFailed
+from ngw2f.text.lifetime import Bounds, lifetime_seconds
+from ngw2f.text.media import Accepted, Limit, parse_content_type
+from ngw2f.text.policy import Policy
+from ngw2f.text.resolve import Resolve, SystemResolver
+from ngw2f.text.target import Target, join_target, parse_target
+from ngw2f.text.wire import GuardedConnection, Wire, connection_to
+
+TIMEOUT_SECONDS: Final = 10.0
+MAX_REDIRECTS: Final = 3
+MAX_HEADER_BYTES: Final = 64 * 1024
+# Chunk sizes and trailers around a body, and what was read ahead of it.
+MAX_FRAMING_BYTES: Final = 64 * 1024
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})  # RFC 9110 section 15.4.
+USER_AGENT: Final = "NGW2F link preview (one request a link that somebody posted)"
+
+# Takes each check as it is passed: its name and what was found.
+Trace = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer, whole or cut at its limit. Everything in it is the site's word, nothing is safe.
+
+    `url` is the normalised URL that answered, after redirects; `media_type` one of those accepted;
+    `charset` the Content-Type's, in lower case; `lifetime_seconds` is within the given bounds.
+    """
+
+    url: str
+    media_type: str
+    charset: str | None
+    body: bytes
+    is_cut: bool
+    lifetime_seconds: int
+
+
+def ignore(check: str, found: str) -> None:
+    """Trace nothing."""
+
+
+def public_tls() -> ssl.SSLContext:
+    """Make the context for public sites: certifi's authorities, TLS 1.2 or later, names checked."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+class Fetcher:
+    """Fetches links; holds no state between two, so that one serves all threads of a worker.
+
+    `timeout_seconds` is for a whole fetch with its redirects. `resolve`, `connect`, `tls`, `clock`
+    (monotonic) and `now` (Unix seconds) are the outside world, and replaced in tests only.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        user_agent: str = USER_AGENT,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        bounds: Bounds | None = None,
+        resolve: Resolve | None = None,
+        connect: Connect = connect_to,
+        tls: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._policy = policy
+        self._user_agent = user_agent
+        self._timeout_seconds = timeout_seconds
+        self._bounds = bounds or Bounds()
+        self._resolve = resolve or SystemResolver()
+        self._connect = connect
+        self._tls = tls or public_tls()
+        self._clock = clock
+        self._now = now
+
+    def fetch(
+        self,
+        url: str,
+        accepted: Accepted,
+        trace: Trace = ignore,
+        timeout_seconds: float = math.inf,
+    ) -> Fetched:
+        """Fetch a link; raise `LinkRefused` or `LinkFailed` with the reason, and nothing else.
+
+        `LinkRefused` can come after a redirect, too: then of the place that was led to.
+        `timeout_seconds` is for who has less time than the fetcher's own.
+        """
+        deadline = Deadline(min(timeout_seconds, self._timeout_seconds), self._clock)
+        target = parse_target(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            trace("link", target.url)
+            answer = self._visit(target, accepted, deadline, trace)
+            if isinstance(answer, Fetched):
+                return answer
+            target = answer
+        raise LinkFailed("redirects", f"the site redirects more than {MAX_REDIRECTS} times")
+
+    def _visit(
+        self, target: Target, accepted: Accepted, deadline: Deadline, trace: Trace
+    ) -> Fetched | Target:
+        """Make one request; give the answer, or where it redirects to."""
+        addresses = self._get_checked_addresses(target, deadline, trace)
+        wire = Wire(deadline, MAX_HEADER_BYTES)
+
+        def dial() -> socket.socket:
+            sock, address = connect_to_first(addresses, target.port, deadline, self._connect)
+            trace("connect", f"{address} port {target.port}")
+            return sock
+
+        with (
+            _site_errors(deadline),
+            closing(connection_to(target, wire, dial, self._tls)) as connection,
+            closing(self._send_request(connection, target, accepted, trace)) as response,
+        ):
+            if response.status in REDIRECTS:
+                return _get_redirect_target(response, target, trace)
+            return self._read_answer(response, target, accepted, wire, trace)
+
+    def _get_checked_addresses(
+        self, target: Target, deadline: Deadline, trace: Trace
+    ) -> Sequence[Address]:
+        self._policy.check_port(target)
+        trace("port", str(target.port))
+        self._policy.check_name(target)
+        trace("name", target.host)
+        addresses = self._get_addresses(target, deadline)
+        for address in addresses:
+            self._policy.check_address(target, address)
+            trace("address", str(address))
+        return addresses
+
+    def _get_addresses(self, target: Target, deadline: Deadline) -> Sequence[Address]:
+        if target.address is not None:
+            return [target.address]
+        # The dot keeps the resolver's search list out of it. An exempt name may be in a hosts
+        # file, where the C library does not find it with a dot.
+        name = target.host if self._policy.is_exempt(target) else f"{target.host}."
+        addresses = self._resolve(name, deadline.remaining())
+        deadline.remaining()
+        if not addresses:
+            raise LinkFailed("dns", "the name has no address")
+        return addresses
+
+    def _send_request(
+        self, connection: GuardedConnection, target: Target, accepted: Accepted, trace: Trace
+    ) -> HTTPResponse:
+        connection.connect()
+        if target.scheme == "https":
+            trace("tls", f"the certificate is for {target.host}")
+        connection.request(
+            "GET",
+            target.path,
+            headers={
+                "User-Agent": self._user_agent,
+                "Accept": ", ".join(accepted),
+                "Accept-Encoding": "gzip",
+                "Connection": "close",
+            },
+            preload_content=False,
+            decode_content=False,
+            enforce_content_length=False,
+        )
+        response = connection.getresponse()
+        trace("status", str(response.status))
+        return response
+
+    def _read_answer(
+        self, response: HTTPResponse, target: Target, accepted: Accepted, wire: Wire, trace: Trace
+    ) -> Fetched:
+        if response.status != http.client.OK:
+            reason = f"the site answers with status {response.status}"
+            raise LinkFailed("status", reason, status=response.status)
+        # Of several the last counts, as in browsers (Fetch Standard, "extract a MIME type").
+        content_types = response.headers.getlist("Content-Type") or [""]
+        media_type, charset = parse_content_type(content_types[-1])
+        limit = _get_limit(media_type, accepted)
+        trace("type", media_type)
+        wire.bytes_left = limit.max_bytes + MAX_FRAMING_BYTES
+        body, is_cut = read_body(response, limit)
+        trace("body", f"{len(body)} bytes" + (", cut" if is_cut else ""))
+        lifetime = lifetime_seconds(response.headers, self._now(), self._bounds)
+        return Fetched(target.url, media_type, charset, body, is_cut, lifetime)
+
+
+def _get_limit(media_type: str, accepted: Accepted) -> Limit:
+    if media_type not in accepted:
+        raise LinkFailed("type", "the site's answer is of a type that is not read")
+    return accepted[media_type]
+
+
+def _get_redirect_target(response: HTTPResponse, target: Target, trace: Trace) -> Target:
+    """Read the one Location (RFC 9110 section 10.2.2). Bytes over ASCII in it are UTF-8 in use."""
+    locations = response.headers.getlist("Location")
+    if len(locations) != 1:
+        raise LinkFailed("redirects", "the redirect does not say where to, or says it twice")
+    location = locations[0].encode("latin-1").decode("utf-8", "replace")
+    redirected = join_target(target, location)
+    trace("redirect", redirected.url)
+    return redirected
+
+
+@contextmanager
+def _site_errors(deadline: Deadline) -> Iterator[None]:
+    """Turn all that a connection can raise into `LinkFailed`, with reasons that we wrote."""
+    try:
+        yield
+    except (TimeoutError, urllib3.exceptions.TimeoutError) as error:
+        raise deadline.failure() from error
+    except ssl.SSLCertVerificationError as error:
+        reason = f"the certificate is not valid: {error.verify_message}"
+        raise LinkFailed("tls", reason) from error
+    except (ssl.SSLError, urllib3.exceptions.SSLError) as error:
+        raise LinkFailed("tls", "the TLS connection failed") from error
+    except (http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
+        raise LinkFailed("protocol", "the answer is not HTTP as it should be") from error
+    except OSError as error:
+        raise LinkFailed("connect", f"the connection broke: {error.strerror}") from error
+    except ValueError as error:  # Also UnicodeError: header values that cannot be text.
+        raise LinkFailed("protocol", "the answer cannot be read") from error

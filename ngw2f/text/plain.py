@@ -1,0 +1,32 @@
+"""Plain text: what may be posted, and how it looks before it is rendered."""
+
+from html import escape
+
+# What a message may not hold: they show nothing, and databases and terminals
+# take some of them for commands. Tabs and line feeds are text.
+CONTROLS = {chr(code) for code in (*range(32), 127, *range(128, 160))} - {"\t", "\n"}
+
+
+class InvalidTextError(ValueError):
+    """A text that is refused; the message says why."""
+
+
+def check_source(source: str, max_characters: int) -> str:
+    """Return *source* with line feeds as its only line ends. Raises InvalidTextError."""
+    text = source.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise InvalidTextError("a message is not empty")
+    if len(text) > max_characters:
+        raise InvalidTextError(f"a message has at most {max_characters} characters")
+    if not CONTROLS.isdisjoint(text):
+        raise InvalidTextError("a message has no control characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidTextError("a message has no lone surrogates") from error
+    return text
+
+
+def plain_html(source: str) -> str:
+    """Return *source* as HTML that shows it as it was typed."""
+    return "<p>" + escape(source).replace("\n", "<br>\n") + "</p>"

@@ -1,0 +1,61 @@
+"""Names to addresses by the system's resolver, which cannot be interrupted, in bounded time."""
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from ngw2f.text.address import Address
+from ngw2f.text.errors import LinkFailed
+
+# Name and seconds to addresses, best first. A name with a dot at its end is absolute (RFC 1034
+# section 3.1). Raises `LinkFailed` of kind `dns` or `timeout`.
+Resolve = Callable[[str, float], Sequence[Address]]
+
+DEFAULT_SLOTS: Final = 64
+
+
+class SystemResolver:
+    """`getaddrinfo`, each call on a thread of its own that is left behind when time is up.
+
+    A thread left behind ends when `getaddrinfo` gives up, some 10 to 30 s later with the resolver's
+    usual settings. `slots` bounds how many there are at once; while all are taken, a look-up waits,
+    and then fails. The threads are daemons, so that they do not hold up the end of the process.
+    """
+
+    def __init__(self, slots: int = DEFAULT_SLOTS) -> None:
+        self._slots = threading.BoundedSemaphore(slots)
+
+    def __call__(self, name: str, timeout_seconds: float) -> Sequence[Address]:
+        if not self._slots.acquire(timeout=timeout_seconds):
+            raise LinkFailed("dns", "the resolver is busy with names that do not answer")
+        answer: SimpleQueue[list[Address] | OSError] = SimpleQueue()
+        thread = threading.Thread(target=self._look_up, args=(name, answer), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # No thread to be had: it will not release the slot.
+            self._slots.release()
+            raise LinkFailed("dns", "the resolver has no thread left") from error
+        try:
+            found = answer.get(timeout=timeout_seconds)
+        except Empty as error:
+            raise LinkFailed("timeout", "the name did not resolve in time") from error
+        if isinstance(found, OSError):
+            raise LinkFailed("dns", f"the name does not resolve: {found.strerror}") from found
+        return found
+
+    def _look_up(self, name: str, answer: "SimpleQueue[list[Address] | OSError]") -> None:
+        try:
+            answer.put(_get_addresses(name))
+        except OSError as error:
+            answer.put(error)
+        finally:
+            self._slots.release()
+
+
+def _get_addresses(name: str) -> list[Address]:
+    # As bytes, because a text would go through Python's own IDNA codec, which is of 2003.
+    found = socket.getaddrinfo(name.encode("ascii"), None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(ip_address(sockaddr[0]) for *_, sockaddr in found))

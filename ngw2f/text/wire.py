@@ -1,0 +1,112 @@
+"""HTTP connections that go where they are told, and stop at a deadline and at a number of bytes.
+
+They are urllib3's, used without its pools: a pool would resolve the name again, retry, and keep the
+connection. What is replaced is only how the socket is made (`_new_conn`, the place that urllib3's
+own SOCKS support replaces too) and how it is read. Host, SNI and the certificate's name stay those
+of the URL. Neither the environment's proxies nor a `.netrc` are looked at by anything in here.
+"""
+
+import http.client
+import io
+import socket
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from ngw2f.text.deadline import Deadline
+from ngw2f.text.errors import LinkFailed
+from ngw2f.text.target import Target
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+class Wire:
+    """What one connection may still cost: time, and bytes received of any kind.
+
+    The bytes count headers, framing and bodies alike, so that endless 1xx answers, chunk extensions
+    or trailers end as surely as an endless body does. http.client's own limits allow 6.5 MB of
+    headers in one answer.
+    """
+
+    def __init__(self, deadline: Deadline, max_bytes: int) -> None:
+        self.deadline = deadline
+        self.bytes_left = max_bytes
+
+
+class MeteredReader(io.RawIOBase):
+    """A socket read under a `Wire`'s limits; raises `LinkFailed` where one is reached.
+
+    A socket's timeout is per call, and a byte a second never meets it. So each call gets what is
+    left of the whole. Within one call CPython keeps to it by itself, through TLS records as well.
+    """
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, wire: Wire) -> None:
+        self._sock = sock
+        self._raw = raw
+        self._wire = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+        if self._wire.bytes_left <= 0:
+            raise LinkFailed("size", "the site sent more than was asked for")
+        self._sock.settimeout(self._wire.deadline.remaining())
+        count = self._raw.readinto(memoryview(buffer)[: self._wire.bytes_left])
+        self._wire.bytes_left -= count or 0
+        return count
+
+    def close(self) -> None:
+        try:
+            self._raw.close()
+        finally:
+            super().close()
+
+
+class GuardedConnection(HTTPConnection):
+    """A plain connection to where `dial` leads, whatever its host's name resolves to."""
+
+    _wire: Wire
+    _dial: Callable[[], socket.socket]
+
+    def guard(self, wire: Wire, dial: Callable[[], socket.socket]) -> None:
+        """Set the limits and the way to the site; call it before anything else."""
+        self._wire = wire
+        self._dial = dial
+        # The attribute is called like a class with these arguments (http.client, `getresponse`).
+        self.response_class = cast("type[http.client.HTTPResponse]", self._make_response)
+
+    def _new_conn(self) -> socket.socket:
+        sock = self._dial()
+        sock.settimeout(self._wire.deadline.remaining())  # For the TLS handshake, as a whole.
+        return sock
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.settimeout(self._wire.deadline.remaining())  # For the request, as a whole.
+
+    def _make_response(self, sock: socket.socket, method: str) -> http.client.HTTPResponse:
+        response = http.client.HTTPResponse(sock, method=method)
+        raw = response.fp.detach()
+        response.fp = io.BufferedReader(MeteredReader(sock, raw, self._wire))
+        return response
+
+
+class GuardedTLSConnection(GuardedConnection, HTTPSConnection):
+    """The same through TLS, with the certificate checked against the URL's host."""
+
+
+def connection_to(
+    target: Target, wire: Wire, dial: Callable[[], socket.socket], tls: ssl.SSLContext
+) -> GuardedConnection:
+    """Make the connection for a target, not connected yet."""
+    connection: GuardedConnection
+    if target.scheme == "https":
+        connection = GuardedTLSConnection(target.host, target.port, ssl_context=tls)
+    else:
+        connection = GuardedConnection(target.host, target.port)
+    connection.guard(wire, dial)
+    return connection

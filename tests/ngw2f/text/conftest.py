@@ -1,0 +1,38 @@
+import ssl
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from ngw2f.text.fetch import Fetcher, public_tls
+from ngw2f.text.policy import Policy
+from tests.ngw2f.text.lab import Internet, small_internet
+
+
+@pytest.fixture
+def internet() -> Iterator[Internet]:
+    with small_internet() as internet:
+        yield internet
+
+
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    return public_tls()  # Takes 15 ms, which hundreds of tests need not pay each.
+
+
+@pytest.fixture
+def make_fetcher(internet: Internet, tls: ssl.SSLContext) -> Callable[..., Fetcher]:
+    """Make a fetcher that goes out to the small Internet only."""
+    return partial(
+        Fetcher,
+        Policy(),
+        timeout_seconds=1.0,
+        resolve=internet.resolve,
+        connect=internet.connect,
+        tls=tls,
+    )
+
+
+@pytest.fixture
+def fetcher(make_fetcher: Callable[..., Fetcher]) -> Fetcher:
+    return make_fetcher()

@@ -1,0 +1,95 @@
+"""The real limits: 10 s, and the memory of a process that fetches 32 floods at once."""
+
+import gzip
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from ngw2f.text.errors import LinkFailed
+from ngw2f.text.fetch import Fetcher
+from ngw2f.text.media import LINKS, MEGABYTE
+from tests.ngw2f.text.lab import Internet, Site, answer
+from tests.ngw2f.text.test_fetch_hostile import drip, flood, wait_after
+
+FETCH_ALL_AT_ONCE = """
+import os, sys, threading, time
+from ngw2f.text.errors import LinkFailed
+from ngw2f.text.fetch import Fetcher
+from ngw2f.text.media import LINKS
+from ngw2f.text.policy import Policy
+
+ports = [int(port) for port in sys.argv[1:]]
+fetcher = Fetcher(Policy(allow=frozenset(("127.0.0.1", port) for port in ports)))
+kept = []
+
+def memory():  # Not ru_maxrss: across an exec, Linux keeps in it what the parent had.
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+def fetch(port):
+    try:
+        kept.append(fetcher.fetch(f"http://127.0.0.1:{port}/", LINKS))
+    except LinkFailed as error:
+        kept.append(error.kind)
+
+threads = [threading.Thread(target=fetch, args=(port,)) for port in ports * (32 // len(ports))]
+before = most = memory()
+for thread in threads: thread.start()
+while any(thread.is_alive() for thread in threads):
+    most = max(most, memory())
+    time.sleep(0.005)
+print(len(kept), before, most)
+"""
+
+GZIP_BOMB = gzip.compress(bytes(50_000_000))
+GREEDY_SITES = [
+    flood(answer(), b"x" * 65536),
+    flood(answer(GZIP_BOMB, "Content-Encoding: gzip"), GZIP_BOMB),
+    flood(b"HTTP/1.1 200 OK\r\n", b"X: " + b"x" * 60_000 + b"\r\n"),
+    flood(b"HTTP/1.1 100 Continue\r\n", b"X: x\r\n" * 10_000),
+]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux says how much it is")
+def test_memory_of_32_floods_is_bounded() -> None:
+    with ExitStack() as stack:
+        sites = [stack.enter_context(closing(Site(handler))) for handler in GREEDY_SITES]
+        ports = [str(site.port) for site in sites]
+        done = subprocess.run(
+            [sys.executable, "-c", FETCH_ALL_AT_ONCE, *ports],
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=60,
+        )
+    count, before, most = map(int, done.stdout.split())
+    assert count == 32
+    assert most - before < 64 * MEGABYTE  # 8 pages of 1 MiB are kept, the rest is in passing.
+    assert most < 128 * MEGABYTE
+
+
+@pytest.mark.slow
+def test_a_byte_a_second_ends_in_ten_seconds(
+    internet: Internet, make_fetcher: Callable[..., Fetcher]
+) -> None:
+    internet.site("a.example.com", drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 99, 1.0), at="8.8.0.1")
+    internet.site("b.example.com", drip(answer(b"x" * 99), 0.25), at="8.8.0.2")
+    internet.site("c.example.com", wait_after(answer(b"x")), at="8.8.0.3")
+    fetcher = make_fetcher(timeout_seconds=10)
+
+    def fetch(name: str) -> tuple[str, float]:
+        start = time.monotonic()
+        with pytest.raises(LinkFailed) as caught:
+            fetcher.fetch(f"http://{name}.example.com/", LINKS)
+        return caught.value.kind, time.monotonic() - start
+
+    with ThreadPoolExecutor() as pool:
+        for kind, seconds in pool.map(fetch, "abc"):
+            assert kind == "timeout"
+            assert 9.9 < seconds < 11

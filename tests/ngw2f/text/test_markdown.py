@@ -1,0 +1,205 @@
+import signal
+import threading
+import time
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import example, given
+from hypothesis import settings as configure
+from hypothesis import strategies as st
+from markdown.blockprocessors import HashHeaderProcessor
+
+from ngw2f.text import markdown as module
+from ngw2f.text.markdown import ATTRIBUTES, CLASSES, TAGS, URL_SCHEMES, MarkdownRenderer
+
+# One for all examples: hypothesis must not make one for each.
+RENDERER = MarkdownRenderer()
+
+
+@pytest.fixture
+def renderer():
+    return MarkdownRenderer()
+
+
+LINK = '<a href="http://example.com" rel="nofollow noopener">'
+
+
+@pytest.mark.parametrize(
+    ("source", "html"),
+    [
+        ("hello *world*", "<p>hello <em>world</em></p>"),
+        ("a\nb", "<p>a<br>\nb</p>"),
+        ("see http://example.com.", f"<p>see {LINK}http://example.com</a>.</p>"),
+        ("[x](http://example.com)", f"<p>{LINK}x</a></p>"),
+        ("<http://example.com>", f"<p>{LINK}http://example.com</a></p>"),
+        ("<b>x</b>", "<p>&lt;b&gt;x&lt;/b&gt;</p>"),
+        ("a & b &amp; c", "<p>a &amp; b &amp; c</p>"),
+        ("`<i>`", "<p><code>&lt;i&gt;</code></p>"),
+        ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>"),
+        ("3. a\n4. b", '<ol start="3">\n<li>a</li>\n<li>b</li>\n</ol>'),
+        ("> a", "<blockquote>\n<p>a</p>\n</blockquote>"),
+        ("# a", "<h1>a</h1>"),
+    ],
+)
+def test_markdown(renderer, source, html):
+    assert renderer.render(source) == html
+
+
+def test_table(renderer):
+    html = renderer.render("a | b\n--|--\n1 | 2")
+    assert "<th>a</th>" in html
+    assert "<td>2</td>" in html
+
+
+def test_code_is_highlighted(renderer):
+    html = renderer.render("```python\nx = 1\n```")
+    assert html.startswith('<div class="highlight"><pre>')
+    assert '<span class="mi">1</span>' in html
+
+
+def test_code_of_unknown_language(renderer):
+    assert "x = 1" in renderer.render("```nonsense\nx = 1\n```")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "<div>\n\n*a*\n\n</div>",
+        "[a](javascript:alert(1))",
+        "[a](JaVaScRiPt:alert(1))",
+        "[a](java\nscript:alert(1))",
+        "[a](&#106;avascript:alert(1))",
+        "[a](data:text/html,x)",
+        "[a](vbscript:x)",
+        "[a]: javascript:alert(1)\n\n[a]",
+        "<javascript:alert(1)>",
+        '[a](http://x "onmouseover=alert(1)")',
+        "[a](http://x'onmouseover=alert(1))",
+        "![a](http://tracker.example/x.png)",
+        "![a][b]\n\n[b]: http://tracker.example/x.png",
+        '```python class="x" onclick="alert(1)"\n```',
+        "```{.python onclick=alert(1)}\n```",
+        "a | b\n--|--\n<script> | <img src=x>",
+        "\x02wzxhzdk:0\x03",
+        "<!-- a --> <?php ?> <![CDATA[x]]>",
+        "&lt;script&gt;",
+    ],
+)
+def test_nothing_dangerous(renderer, source):
+    assert_safe(renderer.render(source))
+
+
+class Audit(HTMLParser):
+    """Fail for whatever is not in the lists."""
+
+    def handle_starttag(self, tag, attrs):
+        assert tag in TAGS
+        allowed = ATTRIBUTES.get(tag, set()) | ({"class"} if tag in CLASSES else set())
+        for name, value in attrs:
+            assert name in allowed | ({"rel"} if tag == "a" else set())
+            if name == "href":
+                assert (urlsplit(value).scheme or "http").lower() in URL_SCHEMES
+            if name == "class":
+                assert set((value or "").split()) <= CLASSES[tag]
+        if tag == "a":
+            assert dict(attrs)["rel"] == "nofollow noopener"
+
+    def handle_comment(self, data):
+        raise AssertionError(f"a comment: {data}")
+
+    handle_decl = handle_pi = unknown_decl = handle_comment
+
+
+def assert_safe(html):
+    audit = Audit()
+    audit.feed(html)
+    audit.close()
+
+
+pieces = st.sampled_from(
+    [
+        *"*_`<>[]()!#|&:\"'\\~=+-\n \t\x02\x03aé🦊",
+        *("\n\n", "    ", "```", "~~~", "\n> ", "\n- ", "\n1. ", "--|--", "![", "](", "[a]: "),
+        *("<script>", "</p>", "<img src=x onerror=y>", "javascript:", "data:", "onclick="),
+        *("http://a.b/?c=d", "www.a.b", "&#x6a;"),
+    ]
+)
+sources = st.lists(pieces | st.text(max_size=5), max_size=40).map("".join)
+
+
+@configure(deadline=None, max_examples=300)
+@given(sources)
+@example("[a](\x01javascript:x)")
+def test_any_source_is_safe(source):
+    assert_safe(RENDERER.render(source))
+
+
+@configure(deadline=None, max_examples=100)
+@given(sources, sources)
+def test_no_message_depends_on_those_before(first, second):
+    RENDERER.render(first)
+    assert RENDERER.render(second) == MarkdownRenderer().render(second)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("[" * 10_000, "*" * 10_000, "> " * 5_000, "`" * 9_999 + "x", "<" * 10_000, "a@" * 5_000),
+        *("- " * 5_000, "http://" * 1_400, "(" * 10_000, "![" * 5_000, "\\" * 10_000),
+        *("\n".join("  " * n + "- x" for n in range(95)), "|" * 10_000, "_a" * 5_000, "&" * 10_000),
+        "".join(">" * n + "a\n" for n in range(130)),
+    ],
+    ids=lambda source: repr(source[:6]),
+)
+def test_bad_input_takes_no_longer(renderer, source):
+    started = time.monotonic()
+    assert_safe(renderer.render(source))
+    assert time.monotonic() - started < 4 * module.MAX_SECONDS
+
+
+def test_too_slow_is_shown_as_typed(renderer):
+    assert renderer.render("[" * 10_000) == "<p>" + "[" * 10_000 + "</p>"
+
+
+def test_giving_up_leaves_nothing_behind(renderer, monkeypatch):
+    """Markdown remembers which block it is in, and in a list a paragraph is no `<p>`."""
+
+    def fail(*_):
+        raise TimeoutError
+
+    monkeypatch.setattr(HashHeaderProcessor, "run", fail)
+    assert renderer.render("- # a") == "<p>- # a</p>"
+    assert renderer.render("a\n\nb") == "<p>a</p>\n<p>b</p>"
+
+
+def test_earlier_alarm_goes_on(renderer):
+    """RQ has one for each job."""
+    heard = []
+    handler = signal.signal(signal.SIGALRM, lambda *_: heard.append(True))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        renderer.render("a")
+        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 0.05
+        deadline = time.monotonic() + 2
+        while not heard and time.monotonic() < deadline:
+            time.sleep(0.01)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    assert heard
+
+
+def test_no_alarm_is_left(renderer):
+    renderer.render("a")
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_outside_the_main_thread_it_is_shown_as_typed(renderer):
+    shown = []
+    thread = threading.Thread(target=lambda: shown.append(renderer.render("*a*")))
+    thread.start()
+    thread.join()
+    assert shown == ["<p>*a*</p>"]

@@ -1,0 +1,202 @@
+import struct
+import threading
+import zlib
+from io import BytesIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ngw2f.text.errors import LinkFailed
+from ngw2f.text.thumbnail import MAX_PIXELS, Thumbnailer
+
+RED = (255, 0, 0)
+BLUE = (0, 0, 255)
+
+
+def encode(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
+    output = BytesIO()
+    image.save(output, file_format, **options)  # type: ignore[arg-type]
+    return output.getvalue()
+
+
+def open_thumbnail(body: bytes) -> Image.Image:
+    thumbnail = Thumbnailer().make(body)
+    image = Image.open(BytesIO(thumbnail.body))
+    image.load()
+    assert image.format == "WEBP"
+    assert image.size == (thumbnail.width, thumbnail.height)
+    return image
+
+
+def is_near(found: object, wanted: tuple[int, int, int]) -> bool:
+    return all(abs(a - b) < 40 for a, b in zip(found, wanted, strict=False))  # type: ignore[call-overload]
+
+
+def reason_against(body: bytes) -> str:
+    with pytest.raises(LinkFailed) as caught:
+        Thumbnailer().make(body)
+    assert caught.value.kind == "image"
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("file_format", MAX_PIXELS)
+@pytest.mark.parametrize(
+    ("size", "small"),
+    [
+        ((960, 640), (480, 320)),
+        ((2000, 100), (480, 24)),
+        ((100, 2000), (16, 320)),
+        ((9, 7), (9, 7)),
+    ],
+)
+def test_image_fits_the_box(
+    file_format: str, size: tuple[int, int], small: tuple[int, int]
+) -> None:
+    assert open_thumbnail(encode(Image.new("RGB", size, RED), file_format)).size == small
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+def test_every_mode_is_drawn(mode: str) -> None:
+    image = Image.new(mode, (600, 600))
+    file_format = "JPEG" if mode == "CMYK" else "PNG"
+    assert open_thumbnail(encode(image, file_format)).size == (320, 320)
+
+
+def test_transparency_is_kept() -> None:
+    image = Image.new("RGBA", (600, 600), (255, 0, 0, 0))
+    assert open_thumbnail(encode(image)).getpixel((5, 5))[3] == 0  # type: ignore[index]
+
+
+def test_first_frame_of_an_animation_is_shown() -> None:
+    frames = [Image.new("RGB", (50, 50), color) for color in (RED, BLUE)]
+    for file_format in ("GIF", "WEBP", "PNG"):
+        body = encode(frames[0], file_format, save_all=True, append_images=frames[1:])
+        thumbnail = open_thumbnail(body)
+        assert getattr(thumbnail, "n_frames", 1) == 1
+        assert is_near(thumbnail.convert("RGB").getpixel((25, 25)), RED)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_and_dropped(orientation: int) -> None:
+    image = Image.new("RGB", (900, 600), RED)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    thumbnail = open_thumbnail(encode(image, "JPEG", exif=exif))
+    assert thumbnail.size == ((213, 320) if orientation > 4 else (480, 320))
+    assert not thumbnail.getexif()
+
+
+def test_turned_image_has_its_top_on_top() -> None:
+    image = Image.new("RGB", (400, 200), RED)
+    image.paste(BLUE, (0, 0, 100, 200))  # Its left edge, which is the top once turned.
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    thumbnail = open_thumbnail(encode(image, "JPEG", exif=exif))
+    assert is_near(thumbnail.getpixel((80, 20)), BLUE)
+    assert is_near(thumbnail.getpixel((80, 300)), RED)
+
+
+def test_metadata_is_dropped() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "where I live"
+    body = encode(
+        Image.new("RGB", (50, 50)), "JPEG", exif=exif, icc_profile=b"p" * 200, comment=b"my name"
+    )
+    thumbnail = Thumbnailer().make(body).body
+    assert b"where I live" in body
+    for secret in (b"where I live", b"my name", b"pppp", b"EXIF", b"ICCP", b"XMP "):
+        assert secret not in thumbnail
+
+
+def png_of(width: int, height: int, rows: bytes = b"") -> bytes:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(name + content)
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data
+
+
+@pytest.mark.parametrize("size", [(2829, 2829), (4000, 4000), (20_000, 1), (1, 16_384)])
+def test_too_many_pixels_are_refused_undecoded(size: tuple[int, int]) -> None:
+    assert str(size[0]) in reason_against(png_of(*size))
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("size", [(10_000, 10_000), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
+def test_decompression_bomb_is_refused(size: tuple[int, int]) -> None:
+    reason_against(png_of(*size, rows=bytes(1_000_000)))
+
+
+@pytest.mark.parametrize("file_format", ["BMP", "TIFF", "ICO", "PPM", "PCX", "TGA", "EPS", "PDF"])
+def test_other_formats_are_refused(file_format: str) -> None:
+    reason_against(encode(Image.new("RGB", (50, 50)), file_format))
+
+
+GOOD = {
+    file_format: encode(Image.effect_noise((40, 40), 50).convert("RGB"), file_format)
+    for file_format in MAX_PIXELS
+}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        bytes(1000),
+        b"GIF89a",
+        b"\xff\xd8",
+    ],
+    ids=["empty", "html", "svg", "zeros", "gif", "jpeg"],
+)
+def test_what_is_no_image_is_refused(body: bytes) -> None:
+    reason_against(body)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP"])
+def test_half_an_image_is_refused(file_format: str) -> None:
+    body = GOOD[file_format]
+    reason_against(body[: len(body) // 2])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(sorted(GOOD)), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)))
+)
+def test_damaged_image_is_drawn_or_refused(file_format: str, damage: list[tuple[int, int]]) -> None:
+    body = bytearray(GOOD[file_format])
+    for position, value in damage:
+        body[position % len(body)] = value
+    try:
+        thumbnail = Thumbnailer().make(bytes(body))
+    except LinkFailed as error:
+        assert error.kind == "image"  # noqa: PT017 - either outcome is right.
+    else:
+        assert thumbnail.width <= 480
+
+
+def test_one_image_at_a_time_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = []
+    most = []
+
+    class Counting(Thumbnailer):
+        def _make(self, body: bytes) -> object:  # type: ignore[override]
+            inside.append(1)
+            most.append(len(inside))
+            try:
+                return super()._make(body)
+            finally:
+                inside.pop()
+
+    thumbnailer = Counting()
+    threads = [threading.Thread(target=thumbnailer.make, args=(GOOD["PNG"],)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 8
