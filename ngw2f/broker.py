@@ -1,0 +1,95 @@
+"""The connection to Redis or Valkey, and what happens while it is away."""
+
+import hashlib
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from ngw2f.sentinel import SCHEME, connect_by_sentinel
+from ngw2f.settings import Settings
+
+T = TypeVar("T")
+
+# A Unix socket's path has at most 103 bytes on the systems that we run on.
+MAX_SOCKET_PATH_BYTES = 103
+
+# After a failure Redis is left alone for so long, so that a request pays for at
+# most one time-out however many things it would have told it.
+PAUSE_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Broker:
+    """A client of Redis that a web request can rely on to be quick, if not to be there."""
+
+    def __init__(self, settings: Settings) -> None:
+        timeout = settings.redis_timeout_seconds
+        self.redis = connect(settings, timeout)
+        self.prefix = settings.redis_prefix
+        self._away_until = 0.0
+        self._is_away = False
+
+    def attempt(self, command: Callable[["Redis"], T], otherwise: T) -> T:
+        """Return what *command* does with the client, or *otherwise* while Redis is away.
+
+        The log has one line when it goes and one when it is back.
+        """
+        if time.monotonic() < self._away_until:
+            return otherwise
+        try:
+            result = command(self.redis)
+        except RedisError as error:
+            self._away_until = time.monotonic() + PAUSE_SECONDS
+            if not self._is_away:
+                self._is_away = True
+                log.warning("Redis is away (%s); going on without it", error)
+            return otherwise
+        if self._is_away:
+            self._is_away = False
+            log.warning("Redis is back")
+        return result
+
+    def key(self, name: str) -> str:
+        return self.prefix + name
+
+    def close(self) -> None:
+        self.redis.close()
+
+
+def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:
+    """Return a client; it connects at its first command, so after a fork."""
+    url = broker_url(settings)
+    options: dict[str, Any] = {
+        "socket_timeout": timeout_seconds,
+        "socket_connect_timeout": timeout_seconds,
+        # One more try on a fresh connection: those in the pool break when the server
+        # restarts. A time-out is not tried again: it has cost enough.
+        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+    }
+    if url.startswith(SCHEME):
+        return connect_by_sentinel(url, **options)
+    return Redis.from_url(url, **options)
+
+
+def broker_url(settings: Settings) -> str:
+    return settings.redis_url or f"unix://{embedded_socket(settings.data_path)}"
+
+
+def embedded_socket(data_path: Path) -> Path:
+    """Return where the embedded Valkey listens: under var/, or a short path where that is long."""
+    path = data_path / "valkey.sock"
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
+        return path
+    name = hashlib.sha256(os.fsencode(data_path)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"ngw2f-{os.getuid()}-{name}" / "valkey.sock"

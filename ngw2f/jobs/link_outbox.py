@@ -1,0 +1,96 @@
+"""The outbox of links: previews that wait to be fetched, and where they go when they are."""
+
+import time
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from ngw2f.jobs.turns import turn
+from ngw2f.jobs.visitor import Visit
+from ngw2f.live.log import EventLog
+from ngw2f.store import messages, previews
+from ngw2f.store.database import Database
+from ngw2f.store.events import Run
+from ngw2f.store.previews import DuePreview, Schedule
+from ngw2f.text.errors import LinkRefused
+
+# Any number that no other program on the same PostgreSQL server is likely to use.
+ADVISORY_LOCK = 0x6E677734
+
+# A link that was refused is so for good; that it was looked at is kept for a week.
+REFUSED_SECONDS = 7 * 86_400
+# A site that failed is tried again after so long, then left until somebody posts the
+# link again, a day later at the earliest.
+RETRY_SECONDS = (300, 3_600)
+FAILED_SECONDS = 86_400
+# So many messages, the newest, are told of when their preview comes. Clients that show
+# older ones see it when they read them again.
+MAX_TOLD = 500
+
+
+class LinkOutbox:
+    """Hand out the links that wait, to one process at a time, and store what came of them."""
+
+    def __init__(self, database: Database, events: EventLog, data_path: Path) -> None:
+        self._database = database
+        self._events = events
+        self._lock_path = data_path / "links.lock"
+
+    def turn(self) -> AbstractContextManager[bool]:
+        """Say in a `with` block whether it is this process that fetches; another has its turn else.
+
+        So a link is fetched once, and a site gets no more connections than its limit,
+        without a mark on any row that a killed worker would leave behind.
+        """
+        return turn(self._database, self._lock_path, ADVISORY_LOCK)
+
+    def list_due(
+        self, limit: int, but_ids: Collection[int], but_sites: Collection[str]
+    ) -> list[DuePreview]:
+        with self._database.asking() as connection:
+            return previews.list_due(connection, time.time(), limit, but_ids, but_sites)
+
+    def has_due(self) -> bool:
+        with self._database.asking() as connection:
+            return previews.has_due(connection, time.time())
+
+    def store(self, visited: Sequence[tuple[DuePreview, Visit]]) -> None:
+        """Store what came of links, and tell of the messages that show something else now."""
+        with self._database.writing() as connection:
+            changed = {
+                message_id
+                # In the order of ids, as the render job locks them.
+                for due, visit in sorted(visited, key=lambda each: each[0].id)
+                for message_id in _store(connection, due, visit)
+            }
+            run = self._record(connection, sorted(changed))
+        self._events.publish(run)
+
+    def _record(self, connection: Connection, message_ids: list[int]) -> Run:
+        if message_ids:
+            messages.touch_messages(connection, message_ids)
+        loaded = messages.load_messages(connection, message_ids[-MAX_TOLD:])
+        told = [message for _, message in loaded]
+        return self._events.record(connection, "message.updated", *told)
+
+
+def _store(connection: Connection, due: DuePreview, visit: Visit) -> list[int]:
+    now = time.time()
+    if visit.error is None:
+        schedule = Schedule(now + visit.lifetime_seconds)
+        return previews.set_content(connection, due.id, visit.content, schedule)
+    if isinstance(visit.error, LinkRefused):
+        schedule = Schedule(now + REFUSED_SECONDS)
+        return previews.set_content(connection, due.id, visit.content, schedule)
+    previews.set_schedule(connection, due.id, _after_failure(due.failures, now))
+    return []
+
+
+def _after_failure(failures: int, now: float) -> Schedule:
+    """Return when to try again; what was fetched before stays until then."""
+    if failures < len(RETRY_SECONDS):
+        due_at = now + RETRY_SECONDS[failures]
+        return Schedule(due_at, due_at, failures + 1)
+    return Schedule(now + FAILED_SECONDS)

@@ -1,0 +1,146 @@
+"""The link job: fetch what waits, many links at once, each stored as soon as it is there.
+
+A fetch takes a seat, of which there are 32, and leaves it when it ends or when it has
+lasted for a quarter of a second: what is slow by then waits for its site and not for us, and
+nobody shall wait for it. It goes on beside those that come after it, up to a number
+that bounds the threads, and never more than four at one site.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from sqlalchemy.exc import OperationalError
+
+from ngw2f.jobs.link_outbox import LinkOutbox
+from ngw2f.jobs.visitor import Visit, Visitor
+from ngw2f.jobs.workshop import Workshop, current_workshop
+from ngw2f.store.database import DatabaseBusyError
+from ngw2f.store.previews import DuePreview
+
+MAX_SEATED = 32
+MAX_AT_SITE = 4
+MAX_FETCHES = 128
+SLOW_SECONDS = 0.25
+# How often it looks for new links while others are on their way.
+LOOK_SECONDS = 0.05
+# Then the worker shall see what else there is, and whether it is told to stop.
+MAX_ROUND_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+def fetch_links() -> int:
+    """Fetch all that waits and return how many links that were.
+
+    Whoever comes while another process fetches may leave: that one looks once more
+    after it has given up its turn.
+    """
+    workshop = current_workshop.get()
+    workshop.link_bell.silence()
+    count = 0
+    while workshop.link_outbox.has_due() and not workshop.stopping.is_set():
+        with workshop.link_outbox.turn() as has_turn:
+            if not has_turn:
+                return count
+            count += Round(workshop).run(time.monotonic() + MAX_ROUND_SECONDS)
+        workshop.link_bell.silence()
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A fetch on its way."""
+
+    due: DuePreview
+    started_at: float
+
+
+class Round:
+    """Fetches in threads of their own, started and stored by the job's."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._outbox: LinkOutbox = workshop.link_outbox
+        self._visitor: Visitor = workshop.visitor
+        self._running: dict[int, Fetch] = {}
+        self._finished: SimpleQueue[tuple[DuePreview, Visit]] = SimpleQueue()
+        self._unstored: list[tuple[DuePreview, Visit]] = []
+
+    def run(self, end: float) -> int:
+        """Go on until nothing waits, or the time is over; return how many links were fetched."""
+        count = 0
+        while True:
+            self._workshop.link_bell.hold()
+            is_open = time.monotonic() < end and not self._workshop.stopping.is_set()
+            if is_open:
+                self._start_due()
+            if not self._running and not (self._unstored and is_open):
+                # What cannot be stored for so long is fetched again.
+                return count
+            self._collect()
+            count += self._store()
+            if self._workshop.stopping.is_set():
+                return count
+
+    def _start_due(self) -> None:
+        """Start as many as there are seats for; a locked database has nothing to start."""
+        while free := self._count_free():
+            try:
+                started = [due for due in self._list_startable(free) if self._start(due)]
+            except OperationalError as error:
+                log.warning("the links that wait cannot be read: %s", error.orig)
+                return
+            if not started:
+                return
+
+    def _count_free(self) -> int:
+        since = time.monotonic() - SLOW_SECONDS
+        seated = sum(fetch.started_at > since for fetch in self._running.values())
+        return max(0, min(MAX_SEATED - seated, MAX_FETCHES - len(self._running)))
+
+    def _list_startable(self, limit: int) -> list[DuePreview]:
+        at_sites = Counter(fetch.due.site for fetch in self._running.values())
+        full = [site for site, count in at_sites.items() if count >= MAX_AT_SITE]
+        taken = [*self._running, *(due.id for due, _ in self._unstored)]
+        return self._outbox.list_due(limit, taken, full)
+
+    def _start(self, due: DuePreview) -> bool:
+        at_site = sum(fetch.due.site == due.site for fetch in self._running.values())
+        if at_site >= MAX_AT_SITE:
+            return False
+        self._running[due.id] = Fetch(due, time.monotonic())
+        # Not waited for when the process ends: what is not stored is fetched again.
+        threading.Thread(target=self._visit, args=[due], daemon=True).start()
+        return True
+
+    def _visit(self, due: DuePreview) -> None:
+        self._finished.put((due, self._visitor.visit(due.url)))
+
+    def _collect(self) -> None:
+        """Wait a moment for fetches that end, and take all of them that have."""
+        timeout: float = LOOK_SECONDS
+        while True:
+            try:
+                due, visit = self._finished.get(timeout=timeout)
+            except Empty:
+                return
+            del self._running[due.id]
+            self._unstored.append((due, visit))
+            timeout = 0.0
+
+    def _store(self) -> int:
+        """Store what has ended, or keep it for the next time while the database is locked."""
+        if not self._unstored:
+            return 0
+        try:
+            self._outbox.store(self._unstored)
+        except (DatabaseBusyError, OperationalError) as error:
+            log.warning("previews wait to be stored: %s", str(error).splitlines()[0])
+            return 0
+        count = len(self._unstored)
+        self._unstored.clear()
+        return count

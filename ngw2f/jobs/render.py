@@ -1,0 +1,38 @@
+"""The render job: the whole outbox, in batches, each told of when it is stored."""
+
+from redis import Redis
+from rq.job import Job
+
+from ngw2f.jobs.workshop import current_workshop
+from ngw2f.store import tasks
+
+PROBLEM = (
+    "the message is stored, and shown as it was typed; rendering it has failed, "
+    "and will be tried again"
+)
+
+
+def render_messages() -> int:
+    """Render all that waits and return how many messages that were.
+
+    The bell is silenced first: what is committed from here on rings again, even
+    while this job is ending.
+    """
+    workshop = current_workshop.get()
+    workshop.bell.silence()
+    count = 0
+    while True:
+        batch = workshop.outbox.render_batch(workshop.markdown.render)
+        if batch is None:
+            return count
+        count += len(batch.messages)
+        if batch.has_due_links:
+            workshop.link_bell.ring()
+
+
+def note_failure(job: Job, _redis: Redis, *_error: object) -> None:
+    """Tell those who wait by a task, when the job has failed and RQ tries it no more."""
+    if job.should_retry:
+        return
+    with current_workshop.get().database.writing() as connection:
+        tasks.fail_rendering(connection, PROBLEM)

@@ -1,0 +1,134 @@
+"""The RQ worker: jobs run in its own process, one after the other, without a fork for each.
+
+Everything that they need is imported and made before the first one is taken. After
+a number of jobs a worker asks its supervisor for a successor and goes on until
+that one is there, so that the queue never waits for a Python to start.
+"""
+
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
+from rq.job import Job
+
+from ngw2f.broker import connect
+from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
+from ngw2f.jobs.roll_call import Beat, RollCall
+from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
+from ngw2f.settings import Settings
+
+# The longest that a worker waits before it looks whether Redis is back.
+MAX_CONNECTION_WAIT_SECONDS = 2.0
+# The schedule's process has so long to take leave of Redis.
+CRON_STOP_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class ChatWorker(SimpleWorker):
+    """A worker that leaves its workshop to its jobs and retires in time."""
+
+    max_connection_wait_time = MAX_CONNECTION_WAIT_SECONDS
+    log_result_lifespan = False
+
+    def __init__(
+        self, workshop: Workshop, queues: Sequence[str], max_jobs: int, status: int | None
+    ) -> None:
+        # No socket time-out: it blocks on the queue for minutes.
+        connection = connect(workshop.settings)
+        super().__init__(list(queues), connection=connection, log_job_description=False)
+        self._stopping = workshop.stopping
+        self._status = status
+        # Not all of a pool at once.
+        self._jobs_left = int(max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 # not a secret
+
+    def register_birth(self) -> None:
+        super().register_birth()  # type: ignore[no-untyped-call] # RQ's
+        # Redis is there, and the next thing is the queue.
+        _tell(self._status, b"ready\n")
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        super().execute_job(job, queue)
+        self._jobs_left -= 1
+        if self._jobs_left == 0:
+            _tell(self._status, b"retire\n")
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call] # RQ's
+
+
+def run_worker(
+    settings: Settings, queues: Sequence[str], status: int | None, lifeline: int | None
+) -> None:
+    """Do the jobs of *queues* until told to stop (SIGTERM, SIGINT) or until the supervisor is gone.
+
+    *status* is a file descriptor that the supervisor reads, *lifeline* one that
+    reaches its end when the supervisor does.
+    """
+    workshop = build_workshop(settings)
+    workshop.markdown.render("```python\nwarm = True\n```")
+    current_workshop.set(workshop)
+    if lifeline is not None:
+        threading.Thread(target=_end_with, args=[lifeline], daemon=True).start()
+    try:
+        _work(workshop, queues, status)
+    except RedisError as error:
+        # The supervisor starts another one in a moment.
+        sys.exit(f"the worker for {','.join(queues)} cannot reach Redis: {error}")
+    workshop.close()
+
+
+def _work(workshop: Workshop, queues: Sequence[str], status: int | None) -> None:
+    worker = ChatWorker(workshop, queues, workshop.settings.worker_max_jobs, status)
+    beat = Beat(RollCall(workshop.broker), queues)
+    beat.start()
+    # What the one before left behind, if it was killed, waits in the outboxes.
+    workshop.ring_again(queues)
+    worker.work(logging_level="WARNING")
+    beat.stop()
+    # RQ may have taken the call from the queue when it was told to stop.
+    workshop.ring_again(queues)
+
+
+def run_cron(settings: Settings, lifeline: int | None) -> None:
+    """Call the upkeep when it is due, until told to stop or until the supervisor is gone."""
+    if lifeline is not None:
+        threading.Thread(target=_end_cron_with, args=[lifeline], daemon=True).start()
+    cron = upkeep.build_cron(connect(settings, settings.redis_timeout_seconds))
+    try:
+        cron.start()  # type: ignore[no-untyped-call] # RQ's
+    except StopRequested:
+        return  # Told to stop before it was quite there.
+    except RedisError as error:
+        # The supervisor starts another one in a moment.
+        sys.exit(f"the upkeep's schedule cannot reach Redis: {error}")
+
+
+def _end_cron_with(lifeline: int) -> None:
+    """Wait for the supervisor's end, then end this process, which has nothing to finish."""
+    _end_with(lifeline)
+    # RQ's scheduler makes an exception of the signal, and drops it where it takes it for
+    # that of a job. Then nothing else would end this process.
+    time.sleep(CRON_STOP_SECONDS)
+    os._exit(0)
+
+
+def _tell(status: int | None, line: bytes) -> None:
+    if status is not None:
+        os.write(status, line)
+
+
+def _end_with(lifeline: int) -> None:
+    """Wait for the supervisor's end, then ask this process to finish its job and stop."""
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)

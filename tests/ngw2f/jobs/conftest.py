@@ -1,0 +1,112 @@
+"""Sites that links lead to, on the loopback, and a worker that may fetch from there."""
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+
+import msgspec
+import pytest
+from PIL import Image
+
+from ngw2f.settings import Settings
+
+PAGE = '<title>Page {path}</title><meta property="og:image" content="{image}">'
+
+
+class WebSite:
+    """A web server that has a page at every path, and counts who asks for which.
+
+    Paths: `/hang...` answers when the site is closed, `/gone...` with 404, `/picture...` with
+    an image, `/with-picture...` with a page that names one, all others with a page.
+    """
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.closing = threading.Event()
+        self._picture = picture()
+        self._at_once = 0
+        self.most_at_once = 0
+        self._lock = threading.Lock()
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                with site._lock:
+                    site.paths.append(self.path)
+                    site._at_once += 1
+                    site.most_at_once = max(site.most_at_once, site._at_once)
+                try:
+                    site._answer(self)
+                finally:
+                    with site._lock:
+                        site._at_once -= 1
+
+            def log_message(self, *_arguments: object) -> None:
+                """Stay silent."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01])
+        self._thread.start()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def close(self) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        path = handler.path
+        if path.startswith("/hang"):
+            self.closing.wait(20)
+            return
+        if path.startswith("/short-hang"):
+            self.closing.wait(0.2)
+        status, media, body = 200, "text/html; charset=utf-8", b""
+        if path.startswith("/gone"):
+            status = 404
+        elif path.startswith("/picture"):
+            media, body = "image/png", self._picture
+        else:
+            image = self.url("/picture") if path.startswith("/with-picture") else ""
+            body = PAGE.format(path=path, image=image).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", media)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+
+def picture() -> bytes:
+    output = BytesIO()
+    Image.new("RGB", (640, 480), "teal").save(output, "PNG")
+    return output.getvalue()
+
+
+@pytest.fixture
+def make_site() -> Iterator[Callable[[], WebSite]]:
+    sites: list[WebSite] = []
+
+    def make() -> WebSite:
+        sites.append(WebSite())
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture
+def site(make_site: Callable[[], WebSite]) -> WebSite:
+    return make_site()
+
+
+@pytest.fixture
+def settings(settings: Settings, site: WebSite) -> Settings:
+    """Let links lead to the site."""
+    return msgspec.structs.replace(settings, links_allow=[f"127.0.0.1:{site.port}"])

@@ -1,0 +1,153 @@
+"""The bell is never lost: a row that was committed before somebody rang is seen by a job.
+
+`test_no_order_of_steps_loses_a_row` tries every order in which posts and jobs can
+take their steps; `test_ring_from_many_threads` has real ones.
+"""
+
+import threading
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as configure
+from hypothesis import strategies as st
+from rq import Queue
+from rq.job import Job
+
+from ngw2f.broker import Broker
+from ngw2f.jobs.bell import FLAG_MILLISECONDS, RENDER, Bell
+from ngw2f.jobs.outbox import Outbox
+from tests.client import Client
+
+
+@pytest.fixture
+def bell(settings):
+    broker = Broker(settings)
+    yield Bell(broker, RENDER)
+    broker.close()
+
+
+@pytest.fixture
+def queue(redis):
+    return Queue(RENDER.queue, connection=redis)
+
+
+def test_ring_calls_once(bell, queue):
+    for _ in range(5):
+        bell.ring()
+    assert queue.job_ids == [RENDER.job_id]
+
+
+def test_ring_after_silence_calls_again(bell, queue):
+    bell.ring()
+    bell.silence()
+    bell.ring()
+    assert queue.job_ids == [RENDER.job_id, RENDER.job_id]
+
+
+def test_ring_again_whatever_the_flag_says(bell, queue):
+    bell.ring()
+    bell.ring_again()
+    assert len(queue) == 2
+
+
+def test_flag_of_a_lost_call_goes_away(bell, redis):
+    bell.ring()
+    assert 0 < redis.pttl("ngw2f:bell:render") <= FLAG_MILLISECONDS
+
+
+def test_job_survives_its_end(client, work, redis):
+    """An ending run must not take along the hash of the next call."""
+    client.say(client.join("ann"), "a")
+    work()
+    assert Job.exists(RENDER.job_id, connection=redis)
+    assert Job.fetch(RENDER.job_id, connection=redis).get_status() == "finished"
+
+
+def test_call_during_the_job_is_heard(client, work, monkeypatch):
+    """A message is posted when the job has looked for the last time, before it ends."""
+    ann = client.join("ann")
+    client.say(ann, "first")
+    render_batch, posted = Outbox.render_batch, []
+
+    def render_batch_then_post(outbox, render):
+        batch = render_batch(outbox, render)
+        if batch is None and not posted:
+            posted.append(client.say(ann, "last"))
+        return batch
+
+    monkeypatch.setattr(Outbox, "render_batch", render_batch_then_post)
+    work()
+    messages = client.get("/api/messages").json["messages"]
+    assert [message["rendered"] for message in messages] == [True, True]
+
+
+class Chat:
+    """The protocol of ngw2f/jobs/bell.py on a real Valkey, with the rows in a set.
+
+    Posts and workers are generators; each `next` is one step.
+    """
+
+    def __init__(self, bell, redis):
+        redis.flushall()
+        self.bell, self.redis = bell, redis
+        self.queue = Queue(RENDER.queue, connection=redis)
+        self.waiting, self.ids = set(), count()
+
+    def post(self):
+        self.waiting.add(next(self.ids))
+        yield
+        self.bell.ring()
+
+    def work(self):
+        """Run jobs until there is none."""
+        while self.redis.lpop(self.queue.key):
+            yield
+            self.bell.silence()
+            yield
+            self.waiting.clear()
+            yield
+
+
+POSTS, WORKERS = 4, 2
+
+
+# Each example empties the Valkey itself.
+@configure(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(order=st.lists(st.integers(0, POSTS + WORKERS - 1), min_size=8, max_size=30))
+def test_no_order_of_steps_loses_a_row(bell, redis, order):
+    chat = Chat(bell, redis)
+    actors = [chat.post() for _ in range(POSTS)] + [chat.work() for _ in range(WORKERS)]
+    for number in order:
+        if next(actors[number], "ended") == "ended" and number >= POSTS:
+            actors[number] = chat.work()
+    # All go on to their end; then one looks for calls once more.
+    for actor in [*actors, chat.work()]:
+        for _ in actor:
+            pass
+    assert chat.waiting == set()
+
+
+def test_ring_from_many_threads(build, work):
+    """Eight clients post while workers come and go; nobody sweeps."""
+    service = build()
+    ann = Client(service).join("ann")
+
+    def post():
+        client = Client(service)
+        for number in range(25):
+            client.say(ann, f"*{number}*")
+
+    threads = [threading.Thread(target=post) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        work()
+    for thread in threads:
+        thread.join()
+    work()
+    messages = Client(service).get("/api/messages?limit=200").json["messages"]
+    assert len(messages) == 200
+    assert {message["rendered"] for message in messages} == {True}

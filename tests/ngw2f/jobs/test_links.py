@@ -1,0 +1,216 @@
+import threading
+import time
+
+import pytest
+
+from ngw2f.jobs import links
+from ngw2f.jobs.links import fetch_links
+from ngw2f.jobs.render import render_messages
+
+
+@pytest.fixture
+def ann(client):
+    return client.join("Ann")
+
+
+@pytest.fixture
+def say(client, ann):
+    """Return a function that posts a message and returns its address."""
+
+    def post(source):
+        return client.say(ann, source)["_links"]["self"]
+
+    return post
+
+
+def previews(client, path):
+    return client.get(path).json["previews"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_link_gets_its_preview(workshop, client, say, site):
+    path = say(f"look: {site.url('/a')}")
+    assert render_messages() == 1
+    assert previews(client, path) == []
+    assert fetch_links() == 1
+    assert previews(client, path) == [
+        {
+            "url": site.url("/a"),
+            "title": "Page /a",
+            "description": "",
+            "site_name": "127.0.0.1",
+            "image": "",
+            "image_width": 0,
+            "image_height": 0,
+        }
+    ]
+
+
+def test_preview_is_told_of(workshop, client, say, site, redis):
+    say(site.url("/a"))
+    render_messages()
+    fetch_links()
+    names = [entry[b"event"] for _, entry in redis.xrange("ngw2f:events")]
+    assert names.count(b"message.updated") == 2
+    (_, newest), *_ = redis.xrevrange("ngw2f:events", count=1)
+    assert b'"title":"Page /a"' in newest[b"data"]
+
+
+def test_list_shows_new_preview(workshop, client, say, site):
+    say(site.url("/a"))
+    render_messages()
+    client.get("/api/messages")
+    fetch_links()
+    (message,) = client.get("/api/messages").json["messages"]
+    assert message["previews"][0]["title"] == "Page /a"
+
+
+def test_picture_is_served_by_the_chat(workshop, client, say, site):
+    path = say(site.url("/with-picture"))
+    render_messages()
+    fetch_links()
+    (preview,) = previews(client, path)
+    assert (preview["image_width"], preview["image_height"]) == (427, 320)
+    answer = client.get(preview["image"])
+    assert answer.content_type == "image/webp"
+    assert answer.body.startswith(b"RIFF")
+
+
+def test_link_to_a_picture_is_fetched_once(workshop, client, say, site):
+    path = say(site.url("/picture.png"))
+    render_messages()
+    fetch_links()
+    assert previews(client, path)[0]["image"]
+    assert site.paths == ["/picture.png"]
+
+
+def test_same_link_is_fetched_once(workshop, client, say, site):
+    paths = [say(site.url("/a")) for _ in range(100)]
+    render_messages()
+    assert fetch_links() == 1
+    assert site.paths == ["/a"]
+    assert all(previews(client, path) for path in paths)
+
+
+def test_failure_is_kept(workshop, client, say, site):
+    path = say(site.url("/gone"))
+    render_messages()
+    assert fetch_links() == 1
+    say(site.url("/gone"))
+    render_messages()
+    assert fetch_links() == 0
+    assert site.paths == ["/gone"]
+    assert previews(client, path) == []
+
+
+def test_failure_is_tried_again(workshop, client, say, site, monkeypatch):
+    monkeypatch.setattr("ngw2f.jobs.link_outbox.RETRY_SECONDS", (0, 0))
+    say(site.url("/gone"))
+    render_messages()
+    assert fetch_links() == 3
+    assert fetch_links() == 0
+
+
+def test_refused_is_not_tried_again(workshop, client, say, monkeypatch):
+    monkeypatch.setattr("ngw2f.jobs.link_outbox.RETRY_SECONDS", (0, 0))
+    say("http://127.0.0.1:1/")
+    render_messages()
+    assert fetch_links() == 1
+
+
+def test_refused_is_logged(workshop, say, caplog):
+    caplog.set_level("INFO", "ngw2f.jobs.visitor")
+    say("http://127.0.0.1:1/")
+    render_messages()
+    fetch_links()
+    assert "link refused: port: port 1 is not one that links are fetched from" in caplog.text
+
+
+def test_edited_away_has_no_preview(workshop, client, ann, say, site):
+    path = say(site.url("/a"))
+    render_messages()
+    fetch_links()
+    client.put_json(path, {"source": "nothing"}, headers=ann)
+    assert previews(client, path) == []
+    render_messages()
+    assert previews(client, path) == []
+
+
+def test_four_at_one_site(workshop, say, site):
+    say(" ".join(site.url(f"/short-hang/{number}") for number in range(5)))
+    say(" ".join(site.url(f"/short-hang/{number}") for number in range(5, 10)))
+    render_messages()
+    assert fetch_links() == 10
+    assert site.most_at_once == 4
+
+
+def test_other_process_has_its_turn(workshop, say, site):
+    say(site.url("/a"))
+    render_messages()
+    with workshop.link_outbox.turn() as has_turn:
+        assert has_turn
+        assert fetch_links() == 0
+    assert fetch_links() == 1
+
+
+def test_slow_leave_their_seats(workshop, say, site, make_site, monkeypatch):
+    monkeypatch.setattr(links, "MAX_SEATED", 2)
+    say(" ".join(site.url(f"/hang/{number}") for number in range(3)) + " " + site.url("/quick"))
+    render_messages()
+    job = threading.Thread(target=fetch_in(workshop))
+    started_at = time.monotonic()
+    job.start()
+    while "/quick" not in site.paths and time.monotonic() < started_at + 5:
+        time.sleep(0.01)
+    assert time.monotonic() - started_at < 2
+    site.closing.set()
+    job.join()
+
+
+def fetch_in(workshop):
+    def fetch():
+        links.current_workshop.set(workshop)
+        fetch_links()
+
+    return fetch
+
+
+def test_new_links_join_the_round(workshop, client, say, site):
+    say(site.url("/hang"))
+    render_messages()
+    job = threading.Thread(target=fetch_in(workshop))
+    job.start()
+    path = say(site.url("/later"))
+    render_messages()
+    deadline = time.monotonic() + 5
+    while not previews(client, path) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert previews(client, path)
+    assert job.is_alive()
+    site.closing.set()
+    job.join()
+
+
+def test_told_to_stop_leaves_the_rest(workshop, say, site):
+    say(f"{site.url('/hang')} {site.url('/other')}")
+    render_messages()
+    job = threading.Thread(target=fetch_in(workshop))
+    job.start()
+    while "/hang" not in site.paths:
+        time.sleep(0.01)
+    workshop.stopping.set()
+    job.join(2)
+    assert not job.is_alive()
+    assert workshop.link_outbox.has_due()
+
+
+def test_message_is_shown_when_its_link_breaks_us(workshop, client, say, site, monkeypatch, caplog):
+    def stumble(*_arguments):
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr("ngw2f.jobs.visitor.make_preview", stumble)
+    path = say(site.url("/a"))
+    render_messages()
+    assert fetch_links() == 1
+    assert client.get(path).json["rendered"]
+    assert "a preview cannot be made" in caplog.text

@@ -1,0 +1,99 @@
+import threading
+
+import pytest
+
+from ngw2f.jobs import outbox as module
+from ngw2f.jobs.outbox import MAX_BATCH
+from ngw2f.jobs.workshop import build_workshop
+from ngw2f.store import messages, rooms, users
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+def write(database):
+    with database.writing() as connection:
+        user = users.create_user(connection, "ann", "ann", "hash")
+        room = rooms.find_room_named(connection, "lobby", None)
+
+    def create(*sources):
+        with database.writing() as connection:
+            return [
+                messages.create_message(connection, room.id, user.id, source, source)
+                for source in sources
+            ]
+
+    return create
+
+
+def test_empty_outbox(workshop):
+    assert workshop.outbox.render_batch(str.upper) is None
+
+
+def test_batch_is_rendered_and_stored(workshop, write, database):
+    first, second = write("a", "b")
+    stored = workshop.outbox.render_batch(str.upper).messages
+    assert [(message.id, message.html) for message in stored] == [(first.id, "A"), (second.id, "B")]
+    assert workshop.outbox.render_batch(str.upper) is None
+    with database.reading() as connection:
+        assert messages.reload_message(connection, first) == stored[0]
+
+
+def test_batches_have_a_size(workshop, write):
+    write(*["a"] * (MAX_BATCH + 1))
+    assert len(workshop.outbox.render_batch(str.upper).messages) == MAX_BATCH
+    assert len(workshop.outbox.render_batch(str.upper).messages) == 1
+
+
+def test_batches_have_a_time(workshop, write, monkeypatch):
+    monkeypatch.setattr(module, "MAX_BATCH_SECONDS", 0)
+    write("a", "b")
+    assert len(workshop.outbox.render_batch(str.upper).messages) == 1
+
+
+def test_edited_meanwhile(workshop, write, database, backend):
+    (message,) = write("before")
+
+    def edit():
+        with database.writing() as connection:
+            messages.change_message(connection, message, "after", "after")
+
+    def render_slowly(source):
+        # On PostgreSQL the row is locked: the edit waits, and comes after the rendering.
+        editor.start()
+        editor.join(0.2)
+        return source.upper()
+
+    editor = threading.Thread(target=edit)
+    stored = workshop.outbox.render_batch(render_slowly).messages
+    editor.join()
+    assert [m.html for m in stored] == ([] if backend == "sqlite" else ["BEFORE"])
+    assert [m.html for m in workshop.outbox.render_batch(str.upper).messages] == ["AFTER"]
+
+
+def test_each_message_to_one_worker(settings, write):
+    write(*[str(number) for number in range(250)])
+    rendered, workshops = [], [build_workshop(settings) for _ in range(3)]
+
+    def work(workshop):
+        while (stored := workshop.outbox.render_batch(str.upper)) is not None:
+            rendered.extend(message.id for message in stored.messages)
+
+    threads = [threading.Thread(target=work, args=[workshop]) for workshop in workshops]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for workshop in workshops:
+        workshop.close()
+    assert len(rendered) == len(set(rendered)) == 250
+
+
+def test_error_leaves_all_waiting(workshop, write):
+    write("a")
+    with pytest.raises(ZeroDivisionError):
+        workshop.outbox.render_batch(lambda _: 1 // 0)
+    assert len(workshop.outbox.render_batch(str.upper).messages) == 1

@@ -1,0 +1,71 @@
+import time
+
+import pytest
+from rq import Queue
+from sqlalchemy import text
+
+from ngw2f.jobs import upkeep
+from ngw2f.jobs.bell import RENDER
+from ngw2f.jobs.upkeep import CLEAN_SECONDS, LOST_AFTER_SECONDS, SWEEP_SECONDS, build_cron
+
+
+@pytest.fixture
+def message(client):
+    return client.say(client.join("ann"), "a")
+
+
+def make_old(service, seconds):
+    with service.services.database.writing() as connection:
+        at = {"at": time.time() - seconds}
+        connection.execute(text("UPDATE messages SET updated_at = :at"), at)
+
+
+def test_sweep_calls_for_lost_messages(service, message, workshop, redis):
+    redis.flushall()
+    make_old(service, LOST_AFTER_SECONDS + 1)
+    assert upkeep.sweep()
+    assert len(Queue(RENDER.queue, connection=redis)) == 1
+
+
+def test_sweep_leaves_fresh_ones_alone(message, workshop, redis):
+    redis.flushall()
+    assert not upkeep.sweep()
+    assert len(Queue(RENDER.queue, connection=redis)) == 0
+
+
+def test_lost_queue_is_made_up_for(client, service, message, workshop, work, redis):
+    """Redis forgets everything: the message is rendered all the same."""
+    redis.flushall()
+    make_old(service, LOST_AFTER_SECONDS + 1)
+    upkeep.sweep()
+    work()
+    assert client.get("/api/messages/1").json["rendered"]
+
+
+def test_clean_deletes_what_is_expired(client, service, workshop):
+    ann = client.join("ann")
+    headers = {**ann, "Prefer": "respond-async"}
+    client.post_json("/api/messages", {"source": "a"}, headers=headers, status=202)
+    with service.services.database.writing() as connection:
+        connection.execute(text("UPDATE tokens SET expires_at = 1"))
+        connection.execute(text("UPDATE tasks SET created_at = 1"))
+    upkeep.clean()
+    with service.services.database.reading() as connection:
+        for table in ("tokens", "tasks"):
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+
+
+def test_clean_keeps_what_is_not(client, workshop):
+    ann = client.join("ann")
+    headers = {**ann, "Prefer": "respond-async"}
+    posted = client.post_json("/api/messages", {"source": "a"}, headers=headers, status=202)
+    upkeep.clean()
+    assert client.get(posted.headers["Location"], headers=ann).status_int == 202
+
+
+def test_schedule(redis):
+    jobs = build_cron(redis).get_jobs()
+    assert {job.func.__name__: job.interval for job in jobs} == {
+        "sweep": SWEEP_SECONDS,
+        "clean": CLEAN_SECONDS,
+    }

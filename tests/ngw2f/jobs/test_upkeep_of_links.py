@@ -1,0 +1,91 @@
+import time
+
+import pytest
+from rq import Queue, Retry
+
+from ngw2f.jobs import upkeep
+from ngw2f.jobs.bell import LINKS, RENDER
+from ngw2f.jobs.links import fetch_links
+from ngw2f.jobs.render import render_messages
+from ngw2f.store import previews
+
+
+@pytest.fixture
+def say(client):
+    ann = client.join("Ann")
+    return lambda source: client.say(ann, source)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    """Let the sweep take for lost what has not waited at all."""
+    monkeypatch.setattr(upkeep, "LOST_AFTER_SECONDS", 0)
+
+
+def queued(redis, call):
+    return Queue(call.queue, connection=redis).job_ids
+
+
+def test_nothing_is_lost(workshop, redis):
+    assert upkeep.sweep() is False
+    assert queued(redis, RENDER) == queued(redis, LINKS) == []
+
+
+def test_sweep_calls_to_lost_message(workshop, redis, say):
+    say("a")
+    redis.flushall()
+    assert upkeep.sweep() is True
+    assert queued(redis, RENDER) == [RENDER.job_id]
+
+
+def test_sweep_calls_to_lost_link(workshop, redis, say, site):
+    say(site.url("/a"))
+    render_messages()
+    redis.flushall()
+    assert upkeep.sweep() is True
+    assert queued(redis, LINKS) == [LINKS.job_id]
+
+
+def test_sweep_leaves_running_round_alone(workshop, redis, say, site):
+    say(site.url("/a"))
+    render_messages()
+    redis.flushall()
+    workshop.link_bell.hold()
+    assert upkeep.sweep() is True
+    assert queued(redis, LINKS) == []
+
+
+def test_stale_preview_is_fetched_again(workshop, say, site):
+    say(site.url("/a"))
+    render_messages()
+    fetch_links()
+    with workshop.database.writing() as connection:
+        previews.set_schedule(connection, 1, previews.Schedule(time.time()))
+    upkeep.clean()
+    assert fetch_links() == 1
+    assert site.paths == ["/a", "/a"]
+
+
+def test_failed_job_is_tried_again_in_time(redis, work):
+    queue = Queue(RENDER.queue, connection=redis)
+    job = queue.enqueue("math.sqrt", -1, retry=Retry(max=1, interval=60))
+    work()
+    cron = upkeep.build_cron(redis)
+    cron.enqueue_jobs()
+    assert job.id not in queue.job_ids
+    redis.zadd(queue.scheduled_job_registry.key, {job.id: 0})
+    cron.enqueue_jobs()
+    assert job.id in queue.job_ids
+    assert job.get_status() == "queued"
+
+
+def test_upkeep_never_sleeps_for_long(redis):
+    cron = upkeep.build_cron(redis)
+    cron.enqueue_jobs()
+    assert cron.calculate_sleep_interval() <= 1.0
+
+
+def test_upkeep_runs(redis, work):
+    upkeep.build_cron(redis).enqueue_jobs()
+    work()
+    assert Queue(RENDER.queue, connection=redis).failed_job_registry.get_job_count() == 0

@@ -1,0 +1,131 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import msgspec
+import pytest
+from rq import Queue
+
+from ngw2f.jobs import worker as module
+from ngw2f.jobs.bell import QUEUES, RENDER
+from ngw2f.jobs.worker import ChatWorker, run_cron, run_worker
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def pipe():
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    yield reader, writer
+    for end in (reader, writer):
+        try:
+            os.close(end)
+        except OSError:
+            assert end == writer  # the test closed it
+
+
+@pytest.fixture
+def _signals_kept():
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def told(reader):
+    try:
+        return os.read(reader, 100)
+    except BlockingIOError:
+        return b""
+
+
+@pytest.mark.usefixtures("_signals_kept")
+def test_retires_once_after_its_jobs(workshop, redis, pipe, monkeypatch):
+    monkeypatch.setattr(module.random, "uniform", lambda _low, _high: 1)
+    reader, writer = pipe
+    queue = Queue(RENDER.queue, connection=redis)
+    worker = ChatWorker(workshop, QUEUES, 2, writer)
+    for expected in (b"", b"retire\n", b""):
+        queue.enqueue("ngw2f.jobs.render.render_messages")
+        worker.work(burst=True, logging_level="WARNING")
+        assert told(reader).replace(b"ready\n", b"") == expected
+    worker.connection.close()
+
+
+def test_workers_do_not_retire_together(workshop):
+    workers = [ChatWorker(workshop, QUEUES, 1000, None) for _ in range(20)]
+    assert len({worker._jobs_left for worker in workers}) > 1
+    assert all(900 <= worker._jobs_left <= 1100 for worker in workers)
+
+
+def start(command, settings, *options, pass_fds=()):
+    environ = os.environ | {
+        "NGW2F_DATA_DIR": settings.data_dir,
+        "NGW2F_DATABASE_URL": settings.database_url,
+        "NGW2F_REDIS_URL": settings.redis_url,
+    }
+    argv = [sys.executable, "-m", "ngw2f", command, *options]
+    return subprocess.Popen(argv, env=environ, pass_fds=pass_fds)
+
+
+@pytest.mark.parametrize("command", ["worker-process", "cron"])
+def test_ends_with_its_lifeline(settings, pipe, command):
+    lifeline, leash = pipe
+    process = start(command, settings, f"--lifeline={lifeline}", pass_fds=[lifeline])
+    os.close(leash)
+    try:
+        # The cron ends by the signal itself, after the handlers of its own.
+        assert process.wait(20) in {0, -signal.SIGTERM}
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_says_that_it_is_ready_and_works(client, settings, pipe):
+    client.say(client.join("ann"), "*a*")
+    reader, status = pipe
+    process = start("worker-process", settings, f"--status={status}", pass_fds=[status])
+    try:
+        wait_until(lambda: told(reader) == b"ready\n")
+        wait_until(lambda: client.get("/api/messages/1").json["rendered"])
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.usefixtures("_signals_kept")
+def test_runs_until_told_to_stop(client, settings):
+    """In this process, so that it is measured too."""
+    client.say(client.join("ann"), "*a*")
+
+    def stop_when_rendered():
+        wait_until(lambda: client.get("/api/messages/1").json["rendered"])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopper = threading.Thread(target=stop_when_rendered)
+    stopper.start()
+    run_worker(settings, QUEUES, None, None)
+    stopper.join()
+
+
+def test_cron_without_redis(settings, tmp_path):
+    away = msgspec.structs.replace(settings, redis_url=f"unix://{tmp_path}/none.sock")
+    with pytest.raises(SystemExit, match="cannot reach Redis"):
+        run_cron(away, None)
+
+
+def test_two_workers(settings, client):
+    """As `ngw2f worker --workers 2`: both render, nothing twice."""
+    process = start("worker", settings, "--workers=2")
+    try:
+        ann = client.join("ann")
+        for number in range(40):
+            client.say(ann, str(number))
+        wait_until(lambda: all(m["rendered"] for m in client.get("/api/messages").json["messages"]))
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
