@@ -1,0 +1,69 @@
+"""Who may see what: private rooms, their members, and tokens that are still good.
+
+The stream tells of every change of a membership in its place among the other
+events, so what a hub knows here is as old as the last entry that it has read.
+"""
+
+from collections.abc import Collection
+
+import msgspec
+
+from ngw2f.live.entry import INTERNAL, Entry
+from ngw2f.store import rooms, tokens
+from ngw2f.store.database import Database
+
+
+class RoomOfEvent(msgspec.Struct):
+    id: int
+    private: bool
+
+
+class Access:
+    """What one process knows of private rooms. Public ones are everybody's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._private: set[int] = set()
+        # Grows with every change, so that who asked the database can tell whether
+        # the answer is still the newest.
+        self.version = 0
+
+    def load(self) -> None:
+        with self._database.reading() as connection:
+            self._private = rooms.private_room_ids(connection)
+
+    def note(self, entry: Entry) -> RoomOfEvent | None:
+        """Take note of a room that was created or changed; return it if it is private."""
+        if not entry.name.startswith("room."):
+            return None
+        room = msgspec.json.decode(entry.data, type=RoomOfEvent)
+        if not room.private:
+            return None
+        self._private.add(room.id)
+        self.version += 1
+        return room
+
+    def may_see(self, own_rooms: frozenset[int], entry: Entry) -> bool:
+        if entry.name in INTERNAL:
+            return False
+        room_id = entry.room_id
+        return room_id is None or room_id not in self._private or room_id in own_rooms
+
+    def rooms_of(self, user_id: int | None) -> frozenset[int]:
+        """Return the private rooms that a user is in."""
+        if user_id is None:
+            return frozenset()
+        while True:
+            version = self.version
+            with self._database.reading() as connection:
+                found = rooms.private_room_ids(connection, member_id=user_id)
+            if version == self.version:
+                return frozenset(found)
+
+    def members_of(self, room_id: int) -> set[int]:
+        with self._database.reading() as connection:
+            return {member.id for member in rooms.list_members(connection, room_id)}
+
+    def good_tokens(self, digests: Collection[bytes]) -> set[bytes]:
+        with self._database.reading() as connection:
+            return tokens.find_good(connection, digests)

@@ -1,0 +1,93 @@
+"""The forms of an entry: SSE, NDJSON, JSON; what people read is in `plain.py`."""
+
+import random
+import struct
+
+from ngw2f.live.entry import Entry, EntryId, Form
+
+# After how many milliseconds a client whose stream ended comes back: not all at once.
+RETRY_MILLISECONDS = (200, 1_200)
+
+
+class ServerSentEvents(Form):
+    """`text/event-stream` (HTML, section "Server-sent events")."""
+
+    name = "sse"
+    # A comment. It is not ended by an empty line, which some clients take for an event.
+    heartbeat = b":\n"
+
+    def frame(self, entry: Entry) -> bytes:
+        return b"id: %d-%d\nevent: %s\ndata: %s\n\n" % (*entry.id, entry.name.encode(), entry.data)
+
+    def greeting(self, position: EntryId) -> bytes:
+        # Without data it is no event, but a client that is cut off before its first
+        # one comes back with this id.
+        return b"%sid: %d-%d\n\n" % (_retry(), *position)
+
+    def farewell(self) -> bytes:
+        return _retry() + b"\n"
+
+
+class JSON(Form):
+    """The object that every transport but SSE sends."""
+
+    name = "json"
+
+    def frame(self, entry: Entry) -> bytes:
+        pattern = b'{"id":"%d-%d","event":"%s","data":%s}'
+        return pattern % (*entry.id, entry.name.encode(), entry.data)
+
+
+class JSONLines(Form):
+    """`application/x-ndjson`: an object a line."""
+
+    name = "ndjson"
+    # A space before the next line's object: JSON ignores it, and so do readers of lines.
+    heartbeat = b" "
+
+    def frame(self, entry: Entry) -> bytes:
+        return entry.frame(JSON_FORM) + b"\n"
+
+
+class WebSocketFrames(Form):
+    """The object in a WebSocket text frame, as a server sends it (RFC 6455 section 5.2)."""
+
+    name = "websocket"
+    # A ping without content (section 5.5.2).
+    heartbeat = b"\x89\x00"
+
+    def frame(self, entry: Entry) -> bytes:
+        return text_frame(entry.frame(JSON_FORM))
+
+
+class SocketIOPackets(Form):
+    """Socket.IO's EVENT packets, each with Engine.IO's separator behind it."""
+
+    name = "socketio"
+    separator = b"\x1e"
+
+    def frame(self, entry: Entry) -> bytes:
+        kind = entry.name.partition(".")[0].capitalize()
+        pattern = b'2["updated_model",{"class":"%s","model":%s,"event":"%s","id":"%d-%d"}]'
+        values = (kind.encode(), entry.data, entry.name.encode(), *entry.id)
+        return pattern % values + self.separator
+
+    def resync(self, position: EntryId) -> bytes:
+        return b'2["resync",{"id":"%d-%d"}]' % position + self.separator
+
+
+def text_frame(text: bytes) -> bytes:
+    """Return one unfragmented text frame, not masked."""
+    length = len(text)
+    if length < 126:
+        return struct.pack("!BB", 0x81, length) + text
+    if length < 1 << 16:
+        return struct.pack("!BBH", 0x81, 126, length) + text
+    return struct.pack("!BBQ", 0x81, 127, length) + text
+
+
+JSON_FORM = JSON()
+
+
+def _retry() -> bytes:
+    return b"retry: %d\n" % random.randint(*RETRY_MILLISECONDS)  # noqa: S311 # not a secret

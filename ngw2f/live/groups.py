@@ -1,0 +1,40 @@
+"""Which groups of cached answers an event makes old (RFC 9875)."""
+
+from pathlib import Path
+
+import msgspec
+
+from middleware.cache import SharedGroupClock
+
+ROOMS = "rooms"
+USERS = "users"
+
+
+class _Revoked(msgspec.Struct):
+    user_id: int
+
+
+def open_group_clock(data_path: Path) -> SharedGroupClock:
+    """Return the clock of all processes on this host that use the same data."""
+    data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return SharedGroupClock(data_path / "groups.clock")
+
+
+def room_group(room_id: int) -> str:
+    return f"room-{room_id}"
+
+
+def reader_group(user_id: int) -> str:
+    return f"reader-{user_id}"
+
+
+def groups_of(event: str, data: str | bytes, room_id: int | None) -> list[str]:
+    """Return the groups to drop when the event is told."""
+    groups = [] if room_id is None else [room_group(room_id)]
+    if event.startswith("room."):
+        groups.append(ROOMS)
+    elif event == "user.updated":
+        groups.append(USERS)
+    elif event == "tokens.revoked":
+        groups.append(reader_group(msgspec.json.decode(data, type=_Revoked).user_id))
+    return groups

@@ -1,0 +1,206 @@
+"""The hub: it reads the stream once for a process and hands it to whoever listens."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import gevent
+from sqlalchemy.exc import SQLAlchemyError
+
+from ngw2f.live.access import Access
+from ngw2f.live.caretaker import Caretaker
+from ngw2f.live.entry import REVOKED, Entry, EntryId, Form
+from ngw2f.live.feed import Feed
+from ngw2f.live.log import EventLog, decode_revocation
+from ngw2f.live.reader import StreamReader
+from ngw2f.live.ring import Ring
+from ngw2f.live.subscription import Ending, Subscription
+from ngw2f.settings import Settings
+from ngw2f.store import events
+from ngw2f.store.database import Database
+from ngw2f.store.events import StoredEvent
+
+# So many events are read from the database at the start.
+LOADED = 2_000
+
+log = logging.getLogger(__name__)
+
+
+class Hub:
+    """Subscriptions of one process, and the position in the stream up to which they are served."""
+
+    def __init__(self, settings: Settings, database: Database, log_: EventLog) -> None:
+        self._database = database
+        self._length = settings.stream_length
+        self._reader = StreamReader(settings, database, log_, self)
+        self._caretaker = Caretaker(self)
+        self._listeners: list[Callable[[Entry], None]] = []
+        self._greenlets: list[gevent.Greenlet] = []
+        self._feeds: dict[tuple[str, frozenset[int]], Feed] = {}
+        self._subscriptions: set[Subscription] = set()
+        self._ring = Ring(EntryId(0))
+        self._is_loaded = False
+        self.access = Access(database)
+        self.is_draining = False
+        # The time as of the last tick of the caretaker, exact enough to tell who has stalled.
+        self.clock = time.monotonic()
+
+    @property
+    def position(self) -> EntryId:
+        return self._ring.newest
+
+    def listen(self, listener: Callable[[Entry], None]) -> None:
+        """Have *listener* called with every entry, before anybody is told of it."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Follow the stream; in the process that serves."""
+        self.load()
+        self._greenlets += [gevent.spawn(self._reader.run), gevent.spawn(self._caretaker.run)]
+
+    def load(self) -> None:
+        """Begin at the newest event that is stored."""
+        if not self._is_loaded:
+            self._is_loaded = True
+            self.access.load()
+            self._load_ring()
+
+    def stop(self) -> None:
+        gevent.killall(self._greenlets)
+
+    def drain(self) -> None:
+        """Tell all who are subscribed, and all who will be, to come back to another worker."""
+        self.is_draining = True
+        for subscription in list(self._subscriptions):
+            subscription.end(Ending.DRAINED)
+
+    def subscribe(
+        self,
+        form: Form,
+        user_id: int | None = None,
+        digest: bytes | None = None,
+        after: str | None = None,
+    ) -> Subscription:
+        """Return a subscription to what comes, or to all that came *after* an id.
+
+        *digest* is that of the token which made the client a user.
+        """
+        self.load()
+        feed = self._feed(form, self.access.rooms_of(user_id))
+        subscription = Subscription(self, form, feed, user_id, digest)
+        feed.subscribers += 1
+        self._subscriptions.add(subscription)
+        if after is not None:
+            subscription.resume(after)
+        if self.is_draining:
+            subscription.end(Ending.DRAINED)
+        return subscription
+
+    def forget(self, subscription: Subscription) -> None:
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+            self._leave(subscription)
+
+    def deliver(self, entry: Entry) -> None:
+        """Hand on the stream's next entry."""
+        if entry.id <= self.position:
+            return
+        for listener in self._listeners:
+            listener(entry)
+        try:
+            self._look_after_access(entry)
+        except SQLAlchemyError as error:
+            log.error("the hub cannot check who may see what: %s", error)
+            # Rather nothing than what one may not see any more.
+            self._end_all_of_users()
+        self._ring.add(entry)
+        for feed in self._feeds.values():
+            if self.access.may_see(feed.rooms, entry):
+                feed.add(entry)
+
+    def entries_after(self, cursor: EntryId, limit: int) -> list[Entry] | None:
+        """Return what follows *cursor*; None if it is too old, or was never an id of ours."""
+        if cursor > self.position:
+            return None
+        if cursor >= self._ring.floor:
+            return self._ring.after(cursor, limit)
+        with self._database.reading() as connection:
+            if cursor < EntryId(events.oldest_cursor(connection, self._length)):
+                return None
+            run = events.list_events(connection, cursor.milliseconds, limit)
+        floor = self._ring.floor
+        page = [entry for entry in map(_entry_of, run.events) if entry.id <= floor]
+        return page or self._ring.after(floor, limit)
+
+    def is_stored(self, cursor: EntryId) -> bool:
+        with self._database.reading() as connection:
+            return cursor.milliseconds <= events.last_id(connection)
+
+    def user_ids(self) -> set[int]:
+        """Return the users who are connected to this process."""
+        return {each.user_id for each in self._subscriptions if each.user_id is not None}
+
+    def subscriptions(self) -> list[Subscription]:
+        return list(self._subscriptions)
+
+    def check_tokens(self, user_id: int | None = None) -> None:
+        """End the subscriptions, of one user or of all, whose tokens are no longer good."""
+        checked = [
+            each
+            for each in self._subscriptions
+            if each.digest and (user_id is None or each.user_id == user_id)
+        ]
+        good = self.access.good_tokens({each.digest for each in checked if each.digest})
+        for subscription in checked:
+            if subscription.digest not in good:
+                subscription.end(Ending.REVOKED)
+
+    def _look_after_access(self, entry: Entry) -> None:
+        """Take back, and give, what the entry says is no longer, or now, to be seen."""
+        if entry.name == REVOKED:
+            self.check_tokens(decode_revocation(entry.data).user_id)
+            return
+        room = self.access.note(entry)
+        if room is None or not any(each.user_id for each in self._subscriptions):
+            return
+        members = self.access.members_of(room.id)
+        for subscription in list(self._subscriptions):
+            if (subscription.user_id in members) != (room.id in subscription.rooms):
+                self._move(subscription, subscription.rooms ^ {room.id})
+
+    def _end_all_of_users(self) -> None:
+        for subscription in self._subscriptions:
+            if subscription.user_id is not None:
+                subscription.end(Ending.DRAINED)
+
+    def _move(self, subscription: Subscription, rooms: frozenset[int]) -> None:
+        feed = self._feed(subscription.form, rooms)
+        feed.subscribers += 1
+        self._leave(subscription)
+        subscription.move(feed)
+
+    def _feed(self, form: Form, rooms: frozenset[int]) -> Feed:
+        key = (form.name, rooms)
+        if key not in self._feeds:
+            self._feeds[key] = Feed(form, rooms, self.position)
+        return self._feeds[key]
+
+    def _leave(self, subscription: Subscription) -> None:
+        feed = subscription.feed
+        feed.waiting.discard(subscription)
+        feed.subscribers -= 1
+        if not feed.subscribers:
+            self._feeds.pop((feed.form.name, feed.rooms), None)
+
+    def _load_ring(self) -> None:
+        """Have the newest events at hand, for all who come back when a server has restarted."""
+        with self._database.reading() as connection:
+            cursor = events.oldest_cursor(connection, min(self._length, LOADED))
+            self._ring = Ring(EntryId(cursor))
+            run = events.list_events(connection, cursor, LOADED)
+        for event in run.events:
+            self._ring.add(_entry_of(event))
+
+
+def _entry_of(event: StoredEvent) -> Entry:
+    return Entry(EntryId(event.id), event.name, event.data.encode(), event.room_id)

@@ -1,0 +1,49 @@
+"""The newest entries of the stream, in memory, for clients that were away for a moment."""
+
+from bisect import bisect_right
+
+from ngw2f.live.entry import Entry, EntryId
+
+MAX_ENTRIES = 4_096
+MAX_BYTES = 4 * 1024 * 1024
+
+
+class Ring:
+    """All entries after `floor`, oldest first, as many as the two limits allow."""
+
+    def __init__(
+        self, floor: EntryId, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES
+    ) -> None:
+        self.floor = floor
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._entries: list[Entry] = []
+        self._ids: list[EntryId] = []
+        self._bytes = 0
+
+    @property
+    def newest(self) -> EntryId:
+        return self._ids[-1] if self._ids else self.floor
+
+    def add(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        self._ids.append(entry.id)
+        self._bytes += len(entry.data)
+        if len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
+            self._shrink()
+
+    def after(self, cursor: EntryId, limit: int) -> list[Entry]:
+        """Return the next entries after *cursor*, which is not before `floor`."""
+        start = bisect_right(self._ids, cursor)
+        return self._entries[start : start + limit]
+
+    def _shrink(self) -> None:
+        """Drop the oldest quarter at once: from a list's front, one by one would be slow."""
+        while len(self._entries) > 1 and (
+            len(self._entries) > self._max_entries * 3 // 4
+            or self._bytes > self._max_bytes * 3 // 4
+        ):
+            count = max(1, len(self._entries) // 8)
+            self._bytes -= sum(len(entry.data) for entry in self._entries[:count])
+            self.floor = self._ids[count - 1]
+            del self._entries[:count], self._ids[:count]

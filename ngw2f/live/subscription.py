@@ -1,0 +1,191 @@
+"""A subscription: one client's place in what happens, whatever its transport."""
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.hub import Waiter
+
+from ngw2f.live.entry import Entry, EntryId, Form
+from ngw2f.live.feed import Feed
+
+if TYPE_CHECKING:
+    from ngw2f.live.hub import Hub
+
+# How many entries a client that was away is given at once.
+PAGE = 200
+
+
+class Ending(Enum):
+    """Why a subscription ends."""
+
+    # The worker stops; there is another one.
+    DRAINED = "drained"
+    # The token with which it was opened is no longer good.
+    REVOKED = "revoked"
+    # The client has gone.
+    CLOSED = "closed"
+
+
+class Subscription:
+    """Where one client is: behind, at `cursor`, or live, at a position of its feed.
+
+    What it is given is what it may see, in order, once, whatever it was behind by.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_has_said_farewell",
+        "_hub",
+        "_position",
+        "busy_since",
+        "cursor",
+        "digest",
+        "ending",
+        "feed",
+        "form",
+        "greenlet",
+        "is_due",
+        "user_id",
+        "waiter",
+    )
+
+    def __init__(
+        self, hub: "Hub", form: Form, feed: Feed, user_id: int | None, digest: bytes | None
+    ) -> None:
+        self._hub = hub
+        self.form = form
+        self.feed = feed
+        self.user_id = user_id
+        # Of the token by which the client is who it is; None: it is anybody.
+        self.digest = digest
+        # The newest entry that it has, while it is behind.
+        self.cursor: EntryId | None = None
+        self.ending: Ending | None = None
+        self.waiter = Waiter()
+        # The heartbeat is due.
+        self.is_due = False
+        # When it was handed bytes that it has not come back from writing; 0: it waits.
+        self.busy_since = 0.0
+        self.greenlet: object = None
+        self._has_said_farewell = False
+        self._position = feed.end
+        # What was said beside the feed, and goes before it.
+        self._chunks: list[bytes] = []
+
+    @property
+    def rooms(self) -> frozenset[int]:
+        return self.feed.rooms
+
+    @property
+    def last_id(self) -> EntryId:
+        """Return the id after which the client has to go on."""
+        if self.cursor is not None:
+            return self.cursor
+        if self._position == self.feed.end:
+            # What came since is not for this client.
+            return self._hub.position
+        return self.feed.id_before(self._position)
+
+    def say(self, chunk: bytes) -> None:
+        """Put bytes of the transport's own before the next ones."""
+        if chunk:
+            self._chunks.append(chunk)
+            self.wake()
+
+    def resume(self, after: str) -> None:
+        """Go on after an id that the client says it has; what is none of ours is too old."""
+        self.cursor = EntryId.parse(after) or EntryId(0, -1)
+        self.wake()
+
+    def next_chunk(self) -> bytes | None:
+        """Wait for the next bytes and return them; None: it has ended, and says no more."""
+        self.busy_since = 0.0
+        self.greenlet = gevent.getcurrent()
+        while self.ending is None:
+            chunk = self._take()
+            if chunk:
+                self.busy_since = self._hub.clock
+                return chunk
+            if self.is_due:
+                self.is_due = False
+                if self.form.heartbeat:
+                    return self.form.heartbeat
+            self.feed.waiting.add(self)
+            self.waiter.get()
+            self.waiter.clear()
+        if self.ending is Ending.DRAINED and not self._has_said_farewell:
+            self._has_said_farewell = True
+            return self.form.farewell() or None
+        return None
+
+    def end(self, ending: Ending) -> None:
+        """Have the client told that there is no more, by its own greenlet."""
+        if self.ending is None:
+            self.ending = ending
+            self.wake()
+
+    def remind(self) -> None:
+        """Have the client hear that the connection lives, if there is nothing else to say."""
+        self.is_due = True
+        self.wake()
+
+    def wake(self) -> None:
+        gevent.get_hub().loop.run_callback(self.waiter.switch, None)
+
+    def close(self) -> None:
+        """Leave the hub; the client has gone or has been told to."""
+        self.ending = self.ending or Ending.CLOSED
+        self._hub.forget(self)
+
+    def move(self, feed: Feed) -> None:
+        """Go on with a feed of other rooms, from where this one was."""
+        self.cursor = self.last_id
+        self.feed.waiting.discard(self)
+        self.feed = feed
+        self.wake()
+
+    def _take(self) -> bytes:
+        if self._chunks:
+            return self._chunks.pop(0)
+        while self.cursor is not None:
+            if self._is_ahead(self.cursor):
+                return b""
+            chunk = self._take_missed(self.cursor)
+            if chunk:
+                return chunk
+        if self._position == self.feed.end:
+            return b""
+        try:
+            chunk, self._position = self.feed.take(self._position)
+        except LookupError:
+            return self._resync()
+        return chunk
+
+    def _is_ahead(self, cursor: EntryId) -> bool:
+        """Say whether another process was quicker; what it told is not told again."""
+        return cursor > self._hub.position and self._hub.is_stored(cursor)
+
+    def _take_missed(self, cursor: EntryId) -> bytes:
+        """Return a page of what came after *cursor*; go live where that is all."""
+        page = self._hub.entries_after(cursor, PAGE)
+        if page is None:
+            return self._resync()
+        if self.cursor is not cursor:
+            return b""  # It was moved while the page was read.
+        self.cursor = page[-1].id if page else self._hub.position
+        if self.cursor == self._hub.position:
+            self._go_live()
+        return self._join(page)
+
+    def _join(self, page: list[Entry]) -> bytes:
+        form, may_see, rooms = self.feed.form, self._hub.access.may_see, self.feed.rooms
+        return b"".join(entry.frame(form) for entry in page if may_see(rooms, entry))
+
+    def _resync(self) -> bytes:
+        self._go_live()
+        return self.form.resync(self._hub.position)
+
+    def _go_live(self) -> None:
+        self.cursor = None
+        self._position = self.feed.end

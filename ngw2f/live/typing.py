@@ -1,0 +1,23 @@
+"""Who is writing: told at most once in a few seconds for each user and room."""
+
+from ngw2f.broker import Broker
+from ngw2f.live.log import EventLog, Typing
+
+# Clients show it a little longer than this.
+THROTTLE_MILLISECONDS = 3_000
+
+
+class TypingNotices:
+    """The same in every process: Redis remembers who was told of."""
+
+    def __init__(self, broker: Broker, events: EventLog) -> None:
+        self._broker = broker
+        self._events = events
+
+    def tell(self, typing: Typing) -> None:
+        key = self._broker.key(f"typing:{typing.room_id}:{typing.user_id}")
+        is_due = self._broker.attempt(
+            lambda redis: redis.set(key, 1, nx=True, px=THROTTLE_MILLISECONDS), None
+        )
+        if is_due:
+            self._events.tell("typing", typing)

@@ -1,0 +1,91 @@
+"""A chat's parts, on a SQLite and a Redis of their own, without a server around them."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import gevent
+import pytest
+
+from ngw2f.live.entry import Entry
+from ngw2f.live.forms import JSONLines
+from ngw2f.live.hub import Hub
+from ngw2f.live.subscription import Subscription
+from ngw2f.resources import Room
+from ngw2f.settings import Settings
+from ngw2f.store import rooms
+from ngw2f.store.migrate import migrate
+from ngw2f.store.users import UserRow
+from ngw2f.web import auth, messages
+from ngw2f.web.rooms import create_room
+from ngw2f.web.services import Services, build_services
+from tests.live.server import RedisServer
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Services, a hub that follows only when told to, and what tests say to them."""
+
+    services: Services
+    redis_server: RedisServer
+
+    @property
+    def hub(self) -> Hub:
+        return self.services.hub
+
+    def user(self, nickname: str) -> UserRow:
+        return auth.register(self.services, nickname, "secret")
+
+    def lobby(self) -> Room:
+        with self.services.database.reading() as connection:
+            room = rooms.find_room_named(connection, "lobby", None)
+        assert room is not None
+        return room
+
+    def room(self, user: UserRow, name: str, *, private: bool = True) -> Room:
+        return create_room(self.services, user, name, private=private)
+
+    def post(self, user: UserRow, source: str, room: Room | None = None) -> int:
+        return messages.post(self.services, room or self.lobby(), user, source).message.id
+
+    def follow(self) -> None:
+        """Have the hub read what is new in the stream."""
+        events = self.services.events
+        after = f"({self.hub.position}"
+        for entry_id, fields in self.services.broker.redis.xrange(events.key, min=after):
+            entry = Entry.of_fields(entry_id, fields)
+            assert entry is not None
+            self.hub.deliver(entry)
+
+    def subscribe(self, user: UserRow | None = None, after: str | None = None) -> Subscription:
+        return self.hub.subscribe(JSONLines(), user.id if user else None, None, after)
+
+
+def read(subscription: Subscription) -> str:
+    """Return all that is there for a subscriber now."""
+    chunks = []
+    with gevent.Timeout(0.02, exception=False):
+        while chunk := subscription.next_chunk():
+            chunks.append(chunk)
+    return b"".join(chunks).decode()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate once; each stage gets a copy."""
+    directory = tmp_path_factory.mktemp("empty")
+    migrate(Settings(data_dir=str(directory)))
+    return directory / "chat.sqlite3"
+
+
+@pytest.fixture
+def stage(tmp_path: Path, empty_database: Path) -> Iterator[Stage]:
+    shutil.copy(empty_database, tmp_path)
+    server = RedisServer(tmp_path)
+    server.start()
+    settings = Settings(data_dir=str(tmp_path), redis_url=server.url, stream_length=50)
+    services = build_services(settings)
+    yield Stage(services, server)
+    services.close()
+    server.stop()

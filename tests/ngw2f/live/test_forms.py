@@ -1,0 +1,88 @@
+import json
+
+import pytest
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import CloseConnection, Ping, TextMessage
+
+from ngw2f.live.entry import Entry, EntryId
+from ngw2f.live.forms import (
+    JSON,
+    JSONLines,
+    ServerSentEvents,
+    SocketIOPackets,
+    WebSocketFrames,
+    text_frame,
+)
+from ngw2f.web.socketio import CLOSE_FOR_RESTART
+
+ENTRY = Entry(EntryId(7, 1), "message.created", b'{"id":3}', 1)
+OBJECT = {"id": "7-1", "event": "message.created", "data": {"id": 3}}
+
+
+def test_sse_has_id_event_data() -> None:
+    frame = ServerSentEvents().frame(ENTRY)
+    assert frame == b'id: 7-1\nevent: message.created\ndata: {"id":3}\n\n'
+
+
+def test_sse_greeting_is_no_event_but_an_id() -> None:
+    lines = ServerSentEvents().greeting(EntryId(7)).decode().split("\n")
+    assert lines[0].startswith("retry: ")
+    assert lines[1:] == ["id: 7-0", "", ""]
+
+
+def test_sse_farewell_tells_when_to_come_back() -> None:
+    assert ServerSentEvents().farewell().startswith(b"retry: ")
+
+
+def test_sse_heartbeat_is_a_comment() -> None:
+    assert ServerSentEvents.heartbeat == b":\n"
+
+
+def test_json_is_the_object() -> None:
+    assert json.loads(JSON().frame(ENTRY)) == OBJECT
+
+
+def test_json_lines_survive_heartbeats() -> None:
+    form = JSONLines()
+    lines = (form.heartbeat + form.frame(ENTRY) + form.heartbeat * 2).splitlines()
+    assert json.loads(lines[0]) == OBJECT
+
+
+def test_resync_is_an_event() -> None:
+    assert json.loads(JSONLines().resync(EntryId(9))) == {
+        "id": "9-0", "event": "resync", "data": {},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536])
+def test_text_frames_are_what_wsproto_reads(length: int) -> None:
+    client = Connection(ConnectionType.CLIENT)
+    client.receive_data(text_frame(b"x" * length))
+    assert "".join(event.data for event in client.events()) == "x" * length
+
+
+def test_websocket_heartbeat_is_a_ping() -> None:
+    client = Connection(ConnectionType.CLIENT)
+    client.receive_data(WebSocketFrames.heartbeat + WebSocketFrames().frame(ENTRY))
+    ping, message = client.events()
+    assert isinstance(ping, Ping)
+    assert isinstance(message, TextMessage)
+    assert json.loads(message.data) == OBJECT
+
+
+def test_close_frame_says_service_restart() -> None:
+    client = Connection(ConnectionType.CLIENT)
+    client.receive_data(CLOSE_FOR_RESTART)
+    (close,) = client.events()
+    assert isinstance(close, CloseConnection)
+    assert close.code == 1012
+
+
+def test_socketio_packet_is_an_event() -> None:
+    packet = SocketIOPackets().frame(ENTRY).removesuffix(SocketIOPackets.separator)
+    name, update = json.loads(packet.removeprefix(b"2"))
+    assert name == "updated_model"
+    assert update == {
+        "class": "Message", "model": {"id": 3}, "event": "message.created", "id": "7-1",
+    }  # fmt: skip

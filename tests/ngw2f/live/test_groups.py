@@ -1,0 +1,45 @@
+import pytest
+
+from middleware.cache import GroupClock
+from middleware.cache.groups import slots_of
+from ngw2f.broker import Broker
+from ngw2f.live.groups import groups_of, open_group_clock, room_group
+from ngw2f.live.log import EventLog
+from ngw2f.resources import Message
+
+MESSAGE = Message.of(3, 7, 2, "*a*", "<p>a</p>", False, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "room_id", "groups"),
+    [
+        ("message.created", "{}", 7, ["room-7"]),
+        ("room.updated", "{}", 7, ["room-7", "rooms"]),
+        ("user.updated", "{}", None, ["users"]),
+        ("tokens.revoked", '{"user_id": 5}', None, ["reader-5"]),
+        ("typing", "{}", None, []),
+    ],
+)
+def test_groups_of(event, data, room_id, groups):
+    assert groups_of(event, data, room_id) == groups
+
+
+def test_caches_drop_what_is_old(settings, database, redis):
+    broker, clock = Broker(settings), GroupClock()
+    started = clock.now()
+    events = EventLog(broker, database, clock, 10)
+    with database.writing() as connection:
+        run = events.record(connection, "message.created", MESSAGE)
+    events.publish(run)
+    assert clock.is_dropped(slots_of([room_group(7)]), started)
+    assert not clock.is_dropped(slots_of([room_group(8)]), started)
+    broker.close()
+
+
+def test_processes_share_the_clock(settings):
+    one, other = (open_group_clock(settings.data_path) for _ in range(2))
+    started = one.now()
+    one.drop(["rooms"])
+    assert other.is_dropped(slots_of(["rooms"]), started)
+    one.close()
+    other.close()

@@ -1,0 +1,266 @@
+import json
+
+import pytest
+
+from ngw2f.live.entry import Entry, EntryId
+from ngw2f.live.feed import Feed
+from ngw2f.live.forms import JSONLines, ServerSentEvents
+from ngw2f.live.subscription import Ending, Subscription
+from ngw2f.store import rooms, tokens
+from ngw2f.store.tokens import digest_of
+from ngw2f.web import auth
+from tests.ngw2f.live.conftest import Stage, read
+
+
+def sources(subscription: Subscription) -> list[str]:
+    events = [json.loads(line) for line in read(subscription).splitlines()]
+    return [each["data"].get("source", each["event"]) for each in events]
+
+
+def test_subscriber_hears_what_comes(stage: Stage) -> None:
+    ann = stage.user("ann")
+    subscription = stage.subscribe()
+    stage.post(ann, "one")
+    stage.post(ann, "two")
+    stage.follow()
+    assert sources(subscription) == ["one", "two"]
+
+
+def test_what_was_before_is_not_heard(stage: Stage) -> None:
+    ann = stage.user("ann")
+    stage.post(ann, "one")
+    subscription = stage.subscribe()
+    stage.follow()
+    assert sources(subscription) == []
+
+
+def test_resume_has_no_gap_and_nothing_twice(stage: Stage) -> None:
+    ann = stage.user("ann")
+    first = stage.subscribe()
+    stage.post(ann, "one")
+    stage.follow()
+    assert sources(first) == ["one"]
+    stage.post(ann, "two")
+    stage.follow()
+    second = stage.subscribe(after=str(first.last_id))
+    stage.post(ann, "three")
+    stage.follow()
+    assert sources(second) == ["two", "three"]
+
+
+def test_resume_from_the_database(stage: Stage) -> None:
+    ann = stage.user("ann")
+    stage.hub.load()
+    cursor = str(stage.hub.position)
+    for number in range(30):
+        stage.post(ann, str(number))
+    stage.follow()
+    stage.hub._ring.floor = stage.hub._ring._ids[20]
+    del stage.hub._ring._entries[:21], stage.hub._ring._ids[:21]
+    assert sources(stage.subscribe(after=cursor)) == [str(number) for number in range(30)]
+
+
+def test_resume_from_the_beginning(stage: Stage) -> None:
+    stage.post(stage.user("ann"), "one")
+    assert sources(stage.subscribe(after="0")) == ["user.updated", "one"]
+
+
+@pytest.mark.parametrize("after", ["nonsense", "99999999999999-0", "-", ""])
+def test_unknown_id_is_told_to_resync(stage: Stage, after: str) -> None:
+    stage.post(stage.user("ann"), "one")
+    subscription = stage.subscribe(after=after)
+    event = json.loads(read(subscription))
+    assert (event["event"], event["id"]) == ("resync", str(stage.hub.position))
+
+
+def test_old_id_is_told_to_resync_and_goes_on(stage: Stage) -> None:
+    ann = stage.user("ann")
+    first = stage.subscribe()
+    cursor = str(first.last_id)
+    for number in range(60):
+        stage.post(ann, str(number))
+    stage.hub._is_loaded = False
+    subscription = stage.subscribe(after=cursor)
+    assert sources(subscription) == ["resync"]
+    stage.post(ann, "next")
+    stage.follow()
+    assert sources(subscription) == ["next"]
+
+
+def test_id_that_another_process_gave_is_waited_for(stage: Stage) -> None:
+    ann = stage.user("ann")
+    stage.hub.load()
+    stage.post(ann, "told by another process")
+    with stage.services.database.reading() as connection:
+        ahead = connection.exec_driver_sql("SELECT max(id) FROM events").scalar()
+    subscription = stage.subscribe(after=f"{ahead}-0")
+    assert sources(subscription) == []
+    stage.post(ann, "next")
+    stage.follow()
+    assert sources(subscription) == ["next"]
+
+
+def test_slow_reader_is_told_to_resync(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = stage.user("ann")
+    monkeypatch.setattr("ngw2f.live.hub.Feed", lambda *parts: Feed(*parts, max_bytes=2_000))
+    slow, quick = stage.subscribe(), stage.subscribe()
+    for number in range(40):
+        stage.post(ann, str(number))
+        stage.follow()
+        assert sources(quick) == [str(number)]
+    assert sources(slow) == ["resync"]
+    stage.post(ann, "next")
+    stage.follow()
+    assert sources(slow) == sources(quick) == ["next"]
+
+
+def test_private_room_is_its_members(stage: Stage) -> None:
+    ann, bob = stage.user("ann"), stage.user("bob")
+    room = stage.room(ann, "den")
+    members, others, strangers = stage.subscribe(ann), stage.subscribe(bob), stage.subscribe()
+    stage.post(ann, "secret", room)
+    stage.follow()
+    assert sources(members) == ["secret"]
+    assert sources(others) == sources(strangers) == []
+
+
+def test_replay_leaves_private_rooms_out(stage: Stage) -> None:
+    ann, bob = stage.user("ann"), stage.user("bob")
+    stage.post(ann, "secret", stage.room(ann, "den"))
+    assert sources(stage.subscribe(bob, after="0")) == ["user.updated"] * 2
+    assert "secret" in sources(stage.subscribe(ann, after="0"))
+
+
+def test_room_that_is_made_private_later_is_hidden(stage: Stage) -> None:
+    ann = stage.user("ann")
+    strangers = stage.subscribe()
+    room = stage.room(ann, "den")
+    stage.post(ann, "secret", room)
+    stage.follow()
+    assert sources(strangers) == []
+
+
+def change_members(stage: Stage, room_id: int, user_id: int, *, leaves: bool) -> None:
+    with stage.services.database.writing() as connection:
+        change = rooms.remove_member if leaves else rooms.add_member
+        change(connection, room_id, user_id)
+        room = rooms.find_room(connection, room_id, stage_reader(stage))
+        assert room is not None
+        run = stage.services.events.record(connection, "room.updated", room)
+    stage.services.events.publish(run)
+
+
+def stage_reader(stage: Stage) -> auth.UserRow:
+    with stage.services.database.reading() as connection:
+        user = auth.users.find_user(connection, 1)
+    assert user is not None
+    return user
+
+
+def test_lost_access_is_lost_at_once(stage: Stage) -> None:
+    ann, bob = stage.user("ann"), stage.user("bob")
+    room = stage.room(ann, "den")
+    change_members(stage, room.id, bob.id, leaves=False)
+    subscription = stage.subscribe(bob)
+    stage.post(ann, "before", room)
+    stage.follow()
+    assert sources(subscription) == ["before"]
+    stage.post(ann, "not taken in time", room)
+    change_members(stage, room.id, bob.id, leaves=True)
+    stage.post(ann, "after", room)
+    stage.post(ann, "for all")
+    stage.follow()
+    assert sources(subscription) == ["for all"]
+
+
+def test_new_member_hears_from_then_on(stage: Stage) -> None:
+    ann, bob = stage.user("ann"), stage.user("bob")
+    room = stage.room(ann, "den")
+    subscription = stage.subscribe(bob)
+    change_members(stage, room.id, bob.id, leaves=False)
+    stage.post(ann, "hello bob", room)
+    stage.follow()
+    assert sources(subscription) == ["room.updated", "hello bob"]
+
+
+def test_revoked_token_ends_its_subscription(stage: Stage) -> None:
+    ann = stage.user("ann")
+    with stage.services.database.writing() as connection:
+        revoked, kept = (tokens.create_token(connection, ann.id, 1) for _ in range(2))
+    ending = stage.hub.subscribe(JSONLines(), ann.id, digest_of(revoked))
+    staying = stage.hub.subscribe(JSONLines(), ann.id, digest_of(kept))
+    auth.end_session(stage.services, revoked)
+    stage.follow()
+    assert ending.ending is Ending.REVOKED
+    assert ending.next_chunk() is None
+    assert staying.ending is None
+
+
+def test_internal_events_reach_no_client(stage: Stage) -> None:
+    ann = stage.user("ann")
+    subscription = stage.subscribe()
+    with stage.services.database.writing() as connection:
+        run = auth.record_revocation(stage.services, connection, ann.id)
+    stage.services.events.publish(run)
+    stage.follow()
+    assert sources(subscription) == []
+    assert sources(stage.subscribe(after="0")) == ["user.updated"]
+
+
+def test_drained_subscriber_is_told_to_come_back(stage: Stage) -> None:
+    subscription = stage.hub.subscribe(ServerSentEvents())
+    stage.hub.drain()
+    chunk = subscription.next_chunk()
+    assert chunk is not None
+    assert chunk.startswith(b"retry: ")
+    assert subscription.next_chunk() is None
+
+
+def test_who_comes_while_it_drains_is_sent_away(stage: Stage) -> None:
+    stage.hub.drain()
+    assert stage.subscribe().next_chunk() is None
+
+
+def test_listeners_hear_every_entry(stage: Stage) -> None:
+    heard: list[str] = []
+    stage.hub.listen(lambda entry: heard.append(entry.name))
+    stage.hub.load()
+    stage.user("ann")
+    stage.follow()
+    assert heard == ["user.updated"]
+
+
+def test_entry_that_was_heard_is_left_out(stage: Stage) -> None:
+    stage.hub.load()
+    stage.user("ann")
+    subscription = stage.subscribe()
+    stage.follow()
+    stage.hub.deliver(Entry(stage.hub.position, "typing", b"{}", None))
+    assert sources(subscription) == ["user.updated"]
+
+
+def test_feeds_end_with_their_last_subscriber(stage: Stage) -> None:
+    first, second = stage.subscribe(), stage.subscribe()
+    assert first.feed is second.feed
+    first.close()
+    first.close()
+    assert stage.hub._feeds
+    second.close()
+    assert not stage.hub._feeds
+
+
+def test_users_who_are_connected(stage: Stage) -> None:
+    ann = stage.user("ann")
+    subscription = stage.subscribe(ann)
+    stage.subscribe()
+    assert stage.hub.user_ids() == {ann.id}
+    subscription.close()
+    assert stage.hub.user_ids() == set()
+
+
+def test_position_starts_at_the_newest_stored(stage: Stage) -> None:
+    stage.user("ann")
+    stage.hub.load()
+    with stage.services.database.reading() as connection:
+        newest = connection.exec_driver_sql("SELECT max(id) FROM events").scalar()
+    assert stage.hub.position == EntryId(newest or 0)

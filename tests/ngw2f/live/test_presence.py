@@ -1,0 +1,79 @@
+import time
+
+import pytest
+
+from ngw2f.broker import Broker
+from ngw2f.live import presence as module
+from ngw2f.live.presence import ONLINE_SECONDS, TOUCH_SECONDS, Presence
+
+
+class Clock:
+    def __init__(self):
+        self.now = time.time()
+
+    def time(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def processes(settings):
+    """Return presence as two processes see it."""
+    brokers = [Broker(settings), Broker(settings)]
+    yield [Presence(broker) for broker in brokers]
+    for broker in brokers:
+        broker.close()
+
+
+def test_seen_by_all_processes(processes):
+    one, other = processes
+    one.enter([5])
+    assert other.is_online(5)
+    assert not other.is_online(6)
+    assert other.online_ids() == {5}
+
+
+def test_one_process_tells_of_coming(processes):
+    one, other = processes
+    assert (one.enter([5]), other.enter([5, 6]), one.enter([])) == ([5], [6], [])
+
+
+def test_gone_after_a_minute(processes, clock):
+    presence = processes[0]
+    presence.enter([5])
+    clock.now += ONLINE_SECONDS + 1
+    presence.enter([6])
+    assert not presence.is_online(5)
+    assert presence.online_ids() == {6}
+
+
+def test_one_process_tells_of_leaving(processes, clock):
+    one, other = processes
+    one.enter([5])
+    seen = clock.now
+    clock.now += ONLINE_SECONDS + 1
+    other.enter([6])
+    assert other.leave() == {5: pytest.approx(seen)}
+    assert one.leave() == {}
+
+
+def test_due_now_and_then(processes, clock):
+    presence = processes[0]
+    assert presence.is_due(5)
+    presence.enter([5])
+    assert not presence.is_due(5)
+    clock.now += TOUCH_SECONDS
+    assert presence.is_due(5)
+
+
+def test_memory_is_bounded(processes, clock):
+    presence = processes[0]
+    presence._touched.update(dict.fromkeys(range(10_001), clock.now))
+    presence.enter([20_000])
+    assert len(presence._touched) == 1
