@@ -1,0 +1,195 @@
+"""Request and Response on Werkzeug's, content negotiation, and errors as values.
+
+Errors are Werkzeug's HTTPException; `problem` makes one that says in a sentence
+what was wrong. How it is shown (problem+json, page, text) is decided in
+`ngw2f/web/errors.py` from `Request.preferred`.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable
+from typing import Any, Literal, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+    default_exceptions,
+)
+from werkzeug.http import parse_dict_header
+from werkzeug.utils import cached_property
+from werkzeug.wrappers import Request as WerkzeugRequest
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+T = TypeVar("T")
+Form = Literal["html", "json", "text"]
+
+JSON_TYPE = "application/json"
+FORM_TYPE = "application/x-www-form-urlencoded"
+# What curl and fetch send along with JSON when nobody told them what it is.
+JSON_LIKE_TYPES = {JSON_TYPE, "", "text/plain", FORM_TYPE}
+FORMS: dict[str, Form] = {
+    "text/html": "html",
+    "application/xhtml+xml": "html",
+    JSON_TYPE: "json",
+    "application/problem+json": "json",
+    "text/plain": "text",
+}
+MAX_ID = 2**31 - 1
+# Python itself reads no number of more than some thousand digits.
+MAX_DIGITS = 20
+
+
+class Request(WerkzeugRequest):
+    """A request; what it says is checked when it is asked for, by a 4xx with a reason."""
+
+    # One field each for what the page's forms send.
+    max_form_parts = 50
+
+    @cached_property
+    def args(self) -> MultiDict[str, str]:
+        """Return the query's arguments. Raises 400 for bytes that are no UTF-8."""
+        try:
+            return super().args
+        except UnicodeDecodeError as error:
+            raise problem(400, "the query is not valid UTF-8") from error
+
+    def preferred(self, default: Form) -> Form:
+        """Return the form that Accept names by type, *default* where it has only wildcards."""
+        best, best_quality = default, 0.0
+        for media_type, quality in self.accept_mimetypes:
+            form = FORMS.get(media_type.lower())
+            if form and quality > best_quality:
+                best, best_quality = form, quality
+        return best
+
+    def body(self) -> bytes:
+        """Return the whole body. Raises 413 before it is read, 400 if it ends too early."""
+        content = self.get_data()
+        if self.content_length is None:
+            # One in chunks has no length; Werkzeug cuts it off at the limit and is silent.
+            is_cut = len(content) == self.max_content_length and self.environ["wsgi.input"].read(1)
+            if is_cut:
+                raise RequestEntityTooLarge
+        elif len(content) < self.content_length:
+            raise problem(400, "the body is shorter than Content-Length says")
+        return content
+
+    def json_body(self, shape: type[T]) -> T:
+        """Return the body, which is JSON, as *shape*, a msgspec.Struct. Raises 400, 415."""
+        if self.mimetype not in JSON_LIKE_TYPES and not self.mimetype.endswith("+json"):
+            raise UnsupportedMediaType(f"send JSON as {JSON_TYPE}, not {self.mimetype}")
+        try:
+            return msgspec.json.decode(self.body(), type=shape)
+        except msgspec.ValidationError as error:
+            raise problem(400, str(error).replace("`", "'")) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise problem(400, f"the body is not JSON: {error}") from error
+
+    def form_field(self, name: str, default: str = "") -> str:
+        """Return a field of the page's form, with its bytes checked to be UTF-8."""
+        body = self.body()
+        try:
+            # Werkzeug would leave "%FF" as it is, and drop a form with a bare 0xFF.
+            (unquote_to_bytes(body) if self.mimetype == FORM_TYPE else body).decode()
+        except UnicodeDecodeError as error:
+            raise problem(400, "the form is not valid UTF-8") from error
+        return self.form.get(name, default)
+
+    def integer_argument(self, name: str, low: int, high: int = MAX_ID) -> int | None:
+        """Return an argument of the query, None if it is not there. Raises 400."""
+        text = self.args.get(name)
+        if text is None:
+            return None
+        # isdecimal() alone would let other scripts' digits through.
+        is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+        if not (is_number and low <= int(text) <= high):
+            raise problem(400, f"{name} is a whole number from {low} to {high}")
+        return int(text)
+
+    def time_argument(self, name: str) -> float | None:
+        """Return a time of the query, in Unix seconds, None if it is not there. Raises 400."""
+        text = self.args.get(name)
+        if text is None:
+            return None
+        try:
+            seconds = msgspec.convert(text, float, strict=False)
+        except msgspec.ValidationError:
+            seconds = math.nan
+        if not math.isfinite(seconds):
+            raise problem(400, f"{name} is a time in Unix seconds")
+        return seconds
+
+    @property
+    def preferences(self) -> dict[str, str]:
+        """Return what Prefer asks for (RFC 7240 section 2): names in lower case, values or ""."""
+        parsed = parse_dict_header(self.headers.get("Prefer", ""))
+        return {
+            name.lower(): (value or "").partition(";")[0].strip(' \t"')
+            for name, value in parsed.items()
+        }
+
+
+class Response(WerkzeugResponse):
+    """A response; Location stays as short as it was given (RFC 9110 section 10.2.2)."""
+
+    autocorrect_location_header = False
+
+
+def problem(status: int, detail: str) -> HTTPException:
+    """Return an exception to raise: an error's status, and a sentence on this occurrence."""
+    return default_exceptions.get(status, BadRequest)(detail)
+
+
+def json_response(resource: object, status: int = 200) -> Response:
+    """Return *resource*, which is what msgspec can encode, as JSON."""
+    return Response(msgspec.json.encode(resource), status, mimetype=JSON_TYPE)
+
+
+def tagged(request: Request, response: Response) -> Response:
+    """Return *response* with an ETag made of its bytes, or a 304 (RFC 9110 section 13.1.2)."""
+    response.headers["ETag"] = etag_of(response.get_data())
+    return known(request, response)
+
+
+def etag_of(content: bytes) -> str:
+    """Return the strong ETag of these bytes."""
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def known(request: Request, response: Response) -> Response:
+    """Return *response*, which has an ETag, or a 304 if the client knows it."""
+    if "HTTP_IF_NONE_MATCH" in request.environ:
+        response.make_conditional(request)
+        # Werkzeug adds one, and so does the server.
+        response.headers.pop("Date", None)
+    return response
+
+
+def no_content() -> Response:
+    response = Response(status=204)
+    # Werkzeug sets one, and there is nothing to have a type.
+    del response.headers["Content-Type"]
+    return response
+
+
+def see_other(location: str) -> Response:
+    """Return the redirect that follows a form (RFC 9110 section 15.4.4)."""
+    response = Response(f"See {location}\n", 303, mimetype="text/plain")
+    response.headers["Location"] = location
+    return response
+
+
+def add_vary(response: Response, names: Iterable[str]) -> None:
+    """Say which request fields the choice of this response depended on."""
+    response.vary.update(names)
+
+
+def link_header(path: str, arguments: dict[str, Any], rel: str) -> str:
+    """Return a Link field's value (RFC 8288 section 3)."""
+    query = "&".join(f"{name}={value}" for name, value in arguments.items() if value is not None)
+    return f'<{path}?{query}>; rel="{rel}"'

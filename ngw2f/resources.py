@@ -1,0 +1,115 @@
+"""The chat's nouns as clients see them: one shape each, in API answers and in events.
+
+Times are Unix seconds.
+"""
+
+from typing import Self
+
+import msgspec
+
+
+class UserLinks(msgspec.Struct, frozen=True, gc=False):
+    self: str
+    messages: str
+    tokens: str = "/api/tokens"
+
+
+class User(msgspec.Struct, frozen=True, gc=False):
+    id: int
+    nickname: str
+    created_at: float
+    updated_at: float
+    last_seen_at: float
+    online: bool
+    links: UserLinks = msgspec.field(name="_links")
+
+    @classmethod
+    def of(
+        cls,
+        id: int,  # noqa: A002 # the column's name
+        nickname: str,
+        created_at: float,
+        updated_at: float,
+        last_seen_at: float,
+        *,
+        online: bool = False,
+    ) -> Self:
+        links = UserLinks(f"/api/users/{id}", f"/api/messages?user_id={id}")
+        return cls(id, nickname, created_at, updated_at, last_seen_at, online, links)
+
+
+class RoomLinks(msgspec.Struct, frozen=True, gc=False):
+    self: str
+    messages: str
+
+
+class Room(msgspec.Struct, frozen=True, gc=False):
+    id: int
+    name: str
+    private: bool
+    created_at: float
+    updated_at: float
+    links: RoomLinks = msgspec.field(name="_links")
+
+    @classmethod
+    def of(
+        cls,
+        id: int,  # noqa: A002 # the column's name
+        name: str,
+        private: bool,
+        created_at: float,
+        updated_at: float,
+    ) -> Self:
+        links = RoomLinks(f"/api/rooms/{id}", f"/api/rooms/{id}/messages")
+        return cls(id, name, private, created_at, updated_at, links)
+
+
+class MessageLinks(msgspec.Struct, frozen=True, gc=False):
+    self: str
+    user: str
+
+
+class Preview(msgspec.Struct, frozen=True, gc=False):
+    """What is behind a link of a message, as text: who shows it as HTML escapes it.
+
+    *image* is the path of a small picture that the chat serves, "" where there is none.
+    """
+
+    url: str
+    title: str
+    description: str
+    site_name: str
+    image: str
+    image_width: int
+    image_height: int
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    id: int
+    room_id: int
+    user_id: int
+    source: str
+    html: str
+    rendered: bool
+    created_at: float
+    updated_at: float
+    previews: tuple[Preview, ...]
+    links: MessageLinks = msgspec.field(name="_links")
+
+    @classmethod
+    def of(
+        cls,
+        id: int,  # noqa: A002 # the column's name
+        room_id: int,
+        user_id: int,
+        source: str,
+        html: str,
+        rendered: bool,
+        created_at: float,
+        updated_at: float,
+        previews: tuple[Preview, ...] = (),
+    ) -> Self:
+        links = MessageLinks(f"/api/messages/{id}", f"/api/users/{user_id}")
+        return cls(
+            id, room_id, user_id, source, html, rendered, created_at, updated_at, previews, links
+        )

@@ -1,0 +1,84 @@
+"""Every path of the chat on one screen. Each rule's endpoint is the function that answers."""
+
+from werkzeug.routing import BaseConverter, Map, Rule
+
+from ngw2f.http import MAX_ID
+from ngw2f.web import (
+    events,
+    messages,
+    pages,
+    rooms,
+    status,
+    thumbnails,
+    tokens,
+    users,
+    waiting,
+    websocket,
+)
+from ngw2f.web.socketio import SocketIOGateway
+
+
+class IdConverter(BaseConverter):
+    """A row's id. One too great for the database becomes 0, which no row has.
+
+    Refused here, it would be a 405 where the path has another method's rule.
+    """
+
+    regex = r"[1-9][0-9]{0,9}"
+
+    def to_python(self, value: str) -> int:
+        return int(value) if int(value) <= MAX_ID else 0
+
+
+def build_url_map(socketio: SocketIOGateway) -> Map:
+    rules = [
+        # People.
+        Rule("/", endpoint=pages.home, methods=["GET"]),
+        Rule("/login", endpoint=pages.sign_in_page, methods=["GET"]),
+        Rule("/login", endpoint=pages.sign_in, methods=["POST"]),
+        Rule("/logout", endpoint=pages.sign_out_page, methods=["GET"]),
+        Rule("/logout", endpoint=pages.sign_out, methods=["POST"]),
+        Rule("/rooms", endpoint=pages.create, methods=["POST"]),
+        Rule("/rooms/<name>", endpoint=pages.show_room, methods=["GET"]),
+        Rule("/rooms/<name>", endpoint=pages.post_message, methods=["POST"]),
+        Rule("/rooms/<name>/members", endpoint=pages.invite, methods=["POST"]),
+        Rule("/messages/<id:message_id>/edit", endpoint=pages.edit_page, methods=["GET"]),
+        Rule("/messages/<id:message_id>/edit", endpoint=pages.edit_message, methods=["POST"]),
+        Rule("/messages/<id:message_id>/delete", endpoint=pages.delete_message, methods=["POST"]),
+        Rule("/thumbnails/<name>", endpoint=thumbnails.show, methods=["GET"]),
+        # Programs.
+        Rule("/api/users", endpoint=users.index, methods=["GET"]),
+        Rule("/api/users", endpoint=users.create, methods=["POST"]),
+        Rule("/api/users/<id:user_id>", endpoint=users.show, methods=["GET"]),
+        Rule("/api/users/<id:user_id>", endpoint=users.change, methods=["PUT"]),
+        Rule("/api/tokens", endpoint=tokens.create, methods=["POST"]),
+        Rule("/api/tokens", endpoint=tokens.revoke, methods=["DELETE"]),
+        Rule("/api/rooms", endpoint=rooms.index, methods=["GET"]),
+        Rule("/api/rooms", endpoint=rooms.create, methods=["POST"]),
+        Rule("/api/rooms/<id:room_id>", endpoint=rooms.show, methods=["GET"]),
+        Rule("/api/rooms/<id:room_id>/messages", endpoint=messages.index, methods=["GET"]),
+        Rule("/api/rooms/<id:room_id>/messages", endpoint=messages.create, methods=["POST"]),
+        Rule("/api/rooms/<id:room_id>/typing", endpoint=rooms.type_in, methods=["POST"]),
+        Rule("/api/rooms/<id:room_id>/members", endpoint=rooms.members, methods=["GET"]),
+        Rule("/api/rooms/<id:room_id>/members/<id:user_id>", endpoint=rooms.add_member,
+             methods=["PUT"]),
+        Rule("/api/rooms/<id:room_id>/members/<id:user_id>", endpoint=rooms.remove_member,
+             methods=["DELETE"]),
+        Rule("/api/messages", endpoint=messages.index, methods=["GET"]),
+        Rule("/api/messages", endpoint=messages.create, methods=["POST"]),
+        Rule("/api/messages/<id:message_id>", endpoint=messages.show, methods=["GET"]),
+        Rule("/api/messages/<id:message_id>", endpoint=messages.change, methods=["PUT"]),
+        Rule("/api/messages/<id:message_id>", endpoint=messages.delete, methods=["DELETE"]),
+        Rule("/api/events", endpoint=events.poll, methods=["GET"]),
+        Rule("/events", endpoint=events.stream, methods=["GET"]),
+        Rule("/ws", endpoint=websocket.connect, methods=["GET"]),
+        Rule("/socket.io/", endpoint=socketio.serve, methods=["GET", "POST", "OPTIONS"]),
+        Rule("/tasks/<task_id>", endpoint=waiting.show_task, methods=["GET"]),
+        # Operators.
+        Rule("/stats", endpoint=status.stats, methods=["GET"]),
+        Rule("/readyz", endpoint=status.ready, methods=["GET"]),
+    ]  # fmt: skip
+    converters = {"id": IdConverter}
+    # A path means one thing: no slash is added or taken away by a redirect.
+    return Map(rules, converters=converters, strict_slashes=True, merge_slashes=False,
+               redirect_defaults=False)  # fmt: skip

@@ -1,0 +1,334 @@
+/* The room's page, live: what happens comes as Server-Sent Events, or by long polling
+ * where those do not get through; what is written goes out by fetch. Without this
+ * script the page is the same, by forms and reloads. */
+
+"use strict";
+
+const list = document.getElementById("messages");
+const room = list && list.dataset.room ? Number(list.dataset.room) : null;
+const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
+
+/* After so long without a word, though heartbeats are due, a connection is dead. */
+const RETRY_MILLISECONDS = 1000;
+const MAX_RETRY_MILLISECONDS = 15000;
+const FAILURES_BEFORE_POLLING = 3;
+const TYPING_MILLISECONDS = 4000;
+const NEAR_THE_END_PIXELS = 120;
+
+const nicknames = new Map();
+const online = new Map();
+let cursor = list ? list.dataset.cursor : "";
+
+/* ---- What is on the page ---- */
+
+function isAtEnd() {
+  const page = document.scrollingElement;
+  return page.scrollHeight - page.scrollTop - page.clientHeight < NEAR_THE_END_PIXELS;
+}
+
+function scrollToEnd() {
+  document.getElementById("end").scrollIntoView({ block: "end" });
+}
+
+function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function showTime(time) {
+  const at = new Date(time.dateTime);
+  const isToday = at.toDateString() === new Date().toDateString();
+  const clock = { hour: "2-digit", minute: "2-digit" };
+  const day = { month: "short", day: "numeric" };
+  time.textContent = at.toLocaleString([], isToday ? clock : { ...day, ...clock });
+  time.title = at.toLocaleString();
+}
+
+function actionsOf(message) {
+  const actions = element("span", "actions");
+  const edit = element("a", "", "Edit");
+  edit.href = `/messages/${message.id}/edit`;
+  const form = element("form", "inline");
+  form.method = "post";
+  form.action = `/messages/${message.id}/delete`;
+  form.append(element("button", "quiet", "Delete"));
+  actions.append(edit, form);
+  return actions;
+}
+
+function buildMessage(message) {
+  const item = element("li", "message arriving");
+  item.id = `m${message.id}`;
+  item.dataset.user = message.user_id;
+  const head = element("div", "head");
+  const who = element("b", "nickname");
+  const time = element("time");
+  time.dateTime = new Date(message.created_at * 1000).toISOString();
+  showTime(time);
+  head.append(who, " ", time);
+  if (message.user_id === reader) head.append(actionsOf(message));
+  item.append(head, element("div", "text"));
+  nicknameOf(message.user_id).then((nickname) => (who.textContent = nickname));
+  return item;
+}
+
+/* Put a message where its id says, or change the one that is there. */
+function showMessage(message) {
+  const wasAtEnd = isAtEnd();
+  let item = document.getElementById(`m${message.id}`);
+  if (item && Number(item.dataset.updated || 0) > message.updated_at) return;
+  if (!item) {
+    const known = [...list.querySelectorAll(".message")];
+    if (list.dataset.older && known.length && message.id < idOf(known[0])) return;
+    item = buildMessage(message);
+    const next = known.reverse().find((each) => idOf(each) < message.id);
+    if (next) next.after(item);
+    else list.prepend(item);
+    const empty = list.querySelector(".empty");
+    if (empty) empty.remove();
+  }
+  item.dataset.updated = message.updated_at;
+  /* Made safe by the server (ngw2f/text/markdown.py). */
+  item.querySelector(".text").innerHTML = message.html;
+  if (wasAtEnd) scrollToEnd();
+}
+
+function idOf(item) {
+  return Number(item.id.slice(1));
+}
+
+async function nicknameOf(userId) {
+  if (!nicknames.has(userId)) {
+    const asked = fetchJSON(`/api/users/${userId}`).then((user) => user.nickname);
+    nicknames.set(userId, asked.catch(() => (nicknames.delete(userId), "?")));
+  }
+  return nicknames.get(userId);
+}
+
+function showRoom(changed) {
+  const links = [...document.querySelectorAll(".rooms li a")];
+  const path = `/rooms/${encodeURIComponent(changed.name)}`;
+  if (links.some((link) => link.getAttribute("href") === path)) return;
+  const link = element("a", "", `${changed.private ? "🔒" : "#"} ${changed.name}`);
+  link.href = path;
+  link.dataset.room = changed.id;
+  const item = element("li");
+  item.append(link);
+  document.querySelector(".rooms ul").append(item);
+}
+
+function markUnread(roomId) {
+  const link = document.querySelector(`.rooms a[data-room="${roomId}"]`);
+  if (link) link.classList.add("unread");
+}
+
+function showUser(user) {
+  nicknames.set(user.id, Promise.resolve(user.nickname));
+  if (user.online) online.set(user.id, user.nickname);
+  else online.delete(user.id);
+  for (const who of list.querySelectorAll(`.message[data-user="${user.id}"] .nickname`)) {
+    who.textContent = user.nickname;
+  }
+  showPeople();
+}
+
+function showPeople() {
+  const people = document.getElementById("people");
+  const names = [...online.values()].sort((a, b) => a.localeCompare(b));
+  people.replaceChildren(...names.map((name) => element("li", "", name)));
+  people.parentElement.hidden = names.length === 0;
+}
+
+const typing = new Map();
+
+function showTyping(who) {
+  if (who.room_id !== room || who.user_id === reader) return;
+  clearTimeout(typing.get(who.nickname));
+  const timer = setTimeout(() => (typing.delete(who.nickname), describeTyping()), 6000);
+  typing.set(who.nickname, timer);
+  describeTyping();
+}
+
+function describeTyping() {
+  const names = [...typing.keys()];
+  const several = names.length > 3 ? "Several people are" : `${names.join(", ")} are`;
+  const text = names.length === 1 ? `${names[0]} is` : several;
+  document.getElementById("typing").textContent = names.length ? `${text} writing…` : "";
+}
+
+function showConnection(state, text) {
+  const shown = document.getElementById("connection");
+  shown.dataset.state = state;
+  shown.textContent = text;
+}
+
+/* ---- What happens ---- */
+
+const handlers = {
+  "message.created": (message) => {
+    if (message.room_id !== room) return markUnread(message.room_id);
+    nicknameOf(message.user_id).then((name) => {
+      clearTimeout(typing.get(name));
+      typing.delete(name);
+      describeTyping();
+    });
+    return showMessage(message);
+  },
+  "message.updated": (message) => message.room_id === room && showMessage(message),
+  "message.deleted": (message) => {
+    const item = document.getElementById(`m${message.id}`);
+    if (item) item.remove();
+  },
+  "room.created": showRoom,
+  "room.updated": showRoom,
+  "user.updated": showUser,
+  typing: showTyping,
+  resync: () => readHistory(),
+};
+
+function handle(id, name, data) {
+  cursor = id;
+  if (handlers[name]) handlers[name](data);
+}
+
+async function fetchJSON(path, options) {
+  const response = await fetch(path, { headers: { Accept: "application/json" }, ...options });
+  if (!response.ok) {
+    const problem = await response.json().catch(() => ({}));
+    throw Object.assign(new Error(problem.detail || response.statusText), response);
+  }
+  return response.json();
+}
+
+/* Events are missing: what there is now takes the place of what happened. */
+async function readHistory() {
+  const { messages } = await fetchJSON(`/api/rooms/${room}/messages`);
+  const known = new Set(messages.map((message) => `m${message.id}`));
+  for (const item of [...list.querySelectorAll(".message")]) {
+    if (messages.length && idOf(item) >= messages[0].id && !known.has(item.id)) item.remove();
+  }
+  messages.forEach(showMessage);
+}
+
+/* ---- How it comes ---- */
+
+let failures = 0;
+let source = null;
+
+function pause() {
+  const longest = Math.min(RETRY_MILLISECONDS * 2 ** failures, MAX_RETRY_MILLISECONDS);
+  return longest * (0.3 + 0.7 * Math.random());
+}
+
+function isBack() {
+  failures = 0;
+  showConnection("live", "");
+}
+
+function isAway() {
+  failures += 1;
+  const why = navigator.onLine ? "The chat does not answer" : "You are offline";
+  showConnection("away", `${why}. Trying again…`);
+}
+
+function listen() {
+  source = new EventSource(`/events?after=${encodeURIComponent(cursor)}`);
+  source.onopen = isBack;
+  source.onerror = () => {
+    isAway();
+    /* The browser would try again by itself, but not after every kind of error, and
+     * all browsers at the same moment. */
+    source.close();
+    setTimeout(failures < FAILURES_BEFORE_POLLING ? listen : poll, pause());
+  };
+  for (const name of Object.keys(handlers)) {
+    source.addEventListener(name, (event) => {
+      handle(event.lastEventId, name, JSON.parse(event.data));
+    });
+  }
+}
+
+/* One long poll after the other; streams get another chance after a minute. */
+async function poll() {
+  const until = Date.now() + 60000;
+  while (Date.now() < until) {
+    try {
+      const answer = await fetchJSON(
+        `/api/events?wait=20&after=${encodeURIComponent(cursor)}`,
+      );
+      isBack();
+      for (const { id, event, data } of answer.events) handle(id, event, data);
+      cursor = answer.next;
+    } catch {
+      isAway();
+      await new Promise((resolve) => setTimeout(resolve, pause()));
+    }
+  }
+  listen();
+}
+
+/* ---- What is written ---- */
+
+function startComposer(form) {
+  const field = form.elements.source;
+  const told = document.getElementById("problem");
+  let toldAt = 0;
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const source = field.value;
+    if (!source.trim()) return;
+    field.value = "";
+    try {
+      const message = await fetchJSON(`/api/rooms/${room}/messages`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/json" },
+        body: JSON.stringify({ source }),
+      });
+      told.textContent = "";
+      showMessage(message);
+      scrollToEnd();
+    } catch (error) {
+      /* Nothing that was written is lost. */
+      field.value = field.value ? `${source}\n${field.value}` : source;
+      told.textContent = `Not sent: ${error.message}`;
+    }
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  field.addEventListener("input", () => {
+    if (!field.value || Date.now() - toldAt < TYPING_MILLISECONDS) return;
+    toldAt = Date.now();
+    fetch(`/api/rooms/${room}/typing`, { method: "POST" }).catch(() => {});
+  });
+}
+
+/* ---- Start ---- */
+
+function start() {
+  for (const item of list.querySelectorAll(".message")) {
+    const nickname = item.querySelector(".nickname").textContent;
+    nicknames.set(Number(item.dataset.user), Promise.resolve(nickname));
+    showTime(item.querySelector("time"));
+  }
+  /* An older page of the history stays as it is. */
+  if (!list.dataset.live) return;
+  const composer = document.querySelector(".room .composer");
+  if (composer) startComposer(composer);
+  if (!location.hash || location.hash === "#end") scrollToEnd();
+  window.addEventListener("offline", () => showConnection("away", "You are offline."));
+  window.addEventListener("pagehide", () => source && source.close());
+  window.addEventListener("pageshow", (event) => event.persisted && listen());
+  fetchJSON("/api/users?online=1").then(({ users }) => users.forEach(showUser), () => {});
+  listen();
+}
+
+if (list) {
+  document.querySelectorAll("time").forEach(showTime);
+  start();
+}

@@ -1,0 +1,162 @@
+"""Who sends a request: a bearer token or the page's session cookie."""
+
+import hashlib
+import time
+from wsgiref.types import WSGIEnvironment
+
+from sqlalchemy import Connection
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from middleware.rate_limit import client_address
+from ngw2f.http import Request, Response, problem
+from ngw2f.live.log import RevokedTokens
+from ngw2f.passwords import TooManyHashesError
+from ngw2f.resources import User
+from ngw2f.store import tokens, users
+from ngw2f.store.events import Run
+from ngw2f.store.tokens import SECONDS_A_DAY
+from ngw2f.store.users import NicknameTakenError, UserRow
+from ngw2f.text.names import InvalidNameError, check_nickname, name_key
+from ngw2f.web.services import Services
+
+COOKIE = "session"
+MAX_PASSWORD_CHARACTERS = 1024
+# Quoted, as RFC 9110 section 11.5 has it: Werkzeug does so only for what is no token.
+REALM = "NGW2F chat"
+
+
+def token_of(request: Request) -> str | None:
+    """Return the token that the request bears: Authorization goes before the cookie."""
+    if "HTTP_AUTHORIZATION" in request.environ:
+        authorization = request.authorization
+        if authorization is not None and authorization.type == "bearer":
+            return authorization.token or ""
+    return request.cookies.get(COOKIE) if "HTTP_COOKIE" in request.environ else None
+
+
+def account_key(environ: WSGIEnvironment) -> str | None:
+    """Return what a limit on posting counts: the token, else the address."""
+    token = token_of(Request(environ))
+    return hashlib.sha256(token.encode()).hexdigest() if token else client_address(environ)
+
+
+def find_reader(services: Services, request: Request) -> UserRow | None:
+    """Return who reads, None for anybody.
+
+    Raises 401 for a bearer token that is not (or no longer) good, and where
+    reading needs an account.
+    """
+    token = token_of(request)
+    user = None
+    if token:
+        with services.database.asking() as connection:
+            user = tokens.find_token_user(connection, token)
+    if user:
+        note_presence(services, user)
+    elif "HTTP_AUTHORIZATION" in request.environ:
+        raise unauthorized("the token is unknown, revoked or expired")
+    elif not services.settings.anonymous_read:
+        raise unauthorized("sign in to read")
+    return user
+
+
+def require_user(services: Services, request: Request) -> UserRow:
+    """Return who writes. Raises 401."""
+    user = find_reader(services, request)
+    if not user:
+        raise unauthorized("sign in, or send a token")
+    return user
+
+
+def check_password(services: Services, nickname: str, password: str) -> int | None:
+    """Return the id of the user whose nickname and password these are, else None.
+
+    Raises 429 after too many tries at one account, 503 if too many wait.
+    """
+    if services.sign_in_limit:
+        services.sign_in_limit.take(name_key(nickname))
+    with services.database.reading() as connection:
+        credentials = users.find_credentials(connection, name_key(nickname))
+    password_hash = credentials.password_hash if credentials else None
+    try:
+        is_correct = services.passwords.is_correct(password_hash, password)
+    except TooManyHashesError as error:
+        raise problem(503, "too many people are signing in; try again in a moment") from error
+    return credentials.user_id if credentials and is_correct else None
+
+
+def register(services: Services, nickname: str, password: str) -> UserRow:
+    """Store a new user. Raises 400 if the nickname or the password cannot be."""
+    try:
+        nickname = check_nickname(nickname)
+    except InvalidNameError as error:
+        raise problem(400, str(error)) from error
+    key = name_key(nickname)
+    with services.database.reading() as connection:
+        if users.find_credentials(connection, key):
+            raise problem(400, "the nickname is taken")
+    password_hash = hash_password(services, password)
+    try:
+        with services.database.writing() as connection:
+            user = users.create_user(connection, nickname, key, password_hash)
+            now = user.created_at
+            resource = User.of(user.id, nickname, now, now, now)
+            run = services.events.record(connection, "user.updated", resource)
+    except NicknameTakenError as error:
+        raise problem(400, "the nickname is taken") from error
+    services.events.publish(run)
+    return user
+
+
+def hash_password(services: Services, password: str) -> str:
+    if not 0 < len(password) <= MAX_PASSWORD_CHARACTERS:
+        raise problem(400, f"a password has 1 to {MAX_PASSWORD_CHARACTERS} characters")
+    try:
+        return services.passwords.hash(password)
+    except TooManyHashesError as error:
+        raise problem(503, "too many people are registering; try again in a moment") from error
+
+
+def set_session(
+    services: Services, request: Request, response: Response, user_id: int, *, remember: bool
+) -> None:
+    """Sign the user in on this browser, until it is closed or for `remember_days`."""
+    settings = services.settings
+    days = settings.remember_days if remember else settings.session_days
+    with services.database.writing() as connection:
+        token = tokens.create_token(connection, user_id, days)
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=int(days * SECONDS_A_DAY) if remember else None,
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure,
+    )
+
+
+def end_session(services: Services, token: str) -> None:
+    """Revoke a token, and have the streams end that were opened with it."""
+    with services.database.writing() as connection:
+        user = tokens.find_token_user(connection, token)
+        tokens.revoke_token(connection, token)
+        runs = [record_revocation(services, connection, user.id)] if user else []
+    services.events.publish(*runs)
+
+
+def record_revocation(services: Services, connection: Connection, user_id: int) -> Run:
+    """Record what makes every process look again at the tokens of a user's streams."""
+    return services.events.record(connection, "tokens.revoked", RevokedTokens(user_id))
+
+
+def unauthorized(detail: str) -> Unauthorized:
+    return Unauthorized(detail, www_authenticate=WWWAuthenticate("bearer", {"realm": REALM}))
+
+
+def note_presence(services: Services, user: UserRow) -> None:
+    """Remember that the user is here: in Redis at once, in the database once a minute."""
+    now = time.time()
+    if services.attendance.note(user.id) and user.last_seen_at < now - 60:
+        with services.database.writing() as connection:
+            users.set_last_seen(connection, user.id, now)

@@ -1,0 +1,48 @@
+"""What the cache in front of the chat may keep, and until what happens.
+
+Answers of the API go into it by groups (RFC 9875): `room-ID` for what is in a room,
+`rooms`, `users`, and `reader-ID` for what was made for a signed-in user. The event
+log drops a group with every event that concerns it (ngw2f/live/groups.py), so a
+kept answer is as new as the stream, in every process.
+
+Only our own cache is told to keep them, by a field of its own (RFC 9213); browsers
+and proxies get `no-cache` and ask again, with the ETag.
+"""
+
+from collections.abc import Iterable
+
+from ngw2f.http import Request, Response, json_response, tagged
+from ngw2f.live.groups import reader_group
+from ngw2f.store.users import UserRow
+
+TARGETED_FIELD = "NGW2F-Cache-Control"
+# Who polls is seen (is online) only when the chat itself answers: twice a minute at least.
+KEPT = "public, max-age=30"
+# Who is online changes without an event, as time goes by.
+KEPT_SHORTLY = "public, max-age=5"
+
+
+def kept(
+    response: Response, reader: UserRow | None, groups: Iterable[str], lifetime: str = KEPT
+) -> Response:
+    """Let the cache keep *response* for requests with the same credentials."""
+    names = [*groups, *([] if reader is None else [reader_group(reader.id)])]
+    headers = {
+        TARGETED_FIELD: lifetime,
+        "Cache-Groups": ", ".join(f'"{name}"' for name in names),
+        "Cache-Control": "no-cache" if reader is None else "private, no-cache",
+        "Vary": "Authorization, Cookie",
+    }
+    response.headers.extend(headers)
+    return response
+
+
+def kept_json(
+    request: Request,
+    resource: object,
+    reader: UserRow | None,
+    groups: Iterable[str],
+    lifetime: str = KEPT,
+) -> Response:
+    """Return *resource* as JSON with an ETag, to be kept."""
+    return tagged(request, kept(json_response(resource), reader, groups, lifetime))

@@ -1,0 +1,78 @@
+"""Errors as the client can read them: problem+json (RFC 9457), a page, or text."""
+
+import logging
+from wsgiref.types import WSGIEnvironment
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
+from werkzeug.http import HTTP_STATUS_CODES
+
+from middleware.answer import Answer
+from ngw2f.http import Form, Request, Response, add_vary, problem
+from ngw2f.store.database import DatabaseBusyError
+from ngw2f.web.services import Services
+
+# Under these paths programs ask, elsewhere people do.
+API_PREFIXES = ("/api/", "/tasks/", "/stats", "/healthz", "/readyz", "/metrics")
+RETRY_AFTER_SECONDS = 2
+
+log = logging.getLogger(__name__)
+
+
+class Problem(msgspec.Struct):
+    title: str
+    status: int
+    detail: str
+    type: str = "about:blank"
+
+
+def database_problem(error: SQLAlchemyError | DatabaseBusyError) -> HTTPException:
+    """Return the 503 for a database that is locked, full, away, or has no connection left."""
+    log.error("the database fails: %s", str(error).splitlines()[0])
+    unavailable = problem(503, "the database cannot be used right now; nothing was changed")
+    unavailable.retry_after = RETRY_AFTER_SECONDS  # type: ignore[attr-defined] # ServiceUnavailable
+    return unavailable
+
+
+def error_page(services: Services, environ: WSGIEnvironment) -> Answer:
+    """Return the answer to an exception that nobody expected."""
+    request = Request(environ)
+    error = InternalServerError("something went wrong on our side, and has been logged")
+    response = error_response(services, request, error)
+    headers = [
+        line for line in response.headers if line[0] not in ("Content-Type", "Content-Length")
+    ]
+    return Answer(
+        response.status,
+        response.get_data(as_text=True),
+        headers,
+        content_type=response.headers["Content-Type"],
+    )
+
+
+def error_response(services: Services, request: Request, error: HTTPException) -> Response:
+    """Return what *error* says, in the form that the client asks for."""
+    status = error.code or 500
+    title = HTTP_STATUS_CODES.get(status, "Error")
+    detail = error.description or title
+    if detail == NotFound.description:
+        detail = f"there is nothing at {request.path}"
+    form = request.preferred(_default_form(request))
+    if form == "json":
+        body = msgspec.json.encode(Problem(title, status, detail))
+        response = Response(body, status, mimetype="application/problem+json")
+    else:
+        name = "error.html" if form == "html" else "error.txt"
+        values = {"title": title, "detail": detail, "status": status}
+        response = services.templates.page(name, values, status)
+    for name, value in error.get_headers():
+        if name.lower() != "content-type":
+            response.headers[name] = value
+    add_vary(response, ["Accept"])
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _default_form(request: Request) -> Form:
+    return "json" if request.path.startswith(API_PREFIXES) else "text"

@@ -1,0 +1,121 @@
+"""What happens, as it happens, over HTTP: streams and long polling."""
+
+from collections.abc import Iterator
+
+import gevent
+
+from ngw2f.http import JSON_TYPE, Request, Response, add_vary, problem
+from ngw2f.live.entry import Form
+from ngw2f.live.forms import JSONLines, ServerSentEvents
+from ngw2f.live.plain import PlainText
+from ngw2f.live.subscription import Subscription
+from ngw2f.store.tokens import digest_of
+from ngw2f.store.users import UserRow
+from ngw2f.web import auth
+from ngw2f.web.services import Services
+
+# The longest that a long poll waits, below the time-outs of proxies, and how long if
+# it does not say.
+MAX_WAIT_SECONDS = 55
+WAIT_SECONDS = 25
+
+EVENT_STREAM = "text/event-stream"
+# No cache keeps a stream, and nginx does not hold it back.
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class EventStream:
+    """A body that goes on for as long as the client listens.
+
+    Nothing is in the way of a chunk between the hub and the server.
+    """
+
+    __slots__ = ("_subscription",)
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = self._subscription.next_chunk()
+        if chunk is None:
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        self._subscription.close()
+
+
+class PolledLines(JSONLines):
+    """JSON lines for a list: no heartbeats between them."""
+
+    heartbeat = b""
+
+
+def stream(services: Services, request: Request) -> Response:
+    """Answer with Server-Sent Events, JSON lines or text, as Accept prefers."""
+    media_type, form = _preferred_form(services, request)
+    reader = auth.find_reader(services, request)
+    response = Response(mimetype=media_type, headers=HEADERS)
+    add_vary(response, ["Accept", "Authorization", "Cookie"])
+    if request.method == "HEAD":
+        return response
+    after = request.headers.get("Last-Event-ID") or request.args.get("after")
+    subscription = subscribe(services, request, form, reader, after)
+    subscription.say(form.greeting(subscription.last_id))
+    response.response = EventStream(subscription)
+    # No wrapper around the body.
+    response.direct_passthrough = True
+    return response
+
+
+def poll(services: Services, request: Request) -> Response:
+    """Answer with what came after an id, or as soon as something does.
+
+    With neither `after` nor `wait` it says at once where to begin.
+    """
+    reader = auth.find_reader(services, request)
+    after = request.args.get("after")
+    wait = request.integer_argument("wait", 0)
+    if wait is None:
+        wait = WAIT_SECONDS if after is not None else 0
+    subscription = subscribe(services, request, PolledLines(), reader, after)
+    try:
+        lines = _next_lines(subscription, min(wait, MAX_WAIT_SECONDS))
+        body = b'{"events":[%s],"next":"%s"}'
+        content = body % (b",".join(lines), str(subscription.last_id).encode())
+    finally:
+        subscription.close()
+    return Response(content, mimetype=JSON_TYPE, headers={"Cache-Control": "no-store"})
+
+
+def subscribe(
+    services: Services, request: Request, form: Form, reader: UserRow | None, after: str | None
+) -> Subscription:
+    """Return a subscription that ends with the token by which the client is a user."""
+    if reader is None:
+        return services.hub.subscribe(form, after=after)
+    digest = digest_of(auth.token_of(request) or "")
+    return services.hub.subscribe(form, reader.id, digest, after)
+
+
+def _next_lines(subscription: Subscription, seconds: int) -> list[bytes]:
+    with gevent.Timeout(max(seconds, 0.001), exception=False):
+        chunk = subscription.next_chunk()
+        return chunk.splitlines() if chunk else []
+    return []
+
+
+def _preferred_form(services: Services, request: Request) -> tuple[str, Form]:
+    forms: dict[str, Form] = {
+        EVENT_STREAM: ServerSentEvents(),
+        "application/x-ndjson": JSONLines(),
+        "text/plain": PlainText(services.database),
+    }
+    accepted = request.accept_mimetypes
+    media_type = accepted.best_match(list(forms)) if accepted else EVENT_STREAM
+    if media_type is None:
+        raise problem(406, f"the stream is there as {', '.join(forms)}")
+    return media_type, forms[media_type]

@@ -1,0 +1,72 @@
+"""The JSON of messages and of pages of them, kept by id and version.
+
+A page of the history is asked for far more often than a message changes, and
+most of its cost is to read and to encode the same messages again. What was
+encoded for an (id, version) stays true, so it needs no invalidation; which
+versions are on the page is asked of the database every time.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from ngw2f.http import etag_of
+from ngw2f.store import messages
+
+MAX_BYTES = 16 * 1024 * 1024
+# Pages are made of fragments, so they are quickly made again.
+MAX_PAGES = 64
+
+Versions = tuple[tuple[int, int], ...]
+
+
+class PageContent(NamedTuple):
+    """`{"messages": [...]}`, and its ETag."""
+
+    content: bytes
+    etag: str
+
+
+class MessageFragments:
+    """Fragments of JSON up to a number of bytes; the oldest are dropped first."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._fragments: dict[tuple[int, int], bytes] = {}
+        self._pages: dict[Versions, PageContent] = {}
+        self._encoder = msgspec.json.Encoder()
+
+    def page(self, connection: Connection, versions: Versions) -> PageContent:
+        """Return the page of those of *versions* that still exist, as they are."""
+        page = self._pages.get(versions)
+        if page is None:
+            content = self._join(connection, versions)
+            page = PageContent(content, etag_of(content))
+            while len(self._pages) >= MAX_PAGES:
+                del self._pages[next(iter(self._pages))]
+            self._pages[versions] = page
+        return page
+
+    def _join(self, connection: Connection, versions: Versions) -> bytes:
+        known = self._fragments
+        missing = [key[0] for key in versions if key not in known]
+        loaded = self._load(connection, missing) if missing else {}
+        fragments = [known.get(key) or loaded.get(key[0], b"") for key in versions]
+        return b'{"messages":[' + b",".join(filter(None, fragments)) + b"]}"
+
+    def _load(self, connection: Connection, message_ids: list[int]) -> dict[int, bytes]:
+        loaded = {}
+        for version, message in messages.load_messages(connection, message_ids):
+            fragment = self._encoder.encode(message)
+            loaded[message.id] = fragment
+            self._keep((message.id, version), fragment)
+        return loaded
+
+    def _keep(self, key: tuple[int, int], fragment: bytes) -> None:
+        self._bytes += len(fragment) - len(self._fragments.get(key, b""))
+        self._fragments[key] = fragment
+        while self._bytes > self._max_bytes:
+            oldest = next(iter(self._fragments))
+            self._bytes -= len(self._fragments.pop(oldest))

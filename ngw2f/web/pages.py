@@ -1,0 +1,178 @@
+"""Pages for people: HTML for a browser, readable text for curl and telnet.
+
+Everything works by forms and redirects, so without JavaScript.
+"""
+
+from urllib.parse import quote
+
+from werkzeug.exceptions import Unauthorized
+
+from ngw2f.http import Request, Response, add_vary, problem, see_other, tagged
+from ngw2f.live.entry import EntryId
+from ngw2f.resources import Room
+from ngw2f.store import events, messages, rooms, users
+from ngw2f.store.rooms import LOBBY
+from ngw2f.store.users import UserRow
+from ngw2f.text.names import name_key
+from ngw2f.web import auth
+from ngw2f.web.messages import edit, load_own, page_of, post, remove
+from ngw2f.web.rooms import add_member, create_room, load_named
+from ngw2f.web.services import Services
+from ngw2f.web.templates import path_segment
+
+
+def home(services: Services, request: Request) -> Response:
+    return show_room(services, request, LOBBY)
+
+
+def show_room(services: Services, request: Request, name: str) -> Response:
+    try:
+        reader = auth.find_reader(services, request)
+    except Unauthorized as error:
+        return _sign_in_page(services, request, str(error.description), error.code)
+    page = page_of(request)
+    with services.database.reading() as connection:
+        # Read first: what happens after it comes over the stream.
+        cursor = EntryId(events.last_id(connection))
+        room = load_named(connection, name, reader)
+        found, has_more = messages.list_messages(connection, room.id, reader, page)
+        values: dict[str, object] = {
+            "room": room,
+            "rooms": rooms.list_rooms(connection, reader),
+            "messages": found,
+            "nicknames": users.nicknames_of(connection, {message.user_id for message in found}),
+            "reader": reader,
+            "cursor": cursor,
+            "is_live": page.before is None and page.after is None,
+            "older": found[0].id if has_more and page.after is None else None,
+            "base_url": request.host_url,
+        }
+    form = request.preferred("text")
+    name = "room.html" if form == "html" else "room.txt"
+    response = services.templates.page(name, values)
+    return tagged(request, _personal(response))
+
+
+def post_message(services: Services, request: Request, name: str) -> Response:
+    user = auth.require_user(services, request)
+    with services.database.reading() as connection:
+        room = load_named(connection, name, user)
+    post(services, room, user, request.form_field("source"))
+    return see_other(room_path(room) + "#end")
+
+
+def edit_page(services: Services, request: Request, message_id: int) -> Response:
+    user = auth.require_user(services, request)
+    with services.database.reading() as connection:
+        message = load_own(connection, message_id, user)
+    room = _room_of(services, message.room_id, user)
+    values = {"message": message, "room": room, "reader": user}
+    return _personal(services.templates.page("edit.html", values))
+
+
+def edit_message(services: Services, request: Request, message_id: int) -> Response:
+    user = auth.require_user(services, request)
+    message = edit(services, message_id, user, request.form_field("source")).message
+    return see_other(room_path(_room_of(services, message.room_id, user)) + f"#m{message.id}")
+
+
+def delete_message(services: Services, request: Request, message_id: int) -> Response:
+    user = auth.require_user(services, request)
+    message = remove(services, message_id, user)
+    return see_other(room_path(_room_of(services, message.room_id, user)))
+
+
+def create(services: Services, request: Request) -> Response:
+    user = auth.require_user(services, request)
+    is_private = bool(request.form_field("private"))
+    room = create_room(services, user, request.form_field("name").strip(), private=is_private)
+    return see_other(room_path(room))
+
+
+def invite(services: Services, request: Request, name: str) -> Response:
+    user = auth.require_user(services, request)
+    nickname = request.form_field("nickname").strip()
+    with services.database.reading() as connection:
+        room = load_named(connection, name, user)
+        credentials = users.find_credentials(connection, name_key(nickname))
+    if credentials is None:
+        raise problem(404, f"there is no user {nickname!r}")
+    add_member(services, request, room.id, credentials.user_id)
+    return see_other(room_path(room))
+
+
+def sign_in_page(services: Services, request: Request) -> Response:
+    return _sign_in_page(services, request)
+
+
+def sign_in(services: Services, request: Request) -> Response:
+    """Sign a known nickname in, register a new one."""
+    nickname, password = request.form_field("nickname").strip(), request.form_field("password")
+    if not nickname or not password:
+        return _sign_in_page(services, request, "type a nickname and a password", 400)
+    user_id = auth.check_password(services, nickname, password)
+    if user_id is None:
+        with services.database.reading() as connection:
+            is_known = users.find_credentials(connection, name_key(nickname)) is not None
+        if is_known:
+            return _sign_in_page(services, request, "wrong nickname or password", 401)
+        user_id = auth.register(services, nickname, password).id
+    response = see_other(_local_path(request.form_field("next", "/")))
+    remember = bool(request.form_field("remember"))
+    auth.set_session(services, request, response, user_id, remember=remember)
+    return _personal(response)
+
+
+def sign_out_page(services: Services, request: Request) -> Response:
+    reader = auth.find_reader(services, request)
+    return _personal(services.templates.page("sign_out.html", {"reader": reader}))
+
+
+def sign_out(services: Services, request: Request) -> Response:
+    token = request.cookies.get(auth.COOKIE)
+    if token:
+        auth.end_session(services, token)
+    response = see_other("/")
+    response.delete_cookie(auth.COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
+    return _personal(response)
+
+
+def room_path(room: Room) -> str:
+    return f"/rooms/{path_segment(room.name)}"
+
+
+def _room_of(services: Services, room_id: int, user: UserRow) -> Room:
+    with services.database.reading() as connection:
+        room = rooms.find_room(connection, room_id, user)
+    if room is None:
+        raise problem(404, "there is no such room")
+    return room
+
+
+def _sign_in_page(
+    services: Services, request: Request, detail: str = "", status: int = 200
+) -> Response:
+    is_page = request.preferred("text") == "html" or request.method == "POST"
+    if not is_page:
+        raise auth.unauthorized(detail or "sign in at /login, or send a token")
+    values = {
+        "detail": detail,
+        "nickname": request.form.get("nickname", ""),
+        "next": request.form.get("next", "/" if request.path == "/login" else quote(request.path)),
+        "reader": None,
+    }
+    return _personal(services.templates.page("sign_in.html", values, status))
+
+
+def _local_path(path: str) -> str:
+    """Return *path* if it leads to this chat, else its front page."""
+    is_local = path.startswith("/") and not path.startswith(("//", "/\\"))
+    is_in_url_form = path.isprintable() and path.isascii() and " " not in path
+    return path if is_local and is_in_url_form else "/"
+
+
+def _personal(response: Response) -> Response:
+    """Mark a page that depends on who asks, and in which form."""
+    response.headers["Cache-Control"] = "private, no-cache"
+    add_vary(response, ["Accept", "Cookie"])
+    return response

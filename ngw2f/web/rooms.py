@@ -1,0 +1,136 @@
+"""Rooms, and the members of private ones."""
+
+import msgspec
+from sqlalchemy import Connection
+
+from ngw2f.http import Request, Response, json_response, no_content, problem
+from ngw2f.live.groups import ROOMS, USERS, room_group
+from ngw2f.live.log import Typing
+from ngw2f.resources import Room, User
+from ngw2f.store import rooms, users
+from ngw2f.store.rooms import RoomExistsError
+from ngw2f.store.users import UserRow
+from ngw2f.text.names import InvalidNameError, check_room_name, name_key
+from ngw2f.web import auth
+from ngw2f.web.caching import KEPT_SHORTLY, kept_json
+from ngw2f.web.services import Services
+
+
+class NewRoom(msgspec.Struct):
+    name: str
+    private: bool = False
+
+
+class Rooms(msgspec.Struct):
+    rooms: list[Room]
+
+
+class Members(msgspec.Struct):
+    users: list[User]
+
+
+def index(services: Services, request: Request) -> Response:
+    reader = auth.find_reader(services, request)
+    with services.database.reading() as connection:
+        found = rooms.list_rooms(connection, reader)
+    return kept_json(request, Rooms(found), reader, [ROOMS])
+
+
+def show(services: Services, request: Request, room_id: int) -> Response:
+    reader = auth.find_reader(services, request)
+    with services.database.reading() as connection:
+        room = load(connection, room_id, reader)
+    return kept_json(request, room, reader, [room_group(room_id)])
+
+
+def create(services: Services, request: Request) -> Response:
+    user = auth.require_user(services, request)
+    body = request.json_body(NewRoom)
+    room = create_room(services, user, body.name, private=body.private)
+    response = json_response(room, 201)
+    response.headers["Location"] = room.links.self
+    return response
+
+
+def members(services: Services, request: Request, room_id: int) -> Response:
+    reader = auth.find_reader(services, request)
+    with services.database.reading() as connection:
+        rows = rooms.list_members(connection, load(connection, room_id, reader).id)
+    online = services.presence.online_ids()
+    found = [
+        User.of(row.id, row.nickname, row.created_at, row.updated_at, row.last_seen_at,
+                online=row.id in online)
+        for row in rows
+    ]  # fmt: skip
+    groups = [room_group(room_id), USERS]
+    return kept_json(request, Members(found), reader, groups, KEPT_SHORTLY)
+
+
+def add_member(services: Services, request: Request, room_id: int, user_id: int) -> Response:
+    """Let another user into a room that one is a member of."""
+    member = auth.require_user(services, request)
+    with services.database.writing() as connection:
+        room = _load_as_member(connection, room_id, member)
+        if users.find_user(connection, user_id) is None:
+            raise problem(404, "there is no such user")
+        rooms.add_member(connection, room.id, user_id)
+        run = services.events.record(connection, "room.updated", room)
+    services.events.publish(run)
+    return no_content()
+
+
+def remove_member(services: Services, request: Request, room_id: int, user_id: int) -> Response:
+    member = auth.require_user(services, request)
+    with services.database.writing() as connection:
+        room = _load_as_member(connection, room_id, member)
+        rooms.remove_member(connection, room.id, user_id)
+        run = services.events.record(connection, "room.updated", room)
+    services.events.publish(run)
+    return no_content()
+
+
+def type_in(services: Services, request: Request, room_id: int) -> Response:
+    """Tell the others in the room that one is writing."""
+    user = auth.require_user(services, request)
+    with services.database.reading() as connection:
+        room = load(connection, room_id, user)
+    services.typing.tell(Typing(room.id, user.id, user.nickname))
+    return no_content()
+
+
+def create_room(services: Services, user: UserRow, name: str, *, private: bool) -> Room:
+    """Store a new room and tell of it. Raises 400."""
+    try:
+        name = check_room_name(name)
+        with services.database.writing() as connection:
+            room = rooms.create_room(connection, name, name_key(name), user.id, private=private)
+            run = services.events.record(connection, "room.created", room)
+    except InvalidNameError as error:
+        raise problem(400, str(error)) from error
+    except RoomExistsError as error:
+        raise problem(400, "a room has this name already") from error
+    services.events.publish(run)
+    return room
+
+
+def load(connection: Connection, room_id: int, reader: UserRow | None) -> Room:
+    """Return a room that the reader may see. Raises 404."""
+    room = rooms.find_room(connection, room_id, reader)
+    if room is None:
+        raise problem(404, "there is no such room")
+    return room
+
+
+def load_named(connection: Connection, name: str, reader: UserRow | None) -> Room:
+    """Return a room that the reader may see. Raises 404."""
+    room = rooms.find_room_named(connection, name, reader)
+    if room is None:
+        raise problem(404, "there is no such room")
+    return room
+
+
+def _load_as_member(connection: Connection, room_id: int, user: UserRow) -> Room:
+    room = load(connection, room_id, user)
+    if not rooms.is_member(connection, room.id, user.id):
+        raise problem(403, "only members of the room may do this")
+    return room

@@ -1,0 +1,78 @@
+"""What the endpoints work with, put together once for each chat."""
+
+from dataclasses import dataclass
+
+from middleware.cache import SharedGroupClock
+from ngw2f.broker import Broker
+from ngw2f.jobs.bell import RENDER, Bell
+from ngw2f.limits import SignInLimit
+from ngw2f.live.attendance import Attendance
+from ngw2f.live.groups import groups_of, open_group_clock
+from ngw2f.live.hub import Hub
+from ngw2f.live.log import EventLog
+from ngw2f.live.presence import Presence
+from ngw2f.live.typing import TypingNotices
+from ngw2f.meter import RequestMeter
+from ngw2f.passwords import Passwords
+from ngw2f.settings import Settings
+from ngw2f.store.database import Database
+from ngw2f.web.fragments import MessageFragments
+from ngw2f.web.templates import Templates
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of one chat. None of them connects anywhere before its first use."""
+
+    settings: Settings
+    database: Database
+    broker: Broker
+    # When which group of cached answers was dropped.
+    clock: SharedGroupClock
+    events: EventLog
+    hub: Hub
+    bell: Bell
+    presence: Presence
+    attendance: Attendance
+    typing: TypingNotices
+    meter: RequestMeter
+    passwords: Passwords
+    templates: Templates
+    fragments: MessageFragments
+    # None: the limits are off.
+    sign_in_limit: SignInLimit | None
+
+    def close(self) -> None:
+        self.hub.stop()
+        self.meter.flush()
+        self.broker.close()
+        self.database.close()
+        self.clock.close()
+
+
+def build_services(settings: Settings) -> Services:
+    broker = Broker(settings)
+    clock = open_group_clock(settings.data_path)
+    database = Database(settings.sqlalchemy_url, settings.database_connections)
+    events = EventLog(broker, database, clock, settings.stream_length)
+    presence = Presence(broker)
+    hub = Hub(settings, database, events)
+    # What another host has told of makes the caches of this one old.
+    hub.listen(lambda entry: clock.drop(groups_of(entry.name, entry.data, entry.room_id)))
+    return Services(
+        settings=settings,
+        database=database,
+        broker=broker,
+        clock=clock,
+        events=events,
+        hub=hub,
+        bell=Bell(broker, RENDER),
+        presence=presence,
+        attendance=Attendance(presence, database, events),
+        typing=TypingNotices(broker, events),
+        meter=RequestMeter(broker),
+        passwords=Passwords(),
+        templates=Templates(),
+        fragments=MessageFragments(),
+        sign_in_limit=SignInLimit(broker) if settings.rate_limit else None,
+    )

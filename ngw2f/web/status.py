@@ -1,0 +1,66 @@
+"""How the server is: ready, busy. Whether it is alive is answered before the chat (app.py)."""
+
+from collections.abc import Callable
+
+import msgspec
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from ngw2f.broker import Broker
+from ngw2f.http import Request, Response, json_response
+from ngw2f.jobs.bell import QUEUES
+from ngw2f.jobs.roll_call import RollCall
+from ngw2f.web.services import Services
+
+
+class Stats(msgspec.Struct):
+    requests_per_second: float
+
+
+class Readiness(msgspec.Struct):
+    """Each part: "ok", or what is wrong with it."""
+
+    status: str
+    database: str
+    broker: str
+    workers: str
+
+
+def stats(services: Services, _request: Request) -> Response:
+    response = json_response(Stats(services.meter.requests_per_second()))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def ready(services: Services, _request: Request) -> Response:
+    """Answer 200 if database and broker can be reached and each queue has a worker, else 503."""
+    redis = services.broker.redis
+    parts = {
+        "database": _check(services.database.ping),
+        "broker": _check(redis.ping),
+        "workers": _check(lambda: _need_workers(services.broker)),
+    }
+    is_ready = set(parts.values()) == {"ok"}
+    readiness = Readiness(status="ok" if is_ready else "unavailable", **parts)
+    response = json_response(readiness, 200 if is_ready else 503)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+class NoWorkerError(Exception):
+    """A queue has no worker; the message says which."""
+
+
+def _need_workers(broker: Broker) -> None:
+    roll_call = RollCall(broker)
+    lacking = [queue for queue in QUEUES if not roll_call.count(queue)]
+    if lacking:
+        raise NoWorkerError(f"no worker is there for {' and '.join(lacking)}")
+
+
+def _check(ask: Callable[[], object]) -> str:
+    try:
+        ask()
+    except (RedisError, SQLAlchemyError, NoWorkerError) as error:
+        return str(error).splitlines()[0]
+    return "ok"

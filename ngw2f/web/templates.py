@@ -1,0 +1,46 @@
+"""Pages and plain texts, by Jinja2 from `ngw2f/templates/`."""
+
+import time
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from ngw2f.http import Response
+
+
+class Templates:
+    """The templates, compiled at their first use."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("ngw2f"),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._environment.filters["clock"] = _clock
+        self._environment.filters["iso"] = _iso
+        self._environment.filters["segment"] = path_segment
+
+    def page(self, name: str, values: Mapping[str, object], status: int = 200) -> Response:
+        """Return the template *name*: a page if it ends in .html, else plain text."""
+        content = self._environment.get_template(name).render(values)
+        mimetype = "text/html" if name.endswith(".html") else "text/plain"
+        return Response(content, status, mimetype=mimetype)
+
+
+def path_segment(name: str) -> str:
+    """Return *name* as one segment of a URL's path (RFC 3986 section 3.3)."""
+    return quote(name, safe="")
+
+
+def _clock(seconds: float) -> str:
+    """Return the day and the minute, UTC."""
+    return time.strftime("%b %d, %H:%M", time.gmtime(seconds))
+
+
+def _iso(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -1,0 +1,43 @@
+"""API tokens: one more for each POST, revoked by the DELETE that bears it."""
+
+import msgspec
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from ngw2f.http import Request, Response, json_response, no_content
+from ngw2f.store import tokens
+from ngw2f.web import auth
+from ngw2f.web.services import Services
+
+
+class Token(msgspec.Struct):
+    token: str
+
+
+def create(services: Services, request: Request) -> Response:
+    """Answer with a token for a nickname and its password, sent as Basic (RFC 7617)."""
+    credentials = request.authorization
+    user_id = None
+    if credentials is not None and credentials.type == "basic":
+        user_id = auth.check_password(
+            services, credentials.username or "", credentials.password or ""
+        )
+    if user_id is None:
+        raise Unauthorized(
+            "wrong nickname or password",
+            www_authenticate=WWWAuthenticate("basic", {"realm": auth.REALM, "charset": "UTF-8"}),
+        )
+    with services.database.writing() as connection:
+        token = tokens.create_token(connection, user_id, services.settings.token_days)
+    response = json_response(Token(token))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def revoke(services: Services, request: Request) -> Response:
+    user = auth.require_user(services, request)
+    with services.database.writing() as connection:
+        tokens.revoke_token(connection, auth.token_of(request) or "")
+        run = auth.record_revocation(services, connection, user.id)
+    services.events.publish(run)
+    return no_content()

@@ -1,0 +1,99 @@
+"""Users: register, look up, change oneself."""
+
+import msgspec
+
+from ngw2f.http import Request, Response, json_response, no_content, problem
+from ngw2f.live.groups import USERS
+from ngw2f.resources import User
+from ngw2f.store import tokens, users
+from ngw2f.store.events import Run
+from ngw2f.store.users import NicknameTakenError, UserRow
+from ngw2f.text.names import InvalidNameError, check_nickname, name_key
+from ngw2f.web import auth
+from ngw2f.web.caching import KEPT_SHORTLY, kept_json
+from ngw2f.web.services import Services
+
+
+class NewUser(msgspec.Struct):
+    nickname: str
+    password: str
+
+
+class ChangedUser(msgspec.Struct):
+    """What a user may change of oneself; what is left out stays."""
+
+    nickname: str | None = None
+    password: str | None = None
+
+
+class Users(msgspec.Struct):
+    users: list[User]
+
+
+def create(services: Services, request: Request) -> Response:
+    body = request.json_body(NewUser)
+    user = _resource(auth.register(services, body.nickname, body.password), is_online=False)
+    response = json_response(user, 201)
+    response.headers["Location"] = user.links.self
+    return response
+
+
+def index(services: Services, request: Request) -> Response:
+    reader = auth.find_reader(services, request)
+    updated_since = request.time_argument("updated_since")
+    online_only = request.integer_argument("online", 0, 1)
+    with services.database.reading() as connection:
+        rows = users.list_users(connection, updated_since)
+    online = services.presence.online_ids()
+    found = [_resource(row, is_online=row.id in online) for row in rows]
+    if online_only is not None:
+        found = [user for user in found if user.online == bool(online_only)]
+    return kept_json(request, Users(found), reader, [USERS], KEPT_SHORTLY)
+
+
+def show(services: Services, request: Request, user_id: int) -> Response:
+    reader = auth.find_reader(services, request)
+    with services.database.reading() as connection:
+        row = users.find_user(connection, user_id)
+    if row is None:
+        raise problem(404, "there is no such user")
+    user = _resource(row, is_online=services.presence.is_online(user_id))
+    return kept_json(request, user, reader, [USERS], KEPT_SHORTLY)
+
+
+def change(services: Services, request: Request, user_id: int) -> Response:
+    """Change nickname or password; a new password signs out everywhere else."""
+    user = auth.require_user(services, request)
+    if user.id != user_id:
+        raise problem(403, "only the user may do this")
+    body = request.json_body(ChangedUser)
+    values: dict[str, str] = {}
+    if body.nickname is not None:
+        try:
+            values["nickname"] = check_nickname(body.nickname)
+        except InvalidNameError as error:
+            raise problem(400, str(error)) from error
+        values["nickname_key"] = name_key(body.nickname)
+    if body.password is not None:
+        values["password_hash"] = auth.hash_password(services, body.password)
+    runs: list[Run] = []
+    try:
+        with services.database.writing() as connection:
+            users.change_user(connection, user_id, **values)
+            if body.password is not None:
+                tokens.revoke_tokens_of(connection, user_id, keep=auth.token_of(request) or "")
+                runs.append(auth.record_revocation(services, connection, user_id))
+            changed = users.find_user(connection, user_id)
+            if changed:
+                resource = _resource(changed, is_online=True)
+                runs.append(services.events.record(connection, "user.updated", resource))
+    except NicknameTakenError as error:
+        raise problem(400, "the nickname is taken") from error
+    services.events.publish(*runs)
+    return no_content()
+
+
+def _resource(row: UserRow, *, is_online: bool) -> User:
+    return User.of(
+        row.id, row.nickname, row.created_at, row.updated_at, row.last_seen_at, online=is_online
+    )

@@ -1,0 +1,171 @@
+"""The WebSocket: what happens, and a way back for posts, typing and pings."""
+
+import contextlib
+from typing import Any
+
+import gevent
+import msgspec
+from simple_websocket import ConnectionClosed, Server
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from ngw2f.http import MAX_ID, Request, Response
+from ngw2f.live.entry import EntryId
+from ngw2f.live.forms import WebSocketFrames, text_frame
+from ngw2f.live.log import Typing
+from ngw2f.live.subscription import Ending, Subscription
+from ngw2f.resources import Message
+from ngw2f.store.database import DatabaseBusyError
+from ngw2f.store.users import UserRow
+from ngw2f.web import auth, messages
+from ngw2f.web.errors import database_problem
+from ngw2f.web.events import subscribe
+from ngw2f.web.rooms import load
+from ngw2f.web.services import Services
+from ngw2f.web.upgrade import FrameSocket, SwitchingProtocols, take_over
+
+MAX_MESSAGE_BYTES = 256 * 1024
+# A client that was away says so in its first message; for so long nothing is sent
+# that this message could turn out to be about.
+RESUME_SECONDS = 1.0
+# How long the other side has to answer the end.
+CLOSE_SECONDS = 0.5
+
+# Close codes (RFC 6455 section 7.4.1, and IANA's registry for 1012).
+SERVICE_RESTART = 1012
+POLICY_VIOLATION = 1008
+CLOSE_CODES = {Ending.DRAINED: SERVICE_RESTART, Ending.REVOKED: POLICY_VIOLATION}
+
+
+class FromClient(msgspec.Struct):
+    """What a client sends; `type` says which of the other fields mean something."""
+
+    type: str
+    room_id: int = 0
+    source: str = ""
+    client_id: Any = None
+    after: str = ""
+
+
+class Posted(msgspec.Struct):
+    client_id: Any
+    message: Message
+
+
+class Refused(msgspec.Struct):
+    client_id: Any
+    status: int
+    detail: str
+
+
+class Answer(msgspec.Struct):
+    """What answers a client's message, in the shape of an event; `id` is where the client is."""
+
+    id: str
+    event: str
+    data: Posted | Refused | dict[str, str]
+
+
+def connect(services: Services, request: Request) -> Response:
+    environ, sock = take_over(request)
+    reader = auth.find_reader(services, request)
+    after = request.args.get("after")
+
+    def run() -> None:
+        subscription = subscribe(services, request, WebSocketFrames(), reader, after)
+        try:
+            server = Server(environ, max_message_size=MAX_MESSAGE_BYTES)
+            Conversation(services, reader, subscription, server, sock).run(holds=after is None)
+        finally:
+            subscription.close()
+            sock.close()
+
+    return SwitchingProtocols(run)
+
+
+class Conversation:
+    """One client's WebSocket: this greenlet reads, another one writes."""
+
+    def __init__(
+        self,
+        services: Services,
+        reader: UserRow | None,
+        subscription: Subscription,
+        server: Server,
+        sock: FrameSocket,
+    ) -> None:
+        self._services = services
+        self._reader = reader
+        self._subscription = subscription
+        self._server = server
+        self._socket = sock
+
+    def run(self, *, holds: bool) -> None:
+        """Talk until one of the two ends it. *holds*: the client may still say where it was."""
+        first = self._server.receive(timeout=RESUME_SECONDS) if holds else None
+        if first is not None:
+            self._hear(first)
+        writer = gevent.spawn(self._write)
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                self._hear(self._server.receive())
+        self._subscription.end(Ending.CLOSED)
+        writer.join(CLOSE_SECONDS)
+
+    def _write(self) -> None:
+        try:
+            while chunk := self._subscription.next_chunk():
+                self._socket.send(chunk)
+            code = CLOSE_CODES.get(self._subscription.ending or Ending.CLOSED)
+            if code is not None:
+                self._server.close(code)
+                gevent.sleep(CLOSE_SECONDS)
+        except (OSError, ConnectionClosed):
+            pass  # The client has gone; the reading greenlet learns of it too.
+        # Ends the library's reading, and with it ours.
+        self._socket.close()
+
+    def _hear(self, text: str | bytes) -> None:
+        told = None
+        try:
+            told = msgspec.json.decode(text, type=FromClient)
+            self._follow(told)
+        except msgspec.DecodeError as error:
+            self._refuse(told, 400, str(error))
+        except HTTPException as error:
+            self._refuse(told, error.code or 500, error.description or "")
+        except (OperationalError, DatabaseBusyError) as error:
+            self._refuse(told, 503, database_problem(error).description or "")
+
+    def _follow(self, told: FromClient) -> None:
+        match told.type:
+            case "resume":
+                self._subscription.resume(told.after)
+            case "ping":
+                if self._reader:
+                    auth.note_presence(self._services, self._reader)
+                self._answer("pong", {})
+            case "post":
+                message = messages.post(*self._place(told), told.source).message
+                self._answer("posted", Posted(told.client_id, message))
+            case "typing":
+                _, room, user = self._place(told)
+                self._services.typing.tell(Typing(room.id, user.id, user.nickname))
+            case other:
+                self._refuse(told, 400, f"there is no type {other!r}")
+
+    def _place(self, told: FromClient) -> tuple[Services, Any, UserRow]:
+        """Return the services, the room and the user of what is told. Raises 401, 404."""
+        if self._reader is None:
+            raise auth.unauthorized("sign in, or send a token")
+        room_id = told.room_id if 0 < told.room_id <= MAX_ID else 0
+        with self._services.database.reading() as connection:
+            return self._services, load(connection, room_id, self._reader), self._reader
+
+    def _refuse(self, told: FromClient | None, status: int, detail: str) -> None:
+        self._answer("error", Refused(told and told.client_id, status, detail))
+
+    def _answer(self, event: str, data: Posted | Refused | dict[str, str]) -> None:
+        position: EntryId = self._subscription.last_id
+        answer = msgspec.json.encode(Answer(str(position), event, data))
+        self._subscription.say(text_frame(answer))

@@ -1,0 +1,113 @@
+import pytest
+from rq.job import Job
+
+from ngw2f.http import Request
+from ngw2f.jobs import render
+from ngw2f.jobs.bell import RENDER
+from ngw2f.store import tasks
+from ngw2f.web.waiting import Pending, answer
+
+
+@pytest.fixture
+def ann(client):
+    return client.join("Ann")
+
+
+@pytest.fixture
+def post(client, ann):
+    def post_with(prefer):
+        headers = {**ann, "Prefer": prefer}
+        return client.post_json("/api/messages", {"source": "*a*"}, headers=headers)
+
+    return post_with
+
+
+def test_post_with_task(client, post, work):
+    answered = post("respond-async")
+    assert answered.status_int == 202
+    task = answered.headers["Location"]
+    assert client.get(task).status_int == 202
+    work()
+    done = client.get(task)
+    assert done.status_int == 303
+    assert client.get(done.headers["Location"]).json["html"] == "<p><em>a</em></p>"
+
+
+def test_edit_with_task(client, ann, work):
+    path = client.say(ann, "a")["_links"]["self"]
+    headers = {**ann, "Prefer": "respond-async"}
+    answered = client.put_json(path, {"source": "b"}, headers=headers)
+    assert answered.status_int == 202
+    work()
+    assert client.get(answered.headers["Location"]).headers["Location"] == path
+
+
+def test_task_survives_redis(client, post, redis):
+    task = post("respond-async").headers["Location"]
+    redis.flushall()
+    assert client.get(task).status_int == 202
+
+
+def test_failed_task_says_so(client, post, work, workshop, monkeypatch):
+    def stumble(*_arguments):
+        raise RuntimeError("a mistake")
+
+    task = post("respond-async").headers["Location"]
+    monkeypatch.setattr("ngw2f.jobs.outbox.find_links", stumble)
+    monkeypatch.setattr("ngw2f.jobs.bell.RETRY_SECONDS", (0,))
+    workshop.bell.ring_again()
+    work()
+    failed = client.get(task)
+    assert failed.status_int == 500
+    assert failed.content_type == "application/problem+json"
+    assert failed.json["detail"] == render.PROBLEM
+    monkeypatch.undo()
+    workshop.bell.ring_again()
+    work()
+    assert client.get(task).status_int == 303
+
+
+def test_job_that_is_tried_again_has_not_failed(client, post, work):
+    task = post("respond-async").headers["Location"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ngw2f.jobs.outbox.find_links", None)
+        work()
+    assert client.get(task).status_int == 202
+
+
+def test_any_endpoint_can_wait(service):
+    numbers = iter([1, 2, 3])
+    pending = Pending(
+        {"number": 0},
+        "/numbers/1",
+        is_ready=lambda resource: resource["number"] == 3,
+        reload=lambda _connection, _resource: {"number": next(numbers)},
+    )
+    request = Request({"HTTP_PREFER": "wait=5"})
+    response = answer(service.services, request, pending, status=201)
+    assert response.get_json() == {"number": 3}
+    assert response.headers["Location"] == "/numbers/1"
+    assert response.headers["Preference-Applied"] == "wait=5"
+
+
+def test_any_endpoint_can_have_a_task(service, client):
+    with service.services.database.writing() as connection:
+        task_id = tasks.create_task(connection, "/numbers/1")
+    pending = Pending(0, "/numbers/1", bool, lambda _connection, number: number, task_id)
+    response = answer(service.services, Request({}), pending, status=204)
+    assert response.status_code == 202
+    task = response.headers["Location"]
+    with service.services.database.writing() as connection:
+        tasks.end_task(connection, task_id)
+    assert client.get(task).headers["Location"] == "/numbers/1"
+
+
+def test_deleted_while_waited_for(service):
+    pending = Pending(0, "/numbers/1", bool, lambda _connection, _number: None)
+    response = answer(service.services, Request({"HTTP_PREFER": "wait=5"}), pending, status=204)
+    assert response.status_code == 204
+
+
+def test_bell_calls_with_failure_noted(workshop, redis):
+    workshop.bell.ring()
+    assert Job.fetch(RENDER.job_id, connection=redis).failure_callback is render.note_failure

@@ -1,0 +1,296 @@
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+
+from tests.client import BROWSER, PASSWORD, Client
+
+
+def page(client, path="/", status=200):
+    answer = client.get(path, headers=BROWSER, status=status)
+    assert answer.content_type == "text/html"
+    return answer
+
+
+def form_of(answer, action):
+    return next(form for form in answer.forms.values() if form.action == action)
+
+
+def submit(answer, action, **fields):
+    """Fill in a form and send it, as a browser without JavaScript does."""
+    form = form_of(answer, action)
+    for name, value in fields.items():
+        form[name] = value
+    return form.submit(headers=BROWSER)
+
+
+def click(client, answer, text):
+    (link,) = [link for link in answer.html.select("a") if link.text == text]
+    return page(client, link["href"])
+
+
+def texts(answer, selector):
+    return [found.get_text().strip() for found in answer.html.select(selector)]
+
+
+def session(answer):
+    """Return the session cookie's value and attributes."""
+    value, *attributes = answer.headers["Set-Cookie"].split("; ")
+    return value, {attribute.lower() for attribute in attributes}
+
+
+def test_from_registration_to_deletion(client, render):
+    answer = submit(page(client), "/login", nickname="Ann", password=PASSWORD)
+    assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby")
+    answer = submit(answer.follow(headers=BROWSER), "/rooms/lobby", source="hello *world*")
+    assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby#end")
+    render()
+    answer = page(client)
+    assert texts(answer, ".message .nickname") == ["Ann"]
+    assert str(answer.html.select_one(".message .text p")) == "<p>hello <em>world</em></p>"
+    answer = submit(click(client, answer, "Edit"), "/messages/1/edit", source="bye")
+    assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby#m1")
+    answer = page(client)
+    assert texts(answer, ".message .text") == ["bye"]
+    answer = submit(answer, "/messages/1/delete")
+    assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby")
+    assert texts(page(client), ".messages") == ["Nobody has said anything here yet."]
+
+
+def test_sign_out(client):
+    client.sign_in("ann")
+    cookie = client.cookies["session"]
+    answer = submit(page(client), "/logout")
+    assert (answer.status_int, answer.headers["Location"]) == (303, "/")
+    assert "session" not in client.cookies
+    client.set_cookie("session", cookie)
+    assert form_of(page(client), "/login")
+
+
+def test_sign_out_page(client):
+    client.sign_in("ann")
+    assert submit(page(client, "/logout"), "/logout").status_int == 303
+    assert client.post("/logout", headers=BROWSER).status_int == 303
+
+
+def test_known_nickname_signs_in(client):
+    client.register("ann")
+    assert client.sign_in("ANN").status_int == 303
+    assert client.get("/api/users").json["users"][0]["nickname"] == "ann"
+    assert len(client.get("/api/users").json["users"]) == 1
+
+
+def test_wrong_password(client):
+    client.register("ann")
+    answer = client.sign_in("ann", "wrong", next="/rooms/lobby")
+    assert answer.status_int == 401
+    assert texts(answer, "[role=alert]") == ["Wrong nickname or password."]
+    form = form_of(answer, "/login")
+    assert (form["nickname"].value, form["next"].value) == ("ann", "/rooms/lobby")
+    assert form["password"].value == ""
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(("nickname", "password"), [("", PASSWORD), ("ann", ""), (" ", PASSWORD)])
+def test_form_without_all_fields(client, nickname, password):
+    answer = client.sign_in(nickname, password)
+    assert answer.status_int == 400
+    assert texts(answer, "[role=alert]") == ["Type a nickname and a password."]
+    assert client.get("/api/users").json["users"] == []
+
+
+@pytest.mark.parametrize("nickname", ["a\0b", "a:b", "x" * 33, "a\u202eb"])
+def test_nickname_refused(client, nickname):
+    answer = client.sign_in(nickname)
+    assert (answer.status_int, answer.content_type) == (400, "text/html")
+    assert client.get("/api/users").json["users"] == []
+
+
+def test_session_ends_with_the_browser(client):
+    _, attributes = session(client.sign_in("ann"))
+    assert attributes == {"httponly", "path=/", "samesite=lax"}
+
+
+def test_remembered_for_sixty_days(client):
+    value, attributes = session(client.sign_in("ann", remember="1"))
+    assert f"max-age={60 * 86_400}" in attributes
+    assert {"httponly", "samesite=lax"} <= attributes
+    assert len(value.removeprefix("session=")) >= 43
+
+
+def test_secure_under_https(service):
+    client = Client(service)
+    client.extra_environ["wsgi.url_scheme"] = "https"
+    assert "secure" in session(client.sign_in("ann"))[1]
+    assert "secure" in session(client.post("/logout"))[1]
+
+
+def test_session_is_too_old(build):
+    client = Client(build(session_days=1e-9))
+    client.sign_in("ann")
+    assert form_of(page(client), "/login")
+    assert client.post("/rooms/lobby", {"source": "x"}, headers=BROWSER).status_int == 401
+
+
+@pytest.mark.parametrize("cookie", ["session=x", "session=", "session=\xff", 'session="', "\x80"])
+def test_cookie_that_is_none(client, cookie):
+    headers = {**BROWSER, "Cookie": cookie}
+    assert client.get("/", headers=headers).status_int == 200
+    assert client.post("/rooms/lobby", {"source": "x"}, headers=headers).status_int == 401
+    assert client.sources() == []
+
+
+@pytest.mark.parametrize(
+    ("next_path", "location"),
+    [
+        ("/rooms/lobby", "/rooms/lobby"),
+        ("/rooms/tea%20time?before=3", "/rooms/tea%20time?before=3"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/a\r\nSet-Cookie: x=y", "/"),
+        ("/\t/evil.example", "/"),
+        ("/rooms/tea time", "/"),
+        ("/rooms/é", "/"),
+        ("", "/"),
+    ],
+)
+def test_next_stays_here(client, next_path, location):
+    assert client.sign_in("ann", next=next_path).headers["Location"] == location
+
+
+@pytest.mark.parametrize("name", ["tea time", "café", "a&b", "日本"])
+def test_back_to_the_room_after_sign_in(build, name):
+    client = Client(build(anonymous_read=False))
+    ann = client.join("ann")
+    client.post_json("/api/rooms", {"name": name}, headers=ann, status=201)
+    client.sign_in("ann")
+    path = next(link["href"] for link in page(client).html.select(".rooms a") if name in link.text)
+    client.reset()
+    answer = submit(page(client, path, 401), "/login", nickname="ann", password=PASSWORD)
+    assert answer.status_int == 303
+    assert texts(answer.follow(headers=BROWSER), "h1") == [name]
+
+
+def test_private_room_by_forms(client):
+    client.register("bob")
+    client.sign_in("ann")
+    answer = submit(page(client), "/rooms", name=" den ", private="1")
+    assert answer.headers["Location"] == "/rooms/den"
+    answer = submit(answer.follow(headers=BROWSER), "/rooms/den/members", nickname="BOB")
+    assert answer.headers["Location"] == "/rooms/den"
+    client.reset()
+    page(client, "/rooms/den", 404)
+    client.sign_in("bob")
+    assert texts(page(client, "/rooms/den"), "h1") == ["den"]
+
+
+def test_nobody_to_invite(client):
+    client.sign_in("ann")
+    submit(page(client), "/rooms", name="den", private="1")
+    answer = submit(page(client, "/rooms/den"), "/rooms/den/members", nickname="bob")
+    assert (answer.status_int, texts(answer, "[role=alert]")) == (404, ["There is no user 'bob'."])
+
+
+@pytest.mark.parametrize("path", ["/rooms/den", "/rooms/den/members", "/rooms"])
+def test_forms_need_a_session(client, path):
+    fields = {"source": "x", "nickname": "x", "name": "x"}
+    assert client.post(path, fields, headers=BROWSER).status_int == 401
+
+
+def test_only_the_author_edits(client):
+    client.say(client.join("bob"), "mine")
+    client.sign_in("ann")
+    assert texts(page(client), ".actions") == []
+    page(client, "/messages/1/edit", 403)
+    for path in ("/messages/1/edit", "/messages/1/delete"):
+        assert client.post(path, {"source": "x"}, headers=BROWSER).status_int == 403
+        assert client.post(path.replace("1", "404"), {"source": "x"}).status_int == 404
+    assert client.sources() == ["mine"]
+
+
+@pytest.mark.parametrize("source", ["", " ", "a\0b", "x" * 10_001])
+def test_message_refused(client, source):
+    client.sign_in("ann")
+    answer = client.post("/rooms/lobby", {"source": source}, headers=BROWSER)
+    assert (answer.status_int, answer.content_type) == (400, "text/html")
+    assert client.sources() == []
+
+
+def test_edit_form_keeps_the_source(client):
+    client.sign_in("ann")
+    source = "\nfirst\n\n</textarea><b>&amp;"
+    client.post("/rooms/lobby", {"source": source})
+    form = form_of(page(client, "/messages/1/edit"), "/messages/1/edit")
+    assert form["source"].value.replace("\r\n", "\n").lstrip("\n") == source.lstrip("\n")
+
+
+def test_source_is_escaped(client):
+    client.say(client.join("ann"), "<script>alert(1)</script>")
+    answer = page(client)
+    assert not answer.html.select(".messages script")
+    assert texts(answer, ".message .text") == ["<script>alert(1)</script>"]
+
+
+def test_nickname_is_escaped(client):
+    client.say(client.join("<b>&"), "x")
+    assert texts(page(client), ".nickname") == ["<b>&"]
+
+
+def test_older_messages(client):
+    ann = client.join("ann")
+    for number in range(5):
+        client.say(ann, str(number))
+    answer = page(client, "/rooms/lobby?limit=2")
+    assert texts(answer, ".message .text") == ["3", "4"]
+    answer = click(client, answer, "Older messages")
+    assert texts(answer, ".message .text") == ["0", "1", "2"]
+
+
+def test_text_for_a_terminal(client):
+    client.say(client.join("ann"), "hello\n*world*")
+    answer = client.get("/", status=200)
+    assert answer.content_type == "text/plain"
+    assert re.search(
+        r"^\[\w+ \d\d, \d\d:\d\d\] ann: hello\n    \*world\*$", answer.text, re.MULTILINE
+    )
+    assert "curl http://localhost:80/api/tokens -X POST" in answer.text.replace(
+        "http://localhost/", "http://localhost:80/"
+    )
+
+
+def test_text_leads_to_older_messages(client):
+    ann = client.join("ann")
+    for number in range(3):
+        client.say(ann, str(number))
+    text = client.get("/?limit=2").text
+    path = re.search(r"older: http://localhost(?::80)?(/\S+)\)", text)[1]
+    assert "ann: 0" in client.get(path).text
+
+
+@pytest.mark.parametrize("host", ["<script>", "a b", "", "x" * 300, "é"])
+def test_any_host_field(client, host):
+    assert client.get("/", headers={"Host": host}).status_int == 200
+
+
+def test_caches_know_what_a_page_depends_on(client):
+    answer = page(client)
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert set(answer.headers["Vary"].split(", ")) == {"Accept", "Cookie"}
+
+
+@pytest.mark.parametrize("path", ["/rooms/none", "/rooms/%00", "/rooms/%ff", "/rooms/%ED%A0%80"])
+def test_unknown_room(client, path):
+    assert "there is no such room" in client.get(path, status=404).text
+    assert texts(page(client, path, 404), "[role=alert]") == ["There is no such room."]
+
+
+def test_pages_are_whole(client):
+    """Every start tag has its end: a form in the wrong place would post to another."""
+    client.sign_in("ann")
+    client.post("/rooms/lobby", {"source": "x"})
+    for path in ("/", "/login", "/logout", "/messages/1/edit", "/nothing"):
+        html = client.get(path, headers=BROWSER).text
+        for tag in ("form", "div", "main", "ol", "ul", "li", "section", "details", "p"):
+            assert html.count(f"<{tag}>") + html.count(f"<{tag} ") == html.count(f"</{tag}>"), tag
+        assert BeautifulSoup(html, "html.parser").title.text

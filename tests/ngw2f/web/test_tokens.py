@@ -1,0 +1,114 @@
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import text
+
+from tests.client import PASSWORD, Client, basic
+
+
+def test_token_opens(client):
+    ann = client.join("ann")
+    client.say(ann, "hello")
+    assert client.sources() == ["hello"]
+
+
+def test_several_tokens_revoked_one_by_one(client):
+    first, second = client.join("ann"), {"Authorization": f"Bearer {client.token('ann')}"}
+    client.delete("/api/tokens", headers=first, status=204)
+    assert client.get("/api/rooms", headers=first).status_int == 401
+    assert client.get("/api/rooms", headers=second).status_int == 200
+    assert client.delete("/api/tokens", headers=first).status_int == 401
+
+
+def test_answer_is_not_stored(client):
+    client.register("ann")
+    assert client.ask_token("ann", PASSWORD).headers["Cache-Control"] == "no-store"
+
+
+def test_expired_token(build):
+    client = Client(build(token_days=1e-9))
+    assert client.get("/api/rooms", headers=client.join("ann")).status_int == 401
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "Basic",
+        "Basic !!",
+        "Basic " + "/" * 8,
+        "Bearer x",
+        "Digest x=1",
+        basic("ann", ""),
+        basic("ann", PASSWORD + " "),
+        basic("", PASSWORD),
+        basic("bob", PASSWORD),
+        basic("a\0nn", PASSWORD),
+        basic("ann", "\0"),
+        basic("ann\ud800".encode("utf-8", "replace").decode(), PASSWORD),
+    ],
+)
+def test_wrong_credentials(client, authorization):
+    client.register("ann")
+    headers = {"Authorization": authorization} if authorization else {}
+    answer = client.post("/api/tokens", headers=headers)
+    assert answer.status_int == 401
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="NGW2F chat", charset=UTF-8'
+
+
+def _lasting(answer):
+    """Return the headers that do not differ from one request to the next anyway."""
+    passing = {"X-Request-ID", "RateLimit"}
+    return {name: value for name, value in answer.headers.items() if name not in passing}
+
+
+def test_same_answer_for_wrong_nickname_and_password(client):
+    client.register("ann")
+    answers = [client.ask_token("ann", "wrong"), client.ask_token("bob", "wrong")]
+    assert answers[0].body == answers[1].body
+    assert _lasting(answers[0]) == _lasting(answers[1])
+
+
+@pytest.mark.parametrize("nickname", ["ann", "bob"])
+def test_same_work_for_wrong_nickname_and_password(client, monkeypatch, nickname):
+    client.register("ann")
+    verify, asked = PasswordHasher.verify, []
+
+    def verify_and_count(*arguments):
+        asked.append(arguments)
+        return verify(*arguments)
+
+    monkeypatch.setattr(PasswordHasher, "verify", verify_and_count)
+    assert client.ask_token(nickname, "wrong").status_int == 401
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Bearer é", "Token x", "x"])
+def test_wrong_token(client, authorization):
+    answer = client.get("/api/rooms", headers={"Authorization": authorization})
+    assert answer.status_int == 401
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="NGW2F chat"'
+
+
+def test_token_goes_before_cookie(client):
+    client.sign_in("ann")
+    bob = client.join("bob")
+    assert client.say(bob, "by bob")["user_id"] == 2
+    assert client.get("/api/rooms", headers={"Authorization": "Bearer x"}).status_int == 401
+
+
+def test_stored_hashed(client, service):
+    ann = client.join("ann")
+    token = ann["Authorization"].removeprefix("Bearer ")
+    with service.services.database.reading() as connection:
+        rows = connection.execute(text("SELECT * FROM tokens")).all()
+        users = connection.execute(text("SELECT password_hash FROM users")).scalars().all()
+    assert token not in repr(rows)
+    assert [user.partition("$v=")[0] for user in users] == ["$argon2id"]
+
+
+def test_presence_is_written_once_a_minute(client, service):
+    ann = client.join("ann")
+    with service.services.database.writing() as connection:
+        connection.execute(text("UPDATE users SET last_seen_at = 5"))
+    client.get("/api/rooms", headers=ann)
+    assert client.get("/api/users/1").json["last_seen_at"] > 5

@@ -1,0 +1,156 @@
+import time
+
+import pytest
+
+from tests.client import PASSWORD
+
+
+def test_register(client):
+    answer = client.post_json("/api/users", {"nickname": "ann", "password": PASSWORD}, status=201)
+    user = answer.json
+    assert answer.headers["Location"] == f"/api/users/{user['id']}"
+    assert client.get(answer.headers["Location"], status=200).json == user
+    assert user["_links"] == {
+        "self": f"/api/users/{user['id']}",
+        "messages": f"/api/messages?user_id={user['id']}",
+        "tokens": "/api/tokens",
+    }
+    assert abs(user["created_at"] - time.time()) < 5
+    assert set(user) == {
+        *("id", "nickname", "created_at", "updated_at", "last_seen_at", "online", "_links")
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"nickname": "ann"},
+        {"password": PASSWORD},
+        {"nickname": "ann", "password": ""},
+        {"nickname": "ann", "password": "x" * 1025},
+        {"nickname": "ann", "password": 1},
+        {"nickname": 1, "password": PASSWORD},
+        {"nickname": None, "password": PASSWORD},
+        {"nickname": "", "password": PASSWORD},
+        {"nickname": "x" * 33, "password": PASSWORD},
+        {"nickname": "an\u0000n", "password": PASSWORD},
+        {"nickname": "an\nn", "password": PASSWORD},
+        {"nickname": "an\u202en", "password": PASSWORD},
+        {"nickname": "an:n", "password": PASSWORD},
+        {"nickname": " ann", "password": PASSWORD},
+        ["ann", PASSWORD],
+        "ann",
+    ],
+)
+def test_registration_refused(client, body):
+    answer = client.post_json("/api/users", body, status=400)
+    assert answer.content_type == "application/problem+json"
+    assert client.get("/api/users").json == {"users": []}
+
+
+@pytest.mark.parametrize("nickname", ["ann", "ANN", "ａｎｎ"])
+def test_nickname_is_taken(client, nickname):
+    client.register("Ann")
+    body = {"nickname": nickname, "password": "other"}
+    assert client.post_json("/api/users", body, status=400).json["detail"] == (
+        "the nickname is taken"
+    )
+    assert len(client.get("/api/users").json["users"]) == 1
+
+
+def test_taken_by_another_just_now(client, service, monkeypatch):
+    """Two register one nickname: both look, find nobody, and hash; one is told."""
+    hash_password = service.services.passwords.hash
+
+    def hash_while_another_registers(password):
+        monkeypatch.undo()
+        client.register("ann")
+        return hash_password(password)
+
+    monkeypatch.setattr(service.services.passwords, "hash", hash_while_another_registers)
+    body = {"nickname": "Ann", "password": PASSWORD}
+    answer = client.post_json("/api/users", body, status=400)
+    assert answer.json["detail"] == "the nickname is taken"
+
+
+def test_users_who_are_online(client):
+    client.register("bob")
+    client.get("/api/messages", headers=client.join("ann"))
+
+    def nicknames(query):
+        return [user["nickname"] for user in client.get(f"/api/users{query}").json["users"]]
+
+    assert nicknames("") == ["ann", "bob"]
+    assert nicknames("?online=1") == ["ann"]
+    assert nicknames("?online=0") == ["bob"]
+    assert client.get("/api/users?online=2").status_int == 400
+
+
+def test_users_updated_since(client):
+    client.register("ann")
+    since = time.time()
+    client.register("bob")
+    users = client.get(f"/api/users?updated_since={since}").json["users"]
+    assert [user["nickname"] for user in users] == ["bob"]
+
+
+def test_unknown_user(client):
+    assert client.get("/api/users/404").json["detail"] == "there is no such user"
+
+
+def test_change_nickname(client):
+    ann = client.join("ann")
+    client.put_json("/api/users/1", {"nickname": "Anna"}, headers=ann, status=204)
+    assert client.get("/api/users/1").json["nickname"] == "Anna"
+    assert client.token("anna")
+    assert client.ask_token("ann", PASSWORD).status_int == 401
+
+
+def test_change_case_of_own_nickname(client):
+    ann = client.join("ann")
+    client.put_json("/api/users/1", {"nickname": "ANN"}, headers=ann, status=204)
+    assert client.get("/api/users/1").json["nickname"] == "ANN"
+
+
+def test_new_password_signs_out_elsewhere(client):
+    ann = client.join("ann")
+    other = {"Authorization": f"Bearer {client.token('ann')}"}
+    client.put_json("/api/users/1", {"password": "new"}, headers=ann, status=204)
+    assert client.get("/api/rooms", headers=ann).status_int == 200
+    assert client.get("/api/rooms", headers=other).status_int == 401
+    assert client.ask_token("ann", PASSWORD).status_int == 401
+    assert client.token("ann", "new")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"nickname": "bob"}, 400),
+        ({"nickname": "a\u0000"}, 400),
+        ({"nickname": 5}, 400),
+        ({"nickname": "anna", "password": ""}, 400),
+    ],
+)
+def test_change_refused_changes_nothing(client, body, status):
+    ann = client.join("ann")
+    client.register("bob")
+    before = client.get("/api/users/1").json
+    assert client.put_json("/api/users/1", body, headers=ann).status_int == status
+    after = client.get("/api/users/1").json
+    assert (after["nickname"], after["updated_at"]) == (before["nickname"], before["updated_at"])
+
+
+def test_nobody_changes_another(client):
+    client.register("ann")
+    bob = client.join("bob")
+    client.put_json("/api/users/1", {"nickname": "x"}, headers=bob, status=403)
+    client.put_json("/api/users/1", {"nickname": "x"}, status=401)
+    assert client.get("/api/users/1").json["nickname"] == "ann"
+
+
+def test_busy_with_passwords(client, monkeypatch):
+    monkeypatch.setattr("ngw2f.passwords.MAX_WAITING", 0)
+    body = {"nickname": "ann", "password": PASSWORD}
+    assert client.post_json("/api/users", body).status_int == 503
+    assert client.ask_token("ann", PASSWORD).status_int == 503

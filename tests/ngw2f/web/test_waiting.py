@@ -1,0 +1,126 @@
+import time
+from threading import Timer
+
+import pytest
+
+from ngw2f.jobs.workshop import build_workshop
+from tests.client import Client
+
+
+@pytest.fixture
+def ann(client):
+    return client.join("ann")
+
+
+@pytest.fixture
+def render_soon(settings):
+    """Return a function that has all that waits then rendered, beside the request that waits."""
+    timers = []
+
+    def render_all():
+        workshop = build_workshop(settings)
+        try:
+            # Markdown's limit on time needs the main thread.
+            workshop.outbox.render_batch(lambda source: f"<p>rendered {source}</p>")
+        finally:
+            workshop.close()
+
+    def start(seconds=0.05):
+        timers.append(Timer(seconds, render_all))
+        timers[-1].start()
+
+    yield start
+    for timer in timers:
+        timer.join()
+
+
+def post(client, headers, prefer):
+    return client.post_json("/api/messages", {"source": "a"}, headers={**headers, "Prefer": prefer})
+
+
+def test_task_from_start_to_end(client, ann, render):
+    answer = post(client, ann, "respond-async")
+    assert (answer.status_int, answer.headers["Preference-Applied"]) == (202, "respond-async")
+    task = answer.headers["Location"]
+    running = client.get(task)
+    assert (running.status_int, running.headers["Retry-After"]) == (202, "1")
+    assert running.json == {"id": task.removeprefix("/tasks/"), "status": "running"}
+    render()
+    done = client.get(task)
+    assert (done.status_int, done.headers["Location"]) == (303, "/api/messages/1")
+    client.delete("/api/messages/1", headers=ann, status=204)
+    assert client.get(task).status_int == 404
+
+
+def test_task_runs_again_after_edit(client, ann, render):
+    task = post(client, ann, "respond-async").headers["Location"]
+    render()
+    client.put_json("/api/messages/1", {"source": "b"}, headers=ann, status=204)
+    assert client.get(task).status_int == 202
+
+
+def test_task_of_an_edit(client, ann):
+    client.say(ann, "a")
+    headers = {**ann, "Prefer": "respond-async"}
+    answer = client.put_json("/api/messages/1", {"source": "b"}, headers=headers)
+    assert answer.status_int == 202
+    assert client.get(answer.headers["Location"]).status_int == 202
+
+
+@pytest.mark.parametrize("task_id", ["x", "x" * 22, "%00", "%ff", "%C3%A9"])
+def test_unknown_task(client, task_id):
+    assert client.get(f"/tasks/{task_id}").status_int == 404
+
+
+def test_post_waits_for_its_html(client, ann, render_soon):
+    render_soon()
+    answer = post(client, ann, "wait=10")
+    assert (answer.status_int, answer.headers["Preference-Applied"]) == (201, "wait=10")
+    assert (answer.json["rendered"], answer.json["html"]) == (True, "<p>rendered a</p>")
+
+
+def test_post_does_not_wait_longer(build):
+    client = Client(build(max_wait_seconds=0))
+    answer = post(client, client.join("ann"), "wait=3600")
+    assert (answer.status_int, answer.headers["Preference-Applied"]) == (201, "wait=0")
+    assert not answer.json["rendered"]
+
+
+def test_wait_then_task(client, ann, render_soon):
+    answer = post(client, ann, "respond-async, wait=0")
+    assert answer.status_int == 202
+    assert answer.headers["Preference-Applied"] == "wait=0, respond-async"
+    render_soon()
+    answer = post(client, ann, "wait=10, respond-async")
+    assert (answer.status_int, answer.headers["Preference-Applied"]) == (201, "wait=10")
+
+
+def test_edit_waits_for_its_html(client, ann, render_soon):
+    client.say(ann, "a")
+    render_soon()
+    headers = {**ann, "Prefer": "wait=10"}
+    answer = client.put_json("/api/messages/1", {"source": "b"}, headers=headers)
+    assert (answer.status_int, answer.json["html"]) == (200, "<p>rendered b</p>")
+    assert answer.headers["Content-Location"] == "/api/messages/1"
+
+
+def test_deleted_while_waited_for(client, ann, service):
+    """The post was stored, so 201 is true; there is nothing more to wait for."""
+
+    def delete():
+        other = Client(service)
+        assert other.delete("/api/messages/1", headers=ann).status_int == 204
+
+    timer = Timer(0.05, delete)
+    timer.start()
+    started = time.monotonic()
+    assert post(client, ann, "wait=10").status_int == 201
+    timer.join()
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("prefer", ["wait=x", "wait=-1", "wait=²", "wait", "wait=1.5", "foo", "="])
+def test_other_preferences_are_ignored(client, ann, prefer):
+    answer = post(client, ann, prefer)
+    assert answer.status_int == 201
+    assert "Preference-Applied" not in answer.headers
