@@ -1,0 +1,104 @@
+"""The composition root: settings, the chat, the chain around it, bound to `application`.
+
+The chain is one list, outermost first; this is the only place that decides its order.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+from limits import parse
+from redis.exceptions import RedisError
+from werkzeug.middleware.proxy_fix import ProxyFix
+from whitenoise import WhiteNoise
+
+from middleware.access_log import AccessLogMiddleware
+from middleware.cache import CachePolicy, HTTPCacheMiddleware, MemoryStore
+from middleware.chain import Layer, chain
+from middleware.cross_origin import CrossOriginGuardMiddleware
+from middleware.error_boundary import ErrorBoundaryMiddleware
+from middleware.headers import HeadersMiddleware, remove_header
+from middleware.prerouting import FileSwitch, Health, Maintenance, PreRoutingMiddleware, Rule
+from middleware.rate_limit import RateLimitMiddleware, RateRule
+from middleware.request_id import RequestIDMiddleware
+from middleware.security import SecurityHeadersMiddleware
+from ngw2f.chat import Chat
+from ngw2f.limits import POSTS, REGISTRATIONS, SIGN_INS, build_limiter
+from ngw2f.service import STATIC, Service
+from ngw2f.settings import Settings, load_settings
+from ngw2f.web.auth import account_key
+from ngw2f.web.caching import TARGETED_FIELD
+from ngw2f.web.errors import error_page
+from ngw2f.web.services import Services, build_services
+
+STATIC_SECONDS = 3600
+FORWARDED = ("For", "Host", "Port", "Prefix", "Proto", "Server")
+
+
+def create_application(settings: Settings) -> Service:
+    """Return a chat with the chain around it. Two of them share nothing."""
+    services = build_services(settings)
+    return Service(services, chain(layers(settings, services), Chat(services)))
+
+
+def layers(settings: Settings, services: Services) -> list[Layer]:
+    """Return the chain, outermost first."""
+    request_id = partial(RequestIDMiddleware, trusted=settings.trusted_proxies > 0)
+    errors = partial(ErrorBoundaryMiddleware, page=partial(error_page, services))
+    decisions: list[Rule] = [
+        Health("/healthz"),
+        Maintenance(FileSwitch(settings.data_path / "maintenance")),
+    ]
+    decide = partial(PreRoutingMiddleware, rules=decisions)
+    limiter = build_limiter(services.broker)
+    limit = partial(
+        RateLimitMiddleware, limiter=limiter, rules=rate_rules(), storage_errors=(RedisError,)
+    )
+    static = partial(WhiteNoise, root=str(STATIC), prefix="static/", max_age=STATIC_SECONDS)
+    store = MemoryStore(settings.cache_bytes, services.clock)
+    policy = CachePolicy(targeted_field=TARGETED_FIELD, heuristic_fraction=0)
+    keep = partial(HTTPCacheMiddleware, store=store, policy=policy, name="ngw2f", exempt=is_stream)
+    return [
+        Layer("trusted proxy", trusted_proxy(settings), "who the client is, for all below"),
+        Layer("request id", request_id, "what all below log with"),
+        Layer("access log", AccessLogMiddleware, "sees every answer, to its last byte"),
+        Layer("security headers", SecurityHeadersMiddleware, "on every answer, errors too"),
+        Layer("error boundary", errors, "outside all that may fail"),
+        Layer("pre-routing", decide, "answers that need no look at who asks"),
+        Layer("cross-origin guard", CrossOriginGuardMiddleware, "before a visitor's limit is used"),
+        *([Layer("rate limit", limit, "before any work is done")] if settings.rate_limit else []),
+        Layer("static files", static, "files are on the disk, and need no cache"),
+        *([Layer("cache", keep, "next to what it spares")] if settings.cache_bytes else []),
+    ]
+
+
+def is_stream(environ: WSGIEnvironment) -> bool:
+    """Say whether the answer may take hours; the cache would have others wait for its end."""
+    path: str = environ["PATH_INFO"]
+    return path.startswith(("/events", "/api/events", "/ws", "/socket.io/"))
+
+
+def trusted_proxy(settings: Settings) -> Callable[[WSGIApplication], WSGIApplication]:
+    """Return what believes the forwarded headers of our proxies, and deletes all others."""
+    count = settings.trusted_proxies
+    if count:
+        return partial(ProxyFix, x_for=count, x_proto=count, x_host=count)
+    names = ["Forwarded", *(f"X-Forwarded-{name}" for name in FORWARDED)]
+    return partial(HeadersMiddleware, request=[remove_header(name) for name in names])
+
+
+def rate_rules() -> list[RateRule]:
+    """Return who may do what how often; `ngw2f/limits.py` has the numbers and their reasons."""
+    sign_in, register, post = parse(SIGN_INS), parse(REGISTRATIONS), parse(POSTS)
+    rooms = "/api/rooms/*/messages"
+    return [
+        RateRule("sign-in", sign_in, ["POST"], "/login", without_storage="closed"),
+        RateRule("token", sign_in, ["POST"], "/api/tokens", without_storage="closed"),
+        RateRule("register", register, ["POST"], "/api/users", without_storage="closed"),
+        RateRule("post", post, ["POST"], "/api/messages", key=account_key),
+        RateRule("post-room", post, ["POST"], rooms, key=account_key),
+        RateRule("post-page", post, ["POST"], "/rooms/*", key=account_key),
+    ]
+
+
+application = create_application(load_settings())

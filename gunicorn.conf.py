@@ -1,0 +1,120 @@
+"""gunicorn's settings and server hooks.
+
+Settings that are gunicorn's defaults are not here: address (127.0.0.1:8000) by
+`--bind`, web workers by `--workers` or WEB_CONCURRENCY (one gevent worker holds
+thousands of clients). Every hook that gunicorn has is here, in the order of a
+server's life; those that have nothing to do say at the debug level that they ran.
+"""
+
+import subprocess
+import sys
+
+from ngw2f import hooks
+from ngw2f.gunicorn_response import use_own_response
+from ngw2f.jobs.link_policy import build_policy
+from ngw2f.settings import SettingError, load_settings, unknown_variables
+
+try:
+    settings = load_settings()
+    build_policy(settings)
+except SettingError as error:
+    sys.exit(f"ngw2f: {error}")
+
+# Streams stay open for hours: a greenlet each, not a thread or a process.
+# gunicorn's own worker of this kind lets no application end its streams.
+worker_class = "ngw2f.gevent_worker.ChatGeventWorker"
+# gunicorn's 1,000 would let the thousand-and-first stream wait for another's end.
+worker_connections = 20_000
+# Nothing here runs for long. Streams are told to go when a worker stops, so a
+# worker that has not stopped by then hangs.
+graceful_timeout = 10
+# Clients behind nginx keep their connections; 2 seconds would close most of them unused.
+keepalive = 15
+# The control socket's server would run asyncio in the master, for a file that two
+# servers of one user would share.
+control_socket_disable = True
+# The chain decides which proxy is believed; gunicorn would believe any local client.
+secure_scheme_headers = {}
+
+
+def on_starting(server):
+    """Check and migrate once, before any worker; then start the embedded parts."""
+    for name in unknown_variables():
+        server.log.warning("%s is no setting; it is ignored", name)
+    if subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
+        sys.exit("ngw2f: the database could not be migrated")
+    server.embedded = hooks.start_embedded(settings)
+
+
+def when_ready(server):
+    """Say where it is, once it can be reached."""
+    server.log.info(hooks.describe(settings, server))
+
+
+def pre_fork(server, worker):
+    server.log.debug("pre_fork: worker %d is about to be forked", worker.age)
+
+
+def post_fork(server, worker):
+    """Leave to the master what is the master's."""
+    if server.embedded:
+        server.embedded.forget()
+
+
+def post_worker_init(worker):
+    """Connect, count and listen: the application is loaded, and this process is its own."""
+    hooks.dump_stacks_on(worker)
+    use_own_response()
+    worker.wsgi.start()
+
+
+def pre_request(worker, request):
+    worker.log.debug("pre_request: %s %s", request.method, request.path)
+
+
+def post_request(worker, request, environ, response):
+    worker.wsgi.services.meter.count()
+
+
+def worker_int(worker):
+    worker.log.debug("worker_int: worker %d was told to stop at once", worker.pid)
+
+
+def worker_abort(worker):
+    """Say what a worker did that did not answer for `timeout` seconds."""
+    hooks.log_stacks(worker)
+
+
+def worker_exit(server, worker):
+    """Write down what the worker has counted, and close its connections."""
+    hooks.close(worker)
+
+
+def child_exit(server, worker):
+    server.log.debug("child_exit: worker %d has ended", worker.pid)
+
+
+def nworkers_changed(server, new_value, old_value):
+    server.log.debug("nworkers_changed: from %s to %s", old_value, new_value)
+
+
+def on_reload(server):
+    """Migrate before workers with new code start; the embedded parts stay as they are."""
+    if subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
+        server.log.error("on_reload: the database could not be migrated")
+
+
+def pre_exec(server):
+    """Hand the embedded parts on to the master that a hot upgrade (SIGUSR2) starts."""
+    if server.embedded:
+        server.cfg.env_orig.update(server.embedded.hand_over())
+
+
+def on_exit(server):
+    """Stop the embedded parts after the last worker, unless another master uses them."""
+    if server.embedded:
+        server.embedded.stop(wait=not (server.reexec_pid or server.master_pid))
+
+
+def ssl_context(config, default_ssl_context_factory):
+    return default_ssl_context_factory()

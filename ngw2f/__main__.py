@@ -1,0 +1,3 @@
+from ngw2f.cli import main
+
+main()

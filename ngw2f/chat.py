@@ -1,0 +1,53 @@
+"""The chat as a PEP 3333 callable: environ, Request, route, endpoint, Response."""
+
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from ngw2f.http import Request, Response, no_content
+from ngw2f.routes import build_url_map
+from ngw2f.store.database import DatabaseBusyError
+from ngw2f.web.errors import database_problem, error_response
+from ngw2f.web.services import Services
+from ngw2f.web.socketio import SocketIOGateway
+
+
+class Chat:
+    """One chat. Its state is in its services' database and broker, none of it here.
+
+    What an endpoint raises and is no HTTPException goes up to the error boundary.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        # Matching needs only path and method; nothing here builds absolute URLs.
+        self._routes = build_url_map(SocketIOGateway(services)).bind("localhost")
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        request.max_content_length = self.services.settings.max_body_bytes
+        return self.respond(request)(environ, start_response)
+
+    def respond(self, request: Request) -> WerkzeugResponse:
+        """Return the endpoint's response, or the one that says what was wrong."""
+        try:
+            endpoint, values = self._routes.match(request.path, request.method)
+            response: WerkzeugResponse = endpoint(self.services, request, **values)
+        except HTTPException as error:
+            if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
+                return _options(error)
+            return error_response(self.services, request, error)
+        except (OperationalError, PoolTimeoutError, DatabaseBusyError) as error:
+            return error_response(self.services, request, database_problem(error))
+        return response
+
+
+def _options(error: MethodNotAllowed) -> Response:
+    """Answer which methods there are (RFC 9110 section 9.3.7)."""
+    response = no_content()
+    response.headers["Allow"] = ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))
+    return response

@@ -1,0 +1,228 @@
+"""The `ngw2f` command."""
+
+import argparse
+import logging
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from ngw2f.settings import SettingError, Settings, load_settings
+
+# What a worker can work on. (ngw2f/jobs/bell.py has the names, too, but imports RQ.)
+QUEUES = ("render", "links")
+
+# What gunicorn needs; in a checkout it lies around us, else where pip put it.
+CONFIGURATION = "gunicorn.conf.py"
+
+ARCHIVE_COMMANDS = {
+    "backup": "write the database, as it is now, into a new file",
+    "restore": "put a backup in the place of the database",
+    "export": "write all of the chat as JSON lines into a new file",
+    "import": "read an export into a database that nobody has used",
+}
+
+# They tell of each step that goes as it should.
+QUIET_LOGGERS = ("alembic", "rq", "rq.cron", "rq.worker", "rq.queue", "rq.scheduler", "urllib3")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; errors of settings end it with one line."""
+    parser = _parser()
+    # What `serve` does not know is for gunicorn; argparse's REMAINDER takes no options.
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.run is not _serve:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
+    logging.basicConfig(format="[%(process)d] [%(levelname)s] %(message)s")
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        options.run(options)
+    except SettingError as error:
+        sys.exit(f"ngw2f: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("ngw2f", description="A multi-user chat, hand-built on WSGI.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the chat; what follows goes to gunicorn")
+    serve.set_defaults(run=_serve)
+
+    migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
+    migrate.set_defaults(run=_migrate)
+
+    worker = commands.add_parser("worker", help="run a pool of RQ workers, and the upkeep")
+    worker.add_argument("--workers", type=_count, default=1, help="how many (1)")
+    worker.add_argument(
+        "--queues",
+        type=_queues,
+        help=f"what each of them works on, of {','.join(QUEUES)}; unless said, "
+        "they render, and one more fetches links",
+    )
+    worker.set_defaults(run=_worker)
+
+    jobs = commands.add_parser("jobs", help="list the jobs that failed, or put them back")
+    jobs.add_argument("action", nargs="?", choices=["list", "requeue"], default="list")
+    jobs.add_argument("ids", nargs="*", metavar="ID", help="which to requeue; all unless said")
+    jobs.set_defaults(run=_jobs)
+
+    explain = commands.add_parser("explain-link", help="say why a link has, or has no, preview")
+    explain.add_argument("url", metavar="URL")
+    explain.set_defaults(run=_explain_link)
+
+    doctor = commands.add_parser("doctor", help="say what is wrong, in plain words")
+    doctor.set_defaults(run=_doctor)
+
+    for name, purpose in ARCHIVE_COMMANDS.items():
+        archive = commands.add_parser(name, help=purpose)
+        archive.add_argument("file", type=Path)
+        archive.set_defaults(run=partial(_archive, name))
+
+    # Processes that the others start; they need descriptors that only those have.
+    process = commands.add_parser("worker-process")
+    process.add_argument("--queues", type=_queues, default=",".join(QUEUES))
+    process.add_argument("--status", type=int)
+    process.add_argument("--lifeline", type=int)
+    process.set_defaults(run=_worker_process)
+
+    cron = commands.add_parser("cron")
+    cron.add_argument("--lifeline", type=int)
+    cron.set_defaults(run=_cron)
+
+    embedded = commands.add_parser("embedded")
+    embedded.add_argument("--lifeline", type=int, required=True)
+    embedded.add_argument("--status", type=int, required=True)
+    embedded.set_defaults(run=_embedded)
+    return parser
+
+
+def _queues(text: str) -> str:
+    """Check a comma-separated list of queues."""
+    names = text.split(",")
+    if not set(names) <= set(QUEUES):
+        raise argparse.ArgumentTypeError(f"the queues are {', '.join(QUEUES)}")
+    return ",".join(dict.fromkeys(names))
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError("a whole number of at least 1")
+    return int(text)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    directory = Path(__file__).parent.parent
+    if not (directory / CONFIGURATION).exists():
+        directory = Path(sysconfig.get_path("data")) / "share" / "ngw2f"
+    os.environ.setdefault("NGW2F_SETTINGS", os.getcwd())
+    configuration = str(directory / CONFIGURATION)
+    # Not `-m gunicorn`: its hot upgrade would then find gunicorn's own modules in the
+    # place of the standard library's (gunicorn/http/ for http).
+    script = str(Path(sysconfig.get_path("scripts")) / "gunicorn")
+    command = [script, "-c", configuration, "--pythonpath", str(directory)]
+    os.execv(sys.executable, [sys.executable, *command, *options.rest, "app:application"])
+
+
+def _migrate(_options: argparse.Namespace) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    from ngw2f.store.migrate import migrate
+
+    settings = load_settings()
+    try:
+        migrate(settings)
+    except OperationalError as error:
+        name = "NGW2F_DATABASE_URL" if settings.database_url else "NGW2F_DATA_DIR"
+        raise SettingError(f"{name}: {str(error.orig).splitlines()[0]}") from error
+    except OSError as error:
+        raise SettingError(f"NGW2F_DATA_DIR: {error}") from error
+
+
+def _worker(options: argparse.Namespace) -> None:
+    from ngw2f.jobs.link_policy import build_policy
+    from ngw2f.supervisor import Supervisor, default_pools, worker_specs
+
+    build_policy(load_settings())
+    pools = default_pools(options.workers)
+    if options.queues:
+        pools = {options.queues: options.workers}
+    Supervisor(worker_specs(pools)).run()
+
+
+def _jobs(options: argparse.Namespace) -> None:
+    from redis.exceptions import RedisError
+
+    from ngw2f.broker import connect
+    from ngw2f.jobs import failed
+
+    try:
+        with connect(load_settings(), 5.0) as redis:
+            if options.action == "list":
+                lines = failed.list_failed(redis) or ["no job has failed"]
+            else:
+                requeued = failed.requeue(redis, set(options.ids))
+                lines = [f"requeued {job_id}" for job_id in requeued] or ["there is no such job"]
+    except RedisError as error:
+        sys.exit(f"ngw2f: Redis cannot be reached: {error}")
+    _print(lines)
+
+
+def _explain_link(options: argparse.Namespace) -> None:
+    from ngw2f.jobs.visitor import build_fetcher
+    from ngw2f.text.explain import explain_link
+
+    has_preview, lines = explain_link(build_fetcher(load_settings()), options.url)
+    _print(lines)
+    sys.exit(0 if has_preview else 1)
+
+
+def _print(lines: Iterable[str]) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _doctor(_options: argparse.Namespace) -> None:
+    from ngw2f.doctor import examine
+
+    findings = []
+    for finding in examine(load_settings()):
+        sys.stdout.write(f"{finding}\n")
+        findings.append(finding)
+    sys.exit(any(finding.level == "error" for finding in findings))
+
+
+def _archive(name: str, options: argparse.Namespace) -> None:
+    from ngw2f import archive
+
+    archive.run(name, load_settings(), options.file)
+
+
+def _worker_process(options: argparse.Namespace) -> None:
+    from ngw2f.jobs.worker import run_worker
+
+    run_worker(_settings(), options.queues.split(","), options.status, options.lifeline)
+
+
+def _cron(options: argparse.Namespace) -> None:
+    from ngw2f.jobs.worker import run_cron
+
+    run_cron(_settings(), options.lifeline)
+
+
+def _embedded(options: argparse.Namespace) -> None:
+    from ngw2f.embedded import EmbeddedError
+    from ngw2f.valkey import supervise
+
+    try:
+        supervise(_settings(), options.lifeline, options.status)
+    except EmbeddedError as error:
+        sys.exit(f"ngw2f: {error}")
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    logging.getLogger().setLevel(settings.log_level)
+    return settings

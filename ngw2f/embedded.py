@@ -1,0 +1,154 @@
+"""The embedded broker and workers, for a machine where nothing is installed.
+
+gunicorn's master starts one supervisor (`ngw2f embedded`) in a session of its own,
+so that Ctrl-C reaches the master alone, and holds the writing end of a pipe, the
+lifeline. When no master holds it any more, for whatever reason, the supervisor
+stops the workers, then Valkey, and ends. A hot upgrade hands the lifeline on, so
+the broker runs through it. A lock on `embedded.lock`, held by the supervisor, says
+that the data is in use.
+"""
+
+import fcntl
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from ngw2f.settings import Settings
+
+LOCK_NAME = "embedded.lock"
+LIFELINE_VARIABLE = "NGW2F_LIFELINE"
+
+# The supervisor of a master that was killed needs some time to stop what it started.
+HANDOVER_SECONDS = 15.0
+# How often a master looks whether the supervisor is still there.
+GUARD_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class EmbeddedError(Exception):
+    """The embedded parts cannot start; the message is one line that says why."""
+
+
+class Embedded:
+    """gunicorn's master's side: start, guard, hand over and stop the supervisor."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock_path = settings.data_path / LOCK_NAME
+        self._lifeline: int | None = None
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Start the supervisor, or take it over from the master before. Raises EmbeddedError."""
+        self._settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        inherited = os.environ.pop(LIFELINE_VARIABLE, "")
+        if inherited:
+            self._lifeline = int(inherited)
+            os.set_inheritable(self._lifeline, False)
+        else:
+            self._wait_until_free()
+            self._start_supervisor()
+        self._lock_path.write_text(f"{os.getpid()}\n")
+        threading.Thread(target=self._guard, daemon=True, name="embedded guard").start()
+
+    def forget(self) -> None:
+        """Let go of the lifeline in a process that was forked: it is the masters' alone."""
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+
+    def hand_over(self) -> dict[str, str]:
+        """Return what the environment of this master's successor needs, before its exec."""
+        if self._lifeline is None:
+            return {}
+        os.set_inheritable(self._lifeline, True)
+        return {LIFELINE_VARIABLE: str(self._lifeline)}
+
+    def stop(self, *, wait: bool) -> None:
+        """Let go of the lifeline and *wait* for the end of the supervisor, if it was the last."""
+        self._stopping.set()
+        self.forget()
+        deadline = time.monotonic() + HANDOVER_SECONDS
+        while wait and is_locked(self._lock_path) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _wait_until_free(self) -> None:
+        deadline = time.monotonic() + HANDOVER_SECONDS
+        while is_locked(self._lock_path):
+            owner = _read_pid(self._lock_path)
+            if _is_running(owner) or time.monotonic() > deadline:
+                path = self._settings.data_path
+                raise EmbeddedError(
+                    f"{path} is in use by another server (pid {owner}); "
+                    "stop that one, or set NGW2F_DATA_DIR"
+                )
+            time.sleep(0.1)
+
+    def _start_supervisor(self) -> None:
+        lifeline_end, lifeline = os.pipe()
+        status, status_end = os.pipe()
+        command = [sys.executable, "-m", "ngw2f", "embedded"]
+        subprocess.Popen(
+            [*command, f"--lifeline={lifeline_end}", f"--status={status_end}"],
+            pass_fds=[lifeline_end, status_end],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(lifeline_end)
+        os.close(status_end)
+        with os.fdopen(status, encoding="utf-8") as told:
+            line = told.readline().strip()
+        if line != "ready":
+            os.close(lifeline)
+            raise EmbeddedError(line or "the embedded broker did not start")
+        self._lifeline = lifeline
+
+    def _guard(self) -> None:
+        """Start another supervisor where the one before has gone without being asked to."""
+        while not self._stopping.wait(GUARD_SECONDS):
+            if is_locked(self._lock_path):
+                continue
+            log.error("the supervisor of the embedded parts has gone; starting another one")
+            self.forget()
+            try:
+                self._start_supervisor()
+            except EmbeddedError as error:
+                log.error("%s", error)  # its message says it all
+
+
+def is_locked(path: Path) -> bool:
+    """Say whether a supervisor holds the lock."""
+    try:
+        lock = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)
+
+
+def _read_pid(path: Path) -> int:
+    text = path.read_text().strip()
+    return int(text) if text.isdecimal() else 0
+
+
+def _is_running(pid: int) -> bool:
+    if not pid:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

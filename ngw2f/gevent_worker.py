@@ -1,0 +1,124 @@
+"""gunicorn's gevent worker for an application with streams that never end by themselves.
+
+gunicorn's own waits for its requests when it is told to stop, looks once a second,
+and has no hook at that moment. This one, the moment it is told (SIGTERM, as in a
+restart, a reload and a hot upgrade): stops to accept, drains the application, closes
+the connections on which no request is under way, and ends when the last one has.
+"""
+
+import select
+import time
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import gevent
+import gevent.event
+from gevent import monkey
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gunicorn.sock import ssl_context
+from gunicorn.workers.ggevent import GeventWorker
+
+# gunicorn's master kills a worker that has not been heard of for `timeout` seconds.
+NOTIFY_SECONDS = 1.0
+# A connection that is idle when the worker stops has so long to bring its next request.
+LAST_REQUEST_SECONDS = 0.5
+POLL_SECONDS = 0.02
+
+
+class IdleTimeout(gevent.Timeout):  # type: ignore[misc] # gevent has no types
+    """The limit of the wait for a connection's next request."""
+
+    def __init__(self, seconds: float, idle: dict["IdleTimeout", gevent.Greenlet]) -> None:
+        super().__init__(seconds, False)
+        self._idle = idle
+
+    def __enter__(self) -> Any:
+        self._idle[self] = gevent.getcurrent()
+        return super().__enter__()
+
+    def __exit__(self, *exception: Any) -> Any:
+        del self._idle[self]
+        return super().__exit__(*exception)
+
+
+class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
+    """A gevent worker that calls `drain()` of its application when it begins to stop."""
+
+    # None while it boots: told to stop then, it ends as soon as it is there.
+    _stopping: gevent.event.Event | None = None
+
+    def run(self) -> None:
+        self._idle: dict[IdleTimeout, gevent.Greenlet] = {}
+        self._clients: WeakKeyDictionary[gevent.Greenlet, Any] = WeakKeyDictionary()
+        stopping = self._stopping = gevent.event.Event()
+        servers = [self._serve(listener) for listener in self.sockets]
+        while self.alive:
+            self.notify()
+            stopping.wait(NOTIFY_SECONDS)
+        for server in servers:
+            server.close()
+        self._drain()
+        self._wait_for(servers)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        super().handle_exit(sig, frame)
+        if self._stopping is not None:
+            # A signal's handler may run in the middle of anything.
+            gevent.spawn(self._stopping.set)
+
+    def handle(self, listener: Any, client: Any, address: Any) -> None:
+        self._clients[gevent.getcurrent()] = client
+        super().handle(listener, client, address)
+
+    def timeout_ctx(self) -> IdleTimeout:
+        return IdleTimeout(self.cfg.keepalive, self._idle)
+
+    def handle_request(self, *arguments: Any) -> None:
+        super().handle_request(*arguments)
+        if not self.alive:
+            # gunicorn ends the connection: there shall be no other request on it.
+            raise StopIteration
+
+    def _serve(self, listener: Any) -> StreamServer:
+        listener.setblocking(True)
+        options = {"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}
+        pool = Pool(self.worker_connections)
+        server = StreamServer(listener, partial(self.handle, listener), spawn=pool, **options)
+        if self.cfg.workers > 1:
+            # Leave connections that come at once to the other workers too.
+            server.max_accept = 1
+        server.start()
+        return server
+
+    def _drain(self) -> None:
+        drain = getattr(self.wsgi, "drain", None)
+        if drain is not None:
+            drain()
+        gevent.sleep(LAST_REQUEST_SECONDS)
+
+    def _close_idle(self) -> None:
+        """Close the connections whose next request is not on its way."""
+        for timeout, greenlet in list(self._idle.items()):
+            client = self._clients.get(greenlet)
+            if client is None or not _is_readable(client):
+                gevent.kill(greenlet, timeout, block=False)
+
+    def _wait_for(self, servers: list[StreamServer]) -> None:
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while any(len(server.pool) for server in servers):
+            if time.monotonic() > deadline:
+                self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
+                for server in servers:
+                    server.stop(timeout=1)
+                return
+            self.notify()
+            self._close_idle()
+            gevent.sleep(POLL_SECONDS)
+
+
+def _is_readable(client: Any) -> bool:
+    poll = monkey.get_original("select", "poll")()
+    poll.register(client.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,62 @@
+"""What gunicorn's hooks do; `gunicorn.conf.py` says when.
+
+The master imports this before it forks, so nothing here may import what gevent has
+to patch in the workers first.
+"""
+
+import faulthandler
+import sys
+import traceback
+from typing import Any
+
+from ngw2f.embedded import Embedded, EmbeddedError
+from ngw2f.settings import Settings
+from ngw2f.supervisor import default_pools
+
+
+def start_embedded(settings: Settings) -> Embedded | None:
+    """Start what is embedded; with a Redis of the operator's, nothing. Exits with a line."""
+    if not settings.is_embedded:
+        return None
+    embedded = Embedded(settings)
+    try:
+        embedded.start()
+    except EmbeddedError as error:
+        sys.exit(f"ngw2f: {error}")
+    return embedded
+
+
+def describe(settings: Settings, server: Any) -> str:
+    """Return one line: the address, where the data is, what is embedded."""
+    addresses = " ".join(str(listener) for listener in server.LISTENERS)
+    database = "SQLite" if settings.sqlalchemy_url.startswith("sqlite") else "PostgreSQL"
+    broker = "Redis of your own"
+    if settings.is_embedded:
+        workers = sum(default_pools(settings.embedded_workers).values())
+        broker = f"Valkey and {workers} RQ workers embedded"
+    return f"The chat is at {addresses} ; data in {settings.data_path} ({database}); {broker}."
+
+
+def dump_stacks_on(worker: Any) -> None:
+    """Have a crash in C print where it was."""
+    if not faulthandler.is_enabled():
+        faulthandler.enable()
+
+
+def log_stacks(worker: Any) -> None:
+    """Log the stacks of all threads and greenlets."""
+    from gevent.util import format_run_info
+
+    worker.log.error("worker %d did not answer\n%s", worker.pid, "\n".join(format_run_info()))
+
+
+def close(worker: Any) -> None:
+    """Close a worker's service. In the master, for a worker that was killed, there is none."""
+    service = getattr(worker, "wsgi", None)
+    if service is None:
+        return
+    try:
+        service.close()
+    except Exception:
+        # A hook never raises: the worker ends either way.
+        worker.log.warning("worker_exit: %s", traceback.format_exc())

@@ -1,0 +1,55 @@
+"""Requests per second, over all worker processes.
+
+Each process counts in memory and adds what it counted to Redis once a second,
+into one counter for each second, which expires.
+"""
+
+import time
+from collections import Counter
+
+from redis import Redis
+
+from ngw2f.broker import Broker
+
+# The average is over so many whole seconds, the current one left out.
+WINDOW_SECONDS = 15
+# A process adds a second's count within this time after it.
+DELAY_SECONDS = 2
+TTL_SECONDS = 60
+
+
+class RequestMeter:
+    """Count requests and the seconds that they took."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._counts: Counter[int] = Counter()
+
+    def count(self) -> None:
+        self._counts[int(time.time())] += 1
+
+    def flush(self) -> None:
+        """Add the counts of this process to those of all."""
+        if not self._counts:
+            return
+        counts, self._counts = self._counts, Counter()
+        pipeline = self._broker.redis.pipeline(transaction=False)
+        for second, requests in counts.items():
+            pipeline.incrby(self._key(second), requests)
+            pipeline.expire(self._key(second), TTL_SECONDS)
+        self._broker.attempt(lambda _redis: pipeline.execute(), None)
+
+    def requests_per_second(self) -> float:
+        """Return the average over the last WINDOW_SECONDS that all processes have told of."""
+        self.flush()
+        last = int(time.time()) - DELAY_SECONDS
+        keys = [self._key(second) for second in range(last - WINDOW_SECONDS + 1, last + 1)]
+        requests = self._broker.attempt(lambda redis: _sum(redis, keys), 0)
+        return round(requests / WINDOW_SECONDS, 3)
+
+    def _key(self, second: int) -> str:
+        return self._broker.key(f"requests:{second}")
+
+
+def _sum(redis: Redis, keys: list[str]) -> int:
+    return sum(int(count) for count in redis.mget(keys) if count)

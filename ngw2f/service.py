@@ -1,0 +1,59 @@
+"""The chat as a server runs it: a PEP 3333 callable that is started, drained and closed."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import gevent
+
+from ngw2f.logs import FLUSH_SECONDS as LOG_SECONDS
+from ngw2f.logs import GatheringHandler, configure_logs
+from ngw2f.web.services import Services
+
+METER_SECONDS = 1.0
+STATIC = Path(__file__).parent / "static"
+
+
+class Service:
+    """One chat, its chain, and what lives and dies with the process that serves it.
+
+    Calling it needs no start; what a server's hooks add is counted and drained.
+    """
+
+    def __init__(self, services: Services, chain: WSGIApplication) -> None:
+        self.services = services
+        self._chain = chain
+        self._greenlets: list[gevent.Greenlet] = []
+        self._log: GatheringHandler | None = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._chain(environ, start_response)
+
+    def start(self) -> None:
+        """Start what runs beside the requests; in the worker process, under gevent."""
+        settings, services = self.services.settings, self.services
+        self._log = configure_logs(settings.log_level, settings.log_format)
+        self._log.start_gathering()
+        services.hub.start()
+        self._greenlets += [
+            gevent.spawn(services.attendance.run, services.hub.user_ids),
+            gevent.spawn(_every, METER_SECONDS, services.meter.flush),
+            gevent.spawn(_every, LOG_SECONDS, self._log.flush),
+        ]
+
+    def drain(self) -> None:
+        """Send the clients with open streams to another worker; this one is about to stop."""
+        self.services.hub.drain()
+
+    def close(self) -> None:
+        """Stop it, and write down what this process still has to tell."""
+        gevent.killall(self._greenlets)
+        self.services.close()
+        if self._log:
+            self._log.flush()
+
+
+def _every(seconds: float, do: Callable[[], None]) -> None:
+    while True:
+        gevent.sleep(seconds)
+        do()

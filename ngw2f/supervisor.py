@@ -1,0 +1,218 @@
+"""Keep child processes running: start, replace, restart and stop them.
+
+One thread, one `select`: on the lifeline (its end means that whoever started us is
+gone), on signals, and on what the children tell. The children hang on a lifeline
+of ours in turn, so that however this process ends, they end too.
+"""
+
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+# A child that was told to end gets so long before it is killed.
+STOP_SECONDS = 10.0
+# The pause before a child that ended is started again; it doubles while they end early.
+FIRST_PAUSE_SECONDS = 0.05
+MAX_PAUSE_SECONDS = 5.0
+# One that lived so long, or that told that it is ready, did not fail at its start.
+STABLE_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """How to start a child. In *argv*, `{lifeline}` and `{status}` stand for descriptors."""
+
+    name: str
+    argv: list[str]
+    # Runs in the child before the program; for what only the child can ask of the kernel.
+    prepare: Callable[[], None] | None = None
+    # Stopped last and started first: the others cannot do without it.
+    is_foundation: bool = False
+
+
+@dataclass(slots=True)
+class Child:
+    """A running process, what it tells, and the one that takes its place when it retires."""
+
+    spec: ChildSpec
+    process: subprocess.Popen[bytes]
+    status: int
+    started_at: float = field(default_factory=time.monotonic)
+    predecessor: "Child | None" = None
+    was_ready: bool = False
+    is_leaving: bool = False
+
+
+@dataclass(slots=True)
+class Restart:
+    """A child that is to be started again, and the one whose place it was to take."""
+
+    due: float
+    spec: ChildSpec
+    predecessor: Child | None
+
+
+class Supervisor:
+    def __init__(self, specs: Iterable[ChildSpec], lifeline: int | None = None) -> None:
+        self._specs = list(specs)
+        self._lifeline = lifeline
+        self._children: list[Child] = []
+        self._restarts: list[Restart] = []
+        self._pauses: dict[str, float] = {}
+        self._leash, self._leash_end = os.pipe()
+        self._selector = selectors.DefaultSelector()
+        self._is_stopping = False
+
+    def run(self, when_started: Callable[[], None] = lambda: None) -> None:
+        """Start all children and keep them running until SIGTERM, SIGINT or the lifeline's end."""
+        self._watch_signals()
+        if self._lifeline is not None:
+            self._selector.register(self._lifeline, selectors.EVENT_READ, self._stop_soon)
+        for spec in self._specs:
+            self._start(spec)
+        try:
+            when_started()
+            while not self._is_stopping:
+                self._wait()
+                self._reap()
+                self._start_due()
+        finally:
+            self._stop_all()
+
+    def _watch_signals(self) -> None:
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer)
+        self._selector.register(reader, selectors.EVENT_READ, lambda: os.read(reader, 4096))
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop_soon())
+
+    def _stop_soon(self) -> None:
+        self._is_stopping = True
+
+    def _wait(self) -> None:
+        """Sleep until something happens or a child is due, and see to what happened."""
+        timeout = None
+        if self._restarts:
+            due = min(restart.due for restart in self._restarts)
+            timeout = max(0.0, due - time.monotonic())
+        for key, _ in self._selector.select(timeout):
+            key.data()
+
+    def _start(self, spec: ChildSpec, predecessor: Child | None = None) -> None:
+        reader, writer = os.pipe()
+        descriptors = {"lifeline": self._leash, "status": writer}
+        process = subprocess.Popen(
+            [part.format_map(descriptors) for part in spec.argv],
+            pass_fds=list(descriptors.values()),
+            preexec_fn=spec.prepare,
+            stdin=subprocess.DEVNULL,
+            # A terminal's Ctrl-C, and what honcho sends, reach a whole group: RQ takes
+            # that and our own signal for two, and drops its job at the second.
+            start_new_session=True,
+        )
+        os.close(writer)
+        child = Child(spec, process, reader, predecessor=predecessor)
+        self._children.append(child)
+        self._selector.register(reader, selectors.EVENT_READ, lambda: self._hear(child))
+
+    def _hear(self, child: Child) -> None:
+        """Act on what a child tells: it is ready, or wants to be replaced."""
+        told = os.read(child.status, 4096)
+        if not told:
+            self._selector.unregister(child.status)
+            os.close(child.status)
+        if b"ready" in told:
+            child.was_ready = True
+            if child.predecessor:
+                self._end(child.predecessor)
+                child.predecessor = None
+        if b"retire" in told:
+            self._start(child.spec, predecessor=child)
+
+    def _end(self, child: Child) -> None:
+        child.is_leaving = True
+        if child.process.poll() is None:
+            child.process.terminate()
+
+    def _reap(self) -> None:
+        for child in list(self._children):
+            code = child.process.poll()
+            if code is None:
+                continue
+            self._children.remove(child)
+            if child.is_leaving:
+                continue
+            log.warning("%s (pid %d) ended with %d", child.spec.name, child.process.pid, code)
+            successor = self._successor_of(child)
+            if successor:
+                successor.predecessor = None
+            else:
+                self._plan_restart(child)
+
+    def _successor_of(self, child: Child) -> Child | Restart | None:
+        """Return what takes the place of *child* already: it needs no other one."""
+        candidates: list[Child | Restart] = [*self._children, *self._restarts]
+        return next((each for each in candidates if each.predecessor is child), None)
+
+    def _plan_restart(self, child: Child) -> None:
+        name, lived = child.spec.name, time.monotonic() - child.started_at
+        pause = FIRST_PAUSE_SECONDS
+        if lived < STABLE_SECONDS and not child.was_ready:
+            pause = min(self._pauses.get(name, FIRST_PAUSE_SECONDS / 2) * 2, MAX_PAUSE_SECONDS)
+        self._pauses[name] = pause
+        self._restarts.append(Restart(time.monotonic() + pause, child.spec, child.predecessor))
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for restart in [restart for restart in self._restarts if restart.due <= now]:
+            self._restarts.remove(restart)
+            self._start(restart.spec, restart.predecessor)
+
+    def _stop_all(self) -> None:
+        others = [child for child in self._children if not child.spec.is_foundation]
+        self._stop(others)
+        self._stop([child for child in self._children if child.spec.is_foundation])
+
+    def _stop(self, children: list[Child]) -> None:
+        for child in children:
+            self._end(child)
+        deadline = time.monotonic() + STOP_SECONDS
+        for child in children:
+            try:
+                child.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("%s (pid %d) does not end", child.spec.name, child.process.pid)
+                child.process.kill()
+                child.process.wait()
+
+
+def default_pools(render_workers: int) -> dict[str, int]:
+    """Return how many workers there are for which queues when nobody says otherwise."""
+    return {"render": render_workers, "links": 1}
+
+
+def worker_specs(pools: Mapping[str, int]) -> list[ChildSpec]:
+    """Return RQ workers, so many for each comma-separated list of queues, and the upkeep's clock.
+
+    Render and links are apart by default: a job that waits for sites would hold up messages.
+    """
+    command = [sys.executable, "-m", "ngw2f"]
+    worker = [*command, "worker-process", "--lifeline={lifeline}", "--status={status}"]
+    cron = [*command, "cron", "--lifeline={lifeline}"]
+    workers = [
+        ChildSpec(f"RQ worker {number} ({queues})", [*worker, f"--queues={queues}"])
+        for queues, count in pools.items()
+        for number in range(1, count + 1)
+    ]
+    return [*workers, ChildSpec("upkeep's schedule", cron)]

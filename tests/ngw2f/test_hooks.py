@@ -1,0 +1,85 @@
+import faulthandler
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from ngw2f import hooks
+from ngw2f.embedded import EmbeddedError
+from ngw2f.settings import Settings
+
+
+def worker(service=None):
+    made = SimpleNamespace(pid=5, log=logging.getLogger("test"))
+    if service:
+        made.wsgi = service
+    return made
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        (
+            Settings(data_dir="/srv/chat", embedded_workers=2),
+            "data in /srv/chat (SQLite); Valkey and 3 RQ workers embedded.",
+        ),
+        (
+            Settings(
+                data_dir="/srv/chat", database_url="postgresql:///x", redis_url="redis://localhost"
+            ),
+            "data in /srv/chat (PostgreSQL); Redis of your own.",
+        ),
+    ],
+    ids=["embedded", "own"],
+)
+def test_start_line(settings, line):
+    server = SimpleNamespace(LISTENERS=["http://127.0.0.1:8000"])
+    assert hooks.describe(settings, server) == f"The chat is at http://127.0.0.1:8000 ; {line}"
+
+
+def test_nothing_embedded_with_own_redis():
+    assert hooks.start_embedded(Settings(redis_url="redis://localhost")) is None
+
+
+def test_embedded_that_cannot_start(monkeypatch):
+    def fail(_):
+        raise EmbeddedError("var is in use")
+
+    monkeypatch.setattr("ngw2f.embedded.Embedded.start", fail)
+    with pytest.raises(SystemExit, match=r"^ngw2f: var is in use$"):
+        hooks.start_embedded(Settings())
+
+
+def test_stacks_are_logged(caplog):
+    hooks.log_stacks(worker())
+    assert "worker 5 did not answer" in caplog.text
+    assert "test_stacks_are_logged" in caplog.text
+
+
+def test_crash_in_c_is_dumped():
+    was_enabled = faulthandler.is_enabled()
+    faulthandler.disable()
+    hooks.dump_stacks_on(worker())
+    assert faulthandler.is_enabled()
+    hooks.dump_stacks_on(worker())
+    if not was_enabled:
+        faulthandler.disable()
+
+
+def test_close_writes_down_what_was_counted(service, redis):
+    service.services.meter.count()
+    hooks.close(worker(service))
+    assert redis.keys("ngw2f:requests:*")
+
+
+def test_close_in_the_master():
+    hooks.close(worker())
+
+
+def test_close_never_raises(caplog):
+    class Broken:
+        def close(self):
+            raise ZeroDivisionError
+
+    hooks.close(worker(Broken()))
+    assert "ZeroDivisionError" in caplog.text

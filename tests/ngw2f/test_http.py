@@ -1,0 +1,191 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.test import EnvironBuilder
+
+from ngw2f import http
+from ngw2f.http import FORM_TYPE, MAX_ID, Request
+
+
+class Point(Struct):
+    x: int
+
+
+def request(path="/", **options):
+    return Request(EnvironBuilder(path, **options).get_environ())
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        (None, "text"),
+        ("*/*", "text"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "html"),
+        ("application/json", "json"),
+        ("application/problem+json", "json"),
+        ("text/plain;q=0.5, text/html;q=0.4", "text"),
+        ("text/html;q=0", "text"),
+        ("image/png", "text"),
+        ("TEXT/HTML", "html"),
+        (";;;q=x", "text"),
+    ],
+)
+def test_preferred_form(accept, form):
+    headers = {"Accept": accept} if accept else {}
+    assert request(headers=headers).preferred("text") == form
+
+
+@pytest.mark.parametrize("text", ["0", "7", "007", str(MAX_ID)])
+def test_integer_argument(text):
+    assert request(f"/?n={text}").integer_argument("n", 0) == int(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "-1", "1.0", "x", "1e3", "٣", "²", " 1", str(MAX_ID + 1), "0" * 20 + "9" * 20, "9" * 5000],
+)
+def test_wrong_integer_argument(text):
+    with pytest.raises(BadRequest, match="n is a whole number from 0 to"):
+        request("/", query_string={"n": text}).integer_argument("n", 0)
+
+
+def test_missing_arguments():
+    assert request().integer_argument("n", 0) is None
+    assert request().time_argument("t") is None
+
+
+@pytest.mark.parametrize("text", ["0", "1795254555.5", "-1"])
+def test_time_argument(text):
+    assert request(f"/?t={text}").time_argument("t") == float(text)
+
+
+@pytest.mark.parametrize("text", ["", "now", "nan", "inf", "-inf", "1e999"])
+def test_wrong_time_argument(text):
+    with pytest.raises(BadRequest, match="t is a time in Unix seconds"):
+        request(f"/?t={text}").time_argument("t")
+
+
+@pytest.mark.parametrize(
+    "mimetype", ["application/json", "text/plain", "application/merge-patch+json", ""]
+)
+def test_json_body(mimetype):
+    body = request(data=b'{"x": 1}', content_type=mimetype)
+    assert body.json_body(Point) == Point(1)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b'{"x": "1"}', b"[]", b"{}", b'{"x": 1}}', b"\xff", b"[" * 100_000]
+)
+def test_wrong_json_body(body):
+    with pytest.raises(BadRequest):
+        request(data=body, content_type="application/json").json_body(Point)
+
+
+def test_json_of_another_type():
+    with pytest.raises(UnsupportedMediaType, match="not image/png"):
+        request(data=b'{"x": 1}', content_type="image/png").json_body(Point)
+
+
+def test_body_that_ends_too_early():
+    environ = EnvironBuilder(data=b"{}", method="POST").get_environ()
+    environ["CONTENT_LENGTH"] = "3"
+    with pytest.raises(BadRequest):
+        Request(environ).body()
+
+
+@pytest.mark.parametrize("body", [b"source=%ff", b"source=\xff", b"source=%ed%a0%80"])
+def test_form_field_that_is_not_utf8(body):
+    with pytest.raises(BadRequest, match="not valid UTF-8"):
+        request(data=body, content_type=FORM_TYPE).form_field("source")
+
+
+def test_percent_in_multipart_is_text():
+    form = request(data={"source": "100%FF"}, content_type="multipart/form-data")
+    assert form.form_field("source") == "100%FF"
+
+
+def test_form_field():
+    form = request(data="source=%C3%A4+\ufffd".encode(), content_type=FORM_TYPE)
+    assert (form.form_field("source"), form.form_field("next", "/")) == ("ä \ufffd", "/")
+
+
+@pytest.mark.parametrize(
+    ("prefer", "preferences"),
+    [
+        ("respond-async", {"respond-async": ""}),
+        ("Respond-Async, WAIT=10", {"respond-async": "", "wait": "10"}),
+        ('wait="5"; x=y', {"wait": "5"}),
+        ("", {}),
+    ],
+)
+def test_preferences(prefer, preferences):
+    assert request(headers={"Prefer": prefer}).preferences == preferences
+
+
+@given(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0")))
+def test_any_header_is_read(value):
+    headers = {"HTTP_PREFER": value, "HTTP_ACCEPT": value, "HTTP_COOKIE": value}
+    asked = Request(EnvironBuilder(environ_base=headers).get_environ())
+    assert asked.preferred("text") in {"text", "html", "json"}
+    assert isinstance(asked.preferences, dict)
+    assert asked.cookies is not None
+
+
+@given(st.text(), st.sampled_from([0, 1]))
+def test_any_number_is_read_or_refused(text, low):
+    try:
+        number = request("/", query_string={"n": text}).integer_argument("n", low)
+    except BadRequest:
+        return
+    assert low <= number <= MAX_ID
+
+
+def test_same_bytes_same_tag():
+    first = http.tagged(request(), http.json_response({"x": 1}))
+    second = http.tagged(request(), http.json_response({"x": 1}))
+    other = http.tagged(request(), http.json_response({"x": 2}))
+    assert first.headers["ETag"] == second.headers["ETag"] != other.headers["ETag"]
+
+
+@pytest.mark.parametrize("match", ['W/{}, "x"', "{}", '"x",{}', "*"])
+def test_known_tag_is_not_sent_again(match):
+    tag = http.tagged(request(), http.json_response({"x": 1})).headers["ETag"]
+    known = request(headers={"If-None-Match": match.format(tag)})
+    again = http.tagged(known, http.json_response({"x": 1}))
+    assert (again.status_code, again.headers["ETag"]) == (304, tag)
+
+
+def test_tag_is_the_only_condition():
+    """A date is no condition where we send none (RFC 9110 section 13.1.3)."""
+    headers = {"If-Modified-Since": "Sat, 21 Nov 2099 09:00:00 GMT"}
+    assert http.tagged(request(headers=headers), http.json_response({})).status_code == 200
+
+
+def test_server_alone_dates_responses():
+    """It does so anyway; two Date fields would be one too many (RFC 9110 section 6.6.1)."""
+    response = http.tagged(request(headers={"If-None-Match": '"x"'}), http.json_response({}))
+    assert "Date" not in response.headers
+
+
+def test_location_stays_as_given():
+    response = http.see_other("/rooms/lobby#end")
+    assert dict(response.get_wsgi_headers(request().environ))["Location"] == "/rooms/lobby#end"
+
+
+def test_no_content_has_no_type():
+    response = http.no_content()
+    assert response.status_code == 204
+    assert not {"Content-Type", "Content-Length"} & set(
+        dict(response.get_wsgi_headers(request().environ))
+    )
+
+
+def test_unknown_status_is_bad_request():
+    assert http.problem(499, "x").code == 400
+
+
+def test_link_leaves_out_what_is_not_there():
+    link = http.link_header("/m", {"before": 5, "since": None, "limit": 1}, "next")
+    assert link == '</m?before=5&limit=1>; rel="next"'

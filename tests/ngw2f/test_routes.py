@@ -1,0 +1,97 @@
+import re
+
+import pytest
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from ngw2f.routes import build_url_map
+from ngw2f.web.socketio import SocketIOGateway
+from tests.client import BROWSER
+
+# Their answers last; tests/live/ has them.
+STREAMS = {"/events", "/api/events", "/ws", "/socket.io/"}
+# There is no such thumbnail.
+MISSING = {"/thumbnails/<name>"}
+URL_MAP = build_url_map(SocketIOGateway.__new__(SocketIOGateway))
+RULES = [rule for rule in URL_MAP.iter_rules() if rule.rule not in STREAMS]
+READ = sorted({rule.rule for rule in RULES if "GET" in rule.methods})
+METHODS = {
+    path: {method for rule in RULES if rule.rule == path for method in rule.methods}
+    for path in sorted({rule.rule for rule in RULES})
+}
+
+
+def lasting(answer):
+    """Return the headers that are the same for the same question a moment later."""
+    passing = {"X-Request-ID", "Cache-Status", "Age", "Date"}
+    return {name: value for name, value in answer.headers.items() if name not in passing}
+
+
+def example(rule, task="x"):
+    """Return a path of the rule; its ids are those of what `chat` made."""
+    path = re.sub("<id:[a-z_]+>", "1", rule)
+    return path.replace("<name>", "lobby").replace("<task_id>", task)
+
+
+@pytest.fixture
+def chat(client):
+    """Return a client that is signed in, with a message and a task, and their headers."""
+    client.sign_in("ann")
+    headers = {"Prefer": "respond-async"}
+    posted = client.post_json("/api/messages", {"source": "a"}, headers=headers, status=202)
+    return client, posted.headers["Location"].removeprefix("/tasks/")
+
+
+@pytest.mark.parametrize("accept", ["application/json", BROWSER["Accept"]], ids=["json", "html"])
+@pytest.mark.parametrize("rule", READ)
+def test_head_is_get_without_body(chat, rule, accept):
+    client, task = chat
+    path, headers = example(rule, task), {"Accept": accept}
+    got = client.get(path, headers=headers)
+    head = client.head(path, headers=headers)
+    # No worker runs here; and programs sign in elsewhere.
+    assert got.status_int < 400 or rule in {"/readyz", "/login"} | MISSING
+    assert head.body == b""
+    assert (head.status, lasting(head)) == (got.status, lasting(got))
+
+
+def test_head_of_static_file(client):
+    got, head = client.get("/static/icon.svg", status=200), client.head("/static/icon.svg")
+    assert (head.body, lasting(head)) == (b"", lasting(got))
+
+
+def test_head_of_error(client):
+    got, head = client.get("/nothing", status=404), client.head("/nothing")
+    assert (head.body, lasting(head)) == (b"", lasting(got))
+
+
+@pytest.mark.parametrize("rule", METHODS)
+def test_other_methods_are_told_which_are_allowed(chat, rule):
+    client, _ = chat
+    others = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} - METHODS[rule]
+    for method in others:
+        answer = client.request(example(rule), method=method)
+        assert answer.status_int == 405
+        assert set(answer.headers["Allow"].split(", ")) == METHODS[rule]
+    assert client.sources() == ["a"]
+
+
+def test_unknown_method(service):
+    # WebTest does not know it either, so this goes without.
+    environ = EnvironBuilder("/api/messages", method="BREW").get_environ()
+    _, status, headers = run_wsgi_app(service, environ)
+    assert status == "405 METHOD NOT ALLOWED"
+    assert set(headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
+@pytest.mark.parametrize("rule", METHODS)
+def test_options(client, rule):
+    answer = client.options(example(rule), status=204)
+    assert set(answer.headers["Allow"].split(", ")) == METHODS[rule] | {"OPTIONS"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/api/", "/api/messages/", "/api//messages", "/rooms/a/b", "/api/users/01"]
+)
+def test_unknown_path(client, path):
+    for method in ("GET", "POST", "OPTIONS"):
+        assert client.request(path, method=method).status_int == 404

