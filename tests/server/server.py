@@ -1,0 +1,165 @@
+"""The real thing: gunicorn with its hooks, in processes of its own, spoken to over a socket."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from tests.client import PASSWORD
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 30
+START_LINE = re.compile(r"The chat is at (http://127\.0\.0\.1:\d+)")
+
+
+class Server:
+    """One `gunicorn -c gunicorn.conf.py app:application` and all that belongs to it."""
+
+    def __init__(self, data_dir: Path, *options: str, **settings: object) -> None:
+        self.data_dir = data_dir
+        self.output = data_dir.with_name(f"{data_dir.name}.{time.monotonic_ns()}.log")
+        environ = {name: text for name, text in os.environ.items() if not name.startswith("NGW2F_")}
+        environ |= {f"NGW2F_{name}": str(setting) for name, setting in settings.items()}
+        environ |= {"NGW2F_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
+        environ.setdefault("NGW2F_RATE_LIMIT", "false")
+        # By its script, as people start it; its hot upgrade needs that.
+        command = [sys.executable, str(Path(sys.executable).with_name("gunicorn"))]
+        command += ["-c", "gunicorn.conf.py", "--bind=127.0.0.1:0"]
+        with self.output.open("wb") as output:
+            self.master = subprocess.Popen(
+                [*command, *options, "app:application"],
+                cwd=ROOT,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_until_ready(self) -> "Server":
+        wait_until(lambda: self.address or self.master.poll() is not None, START_SECONDS)
+        assert self.address, self.text
+        wait_until(lambda: self.get("/readyz").status_code == 200, START_SECONDS)
+        return self
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+    @property
+    def address(self) -> str:
+        found = START_LINE.search(self.text)
+        return found[1] if found else ""
+
+    def processes(self) -> dict[int, str]:
+        """Return the command lines of all processes that work on this data."""
+        mark = f"\0NGW2F_DATA_DIR={self.data_dir}\0".encode()
+        found = {}
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                # Valkey overwrites its environment, but lives in the directory. A zombie
+                # has neither: what has ended is not counted.
+                environ = b"\0" + (path / "environ").read_bytes() + b"\0"
+                if mark in environ or (path / "cwd").readlink().is_relative_to(self.data_dir):
+                    words = (path / "cmdline").read_bytes().decode().split("\0")
+                    found[int(path.name)] = " ".join(words)
+            except OSError:
+                # It has just ended, or it is somebody else's.
+                continue
+        return found
+
+    def pids(self, what: str) -> set[int]:
+        """Return the processes whose command line contains *what*."""
+        return {pid for pid, command in self.processes().items() if what in command}
+
+    def pid(self, what: str) -> int:
+        (pid,) = self.pids(what)
+        return pid
+
+    @property
+    def valkey(self) -> int:
+        return self.pid("valkey-server")
+
+    @property
+    def rq_worker(self) -> int:
+        return self.pid("--queues=render")
+
+    @property
+    def supervisor(self) -> int:
+        return self.pid("ngw2f embedded")
+
+    def web_workers(self, master: int | None = None) -> set[int]:
+        """Return the children of the master that serve."""
+        master = master or self.master.pid
+        return {pid for pid in self.pids("gunicorn") if parent_of(pid) == master}
+
+    def get(self, path: str, **options: object) -> requests.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: object) -> requests.Response:
+        return self.request("POST", path, **options)
+
+    def request(self, method: str, path: str, **options: object) -> requests.Response:
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.request(method, self.address + path, timeout=30, **options)
+
+    def join(self, nickname: str) -> dict[str, str]:
+        """Register a user and return the headers that prove to be that user."""
+        body = {"nickname": nickname, "password": PASSWORD}
+        assert self.post("/api/users", json=body).status_code == 201
+        answer = self.post("/api/tokens", auth=(nickname, PASSWORD))
+        return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    def messages(self) -> dict[int, dict[str, object]]:
+        """Return the whole history by id."""
+        found: dict[int, dict[str, object]] = {}
+        path = "/api/messages?limit=200&after=0"
+        while path:
+            answer = self.get(path)
+            found |= {message["id"]: message for message in answer.json()["messages"]}
+            path = answer.links.get("next", {}).get("url", "")
+        return found
+
+    def wait_until_rendered(self, seconds: float = 20) -> dict[int, dict[str, object]]:
+        def rendered() -> dict[int, dict[str, object]]:
+            messages = self.messages()
+            return messages if all(m["rendered"] for m in messages.values()) else {}
+
+        return wait_until(rendered, seconds)
+
+    def stop(self) -> None:
+        """End it, whatever state it is in; only processes of this data directory."""
+        if self.master.poll() is None:
+            self.master.send_signal(signal.SIGTERM)
+        try:
+            self.master.wait(30)
+            wait_until(lambda: not self.processes(), 15)
+        finally:
+            for pid in self.processes():
+                os.kill(pid, signal.SIGKILL)
+            self.master.wait(5)
+
+
+def parent_of(pid: int) -> int:
+    try:
+        # The command's name may hold anything, but ends at the last ")".
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+@contextmanager
+def run_server(data_dir: Path, *options: str, **settings: object) -> Iterator[Server]:
+    server = Server(data_dir, *options, **settings)
+    try:
+        yield server.wait_until_ready()
+    finally:
+        server.stop()

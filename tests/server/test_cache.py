@@ -1,0 +1,83 @@
+"""With two worker processes: what one has stored, the other does not hide behind an old answer."""
+
+import threading
+import time
+
+import requests
+
+# What the design allows a cached list to be behind the event stream.
+MAX_LAG_SECONDS = 0.1
+
+
+def fresh(server, path, headers=None):
+    """Ask over a connection of its own, so that either worker may answer."""
+    return requests.get(server.address + path, headers=headers, timeout=10)
+
+
+def test_writer_reads_what_it_wrote(start):
+    server = start("--workers=2")
+    headers = server.join("ann")
+    for number in range(60):
+        for _ in range(3):
+            fresh(server, "/api/messages?limit=200")
+        posted = server.post("/api/messages", json={"source": str(number)}, headers=headers)
+        seen = fresh(server, "/api/messages?limit=200", headers if number % 2 else None).json()
+        assert seen["messages"][-1]["id"] == posted.json()["id"]
+
+
+def test_both_workers_answer_from_what_they_keep(start):
+    server = start("--workers=2")
+    server.join("ann")
+    fates = [fresh(server, "/api/messages").headers["Cache-Status"] for _ in range(40)]
+    assert sum("hit" in fate for fate in fates) >= 30
+
+
+def test_list_is_not_behind_the_stream(start):
+    server = start("--workers=2")
+    headers = server.join("ann")
+    told = {}
+
+    def listen():
+        with requests.get(
+            server.address + "/events",
+            headers={"Accept": "application/x-ndjson"},
+            stream=True,
+            timeout=30,
+        ) as stream:
+            for line in stream.iter_lines(chunk_size=1):
+                if b'"message.updated"' in line:
+                    told[time.monotonic()] = line
+                if len(told) == 20:
+                    return
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    time.sleep(0.5)
+    late = []
+    for number in range(20):
+        posted = server.post(
+            "/api/messages", json={"source": f"*{number}*"}, headers=headers
+        ).json()
+        while len(told) <= number:
+            fresh(server, "/api/messages")
+        heard = max(told)
+        while True:
+            messages = fresh(server, "/api/messages").json()["messages"]
+            if any(each["id"] == posted["id"] and each["rendered"] for each in messages):
+                break
+            late.append(time.monotonic() - heard)
+    listener.join(30)
+    assert max(late, default=0) <= MAX_LAG_SECONDS
+
+
+def test_revoked_token_is_refused_although_its_answer_is_kept(start):
+    server = start("--workers=2")
+    headers = server.join("ann")
+    for _ in range(20):
+        assert fresh(server, "/api/messages", headers).status_code == 200
+    assert (
+        requests.delete(server.address + "/api/tokens", headers=headers, timeout=10).status_code
+        == 204
+    )
+    for _ in range(20):
+        assert fresh(server, "/api/messages", headers).status_code == 401

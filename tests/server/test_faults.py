@@ -1,0 +1,139 @@
+"""Nothing that was answered 201 or 202 is lost, whatever is killed; and nobody waits long."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+import requests
+
+from tests.waiting import wait_until
+
+CLIENTS = 4
+
+
+class Load:
+    """Clients that post, one message after another, until they are told to stop.
+
+    What is answered 201 or 202 is kept by its source; errors are expected while
+    something is down.
+    """
+
+    def __init__(self, server, headers, rate=0.0):
+        self.server, self.headers, self.pause = server, headers, CLIENTS / rate if rate else 0
+        self.stored, self.errors = set(), 0
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._post, args=[n]) for n in range(CLIENTS)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(60)
+            assert not thread.is_alive()
+
+    def _post(self, client):
+        prefer = {"Prefer": "respond-async"} if client % 2 else {}
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers.update(self.headers | prefer)
+            number = 0
+            due = time.monotonic()
+            while not self._ended.is_set():
+                number += 1
+                self._post_one(session, f"*{client}* {number}")
+                due += self.pause
+                time.sleep(max(0, due - time.monotonic()))
+
+    def _post_one(self, session, source):
+        url = f"{self.server.address}/api/messages"
+        try:
+            answer = session.post(url, json={"source": source}, timeout=20)
+        except requests.RequestException:
+            self.errors += 1
+            time.sleep(0.05)
+            return
+        if answer.status_code in {201, 202}:
+            self.stored.add(source)
+        else:
+            self.errors += 1
+
+    def wait_for(self, count):
+        """Wait until so many more messages are stored."""
+        goal = len(self.stored) + count
+        wait_until(lambda: len(self.stored) >= goal, 30)
+
+
+def assert_all_there(server, load, seconds=20):
+    messages = server.wait_until_rendered(seconds)
+    sources = {message["source"] for message in messages.values()}
+    assert load.stored <= sources
+    for message in messages.values():
+        client, number = message["source"].split()
+        assert message["html"] == f"<p><em>{client.strip('*')}</em> {number}</p>"
+
+
+@pytest.mark.parametrize("part", ["rq_worker", "valkey", "web_worker", "supervisor"])
+def test_part_is_killed(start, part):
+    server = start("--workers=2")
+    parts = {"web_worker": lambda: min(server.web_workers())}
+    find = parts.get(part, lambda: getattr(server, part))
+    with Load(server, server.join("ann")) as load:
+        load.wait_for(50)
+        killed = find()
+        os.kill(killed, signal.SIGKILL)
+        load.wait_for(100)
+        wait_until(lambda: server.get("/readyz").status_code == 200, 20)
+        load.wait_for(50)
+    assert killed not in server.processes()
+    assert_all_there(server, load)
+
+
+def test_master_is_killed(start):
+    server = start("--workers=2")
+    with Load(server, server.join("ann")) as load:
+        load.wait_for(100)
+        server.master.kill()
+        server.master.wait()
+    wait_until(lambda: not server.processes(), 15)
+    assert_all_there(start(), load)
+
+
+def waits(server):
+    """Return for each message the seconds from its post to its HTML, as the database has them."""
+    messages = server.wait_until_rendered()
+    return [message["updated_at"] - message["created_at"] for message in messages.values()]
+
+
+def test_retiring_workers_keep_nobody_waiting(start):
+    server = start(WORKER_MAX_JOBS=40)
+    first = server.rq_worker
+    with Load(server, server.join("ann"), rate=100) as load:
+        wait_until(lambda: first not in server.pids("--queues=render"), 30)
+        load.wait_for(300)
+    assert load.errors == 0
+    assert max(waits(server)) < 0.5
+
+
+def test_idle_machine_renders_at_once(start):
+    server = start()
+    ann = server.join("ann")
+    for number in range(20):
+        server.post("/api/messages", json={"source": str(number)}, headers=ann)
+        wait_until(lambda: server.get("/api/messages?limit=1").json()["messages"][0]["rendered"], 1)
+    assert sorted(waits(server))[10] < 0.05
+
+
+def test_burst_is_all_stored_and_rendered(start):
+    server = start()
+    with Load(server, server.join("ann")) as load:
+        load.wait_for(500)
+    assert load.errors == 0
+    assert_all_there(server, load)
+    # None was left to the sweep.
+    assert max(waits(server)) < 2

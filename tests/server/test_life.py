@@ -1,0 +1,227 @@
+"""Start, stop, reload and upgrade of the real server."""
+
+import os
+import signal
+import socket
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+
+from tests.server.server import Server, parent_of, run_server
+from tests.waiting import PAUSE_SECONDS, listens_to, wait_until
+
+
+def test_from_start_to_rendered_message(start, data_dir):
+    server = start()
+    lines = [line for line in server.text.splitlines() if "The chat is at" in line]
+    assert len(lines) == 1
+    assert f"data in {data_dir} (SQLite); Valkey and 2 RQ workers embedded." in lines[0]
+    ann = server.join("ann")
+    body = {"source": "hello *world* http://example.com"}
+    posted = server.post("/api/messages", json=body, headers=ann)
+    assert posted.status_code == 201
+    message = server.wait_until_rendered(5)[posted.json()["id"]]
+    assert message["html"] == (
+        '<p>hello <em>world</em> <a href="http://example.com" rel="nofollow noopener">'
+        "http://example.com</a></p>"
+    )
+    assert "Traceback" not in server.text
+
+
+def test_second_start_says_so_and_stops(start, data_dir):
+    server = start()
+    second = Server(data_dir)
+    assert second.master.wait(20) != 0
+    line = f"ngw2f: {data_dir} is in use by another server (pid {server.master.pid}); "
+    assert [part for part in second.text.splitlines() if "ngw2f:" in part] == [
+        line + "stop that one, or set NGW2F_DATA_DIR"
+    ]
+    assert "Traceback" not in second.text
+    assert server.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
+def test_no_process_is_left(start, number):
+    server = start("--workers=2")
+    assert len(server.processes()) == 8
+    server.master.send_signal(number)
+    code = server.master.wait(15)
+    assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+    wait_until(lambda: not server.processes(), 10)
+
+
+def test_ctrl_c_reaches_the_master_alone(start):
+    """The terminal sends SIGINT to the whole group: the supervisor is in another."""
+    server = start()
+    assert os.getpgid(server.supervisor) != os.getpgid(server.master.pid)
+
+
+def test_start_again_after_a_kill(start, data_dir):
+    server = start()
+    ann = server.join("ann")
+    server.post("/api/messages", json={"source": "before"}, headers=ann)
+    server.master.kill()
+    server.master.wait()
+    again = start()
+    assert [m["source"] for m in again.wait_until_rendered().values()] == ["before"]
+
+
+def test_reload_replaces_web_workers_alone(start):
+    server = start("--workers=2")
+    kept, before = (server.valkey, server.rq_worker, server.supervisor), server.web_workers()
+    server.master.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(server.web_workers()) == 2 and not server.web_workers() & before, 20)
+    assert (server.valkey, server.rq_worker, server.supervisor) == kept
+    wait_until(lambda: server.get("/readyz").status_code == 200)
+
+
+def wait_for_successor(server):
+    """Wait until the master that SIGUSR2 has started has a worker, and return its pid."""
+    (new,) = wait_until(
+        lambda: [pid for pid in server.web_workers() if server.web_workers(pid)], 20
+    )
+    (worker,) = server.web_workers(new)
+    # Before that, it would miss what its master tells it.
+    wait_until(lambda: listens_to(worker, signal.SIGABRT))
+    return new
+
+
+def test_hot_upgrade_keeps_serving(start, data_dir):
+    server = start()
+    valkey, old = server.valkey, server.master
+    old.send_signal(signal.SIGUSR2)
+    new = wait_for_successor(server)
+    assert server.get("/readyz").status_code == 200
+    old.send_signal(signal.SIGQUIT)
+    old.wait(20)
+    try:
+        assert server.valkey == valkey
+        posted = server.post("/api/messages", json={"source": "*a*"}, headers=server.join("ann"))
+        assert posted.status_code == 201
+        server.wait_until_rendered()
+        assert server.valkey == valkey
+    finally:
+        os.kill(new, signal.SIGTERM)
+        wait_until(lambda: not server.processes(), 20)
+
+
+def test_upgrade_that_is_taken_back(start):
+    """The new master is stopped: the old one goes on with the embedded parts."""
+    server = start()
+    valkey = server.valkey
+    server.master.send_signal(signal.SIGUSR2)
+    new = wait_for_successor(server)
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: new not in server.processes(), 20)
+    assert server.valkey == valkey
+    assert server.get("/readyz").status_code == 200
+
+
+def test_migrated_once_for_three_workers(start, data_dir):
+    start("--workers=3")
+    with closing(sqlite3.connect(data_dir / "chat.sqlite3")) as connection:
+        rooms = connection.execute("SELECT name FROM rooms").fetchall()
+        versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert (rooms, versions) == ([("lobby",)], [("0003",)])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_BODY_BYTES", "plenty"),
+        ("LOG_LEVEL", "LOUD"),
+        ("REDIS_URL", "localhost"),
+        ("DATABASE_URL", "mysql://x"),
+        ("DATABASE_URL", "postgresql://chat:hush@127.0.0.1:1/chat"),
+    ],
+)
+def test_wrong_setting_stops_the_start(data_dir, name, value):
+    server = Server(data_dir, **{name: value})
+    try:
+        assert server.master.wait(20) != 0
+    finally:
+        server.stop()
+    lines = [line for line in server.text.splitlines() if f"NGW2F_{name}" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"ngw2f: NGW2F_{name}: ")
+    assert "Traceback" not in server.text
+    assert "hush" not in server.text
+
+
+def test_data_dir_that_cannot_be(data_dir):
+    data_dir.touch()
+    server = Server(data_dir)
+    assert server.master.wait(20) != 0
+    server.stop()
+    assert "ngw2f: NGW2F_DATA_DIR: " in server.text
+    assert "Traceback" not in server.text
+
+
+def test_unknown_setting_is_warned_of(start):
+    assert "NGW2F_ANONYMOUS_RAED is no setting" in start(ANONYMOUS_RAED="false").text
+
+
+def test_long_data_dir_gets_a_short_socket(start, tmp_path):
+    long = tmp_path / ("x" * 100) / "var"
+    long.parent.mkdir()
+    with run_server(long) as server:
+        assert server.get("/readyz").status_code == 200
+
+
+def test_stats_are_over_all_workers(start):
+    """What one process tells is what all have counted; both know of every request."""
+    server = start("--workers=2")
+    before = server.output.stat().st_mtime
+    asked = [server.get("/healthz") for _ in range(200)]
+    polled = []
+
+    def counted():
+        polled.append(server.get("/stats").json()["requests_per_second"] * 15)
+        # Not a whole number: the rate is rounded.
+        return polled[-1] >= len(asked) - 1
+
+    wait_until(counted)
+    made_while_starting = 2 * (time.time() - before) / PAUSE_SECONDS
+    assert polled[-1] <= len(asked) + len(polled) + made_while_starting
+
+
+def test_body_over_the_limit_is_not_waited_for(start):
+    server = start(MAX_BODY_BYTES=1000)
+    ann = server.join("ann")
+    host, port = server.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        head = [
+            "POST /api/messages HTTP/1.1",
+            "Host: x",
+            f"Authorization: {ann['Authorization']}",
+            "Content-Type: application/json",
+            "Content-Length: 1001",
+        ]
+        connection.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_one_date_field(start):
+    server = start()
+    tag = server.get("/api/messages").headers["ETag"]
+    for match in (tag, '"other"'):
+        answer = server.get("/api/messages", headers={"If-None-Match": match})
+        assert len(answer.raw.headers.getlist("Date")) == 1
+
+
+def test_head_has_no_body_and_keeps_the_connection(start):
+    server = start()
+    host, port = server.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(b"HEAD /api/messages HTTP/1.1\r\nHost: x\r\n\r\n")
+        first = connection.recv(4000)
+        assert first.startswith(b"HTTP/1.1 200 ")
+        assert first.endswith(b"\r\n\r\n")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(4000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_parent_is_read_right():
+    assert parent_of(os.getpid()) == os.getppid()
