@@ -1,0 +1,144 @@
+"""The room's page in a browser: live, and honest when it is not."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.live.server import ChatServer
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update",
+             "--disable-sync"]  # fmt: skip
+WAIT_MS = 8_000
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
+    server = ChatServer(tmp_path_factory.mktemp("chat"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with (
+        tempfile.TemporaryDirectory(prefix="ngw2f-"),
+        sync_api.sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_room(chat: ChatServer, browser: Any) -> Iterator[Any]:
+    """Give a function that signs someone in and shows the lobby."""
+    contexts = []
+
+    def open_as(nickname: str) -> Any:
+        context = browser.new_context()
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.goto(chat.url + "/")
+        page.fill("[name=nickname]", nickname)
+        page.fill("[name=password]", "secret")
+        page.click("text=Sign in or register")
+        page.wait_for_selector(".composer")
+        return page
+
+    yield open_as
+    for context in contexts:
+        context.close()
+
+
+def say(page: Any, text: str) -> None:
+    page.fill("textarea", text)
+    page.press("textarea", "Enter")
+
+
+def test_message_appears_on_both_pages(open_room: Any) -> None:
+    ann, bob = open_room("ann"), open_room("bob")
+    say(ann, "hello **bob**")
+    for page in (ann, bob):
+        page.wait_for_selector(".message strong:text('bob')")
+        assert page.locator(".message:has-text('hello bob')").count() == 1
+    assert ann.input_value("textarea") == ""
+
+
+def test_only_the_author_gets_actions(open_room: Any) -> None:
+    ann, bob = open_room("ann"), open_room("bob")
+    say(ann, "mine alone")
+    ann.wait_for_selector(".message:has-text('mine alone') .actions", state="attached")
+    bob.wait_for_selector(".message:has-text('mine alone')")
+    assert bob.locator(".message:has-text('mine alone') .actions").count() == 0
+
+
+def test_deleted_message_disappears(open_room: Any) -> None:
+    ann, bob = open_room("ann"), open_room("bob")
+    say(ann, "soon gone")
+    bob.wait_for_selector(".message:has-text('soon gone')")
+    ann.hover(".message:has-text('soon gone')")
+    ann.click(".message:has-text('soon gone') button")
+    bob.wait_for_selector(".message:has-text('soon gone')", state="detached")
+
+
+def test_typing_is_shown(open_room: Any) -> None:
+    ann, bob = open_room("ann"), open_room("bob")
+    bob.type("textarea", "I am")
+    sync_api.expect(ann.locator("#typing")).to_contain_text("bob is")
+
+
+def test_html_in_a_message_is_text(open_room: Any) -> None:
+    ann = open_room("ann")
+    say(ann, "<img src=x onerror=alert(1)>")
+    ann.wait_for_selector(".message:has-text('onerror')")
+    assert ann.locator(".message img").count() == 0
+
+
+def test_nothing_is_missing_after_a_restart(chat: ChatServer, open_room: Any) -> None:
+    ann = open_room("ann")
+    ann.wait_for_timeout(300)
+    chat.kill_worker()
+    chat.wait_until_up()
+    token = chat.register("carl")
+    for number in range(3):
+        chat.call("POST", "/api/messages", token, json={"source": f"after {number}"})
+    ann.wait_for_selector(".message:has-text('after 2')", timeout=20_000)
+    shown = ann.locator(".message:has-text('after')").all_inner_texts()
+    assert [text.split("after ")[1] for text in shown] == ["0", "1", "2"]
+
+
+def test_it_says_that_it_is_away_and_loses_no_text(chat: ChatServer, open_room: Any) -> None:
+    ann = open_room("ann")
+    ann.wait_for_timeout(300)
+    ann.context.set_offline(True)
+    sync_api.expect(ann.locator("#connection")).to_have_attribute("data-state", "away")
+    say(ann, "written offline")
+    sync_api.expect(ann.locator("#problem")).to_contain_text("Not sent")
+    assert ann.input_value("textarea") == "written offline"
+    ann.context.set_offline(False)
+    ann.press("textarea", "Enter")
+    ann.wait_for_selector(".message:has-text('written offline')")
+
+
+def test_long_polling_where_streams_do_not_get_through(chat: ChatServer, open_room: Any) -> None:
+    ann = open_room("ann")
+    ann.route("**/events?after=*", lambda route: route.abort()
+              if "/api/" not in route.request.url else route.continue_())  # fmt: skip
+    chat.reload()
+    with ann.expect_request("**/api/events?*", timeout=20_000):
+        pass
+    chat.wait_until_up()
+    token = chat.register("dora")
+    chat.call("POST", "/api/messages", token, json={"source": "by polling"})
+    ann.wait_for_selector(".message:has-text('by polling')", timeout=20_000)

@@ -1,0 +1,57 @@
+/* The official clients of Node: listen.cjs PORT CURSOR. Prints, when its input ends, which
+ * messages each of them has seen: {"socket.io": [ids], "ws": [ids], "eventsource": [ids]}. */
+const { io } = require("socket.io-client");
+const WebSocket = require("ws");
+const { EventSource } = require("eventsource");
+
+const [port, start] = process.argv.slice(2);
+const base = `127.0.0.1:${port}`;
+const seen = { "socket.io": [], "socket.io polling": [], ws: [], eventsource: [] };
+
+function socketIO(name, options) {
+  let after = start;
+  const client = io(`http://${base}`, { auth: (tell) => tell({ after }), ...options });
+  client.on("updated_model", (update) => {
+    after = update.id;
+    if (update.event === "message.created") seen[name].push(update.model.id);
+  });
+}
+
+function webSocket() {
+  let after = start;
+  (function connect() {
+    const client = new WebSocket(`ws://${base}/ws`);
+    client.on("open", () => client.send(JSON.stringify({ type: "resume", after })));
+    client.on("message", (text) => {
+      const { id, event, data } = JSON.parse(text);
+      after = id;
+      if (event === "message.created") seen.ws.push(data.id);
+    });
+    client.on("error", () => {});
+    client.on("close", () => setTimeout(connect, 200));
+  })();
+}
+
+function eventSource() {
+  let last = start;
+  (function connect() {
+    const source = new EventSource(`http://${base}/events?after=${last}`);
+    source.addEventListener("message.created", (event) => {
+      last = event.lastEventId;
+      seen.eventsource.push(JSON.parse(event.data).id);
+    });
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 200);
+    };
+  })();
+}
+
+socketIO("socket.io", {});
+socketIO("socket.io polling", { transports: ["polling"] });
+webSocket();
+eventSource();
+process.stdin.resume();
+process.stdin.on("end", () => {
+  console.log(JSON.stringify(seen));
+  process.exit(0);
+});

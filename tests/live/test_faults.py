@@ -1,0 +1,149 @@
+"""Every client sees every message, once, in order, whatever is restarted, killed or cut off."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.live.listeners import ALL
+from tests.live.proxy import CuttingProxy
+from tests.live.server import ChatServer
+
+MESSAGES = 1_000
+MESSAGES_A_SECOND = 32
+CUT_SECONDS = (1.0, 6.0)
+# What comes last has so long to reach everybody.
+SETTLE_SECONDS = 15
+CLIENTS = Path(__file__).parent / "clients" / "listen.cjs"
+PACKAGES = ("socket.io-client@4", "ws@8", "eventsource@4")
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the official clients, from `NGW2F_NODE_MODULES` or npm."""
+    given = os.environ.get("NGW2F_NODE_MODULES")
+    if given:
+        return Path(given)
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("node and npm are not installed")
+    directory = tmp_path_factory.mktemp("npm")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(directory), *PACKAGES]
+    if subprocess.run(command, capture_output=True, timeout=120, check=False).returncode:
+        pytest.skip("npm cannot install the clients")
+    return directory / "node_modules"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ChatServer]:
+    server = ChatServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+class NodeClients:
+    """The official clients of Node, all in one process."""
+
+    def __init__(self, node_modules: Path, port: int, cursor: str) -> None:
+        self._process = subprocess.Popen(
+            ["node", str(CLIENTS), str(port), cursor],
+            env={**os.environ, "NODE_PATH": str(node_modules)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def finish(self) -> dict[str, list[int]]:
+        output, _ = self._process.communicate(timeout=10)
+        seen: dict[str, list[int]] = json.loads(output)
+        return seen
+
+
+def post_messages(server: ChatServer, token: str) -> None:
+    """Post as evenly as the server allows; what was not answered may be stored or not."""
+    start = time.monotonic()
+    for number in range(MESSAGES):
+        while True:
+            try:
+                source = {"source": f"message {number}"}
+                if server.call("POST", "/api/messages", token, json=source).status_code == 201:
+                    break
+            except requests.RequestException:
+                pass
+            time.sleep(0.1)
+        time.sleep(max(0.0, start + (number + 1) / MESSAGES_A_SECOND - time.monotonic()))
+
+
+def hurt(server: ChatServer) -> None:
+    """Restart, kill, stop: half a minute of it."""
+    for second in range(30):
+        if second % 5 == 4:
+            server.kill_worker()
+        if second == 2:
+            server.reload()
+        if second == 7:
+            server.redis.signal(signal.SIGSTOP)
+        if second == 17:
+            server.redis.signal(signal.SIGCONT)
+        if second == 22:
+            server.redis.stop()
+        if second == 24:
+            server.redis.start()
+        time.sleep(1)
+
+
+def stored_ids(server: ChatServer) -> list[int]:
+    ids: list[int] = []
+    while True:
+        path = f"/api/messages?limit=200&after={ids[-1] if ids else 0}"
+        page = server.call("GET", path).json()["messages"]
+        ids += [message["id"] for message in page]
+        if len(page) < 200:
+            return ids
+
+
+def test_nobody_misses_anything(server: ChatServer, node_modules: Path) -> None:
+    token = server.register("ann")
+    cursor = server.call("GET", "/api/events").json()["next"]
+    proxy = CuttingProxy(server.port, CUT_SECONDS)
+    proxy.start()
+    listeners = [kind(proxy.port, cursor) for kind in ALL]
+    for listener in listeners:
+        listener.start()
+    node = NodeClients(node_modules, proxy.port, cursor)
+    hurting = threading.Thread(target=hurt, args=[server])
+    hurting.start()
+    post_messages(server, token)
+    hurting.join()
+    proxy.is_cutting = False
+    expected = stored_ids(server)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while any(len(each.seen) < len(expected) for each in listeners):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    time.sleep(2)  # Node's clients do not tell before the end; what came twice would show now.
+    seen = node.finish() | {type(each).__name__: each.seen for each in listeners}
+    for listener in listeners:
+        listener.is_stopping = True
+    proxy.stop()
+    for listener in listeners:
+        listener.join(10)
+    assert len(expected) >= MESSAGES
+    assert proxy.cuts > 30
+    wrong = {name: describe(ids, expected) for name, ids in seen.items() if ids != expected}
+    assert not wrong
+
+
+def describe(ids: list[int], expected: list[int]) -> str:
+    missing = sorted(set(expected) - set(ids))
+    twice = sorted({each for each in ids if ids.count(each) > 1})
+    counts = f"{len(ids)} of {len(expected)}, missing {missing[:10]}, twice {twice[:10]}"
+    return f"{counts}, {'in order' if ids == sorted(ids) else 'out of order'}"

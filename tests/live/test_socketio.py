@@ -1,0 +1,131 @@
+"""Socket.IO, spoken as its client does: Engine.IO 4 by polling and by WebSocket."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websocket
+
+from tests.live.server import ChatServer
+
+POLLING = "/socket.io/?EIO=4&transport=polling"
+
+
+@pytest.fixture(scope="module")
+def ann(chat: ChatServer) -> str:
+    return chat.register("ann")
+
+
+class Client:
+    """A client over a WebSocket; `emit` and `hear` know the packets of the default namespace."""
+
+    def __init__(self, chat: ChatServer, auth: dict[str, Any] | None = None) -> None:
+        sock = socket.create_connection(("127.0.0.1", chat.port), timeout=10)
+        url = f"ws://127.0.0.1:{chat.port}/socket.io/?EIO=4&transport=websocket"
+        self.connection = websocket.create_connection(url, socket=sock)
+        assert self.connection.recv().startswith("0{")
+        self.connection.send("40" + (json.dumps(auth) if auth else ""))
+        self.connected = self.connection.recv()
+
+    def emit(self, *event: Any) -> None:
+        self.connection.send("42" + json.dumps(event))
+
+    def hear(self, name: str) -> Any:
+        while True:
+            packet = self.connection.recv()
+            if packet.startswith("42"):
+                heard, *values = json.loads(packet[2:])
+                if heard == name:
+                    return values[0] if values else None
+
+    def close(self) -> None:
+        self.connection.shutdown()
+
+
+def test_post_comes_back_as_a_model(chat: ChatServer, ann: str) -> None:
+    client = Client(chat)
+    client.emit("post_message", {"source": "hello"}, ann)
+    update = client.hear("updated_model")
+    while update["event"] != "message.created":
+        update = client.hear("updated_model")
+    assert (update["class"], update["model"]["source"]) == ("Message", "hello")
+    assert update["id"]
+    client.close()
+
+
+def test_token_of_the_connection_is_enough(chat: ChatServer, ann: str) -> None:
+    client = Client(chat, {"token": ann})
+    client.emit("post_message", {"source": "by the connection's token"})
+    while client.hear("updated_model")["model"].get("source") != "by the connection's token":
+        pass
+    client.close()
+
+
+def test_resumes_after_an_id(chat: ChatServer, ann: str) -> None:
+    cursor = chat.call("GET", "/api/events").json()["next"]
+    chat.call("POST", "/api/messages", ann, json={"source": "missed"})
+    client = Client(chat, {"token": ann, "after": cursor})
+    while client.hear("updated_model")["model"].get("source") != "missed":
+        pass
+    client.close()
+
+
+def test_bad_token_is_refused(chat: ChatServer) -> None:
+    client = Client(chat, {"token": "nonsense"})
+    assert client.connected.startswith("44")
+    client.close()
+
+
+def test_event_with_a_bad_token_is_told_so(chat: ChatServer) -> None:
+    client = Client(chat)
+    client.emit("post_message", {"source": "hello"}, "nonsense")
+    assert client.hear("expired_token") is None
+    client.close()
+
+
+def test_ping_user_makes_one_online(chat: ChatServer) -> None:
+    token = chat.register("carl")
+    client = Client(chat)
+    client.emit("ping_user", token)
+    deadline = time.monotonic() + 5
+    while "carl" not in chat.call("GET", "/api/users?online=1").text:
+        assert time.monotonic() < deadline
+    client.close()
+
+
+def test_other_sites_may_not_use_the_cookie(chat: ChatServer, ann: str) -> None:
+    headers = {"Cookie": f"session={ann}", "Origin": "https://evil.example"}
+    assert chat.call("GET", POLLING, headers=headers).status_code == 400
+
+
+def test_polling_works_with_one_process(chat: ChatServer) -> None:
+    answer = chat.call("GET", POLLING)
+    assert answer.status_code == 200
+    assert "websocket" in json.loads(answer.text[1:])["upgrades"]
+
+
+@pytest.fixture
+def several(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[ChatServer]:
+    server = ChatServer(tmp_path, NGW2F_STICKY=request.param)
+    server.start(workers=2)
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("several", ["false"], indirect=True)
+def test_polling_with_several_processes_is_refused_with_the_reason(several: ChatServer) -> None:
+    answer = several.call("GET", POLLING)
+    assert answer.status_code == 400
+    assert "sticky" in answer.text
+    client = Client(several)
+    assert client.connected.startswith("40")
+    client.close()
+
+
+@pytest.mark.parametrize("several", ["true"], indirect=True)
+def test_polling_behind_a_sticky_front_is_offered(several: ChatServer) -> None:
+    assert several.call("GET", POLLING).status_code == 200

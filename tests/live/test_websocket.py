@@ -1,0 +1,162 @@
+"""The WebSocket, by a client that people use."""
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import websocket
+
+from tests.live.server import ChatServer
+
+
+@pytest.fixture(scope="module")
+def ann(chat: ChatServer) -> str:
+    return chat.register("ann")
+
+
+@pytest.fixture
+def connection(chat: ChatServer, ann: str) -> Iterator[websocket.WebSocket]:
+    client = connect(chat, f"Authorization: Bearer {ann}")
+    yield client
+    client.close()
+
+
+def connect(chat: ChatServer, *header: str, **options: Any) -> websocket.WebSocket:
+    url = f"ws://127.0.0.1:{chat.port}/ws"
+    sock = socket.create_connection(("127.0.0.1", chat.port), timeout=10)
+    try:
+        return websocket.create_connection(url, socket=sock, header=list(header), **options)
+    except websocket.WebSocketException:
+        sock.close()
+        raise
+
+
+def say(connection: websocket.WebSocket, **message: Any) -> None:
+    connection.send(json.dumps(message))
+
+
+def hear(connection: websocket.WebSocket, name: str) -> Any:
+    """Return the next event of that name."""
+    while True:
+        event = json.loads(connection.recv())
+        assert sorted(event) == ["data", "event", "id"]
+        if event["event"] == name:
+            return event["data"]
+
+
+def test_posts_and_hears(connection: websocket.WebSocket) -> None:
+    say(connection, type="post", room_id=1, source="hello", client_id="c1")
+    heard = {}
+    while len(heard) < 2:  # Which one comes first is left to chance.
+        event = json.loads(connection.recv())
+        if event["event"] in ("posted", "message.created"):
+            heard[event["event"]] = event["data"]
+    assert heard["message.created"]["source"] == "hello"
+    assert heard["posted"] == {"client_id": "c1", "message": heard["message.created"]}
+
+
+def test_resumes(chat: ChatServer, ann: str) -> None:
+    cursor = chat.call("GET", "/api/events").json()["next"]
+    chat.call("POST", "/api/messages", ann, json={"source": "missed"})
+    client = connect(chat)
+    say(client, type="resume", after=cursor)
+    assert hear(client, "message.created")["source"] == "missed"
+    client.close()
+
+
+def test_nothing_is_lost_before_a_late_resume(chat: ChatServer, ann: str) -> None:
+    client = connect(chat)
+    cursor = chat.call("GET", "/api/events").json()["next"]
+    ids = [
+        chat.call("POST", "/api/messages", ann, json={"source": str(number)}).json()["id"]
+        for number in range(3)
+    ]
+    say(client, type="resume", after=cursor)
+    assert [hear(client, "message.created")["id"] for _ in ids] == ids
+    client.close()
+
+
+def test_ping_is_answered(connection: websocket.WebSocket) -> None:
+    say(connection, type="ping")
+    assert hear(connection, "pong") == {}
+
+
+def test_typing_is_told(connection: websocket.WebSocket) -> None:
+    say(connection, type="typing", room_id=1)
+    assert hear(connection, "typing")["nickname"] == "ann"
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        ({"type": "post", "room_id": 99, "source": "x"}, 404),
+        ({"type": "post", "room_id": -1, "source": "x"}, 404),
+        ({"type": "post", "room_id": 1, "source": ""}, 400),
+        ({"type": "post", "room_id": "1", "source": "x"}, 400),
+        ({"type": "dance"}, 400),
+        ([], 400),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    connection: websocket.WebSocket, message: Any, status: int
+) -> None:
+    connection.send(json.dumps(message))
+    assert hear(connection, "error")["status"] == status
+
+
+def test_anybody_may_read_but_not_post(chat: ChatServer) -> None:
+    client = connect(chat)
+    say(client, type="post", room_id=1, source="x", client_id=5)
+    refused = hear(client, "error")
+    assert (refused["status"], refused["client_id"]) == (401, 5)
+    client.close()
+
+
+def test_other_sites_may_not_use_the_cookie(chat: ChatServer, ann: str) -> None:
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        connect(chat, f"Cookie: session={ann}", origin="https://evil.example")
+
+
+def test_our_own_page_may(chat: ChatServer, ann: str) -> None:
+    client = connect(chat, f"Cookie: session={ann}", origin=chat.url)
+    say(client, type="post", room_id=1, source="by cookie")
+    assert hear(client, "posted")["message"]["source"] == "by cookie"
+    client.close()
+
+
+def test_pings_of_the_protocol_are_answered(connection: websocket.WebSocket) -> None:
+    connection.ping("there?")
+    code, payload = connection.recv_data(control_frame=True)
+    while code != websocket.ABNF.OPCODE_PONG:
+        code, payload = connection.recv_data(control_frame=True)
+    assert payload == b"there?"
+
+
+def test_revoked_token_closes_it(chat: ChatServer, ann: str) -> None:
+    token = chat.register("carl")
+    client = connect(chat, f"Authorization: Bearer {token}")
+    say(client, type="ping")
+    hear(client, "pong")
+    chat.call("DELETE", "/api/tokens", token)
+    assert closing_code(client) == 1008
+
+
+def test_plain_request_is_told_to_upgrade(chat: ChatServer) -> None:
+    assert chat.call("GET", "/ws").status_code == 426
+
+
+def test_reload_closes_it_with_service_restart(chat: ChatServer, ann: str) -> None:
+    client = connect(chat)
+    say(client, type="ping")
+    chat.reload()
+    assert closing_code(client) == 1012
+
+
+def closing_code(client: websocket.WebSocket) -> int:
+    while True:
+        code, payload = client.recv_data(control_frame=True)
+        if code == websocket.ABNF.OPCODE_CLOSE:
+            client.shutdown()
+            return int.from_bytes(payload[:2], "big")

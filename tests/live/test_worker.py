@@ -1,0 +1,85 @@
+"""The worker process: it stops at once with streams open, and slow clients cost it little."""
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.live.server import ChatServer
+
+STREAMS = 300
+REQUEST = b"GET /events HTTP/1.1\r\nHost: chat\r\nAccept: text/event-stream\r\n\r\n"
+# What a client that does not read may cost: the feed's bound, and one write's bytes.
+MAX_GROWTH_BYTES = 6 * 1024 * 1024
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> "ChatServer":
+    return ChatServer(tmp_path)
+
+
+def open_streams(server: ChatServer, count: int) -> list[socket.socket]:
+    streams = []
+    for _ in range(count):
+        stream = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        stream.sendall(REQUEST)
+        streams.append(stream)
+    for stream in streams:
+        while b"retry:" not in stream.recv(4096):
+            pass
+    return streams
+
+
+def rss_bytes(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_worker_with_streams_stops_at_once(server: ChatServer) -> None:
+    server.start()
+    try:
+        (worker,) = server.web_workers()
+        streams = open_streams(server, STREAMS)
+        # A connection between two requests does not hold it up either.
+        idle = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: chat\r\n\r\n")
+        assert b" 200 " in idle.recv(4096)
+        start = time.monotonic()
+        os.kill(worker, signal.SIGTERM)
+        while worker in server.web_workers():
+            assert time.monotonic() - start < 2
+            time.sleep(0.01)
+        for stream in streams:
+            farewell = b""
+            while chunk := stream.recv(4096):
+                farewell += chunk
+            assert b"retry: " in farewell
+            assert farewell.endswith(b"0\r\n\r\n")
+            stream.close()
+        while idle.recv(4096):
+            pass
+        idle.close()
+    finally:
+        server.stop()
+
+
+def test_clients_that_do_not_read_cost_no_more_than_the_bound(server: ChatServer) -> None:
+    server.start()
+    try:
+        token = server.register("ann")
+        (worker,) = server.web_workers()
+        source = {"source": "x" * 9_000}
+        for _ in range(100):  # Buffers of a fixed size are filled before we look.
+            server.call("POST", "/api/messages", token, json=source)
+        streams = open_streams(server, 10)
+        before = rss_bytes(worker)
+        for _ in range(600):
+            server.call("POST", "/api/messages", token, json=source)
+        assert rss_bytes(worker) - before < MAX_GROWTH_BYTES
+        for stream in streams:
+            stream.close()
+    finally:
+        server.stop()
