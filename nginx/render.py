@@ -1,0 +1,204 @@
+"""Fill in what differs from machine to machine, and write the configuration into a folder.
+
+From the checkout everything that nginx writes is in that folder too, so it needs no
+root and no other folder. On a server: `python -m nginx.render --help`.
+"""
+
+import argparse
+import functools
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from whitenoise.compress import Compressor
+
+HERE = Path(__file__).resolve().parent
+STATIC = HERE.parent / "ngw2f" / "static"
+PLACEHOLDER = re.compile(r"@([a-z0-9_]+)@")
+MODULES = Path("/usr/lib/nginx/modules")
+# nginx makes only the last folder of these paths.
+RUN_FOLDERS = ("body", "proxy", "cache", "static", "acme")
+
+
+# A stream takes two of them.
+FILES = 65536
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """One nginx: what differs from machine to machine."""
+
+    # Where the configuration goes, and where nginx keeps what it writes.
+    directory: Path
+    run: Path
+    certificate: Path
+    key: Path
+    # Names, and addresses, by which clients may ask.
+    names: Sequence[str]
+    # gunicorn's instances: "unix:/PATH" or "HOST:PORT".
+    servers: Sequence[str]
+    addresses: Sequence[str] = ("127.0.0.1",)
+    http_port: int = 80
+    https_port: int = 443
+    # The port that clients know, where another machine forwards it.
+    public_port: int | None = None
+    # The user of nginx's workers, where nginx is started by root.
+    user: str | None = None
+    access_log: str = "access.log"
+    error_log: str = "error.log"
+    # Limits of one address; off for load tests.
+    limits: bool = True
+    # What a process may open at most; no more than the system lets it.
+    files: int = FILES
+    program: str = "nginx"
+    # Where modules of the distribution are.
+    modules: Path = field(default=MODULES)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a given nginx can do."""
+
+    version: tuple[int, ...]
+    openssl: tuple[int, ...]
+
+
+def find_nginx() -> str | None:
+    """Return the path of nginx; Debian keeps it off the PATH of those who are not root."""
+    folders = [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]
+    return shutil.which("nginx", path=os.pathsep.join(folders))
+
+
+def find_program(program: str) -> Program:
+    """Ask nginx for its version, and for that of its OpenSSL."""
+    told = subprocess.run([program, "-V"], capture_output=True, text=True, check=True).stderr
+    return Program(_version(r"nginx/([0-9.]+)", told), _version(r"with OpenSSL ([0-9.]+)", told))
+
+
+def render(front: Front) -> Path:
+    """Write the configuration and the static files; return the path of nginx.conf."""
+    front.directory.mkdir(parents=True, exist_ok=True)
+    for name in RUN_FOLDERS:
+        (front.run / name).mkdir(parents=True, exist_ok=True)
+    values = _values(front, find_program(front.program))
+    for part in sorted(HERE.glob("*.conf")):
+        text = PLACEHOLDER.sub(lambda match: values[match[1]], part.read_text())
+        (front.directory / part.name).write_text(text)
+    shutil.copy(_mime_types(front.program), front.directory / "mime.types")
+    shutil.copytree(HERE / "errors", front.directory / "errors", dirs_exist_ok=True)
+    write_static(front.run / "static" / "static")
+    return front.directory / "nginx.conf"
+
+
+def command(front: Front) -> list[str]:
+    """Return how this nginx is started; add `-t`, `-s reload` or `-g` to it."""
+    configuration = str(front.directory / "nginx.conf")
+    # Until it has read its configuration, nginx would write to its compiled-in log.
+    return [front.program, "-p", str(front.run), "-c", configuration, "-e", front.error_log]
+
+
+def write_static(target: Path) -> None:
+    """Copy the static files and put a compressed variant beside each that gains by it."""
+    shutil.copytree(STATIC, target, dirs_exist_ok=True)
+    compressor = Compressor(quiet=True)
+    for path in sorted(target.rglob("*")):
+        if path.is_file() and compressor.should_compress(path.name):
+            compressor.compress(str(path))
+
+
+def _values(front: Front, program: Program) -> dict[str, str]:
+    is_new_http2 = program.version >= (1, 25, 1)
+    public_port = front.public_port or front.https_port
+    listen = functools.partial(_listen, front)
+    tls = "ssl" if is_new_http2 else "ssl http2"
+    return {
+        "modules": _load_brotli(front.modules),
+        "brotli_static": "brotli_static on;" if _load_brotli(front.modules) else "",
+        "user": f"user {front.user};" if front.user else "",
+        "run": str(front.run),
+        "files": str(front.files),
+        "connections": str(front.files // 2),
+        "access_log": front.access_log,
+        "error_log": front.error_log,
+        # OpenSSL refuses a list that has a name that it does not know.
+        "curves": "X25519MLKEM768:X25519:prime256v1:secp384r1"
+        if program.openssl >= (3, 5)
+        else "X25519:prime256v1:secp384r1",
+        "certificate": str(front.certificate),
+        "key": str(front.key),
+        # What has no key is not counted.
+        "limit_key": "$client_network" if front.limits else '""',
+        "servers": "\n".join(
+            f"    server {server} max_fails=2 fail_timeout=5s;" for server in front.servers
+        ),
+        "public_port": "" if public_port == 443 else f":{public_port}",
+        "names": " ".join(front.names),
+        "listen_http": listen(front.http_port, ""),
+        "listen_http_default": listen(front.http_port, "default_server"),
+        "listen_https": listen(front.https_port, tls),
+        "listen_https_default": listen(front.https_port, f"{tls} default_server"),
+        "http2": "    http2 on;" if is_new_http2 else "",
+        "acme_root": str(front.run / "acme"),
+        "static_root": str(front.run / "static"),
+        "errors_root": str(front.directory),
+    }
+
+
+def _listen(front: Front, port: int, options: str) -> str:
+    lines = [f"listen {address}:{port} {options}".rstrip() for address in front.addresses]
+    return "\n".join(f"    {line};" for line in lines)
+
+
+def _load_brotli(modules: Path) -> str:
+    """Return the line that loads the module for FILE.br, if the distribution has it."""
+    module = modules / "ngx_http_brotli_static_module.so"
+    return f"load_module {module};" if module.exists() else ""
+
+
+def _mime_types(program: str) -> Path:
+    """Return nginx's own table of types, which lies beside its own configuration."""
+    told = subprocess.run([program, "-V"], capture_output=True, text=True, check=True).stderr
+    path = re.search(r"--conf-path=(\S+)", told)
+    if path is None:
+        raise FileNotFoundError("nginx does not say where its configuration is (nginx -V)")
+    return Path(path[1]).parent / "mime.types"
+
+
+def _version(pattern: str, text: str) -> tuple[int, ...]:
+    found = re.search(pattern, text)
+    return tuple(int(part) for part in found[1].split(".") if part) if found else ()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the configuration of a server, as the command line says."""
+    options = _parser().parse_args(arguments)
+    render(Front(**vars(options)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("nginx.render", description=__doc__)
+    add: Callable[..., object] = parser.add_argument
+    add("--directory", type=Path, default=Path("/etc/nginx"))
+    add("--run", type=Path, default=Path("/var/lib/nginx/ngw2f"))
+    add("--certificate", type=Path, required=True)
+    add("--key", type=Path, required=True)
+    add("--name", dest="names", action="append", required=True, help="may be given again")
+    add("--server", dest="servers", action="append", required=True, help="unix:/PATH or HOST:PORT")
+    add("--address", dest="addresses", nargs="+", default=["0.0.0.0", "[::]"])  # noqa: S104 # a front
+    add("--http-port", type=int, default=80)
+    add("--https-port", type=int, default=443)
+    add("--public-port", type=int)
+    add("--user", default="www-data")
+    add("--access-log", default="/var/log/nginx/access.log")
+    add("--error-log", default="/var/log/nginx/error.log")
+    add("--files", type=int, default=FILES, help="what a process of nginx may open")
+    add("--no-limits", dest="limits", action="store_false")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

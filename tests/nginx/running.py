@@ -1,0 +1,145 @@
+"""A real nginx with the real configuration, in a folder of its own, and a client for it."""
+
+import contextlib
+import http.client
+import json
+import os
+import resource
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nginx.certificate import make_certificate
+from nginx.render import FILES, Front, command, find_nginx, render
+from tests.needs import lacking
+
+NAMES = ("localhost", "127.0.0.1")
+START_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+
+class Client:
+    """Asks a front over TLS, and trusts its certificate only."""
+
+    def __init__(self, front: Front) -> None:
+        self.front = front
+        self.host = f"localhost:{front.https_port}"
+        self.context = ssl.create_default_context(cafile=front.certificate)
+
+    def ask(
+        self,
+        target: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        with self.open(target, method, body, headers) as response:
+            return Answer(response.status, response.headers, response.read())
+
+    @contextlib.contextmanager
+    def open(
+        self,
+        target: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Give an answer whose content is still to be read."""
+        connection = http.client.HTTPSConnection(
+            "localhost", self.front.https_port, context=self.context, timeout=20
+        )
+        with contextlib.closing(connection):
+            connection.request(method, target, body, headers or {})
+            yield connection.getresponse()
+
+    def ask_plainly(self, target: str, method: str = "GET", host: str = "localhost") -> Answer:
+        """Ask without TLS."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.front.http_port, timeout=20)
+        with contextlib.closing(connection):
+            connection.request(method, target, headers={"Host": host})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+
+    def send(self, data: bytes) -> bytes:
+        """Send bytes as they are, and return all that comes back."""
+        address = ("127.0.0.1", self.front.https_port)
+        with (
+            socket.create_connection(address, timeout=20) as plain,
+            self.context.wrap_socket(plain, server_hostname="localhost") as secure,
+        ):
+            secure.sendall(data)
+            received = b""
+            with contextlib.suppress(ssl.SSLEOFError, ConnectionResetError):
+                while chunk := secure.recv(65536):
+                    received += chunk
+            return received
+
+
+def need_nginx() -> str:
+    return find_nginx() or lacking("nginx", "apt-get install nginx")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def make_front(directory: Path, servers: Sequence[Path], **changes: object) -> Front:
+    program = need_nginx()
+    certificate, key = make_certificate(directory, NAMES)
+    values: dict = {
+        "directory": directory / "conf",
+        "run": directory,
+        "certificate": certificate,
+        "key": key,
+        "names": NAMES,
+        "servers": [f"unix:{path}" for path in servers],
+        "http_port": free_port(),
+        "https_port": free_port(),
+        # Its workers shall read what the tests wrote.
+        "user": "root" if os.geteuid() == 0 else None,
+        "limits": False,
+        "program": program,
+        "files": min(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+    }
+    return Front(**{**values, **changes})
+
+
+@contextlib.contextmanager
+def running(front: Front) -> Iterator[Client]:
+    render(front)
+    process = subprocess.Popen([*command(front), "-g", "daemon off;"], stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(front)
+        yield Client(front)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(front: Front) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", front.https_port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return

@@ -1,0 +1,81 @@
+"""Answers are kept for as long as the application says, and what is personal never is."""
+
+import pytest
+
+
+def ask_twice(client, recorders, target, answer_headers, headers=None, second=None):
+    """Return how often the instances were asked."""
+    for recorder in recorders:
+        recorder.headers = answer_headers
+    client.ask(target, headers=headers)
+    client.ask(target, headers=headers if second is None else second)
+    return len(recorders[0].requests + recorders[1].requests)
+
+
+@pytest.mark.parametrize("value", ["max-age=60", "public, max-age=60", "s-maxage=60, max-age=0"])
+def test_fresh_answer_is_kept(client, recorders, value):
+    assert ask_twice(client, recorders, f"/kept?{len(value)}", [("Cache-Control", value)]) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("ETag", '"1"')],
+        [("Cache-Control", "no-store")],
+        [("Cache-Control", "private, max-age=60")],
+        [("Cache-Control", "no-cache")],
+        [("Cache-Control", "max-age=0")],
+        [("Cache-Control", "max-age=60, s-maxage=0")],
+        [("Cache-Control", "max-age=60"), ("Set-Cookie", "session=1")],
+        [("Cache-Control", "max-age=60"), ("Vary", "*")],
+    ],
+    ids=str,
+)
+def test_answer_is_not_kept(client, recorders, headers):
+    assert ask_twice(client, recorders, f"/not-kept?{len(str(headers))}", headers) == 2
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Authorization": "Bearer x"}, {"Cookie": "session=x"}], ids=str
+)
+def test_personal_requests_pass_by(client, recorders, headers):
+    answer = [("Cache-Control", "max-age=60")]
+    target = f"/personal?{next(iter(headers))}"
+    assert ask_twice(client, recorders, target, answer, headers) == 2
+    # What they got was not kept for anybody else.
+    client.ask(target)
+    assert len(recorders[0].requests + recorders[1].requests) == 3
+
+
+def test_personal_request_gets_nothing_kept(client, recorders):
+    answer, personal = [("Cache-Control", "max-age=60")], {"Authorization": "Bearer x"}
+    assert ask_twice(client, recorders, "/kept-before", answer, {}, personal) == 2
+
+
+def test_fields_of_vary_are_compared(client, recorders):
+    answer = [("Cache-Control", "max-age=60"), ("Vary", "Accept")]
+    json, html = {"Accept": "application/json"}, {"Accept": "text/html"}
+    assert ask_twice(client, recorders, "/vary", answer, json, html) == 2
+
+
+def test_kept_answer_has_its_own_id(client, recorders):
+    for recorder in recorders:
+        recorder.headers = [("Cache-Control", "max-age=60"), ("X-Request-ID", "of-the-first")]
+    ids = [client.ask("/id").headers.get_all("X-Request-ID") for _ in range(2)]
+    assert [len(each) for each in ids] == [1, 1]
+    assert ids[0] != ids[1]
+    assert len(recorders[0].requests + recorders[1].requests) == 1
+
+
+@pytest.mark.parametrize("path", ["/events", "/api/events", "/socket.io/"])
+def test_streams_are_never_kept(client, recorders, path):
+    assert ask_twice(client, recorders, path, [("Cache-Control", "max-age=60")]) == 2
+
+
+def test_changes_are_never_kept(client, recorders):
+    for recorder in recorders:
+        recorder.headers = [("Cache-Control", "max-age=60")]
+    for _ in range(2):
+        client.ask("/changed", "POST", b"x")
+    assert len(recorders[0].requests + recorders[1].requests) == 2

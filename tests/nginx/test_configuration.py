@@ -1,0 +1,58 @@
+"""nginx itself, and those who check its configuration, have nothing to say about it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nginx.render import HERE, PLACEHOLDER, command, render
+from tests.needs import lacking
+from tests.nginx.running import make_front
+
+
+@pytest.fixture
+def front(directory, tmp_path):
+    front = make_front(tmp_path, [directory / "one.sock"], limits=True)
+    render(front)
+    return front
+
+
+def test_nginx_finds_nothing(front):
+    told = subprocess.run([*command(front), "-t"], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert "warn" not in told.stderr
+
+
+def test_gixy_finds_nothing(front):
+    here = Path(sys.executable).parent
+    gixy = shutil.which("gixy", path=f"{here}{os.pathsep}{os.environ['PATH']}")
+    gixy = gixy or lacking("gixy", "pip install gixy-ng")
+    configuration = front.directory / "nginx.conf"
+    told = subprocess.run([gixy, configuration], capture_output=True, text=True)
+    assert "No issues found" in told.stdout, told.stdout
+
+
+def test_every_part_is_included():
+    parts = {path.name for path in HERE.glob("*.conf")} - {"nginx.conf"}
+    text = "".join(path.read_text() for path in HERE.glob("*.conf"))
+    assert [part for part in parts if f"include {part};" not in text] == []
+
+
+def test_every_part_is_in_the_list():
+    listed = (HERE / "nginx.conf").read_text().partition("\n\n")[0]
+    assert [path.name for path in HERE.glob("*.conf") if path.name not in listed] == []
+
+
+def test_nothing_is_left_to_fill_in(front):
+    parts = front.directory.glob("*.conf")
+    assert [part.name for part in parts if PLACEHOLDER.search(part.read_text())] == []
+
+
+def test_all_is_written_in_its_folder(front, tmp_path):
+    told = subprocess.run([*command(front), "-T"], capture_output=True, text=True).stdout
+    written = [line.split()[1] for line in told.splitlines() if "_temp_path " in line]
+    assert len(written) == 5
+    assert all(path.startswith(str(tmp_path)) for path in written)

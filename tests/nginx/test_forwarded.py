@@ -1,0 +1,87 @@
+"""Nothing that a client says about who it is reaches the application."""
+
+import pytest
+
+FORGED = {
+    "Forwarded": "for=6.6.6.6;host=evil.example;proto=http",
+    "X-Forwarded-For": "6.6.6.6",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Port": "1",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Forwarded-Proto": "http",
+    "X-Forwarded-Protocol": "http",
+    "X-Forwarded-Scheme": "http",
+    "X-Forwarded-Server": "evil.example",
+    "X-Forwarded-Ssl": "off",
+    "X-Forwarded-By": "evil.example",
+    "X-Real-Ip": "6.6.6.6",
+    "X-Client-Ip": "6.6.6.6",
+    "True-Client-Ip": "6.6.6.6",
+    "X-Original-Url": "/evil",
+    "X-Rewrite-Url": "/evil",
+    "X-Http-Method-Override": "DELETE",
+    "X-Accel-Buffering": "no",
+    "X-Accel-Charset": "evil",
+    "X-Accel-Expires": "1000",
+    "X-Accel-Limit-Rate": "1",
+    "X-Accel-Mapping": "/=/evil",
+    "X-Accel-Redirect": "/errors/away.html",
+    "X-Sendfile-Type": "X-Accel-Redirect",
+    "X-Request-ID": "evil",
+    "Proxy": "http://evil.example",
+    "Upgrade": "h2c",
+    "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA",
+    # The same in environ, if it came so far.
+    "X_Forwarded_For": "6.6.6.6",
+    "X_Request_ID": "evil",
+    "SCRIPT_NAME": "/evil",
+    "PATH_INFO": "/evil",
+    "REMOTE_USER": "evil",
+}
+PATHS = ["/", "/api/messages", "/events", "/api/events", "/ws", "/socket.io/"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", PATHS)
+def test_forged_headers_change_nothing(client, recorders, path, method):
+    body = b"x" if method == "POST" else None
+    seen = []
+    for forged in ({}, FORGED):
+        answer = client.ask(path, method, body, forged)
+        assert answer.status == 200
+        requests = [request for recorder in recorders for request in recorder.requests]
+        seen.append([header for header in requests[-1].headers if header[0] != "X-Request-ID"])
+        for recorder in recorders:
+            recorder.requests.clear()
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_is_said_instead(client, recorders, path):
+    client.ask(path, headers=FORGED)
+    (request,) = recorders[0].requests + recorders[1].requests
+    host = f"localhost:{client.front.https_port}"
+    assert request.values("Host") == [host]
+    assert request.values("X-Forwarded-Host") == [host]
+    assert request.values("X-Forwarded-Proto") == ["https"]
+    assert request.values("X-Forwarded-For") == ["127.0.0.1"]
+
+
+def test_request_id_is_our_own(client, recorders):
+    answer = client.ask("/", headers={"X-Request-ID": "evil"})
+    (request,) = recorders[0].requests + recorders[1].requests
+    assert answer.headers.get_all("X-Request-ID") == request.values("X-Request-ID")
+    assert len(answer.headers["X-Request-ID"]) == 32
+
+
+def test_websocket_is_upgraded(client, recorders):
+    client.ask("/ws", headers={"Upgrade": "WebSocket", "Connection": "keep-alive, Upgrade"})
+    (request,) = recorders[0].requests + recorders[1].requests
+    assert request.values("Upgrade") == ["websocket"]
+    assert request.values("Connection") == ["upgrade"]
+
+
+def test_page_is_not_upgraded(client, recorders):
+    client.ask("/", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
+    (request,) = recorders[0].requests + recorders[1].requests
+    assert request.values("Upgrade") == []

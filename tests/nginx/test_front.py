@@ -1,0 +1,168 @@
+"""TLS, redirects, files, errors: what nginx answers by itself."""
+
+import json
+import shutil
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from tests.needs import lacking
+from tests.nginx.running import Client, free_port, make_front, running
+
+
+def test_https(client, recorders):
+    answer = client.ask("/api/messages")
+    assert answer.status == 200
+    assert answer.json["instance"] in {"one", "two"}
+
+
+def test_http2(client):
+    curl = shutil.which("curl") or lacking("curl", "apt-get install curl")
+    url = f"https://localhost:{client.front.https_port}/"
+    command = [curl, "-s", "--cacert", client.front.certificate, "--http2", "-o", "/dev/null"]
+    told = subprocess.run([*command, "-w", "%{http_version}", url], capture_output=True, text=True)
+    assert told.stdout == "2"
+
+
+@pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-CCM"])
+def test_other_suites_are_refused(client, suite):
+    context = ssl.create_default_context(cafile=client.front.certificate)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(suite)
+    client = Client(client.front)
+    client.context = context
+    with pytest.raises(ssl.SSLError):
+        client.ask("/")
+
+
+def test_http_is_redirected(client, recorders):
+    answer = client.ask_plainly("/rooms/lobby?before=3", "POST")
+    assert answer.status == 308
+    location = f"https://localhost:{client.front.https_port}/rooms/lobby?before=3"
+    assert answer.headers["Location"] == location
+    assert not recorders[0].requests + recorders[1].requests
+
+
+def test_proof_for_a_certificate(client):
+    proof = client.front.run / "acme/.well-known/acme-challenge/token"
+    proof.parent.mkdir(parents=True, exist_ok=True)
+    proof.write_text("proof")
+    assert client.ask_plainly("/.well-known/acme-challenge/token").body == b"proof"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1"])
+def test_other_names_are_refused(client, recorders, host):
+    assert client.ask("/", headers={"Host": host}).status == 421
+    assert client.ask_plainly("/", host=host).status == 421
+    assert not recorders[0].requests + recorders[1].requests
+
+
+def test_static_file_from_disk(client, recorders):
+    answer = client.ask("/static/icon.svg")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "image/svg+xml"
+    assert answer.headers["Cache-Control"] == "max-age=3600, public"
+    assert not recorders[0].requests + recorders[1].requests
+
+
+def test_static_file_was_compressed_before(client):
+    answer = client.ask("/static/icon.svg", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    # What is compressed on the way has no length.
+    path = client.front.run / "static/static/icon.svg.gz"
+    assert int(answer.headers["Content-Length"]) == path.stat().st_size
+    assert answer.body == path.read_bytes()
+
+
+@pytest.mark.parametrize("target", ["/static/../conf/tls.conf", "/static/%2e%2e/key.pem"])
+def test_nothing_beside_the_static_files(client, target):
+    assert client.send(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode()).startswith(
+        b"HTTP/1.1 400 "
+    )
+
+
+@pytest.mark.parametrize(("length", "coding"), [(100, None), (2000, "gzip")])
+def test_what_is_long_is_compressed(client, recorders, length, coding):
+    for recorder in recorders:
+        recorder.filler = "x" * length
+        recorder.headers = [("ETag", '"1"')]
+    answer = client.ask("/", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == coding
+    # The compressed bytes are others (RFC 9110 section 8.8.3.3).
+    assert answer.headers["ETag"] == ('W/"1"' if coding else '"1"')
+
+
+def test_large_body_is_refused(client, recorders):
+    answer = client.ask("/api/messages", "POST", b"x" * (256 * 1024 + 1))
+    assert answer.status == 413
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json["title"] == "Content Too Large"
+    assert not recorders[0].requests + recorders[1].requests
+
+
+def test_request_has_one_line_of_json(client):
+    answer = client.ask("/rooms/%22%0Alobby?token=secret")
+    request_id = answer.headers["X-Request-ID"]
+    entry = _log_entry(client.front.run / "access.log", request_id)
+    assert entry["path"] == "/rooms/%22%0Alobby"
+    assert entry["status"] == 200
+    assert entry["instance"].startswith("unix:")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Give a client of a front behind which there is nothing."""
+    directory = tmp_path_factory.mktemp("alone")
+    with running(make_front(directory, [directory / "none.sock"])) as client:
+        yield client
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_page_while_no_instance_is_up(alone, method):
+    answer = alone.ask("/", method, b"x" if method == "POST" else None)
+    assert answer.status == 503
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Retry-After"] == "5"
+    assert b"The chat is away" in answer.body
+
+
+def test_problem_while_no_instance_is_up(alone):
+    answer = alone.ask("/api/messages", "POST", b"{}")
+    assert answer.status == 503
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json["status"] == 503
+
+
+def test_static_files_without_an_instance(alone):
+    assert alone.ask("/static/icon.svg").status == 200
+
+
+def test_errors_of_the_application_stay(client, recorders):
+    for recorder in recorders:
+        recorder.status = 503
+    assert "instance" in client.ask("/").json
+
+
+def test_too_many_requests(tmp_path, instances):
+    front = make_front(tmp_path, [instances[0].path], limits=True, https_port=free_port())
+    with running(front) as client:
+        answers = [client.ask("/api/messages") for _ in range(320)]
+    refused = [answer for answer in answers if answer.status == 429]
+    # 200 at once, and 50 a second while they are sent.
+    assert refused
+    assert len(refused) < 120
+    assert refused[0].headers["Retry-After"] == "5"
+    assert refused[0].json["title"] == "Too Many Requests"
+
+
+def _log_entry(path, request_id):
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        for line in path.read_text().splitlines():
+            if request_id in line:
+                return json.loads(line)
+        time.sleep(0.05)
+    raise AssertionError(f"no line for {request_id}")

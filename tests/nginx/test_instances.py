@@ -1,0 +1,58 @@
+"""Who gets which request, and what happens while an instance is gone."""
+
+import threading
+from collections import Counter
+
+import pytest
+
+from tests.nginx.recorder import Instance
+from tests.nginx.running import make_front, running
+
+ROUNDS = 20
+
+
+@pytest.fixture
+def three(tmp_path, directory):
+    """Give a client and three instances of which some are not there."""
+    paths = [directory / f"three-{number}.sock" for number in range(3)]
+    with running(make_front(tmp_path, paths)) as client:
+        yield client, paths
+
+
+def asked(client, target, method="GET"):
+    body = b"x" if method == "POST" else None
+    answers = [client.ask(target, method, body) for _ in range(ROUNDS)]
+    assert {answer.status for answer in answers} == {200}
+    return Counter(answer.json["instance"] for answer in answers)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_pages_go_to_all(client, method):
+    assert set(asked(client, "/", method)) == {"one", "two"}
+
+
+def test_socketio_sticks_to_one(client):
+    polled = asked(client, "/socket.io/?EIO=4&transport=polling")
+    posted = asked(client, "/socket.io/?EIO=4&transport=polling&sid=x", "POST")
+    assert len(polled) == 1
+    assert polled == posted
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/", "/socket.io/", "/api/events"])
+def test_others_take_over(three, path, method):
+    client, paths = three
+    with Instance(paths[1]):
+        assert set(asked(client, path, method)) == {"three-1"}
+
+
+@pytest.mark.parametrize("path", ["/events", "/api/events", "/ws", "/socket.io/"])
+def test_streams_go_out_at_once(client, recorders, path):
+    end = threading.Event()
+    for recorder in recorders:
+        recorder.end = end
+    with client.open(path) as response:
+        line = response.readline()
+        end.set()
+        rest = response.read()
+    assert (line, rest) == (b"data: 1\n", b"")
