@@ -1,0 +1,65 @@
+"""Run what the others cannot do without, and stop it after them."""
+
+import ctypes
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+# Held, shared, by everything that uses database and broker.
+USERS_LOCK = "users.lock"
+# honcho kills what has not ended 5 s after Ctrl-C.
+WAIT_SECONDS = 3.5
+
+
+def run_until_unused(
+    argv: Sequence[str],
+    data_path: Path,
+    stop_signal: signal.Signals,
+    prepare: Callable[[], None] | None = None,
+) -> None:
+    """Run a program; when told to stop, wait for those that use it, then stop it.
+
+    Exits as the program did. The program is in a session of its own: what honcho
+    sends to the whole group reaches only this process.
+    """
+    told = threading.Event()
+    process = subprocess.Popen(
+        argv, start_new_session=True, preexec_fn=prepare, stdin=subprocess.DEVNULL
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    while process.poll() is None and not told.wait(0.2):
+        pass
+    if process.poll() is None:
+        _wait_for_users(data_path)
+        process.send_signal(stop_signal)
+    sys.exit(process.wait())
+
+
+def end_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """Return what asks the kernel, in a child, for a signal at its parent's end (Linux)."""
+
+    def ask() -> None:
+        if sys.platform == "linux":
+            pr_set_pdeathsig = 1
+            ctypes.CDLL(None).prctl(pr_set_pdeathsig, number)
+
+    return ask
+
+
+def _wait_for_users(data_path: Path) -> None:
+    lock = os.open(data_path / USERS_LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return

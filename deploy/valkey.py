@@ -1,0 +1,12 @@
+"""Valkey for the stack: the one in the wheel, with the embedded one's options."""
+
+import signal
+
+from deploy.foundation import run_until_unused
+from ngw2f.settings import Settings
+from ngw2f.valkey import valkey_spec
+
+
+def run(settings: Settings) -> None:
+    spec = valkey_spec(settings)
+    run_until_unused(spec.argv, settings.data_path, signal.SIGTERM, spec.prepare)

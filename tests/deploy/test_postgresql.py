@@ -1,0 +1,98 @@
+"""The chat on PostgreSQL: its driver leaves gevent's loop free, and the server may restart."""
+
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from ngw2f.settings import Settings
+from ngw2f.store.migrate import migrate
+from tests.deploy.chats import Load, environment, join, running_chat, running_workers
+from tests.nginx.running import make_front, running
+
+# What a gunicorn worker does, in its order: patch, then import the driver.
+COOPERATION = """
+    from gevent import monkey
+    monkey.patch_all()
+    import sys
+    import time
+    import gevent
+    from sqlalchemy import text
+    from ngw2f.store.database import Database
+
+    database = Database(sys.argv[1], connections=10)
+
+    def sleep():
+        with database.reading() as connection:
+            connection.execute(text("SELECT pg_sleep(0.3)"))
+
+    def tick():
+        while True:
+            gevent.sleep(0.01)
+            ticks.append(True)
+
+    ticks = []
+    ticker = gevent.spawn(tick)
+    start = time.monotonic()
+    gevent.joinall([gevent.spawn(sleep) for _ in range(20)], raise_error=True)
+    print(time.monotonic() - start, len(ticks))
+"""
+
+
+@pytest.fixture
+def backend():
+    return "postgresql"
+
+
+@pytest.fixture
+def directory():
+    with tempfile.TemporaryDirectory(prefix="ngw2f-pg-chat-") as directory:
+        yield Path(directory)
+
+
+def test_queries_leave_the_loop_free(database_url):
+    program = [sys.executable, "-c", textwrap.dedent(COOPERATION), database_url]
+    told = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    seconds, ticks = told.stdout.split()
+    # Twenty of 0.3 s on ten connections: two rounds, and not six seconds in a row.
+    assert float(seconds) < 3
+    assert int(ticks) > 20
+
+
+def test_chat_flow_behind_nginx(directory, database_url, valkey_url, redis):
+    variables = environment(directory, database_url, valkey_url)
+    with (
+        running_chat(directory, "a", variables) as chat,
+        running_workers(variables),
+        running(make_front(directory / "nginx", [chat.socket])) as client,
+    ):
+        with Load(client, join(client, "ann"), threads=8) as load:
+            load.wait_for(200)
+        assert load.failures == []
+        deadline = time.monotonic() + 20
+        while not all(message["rendered"] for message in newest(client)):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert {message["id"] for message in newest(client)} == set(load.acknowledged[-200:])
+        assert {message["html"] for message in newest(client)} == {"<p>hello <em>world</em></p>"}
+
+
+def test_old_version_serves_while_it_migrates(directory, database_url, valkey_url, redis):
+    variables = environment(directory, database_url, valkey_url)
+    with (
+        running_chat(directory, "a", variables) as chat,
+        running(make_front(directory / "nginx", [chat.socket])) as client,
+    ):
+        with Load(client, join(client, "ann")) as load:
+            for _ in range(3):
+                migrate(Settings(data_dir=str(directory), database_url=database_url))
+                load.wait_for(30)
+        assert load.failures == []
+
+
+def newest(client):
+    return client.ask("/api/messages?limit=200").json["messages"]

@@ -1,0 +1,111 @@
+"""`make stack`: one command, and one signal that stops all of it."""
+
+import importlib.util
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy import postgresql
+from nginx.render import Front
+from tests.deploy.chats import join
+from tests.needs import lacking
+from tests.nginx.running import Client, free_port, need_nginx
+
+START_SECONDS = 60
+STOP_SECONDS = 10
+
+
+@pytest.fixture
+def directory():
+    with tempfile.TemporaryDirectory(prefix="ngw2f-stack-") as directory:
+        # PostgreSQL's user goes through it, if this is run by root.
+        os.chmod(directory, 0o755)
+        yield Path(directory)
+
+
+@pytest.fixture
+def stack(directory):
+    """Give a client of a running stack, its process, and the file of its screen."""
+    need_nginx()
+    if not importlib.util.find_spec("honcho"):
+        lacking("honcho", "make stack, or pip install honcho")
+    ports = {"STACK_HTTP_PORT": str(free_port()), "STACK_HTTPS_PORT": str(free_port())}
+    environment = {**os.environ, **ports, "STACK_DIR": str(directory)}
+    screen = directory / "screen.log"
+    with open(screen, "wb") as output:
+        command = [sys.executable, "-m", "deploy.stack"]
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        yield _client(directory, ports, process, screen), process, screen
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(STOP_SECONDS)
+
+
+def test_chat_flow_and_end(stack):
+    client, process, screen = stack
+    headers = join(client, "ann")
+    posted = client.ask("/api/messages", "POST", b'{"source": "hello *world*"}', headers)
+    assert posted.status == 201
+    assert "<em>world</em>" in _html(client, posted.headers["Location"])
+    assert client.ask("/readyz").status == 200
+    if postgresql.find_programs():
+        assert "(PostgreSQL)" in screen.read_text()
+
+    pids = [int(pid) for pid in re.findall(r"started \(pid=(\d+)\)", screen.read_text())]
+    assert len(pids) >= 5
+    process.send_signal(signal.SIGINT)
+    assert process.wait(STOP_SECONDS) is not None
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", client.front.https_port))
+    assert "Traceback" not in screen.read_text()
+    # The cluster was closed, not killed.
+    if postgresql.find_programs():
+        assert "database system is shut down" in screen.read_text()
+
+
+def _client(
+    directory: Path, ports: dict[str, str], process: subprocess.Popen[bytes], screen: Path
+) -> Client:
+    """Wait until the stack is ready."""
+    certificate = directory / "nginx" / "certificate.pem"
+    deadline = time.monotonic() + START_SECONDS
+    front = Front(
+        directory=directory,
+        run=directory,
+        certificate=certificate,
+        key=certificate,
+        names=["localhost"],
+        servers=[],
+        http_port=int(ports["STACK_HTTP_PORT"]),
+        https_port=int(ports["STACK_HTTPS_PORT"]),
+    )
+    while True:
+        try:
+            client = Client(front)
+            if client.ask("/readyz").status == 200:
+                return client
+        except OSError:
+            pass
+        assert process.poll() is None, screen.read_text()
+        assert time.monotonic() < deadline, screen.read_text()
+        time.sleep(0.2)
+
+
+def _html(client: Client, location: str) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        message = client.ask(location).json
+        if message["rendered"]:
+            return message["html"]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
