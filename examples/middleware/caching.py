@@ -1,0 +1,54 @@
+"""Keep answers for two seconds: gunicorn caching:by_hand."""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+KEPT_SECONDS = 2.0
+
+
+class Page:
+    """A page that is slow to make; it counts how often it was made, and greets by cookie."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        self.made += 1
+        time.sleep(0.1)
+        who = environ.get("HTTP_COOKIE", "stranger")
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Vary", "Cookie")])
+        return [f"page {self.made} for {who}\n".encode()]
+
+
+class Kept:
+    """Keep whole answers in a dictionary, by path."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self.app = app
+        self.answers: dict[str, tuple[float, Any, list[bytes]]] = {}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        until, start, body = self.answers.get(path, (0.0, None, []))
+        if time.monotonic() < until:
+            start_response(*start)
+            return body
+        return self.fill(path, environ, start_response)
+
+    def fill(
+        self, path: str, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterator[bytes]:
+        started: list[Any] = []
+
+        def start(*arguments: Any) -> Any:
+            started[:] = arguments
+            return start_response(*arguments)
+
+        body = list(self.app(environ, start))
+        self.answers[path] = (time.monotonic() + KEPT_SECONDS, started[:2], body)
+        yield from body
+
+
+by_hand = Kept(Page())

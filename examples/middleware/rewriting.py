@@ -1,0 +1,28 @@
+"""Change a page on its way out: gunicorn rewriting:by_hand, gunicorn rewriting:application."""
+
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from middleware.rewriting import InsertBefore, RewritingMiddleware
+
+PAGE = b"<body>\n<p>hello</p>\n</body>\n"
+LINE = b"<p>seen by a middleware</p>\n"
+
+
+def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    length = str(len(PAGE))
+    headers = [("Content-Type", "text/html"), ("Content-Length", length), ("ETag", '"page-1"')]
+    start_response("200 OK", headers)
+    # In two pieces, as a page comes that is made while it is sent.
+    return [PAGE[:24], PAGE[24:]]
+
+
+def by_hand(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Replace in each piece. Two things are wrong; the transcript shows both."""
+    for piece in page(environ, start_response):
+        yield piece.replace(b"</body>", LINE + b"</body>")
+
+
+application = RewritingMiddleware(
+    page, lambda environ, status, headers: InsertBefore(b"</body>", LINE)
+)

@@ -1,0 +1,107 @@
+"""Compare what comes with what was written down, line by line, and show where they part."""
+
+import difflib
+import socket
+import time
+from collections.abc import Sequence
+
+from examples.transcript.names import NAME, group_of, pattern
+from examples.transcript.notation import ends_of, shown
+
+# How long a line may take to come, and how long nothing more may come at the end.
+PATIENCE_SECONDS = 10.0
+QUIET_SECONDS = 0.1
+
+
+class DeviationError(Exception):
+    """What came is not what the transcript says; the message is the difference."""
+
+
+class Reader:
+    """Bytes that arrive, from a connection or all at once, and that are taken line by line."""
+
+    def __init__(self, connection: socket.socket | None = None, received: bytes = b"") -> None:
+        self.connection = connection
+        self.received = received
+        self.is_closed = connection is None
+
+    def expect(self, lines: Sequence[str], values: dict[str, str]) -> bytes:
+        """Take the lines and give their bytes; learn the values that are seen first here."""
+        taken = b""
+        for line, (text, end) in zip(lines, ends_of(lines), strict=True):
+            wanted = pattern(text, end, values)
+            literal = None if NAME.search(text) else (text + end).encode()
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not (match := wanted.match(self.received)):
+                if self.is_hopeless(literal, end) or not self.receive(deadline):
+                    self.deviate(lines, taken, f"at: < {line}", values)
+            names = set(NAME.findall(text)) - set(values)
+            found = {name: match.groupdict().get(group_of(name)) for name in names}
+            values |= {name: value.decode() for name, value in found.items() if value}
+            taken += match[0]
+            self.received = self.received[match.end() :]
+        return taken
+
+    def is_hopeless(self, literal: bytes | None, end: str) -> bool:
+        """Say whether nothing that may still come can make the line the one that is wanted."""
+        if end and b"\n" in self.received:
+            return True
+        return literal is not None and not literal.startswith(self.received[: len(literal)])
+
+    def receive(self, deadline: float) -> bool:
+        """Wait for more; say whether there was some."""
+        left = deadline - time.monotonic()
+        if self.connection is None or self.is_closed or left <= 0:
+            return False
+        self.connection.settimeout(left)
+        try:
+            more = self.connection.recv(65536)
+        except TimeoutError:
+            return False
+        except ConnectionResetError:
+            more = b""
+        self.is_closed = not more
+        self.received += more
+        return bool(more)
+
+    def expect_nothing(self, *, is_closed: bool) -> None:
+        """Check that nothing is left, and that the connection is closed, or is not."""
+        deadline = time.monotonic() + (PATIENCE_SECONDS if is_closed else QUIET_SECONDS)
+        while not self.received and self.receive(deadline):
+            pass
+        if self.received:
+            self.deviate([], b"", "there is more than the transcript says:", {})
+        if self.connection and self.is_closed != is_closed:
+            raise DeviationError(f"the connection is {'open' if is_closed else 'closed'}")
+
+    def send(self, content: bytes) -> None:
+        assert self.connection is not None
+        self.connection.sendall(content)
+
+    def close(self) -> None:
+        if self.connection:
+            self.connection.close()
+
+    def deviate(
+        self, lines: Sequence[str], taken: bytes, where: str, values: dict[str, str]
+    ) -> None:
+        """Raise the difference between the lines and all that has come."""
+        deadline = time.monotonic() + QUIET_SECONDS
+        while self.receive(deadline):
+            pass
+        wanted = [f"< {line}" for line in lines]
+
+        def named(line: str) -> str:
+            """Give the line of the transcript that this one could be, or itself."""
+            same = (w for w in wanted if pattern(w, "", values).fullmatch(line.encode()))
+            return next(same, line)
+
+        # What has matched is written as the transcript has it, with its names.
+        matched = len(shown(taken))
+        came = wanted[:matched] + [
+            named(f"< {it}") for it in shown(taken + self.received)[matched:]
+        ]
+        if self.connection and self.is_closed:
+            came.append("(the connection is closed)")
+        difference = difflib.unified_diff(wanted, came, "transcript", "answer", lineterm="")
+        raise DeviationError("\n".join([where, *difference]))

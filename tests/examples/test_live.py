@@ -1,0 +1,49 @@
+"""What the step says of each transport, on this machine."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from examples.live import measure
+from examples.transcript.machine import has_module
+from examples.transcript.stage import Stage
+from tests.needs import lacking
+
+COMMAND = "gunicorn --worker-class gevent --bind 127.0.0.1:<port> clock:application"
+PUSHED = ["streaming", "Server-Sent Events", "WebSocket", "Socket.IO"]
+
+
+@pytest.fixture(scope="module")
+def figures():
+    """Have six clients at once look at the same clock."""
+    for name, project in (("socketio", "python-socketio"), ("simple_websocket", None)):
+        if not has_module(name):
+            lacking(name, f"pip install {project or name}")
+    with Stage(Path(measure.__file__).parent) as stage, ThreadPoolExecutor() as pool:
+        port = stage.serve(COMMAND)
+        transports = measure.TRANSPORTS
+        measured = pool.map(lambda each: measure.measure(port, each), transports.values())
+        return dict(zip(transports, measured, strict=True))
+
+
+def test_polling_asks_more_often_than_there_is_news(figures):
+    requests, *_ = figures["polling"]
+    assert requests > 1.5 * measure.TICKS
+
+
+def test_long_polling_asks_once_for_each_tick(figures):
+    requests, *_ = figures["long polling"]
+    assert measure.TICKS <= requests <= measure.TICKS + 1
+
+
+@pytest.mark.parametrize("name", PUSHED)
+def test_push_is_one_request_and_fewer_bytes(figures, name):
+    requests, sent, received, _ = figures[name]
+    assert requests == 1
+    assert sent + received < sum(figures["long polling"][1:3]) / 2
+
+
+@pytest.mark.parametrize("name", ["long polling", *PUSHED])
+def test_push_is_sooner_than_polling(figures, name):
+    assert figures[name][3] < figures["polling"][3]

@@ -1,0 +1,85 @@
+"""The playground: a chain that is edited while the chat runs."""
+
+import http.client
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from examples.middleware import play
+from examples.transcript.machine import answers, free_port
+
+EDITED = """
+from functools import partial
+from middleware.chain import Layer
+from middleware.headers import HeadersMiddleware, set_header
+rules = [set_header("X-Edited", "yes")]
+layers = [Layer("headers", partial(HeadersMiddleware, response=rules), "mine")]
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    source = Path(play.__file__).with_name(play.NAME)
+    return Path(shutil.copy(source, tmp_path))
+
+
+@pytest.fixture
+def port(file):
+    """Run the playground with a file of the test's own."""
+    port = free_port()
+    environ = {**os.environ, "PYTHONPATH": str(Path(play.__file__).parents[2])}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "examples.middleware.play", str(port)],
+        cwd=file.parent, env=environ, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    while not answers(port):
+        assert server.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield port
+    os.killpg(server.pid, signal.SIGINT)
+    assert server.wait(30) == 0
+
+
+def ask(port, path="/"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", path, headers={"Accept": "text/html"})
+    response = connection.getresponse()
+    content = response.read().decode()
+    connection.close()
+    return response, content
+
+
+def test_chain_is_around_the_chat_and_follows_the_file(port, file):
+    for _ in range(2):
+        response, page = ask(port)
+        assert response.headers["X-Played-With"] == "yes"
+        assert "<p>played with</p>\n</body>" in page
+    assert ask(port, "/alive")[1] == "ok\n"
+    file.write_text(EDITED)
+    response, page = ask(port)
+    assert response.headers["X-Edited"] == "yes"
+    assert "played with" not in page
+    file.write_text("layers = [")
+    response, page = ask(port)
+    assert response.status == 500
+    assert "SyntaxError" in page
+    file.write_text(EDITED)
+    assert ask(port)[0].status == 200
+
+
+def test_file_beside_the_module_is_the_last_resort(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert play.playground_path() == Path(play.__file__).with_name(play.NAME)
+
+
+def test_module_has_nothing_else():
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = play.nothing

@@ -1,0 +1,219 @@
+"""Transcripts against a server that answers with bytes of our choice."""
+
+import socket
+import threading
+
+import pytest
+
+from examples.transcript import reading
+from examples.transcript.__main__ import main
+from examples.transcript.playing import play
+from examples.transcript.reading import DeviationError
+from examples.transcript.stage import LackingError
+
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 6\r\nETag: "x1"\r\n\r\nhello\n'
+SEEN = """\
+< HTTP/1.1 200 OK
+< Content-Length: 6
+< ETag: "<etag>"
+<
+< hello
+"""
+ASKED = "> GET / HTTP/1.0\n>\n"
+CLOSED = "Connection closed by foreign host.\n"
+
+
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch):
+    monkeypatch.setattr(reading, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(reading, "QUIET_SECONDS", 0.05)
+
+
+@pytest.fixture
+def answer():
+    """Give a function that starts a server, which gives each client one answer; and its port."""
+    listeners, threads = [], []
+
+    def start(content, *, closes=True):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                while not connection.recv(65536).endswith(b"\r\n\r\n"):
+                    pass
+                connection.sendall(content)
+                if not closes:
+                    connection.recv(1)
+
+        threads.append(threading.Thread(target=serve, daemon=True))
+        threads[-1].start()
+        return listener.getsockname()[1]
+
+    yield start
+    for thread in threads:
+        thread.join(5)
+    for listener in listeners:
+        listener.close()
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Give a function that writes a transcript."""
+
+    def write(text):
+        path = tmp_path / "it.telnet"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def conversation(port, seen=SEEN, end=CLOSED):
+    return f"$ telnet 127.0.0.1 {port}\n{ASKED}{seen}{end}"
+
+
+def test_right_answer_passes(answer, written):
+    play(written(conversation(answer(ANSWER))))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ANSWER.replace(b"200 OK", b"201 Created"),
+        ANSWER.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        ANSWER.replace(b"Length: 6", b"Length: 7"),
+        ANSWER.replace(b"\r\n\r\n", b"\r\nServer: other\r\n\r\n"),
+        ANSWER.replace(b'ETag: "x1"\r\n', b""),
+        ANSWER.replace(b'"x1"', b"x1"),
+        ANSWER.replace(b"hello", b"hallo"),
+        ANSWER.replace(b"hello\n", b"hello"),
+        ANSWER.replace(b"hello\n", b"hello\r\n"),
+        ANSWER.replace(b"OK\r\n", b"OK\n"),
+        ANSWER + b"!",
+        ANSWER[:-3],
+        b"",
+    ],
+    ids=[
+        "status", "version", "header value", "header more", "header less", "quotes", "byte",
+        "no line end", "CR in the body", "no CR in the head", "byte more", "bytes less", "nothing",
+    ],
+)  # fmt: skip
+def test_fault_in_an_answer_is_found(answer, written, fault):
+    with pytest.raises(DeviationError):
+        play(written(conversation(answer(fault))))
+
+
+def test_difference_names_line_and_both_sides(answer, written):
+    path = written(conversation(answer(ANSWER.replace(b"200 OK", b"404 Not Found"))))
+    with pytest.raises(DeviationError) as caught:
+        play(path)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "line 4: at: < HTTP/1.1 200 OK"
+    assert "-< HTTP/1.1 200 OK" in lines
+    assert "+< HTTP/1.1 404 Not Found" in lines
+    assert " < hello" in lines
+
+
+def test_connection_that_stays_open_is_found(answer, written):
+    with pytest.raises(DeviationError, match="the connection is open"):
+        play(written(conversation(answer(ANSWER, closes=False))))
+
+
+def test_connection_that_is_closed_is_found(answer, written):
+    with pytest.raises(DeviationError, match="the connection is closed"):
+        play(written(conversation(answer(ANSWER), end="")))
+
+
+def test_person_may_quit_a_stream(answer, written):
+    play(written(conversation(answer(ANSWER + b"more", closes=False), end="Connection closed.\n")))
+
+
+def test_body_without_a_line_end_is_written_down(answer, written):
+    seen = SEEN.replace("hello", "hello\\")
+    play(written(conversation(answer(ANSWER[:-1]), seen)))
+
+
+def test_value_is_the_same_in_the_next_answer(answer, written):
+    first, second = answer(ANSWER), answer(ANSWER.replace(b"x1", b"x2"))
+    with pytest.raises(DeviationError, match="x2"):
+        play(written(conversation(first) + conversation(second)))
+
+
+def test_two_terminals_have_connections_of_their_own(answer, written):
+    first = answer(ANSWER, closes=False)
+    second = answer(ANSWER.replace(b"hello", b"other"))
+    path = written(
+        f"=== ann\n$ telnet 127.0.0.1 {first}\n"
+        f"=== bob\n{conversation(second, SEEN.replace('hello', 'other'))}"
+        f"=== ann\n{ASKED}{SEEN}"
+    )
+    play(path)
+
+
+def test_output_of_a_command_is_compared(written):
+    play(written("$ printf 'a\\nb\\n'\n< a\n< b\n"))
+
+
+@pytest.mark.parametrize("output", ["a\\n", "a\\nb\\nc\\n", "a\\nc\\n", "a\\nb"])
+def test_other_output_is_found(written, output):
+    with pytest.raises(DeviationError):
+        play(written(f"$ printf '{output}'\n< a\n< b\n"))
+
+
+def test_output_that_is_not_written_down_is_found(written):
+    with pytest.raises(DeviationError, match="there is more"):
+        play(written("$ echo hello\n# words\n"))
+
+
+def test_commands_run_beside_the_file(written):
+    path = written("$ ls\n< it.telnet\n")
+    play(path)
+
+
+def test_server_is_started_and_stopped(written, tmp_path):
+    told = []
+    play(written("$ python -m http.server -b 127.0.0.1 <port> &\n"), told.append)
+    port = int(told[0].split()[-2])
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 1)
+
+
+def test_server_that_ends_at_once_is_told(written):
+    with pytest.raises(DeviationError, match="did not start"):
+        play(written("$ echo <port> &\n"))
+
+
+def test_program_is_no_module(written):
+    with pytest.raises(LackingError, match="needs import bash"):
+        play(written("needs: import bash: there is none\n"))
+
+
+def test_missing_program_is_told(written):
+    with pytest.raises(LackingError, match="needs no-such-program: build it"):
+        play(written("needs: no-such-program: build it\n"))
+
+
+@pytest.mark.parametrize("name", ["bash", "import json"])
+def test_program_or_module_is_found(written, name):
+    play(written(f"needs: {name}: it is there\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("$ echo a\n< a\n", 0), ("$ echo a\n< b\n", 1), ("needs: nothing-such\n", 2), ("what\n", 2)],
+)
+def test_command_says_how_it_went(written, text, status, capsys):
+    assert main([str(written(text))]) == status
+    out, err = capsys.readouterr()
+    assert ("every line as written" in out) == (status == 0)
+    assert ("it.telnet: " in err) == (status != 0)
+
+
+def test_worst_file_decides(written, capsys):
+    good = written("$ echo a\n< a\n")
+    bad = good.with_name("bad.telnet")
+    bad.write_text("$ echo a\n< b\n")
+    assert main(["--quiet", str(bad), str(good)]) == 1
+    assert "every line" in capsys.readouterr().out
