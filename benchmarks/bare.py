@@ -1,0 +1,8 @@
+"""What the chat is compared with: the smallest PEP 3333 application, in one line."""
+
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+
+def application(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    return [(start_response("200 OK", [("Content-Length", "2")]) and b"") or b"ok"]
