@@ -32,11 +32,11 @@ demo: .venv/.run ## Walk from telnet to the chat: all the steps, or one (STEP=3)
 	@$(BIN)/python -m examples.demo $(STEP)
 
 requirements: .venv/.test ## Pin the newest versions that setup.cfg allows, with their hashes.
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --upgrade \
 	    setup.cfg -o requirements.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --upgrade \
 	    --extra test setup.cfg -o requirements-test.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --upgrade \
 	    --extra stack setup.cfg -o requirements-stack.txt
 
 clean: ## Remove what was installed and built. What the chat stored (var/) stays.
