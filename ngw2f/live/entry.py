@@ -70,8 +70,12 @@ class Form:
         raise NotImplementedError
 
     def greeting(self, position: EntryId) -> bytes:
-        """Return what comes first, so that a client knows where it begins."""
-        return b""
+        """Return what comes first, so that a client knows where it begins.
+
+        It is not empty where the transport has a heartbeat: the head of a response goes
+        out with the body's first bytes (PEP 3333), and a client waits for the head.
+        """
+        return self.heartbeat
 
     def resync(self, position: EntryId) -> bytes:
         """Return what tells that events are missing before *position*."""

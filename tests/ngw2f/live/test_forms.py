@@ -1,11 +1,12 @@
 import json
+from typing import Any
 
 import pytest
 from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import CloseConnection, Ping, TextMessage
 
-from ngw2f.live.entry import Entry, EntryId
+from ngw2f.live.entry import Entry, EntryId, Form
 from ngw2f.live.forms import (
     JSON,
     JSONLines,
@@ -14,9 +15,11 @@ from ngw2f.live.forms import (
     WebSocketFrames,
     text_frame,
 )
+from ngw2f.live.plain import PlainText
 from ngw2f.web.socketio import CLOSE_FOR_RESTART
 
 ENTRY = Entry(EntryId(7, 1), "message.created", b'{"id":3}', 1)
+NO_DATABASE: Any = None
 OBJECT = {"id": "7-1", "event": "message.created", "data": {"id": 3}}
 
 
@@ -29,6 +32,11 @@ def test_sse_greeting_is_no_event_but_an_id() -> None:
     lines = ServerSentEvents().greeting(EntryId(7)).decode().split("\n")
     assert lines[0].startswith("retry: ")
     assert lines[1:] == ["id: 7-0", "", ""]
+
+
+@pytest.mark.parametrize("form", [ServerSentEvents(), JSONLines(), PlainText(NO_DATABASE)])
+def test_streams_have_first_bytes_that_take_the_head_along(form: Form) -> None:
+    assert form.greeting(EntryId(7))
 
 
 def test_sse_farewell_tells_when_to_come_back() -> None:
