@@ -14,6 +14,8 @@ from wsgiref.validate import validator
 import msgspec
 import pytest
 from argon2 import Parameters, Type
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import create_engine, text
@@ -37,6 +39,16 @@ from tests.postgresql import run_postgresql
 CHEAP = Parameters(
     type=Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
 )
+
+# A machine that others use too has no time limits for a single example. Where nothing may
+# be skipped, the examples are the same each time: such a run judges the change, not the draw.
+hypothesis_settings.register_profile(
+    "shared machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="REQUIRE_ALL_TESTS" in os.environ,
+)
+hypothesis_settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

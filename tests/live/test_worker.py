@@ -3,7 +3,10 @@
 import os
 import signal
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,24 @@ def open_streams(server: ChatServer, count: int) -> list[socket.socket]:
         while b"retry:" not in stream.recv(4096):
             pass
     return streams
+
+
+@contextmanager
+def reading(stream: socket.socket) -> Iterator[None]:
+    """Read what comes, in a thread; close the stream at the end."""
+
+    def read() -> None:
+        while stream.recv(1 << 16):
+            pass
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        stream.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        stream.close()
 
 
 def rss_bytes(pid: int) -> int:
@@ -72,8 +93,10 @@ def test_clients_that_do_not_read_cost_no_more_than_the_bound(server: ChatServer
         token = server.register("ann")
         (worker,) = server.web_workers()
         source = {"source": "x" * 9_000}
-        for _ in range(100):  # Buffers of a fixed size are filled before we look.
-            server.call("POST", "/api/messages", token, json=source)
+        # Buffers of a fixed size are filled before we look, by events in the same form.
+        with reading(open_streams(server, 1)[0]):
+            for _ in range(400):
+                server.call("POST", "/api/messages", token, json=source)
         streams = open_streams(server, 10)
         before = rss_bytes(worker)
         for _ in range(600):
