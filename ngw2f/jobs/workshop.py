@@ -54,7 +54,7 @@ current_workshop: ContextVar[Workshop] = ContextVar("current_workshop")
 
 def build_workshop(settings: Settings) -> Workshop:
     broker = Broker(settings)
-    database = Database(settings.sqlalchemy_url)
+    database = Database(settings.sqlalchemy_url, settings.database_connections)
     clock = open_group_clock(settings.data_path)
     events = EventLog(broker, database, clock, settings.stream_length)
     return Workshop(
