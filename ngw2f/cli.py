@@ -160,11 +160,12 @@ def _jobs(options: argparse.Namespace) -> None:
     from ngw2f.jobs import failed
 
     try:
-        with connect(load_settings(), 5.0) as redis:
+        settings = load_settings()
+        with connect(settings, 5.0) as redis:
             if options.action == "list":
-                lines = failed.list_failed(redis) or ["no job has failed"]
+                lines = failed.list_failed(redis, settings.redis_prefix) or ["no job has failed"]
             else:
-                requeued = failed.requeue(redis, set(options.ids))
+                requeued = failed.requeue(redis, settings.redis_prefix, set(options.ids))
                 lines = [f"requeued {job_id}" for job_id in requeued] or ["there is no such job"]
     except RedisError as error:
         sys.exit(f"ngw2f: Redis cannot be reached: {error}")

@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_connections: Positive = 20
     # redis://, rediss://, unix:// or redis+sentinel://; empty: the embedded Valkey.
     redis_url: RedisURL = ""
-    # What every key of ours in Redis starts with (RQ's own start with "rq:").
+    # What every key of ours in Redis starts with, and every name of a queue or job of RQ's.
     redis_prefix: str = "ngw2f:"
     # How long a web request waits for Redis before it goes on without.
     redis_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 0.2

@@ -22,6 +22,7 @@ from rq.job import Job
 
 from ngw2f.broker import connect
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
+from ngw2f.jobs.bell import queue_name
 from ngw2f.jobs.roll_call import Beat, RollCall
 from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
 from ngw2f.settings import Settings
@@ -45,7 +46,8 @@ class ChatWorker(SimpleWorker):
     ) -> None:
         # No socket time-out: it blocks on the queue for minutes.
         connection = connect(workshop.settings)
-        super().__init__(list(queues), connection=connection, log_job_description=False)
+        names = [queue_name(workshop.broker.prefix, queue) for queue in queues]
+        super().__init__(names, connection=connection, log_job_description=False)
         self._stopping = workshop.stopping
         self._status = status
         # Not all of a pool at once.
@@ -104,7 +106,8 @@ def run_cron(settings: Settings, lifeline: int | None) -> None:
     """Call the upkeep when it is due, until told to stop or until the supervisor is gone."""
     if lifeline is not None:
         threading.Thread(target=_end_cron_with, args=[lifeline], daemon=True).start()
-    cron = upkeep.build_cron(connect(settings, settings.redis_timeout_seconds))
+    redis = connect(settings, settings.redis_timeout_seconds)
+    cron = upkeep.build_cron(redis, settings.redis_prefix)
     try:
         cron.start()  # type: ignore[no-untyped-call] # RQ's
     except StopRequested:
