@@ -12,6 +12,7 @@ import sys
 from ngw2f import hooks
 from ngw2f.gunicorn_response import use_own_response
 from ngw2f.jobs.link_policy import build_policy
+from ngw2f.reload import guard_reload
 from ngw2f.settings import SettingError, load_settings, unknown_variables
 
 try:
@@ -45,6 +46,7 @@ def on_starting(server):
         sys.exit("ngw2f: the database could not be migrated")
     server.embedded = hooks.start_embedded(settings)
     hooks.hear_signals_after_forks()
+    guard_reload(server)
 
 
 def when_ready(server):
@@ -103,9 +105,7 @@ def nworkers_changed(server, new_value, old_value):
 
 
 def on_reload(server):
-    """Migrate before workers with new code start; the embedded parts stay as they are."""
-    if subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
-        server.log.error("on_reload: the database could not be migrated")
+    server.log.debug("on_reload: what was checked and migrated before is loaded")
 
 
 def pre_exec(server):
