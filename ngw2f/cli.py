@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("url", metavar="URL")
     explain.set_defaults(run=_explain_link)
 
+    metrics = commands.add_parser("metrics", help="print what /metrics tells, of this machine")
+    metrics.set_defaults(run=_metrics)
+
     doctor = commands.add_parser("doctor", help="say what is wrong, in plain words")
     doctor.set_defaults(run=_doctor)
 
@@ -183,6 +186,18 @@ def _explain_link(options: argparse.Namespace) -> None:
 
 def _print(lines: Iterable[str]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _metrics(_options: argparse.Namespace) -> None:
+    from ngw2f.broker import Broker
+    from ngw2f.store.database import Database
+    from ngw2f.web.metrics import write_text
+
+    settings = load_settings()
+    database, broker = Database(settings.sqlalchemy_url), Broker(settings)
+    sys.stdout.write(write_text(settings.metrics_path, database, broker).decode())
+    broker.close()
+    database.close()
 
 
 def _doctor(_options: argparse.Namespace) -> None:

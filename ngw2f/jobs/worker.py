@@ -25,6 +25,8 @@ from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a j
 from ngw2f.jobs.bell import queue_name
 from ngw2f.jobs.roll_call import Beat, RollCall
 from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
+from ngw2f.metrics.families import JOB_SECONDS, JOBS, PROCESSES
+from ngw2f.metrics.files import WRITE_SECONDS, Recorder
 from ngw2f.settings import Settings
 
 # The longest that a worker waits before it looks whether Redis is back.
@@ -49,6 +51,7 @@ class ChatWorker(SimpleWorker):
         names = [queue_name(workshop.broker.prefix, queue) for queue in queues]
         super().__init__(names, connection=connection, log_job_description=False)
         self._stopping = workshop.stopping
+        self._tally = workshop.tally
         self._status = status
         # Not all of a pool at once.
         self._jobs_left = int(max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 # not a secret
@@ -63,6 +66,15 @@ class ChatWorker(SimpleWorker):
         self._jobs_left -= 1
         if self._jobs_left == 0:
             _tell(self._status, b"retire\n")
+
+    def perform_job(self, job: Job, queue: Queue) -> bool:
+        began_at = time.perf_counter()
+        is_done: bool = super().perform_job(job, queue)
+        # The function's name without its module, as its queue's users know it.
+        name = str(job.func_name).rpartition(".")[2]
+        self._tally.observe(JOB_SECONDS, time.perf_counter() - began_at, name)
+        self._tally.count(JOBS, name, "done" if is_done else "failed")
+        return is_done
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping.set()
@@ -94,12 +106,21 @@ def _work(workshop: Workshop, queues: Sequence[str], status: int | None) -> None
     worker = ChatWorker(workshop, queues, workshop.settings.worker_max_jobs, status)
     beat = Beat(RollCall(workshop.broker), queues)
     beat.start()
+    workshop.tally.set(PROCESSES, 1, "rq")
+    workshop.recorder.start()
+    threading.Thread(target=_record, args=[workshop.recorder], daemon=True).start()
     # What the one before left behind, if it was killed, waits in the outboxes.
     workshop.ring_again(queues)
     worker.work(logging_level="WARNING")
     beat.stop()
     # RQ may have taken the call from the queue when it was told to stop.
     workshop.ring_again(queues)
+
+
+def _record(recorder: Recorder) -> None:
+    while True:
+        recorder.write()
+        time.sleep(WRITE_SECONDS)
 
 
 def run_cron(settings: Settings, lifeline: int | None) -> None:
