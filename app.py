@@ -38,7 +38,8 @@ FORWARDED = ("For", "Host", "Port", "Prefix", "Proto", "Server")
 def create_application(settings: Settings) -> Service:
     """Return a chat with the chain around it. Two of them share nothing."""
     services = build_services(settings)
-    return Service(services, chain(layers(settings, services), Chat(services)))
+    chat = Chat(services)
+    return Service(services, chain(layers(settings, services), chat), chat.route_of)
 
 
 def layers(settings: Settings, services: Services) -> list[Layer]:

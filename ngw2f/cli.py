@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("url", metavar="URL")
     explain.set_defaults(run=_explain_link)
 
+    metrics = commands.add_parser("metrics", help="print what /metrics tells, of this machine")
+    metrics.set_defaults(run=_metrics)
+
     doctor = commands.add_parser("doctor", help="say what is wrong, in plain words")
     doctor.set_defaults(run=_doctor)
 
@@ -160,11 +163,12 @@ def _jobs(options: argparse.Namespace) -> None:
     from ngw2f.jobs import failed
 
     try:
-        with connect(load_settings(), 5.0) as redis:
+        settings = load_settings()
+        with connect(settings, 5.0) as redis:
             if options.action == "list":
-                lines = failed.list_failed(redis) or ["no job has failed"]
+                lines = failed.list_failed(redis, settings.redis_prefix) or ["no job has failed"]
             else:
-                requeued = failed.requeue(redis, set(options.ids))
+                requeued = failed.requeue(redis, settings.redis_prefix, set(options.ids))
                 lines = [f"requeued {job_id}" for job_id in requeued] or ["there is no such job"]
     except RedisError as error:
         sys.exit(f"ngw2f: Redis cannot be reached: {error}")
@@ -182,6 +186,18 @@ def _explain_link(options: argparse.Namespace) -> None:
 
 def _print(lines: Iterable[str]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _metrics(_options: argparse.Namespace) -> None:
+    from ngw2f.broker import Broker
+    from ngw2f.store.database import Database
+    from ngw2f.web.metrics import write_text
+
+    settings = load_settings()
+    database, broker = Database(settings.sqlalchemy_url), Broker(settings)
+    sys.stdout.write(write_text(settings.metrics_path, database, broker).decode())
+    broker.close()
+    database.close()
 
 
 def _doctor(_options: argparse.Namespace) -> None:

@@ -18,8 +18,10 @@ from sqlalchemy.exc import OperationalError
 from ngw2f.jobs.link_outbox import LinkOutbox
 from ngw2f.jobs.visitor import Visit, Visitor
 from ngw2f.jobs.workshop import Workshop, current_workshop
+from ngw2f.metrics.families import FETCH_SECONDS
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.previews import DuePreview
+from ngw2f.text.errors import LinkRefused
 
 MAX_SEATED = 32
 MAX_AT_SITE = 4
@@ -59,6 +61,12 @@ class Fetch:
     started_at: float
 
 
+def _outcome(visit: Visit) -> str:
+    if visit.error is None:
+        return "fetched"
+    return "refused" if isinstance(visit.error, LinkRefused) else "failed"
+
+
 class Round:
     """Fetches in threads of their own, started and stored by the job's."""
 
@@ -67,7 +75,8 @@ class Round:
         self._outbox: LinkOutbox = workshop.link_outbox
         self._visitor: Visitor = workshop.visitor
         self._running: dict[int, Fetch] = {}
-        self._finished: SimpleQueue[tuple[DuePreview, Visit]] = SimpleQueue()
+        # With the seconds that each took.
+        self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
         self._unstored: list[tuple[DuePreview, Visit]] = []
 
     def run(self, end: float) -> int:
@@ -118,16 +127,19 @@ class Round:
         return True
 
     def _visit(self, due: DuePreview) -> None:
-        self._finished.put((due, self._visitor.visit(due.url)))
+        began_at = time.monotonic()
+        visit = self._visitor.visit(due.url)
+        self._finished.put((due, visit, time.monotonic() - began_at))
 
     def _collect(self) -> None:
         """Wait a moment for fetches that end, and take all of them that have."""
         timeout: float = LOOK_SECONDS
         while True:
             try:
-                due, visit = self._finished.get(timeout=timeout)
+                due, visit, seconds = self._finished.get(timeout=timeout)
             except Empty:
                 return
+            self._workshop.tally.observe(FETCH_SECONDS, seconds, _outcome(visit))
             del self._running[due.id]
             self._unstored.append((due, visit))
             timeout = 0.0
