@@ -15,19 +15,26 @@ PROBLEM = (
 def render_messages() -> int:
     """Render all that waits and return how many messages that were.
 
+    Raises what rendering one of them raised, when the others are done: RQ tries the job again.
+
     The bell is silenced first: what is committed from here on rings again, even
     while this job is ending.
     """
     workshop = current_workshop.get()
     workshop.bell.silence()
     count = 0
+    failed: dict[int, Exception] = {}
     while True:
-        batch = workshop.outbox.render_batch(workshop.markdown.render)
+        batch = workshop.outbox.render_batch(workshop.markdown.render, failed)
         if batch is None:
-            return count
+            break
         count += len(batch.messages)
+        failed |= batch.failed
         if batch.has_due_links:
             workshop.link_bell.ring()
+    for error in failed.values():
+        raise error
+    return count
 
 
 def note_failure(job: Job, _redis: Redis, *_error: object) -> None:

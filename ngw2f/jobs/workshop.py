@@ -42,6 +42,7 @@ class Workshop:
                 bell.ring_again()
 
     def close(self) -> None:
+        self.outbox.close()
         self.broker.close()
         self.database.close()
         self.clock.close()
