@@ -20,6 +20,8 @@ PROBLEM = (
 def render_messages() -> int:
     """Render all that waits and return how many messages that were.
 
+    Raises what rendering one of them raised, when the others are done: RQ tries the job again.
+
     The bell is silenced first: what is committed from here on rings again, even
     while this job is ending.
     """
@@ -27,13 +29,18 @@ def render_messages() -> int:
     workshop.bell.silence()
     render = _timed(workshop)
     count = 0
+    failed: dict[int, Exception] = {}
     while True:
-        batch = workshop.outbox.render_batch(render)
+        batch = workshop.outbox.render_batch(render, failed)
         if batch is None:
-            return count
+            break
         count += len(batch.messages)
+        failed |= batch.failed
         if batch.has_due_links:
             workshop.link_bell.ring()
+    for error in failed.values():
+        raise error
+    return count
 
 
 def _timed(workshop: Workshop) -> Callable[[str], str]:

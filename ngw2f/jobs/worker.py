@@ -110,6 +110,7 @@ def _work(workshop: Workshop, queues: Sequence[str], status: int | None) -> None
     workshop.recorder.start()
     threading.Thread(target=_record, args=[workshop.recorder], daemon=True).start()
     # What the one before left behind, if it was killed, waits in the outboxes.
+    workshop.outbox.note_deaths()
     workshop.ring_again(queues)
     worker.work(logging_level="WARNING")
     beat.stop()

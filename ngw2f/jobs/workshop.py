@@ -48,6 +48,7 @@ class Workshop:
 
     def close(self) -> None:
         self.recorder.close()
+        self.outbox.close()
         self.broker.close()
         self.database.close()
         self.clock.close()
