@@ -21,6 +21,8 @@ from tests.nginx.running import Client
 START_SECONDS = 30
 # More than nginx gives an instance.
 REQUEST_SECONDS = 90
+# A client that was refused waits for so long.
+PAUSE_SECONDS = 0.05
 
 
 @dataclass
@@ -113,7 +115,8 @@ class Workers:
 
     def start(self) -> None:
         command = [*self.prefix, sys.executable, "-m", "ngw2f", "worker"]
-        self._process = subprocess.Popen(command, env=self.environment)
+        with open(Path(self.environment["NGW2F_DATA_DIR"]) / "worker.log", "ab") as log:
+            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
 
     def kill(self) -> None:
         """End the pool and each of its workers at once."""
@@ -215,21 +218,24 @@ class Load:
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            self._note(start, failure=repr(error))
+            self._fail(start, repr(error))
             return
         if response.status != (201 if is_post else 200):
-            self._note(start, failure=f"{response.status} {content[:200]!r}")
+            self._fail(start, f"{response.status} {content[:200]!r}")
         else:
-            self._note(start, message=json.loads(content)["id"] if is_post else None)
+            self._note(start)
+            if is_post:
+                self.acknowledged.append(json.loads(content)["id"])
 
-    def _note(self, start: float, failure: str | None = None, message: int | None = None) -> None:
+    def _fail(self, start: float, failure: str) -> None:
+        self._note(start)
+        self.failures.append(failure)
+        time.sleep(PAUSE_SECONDS)
+
+    def _note(self, start: float) -> None:
         with self._lock:
             self.requests += 1
             self.slowest = max(self.slowest, time.monotonic() - start)
-            if failure:
-                self.failures.append(failure)
-            if message:
-                self.acknowledged.append(message)
 
 
 def is_listening(address: str) -> bool:
