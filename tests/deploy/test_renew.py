@@ -3,7 +3,6 @@
 That new code which works does, is in test_faults.py.
 """
 
-import os
 import tempfile
 from pathlib import Path
 

@@ -104,7 +104,8 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def make_front(directory: Path, servers: Sequence[Path], **changes: object) -> Front:
+def make_front(directory: Path, servers: Sequence[Path | str], **changes: object) -> Front:
+    """Return a front before sockets, or before what nginx calls a server."""
     program = need_nginx()
     names = changes.get("names", NAMES)
     certificate, key = make_certificate(directory, names)
@@ -114,7 +115,7 @@ def make_front(directory: Path, servers: Sequence[Path], **changes: object) -> F
         "certificate": certificate,
         "key": key,
         "names": names,
-        "servers": [f"unix:{path}" for path in servers],
+        "servers": [f"unix:{each}" if isinstance(each, Path) else each for each in servers],
         "http_port": free_port(),
         "https_port": free_port(),
         # Its workers shall read what the tests wrote.
