@@ -7,7 +7,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import gevent
 
 from ngw2f.logs import FLUSH_SECONDS as LOG_SECONDS
-from ngw2f.logs import GatheringHandler, configure_logs
+from ngw2f.logs import configure_logs
 from ngw2f.web.services import Services
 
 METER_SECONDS = 1.0
@@ -24,7 +24,6 @@ class Service:
         self.services = services
         self._chain = chain
         self._greenlets: list[gevent.Greenlet] = []
-        self._log: GatheringHandler | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._chain(environ, start_response)
@@ -32,13 +31,13 @@ class Service:
     def start(self) -> None:
         """Start what runs beside the requests; in the worker process, under gevent."""
         settings, services = self.services.settings, self.services
-        self._log = configure_logs(settings.log_level, settings.log_format)
-        self._log.start_gathering()
+        configure_logs(settings.log_level, services.log)
+        services.log.start_gathering()
         services.hub.start()
         self._greenlets += [
             gevent.spawn(services.attendance.run, services.hub.user_ids),
             gevent.spawn(_every, METER_SECONDS, services.meter.flush),
-            gevent.spawn(_every, LOG_SECONDS, self._log.flush),
+            gevent.spawn(_every, LOG_SECONDS, services.log.flush),
         ]
 
     def drain(self) -> None:
@@ -49,8 +48,7 @@ class Service:
         """Stop it, and write down what this process still has to tell."""
         gevent.killall(self._greenlets)
         self.services.close()
-        if self._log:
-            self._log.flush()
+        self.services.log.flush()
 
 
 def _every(seconds: float, do: Callable[[], None]) -> None:
