@@ -44,6 +44,7 @@ def on_starting(server):
     if subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
         sys.exit("ngw2f: the database could not be migrated")
     server.embedded = hooks.start_embedded(settings)
+    hooks.hear_signals_after_forks()
 
 
 def when_ready(server):
@@ -52,6 +53,8 @@ def when_ready(server):
 
 
 def pre_fork(server, worker):
+    """Lose no signal to a worker that has no handlers yet."""
+    hooks.hold_signals()
     server.log.debug("pre_fork: worker %d is about to be forked", worker.age)
 
 
@@ -66,6 +69,7 @@ def post_worker_init(worker):
     hooks.dump_stacks_on(worker)
     use_own_response()
     worker.wsgi.start()
+    hooks.hear_signals()
 
 
 def pre_request(worker, request):
