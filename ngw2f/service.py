@@ -7,7 +7,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import gevent
 
 from ngw2f.logs import FLUSH_SECONDS as LOG_SECONDS
-from ngw2f.logs import GatheringHandler, configure_logs
+from ngw2f.logs import configure_logs
 from ngw2f.metrics.families import DELIVERIES, PROCESSES, STREAMS
 from ngw2f.metrics.files import WRITE_SECONDS
 from ngw2f.metrics.requests import RequestMetrics
@@ -34,7 +34,6 @@ class Service:
         self.requests = RequestMetrics(services.tally, route_of)
         self._chain = chain
         self._greenlets: list[gevent.Greenlet] = []
-        self._log: GatheringHandler | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._chain(environ, start_response)
@@ -42,15 +41,15 @@ class Service:
     def start(self) -> None:
         """Start what runs beside the requests; in the worker process, under gevent."""
         settings, services = self.services.settings, self.services
-        self._log = configure_logs(settings.log_level, settings.log_format)
-        self._log.start_gathering()
+        configure_logs(settings.log_level, services.log)
+        services.log.start_gathering()
         services.hub.start()
         services.recorder.start()
         self._greenlets += [
             gevent.spawn(services.attendance.run, services.hub.user_ids),
             gevent.spawn(_every, METER_SECONDS, services.meter.flush),
             gevent.spawn(_every, WRITE_SECONDS, self._record),
-            gevent.spawn(_every, LOG_SECONDS, self._log.flush),
+            gevent.spawn(_every, LOG_SECONDS, services.log.flush),
         ]
 
     def _record(self) -> None:
@@ -71,8 +70,7 @@ class Service:
         gevent.killall(self._greenlets)
         self._record()
         self.services.close()
-        if self._log:
-            self._log.flush()
+        self.services.log.flush()
 
 
 def _every(seconds: float, do: Callable[[], None]) -> None:

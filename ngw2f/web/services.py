@@ -12,6 +12,7 @@ from ngw2f.live.hub import Hub
 from ngw2f.live.log import EventLog
 from ngw2f.live.presence import Presence
 from ngw2f.live.typing import TypingNotices
+from ngw2f.logs import GatheringHandler
 from ngw2f.meter import RequestMeter
 from ngw2f.metrics.files import Recorder
 from ngw2f.metrics.tally import Tally
@@ -27,6 +28,7 @@ class Services:
     """The parts of one chat. None of them connects anywhere before its first use."""
 
     settings: Settings
+    log: GatheringHandler
     database: Database
     broker: Broker
     # When which group of cached answers was dropped.
@@ -68,6 +70,7 @@ def build_services(settings: Settings) -> Services:
     hub.listen(lambda entry: clock.drop(groups_of(entry.name, entry.data, entry.room_id)))
     return Services(
         settings=settings,
+        log=GatheringHandler(settings.log_format),
         database=database,
         broker=broker,
         clock=clock,
