@@ -15,6 +15,7 @@ from ngw2f.jobs.link_policy import build_policy
 from ngw2f.metrics.files import begin_anew, fold_dead
 from ngw2f.reload import guard_reload
 from ngw2f.settings import SettingError, load_settings, unknown_variables
+from ngw2f.systemd import Systemd, watch_master
 
 try:
     settings = load_settings()
@@ -52,7 +53,8 @@ def on_starting(server):
 
 
 def when_ready(server):
-    """Say where it is, once it can be reached."""
+    """Say where it is, once it can be reached; from here on systemd's watchdog is answered."""
+    watch_master(server, Systemd())
     server.log.info(hooks.describe(settings, server))
 
 
@@ -120,6 +122,7 @@ def pre_exec(server):
 
 def on_exit(server):
     """Stop the embedded parts after the last worker, unless another master uses them."""
+    Systemd().tell("STOPPING=1")
     if server.embedded:
         server.embedded.stop(wait=not (server.reexec_pid or server.master_pid))
 

@@ -148,12 +148,14 @@ def _migrate(_options: argparse.Namespace) -> None:
 def _worker(options: argparse.Namespace) -> None:
     from ngw2f.jobs.link_policy import build_policy
     from ngw2f.supervisor import Supervisor, default_pools, worker_specs
+    from ngw2f.systemd import Systemd
 
     build_policy(load_settings())
     pools = default_pools(options.workers)
     if options.queues:
         pools = {options.queues: options.workers}
-    Supervisor(worker_specs(pools)).run()
+    systemd = Systemd()
+    Supervisor(worker_specs(pools), systemd=systemd if systemd.is_there else None).run()
 
 
 def _jobs(options: argparse.Namespace) -> None:

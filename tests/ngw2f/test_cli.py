@@ -104,7 +104,8 @@ def test_pool_of_workers(data_dir, monkeypatch):
     pools = []
 
     class Pool:
-        def __init__(self, specs):
+        def __init__(self, specs, systemd):
+            assert systemd is None
             pools.append([spec.name for spec in specs])
 
         def run(self):

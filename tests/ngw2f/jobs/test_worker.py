@@ -88,7 +88,9 @@ def test_says_that_it_is_ready_and_works(client, settings, pipe):
     reader, status = pipe
     process = start("worker-process", settings, f"--status={status}", pass_fds=[status])
     try:
-        wait_until(lambda: told(reader) == b"ready\n")
+        said = []
+        wait_until(lambda: said.append(told(reader)) or b"ready\n" in b"".join(said))
+        wait_until(lambda: b"works\n" in told(reader))
         wait_until(lambda: client.get("/api/messages/1").json["rendered"])
         process.terminate()
         assert process.wait(20) == 0
