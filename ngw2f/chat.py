@@ -8,9 +8,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response, no_content
 from ngw2f.routes import build_url_map
 from ngw2f.store.database import DatabaseBusyError
+from ngw2f.tracing import following
 from ngw2f.web.errors import database_problem, error_response
 from ngw2f.web.services import Services
 from ngw2f.web.socketio import SocketIOGateway
@@ -33,7 +35,9 @@ class Chat:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         request.max_content_length = self.services.settings.max_body_bytes
-        return self.respond(request)(environ, start_response)
+        with following(environ.get(REQUEST_ID, "")):
+            response = self.respond(request)
+        return response(environ, start_response)
 
     def route_of(self, path: str) -> str:
         """Return the pattern for a path; there are few of those, whatever is asked for."""

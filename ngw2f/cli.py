@@ -150,7 +150,7 @@ def _worker(options: argparse.Namespace) -> None:
     from ngw2f.supervisor import Supervisor, default_pools, worker_specs
     from ngw2f.systemd import Systemd
 
-    build_policy(load_settings())
+    build_policy(_settings())
     pools = default_pools(options.workers)
     if options.queues:
         pools = {options.queues: options.workers}
@@ -253,6 +253,11 @@ def _embedded(options: argparse.Namespace) -> None:
 
 
 def _settings() -> Settings:
+    """Read the settings for a process that runs for long, and have it log as they say."""
+    from ngw2f.logs import GatheringHandler
+
     settings = load_settings()
-    logging.getLogger().setLevel(settings.log_level)
+    root = logging.getLogger()
+    root.setLevel(settings.log_level)
+    root.handlers = [GatheringHandler(settings.log_format)]
     return settings

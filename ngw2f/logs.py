@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from middleware.access_log import LINE, LoggedBody
+from ngw2f.tracing import request_id
 
 LOGGERS = ("ngw2f", "middleware")
 ACCESS = "middleware.access"
@@ -39,6 +40,11 @@ class TextFormatter(logging.Formatter):
     ) -> str:
         return self._time(int(record.created))
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # as above
+        line = super().formatMessage(record)
+        of_request = request_id.get()
+        return f"{line} {of_request}" if of_request else line
+
     def request(self, created: float, fields: dict[str, object]) -> str:
         """Return the line that a record of the request would have; the records are slow to make."""
         return f"[{self._time(int(created))}] [{os.getpid()}] [INFO] {LINE % fields}"
@@ -54,6 +60,8 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         about: dict[str, object] = {}
+        if of_request := request_id.get():
+            about["request_id"] = of_request
         if isinstance(record.args, dict):
             about |= record.args
         else:

@@ -26,6 +26,7 @@ from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a j
 from ngw2f.jobs.bell import JOB_TIMEOUT_SECONDS, queue_name
 from ngw2f.jobs.roll_call import Beat, RollCall
 from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
+from ngw2f.logs import GatheringHandler
 from ngw2f.metrics.families import JOB_SECONDS, JOBS, PROCESSES
 from ngw2f.metrics.files import WRITE_SECONDS, Recorder
 from ngw2f.settings import Settings
@@ -120,6 +121,9 @@ def _work(workshop: Workshop, queues: Sequence[str], status: int | None) -> None
     worker = ChatWorker(workshop, queues, workshop.settings.worker_max_jobs, status)
     beat = Beat(RollCall(workshop.broker), queues)
     beat.start()
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, GatheringHandler):
+            handler.start_gathering()
     workshop.tally.set(PROCESSES, 1, "rq")
     workshop.recorder.start()
     threading.Thread(target=_live, args=[worker, workshop.recorder], daemon=True).start()
@@ -136,6 +140,8 @@ def _live(worker: ChatWorker, recorder: Recorder) -> None:
     """Write what this process has counted, and tell the supervisor that it works."""
     while True:
         recorder.write()
+        for handler in logging.getLogger().handlers:
+            handler.flush()
         with suppress(OSError):  # The supervisor is gone, and we shall be soon.
             worker.tell_pulse()
         time.sleep(WRITE_SECONDS)

@@ -14,6 +14,7 @@ from ngw2f.logs import (
     JSONFormatter,
     configure_logs,
 )
+from ngw2f.tracing import following
 from tests.middleware.serving import answering, serve
 
 
@@ -142,3 +143,19 @@ def test_level(fresh, capsys):
     configure_logs("WARNING", GatheringHandler("json"))
     logging.getLogger("ngw2f").info("not this")
     assert lines(capsys) == []
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_all_lines_of_a_request_name_it(fresh, capsys, form):
+    configure_logs("INFO", GatheringHandler(form))
+    log = logging.getLogger("ngw2f.some")
+    with following("of-nginx"):
+        log.info("within")
+    log.info("after")
+    within, after = lines(capsys)
+    if form == "text":
+        assert within.endswith("within of-nginx")
+        assert after.endswith("after")
+    else:
+        assert json.loads(within)["request_id"] == "of-nginx"
+        assert "request_id" not in json.loads(after)
