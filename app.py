@@ -5,6 +5,7 @@ The chain is one list, outermost first; this is the only place that decides its 
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from limits import parse
@@ -24,6 +25,7 @@ from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
 from ngw2f.chat import Chat
 from ngw2f.limits import POSTS, REGISTRATIONS, SIGN_INS, build_limiter
+from ngw2f.profiling import OneProfileMiddleware
 from ngw2f.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
 from ngw2f.web.auth import account_key
@@ -66,12 +68,21 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
         Layer("access log", access_log, "sees every answer, to its last byte"),
         Layer("security headers", SecurityHeadersMiddleware, "on every answer, errors too"),
         Layer("error boundary", errors, "outside all that may fail"),
+        *profilers(settings),
         Layer("pre-routing", decide, "answers that need no look at who asks"),
         Layer("cross-origin guard", CrossOriginGuardMiddleware, "before a visitor's limit is used"),
         *([Layer("rate limit", limit, "before any work is done")] if settings.rate_limit else []),
         Layer("static files", static, "files are on the disk, and need no cache"),
         *([Layer("cache", keep, "next to what it spares")] if settings.cache_bytes else []),
     ]
+
+
+def profilers(settings: Settings) -> list[Layer]:
+    """Return what measures all below it, if that is asked for."""
+    if not settings.profile_dir:
+        return []
+    profile = partial(OneProfileMiddleware, directory=Path(settings.profile_dir), exempt=is_stream)
+    return [Layer("profiler", profile, "measures the rest of the chain, and the chat")]
 
 
 def is_stream(environ: WSGIEnvironment) -> bool:

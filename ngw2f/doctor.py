@@ -63,6 +63,8 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
             "settings",
             "the limits are off (rate_limit), those on guessing passwords too",
         )
+    if settings.profile_dir:
+        yield Finding("warning", "settings", "requests are profiled (profile_dir), which is slow")
     if settings.links_allow:
         yield Finding("warning", "settings", "links may reach hosts of yours (links_allow)")
     environment = os.environ.get("NGW2F_ENV", "development")

@@ -86,6 +86,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Who bears this token may read /metrics; empty: whoever is on this machine.
     metrics_token: Annotated[str, Meta(pattern=r"^$|^[!-~]{16,}$")] = ""
 
+    # Where each request leaves a profile, for looking where the time goes; empty: nowhere.
+    profile_dir: str = ""
+
     log_level: LogLevel = "INFO"
     # "json": an object a line, for programs that collect logs.
     log_format: Literal["text", "json"] = "text"
