@@ -43,6 +43,7 @@ class Workshop:
 
     def close(self) -> None:
         self.outbox.close()
+        self.visitor.close()
         self.broker.close()
         self.database.close()
         self.clock.close()
