@@ -5,6 +5,7 @@ a number of jobs a worker asks its supervisor for a successor and goes on until
 that one is there, so that the queue never waits for a Python to start.
 """
 
+import ctypes
 import logging
 import os
 import random
@@ -37,6 +38,9 @@ MAX_CONNECTION_WAIT_SECONDS = 2.0
 STUCK_SECONDS = JOB_TIMEOUT_SECONDS + 30
 # The schedule's process has so long to take leave of Redis.
 CRON_STOP_SECONDS = 1.0
+# What the C library gives back to the system as soon as it is free. Unless told so, it raises
+# this to what was once free, and keeps the memory of every large image (mallopt(3)).
+GIVEN_BACK_BYTES = 256 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +108,7 @@ def run_worker(
     *status* is a file descriptor that the supervisor reads, *lifeline* one that
     reaches its end when the supervisor does.
     """
+    _give_memory_back()
     workshop = build_workshop(settings)
     workshop.markdown.render("```python\nwarm = True\n```")
     current_workshop.set(workshop)
@@ -169,6 +174,13 @@ def _end_cron_with(lifeline: int) -> None:
     # that of a job. Then nothing else would end this process.
     time.sleep(CRON_STOP_SECONDS)
     os._exit(0)
+
+
+def _give_memory_back() -> None:
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):  # It is glibc's.
+        m_mmap_threshold = -3
+        library.mallopt(m_mmap_threshold, GIVEN_BACK_BYTES)
 
 
 def _tell(status: int | None, line: bytes) -> None:

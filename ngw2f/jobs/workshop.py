@@ -49,6 +49,7 @@ class Workshop:
     def close(self) -> None:
         self.recorder.close()
         self.outbox.close()
+        self.visitor.close()
         self.broker.close()
         self.database.close()
         self.clock.close()
