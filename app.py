@@ -38,12 +38,14 @@ FORWARDED = ("For", "Host", "Port", "Prefix", "Proto", "Server")
 def create_application(settings: Settings) -> Service:
     """Return a chat with the chain around it. Two of them share nothing."""
     services = build_services(settings)
-    return Service(services, chain(layers(settings, services), Chat(services)))
+    chat = Chat(services)
+    return Service(services, chain(layers(settings, services), chat), chat.route_of)
 
 
 def layers(settings: Settings, services: Services) -> list[Layer]:
     """Return the chain, outermost first."""
     request_id = partial(RequestIDMiddleware, trusted=settings.trusted_proxies > 0)
+    access_log = partial(AccessLogMiddleware, write=services.log.request)
     errors = partial(ErrorBoundaryMiddleware, page=partial(error_page, services))
     decisions: list[Rule] = [
         Health("/healthz"),
@@ -61,7 +63,7 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
     return [
         Layer("trusted proxy", trusted_proxy(settings), "who the client is, for all below"),
         Layer("request id", request_id, "what all below log with"),
-        Layer("access log", AccessLogMiddleware, "sees every answer, to its last byte"),
+        Layer("access log", access_log, "sees every answer, to its last byte"),
         Layer("security headers", SecurityHeadersMiddleware, "on every answer, errors too"),
         Layer("error boundary", errors, "outside all that may fail"),
         Layer("pre-routing", decide, "answers that need no look at who asks"),

@@ -15,6 +15,9 @@ from ngw2f.web.errors import database_problem, error_response
 from ngw2f.web.services import Services
 from ngw2f.web.socketio import SocketIOGateway
 
+# What the chain answers before the chat is asked, by its first segment.
+OUTSIDE = {"static": "/static/<path>", "healthz": "/healthz"}
+
 
 class Chat:
     """One chat. Its state is in its services' database and broker, none of it here.
@@ -31,6 +34,19 @@ class Chat:
         request = Request(environ)
         request.max_content_length = self.services.settings.max_body_bytes
         return self.respond(request)(environ, start_response)
+
+    def route_of(self, path: str) -> str:
+        """Return the pattern for a path; there are few of those, whatever is asked for."""
+        try:
+            return self._pattern_of(path, "GET")
+        except MethodNotAllowed as error:
+            return self._pattern_of(path, next(iter(error.valid_methods or ["GET"])))
+        except HTTPException:
+            return OUTSIDE.get(path.split("/", 2)[1], "other") if path.startswith("/") else "other"
+
+    def _pattern_of(self, path: str, method: str) -> str:
+        rule, _ = self._routes.match(path, method, return_rule=True)
+        return rule.rule
 
     def respond(self, request: Request) -> WerkzeugResponse:
         """Return the endpoint's response, or the one that says what was wrong."""

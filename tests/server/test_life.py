@@ -52,6 +52,30 @@ def test_no_process_is_left(start, number):
     wait_until(lambda: not server.processes(), 10)
 
 
+def test_worker_that_is_told_to_stop_while_it_boots_ends(start, tmp_path):
+    told = tmp_path / "told"
+    configuration = tmp_path / "early.py"
+    configuration.write_text(
+        f"""
+import os, pathlib, signal
+exec(pathlib.Path("gunicorn.conf.py").read_text())
+after_fork = post_fork
+
+def post_fork(server, worker):
+    after_fork(server, worker)
+    if not os.path.exists({str(told)!r}):
+        pathlib.Path({str(told)!r}).write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGTERM)
+"""
+    )
+    server = start(f"--config={configuration}")
+    worker = int(told.read_text())
+    wait_until(lambda: worker not in server.processes(), 20)
+    # The master hears what is meant for it.
+    server.master.terminate()
+    assert server.master.wait(20) == 0
+
+
 def test_ctrl_c_reaches_the_master_alone(start):
     """The terminal sends SIGINT to the whole group: the supervisor is in another."""
     server = start()

@@ -6,11 +6,11 @@ import threading
 
 import msgspec
 import pytest
-from rq import Queue
 
 from ngw2f.jobs import worker as module
-from ngw2f.jobs.bell import QUEUES, RENDER
+from ngw2f.jobs.bell import QUEUES
 from ngw2f.jobs.worker import ChatWorker, run_cron, run_worker
+from tests.queues import queue_of
 from tests.waiting import wait_until
 
 
@@ -45,7 +45,7 @@ def told(reader):
 def test_retires_once_after_its_jobs(workshop, redis, pipe, monkeypatch):
     monkeypatch.setattr(module.random, "uniform", lambda _low, _high: 1)
     reader, writer = pipe
-    queue = Queue(RENDER.queue, connection=redis)
+    queue = queue_of(redis)
     worker = ChatWorker(workshop, QUEUES, 2, writer)
     for expected in (b"", b"retire\n", b""):
         queue.enqueue("ngw2f.jobs.render.render_messages")
