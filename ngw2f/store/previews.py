@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ngw2f.resources import Preview
-from ngw2f.store.schema import message_previews, previews, thumbnails
+from ngw2f.store.schema import message_previews, messages, previews, thumbnails
 
 NAME_BYTES = 16
 PATH = "/thumbnails/"
@@ -52,6 +52,13 @@ DUE = (
     )
     .order_by(previews.c.due_at, previews.c.id)
     .limit(bindparam("limit"))
+)
+
+UNTOLD = (
+    select(previews.c.id, previews.c.untold_before)
+    .where(previews.c.untold_before.is_not(None))
+    .order_by(previews.c.id)
+    .limit(1)
 )
 
 
@@ -183,10 +190,10 @@ def measure_outbox(connection: Connection, now: float) -> tuple[int, float | Non
 
 def set_content(
     connection: Connection, preview_id: int, content: Content, schedule: Schedule
-) -> list[int]:
-    """Store what is behind a link; return the messages that show something else now."""
+) -> None:
+    """Store what is behind a link; messages that show something else now are to be told."""
     name = _set_thumbnail(connection, preview_id, content)
-    values = {
+    values: dict[str, Any] = {
         "title": content.title,
         "description": content.description,
         "site_name": content.site_name,
@@ -196,13 +203,38 @@ def set_content(
     }
     is_other = or_(*(previews.c[column] != value for column, value in values.items()))
     is_it = previews.c.id == preview_id
-    changed = connection.execute(update(previews).where(is_it, is_other).values(values)).rowcount
+    newest = select(func.max(message_previews.c.message_id) + 1)
+    newest = newest.where(message_previews.c.preview_id == preview_id)
+    values["untold_before"] = newest.scalar_subquery()
+    connection.execute(update(previews).where(is_it, is_other).values(values))
     set_schedule(connection, preview_id, schedule)
-    if not changed:
-        return []
-    statement = select(message_previews.c.message_id).distinct()
-    statement = statement.where(message_previews.c.preview_id == preview_id)
-    return list(connection.scalars(statement.order_by(message_previews.c.message_id)))
+
+
+def has_untold(connection: Connection) -> bool:
+    """Say whether messages have still to be told that they show something else."""
+    return connection.execute(UNTOLD).first() is not None
+
+
+def take_untold(connection: Connection, limit: int) -> list[int]:
+    """Return messages that have still to be told, the newest of a link first; they are told now.
+
+    Those of several links, up to *limit*; none: there are no more.
+    """
+    taken: list[int] = []
+    while len(taken) < limit and (row := connection.execute(UNTOLD).first()):
+        left = limit - len(taken)
+        statement = select(message_previews.c.message_id).distinct()
+        statement = statement.where(
+            message_previews.c.preview_id == row.id,
+            message_previews.c.message_id < row.untold_before,
+        )
+        statement = statement.order_by(message_previews.c.message_id.desc()).limit(left)
+        found = list(connection.scalars(statement))
+        before = found[-1] if len(found) == left else None
+        is_it = previews.c.id == row.id
+        connection.execute(update(previews).where(is_it).values(untold_before=before))
+        taken += found
+    return taken
 
 
 def set_schedule(connection: Connection, preview_id: int, schedule: Schedule) -> None:
@@ -234,6 +266,19 @@ def find_thumbnail(connection: Connection, name: str) -> tuple[str, bytes] | Non
     statement = select(thumbnails.c.media_type, thumbnails.c.body)
     row = connection.execute(statement.where(thumbnails.c.name == name)).first()
     return (row.media_type, row.body) if row else None
+
+
+def request_ids_of(connection: Connection, preview_ids: Collection[int]) -> dict[int, str]:
+    """Return for each preview by which request the newest message that has it was posted."""
+    newest = (
+        select(message_previews.c.preview_id, func.max(message_previews.c.message_id).label("id"))
+        .where(message_previews.c.preview_id.in_(preview_ids))
+        .group_by(message_previews.c.preview_id)
+        .subquery()
+    )
+    statement = select(newest.c.preview_id, messages.c.request_id)
+    statement = statement.join_from(newest, messages, messages.c.id == newest.c.id)
+    return dict(connection.execute(statement).all())
 
 
 def delete_unused_previews(connection: Connection, now: float) -> int:

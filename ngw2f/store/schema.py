@@ -99,7 +99,11 @@ messages = Table(
     Column("updated_at", Float, nullable=False),
     # One more with every change: what was made of an (id, version) stays true.
     Column("version", Integer, nullable=False),
+    # How often rendering this source failed, or killed the worker.
+    Column("attempts", Integer, nullable=False, server_default="0"),
     # Has all that a page's list of versions needs, so that the rows are not touched.
+    # Of the request that posted or edited it last, for the log of who renders it.
+    Column("request_id", String(128), nullable=False, server_default=""),
     Index("ix_messages_page", "room_id", "id", "version"),
     Index("ix_messages_room_id_updated_at", "room_id", "updated_at"),
     sqlite_autoincrement=True,
@@ -107,6 +111,7 @@ messages = Table(
 # The outbox: what a worker has still to render. It is small whatever the history is.
 Index(
     "ix_messages_outbox",
+    messages.c.attempts,
     messages.c.id,
     sqlite_where=messages.c.rendered == false(),
     postgresql_where=messages.c.rendered == false(),
@@ -135,6 +140,8 @@ previews = Table(
     Column("due_at", Float),
     # How often in a row it could not be fetched.
     Column("failures", Integer, nullable=False, server_default="0"),
+    # What is shown has changed, and messages below this id have still to be told; NULL: none.
+    Column("untold_before", Integer),
     sqlite_autoincrement=True,
 )
 # The outbox of links: what a worker has still to fetch.
@@ -143,6 +150,13 @@ Index(
     previews.c.due_at,
     sqlite_where=previews.c.due_at.is_not(None),
     postgresql_where=previews.c.due_at.is_not(None),
+)
+
+Index(
+    "ix_previews_untold",
+    previews.c.id,
+    sqlite_where=previews.c.untold_before.is_not(None),
+    postgresql_where=previews.c.untold_before.is_not(None),
 )
 
 # Which links a message has, in which order.

@@ -1,11 +1,14 @@
+import json
 import threading
 import time
 
 import pytest
 
-from ngw2f.jobs import links
+from ngw2f.jobs import link_outbox, links, upkeep
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
+from ngw2f.jobs.visitor import Patience
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -92,6 +95,40 @@ def test_same_link_is_fetched_once(workshop, client, say, site):
     assert all(previews(client, path) for path in paths)
 
 
+def updates(redis):
+    """Return the ids of the messages that events tell of, once for each."""
+    entries = redis.xrange("ngw2f:events")
+    return [
+        json.loads(entry[b"data"])["id"]
+        for _, entry in entries
+        if entry[b"event"] == b"message.updated" and b"Page /a" in entry[b"data"]
+    ]
+
+
+def test_all_messages_of_a_link_are_told(workshop, client, say, site, redis, monkeypatch):
+    monkeypatch.setattr(link_outbox, "MAX_TOLD", 3)
+    paths = [say(site.url("/a")) for _ in range(10)]
+    render_messages()
+    assert fetch_links() == 1
+    assert sorted(updates(redis)) == list(range(1, 11))
+    assert all(previews(client, path) for path in paths)
+
+
+def test_killed_while_it_tells(workshop, say, site, redis, monkeypatch):
+    """What is left to be told is found by the next job, which the sweep calls."""
+    monkeypatch.setattr(link_outbox, "MAX_TOLD", 3)
+    for _ in range(10):
+        say(site.url("/a"))
+    render_messages()
+    (due,) = workshop.link_outbox.list_due(1, [], [])
+    workshop.link_outbox.store([(due, workshop.visitor.visit(due.url))])
+    assert sorted(updates(redis)) == [8, 9, 10]
+    assert upkeep.sweep()
+    assert fetch_links() == 0
+    assert sorted(updates(redis)) == list(range(1, 11))
+    assert not upkeep.sweep()
+
+
 def test_failure_is_kept(workshop, client, say, site):
     path = say(site.url("/gone"))
     render_messages()
@@ -163,6 +200,20 @@ def test_slow_leave_their_seats(workshop, say, site, make_site, monkeypatch):
     while "/quick" not in site.paths and time.monotonic() < started_at + 5:
         time.sleep(0.01)
     assert time.monotonic() - started_at < 2
+    site.closing.set()
+    job.join()
+
+
+def test_flood_of_hanging_links_is_hurried(workshop, say, site, monkeypatch):
+    """All places are taken by links that hang: those that came late give way."""
+    monkeypatch.setattr(links, "MAX_FETCHES", 3)
+    monkeypatch.setattr(links, "MAX_PATIENT", 2)
+    monkeypatch.setattr(links, "HURRIED", Patience(answer_seconds=0.1, seconds=0.2))
+    say(" ".join(site.url(f"/hang/{number}") for number in range(3)) + " " + site.url("/quick"))
+    render_messages()
+    job = threading.Thread(target=fetch_in(workshop))
+    job.start()
+    wait_until(lambda: "/quick" in site.paths, 8)  # Before the patient ones give up.
     site.closing.set()
     job.join()
 
