@@ -66,6 +66,7 @@ def post_worker_init(worker):
     hooks.dump_stacks_on(worker)
     use_own_response()
     worker.wsgi.start()
+    hooks.shorten_pauses()
 
 
 def pre_request(worker, request):
