@@ -33,9 +33,9 @@ class Client:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._headers = headers
 
-    def post(self) -> int:
+    def post(self, source: str = SOURCE) -> int:
         """Return the id of a new message."""
-        body = json.dumps({"source": SOURCE})
+        body = json.dumps({"source": source})
         self._connection.request("POST", "/api/messages", body, self._headers)
         response = self._connection.getresponse()
         content = response.read()
@@ -48,7 +48,8 @@ class Client:
 
 
 def main() -> None:
-    with running("gunicorn.conf.py", "app:application", {"NGW2F_RATE_LIMIT": "false"}) as address:
+    with running("gunicorn.conf.py", "app:application", {"NGW2F_RATE_LIMIT": "false"}) as server:
+        address = server.address
         token = sign_up(address)
         client = Client(address, token)
         client.post()

@@ -6,9 +6,7 @@ restart, a reload and a hot upgrade): stops to accept, drains the application, c
 the connections on which no request is under way, and ends when the last one has.
 """
 
-import os
 import select
-import signal
 import time
 from functools import partial
 from typing import Any
@@ -27,11 +25,6 @@ NOTIFY_SECONDS = 1.0
 # A connection that is idle when the worker stops has so long to bring its next request.
 LAST_REQUEST_SECONDS = 0.5
 POLL_SECONDS = 0.02
-
-# Python forgets, in the new process, the signals that came during a fork. So SIGTERM waits.
-_pause = partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM})
-_go_on = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM})
-os.register_at_fork(before=_pause, after_in_parent=_go_on, after_in_child=_go_on)
 
 
 class IdleTimeout(gevent.Timeout):  # type: ignore[misc] # gevent has no types
@@ -55,14 +48,6 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
 
     # None while it boots: told to stop then, it ends as soon as it is there.
     _stopping: gevent.event.Event | None = None
-
-    def init_process(self) -> None:
-        # gunicorn does this later, after the patching. Until then the master's handler, in
-        # this process's copy of the master, puts the signal where nobody looks.
-        masters = signal.signal(signal.SIGTERM, self.handle_exit)
-        if _has_taken_sigterm(masters):
-            self.alive = False
-        super().init_process()
 
     def run(self) -> None:
         self._idle: dict[IdleTimeout, gevent.Greenlet] = {}
@@ -132,15 +117,6 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
             self.notify()
             self._close_idle()
             gevent.sleep(POLL_SECONDS)
-
-
-def _has_taken_sigterm(handler: Any) -> bool:
-    """Say whether gunicorn's master, as it was copied by the fork, was told to stop."""
-    signals = getattr(getattr(handler, "__self__", None), "SIG_QUEUE", None)
-    while signals is not None and not signals.empty():
-        if signals.get_nowait() == signal.SIGTERM:
-            return True
-    return False
 
 
 def _is_readable(client: Any) -> bool:

@@ -6,6 +6,8 @@ to patch in the workers first.
 
 import faulthandler
 import gc
+import os
+import signal
 import sys
 import traceback
 from typing import Any
@@ -17,6 +19,26 @@ from ngw2f.supervisor import default_pools
 # So many new objects wait for the first look at them. Python's 700 would be looked at in
 # the middle of every round of writes to a thousand streams.
 GC_THRESHOLDS = (20_000, 20, 20)
+# What tells a worker to stop.
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+
+
+def hold_signals() -> None:
+    """Have a signal that stops the worker about to be forked wait until it can be heard.
+
+    Between the fork and its own handlers a worker has the master's, which put the signal
+    on a list that nobody reads there: the worker would go on, until it is killed.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+
+def hear_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def hear_signals_after_forks() -> None:
+    """Have this process, the master, hear them again when it has forked a worker."""
+    os.register_at_fork(after_in_parent=hear_signals)
 
 
 def start_embedded(settings: Settings) -> Embedded | None:

@@ -1,4 +1,7 @@
-"""Jobs that failed, were tried again, and failed: what `ngw2f jobs` lists and puts back."""
+"""What failed, was tried again, and failed: what `ngw2f jobs` lists and puts back.
+
+These are jobs of RQ, and messages that were set aside because rendering them fails.
+"""
 
 from collections.abc import Iterator
 
@@ -8,31 +11,57 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 
-from ngw2f.jobs.bell import QUEUES
+from ngw2f.jobs.bell import QUEUES, RENDER, Bell, queue_name
+from ngw2f.store import messages
+from ngw2f.store.database import Database
+
+# How a message that was set aside is called among the jobs.
+MESSAGE = "message-"
 
 
-def list_failed(redis: Redis) -> list[str]:
+def list_failed(redis: Redis, prefix: str) -> list[str]:
     """Return a line for each failed job: queue, id, when, and its error's last line."""
-    return [_describe(queue, job) for queue, job in _failed_jobs(redis)]
+    return [_describe(queue, job) for queue, job in _failed_jobs(redis, prefix)]
 
 
-def requeue(redis: Redis, job_ids: set[str]) -> list[str]:
+def requeue(redis: Redis, prefix: str, job_ids: set[str]) -> list[str]:
     """Put failed jobs back into their queues, all of them if no ids are given; return which."""
     requeued = []
-    for queue, job in list(_failed_jobs(redis)):
+    for queue, job in list(_failed_jobs(redis, prefix)):
         if job_ids and job.id not in job_ids:
             continue
         try:
-            FailedJobRegistry(queue, connection=redis).requeue(job)
+            FailedJobRegistry(queue_name(prefix, queue), connection=redis).requeue(job)
         except (InvalidJobOperation, NoSuchJobError):
             continue  # Another operator was quicker.
         requeued.append(job.id)
     return requeued
 
 
-def _failed_jobs(redis: Redis) -> Iterator[tuple[str, Job]]:
+def list_set_aside(database: Database) -> list[str]:
+    """Return a line for each message that is not rendered any more."""
+    with database.reading() as connection:
+        message_ids = messages.list_set_aside(connection)
+    reason = f"rendering it failed {messages.MAX_ATTEMPTS} times"
+    return [f"{RENDER.queue}  {MESSAGE}{message_id}  {reason}" for message_id in message_ids]
+
+
+def render_again(database: Database, bell: Bell, names: set[str]) -> list[str]:
+    """Have messages rendered that were set aside, all of them if no names are given."""
+    with database.writing() as connection:
+        set_aside = messages.list_set_aside(connection)
+        chosen = {f"{MESSAGE}{message_id}": message_id for message_id in set_aside}
+        if names:
+            chosen = {name: chosen[name] for name in names & chosen.keys()}
+        messages.render_again(connection, chosen.values())
+    if chosen:
+        bell.ring_again()
+    return sorted(chosen)
+
+
+def _failed_jobs(redis: Redis, prefix: str) -> Iterator[tuple[str, Job]]:
     for name in QUEUES:
-        registry = Queue(name, connection=redis).failed_job_registry
+        registry = Queue(queue_name(prefix, name), connection=redis).failed_job_registry
         # Those that are kept long enough are forgotten here.
         ids = registry.get_job_ids()
         for job in Job.fetch_many(ids, connection=redis):

@@ -1,5 +1,6 @@
 """The outbox of links: previews that wait to be fetched, and where they go when they are."""
 
+import logging
 import time
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
@@ -30,6 +31,9 @@ FAILED_SECONDS = 86_400
 MAX_TOLD = 500
 
 
+log = logging.getLogger(__name__)
+
+
 class LinkOutbox:
     """Hand out the links that wait, to one process at a time, and store what came of them."""
 
@@ -58,6 +62,7 @@ class LinkOutbox:
 
     def store(self, visited: Sequence[tuple[DuePreview, Visit]]) -> None:
         """Store what came of links, and tell of the messages that show something else now."""
+        request_ids: dict[int, str] = {}
         with self._database.writing() as connection:
             changed = {
                 message_id
@@ -66,7 +71,12 @@ class LinkOutbox:
                 for message_id in _store(connection, due, visit)
             }
             run = self._record(connection, sorted(changed))
+            if log.isEnabledFor(logging.INFO):
+                ids = [due.id for due, _ in visited]
+                request_ids = previews.request_ids_of(connection, ids)
         self._events.publish(run)
+        for due, visit in visited:
+            _log(due, visit, request_ids.get(due.id) or "-")
 
     def _record(self, connection: Connection, message_ids: list[int]) -> Run:
         if message_ids:
@@ -74,6 +84,17 @@ class LinkOutbox:
         loaded = messages.load_messages(connection, message_ids[-MAX_TOLD:])
         told = [message for _, message in loaded]
         return self._events.record(connection, "message.updated", *told)
+
+
+def _log(due: DuePreview, visit: Visit, request_id: str) -> None:
+    """Say what became of a link; not its path, which may hold a secret."""
+    fields = {
+        "preview_id": due.id,
+        "site": due.site,
+        "result": "fetched" if visit.error is None else f"failed: {type(visit.error).__name__}",
+        "request_id": request_id,
+    }
+    log.info("link %(preview_id)d to %(site)s %(result)s %(request_id)s", fields)
 
 
 def _store(connection: Connection, due: DuePreview, visit: Visit) -> list[int]:

@@ -1,30 +1,37 @@
 """The link job: fetch what waits, many links at once, each stored as soon as it is there.
 
-A fetch takes a seat, of which there are 32, and leaves it when it ends or when it has
-lasted for a quarter of a second: what is slow by then waits for its site and not for us, and
-nobody shall wait for it. It goes on beside those that come after it, up to a number
-that bounds the threads, and never more than four at one site.
+A fetch that works takes a seat, of which there are 32. One that waits for its site to
+answer has none, however long that takes; what has dawdled for a quarter of a second with
+anything else has none either. So nobody waits for a slow site. A waiting fetch costs 30 kB,
+and there are never more than four at one site. When many wait, those that come after them
+get less time, so that there is always room for the next.
 """
 
 import logging
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import OperationalError
 
 from ngw2f.jobs.link_outbox import LinkOutbox
-from ngw2f.jobs.visitor import Visit, Visitor
+from ngw2f.jobs.visitor import PATIENT, Patience, Visit, Visitor
 from ngw2f.jobs.workshop import Workshop, current_workshop
+from ngw2f.metrics.families import FETCH_SECONDS
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.previews import DuePreview
+from ngw2f.text.errors import LinkRefused
 
 MAX_SEATED = 32
 MAX_AT_SITE = 4
-MAX_FETCHES = 128
 SLOW_SECONDS = 0.25
+# While so many are on their way, a new one has less time: sites that nobody else waits for
+# have ten seconds, and a flood of links that hang keeps no other waiting.
+MAX_PATIENT = 128
+HURRIED = Patience(answer_seconds=1.5, seconds=3.0)
+MAX_FETCHES = 512
 # How often it looks for new links while others are on their way.
 LOOK_SECONDS = 0.05
 # Then the worker shall see what else there is, and whether it is told to stop.
@@ -51,12 +58,26 @@ def fetch_links() -> int:
     return count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fetch:
-    """A fetch on its way."""
+    """A fetch on its way. Its own thread tells by `trace` what it is at."""
 
     due: DuePreview
-    started_at: float
+    patience: Patience
+    seated_until: float = field(default_factory=lambda: time.monotonic() + SLOW_SECONDS)
+
+    def trace(self, check: str, _found: str) -> None:
+        """Leave the seat when it is for the site to answer; take one when it does."""
+        if check == "connect":
+            self.seated_until = 0.0
+        elif check == "status":
+            self.seated_until = time.monotonic() + SLOW_SECONDS
+
+
+def _outcome(visit: Visit) -> str:
+    if visit.error is None:
+        return "fetched"
+    return "refused" if isinstance(visit.error, LinkRefused) else "failed"
 
 
 class Round:
@@ -67,7 +88,8 @@ class Round:
         self._outbox: LinkOutbox = workshop.link_outbox
         self._visitor: Visitor = workshop.visitor
         self._running: dict[int, Fetch] = {}
-        self._finished: SimpleQueue[tuple[DuePreview, Visit]] = SimpleQueue()
+        # With the seconds that each took.
+        self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
         self._unstored: list[tuple[DuePreview, Visit]] = []
 
     def run(self, end: float) -> int:
@@ -98,8 +120,8 @@ class Round:
                 return
 
     def _count_free(self) -> int:
-        since = time.monotonic() - SLOW_SECONDS
-        seated = sum(fetch.started_at > since for fetch in self._running.values())
+        now = time.monotonic()
+        seated = sum(fetch.seated_until > now for fetch in self._running.values())
         return max(0, min(MAX_SEATED - seated, MAX_FETCHES - len(self._running)))
 
     def _list_startable(self, limit: int) -> list[DuePreview]:
@@ -112,22 +134,26 @@ class Round:
         at_site = sum(fetch.due.site == due.site for fetch in self._running.values())
         if at_site >= MAX_AT_SITE:
             return False
-        self._running[due.id] = Fetch(due, time.monotonic())
+        fetch = Fetch(due, HURRIED if len(self._running) >= MAX_PATIENT else PATIENT)
+        self._running[due.id] = fetch
         # Not waited for when the process ends: what is not stored is fetched again.
-        threading.Thread(target=self._visit, args=[due], daemon=True).start()
+        threading.Thread(target=self._visit, args=[fetch], daemon=True).start()
         return True
 
-    def _visit(self, due: DuePreview) -> None:
-        self._finished.put((due, self._visitor.visit(due.url)))
+    def _visit(self, fetch: Fetch) -> None:
+        began_at = time.monotonic()
+        visit = self._visitor.visit(fetch.due.url, fetch.patience, fetch.trace)
+        self._finished.put((fetch.due, visit, time.monotonic() - began_at))
 
     def _collect(self) -> None:
         """Wait a moment for fetches that end, and take all of them that have."""
         timeout: float = LOOK_SECONDS
         while True:
             try:
-                due, visit = self._finished.get(timeout=timeout)
+                due, visit, seconds = self._finished.get(timeout=timeout)
             except Empty:
                 return
+            self._workshop.tally.observe(FETCH_SECONDS, seconds, _outcome(visit))
             del self._running[due.id]
             self._unstored.append((due, visit))
             timeout = 0.0

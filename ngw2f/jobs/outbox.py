@@ -1,25 +1,35 @@
 """The outbox: messages that are stored and wait to be rendered."""
 
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from ngw2f.jobs.marks import Mark, left_behind
 from ngw2f.jobs.turns import file_lock
 from ngw2f.live.log import EventLog
 from ngw2f.resources import Message
-from ngw2f.store import messages
+from ngw2f.store import messages, tasks
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run
 from ngw2f.store.previews import attach_links
 from ngw2f.text.links import find_links
+from ngw2f.tracing import following
 
 MAX_BATCH = 250
 # What is rendered is stored and told of after so long, whatever still waits.
 MAX_BATCH_SECONDS = 0.05
+
+SET_ASIDE = (
+    "the message is stored, and shown as it was typed; rendering it has failed "
+    f"{messages.MAX_ATTEMPTS} times, and is not tried again until it is edited"
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +44,16 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages that are stored and told of, and whether some have links to be fetched."""
+    """Messages that are stored and told of, and whether some have links to be fetched.
+
+    And those that could not be rendered, by their ids: what was raised. And by which
+    request each was posted.
+    """
 
     messages: list[Message]
     has_due_links: bool
+    failed: dict[int, Exception]
+    request_ids: dict[int, str]
 
 
 class Outbox:
@@ -47,29 +63,75 @@ class Outbox:
         self._database = database
         self._events = events
         self._lock_path = data_path / "outbox.lock"
+        self._marks_path = data_path / "marks"
+        self._mark = Mark(self._marks_path)
 
-    def render_batch(self, render: Callable[[str], str]) -> Batch | None:
+    def close(self) -> None:
+        self._mark.close()
+
+    def note_deaths(self) -> None:
+        """Count it as an attempt at a message that a worker died while it rendered that."""
+        with left_behind(self._marks_path) as message_ids:
+            if message_ids:
+                with self._database.writing() as connection:
+                    for message_id in message_ids:
+                        log.warning("a worker died while it rendered message %d", message_id)
+                        _count_attempt(connection, message_id)
+
+    def render_batch(
+        self, render: Callable[[str], str], but_ids: Collection[int] = ()
+    ) -> Batch | None:
         """Render the oldest messages that wait, and return those that are now stored and told of.
 
-        None: nothing waits. A message that was edited or deleted meanwhile is not
-        among them; the edited one waits again.
+        None: nothing waits, but certain messages. A message that was edited or deleted
+        meanwhile is not among them; the edited one waits again.
         """
         with self._exclusive() as connection:
             waiting = messages.list_unrendered(
-                connection, MAX_BATCH, skip_locked=not self._database.is_sqlite
+                connection,
+                MAX_BATCH,
+                skip_locked=not self._database.is_sqlite,
+                but_ids=but_ids,
             )
             if not waiting:
                 return None
-            rendered = _render(waiting, render)
+            ids = messages.request_ids_of(connection, [message.id for _, message in waiting])
+            rendered, failed = self._render(waiting, ids, render)
             if self._database.is_sqlite:
                 with self._database.writing() as writer:
-                    batch, run = self._store(writer, rendered)
+                    stored, is_due, run = self._store(writer, rendered, failed)
             else:
-                batch, run = self._store(connection, rendered)
+                stored, is_due, run = self._store(connection, rendered, failed)
         self._events.publish(run)
-        return batch
+        return Batch(stored, is_due, failed, ids)
 
-    def _store(self, connection: Connection, rendered: list[Rendered]) -> tuple[Batch, Run]:
+    def _render(
+        self,
+        waiting: list[tuple[int, Message]],
+        request_ids: dict[int, str],
+        render: Callable[[str], str],
+    ) -> tuple[list[Rendered], dict[int, Exception]]:
+        rendered: list[Rendered] = []
+        failed: dict[int, Exception] = {}
+        end = time.monotonic() + MAX_BATCH_SECONDS
+        for version, message in waiting:
+            self._mark.set(message.id)
+            try:
+                with following(request_ids.get(message.id, "")):
+                    html = render(message.source)
+                rendered.append(Rendered(version, message, html, find_links(html)))
+            except Exception as error:  # The others go on, whatever one of them does.
+                failed[message.id] = error
+            if time.monotonic() > end:
+                break
+        self._mark.set(0)
+        return rendered, failed
+
+    def _store(
+        self, connection: Connection, rendered: list[Rendered], failed: dict[int, Exception]
+    ) -> tuple[list[Message], bool, Run]:
+        for message_id in failed:
+            _count_attempt(connection, message_id)
         read = [(each.version, each.message) for each in rendered]
         unchanged = messages.list_unchanged(connection, read)
         kept = [each for each in rendered if each.message.id in unchanged]
@@ -79,7 +141,8 @@ class Outbox:
             connection,
             [(each.message, each.html, shown.get(each.message.id, ())) for each in kept],
         )
-        return Batch(stored, is_due), self._events.record(connection, "message.updated", *stored)
+        run = self._events.record(connection, "message.updated", *stored)
+        return stored, is_due, run
 
     @contextmanager
     def _exclusive(self) -> Iterator[Connection]:
@@ -97,12 +160,8 @@ class Outbox:
             yield connection
 
 
-def _render(waiting: list[tuple[int, Message]], render: Callable[[str], str]) -> list[Rendered]:
-    rendered = []
-    end = time.monotonic() + MAX_BATCH_SECONDS
-    for version, message in waiting:
-        html = render(message.source)
-        rendered.append(Rendered(version, message, html, find_links(html)))
-        if time.monotonic() > end:
-            break
-    return rendered
+def _count_attempt(connection: Connection, message_id: int) -> None:
+    """Count a failure; the last one sets the message aside, and who asked for a task is told."""
+    if messages.count_attempt(connection, message_id):
+        log.error("message %d is set aside: rendering it fails again and again", message_id)
+        tasks.fail_message(connection, message_id, SET_ASIDE)

@@ -6,25 +6,39 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from ngw2f.jobs.link_policy import build_policy
 from ngw2f.settings import Settings
 from ngw2f.store.previews import Content
 from ngw2f.text.errors import LinkError, LinkFailed, LinkRefused
-from ngw2f.text.fetch import TIMEOUT_SECONDS, USER_AGENT, Fetched, Fetcher
+from ngw2f.text.fetch import TIMEOUT_SECONDS, USER_AGENT, Fetched, Fetcher, Terms, Trace, ignore
 from ngw2f.text.media import IMAGE_TYPES, IMAGES, LINKS, OEMBED
 from ngw2f.text.oembed import find_oembed_url, read_oembed
 from ngw2f.text.preview import Preview, make_preview
 from ngw2f.text.thumbnail import Thumbnail, Thumbnailer
 
-# How many bodies are held at a time, so that a worker stays under 200 MB: pages of a
-# megabyte and images of two. A site that has not answered yet holds none.
+# How many large bodies are held at a time, so that a worker stays under 200 MB: pages of
+# up to a megabyte and images of two. A body that waits for room holds little, and is cut
+# after so long: then sites that dawdle have the room, and nobody shall wait for them.
 MAX_PAGES = 24
 MAX_IMAGES = 8
+ROOM_SECONDS = 1.0
 # A page need not wait longer for its picture, which it can do without.
 IMAGE_SECONDS = 4.0
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds a site has until it begins to answer, and for all that it says."""
+
+    answer_seconds: float
+    seconds: float
+
+
+PATIENT = Patience(TIMEOUT_SECONDS, TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +67,10 @@ class Visitor:
         # A page read as text is several times its size; one at a time is as quick.
         self._reading = threading.Lock()
 
-    def visit(self, url: str) -> Visit:
+    def visit(self, url: str, patience: Patience = PATIENT, trace: Trace = ignore) -> Visit:
         """Never raises: a link that cannot be fetched is a result, too, and the log has it."""
         try:
-            return self._visit(url)
+            return self._visit(url, _Clock(patience), trace)
         except LinkRefused as error:
             log.info("link refused: %s (%s)", error, url)
             return Visit(Content(), error=error)
@@ -68,30 +82,27 @@ class Visitor:
             log.exception("a preview cannot be made (%s)", url)
             return Visit(Content(), error=LinkFailed("mistake", "the preview cannot be made"))
 
-    def _visit(self, url: str) -> Visit:
-        end = time.monotonic() + TIMEOUT_SECONDS
-        preview, lifetime_seconds = self._ask_provider(url) or (None, 0)
+    def _visit(self, url: str, clock: "_Clock", trace: Trace) -> Visit:
+        preview, lifetime_seconds = self._ask_provider(url, clock, trace) or (None, 0)
         thumbnail = None
         if preview is None:
-            with self._held() as trace:
-                seconds = round(end - time.monotonic(), 1)
-                fetched = self._fetcher.fetch(url, LINKS, trace, seconds)
+            with self._terms(clock) as terms:
+                fetched = self._fetcher.fetch(url, LINKS, trace, terms)
                 preview, lifetime_seconds = self._read(fetched), fetched.lifetime_seconds
                 if fetched.media_type in IMAGE_TYPES:
                     thumbnail = self._thumbnailer.make(fetched.body)
         if preview.image_url and thumbnail is None:
-            seconds = min(IMAGE_SECONDS, round(end - time.monotonic(), 1))
-            thumbnail = self._get_thumbnail(preview.image_url, seconds)
+            thumbnail = self._get_thumbnail(preview.image_url, clock, trace)
         return Visit(_content(preview, thumbnail), lifetime_seconds)
 
-    def _ask_provider(self, url: str) -> tuple[Preview, int] | None:
+    def _ask_provider(self, url: str, clock: "_Clock", trace: Trace) -> tuple[Preview, int] | None:
         """Return what the link's provider says by oEmbed; None: the page has to do."""
         oembed_url = find_oembed_url(url)
         if oembed_url is None:
             return None
         try:
-            with self._held() as trace:
-                fetched = self._fetcher.fetch(oembed_url, OEMBED, trace, IMAGE_SECONDS)
+            with self._terms(clock, IMAGE_SECONDS) as terms:
+                fetched = self._fetcher.fetch(oembed_url, OEMBED, trace, terms)
                 preview = read_oembed(url, fetched)
         except (LinkRefused, LinkFailed) as error:
             log.info("no oEmbed: %s (%s)", error, oembed_url)
@@ -102,45 +113,45 @@ class Visitor:
         with self._reading:
             return make_preview(fetched)
 
-    def _get_thumbnail(self, image_url: str, seconds: float) -> Thumbnail | None:
+    def _get_thumbnail(self, image_url: str, clock: "_Clock", trace: Trace) -> Thumbnail | None:
         """Return the small picture of an image, None if there is none to be had in time."""
         try:
-            with self._held() as trace:
-                fetched = self._fetcher.fetch(image_url, IMAGES, trace, seconds)
+            with self._terms(clock, IMAGE_SECONDS) as terms:
+                fetched = self._fetcher.fetch(image_url, IMAGES, trace, terms)
                 return self._thumbnailer.make(fetched.body)
         except (LinkRefused, LinkFailed) as error:
             log.info("no thumbnail: %s (%s)", error, image_url)
             return None
 
     @contextmanager
-    def _held(self) -> Iterator["_Gate"]:
-        """Give a trace that waits for room before the fetch reads a body; it is free at the end."""
-        gate = _Gate(self._pages, self._images)
+    def _terms(self, clock: "_Clock", seconds: float = TIMEOUT_SECONDS) -> Iterator[Terms]:
+        """Give the terms of a fetch, and take back at the end the room that its body had."""
+        held: list[threading.Semaphore] = []
         try:
-            yield gate
+            yield Terms(
+                clock.left(seconds), clock.patience.answer_seconds, partial(self._has_room, held)
+            )
         finally:
-            gate.leave()
+            for room in held:
+                room.release()
+
+    def _has_room(self, held: list[threading.Semaphore], media_type: str) -> bool:
+        room = self._images if media_type in IMAGE_TYPES else self._pages
+        if not room.acquire(timeout=ROOM_SECONDS):
+            return False
+        held.append(room)
+        return True
 
 
-class _Gate:
-    """Waits, when a fetch tells that it has the type of a body and is about to read it."""
+class _Clock:
+    """What is left of the time for a link, with its page and its picture."""
 
-    def __init__(self, pages: threading.Semaphore, images: threading.Semaphore) -> None:
-        self._pages = pages
-        self._images = images
-        self._held: threading.Semaphore | None = None
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self._end = time.monotonic() + patience.seconds
 
-    def __call__(self, check: str, found: str) -> None:
-        if check != "type":
-            return
-        room = self._images if found in IMAGE_TYPES else self._pages
-        if not room.acquire(timeout=TIMEOUT_SECONDS):
-            raise LinkFailed("timeout", "too much else is being read")
-        self._held = room
-
-    def leave(self) -> None:
-        if self._held is not None:
-            self._held.release()
+    def left(self, seconds: float) -> float:
+        return min(seconds, round(self._end - time.monotonic(), 1))
 
 
 def _content(preview: Preview, thumbnail: Thumbnail | None) -> Content:

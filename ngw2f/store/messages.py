@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
 
 from ngw2f.resources import Message, Preview
 from ngw2f.store.previews import detach_links, previews_of
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
 from ngw2f.store.users import UserRow
+from ngw2f.tracing import request_id
 
 COLUMNS = (
     messages.c.id,
@@ -24,6 +25,11 @@ COLUMNS = (
     messages.c.created_at,
     messages.c.updated_at,
 )
+
+# Rendered so often in vain, a message is set aside: it stays as it was typed.
+MAX_ATTEMPTS = 3
+IS_WAITING = and_(~messages.c.rendered, messages.c.attempts < MAX_ATTEMPTS)
+IS_SET_ASIDE = and_(~messages.c.rendered, messages.c.attempts >= MAX_ATTEMPTS)
 
 NEXT_VERSION = {"version": messages.c.version + 1}
 SET_RENDERED = (
@@ -140,7 +146,10 @@ def _build(row: Sequence[Any], previews: Mapping[int, tuple[Preview, ...]]) -> M
 def create_message(
     connection: Connection, room_id: int, user_id: int, source: str, html: str
 ) -> Message:
-    """Store a message into the outbox; *html* stands in until it is rendered."""
+    """Store a message into the outbox; *html* stands in until it is rendered.
+
+    It keeps which request it came by.
+    """
     now = time.time()
     values = {
         "room_id": room_id,
@@ -151,6 +160,7 @@ def create_message(
         "created_at": now,
         "updated_at": now,
         "version": 1,
+        "request_id": request_id.get(),
     }
     statement = insert(messages).returning(messages.c.id)
     message_id = connection.execute(statement, values).scalar_one()
@@ -165,7 +175,14 @@ def change_message(
     Its links are found when it is rendered; until then it has no previews.
     """
     now = time.time()
-    values = {"source": source, "html": html, "rendered": False, "updated_at": now}
+    values = {
+        "source": source,
+        "html": html,
+        "rendered": False,
+        "updated_at": now,
+        "attempts": 0,
+        "request_id": request_id.get(),
+    }
     statement = update(messages).where(messages.c.id == message.id)
     if not connection.execute(statement.values(values | NEXT_VERSION)).rowcount:
         return None
@@ -187,17 +204,46 @@ def delete_message(connection: Connection, message_id: int) -> None:
 
 
 def list_unrendered(
-    connection: Connection, limit: int, *, skip_locked: bool
+    connection: Connection, limit: int, *, skip_locked: bool, but_ids: Collection[int] = ()
 ) -> list[tuple[int, Message]]:
     """Return the oldest messages of the outbox with their versions, locked if possible.
 
+    Those whose rendering has failed come last, and alone: they may take others with them.
     A lock holds until the transaction's end.
     """
-    statement = select(messages.c.version, *COLUMNS).where(~messages.c.rendered)
-    statement = statement.order_by(messages.c.id).limit(limit)
+    statement = select(messages.c.attempts, messages.c.version, *COLUMNS).where(IS_WAITING)
+    if but_ids:
+        statement = statement.where(messages.c.id.not_in(but_ids))
+    statement = statement.order_by(messages.c.attempts, messages.c.id).limit(limit)
     if skip_locked:
         statement = statement.with_for_update(skip_locked=True)
-    return [(version, Message.of(*row)) for version, *row in connection.execute(statement)]
+    rows = connection.execute(statement).all()
+    rows = [row for row in rows if not row.attempts] or rows[:1]
+    return [(version, Message.of(*row)) for _, version, *row in rows]
+
+
+def count_attempt(connection: Connection, message_id: int) -> bool:
+    """Count that rendering a message has failed; say whether it is set aside now."""
+    is_it = messages.c.id == message_id
+    statement = update(messages).where(is_it, IS_WAITING).values(attempts=messages.c.attempts + 1)
+    connection.execute(statement)
+    return connection.scalar(select(messages.c.id).where(is_it, IS_SET_ASIDE)) is not None
+
+
+def list_set_aside(connection: Connection) -> list[int]:
+    """Return the messages that are not rendered any more, because that failed too often."""
+    return list(connection.scalars(select(messages.c.id).where(IS_SET_ASIDE)))
+
+
+def render_again(connection: Connection, message_ids: Collection[int]) -> None:
+    """Put messages that were set aside back into the outbox."""
+    connection.execute(update(messages).where(_is_in(message_ids), IS_SET_ASIDE).values(attempts=0))
+
+
+def request_ids_of(connection: Connection, message_ids: Collection[int]) -> dict[int, str]:
+    """Return by which request each message was posted, or edited last; "" where none is known."""
+    statement = select(messages.c.id, messages.c.request_id).where(_is_in(message_ids))
+    return dict(connection.execute(statement).all())
 
 
 def list_unchanged(connection: Connection, waiting: Collection[tuple[int, Message]]) -> set[int]:
@@ -246,7 +292,7 @@ def _is_in(message_ids: Collection[int]) -> Any:
 
 def has_waiting(connection: Connection, before: float) -> bool:
     """Say whether the outbox has a message that changed before that time."""
-    statement = select(messages.c.id).where(~messages.c.rendered, messages.c.updated_at < before)
+    statement = select(messages.c.id).where(IS_WAITING, messages.c.updated_at < before)
     return connection.execute(statement.limit(1)).first() is not None
 
 
@@ -257,6 +303,6 @@ def newest_id(connection: Connection) -> int:
 
 def measure_outbox(connection: Connection) -> tuple[int, float | None]:
     """Return how many messages wait, and since when the first of them does."""
-    statement = select(func.count(), func.min(messages.c.updated_at)).where(~messages.c.rendered)
+    statement = select(func.count(), func.min(messages.c.updated_at)).where(IS_WAITING)
     count, since = connection.execute(statement).one()
     return count, since

@@ -99,7 +99,11 @@ messages = Table(
     Column("updated_at", Float, nullable=False),
     # One more with every change: what was made of an (id, version) stays true.
     Column("version", Integer, nullable=False),
+    # How often rendering this source failed, or killed the worker.
+    Column("attempts", Integer, nullable=False, server_default="0"),
     # Has all that a page's list of versions needs, so that the rows are not touched.
+    # Of the request that posted or edited it last, for the log of who renders it.
+    Column("request_id", String(128), nullable=False, server_default=""),
     Index("ix_messages_page", "room_id", "id", "version"),
     Index("ix_messages_room_id_updated_at", "room_id", "updated_at"),
     sqlite_autoincrement=True,
@@ -107,6 +111,7 @@ messages = Table(
 # The outbox: what a worker has still to render. It is small whatever the history is.
 Index(
     "ix_messages_outbox",
+    messages.c.attempts,
     messages.c.id,
     sqlite_where=messages.c.rendered == false(),
     postgresql_where=messages.c.rendered == false(),

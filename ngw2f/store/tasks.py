@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from ngw2f.store.messages import IS_WAITING
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import can_be_stored, messages, rooms, tasks
 from ngw2f.store.users import UserRow
@@ -66,10 +67,16 @@ def end_task(connection: Connection, task_id: str, problem: str = "") -> None:
 
 
 def fail_rendering(connection: Connection, problem: str) -> int:
-    """Say that the tasks whose messages are not rendered have failed; return how many."""
-    waiting = select(messages.c.id).where(~messages.c.rendered)
+    """Say that the tasks whose messages wait to be rendered have failed; return how many."""
+    waiting = select(messages.c.id).where(IS_WAITING)
     statement = update(tasks).where(tasks.c.message_id.in_(waiting))
     return connection.execute(statement.values(problem=problem)).rowcount
+
+
+def fail_message(connection: Connection, message_id: int, problem: str) -> None:
+    """Say that the tasks that wait for a message have failed."""
+    statement = update(tasks).where(tasks.c.message_id == message_id)
+    connection.execute(statement.values(problem=problem))
 
 
 def delete_old_tasks(connection: Connection, before: float) -> int:

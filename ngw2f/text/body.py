@@ -1,6 +1,7 @@
 """A body read to its limit and not a byte further, decompressed as it comes."""
 
 import zlib
+from collections.abc import Callable
 from io import BytesIO
 from typing import Final
 
@@ -10,6 +11,9 @@ from ngw2f.text.errors import LinkFailed
 from ngw2f.text.media import Limit
 
 PIECE_BYTES: Final = 16 * 1024
+# So much of any body is held, however many are on their way; whether there is room for the rest
+# is asked. What a page says of itself usually stands in here.
+SMALL_BYTES: Final = 32 * 1024
 # Chunks of a byte each cost us more than they hold: 40 ms for all these (measured).
 MAX_PIECES: Final = 32 * 1024
 # HTML shrinks 3 to 30 times, a page full of one table row perhaps 100; zlib's limit is 1032.
@@ -19,17 +23,19 @@ RATIO_FROM_BYTES: Final = 256 * 1024
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
-def read_body(response: HTTPResponse, limit: Limit) -> tuple[bytes, bool]:
+def read_body(
+    response: HTTPResponse, limit: Limit, has_room: Callable[[], bool] = lambda: True
+) -> tuple[bytes, bool]:
     """Read the body of a response made with `decode_content=False`; say whether it was cut.
 
-    Holds at most the limit, a piece of the wire and a piece of output at a time. Raises
-    `LinkFailed`: `encoding` for what we did not ask for or cannot be undone, `size` for what is
-    over the limit and of no use cut.
+    Holds at most the limit, a piece of the wire and a piece of output at a time; little more than
+    `SMALL_BYTES` if there is no room for more. Raises `LinkFailed`: `encoding` for what we did not
+    ask for or cannot be undone, `size` for what is over the limit and of no use cut.
     """
     declared = response.length_remaining
     if declared is not None and declared > limit.max_bytes and not limit.may_be_cut:
         raise LinkFailed("size", f"the body is said to be {declared} bytes long")
-    body = _Body(limit, _decompressor_for(response))
+    body = _Body(limit, _decompressor_for(response), has_room)
     for count, piece in enumerate(response.stream(PIECE_BYTES, decode_content=False)):
         if count >= MAX_PIECES:
             raise LinkFailed("protocol", "the body comes in too many chunks")
@@ -54,21 +60,36 @@ def _decompressor_for(response: HTTPResponse) -> "zlib._Decompress | None":
 class _Body:
     """The body so far. One byte over the limit is enough to know that there was more."""
 
-    def __init__(self, limit: Limit, decompressor: "zlib._Decompress | None") -> None:
+    def __init__(
+        self,
+        limit: Limit,
+        decompressor: "zlib._Decompress | None",
+        has_room: Callable[[], bool],
+    ) -> None:
         self._limit = limit
+        self._max_bytes = limit.max_bytes
         self._decompressor = decompressor
+        self._has_room = has_room
+        self._has_asked = False
         self._bytes = BytesIO()  # Its getvalue() makes no copy, as a bytearray would need.
         self._consumed = 0
 
     @property
     def is_full(self) -> bool:
-        return self._bytes.tell() > self._limit.max_bytes
+        return self._bytes.tell() > self._max_bytes
 
     def add(self, piece: bytes) -> None:
         if self._decompressor is None:
-            self._bytes.write(piece)
+            self._write(piece)
             return
         self._inflate(self._decompressor, piece)
+
+    def _write(self, piece: bytes) -> None:
+        self._bytes.write(piece)
+        if self._bytes.tell() > SMALL_BYTES and not self._has_asked:
+            self._has_asked = True
+            if not self._has_room():
+                self._max_bytes = SMALL_BYTES
 
     def _inflate(self, decompressor: "zlib._Decompress", piece: bytes) -> None:
         """Undo gzip (RFC 1952), a piece of output at a time.
@@ -77,7 +98,7 @@ class _Body:
         """
         while piece and not decompressor.eof and not self.is_full:
             try:
-                self._bytes.write(decompressor.decompress(piece, PIECE_BYTES))
+                self._write(decompressor.decompress(piece, PIECE_BYTES))
             except zlib.error as error:
                 raise LinkFailed("encoding", "the body is not the gzip it is said to be") from error
             self._consumed += len(piece) - len(decompressor.unconsumed_tail)
@@ -88,6 +109,9 @@ class _Body:
     def finish(self) -> tuple[bytes, bool]:
         is_cut = self.is_full
         if is_cut and not self._limit.may_be_cut:
-            raise LinkFailed("size", f"the body is over {self._limit.max_bytes} bytes long")
-        self._bytes.truncate(self._limit.max_bytes)
+            reason = f"the body is over {self._max_bytes} bytes long"
+            if self._max_bytes < self._limit.max_bytes:
+                reason = "there was no room for the whole body"
+            raise LinkFailed("size", reason)
+        self._bytes.truncate(self._max_bytes)
         return self._bytes.getvalue(), is_cut

@@ -42,6 +42,8 @@ USER_AGENT: Final = "NGW2F link preview (one request a link that somebody posted
 
 # Takes each check as it is passed: its name and what was found.
 Trace = Callable[[str, str], None]
+# Asked, with the media type, by a body that gets large: is there room for the rest of it?
+Room = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,27 @@ class Fetched:
 
 def ignore(check: str, found: str) -> None:
     """Trace nothing."""
+
+
+def unbounded(media_type: str) -> bool:
+    """Have room for every body."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one fetch may take, for who has less to give than the fetcher itself.
+
+    `timeout_seconds` is for all of it, `answer_seconds` for the time until a site begins to answer,
+    redirects included. `has_room` may wait; where it says no, a page is cut and an image fails.
+    """
+
+    timeout_seconds: float = math.inf
+    answer_seconds: float = math.inf
+    has_room: Room = unbounded
+
+
+TERMS: Final = Terms()
 
 
 def public_tls() -> ssl.SSLContext:
@@ -106,43 +129,44 @@ class Fetcher:
         url: str,
         accepted: Accepted,
         trace: Trace = ignore,
-        timeout_seconds: float = math.inf,
+        terms: Terms = TERMS,
     ) -> Fetched:
         """Fetch a link; raise `LinkRefused` or `LinkFailed` with the reason, and nothing else.
 
         `LinkRefused` can come after a redirect, too: then of the place that was led to.
-        `timeout_seconds` is for who has less time than the fetcher's own.
         """
-        deadline = Deadline(min(timeout_seconds, self._timeout_seconds), self._clock)
+        deadline = Deadline(min(terms.timeout_seconds, self._timeout_seconds), self._clock)
+        visit = _Visit(accepted, deadline, deadline, trace, terms.has_room)
+        if terms.answer_seconds < math.inf:
+            visit.answer_deadline = Deadline(terms.answer_seconds, self._clock)
         target = parse_target(url)
         for _ in range(MAX_REDIRECTS + 1):
             trace("link", target.url)
-            answer = self._visit(target, accepted, deadline, trace)
+            answer = self._visit(target, visit)
             if isinstance(answer, Fetched):
                 return answer
             target = answer
         raise LinkFailed("redirects", f"the site redirects more than {MAX_REDIRECTS} times")
 
-    def _visit(
-        self, target: Target, accepted: Accepted, deadline: Deadline, trace: Trace
-    ) -> Fetched | Target:
+    def _visit(self, target: Target, visit: "_Visit") -> Fetched | Target:
         """Make one request; give the answer, or where it redirects to."""
-        addresses = self._get_checked_addresses(target, deadline, trace)
-        wire = Wire(deadline, MAX_HEADER_BYTES)
+        addresses = self._get_checked_addresses(target, visit.answer_deadline, visit.trace)
+        wire = Wire(visit.answer_deadline, MAX_HEADER_BYTES)
 
         def dial() -> socket.socket:
-            sock, address = connect_to_first(addresses, target.port, deadline, self._connect)
-            trace("connect", f"{address} port {target.port}")
+            sock, address = connect_to_first(addresses, target.port, wire.deadline, self._connect)
+            visit.trace("connect", f"{address} port {target.port}")
             return sock
 
         with (
-            _site_errors(deadline),
+            _site_errors(wire),
             closing(connection_to(target, wire, dial, self._tls)) as connection,
-            closing(self._send_request(connection, target, accepted, trace)) as response,
+            closing(self._send_request(connection, target, visit)) as response,
         ):
             if response.status in REDIRECTS:
-                return _get_redirect_target(response, target, trace)
-            return self._read_answer(response, target, accepted, wire, trace)
+                return _get_redirect_target(response, target, visit.trace)
+            wire.deadline = visit.deadline
+            return self._read_answer(response, target, visit, wire)
 
     def _get_checked_addresses(
         self, target: Target, deadline: Deadline, trace: Trace
@@ -170,17 +194,17 @@ class Fetcher:
         return addresses
 
     def _send_request(
-        self, connection: GuardedConnection, target: Target, accepted: Accepted, trace: Trace
+        self, connection: GuardedConnection, target: Target, visit: "_Visit"
     ) -> HTTPResponse:
         connection.connect()
         if target.scheme == "https":
-            trace("tls", f"the certificate is for {target.host}")
+            visit.trace("tls", f"the certificate is for {target.host}")
         connection.request(
             "GET",
             target.path,
             headers={
                 "User-Agent": self._user_agent,
-                "Accept": ", ".join(accepted),
+                "Accept": ", ".join(visit.accepted),
                 "Accept-Encoding": "gzip",
                 "Connection": "close",
             },
@@ -189,11 +213,11 @@ class Fetcher:
             enforce_content_length=False,
         )
         response = connection.getresponse()
-        trace("status", str(response.status))
+        visit.trace("status", str(response.status))
         return response
 
     def _read_answer(
-        self, response: HTTPResponse, target: Target, accepted: Accepted, wire: Wire, trace: Trace
+        self, response: HTTPResponse, target: Target, visit: "_Visit", wire: Wire
     ) -> Fetched:
         if response.status != http.client.OK:
             reason = f"the site answers with status {response.status}"
@@ -201,13 +225,24 @@ class Fetcher:
         # Of several the last counts, as in browsers (Fetch Standard, "extract a MIME type").
         content_types = response.headers.getlist("Content-Type") or [""]
         media_type, charset = parse_content_type(content_types[-1])
-        limit = _get_limit(media_type, accepted)
-        trace("type", media_type)
+        limit = _get_limit(media_type, visit.accepted)
+        visit.trace("type", media_type)
         wire.bytes_left = limit.max_bytes + MAX_FRAMING_BYTES
-        body, is_cut = read_body(response, limit)
-        trace("body", f"{len(body)} bytes" + (", cut" if is_cut else ""))
+        body, is_cut = read_body(response, limit, lambda: visit.has_room(media_type))
+        visit.trace("body", f"{len(body)} bytes" + (", cut" if is_cut else ""))
         lifetime = lifetime_seconds(response.headers, self._now(), self._bounds)
         return Fetched(target.url, media_type, charset, body, is_cut, lifetime)
+
+
+@dataclass(slots=True)
+class _Visit:
+    """What stays the same through the redirects of a fetch."""
+
+    accepted: Accepted
+    deadline: Deadline
+    answer_deadline: Deadline
+    trace: Trace
+    has_room: Room
 
 
 def _get_limit(media_type: str, accepted: Accepted) -> Limit:
@@ -228,12 +263,12 @@ def _get_redirect_target(response: HTTPResponse, target: Target, trace: Trace) -
 
 
 @contextmanager
-def _site_errors(deadline: Deadline) -> Iterator[None]:
+def _site_errors(wire: Wire) -> Iterator[None]:
     """Turn all that a connection can raise into `LinkFailed`, with reasons that we wrote."""
     try:
         yield
     except (TimeoutError, urllib3.exceptions.TimeoutError) as error:
-        raise deadline.failure() from error
+        raise wire.deadline.failure() from error
     except ssl.SSLCertVerificationError as error:
         reason = f"the certificate is not valid: {error.verify_message}"
         raise LinkFailed("tls", reason) from error

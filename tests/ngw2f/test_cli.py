@@ -4,10 +4,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from rq import Queue
 from sqlalchemy import create_engine, inspect
 
 from ngw2f import cli
 from ngw2f.embedded import EmbeddedError
+from ngw2f.jobs.bell import LINKS, RENDER, queue_name
+from ngw2f.store import messages
+from tests.ngw2f.text.lab import Site, answer
 
 
 @pytest.fixture
@@ -100,7 +104,8 @@ def test_pool_of_workers(data_dir, monkeypatch):
     pools = []
 
     class Pool:
-        def __init__(self, specs):
+        def __init__(self, specs, systemd):
+            assert systemd is None
             pools.append([spec.name for spec in specs])
 
         def run(self):
@@ -133,3 +138,96 @@ def test_wrong_arguments(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main(arguments)
     assert "usage: ngw2f" in capsys.readouterr().err
+
+
+@pytest.fixture
+def chat(settings, redis, monkeypatch):
+    """Let the command work on the chat of the other fixtures."""
+    for name in [name for name in os.environ if name.startswith("NGW2F_")]:
+        monkeypatch.delenv(name)
+    for name in ("data_dir", "database_url", "redis_url"):
+        monkeypatch.setenv(f"NGW2F_{name.upper()}", getattr(settings, name))
+
+
+@pytest.fixture
+def queues(settings, redis):
+    return [
+        Queue(queue_name(settings.redis_prefix, call.queue), connection=redis)
+        for call in (RENDER, LINKS)
+    ]
+
+
+@pytest.fixture
+def failed(chat, queues, work):
+    """Give the ids of two jobs that failed, one of each queue."""
+    ids = [queue.enqueue("math.sqrt", -1).id for queue in queues]
+    work()
+    return ids
+
+
+@pytest.fixture
+def run(capsys):
+    def run_command(*arguments):
+        cli.main(arguments)
+        return capsys.readouterr().out.splitlines()
+
+    return run_command
+
+
+def test_no_job_has_failed(chat, run):
+    assert run("jobs") == ["no job has failed"]
+    assert run("jobs", "requeue") == ["there is no such job"]
+
+
+def test_failed_jobs_are_listed(failed, run):
+    lines = run("jobs", "list")
+    assert [line.split()[:2] for line in lines] == [["render", failed[0]], ["links", failed[1]]]
+    assert all(line.endswith("ValueError: math domain error") for line in lines)
+
+
+def test_one_failed_job_is_requeued(failed, run, queues):
+    assert run("jobs", "requeue", failed[1]) == [f"requeued {failed[1]}"]
+    assert [queue.job_ids for queue in queues] == [[], [failed[1]]]
+    assert [line.split()[1] for line in run("jobs")] == [failed[0]]
+
+
+def test_all_that_failed_is_requeued(failed, client, workshop, run, work):
+    client.say(client.join("Ann"), "*a*")
+    with workshop.database.writing() as connection:
+        for _ in range(messages.MAX_ATTEMPTS):
+            messages.count_attempt(connection, 1)
+    work()
+    assert not client.get("/api/messages/1").json["rendered"]
+    assert run("jobs")[-1] == "render  message-1  rendering it failed 3 times"
+    assert run("jobs", "requeue") == [f"requeued {name}" for name in (*failed, "message-1")]
+    work()
+    assert client.get("/api/messages/1").json["html"] == "<p><em>a</em></p>"
+
+
+def test_jobs_without_redis(chat, run, monkeypatch, tmp_path):
+    monkeypatch.setenv("NGW2F_REDIS_URL", f"unix://{tmp_path}/none.sock")
+    with pytest.raises(SystemExit, match=r"^ngw2f: Redis cannot be reached: "):
+        run("jobs")
+
+
+def test_explain_link_to_an_allowed_site(data_dir, capsys, monkeypatch):
+    site = Site(answer())
+    monkeypatch.setenv("NGW2F_LINKS_ALLOW", f"127.0.0.1:{site.port}")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["explain-link", f"http://127.0.0.1:{site.port}/"])
+    site.close()
+    lines = capsys.readouterr().out.splitlines()
+    assert ended.value.code == 0
+    assert lines[0] == f"ok      link      http://127.0.0.1:{site.port}/"
+    assert "        title     A page" in lines
+
+
+def test_explain_link_that_is_refused(data_dir, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["explain-link", "http://127.0.0.1/"])
+    assert ended.value.code == 1
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .startswith("refused address   127.0.0.1 is not public")
+    )

@@ -41,6 +41,20 @@ if "WAITS" in os.environ:
     wait_for("boot", time.sleep)
 """
 
+# The hooks that no worker of this kind is without.
+CONFIGURATION = """
+from ngw2f import hooks
+
+def on_starting(server):
+    hooks.hear_signals_after_forks()
+
+def pre_fork(server, worker):
+    hooks.hold_signals()
+
+def post_worker_init(worker):
+    hooks.hear_signals()
+"""
+
 
 class Server:
     """gunicorn with one worker of ours."""
@@ -48,6 +62,7 @@ class Server:
     def __init__(self, directory: Path, name: str, *options: str, **environment: str) -> None:
         self.directory = directory
         (directory / "tiny.py").write_text(APPLICATION)
+        (directory / "gunicorn.conf.py").write_text(CONFIGURATION)
         self.log = directory / "log"
         self.port = free_port()
         command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{self.port}", "-k",
@@ -57,7 +72,7 @@ class Server:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,
-                # The project's own configuration is not in this folder.
+                # gunicorn takes the configuration that is in this folder.
                 cwd=directory,
                 env={**os.environ, "HERE": str(directory), "PYTHONPATH": path, **environment},
                 stdout=log,

@@ -6,6 +6,8 @@ import pytest
 from ngw2f.jobs import links
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
+from ngw2f.jobs.visitor import Patience
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -163,6 +165,20 @@ def test_slow_leave_their_seats(workshop, say, site, make_site, monkeypatch):
     while "/quick" not in site.paths and time.monotonic() < started_at + 5:
         time.sleep(0.01)
     assert time.monotonic() - started_at < 2
+    site.closing.set()
+    job.join()
+
+
+def test_flood_of_hanging_links_is_hurried(workshop, say, site, monkeypatch):
+    """All places are taken by links that hang: those that came late give way."""
+    monkeypatch.setattr(links, "MAX_FETCHES", 3)
+    monkeypatch.setattr(links, "MAX_PATIENT", 2)
+    monkeypatch.setattr(links, "HURRIED", Patience(answer_seconds=0.1, seconds=0.2))
+    say(" ".join(site.url(f"/hang/{number}") for number in range(3)) + " " + site.url("/quick"))
+    render_messages()
+    job = threading.Thread(target=fetch_in(workshop))
+    job.start()
+    wait_until(lambda: "/quick" in site.paths, 8)  # Before the patient ones give up.
     site.closing.set()
     job.join()
 

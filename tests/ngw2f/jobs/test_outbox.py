@@ -1,11 +1,16 @@
+import os
 import threading
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from ngw2f.jobs import outbox as module
+from ngw2f.jobs.marks import Mark
 from ngw2f.jobs.outbox import MAX_BATCH
 from ngw2f.jobs.workshop import build_workshop
 from ngw2f.store import messages, rooms, users
+from ngw2f.store.schema import messages as table
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -92,8 +97,62 @@ def test_each_message_to_one_worker(settings, write):
     assert len(rendered) == len(set(rendered)) == 250
 
 
-def test_error_leaves_all_waiting(workshop, write):
+def stumble(source):
+    if source == "bad":
+        raise ZeroDivisionError
+    return source.upper()
+
+
+def test_one_that_fails_holds_up_no_other(workshop, write):
+    write("a", "bad", "b")
+    batch = workshop.outbox.render_batch(stumble)
+    assert [message.html for message in batch.messages] == ["A", "B"]
+    assert workshop.outbox.render_batch(stumble, batch.failed) is None
+
+
+def test_one_that_failed_is_tried_last_and_alone(workshop, write):
+    write("bad")
+    workshop.outbox.render_batch(stumble)
     write("a")
-    with pytest.raises(ZeroDivisionError):
-        workshop.outbox.render_batch(lambda _: 1 // 0)
-    assert len(workshop.outbox.render_batch(str.upper).messages) == 1
+    write("b")
+    sizes = [len(workshop.outbox.render_batch(str.upper).messages) for _ in range(2)]
+    assert sizes == [2, 1]
+
+
+def test_one_that_fails_for_ever_is_set_aside(workshop, write, database):
+    (bad,) = write("bad")
+    for _ in range(messages.MAX_ATTEMPTS):
+        assert list(workshop.outbox.render_batch(stumble).failed) == [bad.id]
+    assert workshop.outbox.render_batch(stumble) is None
+    with database.reading() as connection:
+        assert not messages.has_waiting(connection, bad.updated_at + 1)
+        assert messages.list_set_aside(connection) == [bad.id]
+
+
+def test_edited_is_tried_again(workshop, write, database):
+    (bad,) = write("bad")
+    for _ in range(messages.MAX_ATTEMPTS):
+        workshop.outbox.render_batch(stumble)
+    with database.writing() as connection:
+        messages.change_message(connection, bad, "better", "better")
+    assert workshop.outbox.render_batch(stumble).messages[0].html == "BETTER"
+
+
+def test_what_a_dead_worker_was_at_is_counted(workshop, write, database):
+    (message,) = write("a")
+    dead = Mark(Path(workshop.settings.data_dir) / "marks")
+    dead.set(message.id)
+    dead._map.close()  # As the kernel does.
+    os.close(dead._file)
+    for _ in range(2):
+        workshop.outbox.note_deaths()
+    with database.reading() as connection:
+        assert connection.scalar(select(table.c.attempts)) == 1
+
+
+def test_what_a_living_worker_is_at_is_not(workshop, write, database):
+    (message,) = write("a")
+    workshop.outbox._mark.set(message.id)
+    workshop.outbox.note_deaths()
+    with database.reading() as connection:
+        assert connection.scalar(select(table.c.attempts)) == 0

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ngw2f.text.body import SMALL_BYTES
 from ngw2f.text.errors import LinkFailed
-from ngw2f.text.fetch import Fetcher
+from ngw2f.text.fetch import Fetcher, Terms
 from ngw2f.text.media import LINKS, MEGABYTE
-from tests.ngw2f.text.lab import Internet, Site, answer
+from tests.ngw2f.text.lab import HTML, Internet, Site, answer
 from tests.ngw2f.text.test_fetch_hostile import drip, flood, wait_after
 
 FETCH_ALL_AT_ONCE = """
@@ -93,3 +94,40 @@ def test_a_byte_a_second_ends_in_ten_seconds(
         for kind, seconds in pool.map(fetch, "abc"):
             assert kind == "timeout"
             assert 9.9 < seconds < 11
+
+
+def test_answer_has_a_time_of_its_own(
+    internet: Internet, make_fetcher: Callable[..., Fetcher]
+) -> None:
+    internet.site("silent.example.com", wait_after(b""), at="8.8.0.1")
+    internet.site("slow.example.com", answer(), at="8.8.0.2")
+    fetcher = make_fetcher(timeout_seconds=8)
+    with pytest.raises(LinkFailed) as caught:
+        fetcher.fetch("http://silent.example.com/", LINKS, terms=Terms(answer_seconds=0.1))
+    assert caught.value.reason == "the site took longer than 0.1 s in all"
+
+    def dawdle(check: str, _found: str) -> None:
+        if check == "type":
+            time.sleep(0.6)
+
+    terms = Terms(answer_seconds=0.5)
+    assert fetcher.fetch("http://slow.example.com/", LINKS, dawdle, terms).body == HTML
+
+
+def test_body_without_room_is_cut(internet: Internet, fetcher: Fetcher) -> None:
+    asked: list[str] = []
+
+    def has_room(media_type: str) -> bool:
+        asked.append(media_type)
+        return False
+
+    internet.site("page.example.com", answer(b"x" * 100_000), at="8.8.0.1")
+    internet.site("small.example.com", answer(b"x" * SMALL_BYTES), at="8.8.0.2")
+    internet.site("picture.example.com", answer(bytes(100_000), media="image/png"), at="8.8.0.3")
+    terms = Terms(has_room=has_room)
+    page = fetcher.fetch("http://page.example.com/", LINKS, terms=terms)
+    assert (len(page.body), page.is_cut) == (SMALL_BYTES, True)
+    assert not fetcher.fetch("http://small.example.com/", LINKS, terms=terms).is_cut
+    with pytest.raises(LinkFailed, match="there was no room for the whole body"):
+        fetcher.fetch("http://picture.example.com/", LINKS, terms=terms)
+    assert asked == ["text/html", "image/png"]

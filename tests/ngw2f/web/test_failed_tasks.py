@@ -2,10 +2,11 @@ import pytest
 from rq.job import Job
 
 from ngw2f.http import Request
-from ngw2f.jobs import render
+from ngw2f.jobs import outbox, render
 from ngw2f.jobs.bell import RENDER
 from ngw2f.store import tasks
 from ngw2f.web.waiting import Pending, answer
+from tests.queues import id_of
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_failed_task_says_so(client, post, work, workshop, monkeypatch):
         raise RuntimeError("a mistake")
 
     task = post("respond-async").headers["Location"]
-    monkeypatch.setattr("ngw2f.jobs.outbox.find_links", stumble)
+    monkeypatch.setattr("ngw2f.jobs.outbox.Outbox.render_batch", stumble)
     monkeypatch.setattr("ngw2f.jobs.bell.RETRY_SECONDS", (0,))
     workshop.bell.ring_again()
     work()
@@ -63,6 +64,27 @@ def test_failed_task_says_so(client, post, work, workshop, monkeypatch):
     assert failed.json["detail"] == render.PROBLEM
     monkeypatch.undo()
     workshop.bell.ring_again()
+    work()
+    assert client.get(task).status_int == 303
+
+
+def test_task_of_a_message_that_is_set_aside_says_so(client, ann, post, work, monkeypatch):
+    def stumble(html):
+        if "<em>" in html:
+            raise RuntimeError("a mistake")
+        return []
+
+    monkeypatch.setattr("ngw2f.jobs.outbox.find_links", stumble)
+    monkeypatch.setattr("ngw2f.jobs.bell.RETRY_SECONDS", (0, 0))
+    task = post("respond-async").headers["Location"]
+    other = client.say(ann, "b")["_links"]["self"]
+    work()
+    failed = client.get(task)
+    assert failed.status_int == 500
+    assert failed.content_type == "application/problem+json"
+    assert failed.json["detail"] == outbox.SET_ASIDE
+    assert client.get(other).json["rendered"]
+    client.put_json("/api/messages/1", {"source": "better"}, headers=ann)
     work()
     assert client.get(task).status_int == 303
 
@@ -110,4 +132,4 @@ def test_deleted_while_waited_for(service):
 
 def test_bell_calls_with_failure_noted(workshop, redis):
     workshop.bell.ring()
-    assert Job.fetch(RENDER.job_id, connection=redis).failure_callback is render.note_failure
+    assert Job.fetch(id_of(RENDER), connection=redis).failure_callback is render.note_failure

@@ -1,0 +1,59 @@
+"""A message that kills who renders it ends as one that is set aside."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from ngw2f import cli
+from ngw2f.jobs.outbox import SET_ASIDE
+from ngw2f.store.messages import MAX_ATTEMPTS
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def environment(settings, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("NGW2F_")]:
+        monkeypatch.delenv(name)
+    for name in ("data_dir", "database_url", "redis_url"):
+        monkeypatch.setenv(f"NGW2F_{name.upper()}", getattr(settings, name))
+
+
+@pytest.fixture
+def worker(environment):
+    """Give a function that starts a worker, as its supervisor does."""
+    processes = []
+
+    def start():
+        command = [sys.executable, "-m", "tests.ngw2f.jobs.poisoned", "worker-process"]
+        processes.append(subprocess.Popen([*command, "--queues=render"]))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.terminate()
+        process.wait(20)
+
+
+def test_poison_is_set_aside(client, worker, capsys):
+    ann = client.join("Ann")
+    first = client.say(ann, "first")["_links"]["self"]
+    headers = {**ann, "Prefer": "respond-async"}
+    posted = client.post_json("/api/messages", {"source": "POISON"}, headers=headers)
+    last = client.say(ann, "last")["_links"]["self"]
+    for _ in range(MAX_ATTEMPTS):
+        assert worker().wait(30) == -signal.SIGKILL
+        assert client.get(posted.headers["Location"]).status_int == 202
+    alive = worker()
+    wait_until(lambda: client.get(posted.headers["Location"]).status_int == 500, 30)
+    wait_until(lambda: client.get(first).json["rendered"] and client.get(last).json["rendered"])
+    assert client.get(posted.headers["Location"]).json["detail"] == SET_ASIDE
+    assert client.get("/api/messages/2").json["html"] == "<p>POISON</p>"
+    cli.main(["jobs"])
+    assert capsys.readouterr().out == "render  message-2  rendering it failed 3 times\n"
+    # An operator who thinks that it is mended finds out.
+    cli.main(["jobs", "requeue", "message-2"])
+    assert capsys.readouterr().out == "requeued message-2\n"
+    assert alive.wait(30) == -signal.SIGKILL

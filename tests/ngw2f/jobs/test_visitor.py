@@ -1,0 +1,123 @@
+import json
+import threading
+from functools import partial
+
+import pytest
+
+from ngw2f.jobs import visitor as module
+from ngw2f.jobs.visitor import Patience, Visitor
+from ngw2f.text.fetch import Fetcher
+from ngw2f.text.policy import Policy
+from ngw2f.text.thumbnail import Thumbnailer
+from tests.ngw2f.jobs.conftest import picture
+from tests.ngw2f.text.lab import answer, read_request, small_internet
+from tests.waiting import wait_until
+
+VIDEO = "http://example.com/video"
+PAGE = b"<title>A page</title>" + b" " * 100_000
+
+
+@pytest.fixture
+def internet():
+    with small_internet() as internet:
+        yield internet
+
+
+@pytest.fixture
+def make_fetcher(internet):
+    return partial(Fetcher, Policy(), resolve=internet.resolve, connect=internet.connect)
+
+
+@pytest.fixture
+def visitor(make_fetcher):
+    return Visitor(make_fetcher(), Thumbnailer())
+
+
+def dawdle(connection):
+    """Send more of a page than is held in any case, and then nothing."""
+    read_request(connection)
+    connection.sendall(answer(PAGE, "Content-Length: 999999"))
+    connection.recv(1)
+
+
+def test_page_that_finds_no_room_is_cut(internet, make_fetcher, monkeypatch):
+    monkeypatch.setattr(module, "MAX_PAGES", 1)
+    monkeypatch.setattr(module, "ROOM_SECONDS", 0.01)
+    visitor = Visitor(make_fetcher(timeout_seconds=5), Thumbnailer())
+    internet.site("slow.example.com", dawdle, at="8.8.0.1")
+    internet.site("example.com", answer(PAGE), at="8.8.0.2")
+    slow = threading.Thread(target=visitor.visit, args=["http://slow.example.com/"])
+    slow.start()
+    wait_until(lambda: visitor._pages._value == 0)
+    assert visitor.visit("http://example.com/").content.title == "A page"
+    assert slow.is_alive()
+    internet.close()
+    slow.join()
+    assert visitor._pages._value == 1
+
+
+def test_image_that_finds_no_room_is_left_out(internet, make_fetcher, monkeypatch):
+    monkeypatch.setattr(module, "MAX_IMAGES", 0)
+    monkeypatch.setattr(module, "ROOM_SECONDS", 0.01)
+    visitor = Visitor(make_fetcher(), Thumbnailer())
+    internet.site("example.com", answer(bytes(100_000), media="image/png"))
+    error = visitor.visit("http://example.com/a.png").error
+    assert error is not None
+    assert error.reason == "there was no room for the whole body"
+
+
+def test_patience_is_for_the_whole_visit(internet, visitor):
+    internet.site("example.com", dawdle)
+    error = visitor.visit("http://example.com/", Patience(1.0, 0.2)).error
+    assert error is not None
+    assert error.reason == "the site took longer than 0.2 s in all"
+
+
+@pytest.fixture
+def provider(internet, monkeypatch):
+    """Let a provider speak for the video, whose own page is there, too."""
+    monkeypatch.setattr(
+        module, "find_oembed_url", lambda url: f"http://oembed.example.com/?url={url}"
+    )
+    page = internet.site("example.com", answer(b"<title>The page's</title>"), at="8.8.0.1")
+    internet.site("i.example.com", answer(picture(), media="image/png"), at="8.8.0.2")
+
+    def says(body, status="200 OK"):
+        sent = answer(json.dumps(body).encode(), media="application/json", status=status)
+        internet.site("oembed.example.com", sent, at="8.8.0.3")
+        return page
+
+    return says
+
+
+def test_provider_speaks_for_its_link(visitor, provider):
+    page = provider(
+        {
+            "title": "The provider's",
+            "author_name": "Ann",
+            "provider_name": "Videos",
+            "thumbnail_url": "http://i.example.com/a.png",
+        }
+    )
+    content = visitor.visit(VIDEO).content
+    assert (content.title, content.description, content.site_name) == (
+        *("The provider's", "Ann", "Videos"),
+    )
+    assert (content.media_type, content.width, content.height) == ("image/webp", 427, 320)
+    assert page.requests == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [([], "200 OK"), ({"title": "It is gone"}, "404 Not Found"), ({"html": "<b>"}, "200 OK")],
+    ids=["broken", "gone", "says nothing"],
+)
+def test_page_speaks_where_the_provider_does_not(visitor, provider, body, status):
+    provider(body, status)
+    assert visitor.visit(VIDEO).content.title == "The page's"
+
+
+def test_picture_that_is_none_is_left_out(visitor, provider):
+    provider({"title": "The provider's", "thumbnail_url": "http://oembed.example.com/"})
+    content = visitor.visit(VIDEO).content
+    assert (content.title, content.thumbnail) == ("The provider's", b"")
