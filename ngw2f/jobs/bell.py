@@ -43,7 +43,7 @@ RENDER = Call(
     "render-messages",
     "ngw2f.jobs.render.note_failure",
 )
-LINKS = Call("links", "ngw2f.jobs.links.fetch_links", "fetch-links")
+LINKS = Call("links", "ngw2f.jobs.links.have_links_fetched", "fetch-links")
 QUEUES = (RENDER.queue, LINKS.queue)
 
 

@@ -34,8 +34,18 @@ MAX_FETCHES = 512
 LOOK_SECONDS = 0.05
 # Then the worker shall see what else there is, and whether it is told to stop.
 MAX_ROUND_SECONDS = 60.0
+# Told to stop, it starts nothing more, and gives so long to what is on its way.
+STOP_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
+
+
+def have_links_fetched() -> int:
+    """Fetch all that waits, by a process of its own where there is one."""
+    workshop = current_workshop.get()
+    if workshop.call_deputy:
+        return workshop.call_deputy(workshop.stopping)
+    return fetch_links()
 
 
 def fetch_links() -> int:
@@ -99,7 +109,9 @@ class Round:
             self._collect()
             count += self._store()
             if self._workshop.stopping.is_set():
-                return count
+                end = min(end, time.monotonic() + STOP_SECONDS)
+                if time.monotonic() >= end:
+                    return count
 
     def _has_work(self) -> bool:
         return bool(self._unstored) or self._has_untold

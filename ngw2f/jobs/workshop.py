@@ -1,7 +1,7 @@
 """What the jobs work with, made once for each worker process."""
 
 import threading
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -32,6 +32,8 @@ class Workshop:
     link_outbox: LinkOutbox
     visitor: Visitor
     markdown: MarkdownRenderer
+    # How links are fetched by another process than this one; None: they are fetched here.
+    call_deputy: Callable[[threading.Event], int] | None = None
     # Set when the worker is told to stop, for a job that would go on for long.
     stopping: threading.Event = field(default_factory=threading.Event)
 

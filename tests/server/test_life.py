@@ -45,7 +45,7 @@ def test_second_start_says_so_and_stops(start, data_dir):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
 def test_no_process_is_left(start, number):
     server = start("--workers=2")
-    assert len(server.processes()) == 8
+    assert len(server.processes()) == 9
     server.master.send_signal(number)
     code = server.master.wait(15)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
@@ -124,7 +124,7 @@ def test_migrated_once_for_three_workers(start, data_dir):
     with closing(sqlite3.connect(data_dir / "chat.sqlite3")) as connection:
         rooms = connection.execute("SELECT name FROM rooms").fetchall()
         versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    assert (rooms, versions) == ([("lobby",)], [("0003",)])
+    assert (rooms, versions) == ([("lobby",)], [("0005",)])
 
 
 @pytest.mark.parametrize(
