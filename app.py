@@ -5,6 +5,7 @@ The chain is one list, outermost first; this is the only place that decides its 
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from limits import parse
@@ -24,6 +25,7 @@ from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
 from ngw2f.chat import Chat
 from ngw2f.limits import POSTS, REGISTRATIONS, SIGN_INS, build_limiter
+from ngw2f.profiling import OneProfileMiddleware
 from ngw2f.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
 from ngw2f.web.auth import account_key
@@ -38,12 +40,14 @@ FORWARDED = ("For", "Host", "Port", "Prefix", "Proto", "Server")
 def create_application(settings: Settings) -> Service:
     """Return a chat with the chain around it. Two of them share nothing."""
     services = build_services(settings)
-    return Service(services, chain(layers(settings, services), Chat(services)))
+    chat = Chat(services)
+    return Service(services, chain(layers(settings, services), chat), chat.route_of)
 
 
 def layers(settings: Settings, services: Services) -> list[Layer]:
     """Return the chain, outermost first."""
     request_id = partial(RequestIDMiddleware, trusted=settings.trusted_proxies > 0)
+    access_log = partial(AccessLogMiddleware, write=services.log.request)
     errors = partial(ErrorBoundaryMiddleware, page=partial(error_page, services))
     decisions: list[Rule] = [
         Health("/healthz"),
@@ -61,15 +65,24 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
     return [
         Layer("trusted proxy", trusted_proxy(settings), "who the client is, for all below"),
         Layer("request id", request_id, "what all below log with"),
-        Layer("access log", AccessLogMiddleware, "sees every answer, to its last byte"),
+        Layer("access log", access_log, "sees every answer, to its last byte"),
         Layer("security headers", SecurityHeadersMiddleware, "on every answer, errors too"),
         Layer("error boundary", errors, "outside all that may fail"),
+        *profilers(settings),
         Layer("pre-routing", decide, "answers that need no look at who asks"),
         Layer("cross-origin guard", CrossOriginGuardMiddleware, "before a visitor's limit is used"),
         *([Layer("rate limit", limit, "before any work is done")] if settings.rate_limit else []),
         Layer("static files", static, "files are on the disk, and need no cache"),
         *([Layer("cache", keep, "next to what it spares")] if settings.cache_bytes else []),
     ]
+
+
+def profilers(settings: Settings) -> list[Layer]:
+    """Return what measures all below it, if that is asked for."""
+    if not settings.profile_dir:
+        return []
+    profile = partial(OneProfileMiddleware, directory=Path(settings.profile_dir), exempt=is_stream)
+    return [Layer("profiler", profile, "measures the rest of the chain, and the chat")]
 
 
 def is_stream(environ: WSGIEnvironment) -> bool:

@@ -12,7 +12,10 @@ import sys
 from ngw2f import hooks
 from ngw2f.gunicorn_response import use_own_response
 from ngw2f.jobs.link_policy import build_policy
+from ngw2f.metrics.files import begin_anew, fold_dead
+from ngw2f.reload import guard_reload
 from ngw2f.settings import SettingError, load_settings, unknown_variables
+from ngw2f.systemd import Systemd, watch_master
 
 try:
     settings = load_settings()
@@ -39,19 +42,25 @@ secure_scheme_headers = {}
 
 def on_starting(server):
     """Check and migrate once, before any worker; then start the embedded parts."""
+    begin_anew(settings.metrics_path)
     for name in unknown_variables():
         server.log.warning("%s is no setting; it is ignored", name)
     if subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
         sys.exit("ngw2f: the database could not be migrated")
     server.embedded = hooks.start_embedded(settings)
+    hooks.hear_signals_after_forks()
+    guard_reload(server)
 
 
 def when_ready(server):
-    """Say where it is, once it can be reached."""
+    """Say where it is, once it can be reached; from here on systemd's watchdog is answered."""
+    watch_master(server, Systemd())
     server.log.info(hooks.describe(settings, server))
 
 
 def pre_fork(server, worker):
+    """Lose no signal to a worker that has no handlers yet."""
+    hooks.hold_signals()
     server.log.debug("pre_fork: worker %d is about to be forked", worker.age)
 
 
@@ -66,14 +75,16 @@ def post_worker_init(worker):
     hooks.dump_stacks_on(worker)
     use_own_response()
     worker.wsgi.start()
+    hooks.hear_signals()
 
 
 def pre_request(worker, request):
-    worker.log.debug("pre_request: %s %s", request.method, request.path)
+    worker.wsgi.requests.begin(request)
 
 
 def post_request(worker, request, environ, response):
     worker.wsgi.services.meter.count()
+    worker.wsgi.requests.end(request, environ, response)
 
 
 def worker_int(worker):
@@ -91,7 +102,8 @@ def worker_exit(server, worker):
 
 
 def child_exit(server, worker):
-    server.log.debug("child_exit: worker %d has ended", worker.pid)
+    """Keep what a worker has counted, also one that was killed, and forget its gauges."""
+    fold_dead(settings.metrics_path)
 
 
 def nworkers_changed(server, new_value, old_value):
@@ -99,9 +111,7 @@ def nworkers_changed(server, new_value, old_value):
 
 
 def on_reload(server):
-    """Migrate before workers with new code start; the embedded parts stay as they are."""
-    if subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
-        server.log.error("on_reload: the database could not be migrated")
+    server.log.debug("on_reload: what was checked and migrated before is loaded")
 
 
 def pre_exec(server):
@@ -112,6 +122,7 @@ def pre_exec(server):
 
 def on_exit(server):
     """Stop the embedded parts after the last worker, unless another master uses them."""
+    Systemd().tell("STOPPING=1")
     if server.embedded:
         server.embedded.stop(wait=not (server.reexec_pid or server.master_pid))
 

@@ -1,7 +1,13 @@
 """`GET /api/messages` with 50 messages, beside a bare application under the same gunicorn.
 
-With the whole chain around the chat, access log included (into a file), with and
-without the cache.
+The whole chain is around the chat, access log included (into a file), with and without the
+cache. The bare application runs under the same settings, worker class and response writer
+(`benchmarks/bare_conf.py`), and once more under the response writer of gunicorn's own.
+
+Each round measures all of them in turn. For each: the median of the rounds and their middle
+half, as requests a second and as the processor time of the worker for a request, which other
+programs on the machine disturb less. "CPU" of a ratio is the bare application's time divided
+by the chat's, so that 1 is as good as bare in both.
 
 Run: python -m benchmarks.api [ROUNDS]
 """
@@ -12,37 +18,42 @@ import sys
 import time
 import urllib.request
 
-from benchmarks.load import compare, ratio, request_bytes, running
+from benchmarks.load import Subject, compare, request_bytes, running
 
 MESSAGES = 50
+SECONDS = 1.0
+STOCK = {"BENCHMARK_RESPONSE": "gunicorn"}
 SOURCE = "hello *world* http://example.com, message {number} of the benchmark\n\n- one\n- two"
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     unlimited = {"NGW2F_RATE_LIMIT": "false"}
     uncached = {**unlimited, "NGW2F_CACHE_BYTES": "0"}
     with (
         running("benchmarks/bare_conf.py", "benchmarks.bare:application") as bare,
+        running("benchmarks/bare_conf.py", "benchmarks.bare:application", STOCK) as stock,
         running("gunicorn.conf.py", "app:application", uncached) as chat,
         running("gunicorn.conf.py", "app:application", unlimited) as caching,
     ):
-        fill(chat)
-        fill(caching)
+        fill(chat.address)
+        fill(caching.address)
         messages = request_bytes("/api/messages")
-        known = request_bytes("/api/messages", {"If-None-Match": etag(caching, "/api/messages")})
+        tag = etag(caching.address, "/api/messages")
+        known = request_bytes("/api/messages", {"If-None-Match": tag})
         subjects = [
-            ("bare application", bare, request_bytes("/")),
-            ("50 messages, no cache", chat, messages),
-            ("50 messages, cached", caching, messages),
-            ("304, cached", caching, known),
-            ("GET /healthz", caching, request_bytes("/healthz")),
+            Subject("bare application", bare, request_bytes("/")),
+            Subject("bare, gunicorn's response", stock, request_bytes("/")),
+            Subject("50 messages, no cache", chat, messages),
+            Subject("50 messages, cached", caching, messages),
+            Subject("304, cached", caching, known),
+            Subject("GET /healthz", caching, request_bytes("/healthz")),
         ]
-        rates = compare(subjects, rounds, 2.0)
-    for each in rates:
-        print(each)
-    for each in rates[1:]:
-        print(f"{each.name} / bare: {ratio(each, rates[0])}")
+        figures = compare(subjects, rounds, SECONDS)
+    print(*figures, sep="\n")
+    for reference in figures[:2]:
+        print(f"\nbeside {reference.name}:")
+        print(*(each.beside(reference) for each in figures[2:]), sep="\n")
 
 
 def fill(address: str) -> None:

@@ -1,8 +1,8 @@
 """Servers to measure and a client that is quick enough to measure them.
 
 The client keeps a few connections busy from one process with prepared bytes and
-reads no more of a response than where it ends; it costs about a tenth of what
-gunicorn spends on the same request.
+reads no more of a response than where it ends; it costs much less than what gunicorn
+spends on the same request.
 """
 
 import contextlib
@@ -18,32 +18,76 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 CONNECTIONS = 8
 START_SECONDS = 30
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Requests a second, one figure for each round."""
+class Server:
+    """A gunicorn that runs: its address, "127.0.0.1:PORT", and its master's process id."""
+
+    address: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return what its worker processes have computed, in user and kernel mode."""
+        return sum(map(_cpu_seconds, self._workers()))
+
+    def _workers(self) -> list[str]:
+        # They are forks of the master; what else it starts has another command line.
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        command = Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        return [pid for pid in children if Path(f"/proc/{pid}/cmdline").read_bytes() == command]
+
+
+class Subject(NamedTuple):
+    """What is measured: a server under one request."""
 
     name: str
-    rounds: list[float]
+    server: Server
+    request: bytes
 
-    @property
-    def median(self) -> float:
-        return statistics.median(self.rounds)
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of a subject, one figure for each round."""
+
+    name: str
+    rates: list[float]  # requests a second
+    costs: list[float]  # microseconds of the worker's processor time for a request
 
     def __str__(self) -> str:
-        low, high = min(self.rounds), max(self.rounds)
-        return f"{self.name:32} {self.median:8.0f} req/s  ({low:.0f} to {high:.0f})"
+        rate, cost = statistics.median(self.rates), statistics.median(self.costs)
+        return (
+            f"{self.name:32} {rate:6.0f} req/s ({middle(self.rates, '.0f')})"
+            f"  {cost:6.1f} µs CPU ({middle(self.costs, '.1f')})"
+        )
+
+    def beside(self, reference: "Figures") -> str:
+        """Say how it compares, round by round: by rate, and by processor time."""
+        rates = [mine / other for mine, other in zip(self.rates, reference.rates, strict=True)]
+        costs = [other / mine for mine, other in zip(self.costs, reference.costs, strict=True)]
+        return (
+            f"{self.name:32} rate {statistics.median(rates):.2f} ({middle(rates, '.2f')})"
+            f"  CPU {statistics.median(costs):.2f} ({middle(costs, '.2f')})"
+        )
+
+
+def middle(figures: Sequence[float], form: str) -> str:
+    """Return the bounds of the middle half: the rest is the machine's noise."""
+    low, _, high = statistics.quantiles(figures, n=4, method="inclusive")
+    return f"{low:{form}} to {high:{form}}"
 
 
 @contextlib.contextmanager
 def running(
     configuration: str, application: str, environment: Mapping[str, str] | None = None
-) -> Iterator[str]:
-    """Run gunicorn with one worker and give its address as "127.0.0.1:PORT"."""
+) -> Iterator[Server]:
+    """Run gunicorn with one worker."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -57,7 +101,7 @@ def running(
         )
         try:
             _wait_for(address)
-            yield address
+            yield Server(address, server.pid)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(30)
@@ -70,61 +114,75 @@ def request_bytes(path: str, headers: Mapping[str, str] | None = None) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def requests_per_second(address: str, request: bytes, seconds: float) -> float:
-    """Return the rate at which the server answers *request* on CONNECTIONS connections."""
+def requests_per_second(address: str, request: bytes, seconds: float) -> tuple[float, int]:
+    """Return at which rate, and how often, *request* is answered on CONNECTIONS connections."""
     host, port = address.split(":")
     selector = selectors.DefaultSelector()
-    connections = [socket.create_connection((host, int(port))) for _ in range(CONNECTIONS)]
-    size = _response_size(connections[0], request)
-    for connection in connections:
-        selector.register(connection, selectors.EVENT_READ, [0])
+    for _ in range(CONNECTIONS):
+        connection = socket.create_connection((host, int(port)))
+        selector.register(connection, selectors.EVENT_READ, Answer())
         connection.sendall(request)
     answered, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
         for key, _ in selector.select(1):
-            received = key.data
-            received[0] += len(key.fileobj.recv(1 << 20))
-            if received[0] >= size:
-                received[0] = 0
+            if key.data.is_whole(key.fileobj.recv(1 << 20)):
                 answered += 1
                 key.fileobj.sendall(request)
-    for connection in connections:
-        connection.close()
-    return answered / elapsed
+    for key in list(selector.get_map().values()):
+        key.fileobj.close()
+    selector.close()
+    return answered / elapsed, answered
 
 
-def compare(subjects: Sequence[tuple[str, str, bytes]], rounds: int, seconds: float) -> list[Rates]:
-    """Measure the subjects (name, address, request) in turn, so that noise meets all alike."""
-    rates: dict[str, list[float]] = {name: [] for name, _, _ in subjects}
-    for _, address, request in subjects:
-        requests_per_second(address, request, 0.5)
-    for _ in range(rounds):
-        for name, address, request in subjects:
-            rates[name].append(requests_per_second(address, request, seconds))
-    return [Rates(name, figures) for name, figures in rates.items()]
+class Answer:
+    """What is still to come of the answers on one connection, one at a time."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._left = 0
+
+    def is_whole(self, received: bytes) -> bool:
+        """Take bytes, and say whether the answer has ended with them."""
+        if not received:
+            raise ConnectionError("the server closed the connection")
+        if self._left:
+            self._left -= len(received)
+            return self._left == 0
+        self._head += received
+        head, end, content = self._head.partition(b"\r\n\r\n")
+        if not end:
+            return False
+        self._left = _content_length(head) - len(content)
+        self._head = b""
+        return self._left == 0
 
 
-def ratio(subject: Rates, reference: Rates) -> str:
-    """Return the ratio of the medians, and the spread of the ratios round by round."""
-    ratios = [a / b for a, b in zip(subject.rounds, reference.rounds, strict=True)]
-    return f"{subject.median / reference.median:.2f}  ({min(ratios):.2f} to {max(ratios):.2f})"
+def _content_length(head: bytes) -> int:
+    lines = head.lower()
+    if lines[9:12] == b"304":
+        return 0
+    return int(lines.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
 
 
-def _response_size(connection: socket.socket, request: bytes) -> int:
-    """Return how many bytes the answer has; all answers must be as long as the first."""
-    connection.sendall(request)
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += connection.recv(1 << 20)
-    head, _, _body = received.partition(b"\r\n\r\n")
-    length = 0
-    for line in head.split(b"\r\n")[1:]:
-        if line.lower().startswith(b"content-length:"):
-            length = int(line.split(b":")[1])
-    size = len(head) + 4 + length
-    while len(received) < size:
-        received += connection.recv(1 << 20)
-    return size
+def compare(subjects: Sequence[Subject], rounds: int, seconds: float) -> list[Figures]:
+    """Measure the subjects in turn, to and fro, so that noise meets all alike."""
+    figures = {subject.name: Figures(subject.name, [], []) for subject in subjects}
+    for subject in subjects:
+        requests_per_second(subject.server.address, subject.request, 0.5)
+    for number in range(rounds):
+        for subject in subjects if number % 2 == 0 else reversed(subjects):
+            before = subject.server.cpu_seconds()
+            rate, answered = requests_per_second(subject.server.address, subject.request, seconds)
+            cost = (subject.server.cpu_seconds() - before) / answered
+            figures[subject.name].rates.append(rate)
+            figures[subject.name].costs.append(1e6 * cost)
+    return list(figures.values())
+
+
+def _cpu_seconds(pid: str) -> float:
+    # utime and stime; the second field is a name in parentheses that may hold anything.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
 def _wait_for(address: str) -> None:

@@ -48,7 +48,8 @@ class Client:
 
 
 def main() -> None:
-    with running("gunicorn.conf.py", "app:application", {"NGW2F_RATE_LIMIT": "false"}) as address:
+    with running("gunicorn.conf.py", "app:application", {"NGW2F_RATE_LIMIT": "false"}) as server:
+        address = server.address
         token = sign_up(address)
         client = Client(address, token)
         client.post()

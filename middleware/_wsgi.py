@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from types import TracebackType
 from typing import TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication
@@ -25,8 +26,23 @@ def header_value(headers: Headers, name: str) -> str | None:
     return None
 
 
+@lru_cache(512)
+def _lower_case(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset([name.lower() for name in names])
+
+
+def header_names(headers: Headers) -> frozenset[str]:
+    """Give the names of the headers, in lower case.
+
+    It is remembered for the lists of names that come again and again; values make no difference.
+    """
+    return _lower_case(tuple([name for name, _ in headers]))
+
+
 def without_headers(headers: Headers, *names: str) -> Headers:
     """Give a copy of the list that lacks these headers; `names` are in lower case."""
+    if header_names(headers).isdisjoint(names):
+        return list(headers)
     return [item for item in headers if item[0].lower() not in names]
 
 
@@ -37,11 +53,6 @@ def with_vary(headers: Headers, field: str) -> Headers:
     if "*" in listed or field.lower() in listed:
         return list(headers)
     return [*without_headers(headers, "vary"), ("Vary", ", ".join([*values, field]))]
-
-
-def may_have_content(method: str, status: str) -> bool:
-    """Whether a response carries content at all (RFC 9110 section 6.4.1)."""
-    return method != "HEAD" and status[0] != "1" and status[:3] not in NO_CONTENT_STATUSES
 
 
 def changing_headers(

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from middleware._paths import quoted, whole_path
-from middleware._wsgi import ExcInfo, Headers, WrappedBody, Write
+from middleware._wsgi import ExcInfo, Headers, Write, close_body
 
 LINE = (
     '%(address)s "%(method)s %(path)s" %(status)s %(bytes)d bytes %(milliseconds).1f ms'
@@ -28,6 +29,10 @@ class AccessLogMiddleware:
 
     `logger`, `level`: where the line goes. While the logger is not enabled for the level, nothing
         is measured and nothing is wrapped.
+
+    `write(body)`: gets each `LoggedBody` that has ended, in place of a record for the logger, which
+        then only says whether there is a log. For one who gathers them: `fields()` may be asked
+        for later, and `LINE % fields` is the line. A record costs more than all the rest here.
 
     The record's message is one line; its `args` is the dict that the line is made from, for a
     formatter that writes JSON: `address`, `method`, `path`, `status` (int; 0 if there was none),
@@ -51,49 +56,63 @@ class AccessLogMiddleware:
         *,
         logger: logging.Logger | None = None,
         level: int = logging.INFO,
+        write: Callable[[LoggedBody], object] | None = None,
     ) -> None:
         self.app = app
         self.logger = logger or logging.getLogger("middleware.access")
         self.level = level
+        self.write = self.record if write is None else write
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self.logger.isEnabledFor(self.level):
             return self.app(environ, start_response)
-        entry = Entry(self, environ)
+        body = LoggedBody(environ, self.write)
 
         def start(status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Write:
             try:
                 write = start_response(status, headers, exc_info)
             finally:
                 exc_info = None
-            entry.status = status
-            return entry.counting(write)
+            body.status = status
+            return partial(body.write, write)
 
         try:
-            return LoggedBody(self.app(environ, start), entry)
+            body.inner = self.app(environ, start)
         except BaseException:
-            entry.end = "error"
-            entry.log()
+            body.finish("error")
             raise
+        return body
+
+    def record(self, body: LoggedBody) -> None:
+        """Log the line as a record."""
+        logger, arguments = self.logger, (body.fields(),)
+        # Not logger.log(), which searches the stack for its caller: always this module.
+        logger.handle(
+            logger.makeRecord(logger.name, self.level, __file__, 0, LINE, arguments, None)
+        )
 
 
-class Entry:
-    """What is known of one request so far."""
+class LoggedBody:
+    """A body whose end is logged, and what is known of its request."""
 
     __slots__ = (
         "address",
         "end",
-        "log_to",
+        "inner",
+        "is_closed",
+        "log",
         "method",
         "path",
         "request_id",
+        "seconds",
         "size",
-        "start",
         "status",
     )
 
-    def __init__(self, log_to: AccessLogMiddleware, environ: WSGIEnvironment) -> None:
-        self.log_to = log_to
+    def __init__(self, environ: WSGIEnvironment, log: Callable[[LoggedBody], object]) -> None:
+        self.log = log
+        self.inner: Iterable[bytes] = ()
+        self.is_closed = False
         # Now, since whoever is below may change environ.
         self.address = environ.get("REMOTE_ADDR") or "-"  # A Unix socket has none.
         self.method = environ["REQUEST_METHOD"]
@@ -102,55 +121,51 @@ class Entry:
         self.status = "0"
         self.size = 0
         self.end = "closed"
-        self.start = time.perf_counter()
+        self.seconds = -time.perf_counter()
 
-    def counting(self, write: Write) -> Write:
-        """Wrap the server's `write` so that its bytes count too."""
+    def write(self, write: Write, chunk: bytes) -> None:
+        """Count what goes out by the server's `write`."""
+        write(chunk)
+        self.size += len(chunk)
 
-        def counted(chunk: bytes) -> None:
-            write(chunk)
-            self.size += len(chunk)
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for chunk in self.inner:
+                self.size += len(chunk)
+                yield chunk
+        except GeneratorExit:
+            raise  # The server has given up on it.
+        except BaseException:
+            self.end = "error"
+            raise
+        self.end = "complete"
 
-        return counted
+    def close(self) -> None:
+        """Close what is below, once, and log: a `finally` in `__iter__` might never run."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        try:
+            close_body(self.inner)
+        finally:
+            self.finish(self.end)
 
-    def log(self) -> None:
-        """Write the line."""
-        taken = time.perf_counter() - self.start
-        fields = {
+    def finish(self, end: str) -> None:
+        """Have it logged, and keep nothing of the body for whoever gathers these."""
+        self.seconds += time.perf_counter()
+        self.end = end
+        self.inner = ()
+        self.log(self)
+
+    def fields(self) -> dict[str, object]:
+        """Give what the line is made from."""
+        return {
             "address": self.address,
             "method": quoted(self.method),
             "path": quoted(self.path),
             "status": int(self.status[:3]),
             "bytes": self.size,
-            "milliseconds": taken * 1000,
+            "milliseconds": self.seconds * 1000,
             "request_id": self.request_id,
             "end": self.end,
         }
-        logger, level = self.log_to.logger, self.log_to.level
-        # Not logger.log(), which searches the stack for its caller: always this line.
-        logger.handle(logger.makeRecord(logger.name, level, __file__, 0, LINE, (fields,), None))
-
-
-class LoggedBody(WrappedBody):
-    """A body whose end is logged."""
-
-    __slots__ = ("_entry",)
-
-    def __init__(self, body: Iterable[bytes], entry: Entry) -> None:
-        super().__init__(body)
-        self._entry = entry
-
-    def __next__(self) -> bytes:
-        try:
-            chunk = self.next_chunk()
-        except StopIteration:
-            self._entry.end = "complete"
-            raise
-        except BaseException:
-            self._entry.end = "error"
-            raise
-        self._entry.size += len(chunk)
-        return chunk
-
-    def after_close(self) -> None:
-        self._entry.log()

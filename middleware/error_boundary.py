@@ -64,8 +64,9 @@ class ErrorBoundaryMiddleware:
             body = self.app(environ, start_response)
         except Exception:
             return self.answer(environ, start_response)
-        # A list cannot fail while it is sent, so it needs no watching.
-        return body if type(body) is list else GuardedBody(body, self, environ, start_response)
+        if type(body) is list or type(body) is tuple:
+            return body  # It cannot fail while it is sent, so it needs no watching.
+        return GuardedBody(body, self, environ, start_response)
 
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Log the exception that is being handled, and send the page instead."""

@@ -8,7 +8,13 @@ from typing import TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from wsgiref.util import is_hop_by_hop
 
-from middleware._wsgi import NO_CONTENT_STATUSES, Headers, changing_headers, without_headers
+from middleware._wsgi import (
+    NO_CONTENT_STATUSES,
+    Headers,
+    changing_headers,
+    header_names,
+    without_headers,
+)
 
 Condition: TypeAlias = Callable[[WSGIEnvironment], bool]
 Change: TypeAlias = Callable[[Headers], Headers]
@@ -64,8 +70,7 @@ def default_header(name: str, value: str, when: Condition | None = None) -> Head
     line = (name, checked(value))
 
     def change(headers: Headers) -> Headers:
-        missing = name.lower() not in {key.lower() for key, _ in headers}
-        return [*headers, line] if missing else headers
+        return headers if name.lower() in header_names(headers) else [*headers, line]
 
     return HeaderRule(name, change, when)
 
@@ -132,13 +137,18 @@ class HeadersMiddleware:
     ) -> None:
         self.app = app
         self.request = [(environ_key(rule.name), rule) for rule in request]
+        # Without these there is nothing to do; None: there may be in any request.
+        self.wanted = (
+            {key for key, _ in self.request}
+            if all(rule.needs_line for _, rule in self.request)
+            else None
+        )
         self.response = tuple(response)
         self.always = tuple(rule for rule in self.response if rule.when is None)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        for key, rule in self.request:
-            if (key in environ or not rule.needs_line) and rule.applies_to(environ):
-                change_environ(environ, key, rule)
+        if self.wanted is None or not environ.keys().isdisjoint(self.wanted):
+            self.change_request(environ)
         rules = self.always
         if len(rules) < len(self.response):
             rules = tuple(rule for rule in self.response if rule.applies_to(environ))
@@ -153,6 +163,11 @@ class HeadersMiddleware:
             return headers
 
         return self.app(environ, changing_headers(start_response, changed))
+
+    def change_request(self, environ: WSGIEnvironment) -> None:
+        for key, rule in self.request:
+            if (key in environ or not rule.needs_line) and rule.applies_to(environ):
+                change_environ(environ, key, rule)
 
 
 def environ_key(name: str) -> str:

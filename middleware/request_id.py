@@ -48,7 +48,9 @@ class RequestIDMiddleware:
         header = ("X-Request-ID", request_id)
 
         def with_id(status: str, headers: Headers) -> Headers:
-            return [*without_headers(headers, "x-request-id"), header]
+            headers = without_headers(headers, "x-request-id")
+            headers.append(header)
+            return headers
 
         return self.app(environ, changing_headers(start_response, with_id))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from middleware._wsgi import Headers, changing_headers
+from middleware._wsgi import Headers, changing_headers, header_names
 from middleware.headers import checked
 
 # Everything from here, nothing inline, and no page may put this one into a frame.
@@ -92,20 +92,27 @@ class SecurityHeadersMiddleware:
     def __init__(self, app: WSGIApplication, policy: SecurityPolicy | None = None) -> None:
         self.app = app
         policy = policy or SecurityPolicy()
-        self.plain = named(policy.headers())
-        self.by_tls = named([*policy.headers(), policy.transport_header()])
+        self.plain = Lines(policy.headers())
+        self.by_tls = Lines([*policy.headers(), policy.transport_header()])
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         policy = self.by_tls if environ["wsgi.url_scheme"] == "https" else self.plain
 
         def with_policy(status: str, headers: Headers) -> Headers:
-            own = {name.lower() for name, _ in headers}
-            if own.isdisjoint(policy):
-                return [*headers, *policy.values()]
-            return [*headers, *(line for name, line in policy.items() if name not in own)]
+            return [*headers, *policy.missing(headers)]
 
         return self.app(environ, changing_headers(start_response, with_policy))
 
 
-def named(headers: Headers) -> dict[str, tuple[str, str]]:
-    return {name.lower(): (name, value) for name, value in headers}
+class Lines:
+    """The lines of a policy, and which of them a response lacks."""
+
+    def __init__(self, headers: Headers) -> None:
+        self.all = headers
+        self.names = header_names(headers)
+
+    def missing(self, headers: Headers) -> Headers:
+        own = header_names(headers)
+        if own.isdisjoint(self.names):
+            return self.all
+        return [line for line in self.all if line[0].lower() not in own]

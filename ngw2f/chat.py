@@ -8,12 +8,17 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response, no_content
 from ngw2f.routes import build_url_map
 from ngw2f.store.database import DatabaseBusyError
+from ngw2f.tracing import following
 from ngw2f.web.errors import database_problem, error_response
 from ngw2f.web.services import Services
 from ngw2f.web.socketio import SocketIOGateway
+
+# What the chain answers before the chat is asked, by its first segment.
+OUTSIDE = {"static": "/static/<path>", "healthz": "/healthz"}
 
 
 class Chat:
@@ -30,7 +35,22 @@ class Chat:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         request.max_content_length = self.services.settings.max_body_bytes
-        return self.respond(request)(environ, start_response)
+        with following(environ.get(REQUEST_ID, "")):
+            response = self.respond(request)
+        return response(environ, start_response)
+
+    def route_of(self, path: str) -> str:
+        """Return the pattern for a path; there are few of those, whatever is asked for."""
+        try:
+            return self._pattern_of(path, "GET")
+        except MethodNotAllowed as error:
+            return self._pattern_of(path, next(iter(error.valid_methods or ["GET"])))
+        except HTTPException:
+            return OUTSIDE.get(path.split("/", 2)[1], "other") if path.startswith("/") else "other"
+
+    def _pattern_of(self, path: str, method: str) -> str:
+        rule, _ = self._routes.match(path, method, return_rule=True)
+        return rule.rule
 
     def respond(self, request: Request) -> WerkzeugResponse:
         """Return the endpoint's response, or the one that says what was wrong."""

@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("url", metavar="URL")
     explain.set_defaults(run=_explain_link)
 
+    metrics = commands.add_parser("metrics", help="print what /metrics tells, of this machine")
+    metrics.set_defaults(run=_metrics)
+
     doctor = commands.add_parser("doctor", help="say what is wrong, in plain words")
     doctor.set_defaults(run=_doctor)
 
@@ -150,12 +153,14 @@ def _migrate(_options: argparse.Namespace) -> None:
 def _worker(options: argparse.Namespace) -> None:
     from ngw2f.jobs.link_policy import build_policy
     from ngw2f.supervisor import Supervisor, default_pools, worker_specs
+    from ngw2f.systemd import Systemd
 
-    build_policy(load_settings())
+    build_policy(_settings())
     pools = default_pools(options.workers)
     if options.queues:
         pools = {options.queues: options.workers}
-    Supervisor(worker_specs(pools)).run()
+    systemd = Systemd()
+    Supervisor(worker_specs(pools), systemd=systemd if systemd.is_there else None).run()
 
 
 def _jobs(options: argparse.Namespace) -> None:
@@ -171,12 +176,15 @@ def _jobs(options: argparse.Namespace) -> None:
     try:
         with connect(settings, 5.0) as redis:
             if options.action == "list":
-                found = [*failed.list_failed(redis), *failed.list_set_aside(database)]
+                found = [
+                    *failed.list_failed(redis, settings.redis_prefix),
+                    *failed.list_set_aside(database),
+                ]
                 lines = found or ["no job has failed"]
             else:
                 bell = Bell(Broker(settings), RENDER)
                 names = set(options.ids)
-                requeued = failed.requeue(redis, names)
+                requeued = failed.requeue(redis, settings.redis_prefix, names)
                 requeued += failed.render_again(database, bell, names)
                 lines = [f"requeued {name}" for name in requeued] or ["there is no such job"]
     except RedisError as error:
@@ -197,6 +205,18 @@ def _explain_link(options: argparse.Namespace) -> None:
 
 def _print(lines: Iterable[str]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _metrics(_options: argparse.Namespace) -> None:
+    from ngw2f.broker import Broker
+    from ngw2f.store.database import Database
+    from ngw2f.web.metrics import write_text
+
+    settings = load_settings()
+    database, broker = Database(settings.sqlalchemy_url), Broker(settings)
+    sys.stdout.write(write_text(settings.metrics_path, database, broker).decode())
+    broker.close()
+    database.close()
 
 
 def _doctor(_options: argparse.Namespace) -> None:
@@ -246,6 +266,11 @@ def _embedded(options: argparse.Namespace) -> None:
 
 
 def _settings() -> Settings:
+    """Read the settings for a process that runs for long, and have it log as they say."""
+    from ngw2f.logs import GatheringHandler
+
     settings = load_settings()
-    logging.getLogger().setLevel(settings.log_level)
+    root = logging.getLogger()
+    root.setLevel(settings.log_level)
+    root.handlers = [GatheringHandler(settings.log_format)]
     return settings

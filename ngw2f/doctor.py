@@ -2,19 +2,23 @@
 
 import os
 import shutil
+import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import cast
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from redis.exceptions import RedisError
-from rq import Worker
+from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from ngw2f.broker import connect
+from ngw2f.broker import Broker, connect, embedded_socket
+from ngw2f.jobs.bell import QUEUES
+from ngw2f.jobs.roll_call import RollCall
 from ngw2f.settings import Settings, unknown_variables
 from ngw2f.store import messages
 from ngw2f.store.database import Database
@@ -23,6 +27,10 @@ from ngw2f.store.migrate import alembic_config
 TIMEOUT_SECONDS = 5.0
 # Below this, SQLite and the append-only file have soon nowhere to write.
 FREE_BYTES = 1 << 30
+# So much must find room at once.
+TRIED_BYTES = 1 << 20
+# A transaction of ours takes milliseconds.
+LOCK_SECONDS = 2.0
 # Events and presence are compared over machines by their clocks.
 SKEW_SECONDS = 2.0
 # Rendering takes milliseconds; what waits so long is stuck.
@@ -51,7 +59,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         try:
             yield from check(settings)
         except (SQLAlchemyError, RedisError, OSError) as error:
-            yield Finding("error", part, f"it cannot be asked: {str(error).splitlines()[0]}")
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            yield Finding("error", part, f"it cannot be asked: {reason}")
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
@@ -63,6 +72,8 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
             "settings",
             "the limits are off (rate_limit), those on guessing passwords too",
         )
+    if settings.profile_dir:
+        yield Finding("warning", "settings", "requests are profiled (profile_dir), which is slow")
     if settings.links_allow:
         yield Finding("warning", "settings", "links may reach hosts of yours (links_allow)")
     environment = os.environ.get("NGW2F_ENV", "development")
@@ -77,9 +88,18 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
     if not os.access(path, os.W_OK | os.X_OK):
         yield Finding("error", "disk", f"{path} cannot be written by this user")
         return
+    try:
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(bytes(TRIED_BYTES))
+    except OSError as error:
+        yield Finding("error", "disk", f"{path} takes nothing more: {error.strerror}")
+        return
     free = shutil.disk_usage(path).free
-    level = "ok" if free > FREE_BYTES else "error"
-    yield Finding(level, "disk", f"{free / (1 << 30):.1f} GiB are free in {path}")
+    sentence = f"{free / (1 << 30):.1f} GiB are free in {path}"
+    if free < FREE_BYTES:
+        yield Finding("error", "disk", f"only {sentence}; the database and the broker grow there")
+    else:
+        yield Finding("ok", "disk", sentence)
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:
@@ -100,14 +120,32 @@ def check_database(settings: Settings) -> Iterator[Finding]:
             if messages.has_waiting(connection, time.time() - WAITING_SECONDS):
                 sentence = f"messages wait to be rendered for more than {WAITING_SECONDS:.0f} s"
                 yield Finding("error", "workers", sentence)
-            if name == "postgresql":
+            if name == "sqlite":
+                yield from _find_lock(settings)
+            else:
                 now = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))
                 yield _clock("PostgreSQL", float(now.scalar_one()))
     finally:
         database.close()
 
 
+def _find_lock(settings: Settings) -> Iterator[Finding]:
+    """Say so if another program keeps all others from writing."""
+    with closing(sqlite3.connect(_sqlite_path(settings), LOCK_SECONDS)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            sentence = f"nothing can be written: {error}"
+            if "locked" in str(error):
+                sentence = f"another program has held its lock for {LOCK_SECONDS:.0f} s; posts fail"
+            yield Finding("error", "database", sentence)
+
+
 def check_broker(settings: Settings) -> Iterator[Finding]:
+    if settings.is_embedded and not embedded_socket(settings.data_path).exists():
+        sentence = "the embedded one is not running; it does while the server does"
+        yield Finding("error", "broker", sentence)
+        return
     with connect(settings, TIMEOUT_SECONDS) as redis:
         about = cast(dict[str, object], redis.info())
         version = about.get("valkey_version") or about.get("redis_version")
@@ -116,6 +154,11 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
         if policy != "noeviction":
             sentence = f"maxmemory-policy is {policy}; under pressure it throws queues and"
             yield Finding("error", "broker", f"{sentence} events out; set noeviction")
+        try:
+            redis.set(f"{settings.redis_prefix}doctor", 1, ex=1)
+        except ResponseError as error:
+            # Its memory or its disk is full, or it is a replica.
+            yield Finding("error", "broker", f"it takes no changes: {error}")
         if not about.get("aof_enabled"):
             sentence = "it forgets all at a restart (appendonly no): presence, limits, counters"
             yield Finding("warning", "broker", sentence)
@@ -124,12 +167,20 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
 
 
 def check_workers(settings: Settings) -> Iterator[Finding]:
-    with connect(settings, TIMEOUT_SECONDS) as redis:
-        count = Worker.count(connection=redis)
-    if count:
-        yield Finding("ok", "workers", f"{count} RQ worker(s) are registered")
-    else:
-        yield Finding("error", "workers", "no RQ worker is there; run `ngw2f worker`")
+    broker = Broker(settings)
+    roll_call = RollCall(broker)
+    try:
+        for queue in QUEUES:
+            count = roll_call.count(queue)
+            if count:
+                yield Finding("ok", "workers", f"{count} for {queue}")
+            else:
+                sentence = f"none is there for {queue}, which nobody works on; run `ngw2f worker`"
+                yield Finding("error", "workers", sentence)
+    except RedisError:
+        yield Finding("warning", "workers", "only the broker knows which are there")
+    finally:
+        broker.close()
 
 
 CHECKS: tuple[Check, ...] = (
@@ -142,8 +193,11 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _sqlite_exists(settings: Settings) -> bool:
-    path = settings.sqlalchemy_url.removeprefix("sqlite:///")
-    return os.path.exists(path)
+    return os.path.exists(_sqlite_path(settings))
+
+
+def _sqlite_path(settings: Settings) -> str:
+    return settings.sqlalchemy_url.removeprefix("sqlite:///")
 
 
 def _clock(whose: str, seconds: float) -> Finding:

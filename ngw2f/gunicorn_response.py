@@ -11,16 +11,17 @@
 """
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from gunicorn import util
 from gunicorn.http import wsgi
 
 Base: Any = wsgi.Response
+Line: TypeAlias = tuple[str, str]
 
 # So many different lines are remembered; what differs each time is not worth it.
 REMEMBERED_LINES = 2_048
-ALWAYS_NEW = frozenset({"X-Request-ID", "Set-Cookie", "Age"})
+ALWAYS_NEW = frozenset({"X-Request-ID", "Set-Cookie"})
 
 
 def use_own_response() -> None:
@@ -31,9 +32,13 @@ def use_own_response() -> None:
 class CheckedLine(NamedTuple):
     """What gunicorn makes of one header line."""
 
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[Line, ...]
     response_length: int | None
     upgrade: bool
+
+    def is_plain(self, line: Line) -> bool:
+        """Say whether it goes out as it is, and means nothing to the server."""
+        return self.headers == (line,) and self.response_length is None and not self.upgrade
 
 
 @lru_cache(REMEMBERED_LINES)
@@ -45,35 +50,73 @@ def check_line(name: str, value: str) -> CheckedLine:
     return CheckedLine(tuple(response.headers), response.response_length, response.upgrade)
 
 
+class PlainLines(dict[Line, str]):
+    """The lines that need no other look, as they are sent."""
+
+    def remember(self, line: Line) -> None:
+        """Add a line that has been checked."""
+        if len(self) >= REMEMBERED_LINES:
+            self.clear()
+        self[line] = f"{line[0]}: {line[1]}\r\n"
+
+
 class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no types.
+    headers: list[Line]
     headers_sent: bool
+    # Of the whole process: it only says again what gunicorn said.
+    _plain = PlainLines()
     _application_date: str | None = None
     _is_writing = False
     _head = b""
 
-    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+    def process_headers(self, headers: list[Line]) -> None:
         """Take the header fields, as gunicorn does, and Date as well."""
         self._application_date = None
-        for name, value in headers:
-            if name in ALWAYS_NEW or type(name) is not str or type(value) is not str:
-                super().process_headers([(name, value)])
-                continue
-            line = check_line(name, value)
-            self.headers.extend(line.headers)
-            if line.response_length is not None:
-                self.response_length = line.response_length
-            if line.upgrade:
-                self.upgrade = True
-            if not line.headers and name.lower() == "date":
-                self._application_date = value.strip(" \t")
+        plain = self._plain
+        for line in headers:
+            if line in plain:
+                self.headers.append(line)
+            else:
+                self._process(line)
+
+    def _process(self, line: Line) -> None:
+        name, value = line
+        if type(name) is not str or type(value) is not str:
+            super().process_headers([line])
+        elif name in ALWAYS_NEW:
+            if value.isalnum() and value.isascii():
+                self.headers.append(line)  # There is nothing that could be wrong with it.
+            else:
+                super().process_headers([line])
+        else:
+            self._take(line, check_line(name, value))
+
+    def _take(self, line: Line, checked: CheckedLine) -> None:
+        self.headers.extend(checked.headers)
+        if checked.is_plain(line):
+            self._plain.remember(line)
+        if checked.response_length is not None:
+            self.response_length = checked.response_length
+        if checked.upgrade:
+            self.upgrade = True
+        if not checked.headers and line[0].lower() == "date":
+            self._application_date = line[1].strip(" \t")
 
     def default_headers(self) -> list[str]:
         """Return the lines that the server adds, with Date as the application has it."""
-        lines: list[str] = super().default_headers()
         if self._application_date is None:
+            lines: list[str] = super().default_headers()
             return lines
-        date = f"Date: {self._application_date}\r\n"
-        return [date if line.startswith("Date:") else line for line in lines]
+        kept = "close" if self.should_close() else "keep-alive"
+        lines = [
+            f"HTTP/{self.req.version[0]}.{self.req.version[1]} {self.status}\r\n",
+            f"Server: {self.version}\r\n",
+            f"Date: {self._application_date}\r\n",
+            f"Connection: {'upgrade' if self.upgrade else kept}\r\n",
+        ]
+        if self.chunked:
+            lines.append("Transfer-Encoding: chunked\r\n")
+        return lines
 
     def write(self, chunk: bytes) -> None:
         """Send a chunk, the first one together with the head."""
@@ -89,14 +132,16 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
 
     def send_headers(self) -> None:
         """Send the head, or keep it for the bytes that are about to come."""
-        if self.headers_sent or not self._is_writing:
-            super().send_headers()
+        if self.headers_sent:
             return
+        plain = self._plain
         lines = self.default_headers()
-        lines.extend([f"{name}: {value}\r\n" for name, value in self.headers])
+        lines += [plain.get(line) or f"{line[0]}: {line[1]}\r\n" for line in self.headers]
         lines.append("\r\n")
         self._head = "".join(lines).encode("latin-1")
         self.headers_sent = True
+        if not self._is_writing:
+            self._flush()
 
     def _emit_body(self, data: bytes) -> None:
         if not self._head:

@@ -5,6 +5,8 @@ to patch in the workers first.
 """
 
 import faulthandler
+import os
+import signal
 import sys
 import traceback
 from typing import Any
@@ -12,6 +14,27 @@ from typing import Any
 from ngw2f.embedded import Embedded, EmbeddedError
 from ngw2f.settings import Settings
 from ngw2f.supervisor import default_pools
+
+# What tells a worker to stop.
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+
+
+def hold_signals() -> None:
+    """Have a signal that stops the worker about to be forked wait until it can be heard.
+
+    Between the fork and its own handlers a worker has the master's, which put the signal
+    on a list that nobody reads there: the worker would go on, until it is killed.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+
+def hear_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def hear_signals_after_forks() -> None:
+    """Have this process, the master, hear them again when it has forked a worker."""
+    os.register_at_fork(after_in_parent=hear_signals)
 
 
 def start_embedded(settings: Settings) -> Embedded | None:

@@ -4,15 +4,23 @@ Lines of less than a warning (most are the access log's) are gathered, and writt
 together some times a second; a warning is written at once, with what came before it.
 """
 
+import contextlib
 import logging
+import os
 import sys
 import time
+from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 
+from middleware.access_log import LINE, LoggedBody
+from ngw2f.tracing import request_id
+
 LOGGERS = ("ngw2f", "middleware")
+ACCESS = "middleware.access"
 FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 # How often whoever calls `start_gathering` shall call `flush`.
@@ -20,8 +28,8 @@ FLUSH_SECONDS = 0.2
 MAX_GATHERED_LINES = 500
 
 
-class SecondFormatter(logging.Formatter):
-    """A formatter that writes the time anew only when it is another second."""
+class TextFormatter(logging.Formatter):
+    """A line of text each; the time is written anew only when it is another second."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT, DATE_FORMAT)
@@ -30,38 +38,63 @@ class SecondFormatter(logging.Formatter):
     def formatTime(  # noqa: N802 # the name that logging calls
         self, record: logging.LogRecord, datefmt: str | None = None
     ) -> str:
-        second = int(record.created)
+        return self._time(int(record.created))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # as above
+        line = super().formatMessage(record)
+        of_request = request_id.get()
+        return f"{line} {of_request}" if of_request else line
+
+    def request(self, created: float, fields: dict[str, object]) -> str:
+        """Return the line that a record of the request would have; the records are slow to make."""
+        return f"[{self._time(int(created))}] [{os.getpid()}] [INFO] {LINE % fields}"
+
+    def _time(self, second: int) -> str:
         if self._last[0] != second:
-            self._last = (second, time.strftime(datefmt or DATE_FORMAT, time.localtime(second)))
+            self._last = (second, time.strftime(DATE_FORMAT, time.localtime(second)))
         return self._last[1]
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a record; what a record is made from (a request's line) as fields."""
+    """One JSON object each; what a record is made from (a request's line) as fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        entry: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "process": record.process,
-        }
+        about: dict[str, object] = {}
+        if of_request := request_id.get():
+            about["request_id"] = of_request
         if isinstance(record.args, dict):
-            entry |= record.args
+            about |= record.args
         else:
-            entry["message"] = record.getMessage()
+            about["message"] = record.getMessage()
         if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(entry, enc_hook=str).decode()
+            about["traceback"] = self.formatException(record.exc_info)
+        return self._entry(record.created, record.levelname, record.name, about)
+
+    def request(self, created: float, fields: dict[str, object]) -> str:
+        """Return the line of a request."""
+        return self._entry(created, "INFO", ACCESS, fields)
+
+    def _entry(self, created: float, level: str, logger: str, about: dict[str, object]) -> str:
+        entry: dict[str, object] = {
+            "time": datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds"),
+            "level": level,
+            "logger": logger,
+            "process": os.getpid(),
+        }
+        return msgspec.json.encode(entry | about, enc_hook=str).decode()
 
 
 class GatheringHandler(logging.Handler):
-    """Write to standard error; gathering once somebody is there to flush."""
+    """Write to standard error; gathering once somebody is there to flush.
 
-    def __init__(self, formatter: logging.Formatter) -> None:
+    Requests are gathered as they are, and become lines when they are written.
+    """
+
+    def __init__(self, form: Literal["text", "json"] = "text") -> None:
         super().__init__()
-        self.setFormatter(formatter)
-        self._lines: list[str] = []
+        self._form = JSONFormatter() if form == "json" else TextFormatter()
+        self.setFormatter(self._form)
+        self._gathered: deque[str | tuple[float, LoggedBody]] = deque()
         self._is_gathering = False
 
     def start_gathering(self) -> None:
@@ -69,31 +102,43 @@ class GatheringHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.append(self.format(record))
+            self._gather(self.format(record))
         except Exception:
             self.handleError(record)
-        is_late = record.levelno >= logging.WARNING or len(self._lines) >= MAX_GATHERED_LINES
-        if is_late or not self._is_gathering:
+        if record.levelno >= logging.WARNING:
+            self.flush()
+
+    def request(self, ended: LoggedBody) -> None:
+        """Take a request of the access log."""
+        self._gather((time.time(), ended))
+
+    def _gather(self, what: str | tuple[float, LoggedBody]) -> None:
+        self._gathered.append(what)
+        if not self._is_gathering or len(self._gathered) >= MAX_GATHERED_LINES:
             self.flush()
 
     def flush(self) -> None:
-        if not self._lines:
+        if not self._gathered:
             return
-        lines, self._lines = self._lines, []
-        try:
-            sys.stderr.write("\n".join([*lines, ""]))
+        lines = [*self._lines(), ""]
+        # A full disk or a closed terminal: the chat goes on without its log.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write("\n".join(lines))
             sys.stderr.flush()
-        except (OSError, ValueError):
-            # A full disk or a closed terminal: the chat goes on without its log.
-            self._lines.clear()
+
+    def _lines(self) -> Iterator[str]:
+        while True:
+            try:
+                what = self._gathered.popleft()
+            except IndexError:  # Another thread may have taken the last.
+                return
+            yield what if isinstance(what, str) else self._form.request(what[0], what[1].fields())
 
 
-def configure_logs(level: str, form: Literal["text", "json"] = "text") -> GatheringHandler:
-    """Have the loggers of the chat and of its middleware write to standard error."""
-    handler = GatheringHandler(JSONFormatter() if form == "json" else SecondFormatter())
+def configure_logs(level: str, handler: GatheringHandler) -> None:
+    """Have the loggers of the chat and of its middleware write by *handler*."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.setLevel(level)
         logger.handlers = [handler]
         logger.propagate = False
-    return handler

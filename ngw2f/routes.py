@@ -6,6 +6,7 @@ from ngw2f.http import MAX_ID
 from ngw2f.web import (
     events,
     messages,
+    metrics,
     pages,
     rooms,
     status,
@@ -77,6 +78,7 @@ def build_url_map(socketio: SocketIOGateway) -> Map:
         # Operators.
         Rule("/stats", endpoint=status.stats, methods=["GET"]),
         Rule("/readyz", endpoint=status.ready, methods=["GET"]),
+        Rule("/metrics", endpoint=metrics.show, methods=["GET"]),
     ]  # fmt: skip
     converters = {"id": IdConverter}
     # A path means one thing: no slash is added or taken away by a redirect.

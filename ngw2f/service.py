@@ -7,7 +7,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import gevent
 
 from ngw2f.logs import FLUSH_SECONDS as LOG_SECONDS
-from ngw2f.logs import GatheringHandler, configure_logs
+from ngw2f.logs import configure_logs
+from ngw2f.metrics.families import DELIVERIES, PROCESSES, STREAMS
+from ngw2f.metrics.files import WRITE_SECONDS
+from ngw2f.metrics.requests import RequestMetrics
 from ngw2f.web.services import Services
 
 METER_SECONDS = 1.0
@@ -20,11 +23,17 @@ class Service:
     Calling it needs no start; what a server's hooks add is counted and drained.
     """
 
-    def __init__(self, services: Services, chain: WSGIApplication) -> None:
+    def __init__(
+        self,
+        services: Services,
+        chain: WSGIApplication,
+        route_of: Callable[[str], str] = lambda _path: "other",
+    ) -> None:
         self.services = services
+        # What /metrics tells of requests: a server's hooks call it before and after each.
+        self.requests = RequestMetrics(services.tally, route_of)
         self._chain = chain
         self._greenlets: list[gevent.Greenlet] = []
-        self._log: GatheringHandler | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._chain(environ, start_response)
@@ -32,14 +41,25 @@ class Service:
     def start(self) -> None:
         """Start what runs beside the requests; in the worker process, under gevent."""
         settings, services = self.services.settings, self.services
-        self._log = configure_logs(settings.log_level, settings.log_format)
-        self._log.start_gathering()
+        configure_logs(settings.log_level, services.log)
+        services.log.start_gathering()
         services.hub.start()
+        services.recorder.start()
         self._greenlets += [
             gevent.spawn(services.attendance.run, services.hub.user_ids),
             gevent.spawn(_every, METER_SECONDS, services.meter.flush),
-            gevent.spawn(_every, LOG_SECONDS, self._log.flush),
+            gevent.spawn(_every, WRITE_SECONDS, self._record),
+            gevent.spawn(_every, LOG_SECONDS, services.log.flush),
         ]
+
+    def _record(self) -> None:
+        """Let all processes know what this one has counted, for /metrics."""
+        tally, hub = self.services.tally, self.services.hub
+        streams = tally.values(STREAMS)
+        streams |= dict.fromkeys(streams, 0) | {(form,): n for form, n in hub.streams().items()}
+        tally.set(DELIVERIES, hub.delivered)
+        tally.set(PROCESSES, 1, "web")
+        self.services.recorder.write()
 
     def drain(self) -> None:
         """Send the clients with open streams to another worker; this one is about to stop."""
@@ -48,9 +68,9 @@ class Service:
     def close(self) -> None:
         """Stop it, and write down what this process still has to tell."""
         gevent.killall(self._greenlets)
+        self._record()
         self.services.close()
-        if self._log:
-            self._log.flush()
+        self.services.log.flush()
 
 
 def _every(seconds: float, do: Callable[[], None]) -> None:

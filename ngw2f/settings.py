@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_connections: Positive = 20
     # redis://, rediss://, unix:// or redis+sentinel://; empty: the embedded Valkey.
     redis_url: RedisURL = ""
-    # What every key of ours in Redis starts with (RQ's own start with "rq:").
+    # What every key of ours in Redis starts with, and every name of a queue or job of RQ's.
     redis_prefix: str = "ngw2f:"
     # How long a web request waits for Redis before it goes on without.
     redis_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 0.2
@@ -83,6 +83,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     embedded_workers: Positive = 1
     worker_max_jobs: Positive = 2_000
 
+    # Who bears this token may read /metrics; empty: whoever is on this machine.
+    metrics_token: Annotated[str, Meta(pattern=r"^$|^[!-~]{16,}$")] = ""
+
+    # Where each request leaves a profile, for looking where the time goes; empty: nowhere.
+    profile_dir: str = ""
+
     log_level: LogLevel = "INFO"
     # "json": an object a line, for programs that collect logs.
     log_format: Literal["text", "json"] = "text"
@@ -90,6 +96,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def data_path(self) -> Path:
         return Path(self.data_dir).absolute()
+
+    @property
+    def metrics_path(self) -> Path:
+        """Where the processes of this machine say what they have counted."""
+        return self.data_path / "metrics"
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -170,6 +181,6 @@ def _convert(values: dict[str, Any]) -> Settings:
         except msgspec.ValidationError as error:
             reason = str(error).split(" - at ")[0]
             # A URL may hold a password.
-            value_shown = "" if name.endswith("_url") else f", not {value!r}"
+            value_shown = "" if name.endswith(("_url", "_token")) else f", not {value!r}"
             raise SettingError(f"{PREFIX}{name.upper()}: {reason}{value_shown}") from error
     return msgspec.convert(values, Settings, strict=False)

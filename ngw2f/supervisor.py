@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ngw2f.systemd import Systemd
+
 # A child that was told to end gets so long before it is killed.
 STOP_SECONDS = 10.0
 # The pause before a child that ended is started again; it doubles while they end early.
@@ -22,6 +24,10 @@ FIRST_PAUSE_SECONDS = 0.05
 MAX_PAUSE_SECONDS = 5.0
 # One that lived so long, or that told that it is ready, did not fail at its start.
 STABLE_SECONDS = 5.0
+# One that has a pulse, and was not heard of for so long, hangs.
+SILENT_SECONDS = 30.0
+# How often systemd's watchdog may be answered.
+WATCH_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +42,8 @@ class ChildSpec:
     prepare: Callable[[], None] | None = None
     # Stopped last and started first: the others cannot do without it.
     is_foundation: bool = False
+    # Tells again and again that it works.
+    has_pulse: bool = False
 
 
 @dataclass(slots=True)
@@ -48,6 +56,7 @@ class Child:
     started_at: float = field(default_factory=time.monotonic)
     predecessor: "Child | None" = None
     was_ready: bool = False
+    heard_at: float = 0.0
     is_leaving: bool = False
 
 
@@ -61,8 +70,15 @@ class Restart:
 
 
 class Supervisor:
-    def __init__(self, specs: Iterable[ChildSpec], lifeline: int | None = None) -> None:
+    def __init__(
+        self,
+        specs: Iterable[ChildSpec],
+        lifeline: int | None = None,
+        systemd: Systemd | None = None,
+    ) -> None:
         self._specs = list(specs)
+        self._systemd = systemd
+        self._was_well = False
         self._lifeline = lifeline
         self._children: list[Child] = []
         self._restarts: list[Restart] = []
@@ -84,7 +100,10 @@ class Supervisor:
                 self._wait()
                 self._reap()
                 self._start_due()
+                self._tell_systemd()
         finally:
+            if self._systemd:
+                self._systemd.tell("STOPPING=1")
             self._stop_all()
 
     def _watch_signals(self) -> None:
@@ -97,15 +116,33 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop_soon())
 
+    def _tell_systemd(self) -> None:
+        """Say that all is ready when it is first well, and that it works while it is well."""
+        if self._systemd and all(self._works(spec) for spec in self._specs):
+            if not self._was_well:
+                self._was_well = True
+                self._systemd.tell("READY=1")
+            self._systemd.ping()
+
+    def _works(self, spec: ChildSpec) -> bool:
+        """Say whether somebody does what *spec* is for: it neither crashes nor hangs."""
+        since = time.monotonic() - SILENT_SECONDS
+        return any(
+            child.spec is spec
+            and not child.is_leaving
+            and (not spec.has_pulse or (child.was_ready and child.heard_at > since))
+            for child in self._children
+        )
+
     def _stop_soon(self) -> None:
         self._is_stopping = True
 
     def _wait(self) -> None:
         """Sleep until something happens or a child is due, and see to what happened."""
-        timeout = None
+        timeout = WATCH_SECONDS if self._systemd else None
         if self._restarts:
-            due = min(restart.due for restart in self._restarts)
-            timeout = max(0.0, due - time.monotonic())
+            due = max(0.0, min(restart.due for restart in self._restarts) - time.monotonic())
+            timeout = due if timeout is None else min(due, timeout)
         for key, _ in self._selector.select(timeout):
             key.data()
 
@@ -132,6 +169,8 @@ class Supervisor:
         if not told:
             self._selector.unregister(child.status)
             os.close(child.status)
+            return
+        child.heard_at = time.monotonic()
         if b"ready" in told:
             child.was_ready = True
             if child.predecessor:
@@ -211,7 +250,7 @@ def worker_specs(pools: Mapping[str, int]) -> list[ChildSpec]:
     worker = [*command, "worker-process", "--lifeline={lifeline}", "--status={status}"]
     cron = [*command, "cron", "--lifeline={lifeline}"]
     workers = [
-        ChildSpec(f"RQ worker {number} ({queues})", [*worker, f"--queues={queues}"])
+        ChildSpec(f"RQ worker {number} ({queues})", [*worker, f"--queues={queues}"], has_pulse=True)
         for queues, count in pools.items()
         for number in range(1, count + 1)
     ]

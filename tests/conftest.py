@@ -188,12 +188,12 @@ def render(settings: Settings) -> Callable[[], int]:
 
 
 @pytest.fixture
-def work(settings: Settings) -> Callable[[], None]:
-    """Give a function that runs an RQ worker until its queue is empty."""
+def work(settings: Settings) -> Callable[..., None]:
+    """Give a function that runs an RQ worker, of this chat or another, until its queue is empty."""
 
-    def run() -> None:
-        with _open_workshop(settings) as workshop, _signal_handlers_kept():
-            worker = ChatWorker(workshop, QUEUES, settings.worker_max_jobs, None)
+    def run(chat: Settings = settings) -> None:
+        with _open_workshop(chat) as workshop, _signal_handlers_kept():
+            worker = ChatWorker(workshop, QUEUES, chat.worker_max_jobs, None)
             worker.work(burst=True, logging_level="WARNING")
             worker.connection.close()
 

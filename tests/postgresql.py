@@ -23,22 +23,49 @@ def find_programs() -> Path:
     return Path(found).parent
 
 
-@contextmanager
-def run_postgresql() -> Iterator[str]:
-    """Run a server for the block, and give the URL of its database `postgres`."""
-    programs = find_programs()
-    with tempfile.TemporaryDirectory(prefix="ngw2f-pg-", ignore_cleanup_errors=True) as directory:
+class PostgreSQLServer:
+    """A cluster in *directory*, and the server that has it."""
+
+    def __init__(self, directory: str, options: str = "", access: str = "") -> None:
+        """*options* are the server's; *access* is added to pg_hba.conf."""
+        programs = find_programs()
+        self.directory = directory
+        self.url = f"postgresql+psycopg://{SUPERUSER}@/postgres?host={directory}"
+        self._options = f"-c listen_addresses='' -c fsync=off -k {directory} {options}"
         as_user = _as_other_than_root(directory)
         cluster = f"{directory}/cluster"
         initdb = [programs / "initdb", "-D", cluster, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8"]
         _run([*as_user, *initdb, "--no-locale", "--no-sync"], directory)
-        options = f"-c listen_addresses='' -c fsync=off -k {directory}"
-        control = [*as_user, programs / "pg_ctl", "-D", cluster, "-w"]
-        _run([*control, "-l", f"{directory}/log", "-o", options, "start"], directory)
+        with open(f"{cluster}/pg_hba.conf", "a") as rules:
+            rules.write(access)
+        self._control = [*as_user, programs / "pg_ctl", "-D", cluster, "-w"]
+
+    def start(self) -> None:
+        _run([*self._control, "-l", f"{self.directory}/log", "-o", self._options, "start"],
+             self.directory)  # fmt: skip
+
+    def stop(self) -> None:
+        """End it without goodbye: it recovers when it is started again."""
+        _run([*self._control, "-m", "immediate", "stop"], self.directory)
+
+
+@contextmanager
+def run_postgresql() -> Iterator[str]:
+    """Run a server for the block, and give the URL of its database `postgres`."""
+    with running_postgresql() as server:
+        yield server.url
+
+
+@contextmanager
+def running_postgresql(options: str = "", access: str = "") -> Iterator[PostgreSQLServer]:
+    """Run a server for the block that can be stopped and started in it."""
+    with tempfile.TemporaryDirectory(prefix="ngw2f-pg-", ignore_cleanup_errors=True) as directory:
+        server = PostgreSQLServer(directory, options, access)
+        server.start()
         try:
-            yield f"postgresql+psycopg://{SUPERUSER}@/postgres?host={directory}"
+            yield server
         finally:
-            _run([*control, "-m", "immediate", "stop"], directory)
+            server.stop()
 
 
 def _as_other_than_root(directory: str) -> list[str]:

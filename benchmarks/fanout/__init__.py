@@ -1,10 +1,18 @@
 """How many listeners one server process can tell how much, how soon: `python -m benchmarks.fanout`.
 
-The listeners are one program in C (load.c), compiled here. A server is sound at a
-rate if every listener got all, half of it within P50 and 99 % within P99 (below).
-The chat's events are made as posts make them: recorded in the database, published to
-the log. The other servers get theirs by HTTP, a list of messages a request.
+The listeners are one program in C (load.c), compiled here. A rate is sound if every
+listener got every event, once, in order, 99 % of them within 100 ms. Each server's rate
+is raised step by step until two steps in succession are not sound; the servers take turns,
+for several rounds. The chat's events are made as posts make them: recorded in the
+database, published to the log, by a process beside the server. The other servers get
+theirs by HTTP, on one connection. The clock starts when an event is made, so one that
+had to wait before it could be posted is late by that as well.
 
-A peer is measured where it is installed: Node's Socket.IO in NODE_PATH, Flask-SocketIO
-in the Python that FLASK_PYTHON names, Nchan in the module that NCHAN_MODULE names.
+Other Socket.IO servers are installed for the run by npm and pip, where those are; Nchan
+is Debian's libnginx-mod-nchan. Beside the figures of the clock stand microseconds of CPU,
+which a busy machine changes less.
+
+Then, of the chat alone: what an idle client costs, the time from a post to the screens,
+a client that never reads, clients that all come back at once, and how soon a worker with
+many streams ends.
 """

@@ -1,88 +1,144 @@
 """Measure the chat, and beside it what else is installed."""
 
 import argparse
-import json
-import multiprocessing
-import shutil
-import subprocess
-import sys
+import contextlib
+import os
+import platform
+import signal
+import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks.fanout.posters import post
-from benchmarks.fanout.servers import Running, chat, flask_socketio, nchan, node_socketio
+from benchmarks.fanout import lines
+from benchmarks.fanout.listeners import compile_load
+from benchmarks.fanout.rates import P99_MS, Climb, Load, Measured, measure, spread
+from benchmarks.fanout.servers import PEERS, chat
 
-HERE = Path(__file__).parent
-P99_MS = 100.0
-RATES = (10, 100, 200, 300, 400, 500, 600, 800)
-WARMUP_SECONDS = 3.0
+# What is asked of the chat: so many deliveries a second, to 1,000 listeners.
+NEEDED_PER_SECOND = 300_000
+NEEDED_RATE = 310
+# To reach: so many times what Node's Socket.IO server sustains, and more than Nchan.
+NODE_TIMES = 5
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was asked for, and what is: the median counts."""
+
+    name: str
+    limit: float
+    values: list[float]
+    is_least: bool = False
+
+    def __str__(self) -> str:
+        median = statistics.median(self.values)
+        is_met = median >= self.limit if self.is_least else median <= self.limit
+        wanted = f"{'>=' if self.is_least else '<='} {self.limit:,g}"
+        digits = 0 if median >= 1_000 else 2
+        return f"{self.name:50}{wanted:>12}  {spread(self.values, digits):34}" + (
+            "met" if is_met else "NOT MET"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fanout", description=__doc__)
     parser.add_argument("--listeners", type=int, default=1_000)
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--rates", type=int, nargs="+", default=RATES)
-    parser.add_argument("--only", nargs="+", default=["chat", "node", "flask", "nchan"])
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--unread-seconds", type=float, default=60.0)
+    parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
+    parser.add_argument("--only", choices=["lines", "rates"])
     options = parser.parse_args()
+    table: list[Line] = []
     with tempfile.TemporaryDirectory(prefix="ngw2f-") as directory:
-        load = compile_load(Path(directory))
-        for start in (chat, node_socketio, flask_socketio, nchan):
-            if start.__name__.split("_")[0] not in options.only:
+        load = Load(compile_load(Path(directory)), options.listeners, options.seconds)
+        if options.only != "lines":
+            table += measure_rates(load, Path(directory), options)
+        if options.only != "rates":
+            table += measure_lines(load, options)
+    load_average = f"load {os.getloadavg()[0]:.1f} at the end"
+    print(f"\n{os.cpu_count()} CPUs, Python {platform.python_version()}, {load_average}\n")
+    print(f"{'':50}{'needed':>12}  median (least to greatest)")
+    print(*table, sep="\n")
+
+
+def measure_lines(load: Load, options: argparse.Namespace) -> list[Line]:
+    def line(name: str, limit: float, figure: Callable[[], float], rounds: int = 3) -> Line:
+        values = [figure() for _ in range(min(rounds, options.rounds))]
+        print(f"  {name}: {spread(values, 2)}", flush=True)
+        return Line(name, limit, values)
+
+    print("\nthe chat alone")
+    bound = round(lines.unread_bound(), 2)
+    return [
+        line("one of 10,000 idle clients, KB", 25, lambda: lines.idle_kilobytes(load)),
+        line("post to screen, 10 posts/s, p50 ms", 25, lambda: lines.post_to_screen(load)),
+        line(
+            "worker killed (-9): all back and complete, s",
+            5,
+            lambda: lines.return_seconds(load, signal.SIGKILL),
+        ),
+        line(
+            "worker restarted: all back and complete, s",
+            5,
+            lambda: lines.return_seconds(load, signal.SIGTERM),
+        ),
+        line("SIGTERM with 5,000 streams: worker gone, s", 2, lambda: lines.stop_seconds(load)),
+        line(
+            f"never reads, {options.unread_seconds:g} s of full load: growth, MB",
+            bound,
+            lambda: lines.unread_megabytes(load, options.unread_seconds),
+            rounds=1,
+        ),
+    ]
+
+
+def measure_rates(load: Load, tools: Path, options: argparse.Namespace) -> list[Line]:
+    """Measure the rate that is needed, and the greatest of each server, in turns."""
+    with contextlib.ExitStack() as stack:
+        climbs: dict[str, Climb] = {}
+        for name, start in {"chat": chat, **PEERS}.items():
+            if name != "chat" and name not in options.peers:
                 continue
-            with start() as running:
-                if running is None:
-                    print(f"{start.__name__}: not installed")
-                    continue
-                measure(load, running, options)
+            running = stack.enter_context(start(tools))
+            if running is None:
+                print(f"{name}: not installed")
+            else:
+                climbs[name] = Climb(running)
+        needed: list[Measured] = []
+        for number in range(options.rounds):
+            print(f"\nround {number + 1} of {options.rounds}, {load.listeners} listeners")
+            needed.append(measure(load, climbs["chat"].running, NEEDED_RATE))
+            print(f"  {climbs['chat'].running.name:22}{needed[-1]}  <- needed", flush=True)
+            for climb in climbs.values():
+                climb.go(load)
+    print_climbs(list(climbs.values()))
+    return compare(needed, climbs)
 
 
-def compile_load(directory: Path) -> Path:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        sys.exit("a C compiler (cc) is needed for the listeners")
-    target = directory / "load"
-    subprocess.run([compiler, "-O2", "-o", target, HERE / "load.c"], check=True)
-    return target
+def print_climbs(climbs: list[Climb]) -> None:
+    print(f"\nthe greatest rate with p99 <= {P99_MS:g} ms: median (least to greatest)")
+    for climb in climbs:
+        print(f"  {climb.running.name:22}{spread([each.per_second for each in climb.best])} "
+              f"deliveries/s, {spread([each.cpu_microseconds for each in climb.best], 2)} "
+              "us CPU of the process each")  # fmt: skip
 
 
-def measure(load: Path, running: Running, options: argparse.Namespace) -> None:
-    print(f"\n{running.name}: {options.listeners} listeners, one process")
-    best = 0.0
-    for rate in options.rates:
-        seen = measure_rate(load, running, options, rate)
-        is_sound = seen["p99_ms"] <= P99_MS and seen["lost"] == 0 and seen["deliveries"]
-        late = f"p50 {seen['p50_ms']} ms, p99 {seen['p99_ms']} ms"
-        remark = "" if is_sound else "  (not sound)"
-        deliveries = f"{seen['per_second']:8} deliveries/s"
-        print(f"  {rate:5} events/s: {deliveries}, {late}{remark}", flush=True)
-        if is_sound:
-            best = max(best, seen["per_second"])
-    print(f"  best: {best:.0f} deliveries/s with p99 <= {P99_MS:.0f} ms")
-
-
-def measure_rate(
-    load: Path, running: Running, options: argparse.Namespace, rate: int
-) -> dict[str, Any]:
-    posting = multiprocessing.get_context("spawn").Process(
-        target=post, args=[running, rate, options.seconds + WARMUP_SECONDS + 0.5]
-    )
-    arguments: Sequence[object] = (
-        load, "127.0.0.1", running.port, options.listeners, options.seconds, WARMUP_SECONDS,
-        running.mode, running.path,
-    )  # fmt: skip
-    listening = subprocess.Popen(
-        [str(argument) for argument in arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert listening.stderr is not None
-    listening.stderr.readline()  # All are connected.
-    posting.start()
-    output, _ = listening.communicate(timeout=120)
-    posting.join()
-    seen: dict[str, Any] = json.loads(output)
-    return seen
+def compare(needed: list[Measured], climbs: dict[str, Climb]) -> list[Line]:
+    """Return what is asked for; each round is compared with itself."""
+    complete = [each.per_second if each.is_whole else 0 for each in needed]
+    best = {name: [each.per_second for each in climb.best] for name, climb in climbs.items()}
+    found = [
+        Line("deliveries/s to 1,000 listeners", NEEDED_PER_SECOND, complete, is_least=True),
+        Line("their p99, ms", P99_MS, [each.heard.p99_ms for each in needed]),
+    ]
+    for name, times in (("node", NODE_TIMES), ("nchan", 1)):
+        ratios = [own / peer for own, peer in zip(best["chat"], best.get(name, []), strict=False)]
+        if ratios:
+            found.append(Line(f"times the greatest rate of {name}", times, ratios, is_least=True))
+    return found
 
 
 if __name__ == "__main__":

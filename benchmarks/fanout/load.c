@@ -1,11 +1,15 @@
 /* Many listeners in one thread: connect, ask, read, count what arrives and how late.
  *
- *   load HOST PORT CONNECTIONS SECONDS WARMUP MODE PATH
+ *   load HOST PORT CONNECTIONS MODE PATH KEY EVENTS WARMUP SECONDS
  *
  * MODE is "sse" (GET PATH) or "socketio" (GET PATH as a WebSocket, then Socket.IO's
- * CONNECT). A delivery is an occurrence of "created_at":SECONDS in what is read; its
- * latency is the clock now less SECONDS, so sender and this program share a machine.
- * Prints one line of JSON. What arrives during WARMUP seconds is not counted.
+ * CONNECT). An event is an occurrence of KEY, followed by the clock's seconds when it
+ * was sent, so sender and this program share a machine; the stamps of a listener's
+ * events grow, and one that does not is a repetition. Measured are the events sent in the
+ * SECONDS after the first WARMUP seconds of sending, whenever they arrive. It ends when
+ * all have seen EVENTS events, or GRACE_SECONDS late, and prints one line of JSON.
+ *
+ * It says "connected" when all are. With EVENTS 0 it then stays so until its input ends.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,24 +25,28 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KEY "\"created_at\":"
-#define KEY_BYTES (sizeof KEY - 1)
 #define NUMBER_BYTES 20
-#define TAIL_BYTES (KEY_BYTES + NUMBER_BYTES)
+#define MAX_TAIL_BYTES (64 + NUMBER_BYTES)
+#define GRACE_SECONDS 4.0
+#define SILENCE_SECONDS 20.0
 #define BUFFER_BYTES (256 * 1024)
 #define BUCKETS 200000 /* of 0.1 ms */
 
 struct connection {
     int fd;
-    int greeted;
+    int greeted, is_there;
     int tail_bytes;
-    char tail[TAIL_BYTES];
-    long seen;
+    char tail[MAX_TAIL_BYTES];
+    double newest;
+    long seen, measured;
 };
 
+static const char *key;
+static size_t key_bytes, tail_bytes;
+static double first_sent, warmup, seconds;
 static long histogram[BUCKETS];
-static long deliveries, bytes, lost;
-static char buffer[TAIL_BYTES + BUFFER_BYTES + 1];
+static long events, connections, deliveries, complete, repeated, lost, there;
+static char buffer[MAX_TAIL_BYTES + BUFFER_BYTES + 1];
 
 static double now(void) {
     struct timespec time;
@@ -75,45 +83,60 @@ static void ask(int fd, const char *host, const char *path, int is_socketio) {
 }
 
 /* Say CONNECT to Socket.IO's default namespace: a masked text frame "40", mask zero. */
-static void greet(struct connection *connection) {
+static void greet(struct connection *connection, int is_socketio) {
     static const char frame[] = {(char)0x81, (char)0x82, 0, 0, 0, 0, '4', '0'};
     connection->greeted = 1;
+    if (!is_socketio) return;
     if (write(connection->fd, frame, sizeof frame) != (ssize_t)sizeof frame) fail("write");
 }
 
-static void note(double sent_at, double at, int counts) {
-    if (!counts) return;
+static void note(struct connection *connection, double sent_at, double at) {
+    if (sent_at <= connection->newest) {
+        repeated++;
+        return;
+    }
+    connection->newest = sent_at;
+    if (first_sent == 0) first_sent = sent_at;
+    if (++connection->seen == events) complete++;
+    double since = sent_at - first_sent - warmup;
+    if (since < 0 || since >= seconds) return;
     long bucket = (long)((at - sent_at) * 1e4);
     if (bucket < 0) bucket = 0;
     if (bucket >= BUCKETS) bucket = BUCKETS - 1;
     histogram[bucket]++;
+    connection->measured++;
     deliveries++;
 }
 
-/* Find what was delivered in the tail of the last read and what was read now. */
-static void scan(struct connection *connection, char *start, char *end, int counts) {
+/* Find the events in the tail of the last read and what was read now. */
+static void scan(struct connection *connection, char *start, char *end) {
     double at = now();
     char *position = start, *found;
     *end = 0;
-    while ((found = memmem(position, (size_t)(end - position), KEY, KEY_BYTES))) {
-        if (end - found < (long)TAIL_BYTES) break; /* The number may go on. */
-        note(strtod(found + KEY_BYTES, NULL), at, counts);
-        connection->seen++;
-        position = found + KEY_BYTES;
+    while ((found = memmem(position, (size_t)(end - position), key, key_bytes))) {
+        if (end - found < (long)tail_bytes) break; /* The number may go on. */
+        note(connection, strtod(found + key_bytes, NULL), at);
+        position = found + key_bytes;
     }
-    char *rest = found ? found : end - (TAIL_BYTES - 1);
+    char *rest = found ? found : end - (tail_bytes - 1);
     if (rest < position) rest = position;
     connection->tail_bytes = (int)(end - rest);
     memcpy(connection->tail, rest, (size_t)connection->tail_bytes);
 }
 
-static int read_some(struct connection *connection, int is_socketio, int counts) {
+static int read_some(struct connection *connection, int is_socketio) {
     memcpy(buffer, connection->tail, (size_t)connection->tail_bytes);
     ssize_t got = read(connection->fd, buffer + connection->tail_bytes, BUFFER_BYTES);
     if (got <= 0) return got < 0 && errno == EAGAIN ? 0 : -1;
-    if (counts) bytes += got;
-    if (is_socketio && !connection->greeted) greet(connection);
-    scan(connection, buffer, buffer + connection->tail_bytes + got, counts);
+    char *end = buffer + connection->tail_bytes + got;
+    if (!connection->greeted) greet(connection, is_socketio);
+    if (!connection->is_there) {
+        /* Socket.IO's answer to CONNECT may come after the answer to the upgrade. */
+        const char *sign = is_socketio ? "40{" : "HTTP/1.1 200";
+        connection->is_there = memmem(buffer, (size_t)(end - buffer), sign, strlen(sign)) != NULL;
+        there += connection->is_there;
+    }
+    scan(connection, buffer, end);
     return 0;
 }
 
@@ -124,43 +147,61 @@ static double percentile(double share) {
     return 0;
 }
 
+static int is_over(double started) {
+    if (events == 0) return 0;
+    if (complete + lost >= connections) return 1;
+    double at = now();
+    if (first_sent == 0) return at > started + SILENCE_SECONDS;
+    return at > first_sent + warmup + seconds + GRACE_SECONDS;
+}
+
+static void listen_to_all(int poll, int is_socketio) {
+    struct epoll_event ready[512];
+    double started = now();
+    int is_said = 0;
+    while (!is_over(started)) {
+        int number = epoll_wait(poll, ready, 512, 50);
+        for (int index = 0; index < number; index++) {
+            struct connection *connection = ready[index].data.ptr;
+            if (connection == NULL) return; /* The input has ended. */
+            if (read_some(connection, is_socketio) == 0) continue;
+            epoll_ctl(poll, EPOLL_CTL_DEL, connection->fd, NULL);
+            lost++;
+        }
+        if (there == connections && !is_said) {
+            is_said = 1;
+            fprintf(stderr, "connected\n");
+        }
+    }
+}
+
 int main(int count, char **arguments) {
-    if (count != 8) return fprintf(stderr, "see the top of load.c\n"), 2;
-    const char *host = arguments[1], *path = arguments[7];
-    int port = atoi(arguments[2]), connections = atoi(arguments[3]);
-    double seconds = atof(arguments[4]), warmup = atof(arguments[5]);
-    int is_socketio = !strcmp(arguments[6], "socketio");
+    if (count != 10) return fprintf(stderr, "see the top of load.c\n"), 2;
+    const char *host = arguments[1], *path = arguments[5];
+    int port = atoi(arguments[2]), is_socketio = !strcmp(arguments[4], "socketio");
+    connections = atol(arguments[3]);
+    key = arguments[6];
+    key_bytes = strlen(key);
+    tail_bytes = key_bytes + NUMBER_BYTES;
+    if (tail_bytes > MAX_TAIL_BYTES) return fprintf(stderr, "KEY is too long\n"), 2;
+    events = atol(arguments[7]), warmup = atof(arguments[8]), seconds = atof(arguments[9]);
     struct rlimit limit = {(rlim_t)connections + 64, (rlim_t)connections + 64};
     setrlimit(RLIMIT_NOFILE, &limit);
     struct connection *all = calloc((size_t)connections, sizeof *all);
     int poll = epoll_create1(0);
-    for (int index = 0; index < connections; index++) {
+    for (long index = 0; index < connections; index++) {
         all[index].fd = open_connection(host, port);
         ask(all[index].fd, host, path, is_socketio);
         fcntl(all[index].fd, F_SETFL, O_NONBLOCK);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[index]};
         if (epoll_ctl(poll, EPOLL_CTL_ADD, all[index].fd, &event) < 0) fail("epoll_ctl");
     }
-    fprintf(stderr, "connected\n");
-    double start = now() + warmup, end = start + seconds, at;
-    struct epoll_event ready[512];
-    while ((at = now()) < end) {
-        int number = epoll_wait(poll, ready, 512, 50);
-        for (int index = 0; index < number; index++) {
-            struct connection *connection = ready[index].data.ptr;
-            if (read_some(connection, is_socketio, at >= start) == 0) continue;
-            epoll_ctl(poll, EPOLL_CTL_DEL, connection->fd, NULL);
-            lost++;
-        }
-    }
-    long least = -1, most = 0;
-    for (int index = 0; index < connections; index++) {
-        if (least < 0 || all[index].seen < least) least = all[index].seen;
-        if (all[index].seen > most) most = all[index].seen;
-    }
-    printf("{\"deliveries\": %ld, \"per_second\": %.0f, \"bytes\": %ld, \"lost\": %ld, "
-           "\"least\": %ld, \"most\": %ld, \"p50_ms\": %.1f, \"p99_ms\": %.1f, \"max_ms\": %.1f}\n",
-           deliveries, (double)deliveries / seconds, bytes, lost, least, most,
+    struct epoll_event input = {.events = EPOLLIN, .data.ptr = NULL};
+    if (events == 0 && epoll_ctl(poll, EPOLL_CTL_ADD, 0, &input) < 0) fail("epoll_ctl");
+    listen_to_all(poll, is_socketio);
+    printf("{\"deliveries\": %ld, \"complete\": %ld, \"repeated\": %ld, \"lost\": %ld, "
+           "\"p50_ms\": %.1f, \"p99_ms\": %.1f, \"max_ms\": %.1f}\n",
+           deliveries, complete, repeated, lost,
            percentile(0.5), percentile(0.99), percentile(0.999999));
     return 0;
 }

@@ -1,10 +1,11 @@
-"""What makes the events, at a rate: by the chat's own log, or by HTTP."""
+"""What makes the events, at a rate: by the chat's own log, by HTTP, or as a person posts."""
 
 import http.client
+import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from multiprocessing.process import BaseProcess
 
 import msgspec
 
@@ -13,18 +14,34 @@ from ngw2f.resources import Message
 
 # At most so many requests or transactions a second; more events share one.
 MAX_TURNS = 100
+JSON_BODY = {"Content-Type": "application/json"}
 
 
-def post(running: Running, rate: int, seconds: float) -> None:
-    """Make *rate* events a second; in a process of its own."""
+def start_posting(running: Running, rate: int, events: int) -> BaseProcess:
+    """Make *events* at *rate* a second; in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_post, args=[running, rate, events])
+    process.start()
+    return process
+
+
+def start_talking(running: Running, token: str, rate: int, events: int) -> BaseProcess:
+    """Post *events* messages as clients do, each stamped before its request begins."""
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_talk, args=[running.port, token, rate, events])
+    process.start()
+    return process
+
+
+def _post(running: Running, rate: int, events: int) -> None:
     os.environ.update(running.environment)
     if running.is_log:
-        _post_to_log(rate, seconds)
+        _post_to_log(rate, events)
     else:
-        _post_by_http(running, rate, seconds)
+        _post_by_http(running, rate, events)
 
 
-def _post_to_log(rate: int, seconds: float) -> None:
+def _post_to_log(rate: int, events: int) -> None:
     from ngw2f.settings import load_settings
     from ngw2f.web.services import build_services
 
@@ -35,29 +52,45 @@ def _post_to_log(rate: int, seconds: float) -> None:
             run = services.events.record(connection, "message.created", *messages)
         services.events.publish(run)
 
-    _send_at(rate, seconds, send)
+    _send_at(rate, events, send)
     services.close()
 
 
-def _post_by_http(running: Running, rate: int, seconds: float) -> None:
+def _post_by_http(running: Running, rate: int, events: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
 
     def send(messages: list[Message]) -> None:
-        bodies: list[Any] = [messages] if running.takes_lists else messages
-        for body in bodies:
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", running.post_path, msgspec.json.encode(body), headers)
+        for body in [messages] if running.takes_lists else messages:
+            connection.request("POST", running.post_path, msgspec.json.encode(body), JSON_BODY)
             connection.getresponse().read()
 
-    _send_at(rate, seconds, send)
+    _send_at(rate, events, send)
     connection.close()
 
 
-def _send_at(rate: int, seconds: float, send: Callable[[list[Message]], None]) -> None:
+def _talk(port: int, token: str, rate: int, events: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {**JSON_BODY, "Authorization": f"Bearer {token}"}
+
+    def send(messages: list[Message]) -> None:
+        for _ in messages:
+            body = msgspec.json.encode({"source": f"at {time.time():.6f} and some *words*"})
+            connection.request("POST", "/api/messages", body, headers)
+            response = connection.getresponse()
+            if response.status != 201:
+                raise RuntimeError(f"a post was answered {response.status}")
+            response.read()
+
+    _send_at(rate, events, send)
+    connection.close()
+
+
+def _send_at(rate: int, events: int, send: Callable[[list[Message]], None]) -> None:
     start, sent = time.monotonic(), 0
     turns = min(rate, MAX_TURNS)
-    while (now := time.monotonic()) < start + seconds:
-        due = int((now - start) * rate) + 1 - sent
+    while sent < events:
+        now = time.monotonic()
+        due = min(int((now - start) * rate) + 1, events) - sent
         if due > 0:
             send([_message(sent + number) for number in range(due)])
             sent += due

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 from examples.transcript.machine import free_port
 
-QUIET_SECONDS = 0.5
+QUIET_SECONDS = 0.2
 
 
 def main() -> None:
@@ -21,29 +21,36 @@ def main() -> None:
         command = ["gunicorn", "-c", "hooks.py", f"--bind=127.0.0.1:{port}", f"--pid={pid_file}"]
         with told.open("ab") as output:
             server = subprocess.Popen([*command, "hello:application"], stdout=output)
-        chapter("start", told)
+        ready = "post_worker_init"
+        ended = ("child_exit", "worker_exit")
+        chapter("start", told, ready)
         urlopen(f"http://127.0.0.1:{port}/").close()
-        chapter("a request", told)
+        chapter("a request", told, "post_request")
         server.send_signal(signal.SIGTTIN)
-        chapter("SIGTTIN: one worker more", told)
+        chapter("SIGTTIN: one worker more", told, ready)
         server.send_signal(signal.SIGTTOU)
-        chapter("SIGTTOU: one worker less", told)
+        chapter("SIGTTOU: one worker less", told, *ended)
         server.send_signal(signal.SIGHUP)
-        chapter("SIGHUP: reload; the old worker ends its requests", told)
+        chapter("SIGHUP: reload; the old worker ends its requests", told, ready, *ended)
         server.send_signal(signal.SIGUSR2)
-        chapter("SIGUSR2: hot upgrade; both masters listen on the same socket", told)
+        chapter("SIGUSR2: hot upgrade; both masters listen on the same socket", told, ready)
         successor = int((directory / "pid.2").read_text())
         server.send_signal(signal.SIGQUIT)
         server.wait()
-        chapter("SIGQUIT to the old master: the new one goes on alone", told)
+        chapter("SIGQUIT to the old master: the new one goes on alone", told, "on_exit", *ended)
         os.kill(successor, signal.SIGTERM)
-        chapter("SIGTERM: the end", told)
+        chapter("SIGTERM: the end", told, "on_exit", *ended)
 
 
-def chapter(title: str, told: Path) -> None:
-    """Print what was told since the last time, when nothing more comes, sorted by process."""
+def chapter(title: str, told: Path, *awaited: str) -> None:
+    """Print what was told since the last time, sorted by process.
+
+    It ends when the awaited hooks have run, and nothing more comes for a moment.
+    """
     size, since = -1, time.monotonic()
-    while not size or time.monotonic() - since < QUIET_SECONDS:
+    while time.monotonic() - since < QUIET_SECONDS or not all(
+        hook in told.read_text() for hook in awaited
+    ):
         time.sleep(0.05)
         if told.stat().st_size != size:
             size, since = told.stat().st_size, time.monotonic()

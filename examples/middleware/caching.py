@@ -1,11 +1,14 @@
-"""Keep answers for two seconds: gunicorn caching:by_hand."""
+"""Keep answers for a minute: gunicorn caching:by_hand, then gunicorn caching:application."""
 
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-KEPT_SECONDS = 2.0
+from middleware.cache import HTTPCacheMiddleware
+
+KEPT_SECONDS = 60.0
+HEADERS = [("Content-Type", "text/plain"), ("Cache-Control", "max-age=60"), ("Vary", "Cookie")]
 
 
 class Page:
@@ -18,12 +21,12 @@ class Page:
         self.made += 1
         time.sleep(0.1)
         who = environ.get("HTTP_COOKIE", "stranger")
-        start_response("200 OK", [("Content-Type", "text/plain"), ("Vary", "Cookie")])
+        start_response("200 OK", HEADERS)
         return [f"page {self.made} for {who}\n".encode()]
 
 
 class Kept:
-    """Keep whole answers in a dictionary, by path."""
+    """Keep whole answers in a dictionary, by path. What is not looked at?"""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
@@ -52,3 +55,4 @@ class Kept:
 
 
 by_hand = Kept(Page())
+application = HTTPCacheMiddleware(Page(), name="cache")

@@ -11,6 +11,7 @@ KINDS = {
     "number": (r"\d+", False),
     "id": (r"[\w.:-]+", False),
     "text": (r"[^\r\n]*", False),
+    "beats": (r"\r*", False),
     "modified": (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", True),
     "etag": (r"[^\"]+", True),
     "token": (r"[\w.-]+", True),

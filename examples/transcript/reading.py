@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from examples.transcript.names import NAME, group_of, pattern
 from examples.transcript.notation import ends_of, shown
 
-# How long a line may take to come, and how long nothing more may come at the end.
-PATIENCE_SECONDS = 10.0
+# How long a line may take to come (a server may still be starting on a busy machine), and how
+# long nothing more may come at the end.
+PATIENCE_SECONDS = 30.0
 QUIET_SECONDS = 0.1
 
 

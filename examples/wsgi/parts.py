@@ -1,4 +1,4 @@
-"""What an application may do, a path each: python server.py parts:application."""
+"""What an application may do, a path each: python server.py parts:application 8000."""
 
 import sys
 from collections.abc import Iterable, Iterator

@@ -1,78 +1,68 @@
-"""A WSGI server in seventy lines, one client at a time: python server.py MODULE:NAME [PORT].
+"""A WSGI server in sixty lines of code: python server.py MODULE:NAME PORT.
 
-It leaves out what makes a server fit for the world: time limits, size limits, chunked bodies,
-connections that stay open. What is left is PEP 3333.
+One client at a time. It leaves out what makes a server fit for the world: time limits, size
+limits, chunked bodies, connections that stay open. What is left is PEP 3333.
 """
 
-import importlib
+import pkgutil
 import socket
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
+from urllib.parse import unquote
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
-ExcInfo: TypeAlias = Any
-Headers: TypeAlias = list[tuple[str, str]]
+Headers = list[tuple[str, str]]
 
 
 class Answer:
-    """What is known of one answer: status and headers wait until the first byte of the body."""
+    """What is known of one answer: its head waits until the first byte of the body."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
-        self.start: tuple[str, Headers] | None = None
+        self.head = b""
         self.is_begun = False
 
-    def start_response(
-        self, status: str, headers: Headers, exc_info: ExcInfo | None = None, /
-    ) -> Callable[[bytes], object]:
+    def start_response(self, status: str, headers: Headers, exc_info: Any = None, /) -> Any:
         if exc_info and self.is_begun:
             raise exc_info[1]  # It is too late to say anything else.
-        if self.start and not exc_info:
-            raise AssertionError("start_response was called twice")
-        self.start = status, headers
+        assert exc_info or not self.head, "start_response was called twice"
+        lines = [f"HTTP/1.0 {status}", *map(": ".join, headers), "", ""]
+        self.head = "\r\n".join(lines).encode("latin-1")
         return self.write
 
     def write(self, chunk: bytes) -> None:
-        if not self.start:
-            raise AssertionError("start_response was not called")
-        if not self.is_begun:
-            status, headers = self.start
-            lines = [f"HTTP/1.0 {status}", *(f"{name}: {value}" for name, value in headers)]
-            self.connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
-            self.is_begun = True
-        self.connection.sendall(chunk)
+        assert self.head, "start_response was not called"
+        self.connection.sendall(chunk if self.is_begun else self.head + chunk)
+        self.is_begun = True
 
 
-def environ_of(stream: BinaryIO) -> WSGIEnvironment:
+def environ_of(connection: socket.socket, stream: BinaryIO) -> WSGIEnvironment:
     """Read a request's head and give it as a dictionary; the body stays in the stream."""
     method, target, protocol = stream.readline().decode("latin-1").split()
     path, _, query = target.partition("?")
     environ = {
-        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": query,
-        "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8000", "SERVER_PROTOCOL": protocol,
-        "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": stream,
-        "wsgi.errors": sys.stderr, "wsgi.multithread": False, "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
+        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": unquote(path, "latin-1"),
+        "QUERY_STRING": query, "SERVER_PROTOCOL": protocol, "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": str(connection.getsockname()[1]), "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http", "wsgi.input": stream, "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False,
     }  # fmt: skip
     while line := stream.readline().decode("latin-1").strip():
         name, _, value = line.partition(":")
         key = name.upper().replace("-", "_")
-        own = ("CONTENT_TYPE", "CONTENT_LENGTH")
-        environ[key if key in own else f"HTTP_{key}"] = value.strip()
+        is_plain = key in ("CONTENT_TYPE", "CONTENT_LENGTH")
+        environ[key if is_plain else f"HTTP_{key}"] = value.strip()
     return environ
 
 
-def answer(connection: socket.socket, stream: BinaryIO, app: WSGIApplication) -> None:
+def answer(app: WSGIApplication, environ: WSGIEnvironment, response: Answer) -> None:
     """Call the application, send what it gives, and close it, whatever happens."""
-    response = Answer(connection)
-    body = app(environ_of(stream), response.start_response)
+    body = app(environ, response.start_response)
     try:
-        for chunk in body:
-            if chunk:
-                response.write(chunk)
-        response.write(b"")  # The head of an answer without a body.
+        for chunk in filter(None, body):  # The head waits for a byte, not for an empty chunk.
+            response.write(chunk)
+        response.write(b"")  # An answer without a body has a head, too.
     finally:
         if hasattr(body, "close"):
             body.close()
@@ -85,13 +75,10 @@ def serve(app: WSGIApplication, port: int) -> None:
             # The client sees the end when both are closed.
             with connection, connection.makefile("rb") as stream:
                 try:
-                    answer(connection, stream, app)
+                    answer(app, environ_of(connection, stream), Answer(connection))
                 except Exception:
                     traceback.print_exc()
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "")
-    module, _, name = sys.argv[1].partition(":")
-    application: WSGIApplication = getattr(importlib.import_module(module), name)
-    serve(application, int(sys.argv[2]) if len(sys.argv) > 2 else 8000)
+    serve(pkgutil.resolve_name(sys.argv[1]), int(sys.argv[2]))

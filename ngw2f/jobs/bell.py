@@ -8,8 +8,12 @@ whoever finds it down puts another job into the queue, even if one is just endin
 
 The job's hash is kept for good (result_ttl -1): an ending run would otherwise
 delete the hash that a new ringing has just written, and with it the call.
+
+RQ's own keys start with "rq:", whatever our prefix is; but they hold the names of queues and
+jobs. So these begin with the prefix, and two chats can share one database of Redis.
 """
 
+import re
 from dataclasses import dataclass
 
 from redis import Redis
@@ -43,8 +47,19 @@ RENDER = Call(
     "render-messages",
     "ngw2f.jobs.render.note_failure",
 )
-LINKS = Call("links", "ngw2f.jobs.links.have_links_fetched", "fetch-links")
+LINKS = Call("links", "ngw2f.jobs.links.fetch_links", "fetch-links")
 QUEUES = (RENDER.queue, LINKS.queue)
+
+
+def queue_name(prefix: str, queue: str) -> str:
+    """Return what RQ knows a queue of ours by."""
+    return prefix + queue
+
+
+def job_id(prefix: str, call: Call) -> str:
+    """Return the id of a call's job, in which RQ takes only letters, digits, `_` and `-`."""
+    plain = re.sub(r"[^A-Za-z0-9-]", lambda found: f"_{ord(found[0]):x}_", prefix)
+    return plain + call.job_id
 
 
 class Bell:
@@ -55,7 +70,8 @@ class Bell:
         self._broker = broker
         self._call = call
         self._flag = broker.key(f"bell:{call.queue}")
-        self._queue = Queue(call.queue, connection=broker.redis)
+        self._job_id = job_id(broker.prefix, call)
+        self._queue = Queue(queue_name(broker.prefix, call.queue), connection=broker.redis)
 
     def ring(self) -> None:
         """Call a worker, after the commit of what it shall see. Without Redis, the sweep will."""
@@ -80,7 +96,7 @@ class Bell:
     def _enqueue(self) -> None:
         self._queue.enqueue(
             self._call.function,
-            job_id=self._call.job_id,
+            job_id=self._job_id,
             job_timeout=JOB_TIMEOUT_SECONDS,
             retry=Retry(max=len(RETRY_SECONDS), interval=list(RETRY_SECONDS)),
             result_ttl=-1,

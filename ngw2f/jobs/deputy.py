@@ -14,11 +14,13 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from types import FrameType
 
-from ngw2f.jobs.links import fetch_links
+from ngw2f.jobs.links import fetch_here
 from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
+from ngw2f.metrics.files import WRITE_SECONDS
 from ngw2f.settings import Settings
 
 CALL = b"?"
@@ -115,6 +117,8 @@ def run_deputy(settings: Settings, parent: int, lifeline: int | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if lifeline is not None:
         threading.Thread(target=_end_with, args=[workshop, lifeline], daemon=True).start()
+    workshop.recorder.start()
+    threading.Thread(target=_keep_writing, args=[workshop], daemon=True).start()
     with socket.socket(fileno=parent) as calls:
         try:
             while calls.recv(1):
@@ -126,10 +130,19 @@ def run_deputy(settings: Settings, parent: int, lifeline: int | None) -> None:
 
 def _fetch() -> bytes:
     try:
-        return b"%d" % fetch_links()
+        return b"%d" % fetch_here()
     except Exception as error:
         log.exception("links cannot be fetched")
         return f"links cannot be fetched: {error!r}".encode()[:MAX_SAID]
+
+
+def _keep_writing(workshop: Workshop) -> None:
+    """Let /metrics and the log know what this process has counted and said."""
+    while True:
+        workshop.recorder.write()
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        time.sleep(WRITE_SECONDS)
 
 
 def _end_with(workshop: Workshop, lifeline: int) -> None:

@@ -11,7 +11,7 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 
-from ngw2f.jobs.bell import QUEUES, RENDER, Bell
+from ngw2f.jobs.bell import QUEUES, RENDER, Bell, queue_name
 from ngw2f.store import messages
 from ngw2f.store.database import Database
 
@@ -19,19 +19,19 @@ from ngw2f.store.database import Database
 MESSAGE = "message-"
 
 
-def list_failed(redis: Redis) -> list[str]:
+def list_failed(redis: Redis, prefix: str) -> list[str]:
     """Return a line for each failed job: queue, id, when, and its error's last line."""
-    return [_describe(queue, job) for queue, job in _failed_jobs(redis)]
+    return [_describe(queue, job) for queue, job in _failed_jobs(redis, prefix)]
 
 
-def requeue(redis: Redis, job_ids: set[str]) -> list[str]:
+def requeue(redis: Redis, prefix: str, job_ids: set[str]) -> list[str]:
     """Put failed jobs back into their queues, all of them if no ids are given; return which."""
     requeued = []
-    for queue, job in list(_failed_jobs(redis)):
+    for queue, job in list(_failed_jobs(redis, prefix)):
         if job_ids and job.id not in job_ids:
             continue
         try:
-            FailedJobRegistry(queue, connection=redis).requeue(job)
+            FailedJobRegistry(queue_name(prefix, queue), connection=redis).requeue(job)
         except (InvalidJobOperation, NoSuchJobError):
             continue  # Another operator was quicker.
         requeued.append(job.id)
@@ -59,9 +59,9 @@ def render_again(database: Database, bell: Bell, names: set[str]) -> list[str]:
     return sorted(chosen)
 
 
-def _failed_jobs(redis: Redis) -> Iterator[tuple[str, Job]]:
+def _failed_jobs(redis: Redis, prefix: str) -> Iterator[tuple[str, Job]]:
     for name in QUEUES:
-        registry = Queue(name, connection=redis).failed_job_registry
+        registry = Queue(queue_name(prefix, name), connection=redis).failed_job_registry
         # Those that are kept long enough are forgotten here.
         ids = registry.get_job_ids()
         for job in Job.fetch_many(ids, connection=redis):

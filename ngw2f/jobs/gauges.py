@@ -7,7 +7,7 @@ from redis import Redis
 from rq.registry import FailedJobRegistry
 
 from ngw2f.broker import Broker
-from ngw2f.jobs.bell import LINKS, RENDER
+from ngw2f.jobs.bell import LINKS, RENDER, queue_name
 from ngw2f.jobs.roll_call import RollCall
 from ngw2f.store import messages, previews
 from ngw2f.store.database import Database
@@ -39,7 +39,8 @@ def read_gauges(database: Database, broker: Broker) -> list[QueueGauge]:
 
     def read_queue(name: str, waiting: int, since: float | None) -> QueueGauge:
         def count_failed(redis: Redis) -> int:
-            return int(FailedJobRegistry(name, connection=redis).get_job_count(cleanup=False))
+            registry = FailedJobRegistry(queue_name(broker.prefix, name), connection=redis)
+            return int(registry.get_job_count(cleanup=False))
 
         return QueueGauge(
             name,

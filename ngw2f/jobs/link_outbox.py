@@ -1,5 +1,6 @@
 """The outbox of links: previews that wait to be fetched, and where they go when they are."""
 
+import logging
 import time
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
@@ -28,6 +29,9 @@ FAILED_SECONDS = 86_400
 # A link can stand in any number of messages: so many are told at once, the newest first,
 # and what is fetched meanwhile is stored in between.
 MAX_TOLD = 500
+
+
+log = logging.getLogger(__name__)
 
 
 class LinkOutbox:
@@ -67,13 +71,19 @@ class LinkOutbox:
 
         Say whether there are more of those; they are told by storing again, be it nothing.
         """
+        request_ids: dict[int, str] = {}
         with self._database.writing() as connection:
             # In the order of ids, as the render job locks them.
             for due, visit in sorted(visited, key=lambda each: each[0].id):
                 _store(connection, due, visit)
             message_ids = previews.take_untold(connection, MAX_TOLD)
             run = self._record(connection, message_ids)
+            if visited and log.isEnabledFor(logging.INFO):
+                ids = [due.id for due, _ in visited]
+                request_ids = previews.request_ids_of(connection, ids)
         self._events.publish(run)
+        for due, visit in visited:
+            _log(due, visit, request_ids.get(due.id) or "-")
         return len(message_ids) == MAX_TOLD
 
     def _record(self, connection: Connection, message_ids: list[int]) -> Run:
@@ -82,6 +92,17 @@ class LinkOutbox:
         loaded = messages.load_messages(connection, message_ids)
         told = [message for _, message in loaded]
         return self._events.record(connection, "message.updated", *told)
+
+
+def _log(due: DuePreview, visit: Visit, request_id: str) -> None:
+    """Say what became of a link; not its path, which may hold a secret."""
+    fields = {
+        "preview_id": due.id,
+        "site": due.site,
+        "result": "fetched" if visit.error is None else f"failed: {type(visit.error).__name__}",
+        "request_id": request_id,
+    }
+    log.info("link %(preview_id)d to %(site)s %(result)s %(request_id)s", fields)
 
 
 def _store(connection: Connection, due: DuePreview, visit: Visit) -> None:

@@ -19,8 +19,10 @@ from sqlalchemy.exc import OperationalError
 from ngw2f.jobs.link_outbox import LinkOutbox
 from ngw2f.jobs.visitor import PATIENT, Patience, Visit, Visitor
 from ngw2f.jobs.workshop import Workshop, current_workshop
+from ngw2f.metrics.families import FETCH_SECONDS
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.previews import DuePreview
+from ngw2f.text.errors import LinkRefused
 
 MAX_SEATED = 32
 MAX_AT_SITE = 4
@@ -40,15 +42,15 @@ STOP_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
-def have_links_fetched() -> int:
-    """Fetch all that waits, by a process of its own where there is one."""
+def fetch_links() -> int:
+    """Fetch all that waits, by a process of its own where there is one; return how many."""
     workshop = current_workshop.get()
     if workshop.call_deputy:
         return workshop.call_deputy(workshop.stopping)
-    return fetch_links()
+    return fetch_here()
 
 
-def fetch_links() -> int:
+def fetch_here() -> int:
     """Fetch all that waits and return how many links that were.
 
     Whoever comes while another process fetches may leave: that one looks once more
@@ -82,6 +84,12 @@ class Fetch:
             self.seated_until = time.monotonic() + SLOW_SECONDS
 
 
+def _outcome(visit: Visit) -> str:
+    if visit.error is None:
+        return "fetched"
+    return "refused" if isinstance(visit.error, LinkRefused) else "failed"
+
+
 class Round:
     """Fetches in threads of their own, started and stored by the job's."""
 
@@ -90,7 +98,8 @@ class Round:
         self._outbox: LinkOutbox = workshop.link_outbox
         self._visitor: Visitor = workshop.visitor
         self._running: dict[int, Fetch] = {}
-        self._finished: SimpleQueue[tuple[DuePreview, Visit]] = SimpleQueue()
+        # With the seconds that each took.
+        self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
         self._unstored: list[tuple[DuePreview, Visit]] = []
         # Whether messages have still to be told; one that was killed may have left some.
         self._has_untold = self._outbox.has_untold()
@@ -149,17 +158,19 @@ class Round:
         return True
 
     def _visit(self, fetch: Fetch) -> None:
+        began_at = time.monotonic()
         visit = self._visitor.visit(fetch.due.url, fetch.patience, fetch.trace)
-        self._finished.put((fetch.due, visit))
+        self._finished.put((fetch.due, visit, time.monotonic() - began_at))
 
     def _collect(self) -> None:
         """Wait a moment for fetches that end, and take all of them that have."""
         timeout: float = 0.0 if self._has_untold else LOOK_SECONDS
         while True:
             try:
-                due, visit = self._finished.get(timeout=timeout)
+                due, visit, seconds = self._finished.get(timeout=timeout)
             except Empty:
                 return
+            self._workshop.tally.observe(FETCH_SECONDS, seconds, _outcome(visit))
             del self._running[due.id]
             self._unstored.append((due, visit))
             timeout = 0.0

@@ -18,6 +18,7 @@ from ngw2f.store.database import Database
 from ngw2f.store.events import Run
 from ngw2f.store.previews import attach_links
 from ngw2f.text.links import find_links
+from ngw2f.tracing import following
 
 MAX_BATCH = 250
 # What is rendered is stored and told of after so long, whatever still waits.
@@ -45,12 +46,14 @@ class Rendered:
 class Batch:
     """Messages that are stored and told of, and whether some have links to be fetched.
 
-    And those that could not be rendered, by their ids: what was raised.
+    And those that could not be rendered, by their ids: what was raised. And by which
+    request each was posted.
     """
 
     messages: list[Message]
     has_due_links: bool
     failed: dict[int, Exception]
+    request_ids: dict[int, str]
 
 
 class Outbox:
@@ -92,17 +95,21 @@ class Outbox:
             )
             if not waiting:
                 return None
-            rendered, failed = self._render(waiting, render)
+            ids = messages.request_ids_of(connection, [message.id for _, message in waiting])
+            rendered, failed = self._render(waiting, ids, render)
             if self._database.is_sqlite:
                 with self._database.writing() as writer:
-                    batch, run = self._store(writer, rendered, failed)
+                    stored, is_due, run = self._store(writer, rendered, failed)
             else:
-                batch, run = self._store(connection, rendered, failed)
+                stored, is_due, run = self._store(connection, rendered, failed)
         self._events.publish(run)
-        return batch
+        return Batch(stored, is_due, failed, ids)
 
     def _render(
-        self, waiting: list[tuple[int, Message]], render: Callable[[str], str]
+        self,
+        waiting: list[tuple[int, Message]],
+        request_ids: dict[int, str],
+        render: Callable[[str], str],
     ) -> tuple[list[Rendered], dict[int, Exception]]:
         rendered: list[Rendered] = []
         failed: dict[int, Exception] = {}
@@ -110,7 +117,8 @@ class Outbox:
         for version, message in waiting:
             self._mark.set(message.id)
             try:
-                html = render(message.source)
+                with following(request_ids.get(message.id, "")):
+                    html = render(message.source)
                 rendered.append(Rendered(version, message, html, find_links(html)))
             except Exception as error:  # The others go on, whatever one of them does.
                 failed[message.id] = error
@@ -121,7 +129,7 @@ class Outbox:
 
     def _store(
         self, connection: Connection, rendered: list[Rendered], failed: dict[int, Exception]
-    ) -> tuple[Batch, Run]:
+    ) -> tuple[list[Message], bool, Run]:
         for message_id in failed:
             _count_attempt(connection, message_id)
         read = [(each.version, each.message) for each in rendered]
@@ -133,8 +141,8 @@ class Outbox:
             connection,
             [(each.message, each.html, shown.get(each.message.id, ())) for each in kept],
         )
-        batch = Batch(stored, is_due, failed)
-        return batch, self._events.record(connection, "message.updated", *stored)
+        run = self._events.record(connection, "message.updated", *stored)
+        return stored, is_due, run
 
     @contextmanager
     def _exclusive(self) -> Iterator[Connection]:

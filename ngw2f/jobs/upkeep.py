@@ -7,7 +7,7 @@ from redis import Redis
 from rq.cron import CronJob, CronScheduler
 from rq.scheduler import RQScheduler
 
-from ngw2f.jobs.bell import QUEUES, RENDER
+from ngw2f.jobs.bell import QUEUES, RENDER, queue_name
 from ngw2f.jobs.workshop import current_workshop
 from ngw2f.store import events, messages, previews, tasks, tokens
 
@@ -53,9 +53,10 @@ def clean() -> None:
 class Upkeep(CronScheduler):
     """RQ's cron, which also puts failed jobs back into their queue when it is time to retry."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, prefix: str) -> None:
         super().__init__(connection=redis)
-        self._retries = RQScheduler(QUEUES, connection=redis, logging_level=logging.WARNING)
+        queues = [queue_name(prefix, queue) for queue in QUEUES]
+        self._retries = RQScheduler(queues, connection=redis, logging_level=logging.WARNING)
 
     def enqueue_jobs(self) -> list[CronJob]:
         # Of several schedules one has the lock; another takes it over when that is gone.
@@ -67,9 +68,17 @@ class Upkeep(CronScheduler):
         return min(MAX_SLEEP_SECONDS, super().calculate_sleep_interval())
 
 
-def build_cron(redis: Redis) -> Upkeep:
-    cron = Upkeep(redis)
+def build_cron(redis: Redis, prefix: str) -> Upkeep:
+    cron = Upkeep(redis, prefix)
+    queue = queue_name(prefix, RENDER.queue)
     # A job that did not come to run is of no use when the next one is due.
     for job, seconds in ((sweep, SWEEP_SECONDS), (clean, CLEAN_SECONDS)):
-        cron.register(job, queue_name=RENDER.queue, interval=seconds, result_ttl=0, ttl=seconds)
+        cron.register(
+            job,
+            queue_name=queue,
+            interval=seconds,
+            result_ttl=0,
+            ttl=seconds,
+            name=f"{prefix}{job.__name__}",
+        )
     return cron

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 
@@ -23,15 +24,20 @@ from rq.job import Job
 
 from ngw2f.broker import connect
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
-from ngw2f.jobs.bell import LINKS
+from ngw2f.jobs.bell import JOB_TIMEOUT_SECONDS, LINKS, queue_name
 from ngw2f.jobs.deputy import Deputy
 from ngw2f.jobs.memory import give_memory_back
 from ngw2f.jobs.roll_call import Beat, RollCall
 from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
+from ngw2f.logs import GatheringHandler
+from ngw2f.metrics.families import JOB_SECONDS, JOBS, PROCESSES
+from ngw2f.metrics.files import WRITE_SECONDS, Recorder
 from ngw2f.settings import Settings
 
 # The longest that a worker waits before it looks whether Redis is back.
 MAX_CONNECTION_WAIT_SECONDS = 2.0
+# RQ ends a job after JOB_TIMEOUT_SECONDS, if it can.
+STUCK_SECONDS = JOB_TIMEOUT_SECONDS + 30
 # The schedule's process has so long to take leave of Redis.
 CRON_STOP_SECONDS = 1.0
 
@@ -49,8 +55,11 @@ class ChatWorker(SimpleWorker):
     ) -> None:
         # No socket time-out: it blocks on the queue for minutes.
         connection = connect(workshop.settings)
-        super().__init__(list(queues), connection=connection, log_job_description=False)
+        names = [queue_name(workshop.broker.prefix, queue) for queue in queues]
+        super().__init__(names, connection=connection, log_job_description=False)
         self._stopping = workshop.stopping
+        self._tally = workshop.tally
+        self._job_began_at: float | None = None
         self._status = status
         # Not all of a pool at once.
         self._jobs_left = int(max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 # not a secret
@@ -65,6 +74,25 @@ class ChatWorker(SimpleWorker):
         self._jobs_left -= 1
         if self._jobs_left == 0:
             _tell(self._status, b"retire\n")
+
+    def tell_pulse(self) -> None:
+        """Tell that it works; not if it has been at a job for longer than any may take."""
+        began_at = self._job_began_at
+        if began_at is None or time.monotonic() - began_at < STUCK_SECONDS:
+            _tell(self._status, b"works\n")
+
+    def perform_job(self, job: Job, queue: Queue) -> bool:
+        began_at = time.perf_counter()
+        self._job_began_at = time.monotonic()
+        try:
+            is_done: bool = super().perform_job(job, queue)
+        finally:
+            self._job_began_at = None
+        # The function's name without its module, as its queue's users know it.
+        name = str(job.func_name).rpartition(".")[2]
+        self._tally.observe(JOB_SECONDS, time.perf_counter() - began_at, name)
+        self._tally.count(JOBS, name, "done" if is_done else "failed")
+        return is_done
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping.set()
@@ -103,6 +131,12 @@ def _work(workshop: Workshop, queues: Sequence[str], status: int | None) -> None
     worker = ChatWorker(workshop, queues, workshop.settings.worker_max_jobs, status)
     beat = Beat(RollCall(workshop.broker), queues)
     beat.start()
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, GatheringHandler):
+            handler.start_gathering()
+    workshop.tally.set(PROCESSES, 1, "rq")
+    workshop.recorder.start()
+    threading.Thread(target=_live, args=[worker, workshop.recorder], daemon=True).start()
     # What the one before left behind, if it was killed, waits in the outboxes.
     workshop.outbox.note_deaths()
     workshop.ring_again(queues)
@@ -112,11 +146,23 @@ def _work(workshop: Workshop, queues: Sequence[str], status: int | None) -> None
     workshop.ring_again(queues)
 
 
+def _live(worker: ChatWorker, recorder: Recorder) -> None:
+    """Write what this process has counted, and tell the supervisor that it works."""
+    while True:
+        recorder.write()
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        with suppress(OSError):  # The supervisor is gone, and we shall be soon.
+            worker.tell_pulse()
+        time.sleep(WRITE_SECONDS)
+
+
 def run_cron(settings: Settings, lifeline: int | None) -> None:
     """Call the upkeep when it is due, until told to stop or until the supervisor is gone."""
     if lifeline is not None:
         threading.Thread(target=_end_cron_with, args=[lifeline], daemon=True).start()
-    cron = upkeep.build_cron(connect(settings, settings.redis_timeout_seconds))
+    redis = connect(settings, settings.redis_timeout_seconds)
+    cron = upkeep.build_cron(redis, settings.redis_prefix)
     try:
         cron.start()  # type: ignore[no-untyped-call] # RQ's
     except StopRequested:

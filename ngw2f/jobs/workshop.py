@@ -13,6 +13,8 @@ from ngw2f.jobs.outbox import Outbox
 from ngw2f.jobs.visitor import Visitor, build_fetcher
 from ngw2f.live.groups import open_group_clock
 from ngw2f.live.log import EventLog
+from ngw2f.metrics.files import Recorder
+from ngw2f.metrics.tally import Tally
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.text.markdown import MarkdownRenderer
@@ -32,6 +34,9 @@ class Workshop:
     link_outbox: LinkOutbox
     visitor: Visitor
     markdown: MarkdownRenderer
+    # What this process counts for /metrics, and where the web processes find it.
+    tally: Tally
+    recorder: Recorder
     # How links are fetched by another process than this one; None: they are fetched here.
     call_deputy: Callable[[threading.Event], int] | None = None
     # Set when the worker is told to stop, for a job that would go on for long.
@@ -44,6 +49,7 @@ class Workshop:
                 bell.ring_again()
 
     def close(self) -> None:
+        self.recorder.close()
         self.outbox.close()
         self.visitor.close()
         self.broker.close()
@@ -58,7 +64,8 @@ current_workshop: ContextVar[Workshop] = ContextVar("current_workshop")
 
 def build_workshop(settings: Settings) -> Workshop:
     broker = Broker(settings)
-    database = Database(settings.sqlalchemy_url)
+    tally = Tally()
+    database = Database(settings.sqlalchemy_url, settings.database_connections)
     clock = open_group_clock(settings.data_path)
     events = EventLog(broker, database, clock, settings.stream_length)
     return Workshop(
@@ -73,4 +80,6 @@ def build_workshop(settings: Settings) -> Workshop:
         link_outbox=LinkOutbox(database, events, settings.data_path),
         visitor=Visitor(build_fetcher(settings), Thumbnailer()),
         markdown=MarkdownRenderer(),
+        tally=tally,
+        recorder=Recorder(settings.metrics_path, tally),
     )

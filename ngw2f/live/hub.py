@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import gevent
@@ -42,6 +43,8 @@ class Hub:
         self._is_loaded = False
         self.access = Access(database)
         self.is_draining = False
+        # How many entries clients were given, for /metrics.
+        self.delivered = 0
         # The time as of the last tick of the caretaker, exact enough to tell who has stalled.
         self.clock = time.monotonic()
 
@@ -139,6 +142,13 @@ class Hub:
     def user_ids(self) -> set[int]:
         """Return the users who are connected to this process."""
         return {each.user_id for each in self._subscriptions if each.user_id is not None}
+
+    def streams(self) -> Counter[str]:
+        """Return how many clients there are by the form in which they read."""
+        streams: Counter[str] = Counter()
+        for feed in self._feeds.values():
+            streams[feed.form.name] += feed.subscribers
+        return streams
 
     def subscriptions(self) -> list[Subscription]:
         return list(self._subscriptions)

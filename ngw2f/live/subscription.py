@@ -157,9 +157,11 @@ class Subscription:
         if self._position == self.feed.end:
             return b""
         try:
-            chunk, self._position = self.feed.take(self._position)
+            chunk, position = self.feed.take(self._position)
         except LookupError:
             return self._resync()
+        self._hub.delivered += position - self._position
+        self._position = position
         return chunk
 
     def _is_ahead(self, cursor: EntryId) -> bool:
@@ -180,7 +182,9 @@ class Subscription:
 
     def _join(self, page: list[Entry]) -> bytes:
         form, may_see, rooms = self.feed.form, self._hub.access.may_see, self.feed.rooms
-        return b"".join(entry.frame(form) for entry in page if may_see(rooms, entry))
+        frames = [entry.frame(form) for entry in page if may_see(rooms, entry)]
+        self._hub.delivered += len(frames)
+        return b"".join(frames)
 
     def _resync(self) -> bytes:
         self._go_live()

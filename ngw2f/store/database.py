@@ -22,6 +22,24 @@ MAX_LOCK_PAUSE_SECONDS = 0.05
 # server's own default is 100 for all: four processes, and some left to look with.
 CONNECTIONS = 20
 
+# Both ends find out within some 6 s that the other one's machine is gone. The system's
+# defaults are hours: for so long a process that was cut off in the middle of a transaction
+# would keep its locks, and everybody waits for one of them (store/events.py).
+PEER_IDLE_SECONDS, PEER_PROBE_SECONDS, PEER_PROBES = 3, 1, 3
+PEER_SILENT_MILLISECONDS = 6_000
+SERVER_SETTINGS = (
+    f"SET tcp_keepalives_idle = {PEER_IDLE_SECONDS};"
+    f"SET tcp_keepalives_interval = {PEER_PROBE_SECONDS};"
+    f"SET tcp_keepalives_count = {PEER_PROBES};"
+    f"SET tcp_user_timeout = {PEER_SILENT_MILLISECONDS}"
+)
+CLIENT_SETTINGS = {
+    "keepalives_idle": PEER_IDLE_SECONDS,
+    "keepalives_interval": PEER_PROBE_SECONDS,
+    "keepalives_count": PEER_PROBES,
+    "tcp_user_timeout": PEER_SILENT_MILLISECONDS,
+}
+
 SQLITE_PRAGMAS = (
     # Readers and the one writer do not wait for each other.
     "journal_mode = WAL",
@@ -50,7 +68,9 @@ class Database:
                 pool_timeout=LOCK_TIMEOUT_SECONDS,
                 # Connections in the pool break when the server restarts.
                 pool_pre_ping=True,
+                connect_args=CLIENT_SETTINGS,
             )
+            event.listen(self.engine, "connect", _prepare_session)
             # PostgreSQL's default is one state for each statement.
             self._reading_engine = self.engine.execution_options(isolation_level="REPEATABLE READ")
             return
@@ -106,6 +126,12 @@ class Database:
         self.engine.dispose()
         if self.is_sqlite:
             self._writing_engine.dispose()
+
+
+def _prepare_session(connection: Any, _record: object) -> None:
+    """Say to the server what it shall think of our silence; not at the start, for PgBouncer."""
+    connection.execute(SERVER_SETTINGS)
+    connection.commit()
 
 
 def _prepare_reader(connection: Any, _record: object) -> None:

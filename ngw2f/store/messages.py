@@ -13,6 +13,7 @@ from ngw2f.store.previews import detach_links, previews_of
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
 from ngw2f.store.users import UserRow
+from ngw2f.tracing import request_id
 
 COLUMNS = (
     messages.c.id,
@@ -145,7 +146,10 @@ def _build(row: Sequence[Any], previews: Mapping[int, tuple[Preview, ...]]) -> M
 def create_message(
     connection: Connection, room_id: int, user_id: int, source: str, html: str
 ) -> Message:
-    """Store a message into the outbox; *html* stands in until it is rendered."""
+    """Store a message into the outbox; *html* stands in until it is rendered.
+
+    It keeps which request it came by.
+    """
     now = time.time()
     values = {
         "room_id": room_id,
@@ -156,6 +160,7 @@ def create_message(
         "created_at": now,
         "updated_at": now,
         "version": 1,
+        "request_id": request_id.get(),
     }
     statement = insert(messages).returning(messages.c.id)
     message_id = connection.execute(statement, values).scalar_one()
@@ -170,7 +175,14 @@ def change_message(
     Its links are found when it is rendered; until then it has no previews.
     """
     now = time.time()
-    values = {"source": source, "html": html, "rendered": False, "updated_at": now, "attempts": 0}
+    values = {
+        "source": source,
+        "html": html,
+        "rendered": False,
+        "updated_at": now,
+        "attempts": 0,
+        "request_id": request_id.get(),
+    }
     statement = update(messages).where(messages.c.id == message.id)
     if not connection.execute(statement.values(values | NEXT_VERSION)).rowcount:
         return None
@@ -226,6 +238,12 @@ def list_set_aside(connection: Connection) -> list[int]:
 def render_again(connection: Connection, message_ids: Collection[int]) -> None:
     """Put messages that were set aside back into the outbox."""
     connection.execute(update(messages).where(_is_in(message_ids), IS_SET_ASIDE).values(attempts=0))
+
+
+def request_ids_of(connection: Connection, message_ids: Collection[int]) -> dict[int, str]:
+    """Return by which request each message was posted, or edited last; "" where none is known."""
+    statement = select(messages.c.id, messages.c.request_id).where(_is_in(message_ids))
+    return dict(connection.execute(statement).all())
 
 
 def list_unchanged(connection: Connection, waiting: Collection[tuple[int, Message]]) -> set[int]:

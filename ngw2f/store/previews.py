@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ngw2f.resources import Preview
-from ngw2f.store.schema import message_previews, previews, thumbnails
+from ngw2f.store.schema import message_previews, messages, previews, thumbnails
 
 NAME_BYTES = 16
 PATH = "/thumbnails/"
@@ -266,6 +266,19 @@ def find_thumbnail(connection: Connection, name: str) -> tuple[str, bytes] | Non
     statement = select(thumbnails.c.media_type, thumbnails.c.body)
     row = connection.execute(statement.where(thumbnails.c.name == name)).first()
     return (row.media_type, row.body) if row else None
+
+
+def request_ids_of(connection: Connection, preview_ids: Collection[int]) -> dict[int, str]:
+    """Return for each preview by which request the newest message that has it was posted."""
+    newest = (
+        select(message_previews.c.preview_id, func.max(message_previews.c.message_id).label("id"))
+        .where(message_previews.c.preview_id.in_(preview_ids))
+        .group_by(message_previews.c.preview_id)
+        .subquery()
+    )
+    statement = select(newest.c.preview_id, messages.c.request_id)
+    statement = statement.join_from(newest, messages, messages.c.id == newest.c.id)
+    return dict(connection.execute(statement).all())
 
 
 def delete_unused_previews(connection: Connection, now: float) -> int:

@@ -102,6 +102,8 @@ messages = Table(
     # How often rendering this source failed, or killed the worker.
     Column("attempts", Integer, nullable=False, server_default="0"),
     # Has all that a page's list of versions needs, so that the rows are not touched.
+    # Of the request that posted or edited it last, for the log of who renders it.
+    Column("request_id", String(128), nullable=False, server_default=""),
     Index("ix_messages_page", "room_id", "id", "version"),
     Index("ix_messages_room_id_updated_at", "room_id", "updated_at"),
     sqlite_autoincrement=True,

@@ -85,14 +85,17 @@ def _build_markdown() -> markdown.Markdown:
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the block after *seconds*; an earlier alarm goes on after it."""
+    """Raise TimeoutError in the block after *seconds*; an earlier alarm goes on after it.
+
+    And again after each *seconds*: one that is raised while an object is being deleted is lost.
+    """
 
     def give_up(_signal: int, _frame: FrameType | None) -> None:
         raise TimeoutError
 
     handler = signal.signal(signal.SIGALRM, give_up)
     started_at = time.monotonic()
-    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
     try:
         yield
     finally:

@@ -12,7 +12,10 @@ from ngw2f.live.hub import Hub
 from ngw2f.live.log import EventLog
 from ngw2f.live.presence import Presence
 from ngw2f.live.typing import TypingNotices
+from ngw2f.logs import GatheringHandler
 from ngw2f.meter import RequestMeter
+from ngw2f.metrics.files import Recorder
+from ngw2f.metrics.tally import Tally
 from ngw2f.passwords import Passwords
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
@@ -25,6 +28,7 @@ class Services:
     """The parts of one chat. None of them connects anywhere before its first use."""
 
     settings: Settings
+    log: GatheringHandler
     database: Database
     broker: Broker
     # When which group of cached answers was dropped.
@@ -36,6 +40,9 @@ class Services:
     attendance: Attendance
     typing: TypingNotices
     meter: RequestMeter
+    # What this process counts for /metrics, and where the others find it.
+    tally: Tally
+    recorder: Recorder
     passwords: Passwords
     templates: Templates
     fragments: MessageFragments
@@ -45,6 +52,7 @@ class Services:
     def close(self) -> None:
         self.hub.stop()
         self.meter.flush()
+        self.recorder.close()
         self.broker.close()
         self.database.close()
         self.clock.close()
@@ -52,6 +60,7 @@ class Services:
 
 def build_services(settings: Settings) -> Services:
     broker = Broker(settings)
+    tally = Tally()
     clock = open_group_clock(settings.data_path)
     database = Database(settings.sqlalchemy_url, settings.database_connections)
     events = EventLog(broker, database, clock, settings.stream_length)
@@ -61,6 +70,7 @@ def build_services(settings: Settings) -> Services:
     hub.listen(lambda entry: clock.drop(groups_of(entry.name, entry.data, entry.room_id)))
     return Services(
         settings=settings,
+        log=GatheringHandler(settings.log_format),
         database=database,
         broker=broker,
         clock=clock,
@@ -71,6 +81,8 @@ def build_services(settings: Settings) -> Services:
         attendance=Attendance(presence, database, events),
         typing=TypingNotices(broker, events),
         meter=RequestMeter(broker),
+        tally=tally,
+        recorder=Recorder(settings.metrics_path, tally),
         passwords=Passwords(),
         templates=Templates(),
         fragments=MessageFragments(),

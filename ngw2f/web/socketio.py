@@ -17,6 +17,7 @@ from engineio.packet import MESSAGE, Packet
 from socketio.exceptions import ConnectionRefusedError as Refused
 from werkzeug.exceptions import HTTPException
 
+from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response, problem
 from ngw2f.live.forms import SocketIOPackets
 from ngw2f.live.subscription import Ending, Subscription
@@ -25,6 +26,7 @@ from ngw2f.store import tokens
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
+from ngw2f.tracing import following
 from ngw2f.web import auth, messages
 from ngw2f.web.rooms import load, load_named
 from ngw2f.web.services import Services
@@ -139,7 +141,8 @@ class SocketIOGateway:
         if user is None:
             return {"error": "sign in, or send a token"}
         try:
-            message = self._post(user, said)
+            with following(self._server.get_environ(sid).get(REQUEST_ID, "")):
+                message = self._post(user, said)
         except HTTPException as error:
             return {"error": error.description}
         posted: dict[str, Any] = msgspec.to_builtins(message)

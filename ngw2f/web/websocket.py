@@ -9,6 +9,7 @@ from simple_websocket import ConnectionClosed, Server
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
+from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import MAX_ID, Request, Response
 from ngw2f.live.entry import EntryId
 from ngw2f.live.forms import WebSocketFrames, text_frame
@@ -17,6 +18,7 @@ from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.resources import Message
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.users import UserRow
+from ngw2f.tracing import following
 from ngw2f.web import auth, messages
 from ngw2f.web.errors import database_problem
 from ngw2f.web.events import subscribe
@@ -75,7 +77,9 @@ def connect(services: Services, request: Request) -> Response:
         subscription = subscribe(services, request, WebSocketFrames(), reader, after)
         try:
             server = Server(environ, max_message_size=MAX_MESSAGE_BYTES)
-            Conversation(services, reader, subscription, server, sock).run(holds=after is None)
+            conversation = Conversation(services, reader, subscription, server, sock)
+            with following(environ.get(REQUEST_ID, "")):
+                conversation.run(holds=after is None)
         finally:
             subscription.close()
             sock.close()

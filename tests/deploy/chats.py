@@ -6,60 +6,140 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.nginx.running import Client
 
 START_SECONDS = 30
+# More than nginx gives an instance.
+REQUEST_SECONDS = 90
+# A client that was refused waits for so long.
+PAUSE_SECONDS = 0.05
 
 
 @dataclass
 class Chat:
-    """One gunicorn."""
+    """One gunicorn, which can be killed and started again."""
 
-    socket: Path
-    pid_file: Path
-    process: subprocess.Popen[bytes]
+    directory: Path
+    name: str
+    environment: Mapping[str, str]
+    # What goes before its command: another network namespace.
+    prefix: Sequence[str] = ()
+    # Where it listens, if not on its socket.
+    address: str = ""
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / f"{self.name}.sock"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.directory / f"{self.name}.pid"
+
+    @property
+    def bind(self) -> str:
+        return self.address or f"unix:{self.socket}"
 
     @property
     def pid(self) -> int:
         return int(self.pid_file.read_text())
 
+    def start(self) -> None:
+        self.pid_file.unlink(missing_ok=True)
+        gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+        command = [*self.prefix, gunicorn, "-c", "gunicorn.conf.py", "--workers", "1"]
+        command += ["--bind", self.bind, "--pid", str(self.pid_file), "app:application"]
+        with open(self.directory / f"{self.name}.log", "ab") as log:
+            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while not (self.pid_file.exists() and is_listening(self.bind)):
+            assert self._process.poll() is None, f"{self.name} has ended; see its log"
+            assert time.monotonic() < deadline, f"nothing listens at {self.bind}"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End master and worker at once, as a crash of the machine would."""
+        master = self.pid
+        for pid in [master, *children(master)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait(10)
+
+    def stop(self) -> None:
+        # After a hot upgrade it is another process than the one that was started.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+        if self._process.wait(20) != -signal.SIGKILL:
+            _wait_until_gone(self.pid_file)
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    except FileNotFoundError:
+        return []
+
 
 @contextlib.contextmanager
 def running_chat(directory: Path, name: str, environment: Mapping[str, str]) -> Iterator[Chat]:
-    socket, pid_file = directory / f"{name}.sock", directory / f"{name}.pid"
-    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
-    command = [gunicorn, "-c", "gunicorn.conf.py", "--workers", "1"]
-    command += ["--bind", f"unix:{socket}", "--pid", str(pid_file), "app:application"]
-    with open(directory / f"{name}.log", "ab") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        _wait_for_file(socket)
-        yield Chat(socket, pid_file, process)
-    finally:
-        # After a hot upgrade it is another process than the one that was started.
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            os.kill(int(pid_file.read_text()), signal.SIGTERM)
-        if process.wait(20) != -signal.SIGKILL:
-            _wait_until_gone(pid_file)
+    with started(Chat(directory, name, environment)) as chat:
+        yield chat
 
 
 @contextlib.contextmanager
-def running_workers(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-m", "ngw2f", "worker"], env=environment)
+def started(chat: Chat) -> Iterator[Chat]:
+    chat.start()
     try:
-        yield process
+        yield chat
     finally:
-        process.terminate()
-        process.wait(20)
+        chat.stop()
+
+
+@dataclass
+class Workers:
+    """The pool of RQ workers, which can be killed and started again."""
+
+    environment: Mapping[str, str]
+    prefix: Sequence[str] = ()
+
+    def start(self) -> None:
+        command = [*self.prefix, sys.executable, "-m", "ngw2f", "worker"]
+        with open(Path(self.environment["NGW2F_DATA_DIR"]) / "worker.log", "ab") as log:
+            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """End the pool and each of its workers at once."""
+        for pid in [*children(self._process.pid), self._process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait(10)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+
+
+@contextlib.contextmanager
+def running_workers(
+    environment: Mapping[str, str], prefix: Sequence[str] = ()
+) -> Iterator[Workers]:
+    workers = Workers(environment, prefix)
+    workers.start()
+    try:
+        yield workers
+    finally:
+        workers.stop()
 
 
 def environment(directory: Path, database_url: str, redis_url: str) -> dict[str, str]:
@@ -119,8 +199,7 @@ class Load:
         assert self.requests >= target, f"{self.requests} requests, {self.failures[:3]}"
 
     def _run(self) -> None:
-        front, context = self.client.front, self.client.context
-        connection = http.client.HTTPSConnection("localhost", front.https_port, context=context)
+        connection = self.client.connect(REQUEST_SECONDS)
         with contextlib.closing(connection):
             for number in itertools.count():
                 if self._stop.is_set():
@@ -139,28 +218,38 @@ class Load:
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            self._note(start, failure=repr(error))
+            self._fail(start, repr(error))
             return
         if response.status != (201 if is_post else 200):
-            self._note(start, failure=f"{response.status} {content[:200]!r}")
+            self._fail(start, f"{response.status} {content[:200]!r}")
         else:
-            self._note(start, message=json.loads(content)["id"] if is_post else None)
+            self._note(start)
+            if is_post:
+                self.acknowledged.append(json.loads(content)["id"])
 
-    def _note(self, start: float, failure: str | None = None, message: int | None = None) -> None:
+    def _fail(self, start: float, failure: str) -> None:
+        self._note(start)
+        self.failures.append(failure)
+        time.sleep(PAUSE_SECONDS)
+
+    def _note(self, start: float) -> None:
         with self._lock:
             self.requests += 1
             self.slowest = max(self.slowest, time.monotonic() - start)
-            if failure:
-                self.failures.append(failure)
-            if message:
-                self.acknowledged.append(message)
 
 
-def _wait_for_file(path: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not path.exists():
-        assert time.monotonic() < deadline, f"no {path}"
-        time.sleep(0.05)
+def is_listening(address: str) -> bool:
+    """Say whether a connection to gunicorn's "unix:PATH" or "HOST:PORT" is taken."""
+    try:
+        if address.startswith("unix:"):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(address.removeprefix("unix:"))
+        else:
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _wait_until_gone(path: Path) -> None:

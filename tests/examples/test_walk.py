@@ -80,6 +80,12 @@ def test_program_is_short(path):
     assert len(code_lines(path)) <= MAX_CODE_LINES
 
 
+def test_server_has_the_lines_that_it_promises():
+    path = WALK / "wsgi" / "server.py"
+    assert "sixty lines" in path.read_text(encoding="utf-8")
+    assert len(code_lines(path)) <= 60
+
+
 @pytest.mark.parametrize("path", sorted(WALK.glob("*/README.md")), ids=name_of)
 def test_readme_is_a_screen(path):
     lines = path.read_text(encoding="utf-8").splitlines()

@@ -12,9 +12,13 @@ class Stream:
     """A GET whose response does not end; a context manager."""
 
     def __init__(self, chat: ChatServer, path: str, headers: dict[str, str]) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", chat.port, timeout=10)
-        self._connection.request("GET", path, headers=headers)
-        self.response = self._connection.getresponse()
+        self._connection = http.client.HTTPConnection("127.0.0.1", chat.port, timeout=30)
+        try:
+            self._connection.request("GET", path, headers=headers)
+            self.response = self._connection.getresponse()
+        except BaseException:
+            self._connection.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

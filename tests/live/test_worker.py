@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ from tests.live.server import ChatServer
 
 STREAMS = 300
 REQUEST = b"GET /events HTTP/1.1\r\nHost: chat\r\nAccept: text/event-stream\r\n\r\n"
+# Long before gunicorn's graceful_timeout (30 s), on a machine that others use too.
+STOP_SECONDS = 10
 # What a client that does not read may cost: the feed's bound, and one write's bytes.
 MAX_GROWTH_BYTES = 6 * 1024 * 1024
 
@@ -24,21 +26,23 @@ def server(tmp_path: Path) -> "ChatServer":
     return ChatServer(tmp_path)
 
 
-def open_streams(server: ChatServer, count: int) -> list[socket.socket]:
-    streams = []
-    for _ in range(count):
-        stream = socket.create_connection(("127.0.0.1", server.port), timeout=10)
-        stream.sendall(REQUEST)
-        streams.append(stream)
-    for stream in streams:
-        while b"retry:" not in stream.recv(4096):
-            pass
-    return streams
+@contextmanager
+def open_streams(server: ChatServer, count: int) -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        streams = []
+        for _ in range(count):
+            stream = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            streams.append(stack.enter_context(stream))
+            stream.sendall(REQUEST)
+        for stream in streams:
+            while b"retry:" not in stream.recv(4096):
+                pass
+        yield streams
 
 
 @contextmanager
 def reading(stream: socket.socket) -> Iterator[None]:
-    """Read what comes, in a thread; close the stream at the end."""
+    """Read what comes, in a thread; shut the stream down at the end."""
 
     def read() -> None:
         while stream.recv(1 << 16):
@@ -51,7 +55,6 @@ def reading(stream: socket.socket) -> Iterator[None]:
     finally:
         stream.shutdown(socket.SHUT_RDWR)
         thread.join()
-        stream.close()
 
 
 def rss_bytes(pid: int) -> int:
@@ -63,26 +66,24 @@ def test_worker_with_streams_stops_at_once(server: ChatServer) -> None:
     server.start()
     try:
         (worker,) = server.web_workers()
-        streams = open_streams(server, STREAMS)
         # A connection between two requests does not hold it up either.
-        idle = socket.create_connection(("127.0.0.1", server.port), timeout=10)
-        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: chat\r\n\r\n")
-        assert b" 200 " in idle.recv(4096)
-        start = time.monotonic()
-        os.kill(worker, signal.SIGTERM)
-        while worker in server.web_workers():
-            assert time.monotonic() - start < 2
-            time.sleep(0.01)
-        for stream in streams:
-            farewell = b""
-            while chunk := stream.recv(4096):
-                farewell += chunk
-            assert b"retry: " in farewell
-            assert farewell.endswith(b"0\r\n\r\n")
-            stream.close()
-        while idle.recv(4096):
-            pass
-        idle.close()
+        idle = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        with idle, open_streams(server, STREAMS) as streams:
+            idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: chat\r\n\r\n")
+            assert b" 200 " in idle.recv(4096)
+            start = time.monotonic()
+            os.kill(worker, signal.SIGTERM)
+            while worker in server.web_workers():
+                assert time.monotonic() - start < STOP_SECONDS
+                time.sleep(0.01)
+            for stream in streams:
+                farewell = b""
+                while chunk := stream.recv(4096):
+                    farewell += chunk
+                assert b"retry: " in farewell
+                assert farewell.endswith(b"0\r\n\r\n")
+            while idle.recv(4096):
+                pass
     finally:
         server.stop()
 
@@ -94,15 +95,13 @@ def test_clients_that_do_not_read_cost_no_more_than_the_bound(server: ChatServer
         (worker,) = server.web_workers()
         source = {"source": "x" * 9_000}
         # Buffers of a fixed size are filled before we look, by events in the same form.
-        with reading(open_streams(server, 1)[0]):
+        with open_streams(server, 1) as (stream,), reading(stream):
             for _ in range(400):
                 server.call("POST", "/api/messages", token, json=source)
-        streams = open_streams(server, 10)
-        before = rss_bytes(worker)
-        for _ in range(600):
-            server.call("POST", "/api/messages", token, json=source)
-        assert rss_bytes(worker) - before < MAX_GROWTH_BYTES
-        for stream in streams:
-            stream.close()
+        with open_streams(server, 10):
+            before = rss_bytes(worker)
+            for _ in range(600):
+                server.call("POST", "/api/messages", token, json=source)
+            assert rss_bytes(worker) - before < MAX_GROWTH_BYTES
     finally:
         server.stop()

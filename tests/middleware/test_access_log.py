@@ -8,7 +8,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import pytest
 from werkzeug.test import create_environ
 
-from middleware.access_log import AccessLogMiddleware
+from middleware.access_log import LINE, AccessLogMiddleware, LoggedBody
 from tests.middleware.contract import Contract
 from tests.middleware.serving import HTML, BrokenError, Exchange, TrackedBody, answering, serve
 
@@ -63,6 +63,40 @@ class TestContract(Contract):
 class TestContractTurnedOff(Contract):
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         return AccessLogMiddleware(app, logger=logger_to(Records(), logging.WARNING))
+
+
+class TestContractOfWriting(Contract):
+    """The contract, where the bodies are gathered."""
+
+    @pytest.fixture(autouse=True)
+    def _bodies(self) -> None:
+        self.bodies: list[LoggedBody] = []
+
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        return AccessLogMiddleware(app, logger=logger_to(Records()), write=self.bodies.append)
+
+    def check_released(self) -> None:
+        assert self.bodies
+        assert all(body.inner == () for body in self.bodies), "nothing of a response is kept"
+
+
+def test_written_bodies_have_the_fields_and_no_record_is_made() -> None:
+    records, bodies = Records(), list[LoggedBody]()
+    app = answering([b"one,", b"two"])
+    serve(AccessLogMiddleware(app, logger=logger_to(records), write=bodies.append), "/x")
+    assert records.fields == []
+    fields = bodies[0].fields()
+    assert (fields["path"], fields["bytes"], fields["end"]) == ("/x", 7, "complete")
+    assert (LINE % fields).startswith('- "GET /x" 200 7 bytes ')
+
+
+def test_closing_twice_logs_once() -> None:
+    records = Records()
+    body = TrackedBody(b"one")
+    exchange = Exchange().call(AccessLogMiddleware(answering(body), logger=logger_to(records)))
+    exchange.close()
+    exchange.close()
+    assert body.closes == len(records.lines) == 1
 
 
 def test_line_says_it_all() -> None:

@@ -15,6 +15,18 @@ def test_header_value_ignores_case_and_takes_the_first() -> None:
     assert _wsgi.header_value(headers, "vary") is None
 
 
+def test_names_are_in_lower_case_whatever_the_values() -> None:
+    for value in ("1", "2"):
+        assert _wsgi.header_names([("X-A", value), ("ETag", "e")]) == {"x-a", "etag"}
+
+
+def test_without_headers_copies_where_nothing_is_left_out() -> None:
+    headers = [("X", "y")]
+    copy = _wsgi.without_headers(headers, "etag")
+    assert copy == headers
+    assert copy is not headers
+
+
 def test_without_headers_copies_the_rest() -> None:
     headers = [("Content-Length", "1"), ("ETag", "x"), ("X", "y")]
     assert _wsgi.without_headers(headers, "content-length", "etag") == [("X", "y")]
@@ -36,21 +48,6 @@ def test_vary_names_the_field_once(before: Headers, after: list[str]) -> None:
     headers = _wsgi.with_vary(before, "Cookie")
     assert [value for _, value in headers] == after
     assert headers is not before
-
-
-@pytest.mark.parametrize(
-    ("method", "status", "answer"),
-    [
-        ("GET", "200 OK", True),
-        ("HEAD", "200 OK", False),
-        ("GET", "103 Early Hints", False),
-        ("GET", "204 No Content", False),
-        ("GET", "304 Not Modified", False),
-        ("GET", "404 Not Found", True),
-    ],
-)
-def test_content_by_method_and_status(method: str, status: str, answer: bool) -> None:
-    assert _wsgi.may_have_content(method, status) is answer
 
 
 def test_change_gets_the_status() -> None:

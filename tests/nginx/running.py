@@ -37,8 +37,19 @@ class Client:
 
     def __init__(self, front: Front) -> None:
         self.front = front
-        self.host = f"localhost:{front.https_port}"
+        self.address = front.addresses[0]
+        self.host = f"{front.names[0]}:{front.https_port}"
         self.context = ssl.create_default_context(cafile=front.certificate)
+
+    def connect(self, timeout: float = 20) -> http.client.HTTPSConnection:
+        """Return a connection that is made when it is first used."""
+        name, port = self.front.names[0], self.front.https_port
+        return http.client.HTTPSConnection(name, port, context=self.context, timeout=timeout)
+
+    def secure_socket(self, timeout: float = 20) -> ssl.SSLSocket:
+        address = (self.address, self.front.https_port)
+        plain = socket.create_connection(address, timeout)
+        return self.context.wrap_socket(plain, server_hostname=self.front.names[0])
 
     def ask(
         self,
@@ -59,16 +70,14 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
         """Give an answer whose content is still to be read."""
-        connection = http.client.HTTPSConnection(
-            "localhost", self.front.https_port, context=self.context, timeout=20
-        )
+        connection = self.connect()
         with contextlib.closing(connection):
             connection.request(method, target, body, headers or {})
             yield connection.getresponse()
 
     def ask_plainly(self, target: str, method: str = "GET", host: str = "localhost") -> Answer:
         """Ask without TLS."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.front.http_port, timeout=20)
+        connection = http.client.HTTPConnection(self.address, self.front.http_port, timeout=20)
         with contextlib.closing(connection):
             connection.request(method, target, headers={"Host": host})
             response = connection.getresponse()
@@ -76,11 +85,7 @@ class Client:
 
     def send(self, data: bytes) -> bytes:
         """Send bytes as they are, and return all that comes back."""
-        address = ("127.0.0.1", self.front.https_port)
-        with (
-            socket.create_connection(address, timeout=20) as plain,
-            self.context.wrap_socket(plain, server_hostname="localhost") as secure,
-        ):
+        with self.secure_socket() as secure:
             secure.sendall(data)
             received = b""
             with contextlib.suppress(ssl.SSLEOFError, ConnectionResetError):
@@ -99,16 +104,18 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def make_front(directory: Path, servers: Sequence[Path], **changes: object) -> Front:
+def make_front(directory: Path, servers: Sequence[Path | str], **changes: object) -> Front:
+    """Return a front before sockets, or before what nginx calls a server."""
     program = need_nginx()
-    certificate, key = make_certificate(directory, NAMES)
+    names = changes.get("names", NAMES)
+    certificate, key = make_certificate(directory, names)
     values: dict = {
         "directory": directory / "conf",
         "run": directory,
         "certificate": certificate,
         "key": key,
-        "names": NAMES,
-        "servers": [f"unix:{path}" for path in servers],
+        "names": names,
+        "servers": [f"unix:{each}" if isinstance(each, Path) else each for each in servers],
         "http_port": free_port(),
         "https_port": free_port(),
         # Its workers shall read what the tests wrote.
@@ -121,9 +128,11 @@ def make_front(directory: Path, servers: Sequence[Path], **changes: object) -> F
 
 
 @contextlib.contextmanager
-def running(front: Front) -> Iterator[Client]:
+def running(front: Front, prefix: Sequence[str] = ()) -> Iterator[Client]:
+    """Run nginx for the block; *prefix* goes before its command."""
     render(front)
-    process = subprocess.Popen([*command(front), "-g", "daemon off;"], stderr=subprocess.DEVNULL)
+    argv = [*prefix, *command(front), "-g", "daemon off;"]
+    process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
     try:
         _wait_for(front)
         yield Client(front)
@@ -136,7 +145,7 @@ def _wait_for(front: Front) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            socket.create_connection(("127.0.0.1", front.https_port), timeout=1).close()
+            socket.create_connection((front.addresses[0], front.https_port), timeout=1).close()
         except OSError:
             if time.monotonic() > deadline:
                 raise

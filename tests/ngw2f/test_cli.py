@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, inspect
 
 from ngw2f import cli
 from ngw2f.embedded import EmbeddedError
-from ngw2f.jobs.bell import LINKS, RENDER
+from ngw2f.jobs.bell import LINKS, RENDER, queue_name
 from ngw2f.store import messages
 from tests.ngw2f.text.lab import Site, answer
 
@@ -104,7 +104,8 @@ def test_pool_of_workers(data_dir, monkeypatch):
     pools = []
 
     class Pool:
-        def __init__(self, specs):
+        def __init__(self, specs, systemd):
+            assert systemd is None
             pools.append([spec.name for spec in specs])
 
         def run(self):
@@ -149,11 +150,17 @@ def chat(settings, redis, monkeypatch):
 
 
 @pytest.fixture
-def failed(chat, redis, work):
-    """Give the ids of two jobs that failed, one of each queue."""
-    ids = [
-        Queue(call.queue, connection=redis).enqueue("math.sqrt", -1).id for call in (RENDER, LINKS)
+def queues(settings, redis):
+    return [
+        Queue(queue_name(settings.redis_prefix, call.queue), connection=redis)
+        for call in (RENDER, LINKS)
     ]
+
+
+@pytest.fixture
+def failed(chat, queues, work):
+    """Give the ids of two jobs that failed, one of each queue."""
+    ids = [queue.enqueue("math.sqrt", -1).id for queue in queues]
     work()
     return ids
 
@@ -178,10 +185,9 @@ def test_failed_jobs_are_listed(failed, run):
     assert all(line.endswith("ValueError: math domain error") for line in lines)
 
 
-def test_one_failed_job_is_requeued(failed, run, redis):
+def test_one_failed_job_is_requeued(failed, run, queues):
     assert run("jobs", "requeue", failed[1]) == [f"requeued {failed[1]}"]
-    assert Queue(LINKS.queue, connection=redis).job_ids == [failed[1]]
-    assert Queue(RENDER.queue, connection=redis).job_ids == []
+    assert [queue.job_ids for queue in queues] == [[], [failed[1]]]
     assert [line.split()[1] for line in run("jobs")] == [failed[0]]
 
 

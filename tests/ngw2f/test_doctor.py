@@ -1,10 +1,20 @@
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 
 from ngw2f import doctor
 from ngw2f.doctor import examine
+from ngw2f.jobs.roll_call import RollCall
 from ngw2f.settings import Settings
 from ngw2f.store import messages, rooms, users
+from tests.needs import lacking
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -20,8 +30,17 @@ def said(settings, part):
     return " ".join(found.sentence for found in examine(settings) if found.part == part)
 
 
-def test_only_the_worker_is_missing(settings):
-    assert wrong(settings) == [("workers", "no RQ worker is there; run `ngw2f worker`")]
+def test_only_the_workers_are_missing(settings):
+    assert wrong(settings) == [
+        ("workers", f"none is there for {queue}, which nobody works on; run `ngw2f worker`")
+        for queue in ("render", "links")
+    ]
+
+
+def test_worker_for_one_queue(settings, workshop):
+    RollCall(workshop.broker).note(["render"], "one")
+    assert [part for part, _ in wrong(settings)] == ["workers"]
+    assert "1 for render none is there for links" in said(settings, "workers")
 
 
 def test_parts_that_are_well_are_named(settings, backend):
@@ -32,7 +51,8 @@ def test_parts_that_are_well_are_named(settings, backend):
 
 def test_nothing_is_there_yet(tmp_path):
     settings = Settings(data_dir=str(tmp_path / "none"), redis_url=f"unix://{tmp_path}/none")
-    assert [part for part, _ in wrong(settings)] == ["disk", "database", "broker", "workers"]
+    assert [part for part, _ in wrong(settings)] == ["disk", "database", "broker"]
+    assert said(settings, "workers") == "only the broker knows which are there"
 
 
 def test_old_schema(settings, database):
@@ -69,6 +89,75 @@ def test_clock_that_is_wrong(settings, monkeypatch):
 def test_full_disk(settings, monkeypatch):
     monkeypatch.setattr(doctor, "FREE_BYTES", 1 << 60)
     assert "disk" in [part for part, _ in wrong(settings)]
+
+
+def test_disk_that_is_really_full(tmp_path):
+    """A file system of a page or two, in a namespace of its own, and the command as it is run."""
+    program = shutil.which("unshare") or lacking("unshare", "apt install util-linux")
+    mount = f"mount -t tmpfs -o size=64k tmpfs {tmp_path}"
+    private = [program, *(["--map-root-user"] if os.geteuid() else []), "--mount", "sh", "-c"]
+    if subprocess.run([*private, mount], capture_output=True, check=False).returncode:
+        lacking("a mount of its own", "run as root, or allow user namespaces")
+    environ = os.environ | {"NGW2F_DATA_DIR": str(tmp_path), "NGW2F_REDIS_URL": ""}
+    doctor = f"{mount} && exec {sys.executable} -m ngw2f doctor"
+    ran = subprocess.run(
+        [*private, doctor], env=environ, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    (line,) = [line for line in ran.stdout.splitlines() if line.split()[1] == "disk"]
+    assert line == f"error   disk      {tmp_path} takes nothing more: No space left on device"
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_locked_database(settings, monkeypatch):
+    monkeypatch.setattr(doctor, "LOCK_SECONDS", 0.1)
+    path = settings.sqlalchemy_url.removeprefix("sqlite:///")
+    assert "lock" not in said(settings, "database")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert "another program has held its lock" in said(settings, "database")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_database_that_cannot_be_written(settings, monkeypatch):
+    def refuse(*_):
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr(
+        doctor.sqlite3, "connect", lambda *_: SimpleNamespace(execute=refuse, close=lambda: None)
+    )
+    sentence = "nothing can be written: attempt to write a readonly database"
+    assert sentence in said(settings, "database")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_postgresql_that_is_away(settings):
+    url = "postgresql+psycopg://chat:hush@127.0.0.1:1/chat"
+    away = msgspec.structs.replace(settings, database_url=url)
+    assert "it cannot be asked: connection failed" in said(away, "database")
+    assert "hush" not in said(away, "database")
+
+
+def test_broker_that_is_away(settings):
+    away = msgspec.structs.replace(settings, redis_url="redis://:hush@127.0.0.1:1/0")
+    assert "it cannot be asked: Error 111 connecting to 127.0.0.1:1" in said(away, "broker")
+    assert "hush" not in said(away, "broker")
+
+
+def test_embedded_broker_without_a_server(settings):
+    embedded = msgspec.structs.replace(settings, redis_url="")
+    assert "the embedded one is not running" in said(embedded, "broker")
+
+
+def test_broker_whose_memory_is_full(settings, redis):
+    redis.config_set("maxmemory", "1")
+    try:
+        assert "it takes no changes: command not allowed when used memory" in said(
+            settings, "broker"
+        )
+    finally:
+        redis.config_set("maxmemory", "0")
 
 
 def test_misspelt_setting(settings, monkeypatch):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 from gunicorn.http import wsgi
+from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName
 
-from ngw2f.gunicorn_response import use_own_response
+from ngw2f.gunicorn_response import REMEMBERED_LINES, use_own_response
 
+CONFIG = Config()
 DATE = "Sat, 21 Nov 2020 10:00:00 GMT"
 
 
@@ -31,7 +34,7 @@ class Request:
 def head_of(*headers: tuple[str, str]) -> list[str]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        response: Any = wsgi.Response(Request(), ours, Config())
+        response: Any = wsgi.Response(Request(), ours, CONFIG)
         response.start_response("200 OK", [*headers, ("Content-Length", "0")])
         response.send_headers()
         return theirs.recv(65536).decode().split("\r\n")
@@ -66,3 +69,65 @@ def test_calling_it_twice_does_no_harm() -> None:
     once = wsgi.Response
     use_own_response()
     assert wsgi.Response is once
+
+
+def written(
+    response_class: Any, status: str, headers: list[tuple[str, str]], *chunks: bytes
+) -> str:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        response = response_class(Request(), ours, CONFIG)
+        response.start_response(status, headers)
+        for chunk in chunks:
+            response.write(chunk)
+        response.close()
+        return theirs.recv(65536).decode("latin-1")
+
+
+LENGTH = ("Content-Length", "5")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "chunks"),
+    [
+        ("200 OK", [LENGTH, ("X-A", "1"), ("X-A", "1"), ("X-A", "2")], [b"hello"]),
+        ("200 OK", [LENGTH, ("X-A", " \t1 "), ("X-Empty", ""), ("X-Latin", "\xe9")], [b"hello"]),
+        ("200 OK", [LENGTH, ("X-Request-ID", "abc12"), ("Age", "0")], [b"hello"]),
+        ("200 OK", [LENGTH, ("X-Request-ID", " a-b ")], [b"hello"]),
+        ("200 OK", [LENGTH, ("Set-Cookie", "a=1; Path=/"), ("Keep-Alive", "9")], [b"hello"]),
+        ("200 OK", [("X-A", "1")], [b"hello", b"", b"you"]),
+        ("200 OK", [("content-length", "3")], [b"hello"]),
+        ("101 Switching Protocols", [("Connection", "upgrade"), ("Upgrade", "websocket")], []),
+        ("204 No Content", [LENGTH], []),
+        ("304 Not Modified", [("ETag", '"e"'), ("Vary", "Accept")], []),
+    ],
+)
+def test_response_is_gunicorns_but_for_the_date(
+    status: str, headers: list[tuple[str, str]], chunks: list[bytes]
+) -> None:
+    """Also with Date from the application, and when the lines are known."""
+    expected = re.sub(
+        r"Date: [^\r]*", "Date: D", written(wsgi.Response.__base__, status, headers, *chunks)
+    )
+    for _ in range(2):
+        assert written(wsgi.Response, status, [*headers, ("Date", "D")], *chunks) == expected
+        mine = written(wsgi.Response, status, headers, *chunks)
+        assert re.sub(r"Date: [^\r]*", "Date: D", mine) == expected
+
+
+@pytest.mark.parametrize("name", ["X-A", "X-Request-ID", "Set-Cookie"])
+def test_line_break_is_refused_each_time(name: str) -> None:
+    for _ in range(2):
+        with pytest.raises(InvalidResponseHeader):
+            head_of((name, "a\r\nX-B: c"))
+
+
+def test_name_is_checked() -> None:
+    with pytest.raises(InvalidResponseHeaderName):
+        head_of(("X A", "1"))
+
+
+def test_more_lines_than_are_remembered() -> None:
+    lines = [("X-Number", str(number)) for number in range(REMEMBERED_LINES + 2)]
+    for _ in range(2):
+        assert head_of(*lines)[4:-3] == [f"X-Number: {number}" for _, number in lines]

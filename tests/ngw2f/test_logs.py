@@ -1,11 +1,20 @@
+import io
 import json
 import logging
+import re
 
 import pytest
 
 from middleware.access_log import AccessLogMiddleware
 from middleware.request_id import RequestIDMiddleware
-from ngw2f.logs import LOGGERS, JSONFormatter, configure_logs
+from ngw2f.logs import (
+    LOGGERS,
+    MAX_GATHERED_LINES,
+    GatheringHandler,
+    JSONFormatter,
+    configure_logs,
+)
+from ngw2f.tracing import following
 from tests.middleware.serving import answering, serve
 
 
@@ -27,14 +36,14 @@ def lines(capsys):
 
 
 def test_text(fresh, capsys):
-    configure_logs("INFO")
+    configure_logs("INFO", GatheringHandler())
     logging.getLogger("ngw2f.some").info("hello %s", "there")
     (line,) = lines(capsys)
     assert line.endswith("[INFO] hello there")
 
 
 def test_json(fresh, capsys):
-    configure_logs("INFO", "json")
+    configure_logs("INFO", GatheringHandler("json"))
     logging.getLogger("ngw2f.some").warning('a "quoted"\nline %d', 3)
     (line,) = lines(capsys)
     entry = json.loads(line)
@@ -42,8 +51,79 @@ def test_json(fresh, capsys):
     assert (entry["level"], entry["logger"]) == ("WARNING", "ngw2f.some")
 
 
+def gathering(form="text"):
+    handler = GatheringHandler(form)
+    handler.start_gathering()
+    configure_logs("INFO", handler)
+    app = RequestIDMiddleware(AccessLogMiddleware(answering(), write=handler.request), trusted=True)
+    return handler, lambda: serve(app, "/some", headers={"X-Request-ID": "of-nginx"})
+
+
+def test_lines_are_gathered(fresh, capsys):
+    handler, ask = gathering()
+    logging.getLogger("ngw2f").info("before")
+    ask()
+    assert lines(capsys) == []
+    handler.flush()
+    first, second = lines(capsys)
+    assert first.endswith("[INFO] before")
+    assert second.endswith(" ms of-nginx complete")
+    handler.flush()
+    assert lines(capsys) == []
+
+
+def test_warning_is_written_at_once_after_what_came_before(fresh, capsys):
+    _, ask = gathering()
+    ask()
+    logging.getLogger("ngw2f").warning("oh")
+    first, second = lines(capsys)
+    assert first.endswith(" complete")
+    assert second.endswith("[WARNING] oh")
+
+
+def test_no_more_than_some_lines_are_gathered(fresh, capsys):
+    _, ask = gathering()
+    for _ in range(MAX_GATHERED_LINES + 1):
+        ask()
+    assert len(lines(capsys)) == MAX_GATHERED_LINES
+
+
+def test_broken_record_breaks_no_other(fresh, capsys):
+    handler, ask = gathering()
+    logging.getLogger("ngw2f").info("%d", "no number")
+    ask()
+    handler.flush()
+    assert lines(capsys)[-1].endswith(" complete")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_gathered_request_has_the_line_of_a_record(fresh, capsys, form):
+    handler, ask = gathering(form)
+    ask()
+    handler.flush()
+    (gathered,) = lines(capsys)
+    record = RequestIDMiddleware(AccessLogMiddleware(answering()), trusted=True)
+    serve(record, "/some", headers={"X-Request-ID": "of-nginx"})
+    handler.flush()
+    (recorded,) = lines(capsys)
+    assert without_numbers(gathered) == without_numbers(recorded)
+
+
+def without_numbers(line):
+    return re.sub(r"[\d.:-]+", "0", line)
+
+
+def test_closed_error_stream_stops_nothing(fresh, monkeypatch):
+    closed = io.StringIO()
+    closed.close()
+    handler, ask = gathering()
+    monkeypatch.setattr("sys.stderr", closed)
+    assert ask().status == "200 OK"
+    handler.flush()
+
+
 def test_request_has_fields(fresh, capsys):
-    configure_logs("INFO", "json")
+    configure_logs("INFO", GatheringHandler("json"))
     app = RequestIDMiddleware(AccessLogMiddleware(answering()), trusted=True)
     serve(app, "/some", headers={"X-Request-ID": "of-nginx"})
     (line,) = lines(capsys)
@@ -60,6 +140,22 @@ def test_traceback_is_one_line():
 
 
 def test_level(fresh, capsys):
-    configure_logs("WARNING", "json")
+    configure_logs("WARNING", GatheringHandler("json"))
     logging.getLogger("ngw2f").info("not this")
     assert lines(capsys) == []
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_all_lines_of_a_request_name_it(fresh, capsys, form):
+    configure_logs("INFO", GatheringHandler(form))
+    log = logging.getLogger("ngw2f.some")
+    with following("of-nginx"):
+        log.info("within")
+    log.info("after")
+    within, after = lines(capsys)
+    if form == "text":
+        assert within.endswith("within of-nginx")
+        assert after.endswith("after")
+    else:
+        assert json.loads(within)["request_id"] == "of-nginx"
+        assert "request_id" not in json.loads(after)

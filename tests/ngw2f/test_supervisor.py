@@ -13,6 +13,7 @@ import pytest
 
 from ngw2f import supervisor as module
 from ngw2f.supervisor import ChildSpec, Supervisor, worker_specs
+from ngw2f.systemd import Systemd
 from tests.waiting import listens_to, wait_until
 
 PRELUDE = """
@@ -30,8 +31,8 @@ class Stage:
         self.path.touch()
         self._lifeline, self._leash = os.pipe()
 
-    def start(self, *specs):
-        self.supervisor = Supervisor(specs, self._lifeline)
+    def start(self, *specs, systemd=None):
+        self.supervisor = Supervisor(specs, self._lifeline, systemd)
         self._thread = threading.Thread(target=self.supervisor.run)
         self._thread.start()
 
@@ -215,3 +216,72 @@ def test_signal_stops(tmp_path):
 def test_children_of_a_pool():
     names = [spec.name for spec in worker_specs({"render": 2})]
     assert names == ["RQ worker 1 (render)", "RQ worker 2 (render)", "upkeep's schedule"]
+
+
+class Listening(Systemd):
+    """A manager in the same process."""
+
+    def __init__(self):
+        super().__init__({})
+        self.states = []
+
+    def tell(self, state):
+        self.states.append(state)
+
+    def ping(self):
+        self.tell("WATCHDOG=1")
+
+
+@pytest.fixture
+def manager(monkeypatch):
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
+    return Listening()
+
+
+def is_well(manager):
+    """Say whether it is told so, now that what was told before is forgotten."""
+    manager.states.clear()
+    time.sleep(0.15)
+    return "WATCHDOG=1" in manager.states
+
+
+def test_ready_when_all_are(stage, manager):
+    """A child without a pulse needs only to run; one with a pulse has to be heard."""
+    go = stage.path.with_name("go")
+    waits = f"while [ ! -e {go} ]; do sleep 0.02; done; tell ready; wait_for_end"
+    stage.start(
+        stage.spec("slow", f"say starts; tell works; {waits}", has_pulse=True),
+        stage.spec("plain", "say starts; wait_for_end"),
+        systemd=manager,
+    )
+    wait_until(lambda: len(stage.words()) == 2)
+    assert not is_well(manager)
+    go.touch()
+    wait_until(lambda: "READY=1" in manager.states)
+    assert is_well(manager)
+    assert "READY=1" not in manager.states
+
+
+def test_child_that_is_silent_hangs(stage, manager, monkeypatch):
+    script = "say starts; trap 'tell works' USR1; tell ready; wait_for_end"
+    stage.start(stage.spec("child", script, has_pulse=True), systemd=manager)
+    wait_until(lambda: "READY=1" in manager.states)
+    monkeypatch.setattr(module, "SILENT_SECONDS", 0.0)
+    wait_until(lambda: not is_well(manager))
+    monkeypatch.setattr(module, "SILENT_SECONDS", 30.0)
+    os.kill(stage.pids()[0], signal.SIGUSR1)
+    wait_until(lambda: is_well(manager))
+
+
+def test_child_that_crashes_is_not_well(stage, manager):
+    stage.start(stage.spec("child", "say starts; exit 1"), systemd=manager)
+    wait_until(lambda: stage.words().count("child starts") > 2)
+    # It is, for the moment in which it runs; it is not when it waits for its next start.
+    wait_until(lambda: not is_well(manager))
+
+
+def test_stop_is_told(stage, manager):
+    stage.start(stage.spec("child", "say starts; wait_for_end"), systemd=manager)
+    wait_until(lambda: "READY=1" in manager.states)
+    stage.supervisor._stop_soon()
+    wait_until(lambda: manager.states[-1] == "STOPPING=1")

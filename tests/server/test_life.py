@@ -6,11 +6,15 @@ import socket
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from ngw2f.store.migrations import versions as migrations
 from tests.server.server import Server, parent_of, run_server
 from tests.waiting import PAUSE_SECONDS, listens_to, wait_until
+
+MIGRATIONS = sorted(Path(migrations.__file__).parent.glob("0*.py"))
 
 
 def test_from_start_to_rendered_message(start, data_dir):
@@ -50,6 +54,30 @@ def test_no_process_is_left(start, number):
     code = server.master.wait(15)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
     wait_until(lambda: not server.processes(), 10)
+
+
+def test_worker_that_is_told_to_stop_while_it_boots_ends(start, tmp_path):
+    told = tmp_path / "told"
+    configuration = tmp_path / "early.py"
+    configuration.write_text(
+        f"""
+import os, pathlib, signal
+exec(pathlib.Path("gunicorn.conf.py").read_text())
+after_fork = post_fork
+
+def post_fork(server, worker):
+    after_fork(server, worker)
+    if not os.path.exists({str(told)!r}):
+        pathlib.Path({str(told)!r}).write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGTERM)
+"""
+    )
+    server = start(f"--config={configuration}")
+    worker = int(told.read_text())
+    wait_until(lambda: worker not in server.processes(), 20)
+    # The master hears what is meant for it.
+    server.master.terminate()
+    assert server.master.wait(20) == 0
 
 
 def test_ctrl_c_reaches_the_master_alone(start):
@@ -124,7 +152,7 @@ def test_migrated_once_for_three_workers(start, data_dir):
     with closing(sqlite3.connect(data_dir / "chat.sqlite3")) as connection:
         rooms = connection.execute("SELECT name FROM rooms").fetchall()
         versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    assert (rooms, versions) == ([("lobby",)], [("0005",)])
+    assert (rooms, versions) == ([("lobby",)], [(MIGRATIONS[-1].name[:4],)])
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ def test_tag_of_a_page_is_no_name():
         ("number", "20"),
         ("id", "1795256000000-0"),
         ("text", "anything at all"),
+        ("beats", ""),
+        ("beats", "\r\r"),
         ("token-2", "a.b-c"),
     ],
 )

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as configure
 from hypothesis import strategies as st
-from rq import Queue
 from rq.job import Job
 
 from ngw2f.broker import Broker
 from ngw2f.jobs.bell import FLAG_MILLISECONDS, RENDER, Bell
 from ngw2f.jobs.outbox import Outbox
 from tests.client import Client
+from tests.queues import id_of, queue_of
 
 
 @pytest.fixture
@@ -29,20 +29,20 @@ def bell(settings):
 
 @pytest.fixture
 def queue(redis):
-    return Queue(RENDER.queue, connection=redis)
+    return queue_of(redis)
 
 
 def test_ring_calls_once(bell, queue):
     for _ in range(5):
         bell.ring()
-    assert queue.job_ids == [RENDER.job_id]
+    assert queue.job_ids == [id_of(RENDER)]
 
 
 def test_ring_after_silence_calls_again(bell, queue):
     bell.ring()
     bell.silence()
     bell.ring()
-    assert queue.job_ids == [RENDER.job_id, RENDER.job_id]
+    assert queue.job_ids == [id_of(RENDER), id_of(RENDER)]
 
 
 def test_ring_again_whatever_the_flag_says(bell, queue):
@@ -60,8 +60,8 @@ def test_job_survives_its_end(client, work, redis):
     """An ending run must not take along the hash of the next call."""
     client.say(client.join("ann"), "a")
     work()
-    assert Job.exists(RENDER.job_id, connection=redis)
-    assert Job.fetch(RENDER.job_id, connection=redis).get_status() == "finished"
+    assert Job.exists(id_of(RENDER), connection=redis)
+    assert Job.fetch(id_of(RENDER), connection=redis).get_status() == "finished"
 
 
 def test_call_during_the_job_is_heard(client, work, monkeypatch):
@@ -91,7 +91,7 @@ class Chat:
     def __init__(self, bell, redis):
         redis.flushall()
         self.bell, self.redis = bell, redis
-        self.queue = Queue(RENDER.queue, connection=redis)
+        self.queue = queue_of(redis)
         self.waiting, self.ids = set(), count()
 
     def post(self):

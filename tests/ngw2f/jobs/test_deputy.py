@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from ngw2f.jobs.deputy import CALL, Deputy, DeputyError, run_deputy
-from ngw2f.jobs.links import have_links_fetched
+from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from tests.waiting import wait_until
 
@@ -110,7 +110,7 @@ def test_says_what_went_wrong(settings, say, site, monkeypatch):
     def call():
         worker.sendall(CALL)
         said.append(worker.recv(1000))
-        monkeypatch.setattr("ngw2f.jobs.deputy.fetch_links", lambda: 1 // 0)
+        monkeypatch.setattr("ngw2f.jobs.deputy.fetch_here", lambda: 1 // 0)
         worker.sendall(CALL)
         said.append(worker.recv(1000))
         worker.close()
@@ -125,4 +125,4 @@ def test_says_what_went_wrong(settings, say, site, monkeypatch):
 
 def test_without_one_the_worker_fetches_itself(workshop, say, site):
     say(site.url("/a"))
-    assert have_links_fetched() == 1
+    assert fetch_links() == 1

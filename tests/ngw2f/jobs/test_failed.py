@@ -1,39 +1,38 @@
 import pytest
-from rq import Queue
 
-from ngw2f.jobs.bell import RENDER
 from ngw2f.jobs.failed import list_failed, requeue
+from tests.queues import PREFIX, queue_of
 
 
 @pytest.fixture
 def failed(redis, work):
     """Give the ids of two jobs that failed."""
-    queue = Queue(RENDER.queue, connection=redis)
+    queue = queue_of(redis)
     ids = [queue.enqueue("math.sqrt", -number).id for number in (1, 2)]
     work()
     return ids
 
 
 def test_no_job_has_failed(redis):
-    assert list_failed(redis) == []
+    assert list_failed(redis, PREFIX) == []
 
 
 def test_failed_jobs_are_listed(redis, failed):
-    lines = list_failed(redis)
+    lines = list_failed(redis, PREFIX)
     assert sorted(line.split()[1] for line in lines) == sorted(failed)
     assert all(line.endswith("ValueError: math domain error") for line in lines)
 
 
 def test_one_is_requeued(redis, failed):
-    assert requeue(redis, {failed[0]}) == [failed[0]]
-    assert Queue(RENDER.queue, connection=redis).job_ids == [failed[0]]
-    assert len(list_failed(redis)) == 1
+    assert requeue(redis, PREFIX, {failed[0]}) == [failed[0]]
+    assert queue_of(redis).job_ids == [failed[0]]
+    assert len(list_failed(redis, PREFIX)) == 1
 
 
 def test_all_are_requeued(redis, failed):
-    assert sorted(requeue(redis, set())) == sorted(failed)
-    assert list_failed(redis) == []
+    assert sorted(requeue(redis, PREFIX, set())) == sorted(failed)
+    assert list_failed(redis, PREFIX) == []
 
 
 def test_unknown_is_not_requeued(redis, failed):
-    assert requeue(redis, {"unknown"}) == []
+    assert requeue(redis, PREFIX, {"unknown"}) == []

@@ -2,12 +2,12 @@ import time
 
 import msgspec
 import pytest
-from rq import Queue
 
-from ngw2f.jobs.bell import LINKS, RENDER
+from ngw2f.jobs.bell import LINKS
 from ngw2f.jobs.gauges import QueueGauge, read_gauges
 from ngw2f.jobs.roll_call import RollCall
 from ngw2f.jobs.workshop import build_workshop
+from tests.queues import queue_of
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_workers_are_counted(workshop):
 
 
 def test_failed_jobs_are_counted(workshop, redis, work):
-    Queue(RENDER.queue, connection=redis).enqueue("math.sqrt", -1)
+    queue_of(redis).enqueue("math.sqrt", -1)
     work()
     assert gauges(workshop)["render"].failed_jobs == 1
 

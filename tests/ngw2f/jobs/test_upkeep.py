@@ -1,12 +1,11 @@
 import time
 
 import pytest
-from rq import Queue
 from sqlalchemy import text
 
 from ngw2f.jobs import upkeep
-from ngw2f.jobs.bell import RENDER
 from ngw2f.jobs.upkeep import CLEAN_SECONDS, LOST_AFTER_SECONDS, SWEEP_SECONDS, build_cron
+from tests.queues import PREFIX, queue_of
 
 
 @pytest.fixture
@@ -24,13 +23,13 @@ def test_sweep_calls_for_lost_messages(service, message, workshop, redis):
     redis.flushall()
     make_old(service, LOST_AFTER_SECONDS + 1)
     assert upkeep.sweep()
-    assert len(Queue(RENDER.queue, connection=redis)) == 1
+    assert len(queue_of(redis)) == 1
 
 
 def test_sweep_leaves_fresh_ones_alone(message, workshop, redis):
     redis.flushall()
     assert not upkeep.sweep()
-    assert len(Queue(RENDER.queue, connection=redis)) == 0
+    assert len(queue_of(redis)) == 0
 
 
 def test_lost_queue_is_made_up_for(client, service, message, workshop, work, redis):
@@ -64,7 +63,7 @@ def test_clean_keeps_what_is_not(client, workshop):
 
 
 def test_schedule(redis):
-    jobs = build_cron(redis).get_jobs()
+    jobs = build_cron(redis, PREFIX).get_jobs()
     assert {job.func.__name__: job.interval for job in jobs} == {
         "sweep": SWEEP_SECONDS,
         "clean": CLEAN_SECONDS,

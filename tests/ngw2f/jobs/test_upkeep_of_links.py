@@ -1,13 +1,14 @@
 import time
 
 import pytest
-from rq import Queue, Retry
+from rq import Retry
 
 from ngw2f.jobs import upkeep
 from ngw2f.jobs.bell import LINKS, RENDER
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from ngw2f.store import previews
+from tests.queues import PREFIX, id_of, queue_of
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def _at_once(monkeypatch):
 
 
 def queued(redis, call):
-    return Queue(call.queue, connection=redis).job_ids
+    return queue_of(redis, call).job_ids
 
 
 def test_nothing_is_lost(workshop, redis):
@@ -35,7 +36,7 @@ def test_sweep_calls_to_lost_message(workshop, redis, say):
     say("a")
     redis.flushall()
     assert upkeep.sweep() is True
-    assert queued(redis, RENDER) == [RENDER.job_id]
+    assert queued(redis, RENDER) == [id_of(RENDER)]
 
 
 def test_sweep_calls_to_lost_link(workshop, redis, say, site):
@@ -43,7 +44,7 @@ def test_sweep_calls_to_lost_link(workshop, redis, say, site):
     render_messages()
     redis.flushall()
     assert upkeep.sweep() is True
-    assert queued(redis, LINKS) == [LINKS.job_id]
+    assert queued(redis, LINKS) == [id_of(LINKS)]
 
 
 def test_sweep_leaves_running_round_alone(workshop, redis, say, site):
@@ -67,10 +68,10 @@ def test_stale_preview_is_fetched_again(workshop, say, site):
 
 
 def test_failed_job_is_tried_again_in_time(redis, work):
-    queue = Queue(RENDER.queue, connection=redis)
+    queue = queue_of(redis)
     job = queue.enqueue("math.sqrt", -1, retry=Retry(max=1, interval=60))
     work()
-    cron = upkeep.build_cron(redis)
+    cron = upkeep.build_cron(redis, PREFIX)
     cron.enqueue_jobs()
     assert job.id not in queue.job_ids
     redis.zadd(queue.scheduled_job_registry.key, {job.id: 0})
@@ -80,12 +81,12 @@ def test_failed_job_is_tried_again_in_time(redis, work):
 
 
 def test_upkeep_never_sleeps_for_long(redis):
-    cron = upkeep.build_cron(redis)
+    cron = upkeep.build_cron(redis, PREFIX)
     cron.enqueue_jobs()
     assert cron.calculate_sleep_interval() <= 1.0
 
 
 def test_upkeep_runs(redis, work):
-    upkeep.build_cron(redis).enqueue_jobs()
+    upkeep.build_cron(redis, PREFIX).enqueue_jobs()
     work()
-    assert Queue(RENDER.queue, connection=redis).failed_job_registry.get_job_count() == 0
+    assert queue_of(redis).failed_job_registry.get_job_count() == 0

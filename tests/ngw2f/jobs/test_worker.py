@@ -7,13 +7,13 @@ import time
 
 import msgspec
 import pytest
-from rq import Queue
 
 from ngw2f.jobs import worker as module
-from ngw2f.jobs.bell import QUEUES, RENDER
+from ngw2f.jobs.bell import QUEUES
 from ngw2f.jobs.worker import ChatWorker, run_cron, run_worker
 from ngw2f.store import previews
 from ngw2f.store.database import Database
+from tests.queues import queue_of
 from tests.waiting import wait_until
 
 
@@ -48,7 +48,7 @@ def told(reader):
 def test_retires_once_after_its_jobs(workshop, redis, pipe, monkeypatch):
     monkeypatch.setattr(module.random, "uniform", lambda _low, _high: 1)
     reader, writer = pipe
-    queue = Queue(RENDER.queue, connection=redis)
+    queue = queue_of(redis)
     worker = ChatWorker(workshop, QUEUES, 2, writer)
     for expected in (b"", b"retire\n", b""):
         queue.enqueue("ngw2f.jobs.render.render_messages")
@@ -91,7 +91,9 @@ def test_says_that_it_is_ready_and_works(client, settings, pipe):
     reader, status = pipe
     process = start("worker-process", settings, f"--status={status}", pass_fds=[status])
     try:
-        wait_until(lambda: told(reader) == b"ready\n")
+        said = []
+        wait_until(lambda: said.append(told(reader)) or b"ready\n" in b"".join(said))
+        wait_until(lambda: b"works\n" in told(reader))
         wait_until(lambda: client.get("/api/messages/1").json["rendered"])
         process.terminate()
         assert process.wait(20) == 0

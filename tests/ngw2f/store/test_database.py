@@ -10,6 +10,8 @@ from sqlalchemy.exc import OperationalError
 from ngw2f.store import database as module
 from ngw2f.store import users
 from ngw2f.store.database import Database, DatabaseBusyError
+from tests.nginx.running import free_port
+from tests.postgresql import running_postgresql
 
 
 def nicknames(database):
@@ -48,6 +50,18 @@ def test_writers_take_turns(database):
     for thread in threads:
         thread.join()
     assert len(nicknames(database)) == 8
+
+
+def test_lost_machine_is_noticed():
+    names = ["keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout"]
+    port = free_port()
+    # Over a Unix socket, with no machine between, PostgreSQL says 0.
+    with running_postgresql(f"-c listen_addresses=127.0.0.1 -c port={port}"):
+        database = Database(f"postgresql+psycopg://chat@127.0.0.1:{port}/postgres")
+        with database.reading() as connection:
+            told = [connection.scalar(text(f"SHOW tcp_{name}")) for name in names]
+        database.close()
+    assert told == ["3", "1", "3", "6000"]
 
 
 def test_ping(database):

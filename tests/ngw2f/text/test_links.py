@@ -71,10 +71,10 @@ def test_log_says_why_a_link_is_refused(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_message_without_links_costs_little() -> None:
     html = "<p>" + "word <em>word</em> " * 500 + "</p>"
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(1000):
         find_links(html)
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.2
 
 
 @given(st.text())

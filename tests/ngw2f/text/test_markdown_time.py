@@ -1,6 +1,7 @@
 """How long rendering may take. What it lets through is in test_browser.py."""
 
 import signal
+import time
 
 import pytest
 
@@ -33,3 +34,21 @@ def test_no_alarm_is_left_behind():
 def test_what_takes_too_long_is_shown_as_typed():
     source = "[" * 10_000
     assert MarkdownRenderer().render(source) == f"<p>{source}</p>"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_limit_that_comes_while_an_object_is_deleted_comes_again(monkeypatch):
+    class Slow:
+        def __del__(self):
+            end = time.monotonic() + 1.5 * MAX_SECONDS
+            while time.monotonic() < end:
+                pass
+
+    def convert(_source):
+        Slow()
+        while True:
+            pass
+
+    renderer = MarkdownRenderer()
+    monkeypatch.setattr(renderer._markdown, "convert", convert)
+    assert renderer.render("a") == "<p>a</p>"

@@ -135,9 +135,9 @@ def test_empty_page_is_not_worth_showing() -> None:
 
 @pytest.mark.parametrize("unit", ["<title>", "<meta ", "<meta property='", "<!--", "<base href=x>"])
 def test_a_megabyte_takes_no_second(unit: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     preview_of(unit * (2**20 // len(unit)))
-    assert time.perf_counter() - start < 1.5
+    assert time.process_time() - start < 1.5
 
 
 PIECES = st.sampled_from(

@@ -6,6 +6,7 @@ from ngw2f.jobs import outbox, render
 from ngw2f.jobs.bell import RENDER
 from ngw2f.store import tasks
 from ngw2f.web.waiting import Pending, answer
+from tests.queues import id_of
 
 
 @pytest.fixture
@@ -131,4 +132,4 @@ def test_deleted_while_waited_for(service):
 
 def test_bell_calls_with_failure_noted(workshop, redis):
     workshop.bell.ring()
-    assert Job.fetch(RENDER.job_id, connection=redis).failure_callback is render.note_failure
+    assert Job.fetch(id_of(RENDER), connection=redis).failure_callback is render.note_failure

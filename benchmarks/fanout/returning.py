@@ -1,0 +1,112 @@
+"""Clients that come back at once when their server has restarted, with the last id they saw."""
+
+import re
+import selectors
+import socket
+import threading
+import time
+
+from benchmarks.fanout.servers import Running
+
+EVENT = re.compile(rb"id: ([0-9-]+)\nevent: message\.created\ndata: \{\"id\":([0-9]+)")
+ID = re.compile(rb"^id: ([0-9-]+)$", re.MULTILINE)
+CUT = b"\n\n"
+# How soon a client tries again that nobody has accepted.
+PAUSE_SECONDS = 0.01
+
+
+class Client:
+    """One connection after the other; the messages that it was told of."""
+
+    def __init__(self) -> None:
+        self.sock: socket.socket | None = None
+        self.last_id = b""
+        self.seen: list[int] = []
+        self.buffer = b""
+        self.connections = 0
+
+    def feed(self, some: bytes) -> None:
+        whole, cut, self.buffer = (self.buffer + some).rpartition(CUT)
+        whole += cut
+        ids = ID.findall(whole)
+        self.last_id = ids[-1] if ids else self.last_id
+        self.seen += [int(number) for _, number in EVENT.findall(whole)]
+        # The response's head comes with the greeting, which has an id.
+        self.connections += whole.count(b"HTTP/1.1 200")
+
+
+class Crowd(threading.Thread):
+    """Clients in one thread; no client waits before it comes back."""
+
+    def __init__(self, running: Running, count: int) -> None:
+        super().__init__(daemon=True)
+        self._address = ("127.0.0.1", running.port)
+        self._selector = selectors.DefaultSelector()
+        self.clients = [Client() for _ in range(count)]
+        self._away = list(self.clients)
+        # When the first connection was cut.
+        self.cut_at: float | None = None
+        self.is_stopping = False
+
+    def run(self) -> None:
+        while not self.is_stopping:
+            away, self._away = self._away, []
+            for place, client in enumerate(away):
+                if not self._connect(client):
+                    self._away += away[place:]
+                    break
+            for key, _ in self._selector.select(PAUSE_SECONDS):
+                self._read(key.data)
+        for client in self.clients:
+            if client.sock:
+                client.sock.close()
+        self._selector.close()
+
+    def are_back(self, times: int, newest: int) -> bool:
+        """Say whether all have connected so many times, and know the newest message."""
+        return all(
+            each.connections >= times and each.seen and each.seen[-1] >= newest
+            for each in self.clients
+        )
+
+    def wait_until(self, times: int, newest: int, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self.are_back(times, newest):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def _connect(self, client: Client) -> bool:
+        try:
+            sock = socket.create_connection(self._address, timeout=10)
+        except OSError:
+            return False
+        after = b"Last-Event-ID: %b\r\n" % client.last_id if client.last_id else b""
+        head = b"GET /events HTTP/1.1\r\nHost: chat\r\nAccept: text/event-stream\r\n"
+        try:
+            sock.sendall(head + after + b"\r\n")
+        except OSError:
+            sock.close()
+            return False
+        sock.setblocking(False)
+        client.sock, client.buffer = sock, b""
+        self._selector.register(sock, selectors.EVENT_READ, client)
+        return True
+
+    def _read(self, client: Client) -> None:
+        assert client.sock is not None
+        try:
+            some = client.sock.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            some = b""
+        if some:
+            client.feed(some)
+            return
+        self.cut_at = self.cut_at or time.monotonic()
+        self._selector.unregister(client.sock)
+        client.sock.close()
+        client.sock = None
+        self._away.append(client)

@@ -1,0 +1,263 @@
+"""The counts of all processes of a machine, in files of the form that prometheus-client reads.
+
+Each process has its own files, and writes into them once a second what has changed. It
+does so by `write`, where prometheus-client maps its files into memory: on a full disk that is an
+error that can be passed over, and not a signal that kills (SIGBUS).
+
+Who lives is said by a lock that ends with the process, whatever killed it. The counts of
+the dead are added to those of all that ended before, and their gauges are gone.
+
+The master imports this before it forks: nothing here may import what gevent has to patch.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import secrets
+import struct
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ngw2f.metrics.families import Family
+from ngw2f.metrics.tally import Tally
+
+# How often a process writes what it has counted.
+WRITE_SECONDS = 1.0
+
+ALIVE = ".alive"
+NEW = ".new"
+VALUES = ".db"
+# The name under which those that have ended are kept together.
+ENDED = "ended"
+# The kinds of values that outlive their process.
+LASTING = frozenset({"counter", "histogram"})
+# prometheus-client's: how many bytes are used, then entries: the key's length, the key
+# padded to whole 8 bytes, the value, a time.
+HEAD = struct.Struct("i4x")
+LENGTH = struct.Struct("i")
+VALUE = struct.Struct("dd")
+
+log = logging.getLogger(__name__)
+
+
+class ValueFile:
+    """One file of values by key, held in memory and written as a whole where it has changed.
+
+    It is in its place from the first `write` on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._new: Path | None = path.with_suffix(NEW)
+        self._file = os.open(self._new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        self._image = bytearray(HEAD.size)
+        self._places: dict[str, int] = {}
+        self._is_changed = True
+
+    def set(self, key: str, value: float) -> None:
+        place = self._places.get(key)
+        if place is None:
+            place = self._add(key)
+        packed = VALUE.pack(value, 0.0)
+        if self._image[place : place + VALUE.size] != packed:
+            self._image[place : place + VALUE.size] = packed
+            self._is_changed = True
+
+    def write(self) -> None:
+        """Write what has changed. Raises OSError; what was written before stays."""
+        if not self._is_changed:
+            return
+        # The head last: it says how much of the rest there is.
+        entries = memoryview(self._image)[HEAD.size :]
+        if os.pwrite(self._file, entries, HEAD.size) < len(entries):
+            raise OSError("the disk is full")
+        os.pwrite(self._file, HEAD.pack(len(self._image)), 0)
+        self._is_changed = False
+        if self._new:
+            self._new.replace(self._path)
+            self._new = None
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _add(self, key: str) -> int:
+        encoded = key.encode()
+        padding = b" " * (8 - (len(encoded) + LENGTH.size) % 8)
+        self._image += LENGTH.pack(len(encoded)) + encoded + padding
+        place = self._places[key] = len(self._image)
+        self._image += VALUE.pack(0.0, 0.0)
+        self._is_changed = True
+        return place
+
+
+def read_values(path: Path) -> Iterator[tuple[str, float]]:
+    """Yield the keys and values of a file; of one that a power cut has cut off, what is there."""
+    image = path.read_bytes()
+    with suppress(struct.error):
+        (end,) = HEAD.unpack_from(image)
+        place = HEAD.size
+        while place < end:
+            (length,) = LENGTH.unpack_from(image, place)
+            key = image[place + LENGTH.size : place + LENGTH.size + length]
+            place += LENGTH.size + length + 8 - (length + LENGTH.size) % 8
+            (value, _) = VALUE.unpack_from(image, place)
+            yield key.decode(), value
+            place += VALUE.size
+
+
+class Recorder:
+    """The files of this process, from `start` on; until then, and where there is no room, none."""
+
+    def __init__(self, directory: Path, tally: Tally) -> None:
+        self._directory = directory
+        self._tally = tally
+        self._sign: int | None = None
+        # The thread that writes may not be the one that ends.
+        self._turn = threading.Lock()
+        self._files: dict[str, ValueFile] = {}
+        self._keys: dict[object, str] = {}
+        self._name = ""
+        self._has_failed = False
+
+    def start(self) -> None:
+        """Be one of those that count; in the process itself, after any fork."""
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fold_dead(self._directory)
+            self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
+            self._sign = _say_alive(self._directory, self._name)
+        except OSError as error:
+            log.warning("/metrics knows nothing of this process: %s", error)
+
+    def write(self) -> None:
+        """Let the others know what this process has counted."""
+        with self._turn:
+            if self._sign is not None:
+                self._write()
+
+    def close(self) -> None:
+        """Write for the last time, and be one of those that have ended."""
+        with self._turn:
+            if self._sign is None:
+                return
+            self._write()
+            for file in self._files.values():
+                file.close()
+            os.close(self._sign)
+            self._sign = None
+        fold_dead(self._directory)
+
+    def _write(self) -> None:
+        try:
+            for family, ending, labels, value in self._tally.samples():
+                self._file(family.kind).set(self._key(family, ending, labels), value)
+            for file in self._files.values():
+                file.write()
+        except OSError as error:
+            if not self._has_failed:
+                log.warning("/metrics is not up to date: %s", error)
+            self._has_failed = True
+        else:
+            self._has_failed = False
+
+    def _file(self, kind: str) -> ValueFile:
+        if kind not in self._files:
+            self._files[kind] = ValueFile(self._directory / f"{kind}_{self._name}{VALUES}")
+        return self._files[kind]
+
+    def _key(self, family: Family, ending: str, labels: dict[str, str]) -> str:
+        known = (family, ending, *labels.values())
+        key = self._keys.get(known)
+        if key is None:
+            described = [family.name, family.name + ending, labels, family.about]
+            key = self._keys[known] = json.dumps(described, sort_keys=True)
+        return key
+
+
+def fold_dead(directory: Path) -> None:
+    """Add the counts of processes that are no more to those of all that have ended."""
+    try:
+        with locked(directory, fcntl.LOCK_EX):
+            _fold_dead(directory)
+    except FileNotFoundError:
+        return  # Nobody has counted yet.
+    except OSError as error:
+        # What could not be added now is added the next time.
+        log.warning("the counts of processes that have ended wait: %s", error)
+
+
+def _fold_dead(directory: Path) -> None:
+    for sign in [path for path in directory.glob(f"*{ALIVE}") if not _is_locked(path)]:
+        files = list(directory.glob(f"*_{sign.stem}{VALUES}"))
+        for path in files:
+            if _kind(path) in LASTING:
+                _add_to_ended(directory, path)
+            path.unlink()
+        sign.unlink()
+
+
+def begin_anew(directory: Path) -> None:
+    """Forget what has ended, unless a process of another server, or of an older one, still counts.
+
+    For a server's start, so that what an old version counted is not added to for ever.
+    """
+    fold_dead(directory)
+    with suppress(OSError):
+        if not any(directory.glob(f"*{ALIVE}")):
+            for path in [*directory.glob(f"*{VALUES}"), *directory.glob(f"*{NEW}")]:
+                path.unlink()
+
+
+@contextmanager
+def locked(directory: Path, how: int) -> Iterator[None]:
+    """Keep the set of files as it is (`LOCK_SH`), or be the only one to change it (`LOCK_EX`)."""
+    lock = os.open(directory / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, how)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _kind(path: Path) -> str:
+    return path.name.rpartition("_")[0]
+
+
+def _add_to_ended(directory: Path, dead: Path) -> None:
+    ended = directory / f"{_kind(dead)}_{ENDED}{VALUES}"
+    values = Counter(dict(read_values(ended))) if ended.exists() else Counter[str]()
+    values.update(dict(read_values(dead)))
+    # Another file in its place: one that is half written is not seen.
+    file = ValueFile(ended)
+    try:
+        for key, value in values.items():
+            file.set(key, value)
+        file.write()
+    finally:
+        file.close()
+
+
+def _say_alive(directory: Path, name: str) -> int:
+    """Put up the sign of this process, whose lock ends with it; return what holds the lock."""
+    new = directory / f"{name}{NEW}"
+    lock = os.open(new, os.O_CREAT | os.O_RDWR, 0o600)
+    # Before anybody can see it and take the process for a dead one.
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    new.replace(directory / f"{name}{ALIVE}")
+    return lock
+
+
+def _is_locked(path: Path) -> bool:
+    sign = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(sign, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(sign)

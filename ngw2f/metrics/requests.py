@@ -1,0 +1,57 @@
+"""What a web worker counts for each request: gunicorn's hooks call this, before and after."""
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from ngw2f.metrics.families import CACHE, REQUEST_SECONDS, REQUESTS
+from ngw2f.metrics.tally import Tally, note
+
+# Where the cache says what it did.
+CACHE_STATUS = "middleware.cache.status"
+# Any other name is anybody's to make up; a series for each would fill the memory.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+# How long a stream was open says nothing of how quick we are.
+LASTING = frozenset({"/events", "/api/events", "/ws", "/socket.io/"})
+# So many paths have their route remembered.
+REMEMBERED_PATHS = 4_096
+
+
+class RequestMetrics:
+    """Count requests by route, which is a pattern of the URL map and never a path."""
+
+    def __init__(self, tally: Tally, route_of: Callable[[str], str]) -> None:
+        self._route_of = lru_cache(REMEMBERED_PATHS)(route_of)
+        self._requests = tally.values(REQUESTS)
+        self._seconds = tally.buckets(REQUEST_SECONDS)
+        self._cache = tally.values(CACHE)
+
+    @staticmethod
+    def begin(request: Any) -> None:
+        """Note when a request of gunicorn's has come."""
+        request.began_at = time.perf_counter()
+
+    def end(self, request: Any, environ: dict[str, Any], response: Any) -> None:
+        """Count a request when its answer is out; one that never came to be has no *response*."""
+        if response is None:
+            return
+        route = self._route_of(environ["PATH_INFO"])
+        method = environ["REQUEST_METHOD"]
+        # A WebSocket is answered past gunicorn, which then knows of no status.
+        status = response.status[:3] if response.status else "101"
+        self._requests[method if method in METHODS else "other", route, status] += 1
+        if route not in LASTING:
+            note(self._seconds[(route,)], time.perf_counter() - request.began_at)
+        cache_status = environ.get(CACHE_STATUS)
+        if cache_status is not None:
+            self._cache[(_outcome(cache_status),)] += 1
+
+
+def _outcome(cache_status: str) -> str:
+    """Return "hit", or why a request was forwarded ("uri-miss", "vary-miss", "stale", ...)."""
+    if "; hit" in cache_status:
+        return "hit"
+    _, _, parameters = cache_status.partition("; ")
+    first, _, _ = parameters.partition(";")
+    return first.removeprefix("fwd=")

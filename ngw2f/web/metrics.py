@@ -1,0 +1,124 @@
+"""/metrics: what all processes of this machine have counted, and how the queues are now."""
+
+import fcntl
+import hmac
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from ngw2f.broker import Broker
+from ngw2f.http import Request, Response, problem
+from ngw2f.jobs.gauges import QueueGauge, read_gauges
+from ngw2f.metrics.files import fold_dead, locked
+from ngw2f.store.database import Database
+from ngw2f.web.auth import token_of
+from ngw2f.web.services import Services
+
+# What Prometheus and its like read; the newer forms say no more of ours.
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+QUEUE_GAUGES = {
+    "waiting": "Messages or links that wait for a worker.",
+    "oldest_wait_seconds": "How long the oldest of them has waited.",
+    "failed_jobs": "Jobs that have failed, and are not tried again.",
+    "workers": "Workers that are there for the queue, on all machines.",
+}
+
+
+def show(services: Services, request: Request) -> Response:
+    """Answer who bears the token, or where there is none whoever is on this machine; else 403."""
+    if not _may_see(services.settings.metrics_token, request):
+        raise problem(
+            403, "only for who bears metrics_token, or without that setting for this machine"
+        )
+    services.recorder.write()
+    text = write_text(services.settings.metrics_path, services.database, services.broker)
+    response = Response(text, content_type=CONTENT_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def write_text(directory: Path, database: Database, broker: Broker) -> bytes:
+    """Return all metrics in Prometheus' text form."""
+    registry = CollectorRegistry()
+    registry.register(Now(database, broker))
+    if not directory.is_dir():
+        return generate_latest(registry)
+    fold_dead(directory)
+    # While it reads, no process that ends moves its counts from one file to another.
+    with locked(directory, fcntl.LOCK_SH):
+        MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+
+class Now(Collector):
+    """What is asked for at the moment of the scrape."""
+
+    def __init__(self, database: Database, broker: Broker) -> None:
+        self._database = database
+        self._broker = broker
+
+    def collect(self) -> Iterator[Metric]:
+        yield _build()
+        database_up = GaugeMetricFamily("ngw2f_database_up", "Whether the database answers.")
+        try:
+            gauges = read_gauges(self._database, self._broker)
+        except SQLAlchemyError:
+            gauges = []
+        database_up.add_metric([], bool(gauges))
+        yield database_up
+        for name, about in QUEUE_GAUGES.items():
+            yield _queues(name, about, gauges)
+
+
+def _build() -> Metric:
+    build = GaugeMetricFamily(
+        "ngw2f_build_info", "Which versions run.", labels=["version", "python"]
+    )
+    build.add_metric([_version(), platform.python_version()], 1)
+    return build
+
+
+def _version() -> str:
+    try:
+        return version("ngw2f")
+    except PackageNotFoundError:
+        return "checkout"
+
+
+def _queues(name: str, about: str, gauges: list[QueueGauge]) -> Metric:
+    """Return one gauge of all queues; of those that Redis knows, none while it is away."""
+    family = GaugeMetricFamily(f"ngw2f_queue_{name}", about, labels=["queue"])
+    for gauge in gauges:
+        value: float | None = getattr(gauge, name)
+        if value is not None:
+            family.add_metric([gauge.name], value)
+    return family
+
+
+def _may_see(token: str, request: Request) -> bool:
+    """Say whether it is for whoever asks.
+
+    Whoever opens our Unix socket, or is at a loopback address, is on this machine. The
+    address is the client's own: what a trusted proxy says of it.
+    """
+    if token:
+        return hmac.compare_digest((token_of(request) or "").encode(), token.encode())
+    address = request.remote_addr
+    return not address or _is_loopback(address)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback

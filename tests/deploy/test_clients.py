@@ -1,0 +1,143 @@
+"""What people come with works through nginx: browsers, Socket.IO's client, every stream."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.chats import join
+from tests.deploy.fleet import running_fleet
+from tests.deploy.followers import EVERY_KIND, following
+from tests.live.server import RedisServer
+from tests.needs import lacking
+from tests.waiting import wait_until
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SCRIPT = Path(__file__).parent / "clients" / "chat.cjs"
+WAIT_SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def fleet():
+    with tempfile.TemporaryDirectory(prefix="ngw2f-fleet-") as name:
+        directory = Path(name)
+        redis = RedisServer(directory)
+        redis.start()
+        try:
+            with running_fleet(directory, "", redis.url) as fleet:
+                yield fleet
+        finally:
+            redis.stop()
+
+
+@pytest.fixture(scope="module")
+def ann(fleet):
+    return join(fleet.client, "ann")
+
+
+def say(fleet, headers, source):
+    body = json.dumps({"source": source})
+    answer = fleet.client.ask("/api/messages", "POST", body, headers)
+    assert answer.status == 201
+    return answer.json["id"]
+
+
+@pytest.fixture(scope="module")
+def node_modules(tmp_path_factory):
+    given = os.environ.get("NGW2F_NODE_MODULES")
+    if given:
+        return given
+    npm = shutil.which("npm") or lacking("npm", "apt-get install npm")
+    directory = tmp_path_factory.mktemp("npm")
+    command = [npm, "install", "--no-audit", "--no-fund", "--prefix", directory]
+    installed = subprocess.run([*command, "socket.io-client@4"], capture_output=True, timeout=120)
+    if installed.returncode:
+        lacking("socket.io-client", "npm install socket.io-client")
+    return str(directory / "node_modules")
+
+
+def test_socketio_client_with_its_default_transports(fleet, ann, node_modules):
+    node = shutil.which("node") or lacking("node", "apt-get install nodejs")
+    token = ann["Authorization"].removeprefix("Bearer ")
+    certificate = str(fleet.client.front.certificate)
+    trusting = {**os.environ, "NODE_PATH": node_modules, "NODE_EXTRA_CA_CERTS": certificate}
+    url = f"https://{fleet.client.host}"
+    told = subprocess.run(
+        [node, SCRIPT, url, token, "5"], env=trusting, capture_output=True, text=True, timeout=60
+    )
+    assert told.returncode == 0, told.stderr
+    seen = json.loads(told.stdout)
+    assert seen["transports"] == ["polling", "websocket"]
+    assert sorted(seen["created"]) == [f"*{number}*" for number in range(5)]
+    assert sorted(seen["rendered"]) == [f"<p><em>{number}</em></p>" for number in range(5)]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = CHROMIUM or lacking("chromium", "apt-get install chromium")
+    quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-quic", *quiet],
+        )
+        yield browser
+        browser.close()
+
+
+def test_browsers_talk(fleet, browser):
+    # The certificate is one's own; what a browser says to that is not what is looked at.
+    contexts = [browser.new_context(ignore_https_errors=True) for _ in range(2)]
+    pages = [context.new_page() for context in contexts]
+    for page, nickname in zip(pages, ["carl", "dora"], strict=True):
+        page.set_default_timeout(WAIT_SECONDS * 1000)
+        page.goto(f"https://{fleet.client.host}/")
+        page.fill("[name=nickname]", nickname)
+        page.fill("[name=password]", "open sesame")
+        page.click("text=Sign in or register")
+        page.wait_for_selector(".composer")
+    carl, dora = pages
+    carl.fill("textarea", "hello **dora**")
+    carl.press("textarea", "Enter")
+    for page in pages:
+        page.wait_for_selector(".message strong:text('dora')")
+    used = dora.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol")
+    assert used == "h2"
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_every_stream_goes_out_at_once(fleet, ann, kind):
+    with following(fleet.client, [kind]) as (follower,):
+        for number in range(5):
+            # A front that gathers would hold back what is so short.
+            message = say(fleet, ann, str(number))
+            wait_until(lambda: message in follower.created, WAIT_SECONDS)  # noqa: B023 # at once
+        wait_until(lambda: message in follower.rendered, WAIT_SECONDS)
+    assert follower.refusals == follower.breaks == []
+    if kind.__name__ != "PollFollower":
+        assert follower.opened == 1
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_stream_of_events_by_curl(fleet, ann, version):
+    curl = shutil.which("curl") or lacking("curl", "apt-get install curl")
+    client = fleet.client
+    command = [curl, "-sN", "--max-time", "30", version, "--cacert", client.front.certificate]
+    command += ["-H", "Accept: text/event-stream", "-H", "Accept-Encoding: gzip"]
+    with subprocess.Popen(
+        [*command, f"https://{client.host}/events"], stdout=subprocess.PIPE
+    ) as it:
+        assert it.stdout.readline().startswith(b"retry:")
+        message = say(fleet, ann, f"to curl by {version}")
+        # What happened just before may still be told.
+        events = (json.loads(line[6:]) for line in it.stdout if line.startswith(b"data: "))
+        event = next(event for event in events if event["id"] == message and "source" in event)
+        it.kill()
+    assert event["source"] == f"to curl by {version}"

@@ -1,0 +1,40 @@
+"""Crashes and renewals under load: nothing is lost, nobody misses anything.
+
+`python -m benchmarks.faults` is the same with many more requests.
+"""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.faults import CRASHES, RENEWALS, play
+from tests.deploy.fleet import running_fleet
+from tests.live.server import RedisServer
+from tests.postgresql import running_postgresql
+
+REQUESTS = 40
+
+
+@pytest.fixture(scope="module")
+def ground():
+    """Give a folder, a PostgreSQL and a Redis which can be stopped and started."""
+    with (
+        tempfile.TemporaryDirectory(prefix="ngw2f-faults-") as directory,
+        running_postgresql() as database,
+    ):
+        redis = RedisServer(Path(directory))
+        redis.start()
+        yield Path(directory), database, redis
+        redis.stop()
+
+
+@pytest.mark.slow
+def test_nothing_is_lost(ground):
+    directory, database, redis = ground
+    with running_fleet(directory, database.url, redis.url) as fleet:
+        outcomes = play(fleet, database, redis, [*RENEWALS, *CRASHES], REQUESTS, renewed=1)
+    for outcome in outcomes[: len(RENEWALS)]:
+        assert outcome.failures == outcome.breaks == [], outcome
+    # So the streams were let go of, and are back.
+    assert sum(outcome.reconnects for outcome in outcomes) >= 3

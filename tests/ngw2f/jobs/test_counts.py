@@ -1,0 +1,53 @@
+"""What the workers count for /metrics."""
+
+import pytest
+
+from ngw2f.jobs.bell import QUEUES
+from ngw2f.jobs.links import fetch_links
+from ngw2f.jobs.render import render_messages
+from ngw2f.jobs.worker import ChatWorker
+from ngw2f.metrics.families import FETCH_SECONDS, JOB_SECONDS, JOBS, RENDER_SECONDS
+from tests.queues import queue_of
+
+
+@pytest.fixture
+def say(client):
+    ann = client.join("Ann")
+    return lambda source: client.say(ann, source)
+
+
+def observed(workshop, family):
+    """Return how often each series was observed."""
+    series = workshop.tally.buckets(family)
+    return {labels: sum(buckets[:-1]) for labels, buckets in series.items()}
+
+
+def test_each_message_is_timed(workshop, say):
+    for number in range(3):
+        say(str(number))
+    render_messages()
+    assert observed(workshop, RENDER_SECONDS) == {(): 3}
+
+
+def test_fetches_by_how_they_end(workshop, say, site):
+    say(f"{site.url('/a')} {site.url('/b')} {site.url('/gone')} http://127.0.0.1:1/")
+    render_messages()
+    fetch_links()
+    assert observed(workshop, FETCH_SECONDS) == {
+        ("fetched",): 2,
+        ("failed",): 1,
+        ("refused",): 1,
+    }
+
+
+def test_jobs_by_how_they_end(workshop, redis):
+    queue_of(redis).enqueue("ngw2f.jobs.render.render_messages")
+    queue_of(redis).enqueue("math.sqrt", -1)
+    worker = ChatWorker(workshop, QUEUES, 100, None)
+    for _ in range(2):
+        job, queue = worker.dequeue_job_and_maintain_ttl(1)
+        worker.prepare_execution(job)
+        worker.perform_job(job, queue)
+    worker.connection.close()
+    assert workshop.tally.values(JOBS) == {("render_messages", "done"): 1, ("sqrt", "failed"): 1}
+    assert observed(workshop, JOB_SECONDS) == {("render_messages",): 1, ("sqrt",): 1}

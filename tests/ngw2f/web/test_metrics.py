@@ -1,0 +1,111 @@
+import platform
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ngw2f import cli
+from ngw2f.jobs.bell import LINKS
+from ngw2f.jobs.roll_call import RollCall
+from ngw2f.store.database import Database
+from ngw2f.web.services import build_services
+from tests.client import Client
+
+TOKEN = "sixteen-characters-and-more"
+
+
+def read(text):
+    """Return what Prometheus would understand, by name and labels."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_queues(client, workshop):
+    ann = client.join("ann")
+    client.say(ann, "a")
+    client.say(ann, "b")
+    RollCall(workshop.broker).note([LINKS.queue], "one")
+    answer = client.get("/metrics", status=200)
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+    found = read(answer.text)
+    assert found["ngw2f_queue_waiting", "render"] == 2
+    assert found["ngw2f_queue_oldest_wait_seconds", "render"] >= 0
+    assert found["ngw2f_queue_failed_jobs", "render"] == 0
+    assert (found["ngw2f_queue_workers", "render"], found["ngw2f_queue_workers", "links"]) == (0, 1)
+    assert found["ngw2f_database_up",] == 1
+    assert ("ngw2f_build_info", platform.python_version()) in {key[:2] for key in found}
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("127.8.0.1", 200),
+        ("::1", 200),
+        ("::ffff:127.0.0.1", 200),
+        ("", 200),  # A Unix socket.
+        ("192.0.2.7", 403),
+        ("::ffff:192.0.2.7", 403),
+        ("2001:db8::1", 403),
+        ("unknown", 403),
+    ],
+)
+def test_this_machine_alone(client, address, status):
+    answer = client.get("/metrics", extra_environ={"REMOTE_ADDR": address})
+    assert answer.status_int == status
+    assert ("ngw2f_queue_waiting" in answer.text) == (status == 200)
+
+
+def test_client_behind_a_proxy_is_not_this_machine(build):
+    client = Client(build(trusted_proxies=1))
+    local = {"REMOTE_ADDR": "127.0.0.1"}
+    headers = {"X-Forwarded-For": "192.0.2.7"}
+    assert client.get("/metrics", headers=headers, extra_environ=local).status_int == 403
+    # Of several addresses the last is the one that our proxy saw.
+    headers = {"X-Forwarded-For": "127.0.0.1, 192.0.2.7"}
+    assert client.get("/metrics", headers=headers, extra_environ=local).status_int == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Authorization": f"Bearer {TOKEN}"}, 200),
+        ({"Authorization": f"Bearer {TOKEN}x"}, 403),
+        ({"Authorization": "Bearer ä"}, 403),
+        ({"Authorization": f"Basic {TOKEN}"}, 403),
+        ({}, 403),
+    ],
+)
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.7"])
+def test_token_where_one_is_set(build, address, headers, status):
+    client = Client(build(metrics_token=TOKEN))
+    answer = client.get("/metrics", headers=headers, extra_environ={"REMOTE_ADDR": address})
+    assert answer.status_int == status
+
+
+def test_redis_that_is_away(build, tmp_path):
+    client = Client(build(redis_url=f"unix://{tmp_path}/none.sock"))
+    found = read(client.get("/metrics", status=200).text)
+    assert found["ngw2f_queue_waiting", "render"] == 0
+    assert ("ngw2f_queue_workers", "render") not in found
+
+
+def test_database_that_is_away(client, service, monkeypatch, tmp_path):
+    missing = Database(f"sqlite:///{tmp_path}/missing/chat.sqlite3")
+    monkeypatch.setattr(service.services.database, "reading", missing.reading)
+    found = read(client.get("/metrics", status=200).text)
+    assert found["ngw2f_database_up",] == 0
+    missing.close()
+
+
+def test_printed_by_the_command(settings, monkeypatch, capsys):
+    """On a machine that has workers alone, nobody serves /metrics."""
+    monkeypatch.setattr(cli, "load_settings", lambda: settings)
+    services = build_services(settings)
+    services.recorder.start()
+    cli.main(["metrics"])
+    services.close()
+    assert read(capsys.readouterr().out)["ngw2f_queue_waiting", "links"] == 0

@@ -1,0 +1,119 @@
+"""/metrics of the real server: two web workers, RQ workers, and what is left of the dead."""
+
+import os
+import signal
+import socket
+from contextlib import contextmanager
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.waiting import wait_until
+
+STREAMS = 6
+# Workers start in a second, and in ten where others use the machine too.
+START_SECONDS = 60
+
+
+def metrics(server):
+    """Return what Prometheus would understand, by name and labels."""
+    answer = server.get("/metrics")
+    assert answer.status_code == 200
+    families = text_string_to_metric_families(answer.text)
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def requests(found, route):
+    return sum(
+        value for key, value in found.items() if key[0] == "ngw2f_requests_total" and route in key
+    )
+
+
+def processes(server, kind):
+    return metrics(server).get(("ngw2f_processes", kind))
+
+
+@contextmanager
+def streams(server):
+    """Hold streams open, and have read their heads."""
+    host, port = server.address.removeprefix("http://").split(":")
+    sockets = [socket.create_connection((host, int(port)), timeout=10) for _ in range(STREAMS)]
+    try:
+        for each in sockets:
+            each.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+            assert each.recv(100).startswith(b"HTTP/1.1 200 ")
+        yield sockets
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def post_and_read(server, sockets):
+    """Post five messages, wait until they are rendered and everybody has been told."""
+    ann = server.join("ann")
+    for number in range(5):
+        posted = server.post("/api/messages", json={"source": f"*{number}*"}, headers=ann)
+        assert posted.status_code == 201
+    for _ in range(10):
+        server.get("/api/messages/1")
+    for each in sockets:
+        received = b""
+        while received.count(b"event: message.updated") < 5:
+            received += each.recv(65536)
+
+
+def test_numbers_add_up_and_the_dead_leave_counts_alone(start):
+    """Requests go to both web workers; theirs and those of the RQ workers are in one answer."""
+    server = start("--workers=2")
+    with streams(server) as sockets:
+        wait_until(lambda: metrics(server).get(("ngw2f_streams", "sse")) == STREAMS)
+        post_and_read(server, sockets)
+        wait_until(lambda: metrics(server).get(("ngw2f_render_seconds_count",)) == 5)
+        wait_until(lambda: metrics(server)["ngw2f_deliveries_total",] >= 10 * STREAMS)
+        found = wait_until(
+            lambda: requests(now := metrics(server), "/api/messages/<id:message_id>") == 10 and now
+        )
+        assert found["ngw2f_requests_total", "POST", "/api/messages", "201"] == 5
+        assert found["ngw2f_request_seconds_count", "/api/messages/<id:message_id>"] == 10
+        assert 0 < found["ngw2f_request_seconds_sum", "/api/messages/<id:message_id>"] < 100
+        assert found["ngw2f_cache_answers_total", "hit"] >= 1
+        assert (processes(server, "web"), processes(server, "rq")) == (2, 2)
+        assert found["ngw2f_queue_workers", "render"] == 1
+        wait_until(lambda: ("ngw2f_jobs_total", "render_messages", "done") in metrics(server))
+        # No path, only patterns: whatever is asked for, these are few.
+        for number in range(20):
+            server.get(f"/made-up/{number}")
+        wait_until(lambda: requests(metrics(server), "other") == 20)
+
+        workers = server.web_workers()
+        for pid in [*workers, server.rq_worker]:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(
+            lambda: len(server.web_workers()) == 2 and not server.web_workers() & workers,
+            START_SECONDS,
+        )
+        wait_until(lambda: processes(server, "web") == 2, START_SECONDS)
+        wait_until(lambda: processes(server, "rq") == 2, START_SECONDS)
+    found = metrics(server)
+    assert ("ngw2f_streams", "sse") not in found
+    assert requests(found, "other") == 20
+    assert requests(found, "/api/messages/<id:message_id>") == 10
+    assert found["ngw2f_render_seconds_count",] == 5
+    assert found["ngw2f_deliveries_total",] >= 10 * STREAMS
+
+
+def test_master_of_a_hot_upgrade_forgets_nothing(start):
+    server = start()
+    for _ in range(30):
+        server.get("/healthz")
+    wait_until(lambda: requests(metrics(server), "/healthz") == 30)
+    server.master.send_signal(signal.SIGUSR2)
+    wait_until(lambda: processes(server, "web") == 2, START_SECONDS)
+    assert requests(metrics(server), "/healthz") == 30
+    (new,) = [pid for pid in server.web_workers() if server.web_workers(pid)]
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: processes(server, "web") == 1, START_SECONDS)
+    assert requests(metrics(server), "/healthz") == 30

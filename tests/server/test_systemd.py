@@ -1,0 +1,66 @@
+"""The server and the pool of workers under a manager that listens as systemd does."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.notified import NotifySocket
+from tests.waiting import wait_until
+
+START_SECONDS = 60
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    socket = NotifySocket(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", socket.address)
+    monkeypatch.setenv("WATCHDOG_USEC", "300000")
+    yield socket
+    socket.close()
+
+
+def test_server(start, manager):
+    server = start()
+    wait_until(lambda: manager.heard().count("WATCHDOG=1") > 2, START_SECONDS)
+    assert manager.states[0] == "READY=1"
+    server.stop()
+    assert manager.heard()[-1] == "STOPPING=1"
+
+
+def test_server_whose_master_hangs(start, manager):
+    server = start()
+    wait_until(lambda: "WATCHDOG=1" in manager.heard(), START_SECONDS)
+    os.kill(server.master.pid, signal.SIGSTOP)
+    wait_until(lambda: not said_within(manager, 1.5))
+    os.kill(server.master.pid, signal.SIGCONT)
+    wait_until(lambda: "WATCHDOG=1" in manager.heard())
+
+
+def said_within(manager, seconds):
+    """Say whether anything is heard in so long from now on."""
+    manager.forget()
+    try:
+        return bool(wait_until(manager.heard, seconds))
+    except AssertionError:
+        return False
+
+
+def test_pool_of_workers(settings, manager):
+    environ = os.environ | {
+        "NGW2F_DATA_DIR": settings.data_dir,
+        "NGW2F_DATABASE_URL": settings.database_url,
+        "NGW2F_REDIS_URL": settings.redis_url,
+    }
+    pool = subprocess.Popen([sys.executable, "-m", "ngw2f", "worker"], env=environ)
+    try:
+        wait_until(lambda: manager.heard().count("WATCHDOG=1") > 2, START_SECONDS)
+        assert manager.states[0].startswith("READY=1")
+        pool.terminate()
+        assert pool.wait(30) == 0
+        assert manager.heard()[-1] == "STOPPING=1"
+    finally:
+        pool.kill()
+        pool.wait()
