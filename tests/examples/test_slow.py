@@ -44,5 +44,6 @@ def test_greenlet_that_computes_stops_all_others():
 
 def test_workers_compute_while_requests_are_answered():
     answered, quick, done = measure.measure(ARRANGEMENTS["202 and RQ, computing"])
-    assert max(answered, quick) < TEN_IN_A_ROW / 2
+    # On a busy machine all of it takes longer.
+    assert max(answered, quick) < done / 2
     assert done >= TEN_IN_A_ROW / 2
