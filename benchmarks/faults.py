@@ -9,6 +9,7 @@ tests/deploy/faults.py says what is done; what is lost or missed ends it with an
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from tests.deploy.faults import CRASHES, RENEWALS, play
@@ -31,7 +32,7 @@ def main() -> None:
             with running_fleet(Path(directory), database.url, redis.url) as fleet:
                 acts = [*RENEWALS, *CRASHES]
                 outcomes = play(
-                    fleet, database, redis, acts, requests, lambda o: print(o, flush=True)
+                    fleet, database, redis, acts, requests, tell=partial(print, flush=True)
                 )
         finally:
             redis.stop()

@@ -99,7 +99,7 @@ class SecurityHeadersMiddleware:
         policy = self.by_tls if environ["wsgi.url_scheme"] == "https" else self.plain
 
         def with_policy(status: str, headers: Headers) -> Headers:
-            return headers + policy.missing(headers)
+            return [*headers, *policy.missing(headers)]
 
         return self.app(environ, changing_headers(start_response, with_policy))
 

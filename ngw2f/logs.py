@@ -97,10 +97,6 @@ class GatheringHandler(logging.Handler):
         self._gathered: deque[str | tuple[float, LoggedBody]] = deque()
         self._is_gathering = False
 
-    def createLock(self) -> None:  # noqa: N802 # the name that logging calls
-        """Have no lock: a deque needs none, and one of gevent's costs more than the rest."""
-        self.lock = None
-
     def start_gathering(self) -> None:
         self._is_gathering = True
 

@@ -26,8 +26,8 @@ REFUSED_SECONDS = 7 * 86_400
 # link again, a day later at the earliest.
 RETRY_SECONDS = (300, 3_600)
 FAILED_SECONDS = 86_400
-# So many messages, the newest, are told of when their preview comes. Clients that show
-# older ones see it when they read them again.
+# A link can stand in any number of messages: so many are told at once, the newest first,
+# and what is fetched meanwhile is stored in between.
 MAX_TOLD = 500
 
 
@@ -57,31 +57,39 @@ class LinkOutbox:
             return previews.list_due(connection, time.time(), limit, but_ids, but_sites)
 
     def has_due(self) -> bool:
+        """Say whether there is something to fetch, or to tell."""
         with self._database.asking() as connection:
-            return previews.has_due(connection, time.time())
+            is_due = previews.has_due(connection, time.time())
+            return is_due or previews.has_untold(connection)
 
-    def store(self, visited: Sequence[tuple[DuePreview, Visit]]) -> None:
-        """Store what came of links, and tell of the messages that show something else now."""
+    def has_untold(self) -> bool:
+        with self._database.asking() as connection:
+            return previews.has_untold(connection)
+
+    def store(self, visited: Sequence[tuple[DuePreview, Visit]]) -> bool:
+        """Store what came of links, and tell of messages that show something else now.
+
+        Say whether there are more of those; they are told by storing again, be it nothing.
+        """
         request_ids: dict[int, str] = {}
         with self._database.writing() as connection:
-            changed = {
-                message_id
-                # In the order of ids, as the render job locks them.
-                for due, visit in sorted(visited, key=lambda each: each[0].id)
-                for message_id in _store(connection, due, visit)
-            }
-            run = self._record(connection, sorted(changed))
-            if log.isEnabledFor(logging.INFO):
+            # In the order of ids, as the render job locks them.
+            for due, visit in sorted(visited, key=lambda each: each[0].id):
+                _store(connection, due, visit)
+            message_ids = previews.take_untold(connection, MAX_TOLD)
+            run = self._record(connection, message_ids)
+            if visited and log.isEnabledFor(logging.INFO):
                 ids = [due.id for due, _ in visited]
                 request_ids = previews.request_ids_of(connection, ids)
         self._events.publish(run)
         for due, visit in visited:
             _log(due, visit, request_ids.get(due.id) or "-")
+        return len(message_ids) == MAX_TOLD
 
     def _record(self, connection: Connection, message_ids: list[int]) -> Run:
         if message_ids:
             messages.touch_messages(connection, message_ids)
-        loaded = messages.load_messages(connection, message_ids[-MAX_TOLD:])
+        loaded = messages.load_messages(connection, message_ids)
         told = [message for _, message in loaded]
         return self._events.record(connection, "message.updated", *told)
 
@@ -97,16 +105,16 @@ def _log(due: DuePreview, visit: Visit, request_id: str) -> None:
     log.info("link %(preview_id)d to %(site)s %(result)s %(request_id)s", fields)
 
 
-def _store(connection: Connection, due: DuePreview, visit: Visit) -> list[int]:
+def _store(connection: Connection, due: DuePreview, visit: Visit) -> None:
     now = time.time()
     if visit.error is None:
         schedule = Schedule(now + visit.lifetime_seconds)
-        return previews.set_content(connection, due.id, visit.content, schedule)
-    if isinstance(visit.error, LinkRefused):
+        previews.set_content(connection, due.id, visit.content, schedule)
+    elif isinstance(visit.error, LinkRefused):
         schedule = Schedule(now + REFUSED_SECONDS)
-        return previews.set_content(connection, due.id, visit.content, schedule)
-    previews.set_schedule(connection, due.id, _after_failure(due.failures, now))
-    return []
+        previews.set_content(connection, due.id, visit.content, schedule)
+    else:
+        previews.set_schedule(connection, due.id, _after_failure(due.failures, now))
 
 
 def _after_failure(failures: int, now: float) -> Schedule:

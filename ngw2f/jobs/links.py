@@ -36,11 +36,21 @@ MAX_FETCHES = 512
 LOOK_SECONDS = 0.05
 # Then the worker shall see what else there is, and whether it is told to stop.
 MAX_ROUND_SECONDS = 60.0
+# Told to stop, it starts nothing more, and gives so long to what is on its way.
+STOP_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
 
 def fetch_links() -> int:
+    """Fetch all that waits, by a process of its own where there is one; return how many."""
+    workshop = current_workshop.get()
+    if workshop.call_deputy:
+        return workshop.call_deputy(workshop.stopping)
+    return fetch_here()
+
+
+def fetch_here() -> int:
     """Fetch all that waits and return how many links that were.
 
     Whoever comes while another process fetches may leave: that one looks once more
@@ -91,6 +101,8 @@ class Round:
         # With the seconds that each took.
         self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
         self._unstored: list[tuple[DuePreview, Visit]] = []
+        # Whether messages have still to be told; one that was killed may have left some.
+        self._has_untold = self._outbox.has_untold()
 
     def run(self, end: float) -> int:
         """Go on until nothing waits, or the time is over; return how many links were fetched."""
@@ -100,13 +112,18 @@ class Round:
             is_open = time.monotonic() < end and not self._workshop.stopping.is_set()
             if is_open:
                 self._start_due()
-            if not self._running and not (self._unstored and is_open):
+            if not self._running and not (self._has_work() and is_open):
                 # What cannot be stored for so long is fetched again.
                 return count
             self._collect()
             count += self._store()
             if self._workshop.stopping.is_set():
-                return count
+                end = min(end, time.monotonic() + STOP_SECONDS)
+                if time.monotonic() >= end:
+                    return count
+
+    def _has_work(self) -> bool:
+        return bool(self._unstored) or self._has_untold
 
     def _start_due(self) -> None:
         """Start as many as there are seats for; a locked database has nothing to start."""
@@ -147,7 +164,7 @@ class Round:
 
     def _collect(self) -> None:
         """Wait a moment for fetches that end, and take all of them that have."""
-        timeout: float = LOOK_SECONDS
+        timeout: float = 0.0 if self._has_untold else LOOK_SECONDS
         while True:
             try:
                 due, visit, seconds = self._finished.get(timeout=timeout)
@@ -160,10 +177,10 @@ class Round:
 
     def _store(self) -> int:
         """Store what has ended, or keep it for the next time while the database is locked."""
-        if not self._unstored:
+        if not self._has_work():
             return 0
         try:
-            self._outbox.store(self._unstored)
+            self._has_untold = self._outbox.store(self._unstored)
         except (DatabaseBusyError, OperationalError) as error:
             log.warning("previews wait to be stored: %s", str(error).splitlines()[0])
             return 0

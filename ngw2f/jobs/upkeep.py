@@ -29,7 +29,7 @@ def sweep() -> bool:
     before = time.time() - LOST_AFTER_SECONDS
     with workshop.database.reading() as connection:
         is_lost = messages.has_waiting(connection, before)
-        is_due = previews.has_due(connection, before)
+        is_due = previews.has_due(connection, before) or previews.has_untold(connection)
     if is_lost:
         workshop.bell.ring_again()
     if is_due:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from ngw2f.jobs.desk import Desk
 from ngw2f.jobs.link_policy import build_policy
 from ngw2f.settings import Settings
 from ngw2f.store.previews import Content
@@ -64,8 +65,10 @@ class Visitor:
         self._thumbnailer = thumbnailer
         self._pages = threading.BoundedSemaphore(MAX_PAGES)
         self._images = threading.BoundedSemaphore(MAX_IMAGES)
-        # A page read as text is several times its size; one at a time is as quick.
-        self._reading = threading.Lock()
+        self._desk = Desk()
+
+    def close(self) -> None:
+        self._desk.close()
 
     def visit(self, url: str, patience: Patience = PATIENT, trace: Trace = ignore) -> Visit:
         """Never raises: a link that cannot be fetched is a result, too, and the log has it."""
@@ -88,9 +91,9 @@ class Visitor:
         if preview is None:
             with self._terms(clock) as terms:
                 fetched = self._fetcher.fetch(url, LINKS, trace, terms)
-                preview, lifetime_seconds = self._read(fetched), fetched.lifetime_seconds
+                preview, lifetime_seconds = self._read(fetched, clock), fetched.lifetime_seconds
                 if fetched.media_type in IMAGE_TYPES:
-                    thumbnail = self._thumbnailer.make(fetched.body)
+                    thumbnail = self._shrink(fetched, clock)
         if preview.image_url and thumbnail is None:
             thumbnail = self._get_thumbnail(preview.image_url, clock, trace)
         return Visit(_content(preview, thumbnail), lifetime_seconds)
@@ -109,16 +112,20 @@ class Visitor:
             return None
         return (preview, fetched.lifetime_seconds) if preview.is_worth_showing else None
 
-    def _read(self, fetched: Fetched) -> Preview:
-        with self._reading:
-            return make_preview(fetched)
+    def _read(self, fetched: Fetched, clock: "_Clock") -> Preview:
+        return self._desk.do(partial(make_preview, fetched), 0, clock.left(TIMEOUT_SECONDS))
+
+    def _shrink(self, fetched: Fetched, clock: "_Clock") -> Thumbnail:
+        make = partial(self._thumbnailer.make, fetched.body)
+        pixels = self._thumbnailer.count_pixels(fetched.body)
+        return self._desk.do(make, pixels, clock.left(IMAGE_SECONDS))
 
     def _get_thumbnail(self, image_url: str, clock: "_Clock", trace: Trace) -> Thumbnail | None:
         """Return the small picture of an image, None if there is none to be had in time."""
         try:
             with self._terms(clock, IMAGE_SECONDS) as terms:
                 fetched = self._fetcher.fetch(image_url, IMAGES, trace, terms)
-                return self._thumbnailer.make(fetched.body)
+                return self._shrink(fetched, clock)
         except (LinkRefused, LinkFailed) as error:
             log.info("no thumbnail: %s (%s)", error, image_url)
             return None

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import FrameType
 
 from redis.exceptions import RedisError
@@ -23,7 +24,9 @@ from rq.job import Job
 
 from ngw2f.broker import connect
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
-from ngw2f.jobs.bell import JOB_TIMEOUT_SECONDS, queue_name
+from ngw2f.jobs.bell import JOB_TIMEOUT_SECONDS, LINKS, queue_name
+from ngw2f.jobs.deputy import Deputy
+from ngw2f.jobs.memory import give_memory_back
 from ngw2f.jobs.roll_call import Beat, RollCall
 from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
 from ngw2f.logs import GatheringHandler
@@ -104,16 +107,23 @@ def run_worker(
     *status* is a file descriptor that the supervisor reads, *lifeline* one that
     reaches its end when the supervisor does.
     """
-    workshop = build_workshop(settings)
+    give_memory_back()
+    deputy = Deputy(lifeline) if LINKS.queue in queues else None
+    workshop = replace(build_workshop(settings), call_deputy=deputy.fetch if deputy else None)
     workshop.markdown.render("```python\nwarm = True\n```")
     current_workshop.set(workshop)
     if lifeline is not None:
         threading.Thread(target=_end_with, args=[lifeline], daemon=True).start()
+    if deputy:
+        deputy.start()
     try:
         _work(workshop, queues, status)
     except RedisError as error:
         # The supervisor starts another one in a moment.
         sys.exit(f"the worker for {','.join(queues)} cannot reach Redis: {error}")
+    finally:
+        if deputy:
+            deputy.close()
     workshop.close()
 
 

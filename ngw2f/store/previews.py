@@ -54,6 +54,13 @@ DUE = (
     .limit(bindparam("limit"))
 )
 
+UNTOLD = (
+    select(previews.c.id, previews.c.untold_before)
+    .where(previews.c.untold_before.is_not(None))
+    .order_by(previews.c.id)
+    .limit(1)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class DuePreview:
@@ -183,10 +190,10 @@ def measure_outbox(connection: Connection, now: float) -> tuple[int, float | Non
 
 def set_content(
     connection: Connection, preview_id: int, content: Content, schedule: Schedule
-) -> list[int]:
-    """Store what is behind a link; return the messages that show something else now."""
+) -> None:
+    """Store what is behind a link; messages that show something else now are to be told."""
     name = _set_thumbnail(connection, preview_id, content)
-    values = {
+    values: dict[str, Any] = {
         "title": content.title,
         "description": content.description,
         "site_name": content.site_name,
@@ -196,13 +203,38 @@ def set_content(
     }
     is_other = or_(*(previews.c[column] != value for column, value in values.items()))
     is_it = previews.c.id == preview_id
-    changed = connection.execute(update(previews).where(is_it, is_other).values(values)).rowcount
+    newest = select(func.max(message_previews.c.message_id) + 1)
+    newest = newest.where(message_previews.c.preview_id == preview_id)
+    values["untold_before"] = newest.scalar_subquery()
+    connection.execute(update(previews).where(is_it, is_other).values(values))
     set_schedule(connection, preview_id, schedule)
-    if not changed:
-        return []
-    statement = select(message_previews.c.message_id).distinct()
-    statement = statement.where(message_previews.c.preview_id == preview_id)
-    return list(connection.scalars(statement.order_by(message_previews.c.message_id)))
+
+
+def has_untold(connection: Connection) -> bool:
+    """Say whether messages have still to be told that they show something else."""
+    return connection.execute(UNTOLD).first() is not None
+
+
+def take_untold(connection: Connection, limit: int) -> list[int]:
+    """Return messages that have still to be told, the newest of a link first; they are told now.
+
+    Those of several links, up to *limit*; none: there are no more.
+    """
+    taken: list[int] = []
+    while len(taken) < limit and (row := connection.execute(UNTOLD).first()):
+        left = limit - len(taken)
+        statement = select(message_previews.c.message_id).distinct()
+        statement = statement.where(
+            message_previews.c.preview_id == row.id,
+            message_previews.c.message_id < row.untold_before,
+        )
+        statement = statement.order_by(message_previews.c.message_id.desc()).limit(left)
+        found = list(connection.scalars(statement))
+        before = found[-1] if len(found) == left else None
+        is_it = previews.c.id == row.id
+        connection.execute(update(previews).where(is_it).values(untold_before=before))
+        taken += found
+    return taken
 
 
 def set_schedule(connection: Connection, preview_id: int, schedule: Schedule) -> None:

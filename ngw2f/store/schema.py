@@ -140,6 +140,8 @@ previews = Table(
     Column("due_at", Float),
     # How often in a row it could not be fetched.
     Column("failures", Integer, nullable=False, server_default="0"),
+    # What is shown has changed, and messages below this id have still to be told; NULL: none.
+    Column("untold_before", Integer),
     sqlite_autoincrement=True,
 )
 # The outbox of links: what a worker has still to fetch.
@@ -148,6 +150,13 @@ Index(
     previews.c.due_at,
     sqlite_where=previews.c.due_at.is_not(None),
     postgresql_where=previews.c.due_at.is_not(None),
+)
+
+Index(
+    "ix_previews_untold",
+    previews.c.id,
+    sqlite_where=previews.c.untold_before.is_not(None),
+    postgresql_where=previews.c.untold_before.is_not(None),
 )
 
 # Which links a message has, in which order.

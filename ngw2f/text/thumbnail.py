@@ -43,6 +43,16 @@ class Thumbnailer:
         self._box = box
         self._turn = threading.Lock()
 
+    def count_pixels(self, body: bytes) -> int:
+        """Say how large an image is, without decoding it; raise `LinkFailed` as `make` does."""
+        try:
+            with self._open(body) as image:
+                return image.width * image.height
+        except LinkFailed:
+            raise
+        except Exception as error:  # As below.
+            raise LinkFailed("image", "the image cannot be read") from error
+
     def make(self, body: bytes) -> Thumbnail:
         """Make the thumbnail of an image, of its first frame; raise `LinkFailed` of kind `image`.
 

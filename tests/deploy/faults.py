@@ -34,17 +34,19 @@ class Scene:
     followers: list[Follower]
     # So many requests before and after each act.
     requests: int
+    # So many instances are renewed by each act: the first ones, or the last.
+    renewed: int
 
     def go_on(self) -> None:
         self.load.wait_for(self.requests, 600)
 
     def reload(self) -> None:
-        for chat in self.fleet.chats:
+        for chat in self.fleet.chats[: self.renewed]:
             renew.reload(chat.pid_file)
             self.go_on()
 
     def upgrade(self) -> None:
-        for chat in self.fleet.chats:
+        for chat in self.fleet.chats[-self.renewed :]:
             renew.upgrade(chat.pid_file, chat.bind)
             self.go_on()
 
@@ -108,6 +110,7 @@ def play(
     redis: RedisServer,
     acts: Sequence[Callable[[Scene], None]],
     requests: int,
+    renewed: int = 2,
     tell: Callable[[Outcome], object] = lambda _outcome: None,
 ) -> list[Outcome]:
     """Do all of them, one after the other, and check what is true at the end."""
@@ -115,7 +118,7 @@ def play(
     headers = join(fleet.client, "ann")
     with following(fleet.client) as followers:
         with Load(fleet.client, headers, threads=4) as load:
-            scene = Scene(fleet, database, redis, load, followers, requests)
+            scene = Scene(fleet, database, redis, load, followers, requests, renewed)
             for act in acts:
                 outcomes.append(perform(scene, act))
                 tell(outcomes[-1])

@@ -108,6 +108,8 @@ REFUSED_PATHS = [
     "/api/users%00.svg",
     "/%2e%2e%2fmetrics",
     "/../../etc/passwd",
+    "/metrics#x",
+    "/api#/../metrics",
 ]
 
 

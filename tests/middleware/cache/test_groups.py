@@ -102,6 +102,16 @@ def test_drops_survive_a_restart_of_the_process(tmp_path: Path) -> None:
     assert SharedGroupClock(tmp_path / "clock").is_dropped(ROOM, started)
 
 
+def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
+    clock = SharedGroupClock(tmp_path / "clock")
+    clock.close()
+    clock.close()
+    with pytest.raises(ValueError, match="released"):
+        clock.is_dropped(ROOM, 0)
+    with pytest.raises(ValueError, match="closed"):
+        clock.drop(["room-1"])
+
+
 def test_stamps_of_before_a_reboot_are_forgotten(tmp_path: Path) -> None:
     class Yesterday(SharedGroupClock):
         def now(self) -> int:

@@ -1,9 +1,10 @@
+import json
 import threading
 import time
 
 import pytest
 
-from ngw2f.jobs import links
+from ngw2f.jobs import link_outbox, links, upkeep
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from ngw2f.jobs.visitor import Patience
@@ -92,6 +93,40 @@ def test_same_link_is_fetched_once(workshop, client, say, site):
     assert fetch_links() == 1
     assert site.paths == ["/a"]
     assert all(previews(client, path) for path in paths)
+
+
+def updates(redis):
+    """Return the ids of the messages that events tell of, once for each."""
+    entries = redis.xrange("ngw2f:events")
+    return [
+        json.loads(entry[b"data"])["id"]
+        for _, entry in entries
+        if entry[b"event"] == b"message.updated" and b"Page /a" in entry[b"data"]
+    ]
+
+
+def test_all_messages_of_a_link_are_told(workshop, client, say, site, redis, monkeypatch):
+    monkeypatch.setattr(link_outbox, "MAX_TOLD", 3)
+    paths = [say(site.url("/a")) for _ in range(10)]
+    render_messages()
+    assert fetch_links() == 1
+    assert sorted(updates(redis)) == list(range(1, 11))
+    assert all(previews(client, path) for path in paths)
+
+
+def test_killed_while_it_tells(workshop, say, site, redis, monkeypatch):
+    """What is left to be told is found by the next job, which the sweep calls."""
+    monkeypatch.setattr(link_outbox, "MAX_TOLD", 3)
+    for _ in range(10):
+        say(site.url("/a"))
+    render_messages()
+    (due,) = workshop.link_outbox.list_due(1, [], [])
+    workshop.link_outbox.store([(due, workshop.visitor.visit(due.url))])
+    assert sorted(updates(redis)) == [8, 9, 10]
+    assert upkeep.sweep()
+    assert fetch_links() == 0
+    assert sorted(updates(redis)) == list(range(1, 11))
+    assert not upkeep.sweep()
 
 
 def test_failure_is_kept(workshop, client, say, site):
@@ -215,7 +250,7 @@ def test_told_to_stop_leaves_the_rest(workshop, say, site):
     while "/hang" not in site.paths:
         time.sleep(0.01)
     workshop.stopping.set()
-    job.join(2)
+    job.join(8)  # The links that hang would take longer.
     assert not job.is_alive()
     assert workshop.link_outbox.has_due()
 

@@ -1,17 +1,75 @@
 """The pool of workers as an operator runs it, and what it goes through."""
 
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
+from redis.exceptions import RedisError
 
-POSTS = 200
-TIMEOUT_SECONDS = 40
+from ngw2f.broker import connect
+from ngw2f.settings import Settings
+from ngw2f.valkey import valkey_spec
+from tests.waiting import wait_until
+
+POSTS = 100
+SECONDS = 40
+LOCKED_SECONDS = 1.5
+
+
+class Valkey:
+    """A server of the test's own, which it may stop, empty, start and hold."""
+
+    def __init__(self, directory):
+        self._settings = Settings(data_dir=str(directory))
+        self._directory = directory / "valkey"
+        self.url = f"unix://{directory}/valkey.sock"
+        self.start()
+
+    def start(self):
+        self._directory.mkdir(parents=True)
+        argv = valkey_spec(self._settings).argv
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+        wait_until(self._answers)
+
+    def _answers(self):
+        with connect(self._settings, 5.0) as redis:
+            try:
+                return redis.ping()
+            except RedisError:
+                return False
+
+    def lose_all(self):
+        self.process.terminate()
+        self.process.wait(10)
+        shutil.rmtree(self._directory)
+
+    def close(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def valkey(tmp_path):
+    valkey = Valkey(tmp_path / "broker")
+    yield valkey
+    valkey.close()
+
+
+@pytest.fixture
+def settings(settings, valkey):
+    return msgspec.structs.replace(settings, redis_url=valkey.url)
 
 
 @pytest.fixture
@@ -26,29 +84,16 @@ def pool(settings, client):
     }
     command = [sys.executable, "-m", "ngw2f", "worker"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    wait_until(lambda: client.get("/readyz").status_int == 200)
-    yield lambda: worker_pids(process.pid)
+    wait_until(lambda: client.get("/readyz").status_int == 200, SECONDS)
+    yield partial(children, process.pid, "worker-process")
     process.terminate()
     process.wait(20)
 
 
-def worker_pids(parent):
-    """Return the children of *parent* that are workers (Linux's /proc)."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    return [pid for pid, command in commands.items() if b"worker-process" in command]
-
-
-def wait_until(is_so):
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.05)
-
-
-def shown(client):
-    answer = client.get("/api/messages?limit=200").json
-    return sum(bool(message["previews"]) for message in answer["messages"])
+def children(parent, what):
+    """Return the children of a process whose command lines have *what* (Linux's /proc)."""
+    pids = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in pids if what in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 @pytest.fixture
@@ -57,20 +102,93 @@ def post(client, site):
     return lambda number: client.say(ann, site.url(f"/{number}"))
 
 
-def test_killed_workers_lose_nothing(client, pool, post, site):
+@pytest.fixture
+def all_shown(client):
+    """Give a function that waits until every message has its preview."""
+
+    def is_so():
+        messages = client.get("/api/messages?limit=200").json["messages"]
+        assert len(messages) == POSTS
+        return all(message["previews"] for message in messages)
+
+    return lambda: wait_until(is_so, SECONDS)
+
+
+def test_killed_workers_lose_nothing(pool, post, site, all_shown):
     for number in range(POSTS):
-        if number % 70 == 60:
+        if number % 40 == 30:
             for pid in pool():
                 os.kill(pid, signal.SIGKILL)
         post(number)
-    wait_until(lambda: shown(client) == POSTS)
-    assert len(set(site.paths)) == POSTS
+    all_shown()
+    assert set(Counter(site.paths).values()) == {1}
 
 
-def test_lost_queue_loses_nothing(client, pool, post, site, redis):
+def test_killed_with_all_that_they_started(pool, post, site, all_shown):
+    killed = 0
+    for number in range(POSTS):
+        if number % 40 == 30:
+            workers = pool()
+            fetchers = [pid for worker in workers for pid in children(worker, "fetcher")]
+            killed += len(fetchers)
+            for pid in [*workers, *fetchers]:
+                os.kill(pid, signal.SIGKILL)
+        post(number)
+    all_shown()
+    assert killed
+    # Those alone are asked for again that were on their way: at most four at a site.
+    assert len(site.paths) <= POSTS + 4 * killed
+
+
+def test_lost_queue_loses_nothing(pool, post, site, all_shown, valkey, settings):
     for number in range(POSTS):
         if number % 50 == 25:
-            redis.flushall()
+            with connect(settings) as redis:
+                redis.flushall()
         post(number)
-    wait_until(lambda: shown(client) == POSTS)
+    all_shown()
+    assert set(Counter(site.paths).values()) == {1}
+
+
+def test_redis_that_was_stopped_and_lost_all(pool, post, site, all_shown, valkey):
+    for number in range(POSTS):
+        if number == 25:
+            valkey.lose_all()
+        if number == 75:
+            valkey.start()
+        post(number)
+    all_shown()
+    assert set(Counter(site.paths).values()) == {1}
+
+
+def test_redis_that_hangs(pool, post, site, all_shown, valkey):
+    """It takes connections and says nothing: whoever posts is answered all the same."""
+    for number in range(POSTS):
+        if number == 25:
+            valkey.process.send_signal(signal.SIGSTOP)
+        post(number)
+    valkey.process.send_signal(signal.SIGCONT)
+    all_shown()
+    assert set(Counter(site.paths).values()) == {1}
+
+
+def test_database_that_was_locked(pool, post, site, all_shown, settings):
+    """What is fetched meanwhile waits to be stored, and so do those who post."""
+    is_locked = threading.Event()
+
+    def lock():
+        with closing(sqlite3.connect(settings.data_path / "chat.sqlite3", timeout=10)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            is_locked.set()
+            time.sleep(LOCKED_SECONDS)
+            database.rollback()
+
+    locker = threading.Thread(target=lock)
+    for number in range(POSTS):
+        if number == 50:
+            locker.start()
+            is_locked.wait()
+        post(number)
+    locker.join()
+    all_shown()
     assert set(Counter(site.paths).values()) == {1}

@@ -39,7 +39,8 @@ def fetched(database, write, attach):
         preview_id = due[0].id if due else 1
         with database.writing() as connection:
             schedule = Schedule(expires_at)
-            return previews.set_content(connection, preview_id, content, schedule)
+            previews.set_content(connection, preview_id, content, schedule)
+            return sorted(previews.take_untold(connection, 100))
 
     return store
 
@@ -217,3 +218,29 @@ def test_refresh_what_recent_messages_show(database, write, attach, fetched):
         assert previews.refresh_previews(connection, 100.0, message.id + 1) == 0
         assert previews.refresh_previews(connection, 100.0, message.id) == 1
     assert len(due_now(database)) == 1
+
+
+def test_many_are_told_page_by_page(database, write, attach):
+    """The newest first, of one link after the other, each once."""
+    for _ in range(3):
+        attach(write(), URL)
+    attach(write(), OTHER)
+    with database.writing() as connection:
+        for preview_id in (1, 2):
+            previews.set_content(connection, preview_id, PAGE, Schedule(100.0))
+    pages = []
+    for _ in range(3):
+        with database.writing() as connection:
+            pages.append(previews.take_untold(connection, 2))
+    assert pages == [[3, 2], [1, 4], []]
+    with database.reading() as connection:
+        assert not previews.has_untold(connection)
+
+
+def test_page_that_ends_with_the_last_message(database, write, attach):
+    attach(write(), URL)
+    with database.writing() as connection:
+        previews.set_content(connection, 1, PAGE, Schedule(100.0))
+        assert previews.take_untold(connection, 1) == [1]
+        assert previews.take_untold(connection, 1) == []
+        assert not previews.has_untold(connection)

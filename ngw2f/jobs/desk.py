@@ -1,0 +1,70 @@
+"""One thread for what takes memory and time of our own: reading pages, decoding images.
+
+One at a time, so that their memory does not add up; in one thread, because the C library
+keeps what it freed for the thread that had it. The small ones come first, so that no link
+waits for many images that were made to keep us busy.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from itertools import count
+from queue import PriorityQueue
+from typing import TypeVar
+
+from ngw2f.text.errors import LinkFailed
+
+T = TypeVar("T")
+Task = Callable[[], None]
+
+
+class Desk:
+    """Its thread starts with the first task, and ends with `close`."""
+
+    def __init__(self) -> None:
+        self._tasks: PriorityQueue[tuple[float, int, Task | None]] = PriorityQueue()
+        self._numbers = count()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def do(self, work: Callable[[], T], size: float, seconds: float) -> T:
+        """Return what *work* returns, or raise what it raises, or `LinkFailed` after *seconds*.
+
+        What is smaller than others is done before them.
+        """
+        self._start()
+        future: Future[T] = Future()
+
+        def task() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work())
+                except Exception as error:
+                    future.set_exception(error)
+
+        self._tasks.put((size, next(self._numbers), task))
+        try:
+            return future.result(max(0.0, seconds))
+        except TimeoutError as error:
+            if future.cancel() or not future.done():
+                raise LinkFailed("timeout", "too much else is being read") from error
+            raise
+
+    def close(self) -> None:
+        """End the thread before whatever waits."""
+        self._tasks.put((-1.0, next(self._numbers), None))
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True, name="desk")
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            _, _, task = self._tasks.get()
+            if task is None:
+                return
+            task()
+            # Or its body and its result stay until the next one comes.
+            del task

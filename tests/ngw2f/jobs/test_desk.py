@@ -1,0 +1,77 @@
+import threading
+
+import pytest
+
+from ngw2f.jobs.desk import Desk
+from ngw2f.text.errors import LinkFailed
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def desk():
+    desk = Desk()
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def busy(desk):
+    """Keep the desk busy until the test is at its end, or sets this."""
+    free = threading.Event()
+    begun = threading.Event()
+
+    def work():
+        begun.set()
+        free.wait(10)
+
+    thread = threading.Thread(target=desk.do, args=[work, 0, 20])
+    thread.start()
+    begun.wait(10)
+    yield free
+    free.set()
+    thread.join()
+
+
+def test_result_comes_from_its_one_thread(desk):
+    threads = {desk.do(threading.get_ident, 0, 10) for _ in range(3)}
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_what_it_raises_is_raised(desk):
+    with pytest.raises(ZeroDivisionError):
+        desk.do(lambda: 1 // 0, 0, 10)
+    with pytest.raises(TimeoutError, match="its own"):
+        desk.do(lambda: (_ for _ in ()).throw(TimeoutError("its own")), 0, 10)
+    assert desk.do(lambda: "goes on", 0, 10) == "goes on"
+
+
+def test_small_ones_come_first(desk, busy):
+    done = []
+    threads = [
+        threading.Thread(target=desk.do, args=[lambda size=size: done.append(size), size, 10])
+        for size in (3, 1, 2)
+    ]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: desk._tasks.qsize() == 3)
+    busy.set()
+    for thread in threads:
+        thread.join()
+    assert done == [1, 2, 3]
+
+
+def test_who_waits_too_long_goes_without(desk, busy):
+    done = []
+    with pytest.raises(LinkFailed, match="too much else is being read"):
+        desk.do(lambda: done.append("late"), 0, 0.01)
+    busy.set()
+    desk.do(lambda: done.append("next"), 1, 10)
+    assert done == ["next"]
+
+
+def test_close_ends_the_thread(desk):
+    thread = desk.do(threading.current_thread, 0, 10)
+    desk.close()
+    thread.join(10)
+    assert not thread.is_alive()

@@ -1,0 +1,131 @@
+"""What a worker's memory grows to while all that it fetches means ill. Linux's /proc tells."""
+
+import gzip
+import os
+import subprocess
+import sys
+from contextlib import ExitStack, closing
+from io import BytesIO
+from pathlib import Path
+
+import msgspec
+import pytest
+from PIL import Image
+
+from ngw2f.text.media import MAX_IMAGE_BYTES, MEGABYTE
+from tests.ngw2f.text.lab import Site, answer, read_request
+from tests.ngw2f.text.test_fetch_hostile import flood
+from tests.waiting import wait_until
+
+MAX_MEGABYTES = 200
+SITES_OF_A_KIND = 4
+
+
+def image(media, mode, pixels, **options):
+    """Return a picture as large as is decoded, of a few bytes."""
+    side = int(pixels**0.5)
+    output = BytesIO()
+    Image.new(mode, (side, side), 0).save(output, media, **options)
+    return output.getvalue()
+
+
+def page_with(media, body):
+    """Serve a page, and at its picture's address the bomb."""
+    page = answer(b'<title>A page</title><meta property="og:image" content="/bomb">')
+    bomb = answer(body, media=f"image/{media.lower()}")
+
+    def handle(connection):
+        connection.sendall(bomb if b"/bomb" in read_request(connection) else page)
+
+    return handle
+
+
+def stall(sent):
+    """Send a lot and then nothing: what came is held until the fetch gives up."""
+
+    def handle(connection):
+        read_request(connection)
+        connection.sendall(sent)
+        connection.recv(1)
+
+    return handle
+
+
+FRAME = Image.new("RGBA", (2000, 2000))
+HOSTILE = {
+    "PNG": page_with("PNG", image("PNG", "RGBA", 8_000_000)),
+    "large PNG": page_with("PNG", image("PNG", "L", 80_000_000)),
+    "JPEG": page_with("JPEG", image("JPEG", "RGB", 12_000_000, progressive=True)),
+    "GIF": page_with("GIF", image("GIF", "P", 8_000_000)),
+    "WebP": page_with(
+        "WEBP", image("WEBP", "RGBA", 4_000_000, save_all=True, append_images=[FRAME])
+    ),
+    "gzip": answer(gzip.compress(bytes(50 * MEGABYTE)), "Content-Encoding: gzip"),
+    "brotli": answer(b"\xff" * MEGABYTE, "Content-Encoding: br"),
+    "tags": answer(b"<title>x</title>" + b"<meta name=a content=b>" * 44_000),
+    "open tags": answer(b"<title>x" + b"<a " * 349_000),
+    "entities": answer(b"<title>" + b"&amp;" * 209_000),
+    "wide text": answer("<title>\U0001f600".encode() + b"x" * (MEGABYTE - 20)),
+    "endless page": flood(answer(), b"x" * 65_536),
+    "endless image": flood(answer(b"", media="image/png"), b"x" * 65_536),
+    "headers": flood(b"HTTP/1.1 200 OK\r\n", b"X: " + b"x" * 9000 + b"\r\n"),
+    "stalled page": stall(answer(b"x" * (MEGABYTE - 1), "Content-Length: 1048576")),
+    "stalled image": stall(answer(b"x" * (MAX_IMAGE_BYTES - 1), media="image/png")),
+}
+
+
+@pytest.fixture
+def ports():
+    with ExitStack() as sites:
+        yield [
+            sites.enter_context(closing(Site(handler))).port
+            for _ in range(SITES_OF_A_KIND)
+            for handler in HOSTILE.values()
+        ]
+
+
+@pytest.fixture
+def settings(settings, ports):
+    return msgspec.structs.replace(settings, links_allow=[f"127.0.0.1:{port}" for port in ports])
+
+
+@pytest.fixture
+def worker(settings):
+    environment = {
+        **os.environ,
+        "NGW2F_DATA_DIR": settings.data_dir,
+        "NGW2F_DATABASE_URL": settings.database_url,
+        "NGW2F_REDIS_URL": settings.redis_url,
+        "NGW2F_LINKS_ALLOW": ",".join(settings.links_allow),
+        "NGW2F_LOG_LEVEL": "ERROR",
+    }
+    command = [sys.executable, "-m", "ngw2f", "worker-process", "--queues=links"]
+    process = subprocess.Popen(command, env=environment)
+    yield process
+    process.terminate()
+    process.wait(20)
+
+
+def most_megabytes(pid):
+    """Return the most that a worker's deputy had: it is what fetches."""
+    (deputy,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    status = Path(f"/proc/{deputy}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.slow
+def test_memory_stays_bounded(client, workshop, render, ports, worker):
+    ann = client.join("Ann")
+    for number in range(0, len(ports), 4):
+        some = ports[number : number + 4]
+        client.say(ann, " ".join(f"http://127.0.0.1:{port}/" for port in some))
+    render()
+    wait_until(lambda: not workshop.link_outbox.has_due(), 60)
+    most = most_megabytes(worker.pid)
+    assert most < MAX_MEGABYTES, f"{most:.0f} MB"
+    answered = client.get("/api/messages?limit=200").json["messages"]
+    assert all(message["rendered"] for message in answered)
+    # Those that are worth one have their preview all the same: pages with a bomb, the endless.
+    titles = [preview["title"] for message in answered for preview in message["previews"]]
+    assert titles.count("A page") == 6 * SITES_OF_A_KIND

@@ -1,0 +1,84 @@
+"""Redis 7 and Valkey, with a password and by TLS."""
+
+from pathlib import Path
+
+import pytest
+from redis.exceptions import AuthenticationError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from nginx.certificate import make_certificate
+from ngw2f.broker import Broker
+from ngw2f.settings import Settings
+from tests.deploy.chats import join
+from tests.deploy.fleet import running_fleet
+from tests.nginx.running import free_port
+from tests.redis_servers import find_program, running_redis
+from tests.waiting import wait_until
+
+PASSWORD = "open sesame/@:"
+QUOTED = "open%20sesame%2F%40%3A"
+
+
+# The wheel's Valkey is built without TLS.
+@pytest.fixture(params=["redis password", "redis tls", "valkey password"])
+def server(request, tmp_path):
+    """Give the URL of a running server."""
+    name, kind = request.param.split()
+    port = free_port()
+    url, options = f"redis://:{QUOTED}@127.0.0.1:{port}/1", {"port": port}
+    if kind == "tls":
+        url, options = tls(tmp_path, port)
+    with running_redis(find_program(name), tmp_path, url, requirepass=PASSWORD, **options):
+        yield url
+
+
+def tls(directory: Path, port: int):
+    certificate, key = make_certificate(directory / "tls")
+    url = f"rediss://:{QUOTED}@localhost:{port}/0?ssl_ca_certs={certificate}"
+    files = {"tls_cert_file": certificate, "tls_key_file": key, "tls_ca_cert_file": certificate}
+    texts = {name: str(path) for name, path in files.items()}
+    return url, {"port": 0, "tls_port": port, "tls_auth_clients": "no", **texts}
+
+
+@pytest.fixture
+def open_broker():
+    brokers = []
+
+    def open_one(url):
+        # A busy machine may need more for a handshake than a request may wait.
+        brokers.append(Broker(Settings(redis_url=url, redis_timeout_seconds=5)))
+        return brokers[-1]
+
+    yield open_one
+    for broker in brokers:
+        broker.close()
+
+
+def test_server_takes_and_gives(server, open_broker):
+    broker = open_broker(server)
+    broker.redis.xadd(broker.key("events"), {"e": "x"})
+    ((_key, entries),) = broker.redis.xread({broker.key("events"): "0"}, block=1000)
+    assert [fields for _id, fields in entries] == [{b"e": b"x"}]
+
+
+def test_wrong_password_is_refused(server, open_broker):
+    with pytest.raises(AuthenticationError):
+        open_broker(server.replace(QUOTED, "wrong")).redis.ping()
+
+
+@pytest.mark.parametrize("server", ["redis tls"], indirect=True)
+def test_unknown_certificate_is_refused(server, open_broker):
+    with pytest.raises(RedisConnectionError, match="certificate"):
+        open_broker(server.partition("?")[0]).redis.ping()
+
+
+@pytest.mark.parametrize("server", ["redis tls"], indirect=True)
+def test_chat_by_tls(server, tmp_path):
+    """Web processes and workers: a message goes through the stream, and comes back rendered."""
+    with running_fleet(tmp_path, "", server, instances=1) as fleet:
+        headers = join(fleet.client, "ann")
+        cursor = fleet.client.ask("/api/events").json["next"]
+        fleet.client.ask("/api/messages", "POST", b'{"source": "*a*"}', headers)
+        wait_until(lambda: [m["html"] for m in fleet.messages()] == ["<p><em>a</em></p>"], 30)
+        events = fleet.client.ask(f"/api/events?after={cursor}").json["events"]
+    assert {"message.created", "message.updated"} <= {event["event"] for event in events}
