@@ -247,7 +247,7 @@ def chat(sites: int) -> Iterator[tuple[Chat, Valkey, int]]:
         running_parts.callback(end, workers)
         server = running_parts.enter_context(
             running("gunicorn.conf.py", "app:application", environment)
-        )
+        ).address
         wait_until(lambda: is_ready(server))
         yield Chat(settings, server, port), valkey, workers.pid
 
