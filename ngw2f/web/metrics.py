@@ -48,11 +48,17 @@ def show(services: Services, request: Request) -> Response:
 
 def write_text(directory: Path, database: Database, broker: Broker) -> bytes:
     """Return all metrics in Prometheus' text form."""
-    registry = CollectorRegistry()
-    registry.register(Now(database, broker))
-    if not directory.is_dir():
-        return generate_latest(registry)
+    now = CollectorRegistry()
+    now.register(Now(database, broker))
+    # Apart, and first: it waits for database and broker, and who has the lock below must
+    # not wait. Another request of this process would want the lock, and hold the event loop.
+    text = generate_latest(now)
+    return text + _write_counts(directory) if directory.is_dir() else text
+
+
+def _write_counts(directory: Path) -> bytes:
     fold_dead(directory)
+    registry = CollectorRegistry()
     # While it reads, no process that ends moves its counts from one file to another.
     with locked(directory, fcntl.LOCK_SH):
         MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]

@@ -258,7 +258,7 @@ def test_ready_when_all_are(stage, manager):
     assert not is_well(manager)
     go.touch()
     wait_until(lambda: "READY=1" in manager.states)
-    assert is_well(manager)
+    wait_until(lambda: is_well(manager))
     assert "READY=1" not in manager.states
 
 

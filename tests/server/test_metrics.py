@@ -14,6 +14,10 @@ STREAMS = 6
 START_SECONDS = 60
 
 
+def wait(ask):
+    return wait_until(ask, START_SECONDS)
+
+
 def metrics(server):
     """Return what Prometheus would understand, by name and labels."""
     answer = server.get("/metrics")
@@ -69,11 +73,11 @@ def test_numbers_add_up_and_the_dead_leave_counts_alone(start):
     """Requests go to both web workers; theirs and those of the RQ workers are in one answer."""
     server = start("--workers=2")
     with streams(server) as sockets:
-        wait_until(lambda: metrics(server).get(("ngw2f_streams", "sse")) == STREAMS)
+        wait(lambda: metrics(server).get(("ngw2f_streams", "sse")) == STREAMS)
         post_and_read(server, sockets)
-        wait_until(lambda: metrics(server).get(("ngw2f_render_seconds_count",)) == 5)
-        wait_until(lambda: metrics(server)["ngw2f_deliveries_total",] >= 10 * STREAMS)
-        found = wait_until(
+        wait(lambda: metrics(server).get(("ngw2f_render_seconds_count",)) == 5)
+        wait(lambda: metrics(server)["ngw2f_deliveries_total",] >= 10 * STREAMS)
+        found = wait(
             lambda: requests(now := metrics(server), "/api/messages/<id:message_id>") == 10 and now
         )
         assert found["ngw2f_requests_total", "POST", "/api/messages", "201"] == 5
@@ -82,21 +86,18 @@ def test_numbers_add_up_and_the_dead_leave_counts_alone(start):
         assert found["ngw2f_cache_answers_total", "hit"] >= 1
         assert (processes(server, "web"), processes(server, "rq")) == (2, 2)
         assert found["ngw2f_queue_workers", "render"] == 1
-        wait_until(lambda: ("ngw2f_jobs_total", "render_messages", "done") in metrics(server))
+        wait(lambda: ("ngw2f_jobs_total", "render_messages", "done") in metrics(server))
         # No path, only patterns: whatever is asked for, these are few.
         for number in range(20):
             server.get(f"/made-up/{number}")
-        wait_until(lambda: requests(metrics(server), "other") == 20)
+        wait(lambda: requests(metrics(server), "other") == 20)
 
         workers = server.web_workers()
         for pid in [*workers, server.rq_worker]:
             os.kill(pid, signal.SIGKILL)
-        wait_until(
-            lambda: len(server.web_workers()) == 2 and not server.web_workers() & workers,
-            START_SECONDS,
-        )
-        wait_until(lambda: processes(server, "web") == 2, START_SECONDS)
-        wait_until(lambda: processes(server, "rq") == 2, START_SECONDS)
+        wait(lambda: len(server.web_workers()) == 2 and not server.web_workers() & workers)
+        wait(lambda: processes(server, "web") == 2)
+        wait(lambda: processes(server, "rq") == 2)
     found = metrics(server)
     assert ("ngw2f_streams", "sse") not in found
     assert requests(found, "other") == 20
@@ -109,11 +110,11 @@ def test_master_of_a_hot_upgrade_forgets_nothing(start):
     server = start()
     for _ in range(30):
         server.get("/healthz")
-    wait_until(lambda: requests(metrics(server), "/healthz") == 30)
+    wait(lambda: requests(metrics(server), "/healthz") == 30)
     server.master.send_signal(signal.SIGUSR2)
-    wait_until(lambda: processes(server, "web") == 2, START_SECONDS)
+    wait(lambda: processes(server, "web") == 2)
     assert requests(metrics(server), "/healthz") == 30
     (new,) = [pid for pid in server.web_workers() if server.web_workers(pid)]
     os.kill(new, signal.SIGTERM)
-    wait_until(lambda: processes(server, "web") == 1, START_SECONDS)
+    wait(lambda: processes(server, "web") == 1)
     assert requests(metrics(server), "/healthz") == 30

@@ -30,7 +30,7 @@ def test_server(start, manager):
     os.kill(server.master.pid, signal.SIGSTOP)
     wait_until(lambda: not said_within(manager, 1.5))
     os.kill(server.master.pid, signal.SIGCONT)
-    wait_until(lambda: "WATCHDOG=1" in manager.heard())
+    wait_until(lambda: "WATCHDOG=1" in manager.heard(), START_SECONDS)
     server.stop()
     assert manager.heard()[-1] == "STOPPING=1"
 

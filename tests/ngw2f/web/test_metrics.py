@@ -1,3 +1,4 @@
+import fcntl
 import platform
 
 import pytest
@@ -13,7 +14,7 @@ from tests.client import Client
 TOKEN = "sixteen-characters-and-more"
 
 
-def read(text):
+def parsed(text):
     """Return what Prometheus would understand, by name and labels."""
     return {
         (sample.name, *sample.labels.values()): sample.value
@@ -30,7 +31,7 @@ def test_queues(client, workshop):
     answer = client.get("/metrics", status=200)
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
-    found = read(answer.text)
+    found = parsed(answer.text)
     assert found["ngw2f_queue_waiting", "render"] == 2
     assert found["ngw2f_queue_oldest_wait_seconds", "render"] >= 0
     assert found["ngw2f_queue_failed_jobs", "render"] == 0
@@ -88,7 +89,7 @@ def test_token_where_one_is_set(build, address, headers, status):
 
 def test_redis_that_is_away(build, tmp_path):
     client = Client(build(redis_url=f"unix://{tmp_path}/none.sock"))
-    found = read(client.get("/metrics", status=200).text)
+    found = parsed(client.get("/metrics", status=200).text)
     assert found["ngw2f_queue_waiting", "render"] == 0
     assert ("ngw2f_queue_workers", "render") not in found
 
@@ -96,9 +97,26 @@ def test_redis_that_is_away(build, tmp_path):
 def test_database_that_is_away(client, service, monkeypatch, tmp_path):
     missing = Database(f"sqlite:///{tmp_path}/missing/chat.sqlite3")
     monkeypatch.setattr(service.services.database, "reading", missing.reading)
-    found = read(client.get("/metrics", status=200).text)
+    found = parsed(client.get("/metrics", status=200).text)
     assert found["ngw2f_database_up",] == 0
     missing.close()
+
+
+def test_nobody_waits_with_the_lock(client, service, monkeypatch):
+    """Else two requests at once would wait for each other, and the worker with them."""
+    taken = []
+
+    def read(*_):
+        with (service.services.settings.metrics_path / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken.append(True)
+        return []
+
+    service.services.recorder.start()
+    monkeypatch.setattr("ngw2f.web.metrics.read_gauges", read)
+    found = parsed(client.get("/metrics", status=200).text)
+    assert taken == [True]
+    assert found["ngw2f_database_up",] == 0
 
 
 def test_printed_by_the_command(settings, monkeypatch, capsys):
@@ -108,4 +126,4 @@ def test_printed_by_the_command(settings, monkeypatch, capsys):
     services.recorder.start()
     cli.main(["metrics"])
     services.close()
-    assert read(capsys.readouterr().out)["ngw2f_queue_waiting", "links"] == 0
+    assert parsed(capsys.readouterr().out)["ngw2f_queue_waiting", "links"] == 0
