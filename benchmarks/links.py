@@ -3,7 +3,8 @@
 The chat under gunicorn, `ngw2f worker` (one that renders, one that fetches), a Valkey and a
 site, each in processes of their own, all of them fresh for each line.
 
-Run: python -m benchmarks.links [hang] [half] [redis] [hung-redis] [killed] [locked]
+Run: python -m benchmarks.links [hang] [half] [redis] [hung-redis] [killed] [all-killed]
+    [locked]
 """
 
 import contextlib
@@ -19,6 +20,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -109,6 +111,7 @@ def main() -> None:
         "redis": redis_lost,
         "hung-redis": redis_hung,
         "killed": worker_killed,
+        "all-killed": all_killed,
         "locked": database_locked,
     }
     for name in sys.argv[1:] or lines:
@@ -160,13 +163,22 @@ def redis_hung() -> None:
 
 
 def worker_killed() -> None:
-    def kill(there: "Chat", _valkey: Valkey, workers: int) -> None:
-        for _ in range(5):
-            for pid in children(workers, "worker-process"):
-                os.kill(pid, signal.SIGKILL)
-            time.sleep(KILL_SECONDS)
+    with_fault(f"all workers killed every {KILL_SECONDS:g} s", partial(kill, with_theirs=False))
 
-    with_fault(f"all workers killed every {KILL_SECONDS:g} s", kill)
+
+def all_killed() -> None:
+    name = f"all workers and those that fetch for them killed every {KILL_SECONDS:g} s"
+    with_fault(name, partial(kill, with_theirs=True))
+
+
+def kill(_there: Chat, _valkey: Valkey, workers: int, *, with_theirs: bool) -> None:
+    for _ in range(5):
+        pids = children(workers, "worker-process")
+        if with_theirs:
+            pids += [child for pid in pids for child in children(pid, "fetcher")]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(KILL_SECONDS)
 
 
 def database_locked() -> None:
@@ -259,7 +271,8 @@ def children(parent: int, what: str) -> list[int]:
 
 def peak_megabytes(workers: int) -> str:
     figures = []
-    for pid in children(workers, "worker-process"):
+    pids = children(workers, "worker-process")
+    for pid in [*pids, *(child for each in pids for child in children(each, "fetcher"))]:
         status = Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1]
         figures.append(f"{int(status.split()[0]) / 1024:.0f} MB")
     return f"workers' memory at most {', '.join(figures)}"

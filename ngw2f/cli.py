@@ -92,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     process.add_argument("--lifeline", type=int)
     process.set_defaults(run=_worker_process)
 
+    fetcher = commands.add_parser("fetcher")
+    fetcher.add_argument("--parent", type=int, required=True)
+    fetcher.add_argument("--lifeline", type=int)
+    fetcher.set_defaults(run=_fetcher)
+
     cron = commands.add_parser("cron")
     cron.add_argument("--lifeline", type=int)
     cron.set_defaults(run=_cron)
@@ -147,10 +152,13 @@ def _migrate(_options: argparse.Namespace) -> None:
 
 def _worker(options: argparse.Namespace) -> None:
     from ngw2f.jobs.link_policy import build_policy
+    from ngw2f.metrics.files import begin_anew
     from ngw2f.supervisor import Supervisor, default_pools, worker_specs
     from ngw2f.systemd import Systemd
 
-    build_policy(_settings())
+    settings = _settings()
+    build_policy(settings)
+    begin_anew(settings.metrics_path)
     pools = default_pools(options.workers)
     if options.queues:
         pools = {options.queues: options.workers}
@@ -234,6 +242,14 @@ def _worker_process(options: argparse.Namespace) -> None:
     from ngw2f.jobs.worker import run_worker
 
     run_worker(_settings(), options.queues.split(","), options.status, options.lifeline)
+
+
+def _fetcher(options: argparse.Namespace) -> None:
+    from ngw2f.jobs.deputy import run_deputy
+    from ngw2f.jobs.memory import give_memory_back
+
+    give_memory_back()
+    run_deputy(_settings(), options.parent, options.lifeline)
 
 
 def _cron(options: argparse.Namespace) -> None:

@@ -36,11 +36,21 @@ MAX_FETCHES = 512
 LOOK_SECONDS = 0.05
 # Then the worker shall see what else there is, and whether it is told to stop.
 MAX_ROUND_SECONDS = 60.0
+# Told to stop, it starts nothing more, and gives so long to what is on its way.
+STOP_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
 
 def fetch_links() -> int:
+    """Fetch all that waits, by a process of its own where there is one; return how many."""
+    workshop = current_workshop.get()
+    if workshop.call_deputy:
+        return workshop.call_deputy(workshop.stopping)
+    return fetch_here()
+
+
+def fetch_here() -> int:
     """Fetch all that waits and return how many links that were.
 
     Whoever comes while another process fetches may leave: that one looks once more
@@ -108,7 +118,9 @@ class Round:
             self._collect()
             count += self._store()
             if self._workshop.stopping.is_set():
-                return count
+                end = min(end, time.monotonic() + STOP_SECONDS)
+                if time.monotonic() >= end:
+                    return count
 
     def _has_work(self) -> bool:
         return bool(self._unstored) or self._has_untold

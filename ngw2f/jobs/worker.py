@@ -5,7 +5,6 @@ a number of jobs a worker asks its supervisor for a successor and goes on until
 that one is there, so that the queue never waits for a Python to start.
 """
 
-import ctypes
 import logging
 import os
 import random
@@ -15,6 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import FrameType
 
 from redis.exceptions import RedisError
@@ -24,7 +24,9 @@ from rq.job import Job
 
 from ngw2f.broker import connect
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
-from ngw2f.jobs.bell import JOB_TIMEOUT_SECONDS, queue_name
+from ngw2f.jobs.bell import JOB_TIMEOUT_SECONDS, LINKS, queue_name
+from ngw2f.jobs.deputy import Deputy
+from ngw2f.jobs.memory import give_memory_back
 from ngw2f.jobs.roll_call import Beat, RollCall
 from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
 from ngw2f.logs import GatheringHandler
@@ -38,9 +40,6 @@ MAX_CONNECTION_WAIT_SECONDS = 2.0
 STUCK_SECONDS = JOB_TIMEOUT_SECONDS + 30
 # The schedule's process has so long to take leave of Redis.
 CRON_STOP_SECONDS = 1.0
-# What the C library gives back to the system as soon as it is free. Unless told so, it raises
-# this to what was once free, and keeps the memory of every large image (mallopt(3)).
-GIVEN_BACK_BYTES = 256 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -108,17 +107,23 @@ def run_worker(
     *status* is a file descriptor that the supervisor reads, *lifeline* one that
     reaches its end when the supervisor does.
     """
-    _give_memory_back()
-    workshop = build_workshop(settings)
+    give_memory_back()
+    deputy = Deputy(lifeline) if LINKS.queue in queues else None
+    workshop = replace(build_workshop(settings), call_deputy=deputy.fetch if deputy else None)
     workshop.markdown.render("```python\nwarm = True\n```")
     current_workshop.set(workshop)
     if lifeline is not None:
         threading.Thread(target=_end_with, args=[lifeline], daemon=True).start()
+    if deputy:
+        deputy.start()
     try:
         _work(workshop, queues, status)
     except RedisError as error:
         # The supervisor starts another one in a moment.
         sys.exit(f"the worker for {','.join(queues)} cannot reach Redis: {error}")
+    finally:
+        if deputy:
+            deputy.close()
     workshop.close()
 
 
@@ -174,13 +179,6 @@ def _end_cron_with(lifeline: int) -> None:
     # that of a job. Then nothing else would end this process.
     time.sleep(CRON_STOP_SECONDS)
     os._exit(0)
-
-
-def _give_memory_back() -> None:
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):  # It is glibc's.
-        m_mmap_threshold = -3
-        library.mallopt(m_mmap_threshold, GIVEN_BACK_BYTES)
 
 
 def _tell(status: int | None, line: bytes) -> None:

@@ -1,7 +1,7 @@
 """What the jobs work with, made once for each worker process."""
 
 import threading
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -37,6 +37,8 @@ class Workshop:
     # What this process counts for /metrics, and where the web processes find it.
     tally: Tally
     recorder: Recorder
+    # How links are fetched by another process than this one; None: they are fetched here.
+    call_deputy: Callable[[threading.Event], int] | None = None
     # Set when the worker is told to stop, for a job that would go on for long.
     stopping: threading.Event = field(default_factory=threading.Event)
 

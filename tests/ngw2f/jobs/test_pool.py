@@ -85,16 +85,15 @@ def pool(settings, client):
     command = [sys.executable, "-m", "ngw2f", "worker"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     wait_until(lambda: client.get("/readyz").status_int == 200, SECONDS)
-    yield partial(worker_pids, process.pid)
+    yield partial(children, process.pid, "worker-process")
     process.terminate()
     process.wait(20)
 
 
-def worker_pids(parent, what=""):
-    """Return the children of *parent* that are workers (Linux's /proc)."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_text() for pid in children}
-    return [pid for pid, line in commands.items() if "worker-process" in line and what in line]
+def children(parent, what):
+    """Return the children of a process whose command lines have *what* (Linux's /proc)."""
+    pids = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in pids if what in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 @pytest.fixture
@@ -115,17 +114,28 @@ def all_shown(client):
     return lambda: wait_until(is_so, SECONDS)
 
 
-def test_killed_workers_lose_nothing(client, pool, post, site, all_shown):
-    killed = 0
+def test_killed_workers_lose_nothing(pool, post, site, all_shown):
     for number in range(POSTS):
         if number % 40 == 30:
-            fetchers = pool("links")
-            killed += len(fetchers)
-            for pid in {*pool(), *fetchers}:
+            for pid in pool():
                 os.kill(pid, signal.SIGKILL)
         post(number)
     all_shown()
-    assert len(set(site.paths)) == POSTS
+    assert set(Counter(site.paths).values()) == {1}
+
+
+def test_killed_with_all_that_they_started(pool, post, site, all_shown):
+    killed = 0
+    for number in range(POSTS):
+        if number % 40 == 30:
+            workers = pool()
+            fetchers = [pid for worker in workers for pid in children(worker, "fetcher")]
+            killed += len(fetchers)
+            for pid in [*workers, *fetchers]:
+                os.kill(pid, signal.SIGKILL)
+        post(number)
+    all_shown()
+    assert killed
     # Those alone are asked for again that were on their way: at most four at a site.
     assert len(site.paths) <= POSTS + 4 * killed
 

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import msgspec
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from ngw2f.jobs import worker as module
 from ngw2f.jobs.bell import QUEUES
 from ngw2f.jobs.worker import ChatWorker, run_cron, run_worker
+from ngw2f.store import previews
+from ngw2f.store.database import Database
 from tests.queues import queue_of
 from tests.waiting import wait_until
 
@@ -99,13 +102,24 @@ def test_says_that_it_is_ready_and_works(client, settings, pipe):
         process.wait()
 
 
+def has_due(settings):
+    database = Database(settings.sqlalchemy_url)
+    with database.reading() as connection:
+        count, _ = previews.measure_outbox(connection, time.time())
+    database.close()
+    return count
+
+
 @pytest.mark.usefixtures("_signals_kept")
-def test_runs_until_told_to_stop(client, settings):
+def test_runs_until_told_to_stop(client, settings, monkeypatch):
     """In this process, so that it is measured too."""
-    client.say(client.join("ann"), "*a*")
+    for name in ("data_dir", "database_url", "redis_url"):
+        monkeypatch.setenv(f"NGW2F_{name.upper()}", getattr(settings, name))
+    client.say(client.join("ann"), "*a* http://127.0.0.1:1/")
 
     def stop_when_rendered():
-        wait_until(lambda: client.get("/api/messages/1").json["rendered"])
+        wait_until(lambda: client.get("/api/messages/1").json["rendered"], 30)
+        wait_until(lambda: not has_due(settings), 30)
         os.kill(os.getpid(), signal.SIGTERM)
 
     stopper = threading.Thread(target=stop_when_rendered)

@@ -1,0 +1,128 @@
+import os
+import signal
+import socket
+import threading
+
+import pytest
+
+from ngw2f.jobs.deputy import CALL, Deputy, DeputyError, run_deputy
+from ngw2f.jobs.links import fetch_links
+from ngw2f.jobs.render import render_messages
+from tests.waiting import wait_until
+
+SECONDS = 30
+
+
+@pytest.fixture
+def _environment(settings, monkeypatch):
+    for name in ("data_dir", "database_url", "redis_url"):
+        monkeypatch.setenv(f"NGW2F_{name.upper()}", getattr(settings, name))
+    monkeypatch.setenv("NGW2F_LINKS_ALLOW", ",".join(settings.links_allow))
+
+
+@pytest.fixture
+def say(client, workshop):
+    ann = client.join("Ann")
+
+    def say_and_render(source):
+        client.say(ann, source)
+        render_messages()
+
+    return say_and_render
+
+
+@pytest.fixture
+def deputy(_environment):
+    deputy = Deputy(None)
+    yield deputy
+    deputy.close()
+
+
+def test_fetches_when_it_is_called(deputy, say, site, workshop):
+    say(f"{site.url('/a')} {site.url('/b')}")
+    assert deputy.fetch(workshop.stopping) == 2
+    assert deputy.fetch(workshop.stopping) == 0
+    say(site.url("/c"))
+    assert deputy.fetch(workshop.stopping) == 1
+    assert sorted(site.paths) == ["/a", "/b", "/c"]
+
+
+def test_finishes_when_its_worker_is_gone(deputy, say, site, workshop):
+    say(f"{site.url('/hang')} {site.url('/other')}")
+    child = deputy.start()
+    child.socket.sendall(CALL)
+    wait_until(lambda: len(site.paths) == 2, SECONDS)
+    child.socket.close()  # As the kernel does for a process that is killed.
+    say(site.url("/later"))
+    wait_until(lambda: "/later" in site.paths, SECONDS)
+    site.closing.set()
+    assert child.process.wait(SECONDS) == 0
+    assert not workshop.link_outbox.has_due()
+    assert len(site.paths) == 3
+
+
+def test_another_one_is_started_when_it_dies(deputy, say, site, workshop):
+    say(site.url("/hang"))
+    child = deputy.start()
+
+    def kill():
+        wait_until(lambda: site.paths, SECONDS)
+        os.kill(child.process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(DeputyError, match="the process that fetches ended with -9"):
+        deputy.fetch(workshop.stopping)
+    killer.join()
+    site.closing.set()
+    assert deputy.fetch(workshop.stopping) == 1
+    assert site.paths == ["/hang", "/hang"]
+
+
+def test_worker_that_stops_waits_for_no_hanging_link(deputy, say, site, workshop):
+    say(site.url("/hang"))
+
+    def stop():
+        wait_until(lambda: site.paths, SECONDS)
+        workshop.stopping.set()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    assert deputy.fetch(workshop.stopping) == 0
+    stopper.join()
+
+
+@pytest.fixture
+def _signals_kept():
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_signals_kept")
+def test_says_what_went_wrong(settings, say, site, monkeypatch):
+    """In this process, so that it is measured too."""
+    say(site.url("/a"))
+    worker, its = socket.socketpair()
+    said = []
+
+    def call():
+        worker.sendall(CALL)
+        said.append(worker.recv(1000))
+        monkeypatch.setattr("ngw2f.jobs.deputy.fetch_here", lambda: 1 // 0)
+        worker.sendall(CALL)
+        said.append(worker.recv(1000))
+        worker.close()
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    run_deputy(settings, its.detach(), None)
+    caller.join()
+    assert said[0] == b"1"
+    assert said[1].startswith(b"links cannot be fetched: ZeroDivisionError")
+
+
+def test_without_one_the_worker_fetches_itself(workshop, say, site):
+    say(site.url("/a"))
+    assert fetch_links() == 1
