@@ -130,7 +130,7 @@ def perform(scene: Scene, act: Callable[[Scene], None]) -> Outcome:
     """Do it under load, and say what came of it."""
     load, followers = scene.load, scene.followers
     start, requests, posts = time.monotonic(), load.requests, len(load.acknowledged)
-    failures, opened = len(load.failures), _streams_opened(followers)
+    failures, opened = len(load.failures), streams_opened(followers)
     broken = [(len(each.breaks), len(each.refusals)) for each in followers]
     load.slowest = 0.0
     scene.go_on()
@@ -143,7 +143,7 @@ def perform(scene: Scene, act: Callable[[Scene], None]) -> Outcome:
         posts=len(load.acknowledged) - posts,
         failures=load.failures[failures:],
         slowest=load.slowest,
-        reconnects=_streams_opened(followers) - opened,
+        reconnects=streams_opened(followers) - opened,
         breaks=[
             f"{type(each).__name__}: {line}"
             for each, (breaks, refusals) in zip(followers, broken, strict=True)
@@ -152,7 +152,7 @@ def perform(scene: Scene, act: Callable[[Scene], None]) -> Outcome:
     )
 
 
-def _streams_opened(followers: Sequence[Follower]) -> int:
+def streams_opened(followers: Sequence[Follower]) -> int:
     return sum(each.opened for each in followers if not isinstance(each, PollFollower))
 
 

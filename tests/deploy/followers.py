@@ -84,6 +84,9 @@ class Follower(threading.Thread):
                 raise RefusedError(f"{response.status} {response.read(200)!r}")
             self.opened += 1
             yield response
+            # An answer that was cut off reads as one that has ended; only the latter is closed.
+            if not response.isclosed():
+                raise http.client.IncompleteRead(b"")
 
 
 class SSEFollower(Follower):
