@@ -75,6 +75,7 @@ def post_worker_init(worker):
     hooks.dump_stacks_on(worker)
     use_own_response()
     worker.wsgi.start()
+    hooks.shorten_pauses()
     hooks.hear_signals()
 
 

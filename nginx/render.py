@@ -23,8 +23,7 @@ MODULES = Path("/usr/lib/nginx/modules")
 # nginx makes only the last folder of these paths.
 RUN_FOLDERS = ("body", "proxy", "cache", "static", "acme")
 
-
-# A stream takes two of them.
+# What a process may open; half of it are connections, of which a stream takes two.
 FILES = 65536
 
 

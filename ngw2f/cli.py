@@ -152,10 +152,13 @@ def _migrate(_options: argparse.Namespace) -> None:
 
 def _worker(options: argparse.Namespace) -> None:
     from ngw2f.jobs.link_policy import build_policy
+    from ngw2f.metrics.files import begin_anew
     from ngw2f.supervisor import Supervisor, default_pools, worker_specs
     from ngw2f.systemd import Systemd
 
-    build_policy(_settings())
+    settings = _settings()
+    build_policy(settings)
+    begin_anew(settings.metrics_path)
     pools = default_pools(options.workers)
     if options.queues:
         pools = {options.queues: options.workers}

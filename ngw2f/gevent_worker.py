@@ -75,10 +75,11 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
     def timeout_ctx(self) -> IdleTimeout:
         return IdleTimeout(self.cfg.keepalive, self._idle)
 
-    def handle_request(self, *arguments: Any) -> None:
-        super().handle_request(*arguments)
-        if not self.alive:
-            # gunicorn ends the connection: there shall be no other request on it.
+    def handle_request(self, listener: Any, request: Any, client: Any, address: Any) -> None:
+        super().handle_request(listener, request, client, address)
+        if not self.alive and not _is_readable(client):
+            # gunicorn ends the connection. The response before may not have said so; a
+            # request that came since is answered, and its response says it.
             raise StopIteration
 
     def _serve(self, listener: Any) -> StreamServer:
@@ -103,7 +104,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         for timeout, greenlet in list(self._idle.items()):
             client = self._clients.get(greenlet)
             if client is None or not _is_readable(client):
-                gevent.kill(greenlet, timeout, block=False)
+                gevent.kill(greenlet, timeout)
 
     def _wait_for(self, servers: list[StreamServer]) -> None:
         deadline = time.monotonic() + self.cfg.graceful_timeout

@@ -5,6 +5,7 @@ to patch in the workers first.
 """
 
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,11 @@ from typing import Any
 from ngw2f.embedded import Embedded, EmbeddedError
 from ngw2f.settings import Settings
 from ngw2f.supervisor import default_pools
+
+# Python's are (700, 10, 10): in the middle of every round of writes to a thousand streams.
+# A client leaves about 30 objects and 20 KB that only a full collection frees, and a client
+# makes about 90 new ones: so what is to be freed stays below 50 MB.
+GC_THRESHOLDS = (10_000, 5, 4)
 
 # What tells a worker to stop.
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
@@ -64,6 +70,17 @@ def dump_stacks_on(worker: Any) -> None:
     """Have a crash in C print where it was."""
     if not faulthandler.is_enabled():
         faulthandler.enable()
+
+
+def shorten_pauses() -> None:
+    """Have the garbage collector stop a worker for less, and less often.
+
+    What a worker begins with it keeps: no collection looks through that again, only
+    through what belongs to clients.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def log_stacks(worker: Any) -> None:

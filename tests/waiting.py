@@ -19,6 +19,11 @@ def wait_until(ask: Callable[[], T], seconds: float = 10) -> T:
     return answer
 
 
+def is_ever(ask: Callable[[], bool], tries: int = 8) -> bool:
+    """Say whether *ask* is once true: a busy machine does not slow each measurement down."""
+    return any(ask() for _ in range(tries))
+
+
 def listens_to(pid: int, number: int) -> bool:
     """Say whether a process handles a signal (proc(5), SigCgt)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

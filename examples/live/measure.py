@@ -1,13 +1,15 @@
-"""What each transport costs a client for ten ticks: python measure.py.
+"""What each transport costs a client for ten ticks: python measure.py [PLOT.svg].
 
 The clients speak over sockets, so that each byte is counted. `late`: how long after its instant a
 tick arrives, on average.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from examples.transcript.plot import draw
 from examples.transcript.stage import Stage
 from examples.transcript.wire import Wire
 
@@ -85,6 +87,7 @@ def measure(port: int, transport: Callable[[Wire], Iterator[int]]) -> tuple[int,
 
 
 def main() -> None:
+    plot: dict[str, dict[str, float]] = {"Requests for ten ticks": {}, "Bytes, both ways": {}}
     print(f"{'transport':<20}{'requests':>9}{'sent':>7}{'received':>10}{'late (ms)':>11}")
     with Stage(Path(__file__).parent) as stage:
         command = "gunicorn --worker-class gevent --bind 127.0.0.1:<port> clock:application"
@@ -92,6 +95,10 @@ def main() -> None:
         for name, transport in TRANSPORTS.items():
             requests, sent, received, late = measure(port, transport)
             print(f"{name:<20}{requests:>9}{sent:>7}{received:>10}{late * 1000:>11.1f}", flush=True)
+            for figures, figure in zip(plot.values(), (requests, sent + received), strict=True):
+                figures[name] = figure
+    if len(sys.argv) > 1:
+        draw(Path(sys.argv[1]), plot, ".0f")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
-"""What ten slow requests at once do to each arrangement: python measure.py.
+"""What ten slow requests at once do to each arrangement: python measure.py [PLOT.svg].
 
 `answered`: until all ten have an answer. `quick`: how long a quick request takes that comes just
 after them. `done`: until all ten are done.
 """
 
 import http.client
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from examples.transcript.plot import draw
 from examples.transcript.stage import Stage
 
 SLOW = 10
@@ -40,10 +42,18 @@ ARRANGEMENTS = [
 
 
 def main() -> None:
+    plot: dict[str, dict[str, float]] = {
+        "A quick request, just after ten slow ones (seconds)": {},
+        "All ten are answered (seconds)": {},
+    }
     print(f"{'arrangement':<24}{'answered':>9}{'quick':>8}{'done':>8}   (seconds)")
     for each in ARRANGEMENTS:
         answered, quick, done = measure(each)
         print(f"{each.name:<24}{answered:>9.2f}{quick:>8.3f}{done:>8.2f}", flush=True)
+        for figures, figure in zip(plot.values(), (quick, answered), strict=True):
+            figures[each.name] = figure
+    if len(sys.argv) > 1:
+        draw(Path(sys.argv[1]), plot)
 
 
 def measure(arrangement: Arrangement) -> tuple[float, float, float]:

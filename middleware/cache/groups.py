@@ -111,6 +111,8 @@ class SharedGroupClock(GroupClock):
     def drop(self, names: Iterable[str]) -> None:
         """Drop the groups in all processes."""
         slots = slots_of(names)
+        if self._map.closed:
+            raise ValueError("the clock is closed")
         with self._lock, _FileLock(self._file):
             # The time is taken under the lock, so that no slot goes backwards.
             self._stamp(slots)

@@ -34,9 +34,15 @@ class Caretaker:
             gevent.sleep(TICK_SECONDS)
             self._hub.clock = time.monotonic()
             self._ticks += 1
-            self._visit()
-            if self._ticks % TOKEN_CHECK_TICKS == 0:
-                self._check_tokens()
+            try:
+                self._visit()
+                if self._ticks % TOKEN_CHECK_TICKS == 0:
+                    self._hub.check_tokens()
+            except SQLAlchemyError as error:
+                log.warning("tokens were not checked: %s", error)
+            except Exception:
+                # Without this greenlet no connection hears that it lives: it does not end.
+                log.exception("the caretaker stumbled; it goes on")
 
     def _visit(self) -> None:
         """Look at those whose turn it is."""
@@ -50,12 +56,6 @@ class Caretaker:
             elif subscription.busy_since < stalled_since:
                 cut_off(subscription)
 
-    def _check_tokens(self) -> None:
-        try:
-            self._hub.check_tokens()
-        except SQLAlchemyError as error:
-            log.warning("tokens were not checked: %s", error)
-
 
 def cut_off(subscription: "Subscription") -> None:
     """End a connection whose client does not read, in the middle of its writing.
@@ -63,4 +63,4 @@ def cut_off(subscription: "Subscription") -> None:
     The error is the one that servers know from clients that have gone.
     """
     error = BrokenPipeError(errno.EPIPE, "the client does not read")
-    gevent.kill(subscription.greenlet, error, block=False)
+    gevent.kill(subscription.greenlet, error)

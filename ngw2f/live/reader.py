@@ -1,6 +1,7 @@
 """The one greenlet of a process that reads the stream."""
 
 import logging
+import time
 from typing import Protocol, cast
 
 import gevent
@@ -23,10 +24,14 @@ TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.25
 MAX_ENTRIES = 500
 # The pause after each read: what comes meanwhile is read, and written to every
-# client, together with what follows.
+# client, together with what follows. It is as long as the round of writes was that the
+# read set off, within these bounds: so at most about half of the time goes into writes,
+# and with more clients or events each write has more to carry.
 PAUSE_SECONDS = 0.005
+MAX_PAUSE_SECONDS = 0.05
 
-Reply = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
+Entries = list[tuple[bytes, dict[bytes, bytes]]]
+Reply = list[tuple[bytes, Entries]]
 
 log = logging.getLogger(__name__)
 
@@ -84,12 +89,19 @@ class StreamReader:
             if not reply:
                 self._look_for_more(redis)
                 continue
-            for entry_id, fields in reply[0][1]:
-                position = entry_id
-                entry = Entry.of_fields(entry_id, fields)
-                if entry is not None:
-                    self._receiver.deliver(entry)
-            gevent.sleep(PAUSE_SECONDS)
+            position = reply[0][1][-1][0]
+            gevent.sleep(self._hand_on(reply[0][1]))
+
+    def _hand_on(self, entries: Entries) -> float:
+        """Deliver what was read; return how long to pause after it."""
+        start = time.monotonic()
+        for entry_id, fields in entries:
+            entry = Entry.of_fields(entry_id, fields)
+            if entry is not None:
+                self._receiver.deliver(entry)
+        # Goes on after those who waited for the entries, and have written them now.
+        gevent.sleep(0)
+        return min(max(time.monotonic() - start, PAUSE_SECONDS), MAX_PAUSE_SECONDS)
 
     def _look_for_more(self, redis: Redis) -> None:
         with self._database.reading() as connection:

@@ -74,6 +74,40 @@ function buildMessage(message) {
   return item;
 }
 
+/* A link's preview, as ngw2f/templates/previews.html has it. What other sites say of
+ * themselves is text here, never HTML. */
+function buildPreview(preview) {
+  const link = element("a", "preview");
+  link.href = preview.url;
+  link.rel = "nofollow noopener noreferrer";
+  if (preview.image) {
+    const image = element("img");
+    image.width = preview.image_width;
+    image.height = preview.image_height;
+    image.alt = "";
+    image.src = preview.image;
+    link.append(image);
+  }
+  link.append(isolated("span", "site", preview.site_name));
+  if (preview.title) link.append(isolated("b", "title", preview.title));
+  if (preview.description) {
+    link.append(isolated("span", "description", preview.description));
+  }
+  return link;
+}
+
+/* Text of strangers, whose direction does not spread to what is beside it. */
+function isolated(name, className, text) {
+  const made = element(name, className);
+  made.append(element("bdi", "", text));
+  return made;
+}
+
+function showPreviews(item, previews) {
+  for (const old of item.querySelectorAll(":scope > .preview")) old.remove();
+  item.append(...previews.map(buildPreview));
+}
+
 /* Put a message where its id says, or change the one that is there. */
 function showMessage(message) {
   const wasAtEnd = isAtEnd();
@@ -92,6 +126,7 @@ function showMessage(message) {
   item.dataset.updated = message.updated_at;
   /* Made safe by the server (ngw2f/text/markdown.py). */
   item.querySelector(".text").innerHTML = message.html;
+  showPreviews(item, message.previews);
   if (wasAtEnd) scrollToEnd();
 }
 

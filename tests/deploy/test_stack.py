@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from deploy import postgresql
+from deploy.stack import ROOT
 from nginx.render import Front
 from tests.deploy.chats import join
 from tests.needs import lacking
@@ -21,6 +23,8 @@ from tests.nginx.running import Client, free_port, need_nginx
 
 START_SECONDS = 60
 STOP_SECONDS = 10
+# Not what PostgreSQL runs as for root.
+ORDINARY, ORDINARY_GROUP = "nobody", "nogroup"
 
 
 @pytest.fixture
@@ -31,8 +35,22 @@ def directory():
         yield Path(directory)
 
 
+@pytest.fixture(params=["this user", "somebody"])
+def as_user(request, directory):
+    """Give what goes before a command: nothing, or what makes root an ordinary user."""
+    if request.param == "this user":
+        return []
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be another user; this one is ordinary anyway")
+    shutil.chown(directory, ORDINARY)
+    user = ["setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY_GROUP}", "--clear-groups"]
+    if subprocess.run([*user, sys.executable, "-c", "import deploy.stack"], cwd=ROOT).returncode:
+        pytest.skip(f"the user {ORDINARY} may not read this checkout or its Python")
+    return user
+
+
 @pytest.fixture
-def stack(directory):
+def stack(directory, as_user):
     """Give a client of a running stack, its process, and the file of its screen."""
     need_nginx()
     if not importlib.util.find_spec("honcho"):
@@ -41,7 +59,7 @@ def stack(directory):
     environment = {**os.environ, **ports, "STACK_DIR": str(directory)}
     screen = directory / "screen.log"
     with open(screen, "wb") as output:
-        command = [sys.executable, "-m", "deploy.stack"]
+        command = [*as_user, sys.executable, "-m", "deploy.stack"]
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
         yield _client(directory, ports, process, screen), process, screen

@@ -6,9 +6,10 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
+import sysconfig
 import time
 import tokenize
+import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +18,6 @@ import pytest
 import examples
 from examples.demo import STEPS
 from examples.transcript.machine import answers, free_port
-from examples.transcript.playing import play
 from examples.transcript.stage import LackingError, Stage
 from tests.needs import lacking
 
@@ -26,6 +26,16 @@ REPOSITORY = WALK.parent
 MAX_CODE_LINES = 80
 # Two processors can wait for more than two things.
 AT_A_TIME = 5
+# A busy machine takes several times as long as an idle one.
+PLAY_SECONDS = 240
+# A README's command that does nothing but play transcripts.
+PLAYED = re.compile(r"(?m)^python -m examples\.transcript (.*\.telnet)$")
+# What setup.cfg installs, and what it is built by.
+PACKAGES = ["ngw2f", "middleware", "examples"]
+BESIDE_PACKAGES = [
+    "app.py", "gunicorn.conf.py", "settings.toml", "setup.cfg", "pyproject.toml", "README.md",
+    "LICENSE",
+]  # fmt: skip
 # What the commands of a README need, beside the package.
 NEEDS = {
     "http": ["nginx: apt install nginx"],
@@ -54,25 +64,38 @@ def begun(request, tmp_path_factory):
     """Begin all that was selected, a few at a time, since most of it waits; give the futures."""
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         futures = {}
+        installed = None
         for item in request.session.items:
             match getattr(item, "originalname", ""), getattr(item, "callspec", None):
                 case "test_transcript_is_what_is_seen", call:
-                    path = call.params["path"]
-                    futures[path] = pool.submit(play, path)
+                    run, what, step = play_copied, call.params["path"], call.params["path"].parent
                 case "test_readme_runs_as_written", call:
-                    step = call.params["step"]
-                    directory = tmp_path_factory.mktemp(step) / step
-                    futures[step] = pool.submit(run_readme, step, directory)
+                    run, what, step = run_readme, call.params["step"], WALK / call.params["step"]
+                case _:
+                    continue
+            installed = installed or pool.submit(install, tmp_path_factory.mktemp("package"))
+            directory = tmp_path_factory.mktemp(step.name) / step.name
+            shutil.copytree(step, directory, ignore=shutil.ignore_patterns("__pycache__"))
+            futures[what] = pool.submit(run, what, directory, installed)
         yield futures
         pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=name_of)
 def test_transcript_is_what_is_seen(path, begun):
-    try:
-        begun[path].result()
-    except LackingError as error:
-        lacking(*str(error).removeprefix("needs ").split(": ", 1))
+    played = begun[path].result()
+    if played.returncode == 2 and ": needs " in played.stderr:
+        lacking(*played.stderr.strip().partition(": needs ")[2].split(": ", 1))
+    assert played.returncode == 0, played.stderr
+
+
+def play_copied(path, directory, installed):
+    """Play a transcript where its step was copied to, by the command that READMEs give."""
+    command = [installed.result() / "python", "-m", "examples.transcript", "--quiet", path.name]
+    return subprocess.run(
+        command, cwd=directory, env=environ_without_checkout(), capture_output=True, text=True,
+        timeout=PLAY_SECONDS, check=False,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=name_of)
@@ -91,6 +114,13 @@ def test_readme_is_a_screen(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 50
     assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_readme_leads_to_each_transcript(step):
+    text = (WALK / step / "README.md").read_text(encoding="utf-8")
+    there = {path.name for path in TRANSCRIPTS if path.parent.name == step}
+    assert set(re.findall(r"\w+\.telnet", text)) == there
 
 
 def code_lines(path):
@@ -146,21 +176,51 @@ def test_readme_runs_as_written(step, begun):
         lacking(*str(error).removeprefix("needs ").split(": ", 1))
 
 
-def run_readme(step, directory):
-    """Run the commands of a step, copied out of the repository."""
+def install(directory):
+    """Install the package into an environment of its own; give the folder of its programs.
+
+    What the package needs is there as it is in this environment: nothing is downloaded.
+    """
+    source, environment = directory / "source", directory / "environment"
+    source.mkdir()
+    for name in PACKAGES:
+        unwanted = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / name, source / name, ignore=unwanted)
+    for name in BESIDE_PACKAGES:
+        shutil.copy(REPOSITORY / name, source)
+    venv.create(environment, symlinks=True)
+    where = {"base": str(environment), "platbase": str(environment)}
+    needed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    modules = Path(sysconfig.get_path("purelib", vars=where))
+    (modules / "needed.pth").write_text("\n".join(needed))
+    programs = environment / "bin"
+    for path in Path(sysconfig.get_path("scripts")).iterdir():
+        if path.name in ("gunicorn", "rq"):
+            _, _, rest = path.read_text().partition("\n")
+            (programs / path.name).write_text(f"#!{programs}/python\n{rest}")
+            (programs / path.name).chmod(0o755)
+    options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([programs / "python", "-m", "pip", "install", *options, source], check=True)
+    return programs
+
+
+def environ_without_checkout():
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def run_readme(step, directory, installed):
+    """Run the commands of a step that was copied; its transcripts are played by another test."""
     check_needs(step)
-    shutil.copytree(WALK / step, directory, ignore=shutil.ignore_patterns("__pycache__"))
     ports = {str(number): str(free_port()) for number in (8000, 8001)}
     environ = {
-        **os.environ,
-        # The package as if it were installed; the step is not taken from there.
-        "PYTHONPATH": str(REPOSITORY),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        **environ_without_checkout(),
+        "PATH": f"{installed.result()}:{os.environ['PATH']}",
         "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{ports['8000']}",
     }
     running = []
     try:
         for block, goes_on in blocks_of(directory / "README.md"):
+            block = PLAYED.sub("", block)
             commands = re.sub(r"\b800[01]\b", lambda port: ports[port[0]], block)
             process = subprocess.Popen(
                 ["bash", "-euc", commands], cwd=directory, env=environ, stdin=subprocess.DEVNULL,
@@ -172,7 +232,7 @@ def run_readme(step, directory):
                 port = next((ports[name] for name in ("8001", "8000") if name in block), None)
                 wait_for(int(port or ports["8000"]), process)
             else:
-                output, _ = process.communicate(timeout=60)
+                output, _ = process.communicate(timeout=PLAY_SECONDS)
                 assert process.returncode == 0, f"{commands}\n{output}"
     finally:
         for process in running:

@@ -157,6 +157,17 @@ def test_end_is_told(chunks: int | None, end: str, size: int) -> None:
     assert (fields["end"], fields["bytes"]) == (end, size)
 
 
+def test_giving_up_in_the_middle_is_no_error() -> None:
+    records = Records()
+    app = AccessLogMiddleware(answering([b"one,", b"two"]), logger=logger_to(records))
+    exchange = Exchange().call(app)
+    iterator = iter(exchange.body)
+    assert next(iterator) == b"one,"
+    del iterator  # As a server does whose client has gone.
+    exchange.close()
+    assert (records.fields[0]["end"], records.fields[0]["bytes"]) == ("closed", 4)
+
+
 def test_error_in_the_body_is_told() -> None:
     records = Records()
     app = answering(TrackedBody(b"one,", error=BrokenError()))

@@ -111,3 +111,8 @@ def test_failing_page_is_logged_and_replaced(caplog: pytest.LogCaptureFixture) -
 def test_list_is_passed_as_it_is() -> None:
     body = [b"hello"]
     assert Exchange().call(ErrorBoundaryMiddleware(answering(body))).body is body
+
+
+@pytest.mark.parametrize("body", [[b"hello"], (b"hello",)], ids=["list", "tuple"])
+def test_what_cannot_fail_is_not_wrapped(body: Iterable[bytes]) -> None:
+    assert Exchange().call(ErrorBoundaryMiddleware(answering(body))).body is body

@@ -10,7 +10,7 @@ from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName
 
-from ngw2f.gunicorn_response import REMEMBERED_LINES, use_own_response
+from ngw2f.gunicorn_response import REMEMBERED_LINES, OwnResponse, use_own_response
 
 CONFIG = Config()
 DATE = "Sat, 21 Nov 2020 10:00:00 GMT"
@@ -128,6 +128,8 @@ def test_name_is_checked() -> None:
 
 
 def test_more_lines_than_are_remembered() -> None:
+    remembered = OwnResponse._plain
     lines = [("X-Number", str(number)) for number in range(REMEMBERED_LINES + 2)]
     for _ in range(2):
         assert head_of(*lines)[4:-3] == [f"X-Number: {number}" for _, number in lines]
+        assert 0 < len(remembered) <= REMEMBERED_LINES

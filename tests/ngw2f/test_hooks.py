@@ -1,5 +1,8 @@
 import faulthandler
+import gc
 import logging
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -83,3 +86,21 @@ def test_close_never_raises(caplog):
 
     hooks.close(worker(Broken()))
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_a_worker_begins_with_is_not_collected_again():
+    code = "import gc, ngw2f.hooks as h; h.shorten_pauses(); print(gc.get_freeze_count())"
+    output = subprocess.check_output([sys.executable, "-c", code])
+    # What a bare interpreter has is thousands of objects.
+    assert int(output) > 1_000
+
+
+def test_garbage_of_clients_is_still_collected():
+    before = gc.get_threshold()
+    try:
+        hooks.shorten_pauses()
+        assert gc.isenabled()
+        assert 0 < gc.get_threshold()[0] <= 100_000
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

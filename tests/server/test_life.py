@@ -100,7 +100,7 @@ def test_reload_replaces_web_workers_alone(start):
     server = start("--workers=2")
     kept, before = (server.valkey, server.rq_worker, server.supervisor), server.web_workers()
     server.master.send_signal(signal.SIGHUP)
-    wait_until(lambda: len(server.web_workers()) == 2 and not server.web_workers() & before, 20)
+    wait_until(lambda: len(server.web_workers()) == 2 and not server.web_workers() & before, 60)
     assert (server.valkey, server.rq_worker, server.supervisor) == kept
     wait_until(lambda: server.get("/readyz").status_code == 200)
 

@@ -108,6 +108,8 @@ def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
     clock.close()
     with pytest.raises(ValueError, match="released"):
         clock.is_dropped(ROOM, 0)
+    with pytest.raises(ValueError, match="closed"):
+        clock.drop(["room-1"])
 
 
 def test_stamps_of_before_a_reboot_are_forgotten(tmp_path: Path) -> None:

@@ -102,12 +102,15 @@ def test_cache_works_in_each_worker_class(worker_class: str, tmp_path: Path) -> 
 def test_writers_own_next_read_shows_what_it_wrote(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "gevent", 2) as port:
         processes = set()
-        for length in range(2, 60):
+        for length in range(2, 1_000):
             assert ask(port, "POST", "/elsewhere").status == 204
             for _ in range(3):
                 response = ask(port)
                 assert content(response) == b"x" * length
                 processes.add(response.getheader("X-Process"))
+            # On a busy machine one process may answer many before the other wakes up.
+            if length >= 60 and len(processes) == 2:
+                break
         assert len(processes) == 2, "one process answered everything"
 
 

@@ -1,6 +1,5 @@
-"""A chat's parts, on a SQLite and a Redis of their own, without a server around them."""
+"""A chat's parts, on a database and a Redis of their own, without a server around them."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from ngw2f.live.subscription import Subscription
 from ngw2f.resources import Room
 from ngw2f.settings import Settings
 from ngw2f.store import rooms
-from ngw2f.store.migrate import migrate
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, messages
 from ngw2f.web.rooms import create_room
@@ -71,20 +69,13 @@ def read(subscription: Subscription) -> str:
     return b"".join(chunks).decode()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Migrate once; each stage gets a copy."""
-    directory = tmp_path_factory.mktemp("empty")
-    migrate(Settings(data_dir=str(directory)))
-    return directory / "chat.sqlite3"
-
-
 @pytest.fixture
-def stage(tmp_path: Path, empty_database: Path) -> Iterator[Stage]:
-    shutil.copy(empty_database, tmp_path)
+def stage(tmp_path: Path, database_url: str) -> Iterator[Stage]:
     server = RedisServer(tmp_path)
     server.start()
-    settings = Settings(data_dir=str(tmp_path), redis_url=server.url, stream_length=50)
+    settings = Settings(
+        data_dir=str(tmp_path), database_url=database_url, redis_url=server.url, stream_length=50
+    )
     services = build_services(settings)
     yield Stage(services, server)
     services.close()

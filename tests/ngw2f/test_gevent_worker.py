@@ -1,0 +1,225 @@
+"""The worker under gunicorn's own master, with an application of a few lines."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.server import free_port
+from tests.waiting import wait_until
+
+GET = b"GET %b HTTP/1.1\r\nHost: chat\r\n\r\n"
+# An application that says with files where it is, and waits for files.
+APPLICATION = """
+import gevent, os, pathlib
+HERE = pathlib.Path(os.environ["HERE"])
+
+def wait_for(name, pause):
+    (HERE / ("before-" + name)).touch()
+    while not (HERE / name).exists():
+        pause(0.01)
+
+class Application:
+    def __call__(self, environ, start_response):
+        if environ["PATH_INFO"] == "/slow":
+            wait_for("finish", gevent.sleep)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    def drain(self):
+        (HERE / "drained").touch()
+
+application = Application()
+plain = application.__call__
+if "WAITS" in os.environ:
+    import time
+    wait_for("boot", time.sleep)
+"""
+
+# The hooks that no worker of this kind is without.
+CONFIGURATION = """
+from ngw2f import hooks
+
+def on_starting(server):
+    hooks.hear_signals_after_forks()
+
+def pre_fork(server, worker):
+    hooks.hold_signals()
+
+def post_worker_init(worker):
+    hooks.hear_signals()
+"""
+
+
+class Server:
+    """gunicorn with one worker of ours."""
+
+    def __init__(self, directory: Path, name: str, *options: str, **environment: str) -> None:
+        self.directory = directory
+        (directory / "tiny.py").write_text(APPLICATION)
+        (directory / "gunicorn.conf.py").write_text(CONFIGURATION)
+        self.log = directory / "log"
+        self.port = free_port()
+        command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{self.port}", "-k",
+                   "ngw2f.gevent_worker.ChatGeventWorker", "--no-control-socket",
+                   *options, f"tiny:{name}"]  # fmt: skip
+        path = os.pathsep.join([str(Path(__file__).parents[2]), str(directory)])
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                # gunicorn takes the configuration that is in this folder.
+                cwd=directory,
+                env={**os.environ, "HERE": str(directory), "PYTHONPATH": path, **environment},
+                stdout=log,
+                stderr=log,
+            )
+
+    def worker(self) -> int:
+        """Return the newest worker's pid, 0 before there is one."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return int(children[-1]) if children else 0
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def ask(self, path: bytes = b"/") -> socket.socket:
+        """Return a connection on which a request is under way."""
+        sock = wait_until(self._try_to_connect, 20)
+        sock.sendall(GET % path)
+        return sock
+
+    def has(self, name: str) -> bool:
+        return (self.directory / name).exists()
+
+    def touch(self, name: str) -> None:
+        (self.directory / name).touch()
+
+    def _try_to_connect(self) -> socket.socket | None:
+        try:
+            return self.connect()
+        except ConnectionRefusedError:
+            return None
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    servers = []
+
+    def run(name: str = "application", *options: str, **environment: str) -> Server:
+        servers.append(Server(tmp_path, name, *options, **environment))
+        return servers[-1]
+
+    yield run
+    for server in servers:
+        server.process.terminate()
+        server.process.wait(20)
+
+
+def read_answer(sock: socket.socket) -> bytes:
+    answer = b""
+    while not answer.endswith(b"ok"):
+        some = sock.recv(4096)
+        assert some, answer
+        answer += some
+    return answer
+
+
+def gone(pid: int) -> Callable[[], bool]:
+    return lambda: not Path(f"/proc/{pid}").exists()
+
+
+def test_application_is_drained_and_requests_are_finished(start: Callable[..., Server]) -> None:
+    server = start()
+    with server.ask(b"/slow") as sock:
+        wait_until(lambda: server.has("before-finish"))
+        worker = server.worker()
+        os.kill(worker, signal.SIGTERM)
+        wait_until(lambda: server.has("drained"))
+        assert not gone(worker)()
+        server.touch("finish")
+        assert read_answer(sock).startswith(b"HTTP/1.1 200")
+        # There is no other request on this connection.
+        assert sock.recv(100) == b""
+    wait_until(gone(worker), 20)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_idle_connections_are_closed(start: Callable[..., Server]) -> None:
+    server = start("application", "--keep-alive", "60", "--graceful-timeout", "60")
+    with server.ask() as idle, server.connect() as silent:
+        read_answer(idle)
+        worker = server.worker()
+        os.kill(worker, signal.SIGTERM)
+        assert idle.recv(100) == b""
+        assert silent.recv(100) == b""
+    wait_until(gone(worker), 20)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_next_request_that_is_on_its_way_is_answered(start: Callable[..., Server]) -> None:
+    server = start()
+    with server.ask() as sock:
+        read_answer(sock)
+        worker = server.worker()
+        # Whatever it is at: both are there when it looks.
+        os.kill(worker, signal.SIGSTOP)
+        os.kill(worker, signal.SIGTERM)
+        sock.sendall(GET % b"/")
+        os.kill(worker, signal.SIGCONT)
+        assert b"200 OK" in read_answer(sock)
+
+
+def test_application_without_a_drain_is_served(start: Callable[..., Server]) -> None:
+    server = start("plain")
+    with server.ask() as sock:
+        read_answer(sock)
+    worker = server.worker()
+    os.kill(worker, signal.SIGTERM)
+    wait_until(gone(worker), 20)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_request_that_hangs_holds_it_up_for_a_limited_time(start: Callable[..., Server]) -> None:
+    server = start("application", "--graceful-timeout", "1")
+    with server.ask(b"/slow") as sock:
+        wait_until(lambda: server.has("before-finish"))
+        worker = server.worker()
+        os.kill(worker, signal.SIGTERM)
+        wait_until(gone(worker), 20)
+        assert sock.recv(100) == b""
+    assert "Worker graceful timeout" in server.log.read_text()
+
+
+def test_told_to_stop_while_it_boots(start: Callable[..., Server]) -> None:
+    server = start(WAITS="1")
+    wait_until(lambda: server.has("before-boot"), 20)
+    worker = server.worker()
+    os.kill(worker, signal.SIGTERM)
+    server.touch("boot")
+    wait_until(gone(worker), 20)
+    # The master starts another one, which serves.
+    with server.ask() as sock:
+        read_answer(sock)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_told_to_stop_as_soon_as_it_is_there(start: Callable[..., Server]) -> None:
+    server = start()
+    for _ in range(5):
+        while not (worker := server.worker()):
+            pass  # Without a pause, to come during the fork.
+        os.kill(worker, signal.SIGTERM)
+        wait_until(gone(worker), 20)
+
+
+def test_several_workers_share_the_connections(start: Callable[..., Server]) -> None:
+    server = start("application", "--workers", "2")
+    for _ in range(4):
+        with server.ask() as sock:
+            read_answer(sock)
