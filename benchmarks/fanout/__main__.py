@@ -109,7 +109,9 @@ def measure_rates(load: Load, tools: Path, options: argparse.Namespace) -> list[
                 climbs[name] = Climb(running)
         needed: list[Measured] = []
         for number in range(options.rounds):
-            print(f"\nround {number + 1} of {options.rounds}, {load.listeners} listeners")
+            print(
+                f"\nround {number + 1} of {options.rounds}, {load.listeners} listeners", flush=True
+            )
             needed.append(measure(load, climbs["chat"].running, NEEDED_RATE))
             print(f"  {climbs['chat'].running.name:22}{needed[-1]}  <- needed", flush=True)
             for climb in climbs.values():

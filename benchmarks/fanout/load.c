@@ -28,7 +28,7 @@
 #define NUMBER_BYTES 20
 #define MAX_TAIL_BYTES (64 + NUMBER_BYTES)
 #define GRACE_SECONDS 4.0
-#define SILENCE_SECONDS 20.0
+#define SILENCE_SECONDS 60.0
 #define BUFFER_BYTES (256 * 1024)
 #define BUCKETS 200000 /* of 0.1 ms */
 

@@ -110,7 +110,8 @@ def measure(load: Load, running: Running, rate: int) -> Measured:
     return Measured(
         rate,
         heard,
-        heard.deliveries / load.seconds,
+        # Events that were late share their window with others: no more than there are.
+        min(heard.deliveries / load.seconds, rate * load.listeners),
         worked / max(heard.deliveries * events / (rate * load.seconds), 1) * 1e6,
         heard.complete == load.listeners and not heard.repeated and not heard.lost,
     )

@@ -38,7 +38,9 @@ http {{
     client_body_temp_path {directory};
     server {{
         listen 127.0.0.1:{port};
-        location = /events {{ nchan_subscriber; nchan_channel_id chat; }}
+        location = /events {{
+            nchan_subscriber; nchan_channel_id chat; nchan_subscriber_first_message newest;
+        }}
         location = /post {{
             nchan_publisher; nchan_channel_id chat;
             nchan_message_buffer_length 1000; nchan_message_timeout 1m;
