@@ -245,11 +245,13 @@ def _worker_process(options: argparse.Namespace) -> None:
 
 
 def _fetcher(options: argparse.Namespace) -> None:
-    from ngw2f.jobs.deputy import run_deputy
+    from ngw2f.jobs.deputy import receive_settings, run_deputy
     from ngw2f.jobs.memory import give_memory_back
 
     give_memory_back()
-    run_deputy(_settings(), options.parent, options.lifeline)
+    settings = receive_settings(options.parent)
+    _log_as(settings)
+    run_deputy(settings, options.parent, options.lifeline)
 
 
 def _cron(options: argparse.Namespace) -> None:
@@ -270,10 +272,14 @@ def _embedded(options: argparse.Namespace) -> None:
 
 def _settings() -> Settings:
     """Read the settings for a process that runs for long, and have it log as they say."""
+    settings = load_settings()
+    _log_as(settings)
+    return settings
+
+
+def _log_as(settings: Settings) -> None:
     from ngw2f.logs import GatheringHandler
 
-    settings = load_settings()
     root = logging.getLogger()
     root.setLevel(settings.log_level)
     root.handlers = [GatheringHandler(settings.log_format)]
-    return settings

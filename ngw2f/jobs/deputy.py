@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass
 from types import FrameType
 
+import msgspec
+
 from ngw2f.jobs.links import fetch_here
 from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
 from ngw2f.metrics.files import WRITE_SECONDS
@@ -48,7 +50,8 @@ class Child:
 class Deputy:
     """The worker's side: start the process, pass calls on, wait for what it says."""
 
-    def __init__(self, lifeline: int | None) -> None:
+    def __init__(self, settings: Settings, lifeline: int | None) -> None:
+        self._settings = settings
         self._lifeline = lifeline
         self._child: Child | None = None
         # Those that were still at work when nobody could wait for them.
@@ -68,6 +71,8 @@ class Deputy:
             command, pass_fds=descriptors, stdin=subprocess.DEVNULL, start_new_session=True
         )
         its.close()
+        # Its settings are those of the worker, whatever is in the operator's files by now.
+        ours.sendall(msgspec.json.encode(self._settings) + b"\n")
         self._child = Child(process, ours)
         return self._child
 
@@ -103,6 +108,12 @@ class Deputy:
             child.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._left.append(child.process)
+
+
+def receive_settings(parent: int) -> Settings:
+    """Return the settings that the worker sends first. Raises msgspec.DecodeError."""
+    with open(os.dup(parent), "rb", buffering=0) as stream:
+        return msgspec.json.decode(stream.readline(), type=Settings)
 
 
 def run_deputy(settings: Settings, parent: int, lifeline: int | None) -> None:

@@ -108,7 +108,7 @@ def run_worker(
     reaches its end when the supervisor does.
     """
     give_memory_back()
-    deputy = Deputy(lifeline) if LINKS.queue in queues else None
+    deputy = Deputy(settings, lifeline) if LINKS.queue in queues else None
     workshop = replace(build_workshop(settings), call_deputy=deputy.fetch if deputy else None)
     workshop.markdown.render("```python\nwarm = True\n```")
     current_workshop.set(workshop)

@@ -14,13 +14,6 @@ SECONDS = 30
 
 
 @pytest.fixture
-def _environment(settings, monkeypatch):
-    for name in ("data_dir", "database_url", "redis_url"):
-        monkeypatch.setenv(f"NGW2F_{name.upper()}", getattr(settings, name))
-    monkeypatch.setenv("NGW2F_LINKS_ALLOW", ",".join(settings.links_allow))
-
-
-@pytest.fixture
 def say(client, workshop):
     ann = client.join("Ann")
 
@@ -32,8 +25,10 @@ def say(client, workshop):
 
 
 @pytest.fixture
-def deputy(_environment):
-    deputy = Deputy(None)
+def deputy(settings, monkeypatch):
+    # It has the worker's settings, and not those that it would find.
+    monkeypatch.setenv("NGW2F_LOG_LEVEL", "LOUD")
+    deputy = Deputy(settings, None)
     yield deputy
     deputy.close()
 
