@@ -13,8 +13,10 @@ from gevent.hub import Waiter
 
 from ngw2f.live.entry import Entry, EntryId, Form
 
-# So many bytes wait for the slowest subscriber.
+# So many bytes of memory wait for the slowest subscriber.
 MAX_BYTES = 1024 * 1024
+# What Python takes for an entry's frame and its id besides the frame's bytes, about.
+ENTRY_BYTES = 200
 # So many are handed to one write: more would be copied only to wait in the socket.
 MAX_CHUNK_BYTES = 128 * 1024
 
@@ -48,7 +50,7 @@ class Feed:
         frame = entry.frame(self.form)
         self._frames.append(frame)
         self._ids.append(entry.id)
-        self._bytes += len(frame)
+        self._bytes += len(frame) + ENTRY_BYTES
         self.end += 1
         self._joined.clear()
         if self._bytes > self._max_bytes:
@@ -92,7 +94,7 @@ class Feed:
     def _shrink(self) -> None:
         count = 0
         while self._bytes > self._max_bytes * 3 // 4 and count < len(self._frames) - 1:
-            self._bytes -= len(self._frames[count])
+            self._bytes -= len(self._frames[count]) + ENTRY_BYTES
             count += 1
         del self._frames[:count], self._ids[:count]
         self.start += count
