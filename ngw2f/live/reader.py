@@ -28,7 +28,7 @@ MAX_ENTRIES = 500
 # read set off, within these bounds: so at most about half of the time goes into writes,
 # and with more clients or events each write has more to carry.
 PAUSE_SECONDS = 0.005
-MAX_PAUSE_SECONDS = 0.05
+MAX_PAUSE_SECONDS = 0.03
 
 Entries = list[tuple[bytes, dict[bytes, bytes]]]
 Reply = list[tuple[bytes, Entries]]
