@@ -1,7 +1,7 @@
 import pytest
 
 from ngw2f.live.entry import Entry, EntryId
-from ngw2f.live.feed import MAX_CHUNK_BYTES, Feed
+from ngw2f.live.feed import ENTRY_BYTES, MAX_CHUNK_BYTES, Feed
 from ngw2f.live.forms import JSONLines
 
 
@@ -33,6 +33,11 @@ def test_later_entries_are_joined_anew() -> None:
     feed.take(0)
     feed.add(entry(2))
     assert feed.take(0)[1] == 2
+
+
+def test_many_small_entries_count_as_the_memory_that_they_take() -> None:
+    feed = feed_of(*(entry(number) for number in range(1, 101)), max_bytes=10 * ENTRY_BYTES)
+    assert 0 < feed.end - feed.start <= 10
 
 
 def test_large_chunks_are_cut_between_frames() -> None:
