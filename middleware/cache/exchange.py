@@ -92,10 +92,11 @@ class Exchange:
         try:
             self._call()
             if self._fill is not None:
-                self._source = self._filling(iter(self._body))
+                # Its iterator is asked for with the first chunk: who fails then, is closed.
+                self._source = self._filling(chain.from_iterable((self._body,)))
         except BaseException as error:
             if not self._stands_in(error):
-                self._give_up()
+                self.close()
                 raise
         passes = self._replied and self._source is None and self._fill is None
         if passes and not self._conditions and not self._client:
@@ -167,7 +168,7 @@ class Exchange:
 
     def _begin_late(self) -> None:
         """Take the first chunk of an application that starts its response only then."""
-        chunks = iter(self._body)
+        chunks: Iterator[bytes] = chain.from_iterable((self._body,))
         if not self._replied:
             try:
                 first = next(chunks, None)
