@@ -15,7 +15,7 @@ from middleware.cache.filling import Fill, FillingBody
 from middleware.cache.freshening import freshen, freshen_by_head
 from middleware.cache.freshness import control_of, date_of
 from middleware.cache.keeping import Arrival, begin_fill, is_reusable, refusal_of
-from middleware.cache.parts import STATUS_KEY, Parts, Request, code_of
+from middleware.cache.parts import STATUS_KEY, Environ, Parts, Request, code_of
 from middleware.cache.replies import gateway_timeout, reply, with_age
 from middleware.cache.serving import may_serve_after_error
 from middleware.cache.validation import (
@@ -81,6 +81,8 @@ class Exchange:
         self._replied = False
         self._client: dict[str, str] = {}
         self._conditions: dict[str, str] = {}
+        # Without any conditions, for the application that is asked once more.
+        self._environ_before: Environ = {}
 
     # The server's side.
 
@@ -200,7 +202,9 @@ class Exchange:
         for key in _CONDITIONS:
             if key in environ:
                 self._client[key] = environ.pop(key)
-        environ.update(self._conditions)
+        if self._conditions:
+            self._environ_before = dict(environ)
+            environ.update(self._conditions)
 
     def _restore_conditions(self) -> None:
         if self._conditions or self._client:
@@ -239,8 +243,9 @@ class Exchange:
     def _ask_again(self) -> None:
         self._candidates = ()
         self._status, self._headers = None, []
-        for key in _CONDITIONS:
-            self._request.environ.pop(key, None)
+        # All of it: the application may have moved the path, as dispatchers do.
+        self._request.environ.clear()
+        self._request.environ.update(self._environ_before)
         self._conditions = {}
         self._call()
 

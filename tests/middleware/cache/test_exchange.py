@@ -250,6 +250,23 @@ def test_closing_twice_closes_the_body_once(method: str) -> None:
     assert body.closes == 1
 
 
+def test_application_asked_again_finds_environ_as_it_was() -> None:
+    paths: list[tuple[str, str]] = []
+
+    def mount(environ: Any, start_response: Any) -> Any:
+        paths.append((environ["SCRIPT_NAME"], environ["PATH_INFO"]))
+        environ.update(SCRIPT_NAME="/mount", PATH_INFO="/page")
+        is_asked = "HTTP_IF_NONE_MATCH" in environ
+        start_response("304 Not Modified" if is_asked else "200 OK", [("ETag", '"b"')])
+        return []
+
+    client = Client(Origin(cache_control="max-age=0", etag='"a"'))
+    client.ask("/mount/page")
+    client.app = mount
+    client.ask("/mount/page")
+    assert paths == [("", "/mount/page")] * 2
+
+
 def test_failure_when_asked_again_is_stood_in_for() -> None:
     body = TrackedBody()
 
