@@ -1177,6 +1177,15 @@ def test_unsafe_response_drops_groups_of_its_origin() -> None:
     assert "hit" in status_of(client.ask("/a", Host="other.test"))
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_groups_of_a_request_without_a_path(method: str) -> None:
+    """As from `GET http://localhost`, where PATH_INFO is empty."""
+    fields = {"cache_control": "max-age=60", "cache_groups": '"g"'}
+    client = Client(Origin(cache_group_invalidation='"g"', **fields))
+    environ = request(method=method) | {"PATH_INFO": "", "RAW_URI": "http://localhost"}
+    assert Exchange(environ).run(client.cache).status == "200 OK"
+
+
 def test_safe_response_drops_no_groups() -> None:
     client = Client(fresh(cache_groups='"g"', cache_group_invalidation='"g"'))
     client.ask("/a")
