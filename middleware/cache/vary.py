@@ -15,6 +15,17 @@ Selecting = tuple[tuple[str, str | None], ...]
 _UNORDERED = frozenset(
     {"HTTP_ACCEPT", "HTTP_ACCEPT_CHARSET", "HTTP_ACCEPT_ENCODING", "HTTP_ACCEPT_LANGUAGE"}
 )
+# One value, in which a comma and the space around it are the client's own.
+_NO_LISTS = frozenset(
+    {
+        "HTTP_AUTHORIZATION",
+        "HTTP_COOKIE",
+        "HTTP_FROM",
+        "HTTP_PROXY_AUTHORIZATION",
+        "HTTP_REFERER",
+        "HTTP_USER_AGENT",
+    }
+)
 # Requests that differ in these fields are remembered so many times a resource; then anew.
 _REMEMBERED = 64
 
@@ -38,11 +49,12 @@ def selecting_values(headers: Headers, environ: dict[str, Any]) -> Selecting:
 def normalize(key: str, value: str | None) -> str | None:
     """Bring a field value to one form of those that mean the same; None stays None.
 
-    Only space around commas is taken out. In the `Accept` family the order has no
-    meaning either, nor, but for the parameters of media types, has letter case.
+    Only space around commas is taken out, where the field may be a list. In the
+    `Accept` family the order has no meaning either, nor, but for the parameters of
+    media types, has letter case.
     """
-    if value is None:
-        return None
+    if value is None or key in _NO_LISTS:
+        return value
     members = split_list(value)
     if key in _UNORDERED:
         members = [_without_space(member) for member in members]

@@ -59,6 +59,10 @@ def test_values_that_mean_the_same(key: str, one: str, other: str) -> None:
         ("HTTP_FOO", "a", "A"),
         ("HTTP_ACCEPT", 'a; x="1 2"', 'a; x="12"'),
         ("HTTP_FOO", "", None),
+        ("HTTP_COOKIE", "q=a,b", "q=a, b"),
+        ("HTTP_COOKIE", "q=a,b", "q=a,,b"),
+        ("HTTP_AUTHORIZATION", "Custom a,b", "Custom a,b,"),
+        ("HTTP_USER_AGENT", "(KHTML, like Gecko)", "(KHTML,like Gecko)"),
     ],
 )
 def test_values_that_do_not(key: str, one: str, other: str | None) -> None:
