@@ -221,7 +221,7 @@ class Exchange:
         if code == 304 and self._conditions:
             self._use_validated()
         elif code in _ERRORS and self._may_use_stale(disconnected=False):
-            self._use_stale(code, "stale-if-error")
+            self._use_stale(code, disconnected=False)
         elif self._request.method == "HEAD":
             if self._stale is not None:
                 freshen_by_head(self._parts, self._request, self._stale, self._arrival())
@@ -350,7 +350,7 @@ class Exchange:
             return False
         if self._may_use_stale(disconnected=disconnected):
             _log.warning("a stale response stands in for an error", exc_info=error)
-            self._use_stale(None, "disconnected" if disconnected else "stale-if-error")
+            self._use_stale(None, disconnected=disconnected)
             return True
         if disconnected:
             _log.warning("a stored response could not be validated", exc_info=error)
@@ -378,11 +378,13 @@ class Exchange:
             )
         )
 
-    def _use_stale(self, code: int | None, detail: str) -> None:
+    def _use_stale(self, code: int | None, *, disconnected: bool) -> None:
         assert self._stale is not None  # noqa: S101 - _may_use_stale() says so; for the checker.
         if self._flight is not None:
             self._flight.stale_served = True
+            self._flight.disconnected = disconnected
         self._land(reusable=False)
+        detail = "disconnected" if disconnected else "stale-if-error"
         self._reply_with(self._stale, status=code, stored=False, detail=detail)
 
     # Ends.
