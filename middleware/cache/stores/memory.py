@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from middleware.cache.entry import Entry
 from middleware.cache.groups import Clock, GroupClock
 from middleware.cache.stores.base import MAX_VARIANTS
-from middleware.cache.vary import Variants
+from middleware.cache.vary import Variants, text_bytes
 
 # Small chunks are joined up to this size: a body of many would cost more memory than bytes.
 _PIECE_BYTES = 16 * 1024
@@ -155,4 +155,6 @@ class MemoryStore:
 def cost(entry: Entry) -> int:
     """Count the bytes that an entry takes in memory."""
     text = sum(len(name) + len(value) for name, value in entry.headers)
+    # Twice as well: with each entry the raw form of its values is remembered.
+    text += text_bytes(dict(entry.selecting).values())
     return entry.body.size + 2 * text + len(entry.key) + _ENTRY_BYTES

@@ -92,7 +92,17 @@ def test_memory_for_selections_is_bounded() -> None:
     variants = Variants([entry(selecting=(("HTTP_FOO", "1"),))])
     for number in range(100):
         variants.select({"HTTP_FOO": str(number)})
-    assert len(variants._remembered) < 64
+    assert 0 < len(variants._remembered) < 8
+
+
+def test_long_values_of_strangers_are_not_remembered() -> None:
+    own = "1" * 8000
+    variants = Variants([entry(selecting=(("HTTP_FOO", own),))])
+    assert variants.select({"HTTP_FOO": own}) == variants.entries
+    assert list(variants._remembered) == [(own,)]
+    for number in range(100):
+        assert variants.select({"HTTP_FOO": f"{number:09000}"}) == ()
+    assert list(variants._remembered) == [(own,)]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,13 @@ def test_store_stays_within_its_bytes(puts: list[tuple[str, int]]) -> None:
         assert sum(map(cost, kept)) == store.size <= store.max_bytes
 
 
+def test_values_that_select_an_entry_count() -> None:
+    plain, selected = (
+        entry(selecting=(("HTTP_ACCEPT", None), ("HTTP_COOKIE", value))) for value in ("", "x" * 99)
+    )
+    assert cost(selected) - cost(plain) >= 2 * 99, "its own, and what is remembered of requests"
+
+
 def test_entry_larger_than_the_store_is_not_stored() -> None:
     store = MemoryStore(max_bytes=10_000)
     store.put(new_entry(store, "a"))
