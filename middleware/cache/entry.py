@@ -22,6 +22,9 @@ from middleware.cache.ranges import Span
 from middleware.cache.validation import not_modified_headers
 from middleware.cache.vary import Selecting
 
+# So much the clocks of hosts that share a store may differ. What came later than that from now
+# came before the clock was set back, and how old it is cannot be told.
+CLOCK_SECONDS = 60
 # Statuses whose responses have no content and so no Content-Length (RFC 9110 section 8.6).
 NO_CONTENT_STATUSES = frozenset({204, 304})
 
@@ -54,6 +57,7 @@ class Entry:
         "date",
         "directives",
         "etag",
+        "fresh_from",
         "fresh_until",
         "groups",
         "headers",
@@ -117,7 +121,8 @@ class Entry:
         self.age_value = age_value(headers)
         # The moment at which its age was 0.
         self.born = self.response_time - initial_age(headers, self.request_time, self.response_time)
-        # When a hit without conditions on its age ends; no-cache never allows one (5.2.2.4).
+        # When hits without conditions on its age begin and end; no-cache allows none (5.2.2.4).
+        self.fresh_from = self.response_time - CLOCK_SECONDS
         self.fresh_until = 0.0 if self.directives.no_cache else self.born + self.lifetime
         self.etag = value_of(headers, "etag")
         self.last_modified = value_of(headers, "last-modified")

@@ -130,7 +130,8 @@ class HTTPCacheMiddleware:
             # The way of nearly all hits; decide() would come to the same.
             entry = entries[0]
             now = self._time()
-            if entry.fresh_until > now and entry.span is None and self._store.is_current(entry):
+            is_fresh = entry.fresh_from <= now < entry.fresh_until
+            if is_fresh and entry.span is None and self._store.is_current(entry):
                 return self._serve_fresh(entry, environ, start_response, now)
         request = Request(environ, key)
         return Deliberation(self._parts, request, start_response, variants, started).run(

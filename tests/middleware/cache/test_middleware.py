@@ -72,6 +72,15 @@ def test_clock_that_goes_back_makes_no_negative_age() -> None:
     assert client.ask().header("Age") == "0"
 
 
+@pytest.mark.parametrize("cache_control", ["max-age=60", "max-age=1, stale-while-revalidate=60"])
+def test_clock_set_back_makes_nothing_fresh_for_longer(cache_control: str) -> None:
+    client = Client(Origin(cache_control=cache_control))
+    client.ask()
+    client.clock.pass_by(-3600)
+    assert "fwd=stale; stored" in status_of(client.ask())
+    assert "hit; ttl" in status_of(client.ask())
+
+
 # What is not for caches.
 
 
