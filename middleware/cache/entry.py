@@ -38,7 +38,10 @@ class Body(Protocol):
         ...
 
     def pieces(self, start: int, stop: int) -> Iterable[bytes]:
-        """Give the bytes from `start` up to, not including, `stop`, in pieces of some size."""
+        """Give the bytes from `start` up to, not including, `stop`, in pieces of some size.
+
+        ConnectionError if a store elsewhere cannot be reached, or has lost them.
+        """
         ...
 
 
@@ -139,6 +142,14 @@ class Entry:
     def is_complete(self) -> bool:
         """Say whether this is the whole response, not some of its bytes."""
         return self.span is None
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Say whether the body can be had, by taking a byte of it."""
+        try:
+            return self.body.size == 0 or any(self.body.pieces(0, 1))
+        except ConnectionError:
+            return False
 
     @property
     def has_validator(self) -> bool:

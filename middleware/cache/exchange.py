@@ -231,8 +231,9 @@ class Exchange:
 
     def _use_validated(self) -> None:
         chosen = entry_to_update(self._candidates, self._headers, by_etag=self._by_etag)
-        if chosen is None:
-            # The 304 names a representation that was not asked about: ask without conditions.
+        if chosen is None or not chosen.is_at_hand:
+            # The 304 names a representation that was not asked about, or one whose bytes the
+            # store has lost meanwhile: ask without conditions.
             self._close_app()
             self._ask_again()
             return
