@@ -27,7 +27,7 @@ class HTTPCacheMiddleware:
     not where the answer is unlikely to be stored: under Authorization, Range or
     no-store, and after an answer that could not be shared.
     Requests with a body, `Upgrade`, `If-Match` or `If-Unmodified-Since`, and those
-    whose host cannot be told (`key.py`) pass untouched.
+    without a path or whose host cannot be told (`key.py`) pass untouched.
 
     **Response.** A stored response gets `Age`, and Date and Content-Length where
     it had none; conditions give 304, ranges 206 or 416, `only-if-cached` 504. All
