@@ -8,6 +8,7 @@ from wsgiref.types import WSGIEnvironment
 
 # What may stand in a path as it is (RFC 3986 section 3.3).
 PATH_CHARACTERS = "/:@!$&'()*+,;=~"
+NOT_IN_A_URL = re.compile(r"[^\x21-\x7e]")
 # Most paths are so, and this is quicker than to quote them.
 NEEDS_NO_QUOTING = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=~._-]*")
 
@@ -55,6 +56,11 @@ def quoted(path: str) -> str:
     if NEEDS_NO_QUOTING.fullmatch(path):
         return path
     return quote(path, safe=PATH_CHARACTERS, encoding="latin-1")
+
+
+def quoted_query(query: str) -> str:
+    """Give a query of environ as it stands in a URL: what is written as an escape stays one."""
+    return NOT_IN_A_URL.sub(lambda character: f"%{ord(character[0]):02X}", query)
 
 
 def whole_path(environ: WSGIEnvironment) -> str:

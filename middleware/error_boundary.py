@@ -60,30 +60,33 @@ class ErrorBoundaryMiddleware:
         self.logger = logger or logging.getLogger("middleware.errors")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]  # Some make a GET of HEAD below.
         try:
             body = self.app(environ, start_response)
         except Exception:
-            return self.answer(environ, start_response)
+            return self.answer(method, environ, start_response)
         if type(body) is list or type(body) is tuple:
             return body  # It cannot fail while it is sent, so it needs no watching.
-        return GuardedBody(body, self, environ, start_response)
+        return GuardedBody(body, self, method, environ, start_response)
 
-    def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def answer(
+        self, method: str, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
         """Log the exception that is being handled, and send the page instead."""
-        self.log(environ)
+        self.log(method, environ)
         try:
             page = self.page(environ)
         except Exception:
-            self.log(environ)
+            self.log(method, environ)
             page = PLAIN
         start_response(page.status, list(page.headers), sys.exc_info())
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [page.body]
+        return [] if method == "HEAD" else [page.body]
 
-    def log(self, environ: WSGIEnvironment) -> None:
+    def log(self, method: str, environ: WSGIEnvironment) -> None:
         self.logger.exception(
             "Request %s failed: %s %s",
             environ.get("middleware.request_id", "-"),
-            quoted(environ["REQUEST_METHOD"]),
+            quoted(method),
             quoted(whole_path(environ)),
         )
 
@@ -91,17 +94,19 @@ class ErrorBoundaryMiddleware:
 class GuardedBody(WrappedBody):
     """A body that ends with the error page, if it fails in time."""
 
-    __slots__ = ("_boundary", "_environ", "_start_response")
+    __slots__ = ("_boundary", "_environ", "_method", "_start_response")
 
     def __init__(
         self,
         body: Iterable[bytes],
         boundary: ErrorBoundaryMiddleware,
+        method: str,
         environ: WSGIEnvironment,
         start_response: StartResponse,
     ) -> None:
         super().__init__(body)
         self._boundary = boundary
+        self._method = method
         self._environ = environ
         self._start_response = start_response
 
@@ -112,5 +117,6 @@ class GuardedBody(WrappedBody):
             raise
         except Exception:
             # From here on the chunks are those of the page; the failed body is still closed.
-            self._next = iter(self._boundary.answer(self._environ, self._start_response)).__next__
+            page = self._boundary.answer(self._method, self._environ, self._start_response)
+            self._next = iter(page).__next__
         return self.next_chunk()

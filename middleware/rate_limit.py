@@ -81,7 +81,8 @@ class RateRule:
     `name`: of the policy, a token; clients see it, and the storage's keys begin with it.
     `limit`: such as `limits.parse("5/minute")`.
     `methods`: which requests count; HEAD counts with GET.
-    `path`: one path, in which `*` stands for one segment, or None for all.
+    `path`: one path, in which `*` stands for one segment, or None for all. Several slashes at the
+        beginning of a request's path count as one.
     `key(environ)`: who is counted: the client's address unless given. None: not counted.
     `without_storage`: `open` lets requests pass while the storage is away, `closed` refuses them.
     """
@@ -184,6 +185,8 @@ class RateLimitMiddleware:
         if policies is None:
             return self.app(environ, start_response)
         path = environ.get("PATH_INFO", "")
+        if path.startswith("//"):
+            path = f"/{path.lstrip('/')}"  # So Werkzeug and what is built on it route it.
         matching = [policy for policy in policies if policy.matches(path)]
         if not matching:
             return self.app(environ, start_response)

@@ -5,7 +5,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from middleware.request_id import KEY as REQUEST_ID
@@ -55,6 +55,8 @@ class Chat:
     def respond(self, request: Request) -> WerkzeugResponse:
         """Return the endpoint's response, or the one that says what was wrong."""
         try:
+            if request.environ.get("PATH_INFO", "").startswith("//"):
+                raise NotFound  # Werkzeug would leave out slashes that the limits see.
             endpoint, values = self._routes.match(request.path, request.method)
             response: WerkzeugResponse = endpoint(self.services, request, **values)
         except HTTPException as error:

@@ -19,13 +19,15 @@ _REMEMBERED = 4096
 class Flight:
     """A request to the application that others may wait for."""
 
-    __slots__ = ("_landed", "key", "stale_served", "waiters")
+    __slots__ = ("_landed", "disconnected", "key", "stale_served", "waiters")
 
     def __init__(self, key: object) -> None:
         self.key = key
         self.waiters = 0
         # Set by the leader if an error came, and a stale response stood in for it.
         self.stale_served = False
+        # With that: the application could not reach what it needs, which allows more.
+        self.disconnected = False
         # Made here, at run time: under gevent these are the cooperative primitives.
         self._landed = threading.Event()
 

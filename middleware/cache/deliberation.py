@@ -82,7 +82,7 @@ class Deliberation:
                     self._waits += 1
                     self._waited_for = decision.reason
                     stale = decision.entry
-                    if flight.stale_served and stale is not None and self._may_use_stale(stale):
+                    if stale is not None and self._may_use_stale(stale, flight):
                         return self._serve(stale)
                 # Look again: the answer has come, or came just before this request could lead.
                 self._variants, self._started = self._parts.store.lookup(self._request.key)
@@ -127,11 +127,17 @@ class Deliberation:
             self._parts.flights.land(self._flight, reusable=True)
             self._flight = None
 
-    def _may_use_stale(self, entry: Entry) -> bool:
-        """Say whether the stale response that stood in for the leader does so for this one."""
-        now = self._parts.time()
-        return self._parts.store.is_current(entry) and may_serve_after_error(
-            entry, self._request.asked, now, disconnected=True
+    def _may_use_stale(self, entry: Entry, flight: Flight) -> bool:
+        """Say whether the stale response that stood in for the leader does so for this one.
+
+        The leader's client may have accepted more than this one does.
+        """
+        return (
+            flight.stale_served
+            and self._parts.store.is_current(entry)
+            and may_serve_after_error(
+                entry, self._request.asked, self._parts.time(), disconnected=flight.disconnected
+            )
         )
 
     # Answers.

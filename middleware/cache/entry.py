@@ -22,6 +22,9 @@ from middleware.cache.ranges import Span
 from middleware.cache.validation import not_modified_headers
 from middleware.cache.vary import Selecting
 
+# So much the clocks of hosts that share a store may differ. What came later than that from now
+# came before the clock was set back, and how old it is cannot be told.
+CLOCK_SECONDS = 60
 # Statuses whose responses have no content and so no Content-Length (RFC 9110 section 8.6).
 NO_CONTENT_STATUSES = frozenset({204, 304})
 
@@ -35,7 +38,10 @@ class Body(Protocol):
         ...
 
     def pieces(self, start: int, stop: int) -> Iterable[bytes]:
-        """Give the bytes from `start` up to, not including, `stop`, in pieces of some size."""
+        """Give the bytes from `start` up to, not including, `stop`, in pieces of some size.
+
+        ConnectionError if a store elsewhere cannot be reached, or has lost them.
+        """
         ...
 
 
@@ -54,6 +60,7 @@ class Entry:
         "date",
         "directives",
         "etag",
+        "fresh_from",
         "fresh_until",
         "groups",
         "headers",
@@ -117,7 +124,8 @@ class Entry:
         self.age_value = age_value(headers)
         # The moment at which its age was 0.
         self.born = self.response_time - initial_age(headers, self.request_time, self.response_time)
-        # When a hit without conditions on its age ends; no-cache never allows one (5.2.2.4).
+        # When hits without conditions on its age begin and end; no-cache allows none (5.2.2.4).
+        self.fresh_from = self.response_time - CLOCK_SECONDS
         self.fresh_until = 0.0 if self.directives.no_cache else self.born + self.lifetime
         self.etag = value_of(headers, "etag")
         self.last_modified = value_of(headers, "last-modified")
@@ -134,6 +142,14 @@ class Entry:
     def is_complete(self) -> bool:
         """Say whether this is the whole response, not some of its bytes."""
         return self.span is None
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Say whether the body can be had, by taking a byte of it."""
+        try:
+            return self.body.size == 0 or any(self.body.pieces(0, 1))
+        except ConnectionError:
+            return False
 
     @property
     def has_validator(self) -> bool:

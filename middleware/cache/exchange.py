@@ -15,7 +15,7 @@ from middleware.cache.filling import Fill, FillingBody
 from middleware.cache.freshening import freshen, freshen_by_head
 from middleware.cache.freshness import control_of, date_of
 from middleware.cache.keeping import Arrival, begin_fill, is_reusable, refusal_of
-from middleware.cache.parts import STATUS_KEY, Parts, Request, code_of
+from middleware.cache.parts import STATUS_KEY, Environ, Parts, Request, code_of
 from middleware.cache.replies import gateway_timeout, reply, with_age
 from middleware.cache.serving import may_serve_after_error
 from middleware.cache.validation import (
@@ -81,6 +81,8 @@ class Exchange:
         self._replied = False
         self._client: dict[str, str] = {}
         self._conditions: dict[str, str] = {}
+        # Without any conditions, for the application that is asked once more.
+        self._environ_before: Environ = {}
 
     # The server's side.
 
@@ -92,10 +94,11 @@ class Exchange:
         try:
             self._call()
             if self._fill is not None:
-                self._source = self._filling(iter(self._body))
+                # Its iterator is asked for with the first chunk: who fails then, is closed.
+                self._source = self._filling(chain.from_iterable((self._body,)))
         except BaseException as error:
             if not self._stands_in(error):
-                self._give_up()
+                self.close()
                 raise
         passes = self._replied and self._source is None and self._fill is None
         if passes and not self._conditions and not self._client:
@@ -167,7 +170,7 @@ class Exchange:
 
     def _begin_late(self) -> None:
         """Take the first chunk of an application that starts its response only then."""
-        chunks = iter(self._body)
+        chunks: Iterator[bytes] = chain.from_iterable((self._body,))
         if not self._replied:
             try:
                 first = next(chunks, None)
@@ -199,7 +202,9 @@ class Exchange:
         for key in _CONDITIONS:
             if key in environ:
                 self._client[key] = environ.pop(key)
-        environ.update(self._conditions)
+        if self._conditions:
+            self._environ_before = dict(environ)
+            environ.update(self._conditions)
 
     def _restore_conditions(self) -> None:
         if self._conditions or self._client:
@@ -216,7 +221,7 @@ class Exchange:
         if code == 304 and self._conditions:
             self._use_validated()
         elif code in _ERRORS and self._may_use_stale(disconnected=False):
-            self._use_stale(code, "stale-if-error")
+            self._use_stale(code, disconnected=False)
         elif self._request.method == "HEAD":
             if self._stale is not None:
                 freshen_by_head(self._parts, self._request, self._stale, self._arrival())
@@ -226,8 +231,9 @@ class Exchange:
 
     def _use_validated(self) -> None:
         chosen = entry_to_update(self._candidates, self._headers, by_etag=self._by_etag)
-        if chosen is None:
-            # The 304 names a representation that was not asked about: ask without conditions.
+        if chosen is None or not chosen.is_at_hand:
+            # The 304 names a representation that was not asked about, or one whose bytes the
+            # store has lost meanwhile: ask without conditions.
             self._close_app()
             self._ask_again()
             return
@@ -238,8 +244,9 @@ class Exchange:
     def _ask_again(self) -> None:
         self._candidates = ()
         self._status, self._headers = None, []
-        for key in _CONDITIONS:
-            self._request.environ.pop(key, None)
+        # All of it: the application may have moved the path, as dispatchers do.
+        self._request.environ.clear()
+        self._request.environ.update(self._environ_before)
         self._conditions = {}
         self._call()
 
@@ -344,7 +351,7 @@ class Exchange:
             return False
         if self._may_use_stale(disconnected=disconnected):
             _log.warning("a stale response stands in for an error", exc_info=error)
-            self._use_stale(None, "disconnected" if disconnected else "stale-if-error")
+            self._use_stale(None, disconnected=disconnected)
             return True
         if disconnected:
             _log.warning("a stored response could not be validated", exc_info=error)
@@ -372,11 +379,13 @@ class Exchange:
             )
         )
 
-    def _use_stale(self, code: int | None, detail: str) -> None:
+    def _use_stale(self, code: int | None, *, disconnected: bool) -> None:
         assert self._stale is not None  # noqa: S101 - _may_use_stale() says so; for the checker.
         if self._flight is not None:
             self._flight.stale_served = True
+            self._flight.disconnected = disconnected
         self._land(reusable=False)
+        detail = "disconnected" if disconnected else "stale-if-error"
         self._reply_with(self._stale, status=code, stored=False, detail=detail)
 
     # Ends.

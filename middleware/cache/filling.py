@@ -119,12 +119,13 @@ class FillingBody:
         return held
 
     def close(self) -> None:
-        """Read what the client did not wait for, then close the application's body."""
+        """Read what the client did not wait for, then close the application's body, once."""
+        body, self._body = self._body, ()
         try:
             self._finish()
         finally:
             self._fill.abort()
-            close_body(self._body)
+            close_body(body)
 
     def forget_held(self) -> None:
         """Drop what has not gone out: the response is replaced by another one."""

@@ -6,6 +6,7 @@ client wrote it, but only if it decodes to what the application sees; a middlewa
 may have rewritten that since.
 """
 
+import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
@@ -16,6 +17,8 @@ _REMEMBERED = 256
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _PATH_SAFE = "/:@!$&'()*+,;=~"
+# Most paths are so, and are written in one way only.
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9/:@!$&'()*+,;=~._-]*")
 
 
 class KeyMaker:
@@ -31,7 +34,8 @@ class KeyMaker:
         another host than Host: the application answers for Host, the client asked
         for the other (RFC 9112 section 3.2.2), and a stored answer would poison one
         of them. To invalidate (`to_store` False), the Host is enough: it is what
-        the application goes by.
+        the application goes by. An empty path means the root (RFC 9110 section
+        4.2.3), but the application may tell them apart: it only invalidates.
         """
         host = environ.get("HTTP_HOST")
         if host is None:
@@ -47,7 +51,9 @@ class KeyMaker:
                 return None
             raw = "/" + raw.partition("://")[2].partition("/")[2]
         path = raw.partition("?")[0]
-        if path != seen or "%" in path:
+        if path != seen or not _PLAIN_PATH.fullmatch(path):
+            if seen[:1] != "/":
+                return None if to_store else f"{origin}/"
             path = _path_as_written(path, seen)
         return f"{origin}{path}?{query}" if query else origin + path
 

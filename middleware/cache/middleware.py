@@ -27,7 +27,7 @@ class HTTPCacheMiddleware:
     not where the answer is unlikely to be stored: under Authorization, Range or
     no-store, and after an answer that could not be shared.
     Requests with a body, `Upgrade`, `If-Match` or `If-Unmodified-Since`, and those
-    whose host cannot be told (`key.py`) pass untouched.
+    without a path or whose host cannot be told (`key.py`) pass untouched.
 
     **Response.** A stored response gets `Age`, and Date and Content-Length where
     it had none; conditions give 304, ranges 206 or 416, `only-if-cached` 504. All
@@ -130,7 +130,8 @@ class HTTPCacheMiddleware:
             # The way of nearly all hits; decide() would come to the same.
             entry = entries[0]
             now = self._time()
-            if entry.fresh_until > now and entry.span is None and self._store.is_current(entry):
+            is_fresh = entry.fresh_from <= now < entry.fresh_until
+            if is_fresh and entry.span is None and self._store.is_current(entry):
                 return self._serve_fresh(entry, environ, start_response, now)
         request = Request(environ, key)
         return Deliberation(self._parts, request, start_response, variants, started).run(

@@ -34,7 +34,7 @@ def decide(
     entry = next((entry for entry in entries if can_answer(entry, environ)), None)
     if entry is None:
         return Decision(None, reason="partial" if entries else "uri-miss")
-    if not is_current(entry) or entry.directives.no_cache:
+    if not is_current(entry) or entry.directives.no_cache or now < entry.fresh_from:
         return Decision(entry, reason="stale")
     left = entry.lifetime - entry.age(now)
     if (

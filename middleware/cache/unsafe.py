@@ -1,6 +1,7 @@
 """Requests that may change something: passed on, with an eye on what they make invalid."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 from wsgiref.types import StartResponse
 
@@ -37,8 +38,10 @@ class UnsafeRequest:
         body = self._parts.app(self._environ, self._start)
         if self._fill is None:
             return body
+        # Its iterator is asked for with the first chunk: who fails then, is closed.
+        chunks = chain.from_iterable((body,))
         self._body = FillingBody(
-            body, iter(body), self._fill, finish_seconds=self._parts.finish_seconds
+            body, chunks, self._fill, finish_seconds=self._parts.finish_seconds
         )
         return self._body
 

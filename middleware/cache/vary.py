@@ -1,6 +1,6 @@
 """Which stored response answers a request (RFC 9111 section 4.1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from middleware._wsgi import Headers
@@ -15,8 +15,22 @@ Selecting = tuple[tuple[str, str | None], ...]
 _UNORDERED = frozenset(
     {"HTTP_ACCEPT", "HTTP_ACCEPT_CHARSET", "HTTP_ACCEPT_ENCODING", "HTTP_ACCEPT_LANGUAGE"}
 )
-# Requests that differ in these fields are remembered so many times a resource; then anew.
-_REMEMBERED = 64
+# One value, in which a comma and the space around it are the client's own.
+_NO_LISTS = frozenset(
+    {
+        "HTTP_AUTHORIZATION",
+        "HTTP_COOKIE",
+        "HTTP_FROM",
+        "HTTP_PROXY_AUTHORIZATION",
+        "HTTP_REFERER",
+        "HTTP_USER_AGENT",
+    }
+)
+# What it takes to remember a selection, in bytes: once, and for each value beside its text.
+_SELECTION_BYTES = 200
+_VALUE_BYTES = 60
+# What may be taken for that by each stored response, beside the text of its own values.
+_SELECTIONS_BYTES = 1024
 
 
 def environ_key(name: str) -> str:
@@ -35,14 +49,20 @@ def selecting_values(headers: Headers, environ: dict[str, Any]) -> Selecting:
     return tuple((key, normalize(key, environ.get(key))) for key in selecting_fields(headers))
 
 
+def text_bytes(values: Iterable[str | None]) -> int:
+    """Count the bytes of field values, which are latin-1 text."""
+    return sum([len(value) for value in values if value])
+
+
 def normalize(key: str, value: str | None) -> str | None:
     """Bring a field value to one form of those that mean the same; None stays None.
 
-    Only space around commas is taken out. In the `Accept` family the order has no
-    meaning either, nor, but for the parameters of media types, has letter case.
+    Only space around commas is taken out, where the field may be a list. In the
+    `Accept` family the order has no meaning either, nor, but for the parameters of
+    media types, has letter case.
     """
-    if value is None:
-        return None
+    if value is None or key in _NO_LISTS:
+        return value
     members = split_list(value)
     if key in _UNORDERED:
         members = [_without_space(member) for member in members]
@@ -97,12 +117,13 @@ def supersedes(new: "Entry", old: "Entry") -> bool:
 class Variants:
     """The stored responses of one resource, newest first; never changed after it is made."""
 
-    __slots__ = ("_remembered", "entries", "keys")
+    __slots__ = ("_remembered", "_remembered_bytes", "entries", "keys")
 
     def __init__(self, entries: Sequence["Entry"] = ()) -> None:
         self.entries = tuple(entries)
         self.keys = tuple(sorted({key for entry in entries for key, _ in entry.selecting}))
         self._remembered: dict[tuple[str | None, ...], tuple[Entry, ...]] = {}
+        self._remembered_bytes = 0
 
     def __iter__(self) -> Iterator["Entry"]:
         return iter(self.entries)
@@ -118,10 +139,23 @@ class Variants:
         found = self._remembered.get(values)
         if found is None:
             found = tuple(entry for entry in self.entries if matches(entry, environ))
-            if len(self._remembered) >= _REMEMBERED:
-                self._remembered.clear()
-            self._remembered[values] = found
+            self._remember(values, found)
         return found
+
+    def _remember(self, values: tuple[str | None, ...], found: tuple["Entry", ...]) -> None:
+        """Remember a selection, within what the stored responses are counted with.
+
+        Values come from anybody, and are as long as the server lets them be.
+        """
+        size = _SELECTION_BYTES + _VALUE_BYTES * len(values) + text_bytes(values)
+        room = sum(_SELECTIONS_BYTES + text_bytes(dict(e.selecting).values()) for e in self.entries)
+        if size > room:
+            return
+        if self._remembered_bytes + size > room:
+            self._remembered.clear()
+            self._remembered_bytes = 0
+        self._remembered[values] = found
+        self._remembered_bytes += size
 
     def with_entry(self, new: "Entry", limit: int) -> "Variants":
         """Copy with the response added, without those it supersedes, at most `limit` of them."""

@@ -8,6 +8,7 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 from middleware._paths import (
     first_segment,
     quoted,
+    quoted_query,
     rest_at,
     wsgi_path,
     wsgi_prefix,
@@ -59,5 +60,5 @@ class Redirect:
         to = root + self.to
         if rest:
             to = to.rstrip("/") + "/" + quoted(rest.lstrip("/"))
-        query = environ.get("QUERY_STRING", "")
+        query = quoted_query(environ.get("QUERY_STRING", ""))
         return checked(f"{to}{'&' if '?' in to else '?'}{query}" if query else to)

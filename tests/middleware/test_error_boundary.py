@@ -63,6 +63,18 @@ def test_head_has_no_page(app: WSGIApplication) -> None:
     assert (done.status[:3], done.content) == ("500", b"")
 
 
+@pytest.mark.parametrize("app", [failing, failing_late])
+def test_head_that_became_get_below_has_no_page(
+    app: WSGIApplication, caplog: pytest.LogCaptureFixture
+) -> None:
+    def as_get(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["REQUEST_METHOD"] = "GET"
+        return app(environ, start_response)
+
+    assert serve(ErrorBoundaryMiddleware(as_get), method="HEAD").content == b""
+    assert "failed: HEAD /" in caplog.text
+
+
 def test_server_gets_the_exception() -> None:
     done = serve(ErrorBoundaryMiddleware(failing, logger=QUIET))
     assert str(done.errors[0]) == "the cause"

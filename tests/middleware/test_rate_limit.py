@@ -153,6 +153,7 @@ def test_nobody_is_not_counted() -> None:
         ("/a", "/a", True),
         ("/a", "/a/", False),
         ("/a", "/b", False),
+        ("/a/b", "/a//b", False),
         ("/rooms/*/messages", "/rooms/1/messages", True),
         ("/rooms/*/messages", "/rooms//messages", False),
         ("/rooms/*/messages", "/rooms/1/2/messages", False),
@@ -166,6 +167,16 @@ def test_path_of_a_rule(rule_path: str | None, path: str, is_counted: bool) -> N
     rule = RateRule("x", limits.parse("1/minute"), ["POST"], rule_path)
     serve(limited(rule, limiter=counter), path, "POST")
     assert counter.asked == is_counted
+
+
+@pytest.mark.parametrize("path", ["//a", "///a"])
+def test_more_slashes_do_not_lead_around_a_rule(path: str) -> None:
+    counter = Counter()
+    rule = RateRule("x", limits.parse("1/minute"), ["POST"], "/a")
+    environ = create_environ(method="POST") | {"PATH_INFO": path}
+    Exchange(environ).run(limited(rule, limiter=counter))
+    assert counter.asked == 1
+    assert environ["PATH_INFO"] == path
 
 
 def test_other_method_never_asks_the_storage() -> None:

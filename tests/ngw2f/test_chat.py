@@ -68,6 +68,14 @@ def test_too_long_in_chunks_is_not_read_on(service, client, path):
     assert client.sources() == []
 
 
+@pytest.mark.parametrize("path", ["/api/tokens", "/api/users", "/login", "/api/messages"])
+def test_more_slashes_do_not_lead_around_the_limits(service, path):
+    headers = {"Content-Type": "application/json"}
+    status, answer_headers = call(service, Untouchable(), headers, PATH_INFO=f"/{path}")
+    assert status == 404
+    assert answer_headers["RateLimit"]
+
+
 def test_limit_itself_is_allowed(build):
     client = Client(build(max_body_bytes=100))
     ann = client.join("ann")

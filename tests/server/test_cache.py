@@ -36,6 +36,7 @@ def test_list_is_not_behind_the_stream(start):
     server = start("--workers=2")
     headers = server.join("ann")
     told = {}
+    listening = threading.Event()
 
     def listen():
         with requests.get(
@@ -44,6 +45,7 @@ def test_list_is_not_behind_the_stream(start):
             stream=True,
             timeout=30,
         ) as stream:
+            listening.set()
             for line in stream.iter_lines(chunk_size=1):
                 if b'"message.updated"' in line:
                     told[time.monotonic()] = line
@@ -52,7 +54,7 @@ def test_list_is_not_behind_the_stream(start):
 
     listener = threading.Thread(target=listen)
     listener.start()
-    time.sleep(0.5)
+    assert listening.wait(30)
     late = []
     for number in range(20):
         posted = server.post(

@@ -6,7 +6,8 @@ from typing import Protocol
 from middleware.cache.entry import Body, Entry
 from middleware.cache.vary import Variants
 
-# Variants kept of one resource; a Vary on a field with many values must not fill the store.
+# Variants kept of one resource where a lookup reads them all; a Vary on a field with many
+# values must not fill the store.
 MAX_VARIANTS = 32
 
 

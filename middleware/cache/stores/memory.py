@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from middleware.cache.entry import Entry
 from middleware.cache.groups import Clock, GroupClock
-from middleware.cache.stores.base import MAX_VARIANTS
-from middleware.cache.vary import Variants
+from middleware.cache.vary import Variants, text_bytes
 
 # Small chunks are joined up to this size: a body of many would cost more memory than bytes.
 _PIECE_BYTES = 16 * 1024
 # What an entry's objects take beside the text of its headers and the body; measured, rounded up.
 _ENTRY_BYTES = 4096
+# Variants kept of one resource: with `Vary: Cookie` each user who polls it has one. Storing one
+# takes time for each of the others; with so many still less than most applications need.
+_MAX_VARIANTS = 256
 _NOTHING = Variants()
 
 
@@ -120,7 +122,7 @@ class MemoryStore:
             return False
         with self._lock:
             old = self._resources.get(entry.key, _NOTHING)
-            self._set(entry.key, old.with_entry(entry, MAX_VARIANTS))
+            self._set(entry.key, old.with_entry(entry, _MAX_VARIANTS))
             self._evict()
         return True
 
@@ -141,8 +143,8 @@ class MemoryStore:
         self.clock.drop(names)
 
     def _set(self, key: str, variants: Variants) -> None:
-        self._bytes -= sum(map(cost, self._resources.get(key, _NOTHING)))
-        self._bytes += sum(map(cost, variants))
+        old, new = set(self._resources.get(key, _NOTHING)), set(variants)
+        self._bytes += sum(map(cost, new - old)) - sum(map(cost, old - new))
         self._resources[key] = variants
         self._resources.move_to_end(key)
 
@@ -155,4 +157,6 @@ class MemoryStore:
 def cost(entry: Entry) -> int:
     """Count the bytes that an entry takes in memory."""
     text = sum(len(name) + len(value) for name, value in entry.headers)
+    # Twice as well: with each entry the raw form of its values is remembered.
+    text += text_bytes(dict(entry.selecting).values())
     return entry.body.size + 2 * text + len(entry.key) + _ENTRY_BYTES

@@ -74,10 +74,15 @@ class RedisBody:
 
 
 class RedisBodyWriter:
-    """Writes a body to Redis as it passes, one piece at a time."""
+    """Writes a body to Redis as it passes, one piece at a time.
 
-    def __init__(self, store: "RedisStore") -> None:
+    `is_lost`: Redis is away, and for this body it stays so: a time-out for each of its
+    pieces would keep the client waiting for nothing.
+    """
+
+    def __init__(self, store: "RedisStore", *, is_lost: bool) -> None:
         self._store = store
+        self._is_lost = is_lost
         self._key = store.body_key(secrets.token_hex(8))
         self._small: list[bytes] = []
         self._small_bytes = 0
@@ -98,13 +103,15 @@ class RedisBodyWriter:
 
     def discard(self) -> None:
         """Forget what was written."""
-        if self._size:
+        if self._size and not self._is_lost:
             self._store.command("DEL", self._key)
 
     def _flush(self) -> None:
-        # If Redis is away, put() finds a body of the wrong length and does not store it.
-        self._store.command("APPEND", self._key, b"".join(self._small))
-        self._store.command("EXPIRE", self._key, _UNFINISHED_SECONDS)
+        # If something is lost, put() finds a body of the wrong length and does not store it.
+        if not self._is_lost:
+            appended = self._store.command("APPEND", self._key, b"".join(self._small))
+            expires = appended and self._store.command("EXPIRE", self._key, _UNFINISHED_SECONDS)
+            self._is_lost = expires is None
         self._size += self._small_bytes
         self._small = []
         self._small_bytes = 0
@@ -154,7 +161,8 @@ class RedisStore:
         )
         if found is None:
             return Variants(), _NO_TIME
-        entries = [self._entry(key, *pair) for pair in zip(found[1::2], found[2::2], strict=True)]
+        texts = zip(found[1::2], found[2::2], strict=True)
+        entries = [entry for pair in texts if (entry := self._entry(key, *pair)) is not None]
         entries.sort(key=lambda entry: entry.response_time, reverse=True)
         return Variants(entries), found[0]
 
@@ -165,10 +173,12 @@ class RedisStore:
 
     def writer(self) -> RedisBodyWriter:
         """Begin to store a body."""
-        return RedisBodyWriter(self)
+        return RedisBodyWriter(self, is_lost=self._away)
 
     def put(self, entry: Entry) -> bool:
         """Store a response unless a group was dropped since."""
+        if entry.started == _NO_TIME:
+            return False
         variants, _ = self.lookup(entry.key)
         kept = {old.id for old in variants.with_entry(entry, MAX_VARIANTS)}
         return self._put(entry, [old for old in variants if old.id not in kept])
@@ -242,8 +252,6 @@ class RedisStore:
     # Scripts.
 
     def _put(self, entry: Entry, superseded: Sequence[Entry]) -> bool:
-        if entry.started == _NO_TIME:
-            return False
         body = _body_of(entry)
         gone = [word for old in superseded for word in (old.id, _body_of(old).key)]
         stored = self._script(
@@ -299,11 +307,14 @@ class RedisStore:
         }
         return f"{head}\n{json.dumps(parts)}"
 
-    def _entry(self, key: str, identity: bytes, text: bytes) -> Entry:
+    def _entry(self, key: str, identity: bytes, text: bytes) -> Entry | None:
         known = self._entries.get(identity + text)
         if known is not None and known.key == key:
             return known
-        entry = self._parse(key, identity.decode(), text)
+        try:
+            entry = self._parse(key, identity.decode(), text)
+        except (ValueError, TypeError, LookupError):
+            return None  # Another release wrote it, which knows more of a response, or less.
         if len(self._entries) >= _REMEMBERED:
             self._entries.clear()
         self._entries[identity + text] = entry

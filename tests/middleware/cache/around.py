@@ -77,7 +77,8 @@ class Client:
     def __init__(self, app: Any, **options: Any) -> None:
         self.clock = FakeClock()
         self.work: list[Callable[[], None]] = []
-        self.store = options.pop("store", None) or MemoryStore()
+        store = options.pop("store", None)
+        self.store = MemoryStore() if store is None else store  # An empty one is false.
         policy = CachePolicy(**options.pop("policy", {}))
         settings = {"clock": self.clock, "spawn": self.work.append, "store": self.store}
         self.app = app  # A test may put another one in its place.

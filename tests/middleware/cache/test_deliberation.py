@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -233,6 +234,28 @@ def test_stale_answer_after_an_error_serves_all_who_waited() -> None:
     done = crowd(client, gate)
     assert origin.calls == 2
     assert {exchange.content for exchange in done} == {b"hello"}
+
+
+def test_stale_answer_that_the_leader_alone_accepts_makes_the_others_ask() -> None:
+    origin = fresh()
+    client = Client(origin)
+    client.ask()
+    client.clock.pass_by(61)
+    gate = Gate()
+
+    def fail() -> None:
+        gate()
+        raise BrokenError
+
+    def ask_plainly() -> Exchange:
+        with pytest.raises(BrokenError):
+            client.ask()
+        return Exchange()
+
+    origin.before = fail
+    accepting = partial(client.ask, Cache_Control="stale-if-error=600")
+    assert ask_at_once(client, gate, [accepting, ask_plainly])[0].content == b"hello"
+    assert origin.calls == 3
 
 
 def test_stale_answer_that_is_not_for_all_makes_the_others_ask() -> None:

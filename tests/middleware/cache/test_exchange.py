@@ -10,7 +10,7 @@ import pytest
 
 from middleware._wsgi import Headers
 from tests.middleware.cache.around import Client, Exchange, Origin, fresh, request
-from tests.middleware.serving import BrokenError, ProtocolError, TrackedBody
+from tests.middleware.serving import BrokenError, ProtocolError, TrackedBody, answering
 
 LASTING: Headers = [("Cache-Control", "max-age=60, stale-if-error=60"), ("ETag", '"a"')]
 
@@ -209,6 +209,62 @@ def test_bodies_are_closed_once_when_asked_again() -> None:
     with pytest.raises(BrokenError):
         after_a_good_answer(app).ask()
     assert [body.closes for body in bodies] == [1, 1]
+
+
+class Uniterable(TrackedBody):
+    def __iter__(self) -> Iterator[bytes]:
+        raise BrokenError
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_body_without_iterator_is_closed(method: str) -> None:
+    body = Uniterable()
+    headers = [("Cache-Control", "max-age=60"), ("Content-Location", "/")]
+    with pytest.raises(BrokenError):
+        Client(answering(body, headers=headers)).ask(method=method)
+    assert body.closes == 1
+
+
+def test_stale_stands_in_for_a_body_without_iterator() -> None:
+    body = Uniterable()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        return body
+
+    assert after_a_good_answer(app).ask().content == b"hello"
+    assert body.closes == 1
+
+
+def test_body_is_closed_when_the_server_refuses_the_headers() -> None:
+    body = TrackedBody(b"hello")
+    with pytest.raises(ProtocolError, match="more than one line"):
+        Client(answering(body, headers=[("X-A", "1\r\n2")])).ask()
+    assert body.closes == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_closing_twice_closes_the_body_once(method: str) -> None:
+    body = TrackedBody(b"hello")
+    headers = [("Cache-Control", "max-age=60"), ("Content-Location", "/")]
+    Client(answering(body, headers=headers)).ask(method=method).close()
+    assert body.closes == 1
+
+
+def test_application_asked_again_finds_environ_as_it_was() -> None:
+    paths: list[tuple[str, str]] = []
+
+    def mount(environ: Any, start_response: Any) -> Any:
+        paths.append((environ["SCRIPT_NAME"], environ["PATH_INFO"]))
+        environ.update(SCRIPT_NAME="/mount", PATH_INFO="/page")
+        is_asked = "HTTP_IF_NONE_MATCH" in environ
+        start_response("304 Not Modified" if is_asked else "200 OK", [("ETag", '"b"')])
+        return []
+
+    client = Client(Origin(cache_control="max-age=0", etag='"a"'))
+    client.ask("/mount/page")
+    client.app = mount
+    client.ask("/mount/page")
+    assert paths == [("", "/mount/page")] * 2
 
 
 def test_failure_when_asked_again_is_stood_in_for() -> None:

@@ -74,6 +74,18 @@ def test_query_is_not_part_of_the_written_path() -> None:
     assert key("/a", RAW_URI="/a?b=%2F", QUERY_STRING="b=%2F") == "http://a.test/a?b=%2F"
 
 
+@pytest.mark.parametrize("written", ["/caf\xc3\xa9|x", "/caf%C3%A9%7Cx", "/caf%c3%A9|x"])
+def test_one_path_has_one_key_however_it_is_written(written: str) -> None:
+    assert key("/caf\xc3\xa9|x", RAW_URI=written) == "http://a.test/caf%C3%A9%7Cx"
+
+
+@pytest.mark.parametrize("target", ["http://a.test", "http://a.test?b", "", "*"])
+def test_request_without_a_path_only_invalidates(target: str) -> None:
+    pathless = environ("*" if target == "*" else "", RAW_URI=target)
+    assert KeyMaker().key(pathless) is None
+    assert KeyMaker().key(pathless, to_store=False) == "http://a.test/"
+
+
 def test_rewritten_path_counts() -> None:
     assert key("/new path", RAW_URI="/old") == "http://a.test/new%20path"
 

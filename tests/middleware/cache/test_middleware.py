@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,6 +70,15 @@ def test_clock_that_goes_back_makes_no_negative_age() -> None:
     client.ask()
     client.clock.pass_by(-30)
     assert client.ask().header("Age") == "0"
+
+
+@pytest.mark.parametrize("cache_control", ["max-age=60", "max-age=1, stale-while-revalidate=60"])
+def test_clock_set_back_makes_nothing_fresh_for_longer(cache_control: str) -> None:
+    client = Client(Origin(cache_control=cache_control))
+    client.ask()
+    client.clock.pass_by(-3600)
+    assert "fwd=stale; stored" in status_of(client.ask())
+    assert "hit; ttl" in status_of(client.ask())
 
 
 # What is not for caches.
@@ -490,10 +499,9 @@ def test_revalidation_in_a_thread_by_default() -> None:
     client.ask()
     client.clock.pass_by(70)
     client.ask()
-    for _ in range(100):
-        if origin.calls == 2:
-            break
-        time.sleep(0.01)
+    for thread in threading.enumerate():
+        if thread.name == "cache-revalidation":
+            thread.join(20)
     assert origin.calls == 2
 
 
@@ -1175,6 +1183,15 @@ def test_unsafe_response_drops_groups_of_its_origin() -> None:
     client.ask("/b", method="POST")
     assert "fwd=stale" in status_of(client.ask("/a"))
     assert "hit" in status_of(client.ask("/a", Host="other.test"))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_groups_of_a_request_without_a_path(method: str) -> None:
+    """As from `GET http://localhost`, where PATH_INFO is empty."""
+    fields = {"cache_control": "max-age=60", "cache_groups": '"g"'}
+    client = Client(Origin(cache_group_invalidation='"g"', **fields))
+    environ = request(method=method) | {"PATH_INFO": "", "RAW_URI": "http://localhost"}
+    assert Exchange(environ).run(client.cache).status == "200 OK"
 
 
 def test_safe_response_drops_no_groups() -> None:

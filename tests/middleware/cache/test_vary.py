@@ -59,6 +59,10 @@ def test_values_that_mean_the_same(key: str, one: str, other: str) -> None:
         ("HTTP_FOO", "a", "A"),
         ("HTTP_ACCEPT", 'a; x="1 2"', 'a; x="12"'),
         ("HTTP_FOO", "", None),
+        ("HTTP_COOKIE", "q=a,b", "q=a, b"),
+        ("HTTP_COOKIE", "q=a,b", "q=a,,b"),
+        ("HTTP_AUTHORIZATION", "Custom a,b", "Custom a,b,"),
+        ("HTTP_USER_AGENT", "(KHTML, like Gecko)", "(KHTML,like Gecko)"),
     ],
 )
 def test_values_that_do_not(key: str, one: str, other: str | None) -> None:
@@ -88,7 +92,17 @@ def test_memory_for_selections_is_bounded() -> None:
     variants = Variants([entry(selecting=(("HTTP_FOO", "1"),))])
     for number in range(100):
         variants.select({"HTTP_FOO": str(number)})
-    assert len(variants._remembered) < 64
+    assert 0 < len(variants._remembered) < 8
+
+
+def test_long_values_of_strangers_are_not_remembered() -> None:
+    own = "1" * 8000
+    variants = Variants([entry(selecting=(("HTTP_FOO", own),))])
+    assert variants.select({"HTTP_FOO": own}) == variants.entries
+    assert list(variants._remembered) == [(own,)]
+    for number in range(100):
+        assert variants.select({"HTTP_FOO": f"{number:09000}"}) == ()
+    assert list(variants._remembered) == [(own,)]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 import pytest
+from werkzeug.test import create_environ
 
 from middleware.prerouting import PreRoutingMiddleware, Redirect
 from tests.middleware.contract import AnswerContract
@@ -107,6 +108,16 @@ def test_bad_target_is_refused(to: str, why: str) -> None:
 def test_status_that_is_no_redirect_is_refused() -> None:
     with pytest.raises(KeyError):
         Redirect("/old", "/new", 200)
+
+
+@pytest.mark.parametrize(
+    ("query", "written"),
+    [("a=\r\nX: y", "a=%0D%0AX:%20y"), ("a=%zz\xe9", "a=%zz%E9"), ('"{b}|', '"{b}|')],
+)
+def test_any_query_is_kept(query: str, written: str) -> None:
+    environ = create_environ("/old") | {"QUERY_STRING": query}
+    app = PreRoutingMiddleware(answering(), [Redirect("/old", "/new")])
+    assert Exchange(environ).run(app).header("Location") == f"/new?{written}"
 
 
 def test_missing_query_is_none() -> None:

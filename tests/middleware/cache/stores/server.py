@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def redis_server(place: Path) -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not path.exists():
+        while not _listens(path):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -34,6 +35,12 @@ def redis_server(place: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(START_SECONDS)
+
+
+def _listens(path: Path) -> bool:
+    """The file is there before the server listens."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 @contextmanager

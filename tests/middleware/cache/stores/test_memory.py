@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from middleware.cache.entry import Entry
 from middleware.cache.stores import MemoryStore
 from middleware.cache.stores.memory import MemoryBody, MemoryBodyWriter, cost
-from tests.middleware.cache.around import entry
+from tests.middleware.cache.around import Client, entry, fresh, status_of
 
 
 def new_entry(store: MemoryStore, key: str = "http://a.test/", **more: Any) -> Entry:
@@ -67,6 +67,31 @@ def test_store_stays_within_its_bytes(puts: list[tuple[str, int]]) -> None:
         store.put(new_entry(store, name, body=b"x" * size))
         kept = [one for key in "abcdef" for one in stored(store, key)]
         assert sum(map(cost, kept)) == store.size <= store.max_bytes
+
+
+def test_values_that_select_an_entry_count() -> None:
+    plain, selected = (
+        entry(selecting=(("HTTP_ACCEPT", None), ("HTTP_COOKIE", value))) for value in ("", "x" * 99)
+    )
+    assert cost(selected) - cost(plain) >= 2 * 99, "its own, and what is remembered of requests"
+
+
+def test_each_of_many_users_has_a_variant() -> None:
+    client = Client(fresh(vary="Cookie"))
+    fates = [
+        ["hit" in status_of(client.ask(Cookie=f"session={user}")) for user in range(200)]
+        for _ in range(2)
+    ]
+    assert fates == [[False] * 200, [True] * 200]
+
+
+def test_variants_are_bounded() -> None:
+    store = MemoryStore()
+    for number in range(300):
+        store.put(new_entry(store, selecting=(("HTTP_FOO", str(number)),)))
+    kept = stored(store)
+    assert len(kept) == 256
+    assert store.size == sum(map(cost, kept))
 
 
 def test_entry_larger_than_the_store_is_not_stored() -> None:

@@ -46,9 +46,11 @@ class Broken:
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
         self.away = True
+        self.refused = 0
 
     def execute_command(self, *arguments: Any) -> Any:
         if self.away:
+            self.refused += 1
             raise redis.ConnectionError("away")
         return self.client.execute_command(*arguments)
 
@@ -283,7 +285,61 @@ def test_entry_begun_while_away_is_not_stored(connection: redis.Redis) -> None:
     assert not store.put(new_entry(store, started=started))
 
 
+def test_request_waits_for_lookups_only(connection: redis.Redis) -> None:
+    """Each command may take as long as the client's time-out."""
+    client = Broken(connection)
+    cache = Client(fresh(b"x" * 1_000_000), store=store_on(client))
+    cache.ask()
+    assert client.refused == 2, "one look, and one as the leader"
+
+
+@pytest.mark.parametrize("method", ["APPEND", "EXPIRE"])
+def test_rest_of_a_body_is_not_sent_to_who_is_away(connection: redis.Redis, method: str) -> None:
+    class Failing(Broken):
+        def execute_command(self, *arguments: Any) -> Any:
+            self.away = self.away or arguments[0] == method
+            return super().execute_command(*arguments)
+
+    client = Failing(connection)
+    client.away = False
+    store = store_on(client)
+    writer = store.writer()
+    for _ in range(4):
+        writer.write(b"x" * 300_000)
+    assert client.refused == 1
+    client.away = False
+    made = entry(key=KEY, started=0, body_object=writer.finish())
+    assert not store.put(made)
+    writer.discard()
+    assert client.refused == 1
+
+
 # The whole cache on it.
+
+
+@pytest.mark.parametrize("size", [5, 300_000])
+def test_validated_response_without_its_body_is_asked_for_anew(
+    connection: redis.Redis, size: int
+) -> None:
+    origin = fresh(b"x" * size, etag='"a"')
+    Client(origin, store=store_on(connection)).ask()
+    for key in connection.keys("cache:b:*"):
+        connection.delete(key)
+    client = Client(origin, store=store_on(connection))
+    first, second = client.ask(), client.ask()
+    assert (first.status, len(first.content)) == ("200 OK", size)
+    assert "hit" in status_of(second)
+    assert origin.calls == 3
+
+
+def test_entry_of_another_release_is_not_found(store: RedisStore, connection: redis.Redis) -> None:
+    store.put(new_entry(store))
+    resource = f"cache:r:{KEY}"
+    for field, text in connection.hgetall(resource).items():
+        connection.hset(resource, field, text.replace(b'"policy": {', b'"policy": {"new": 1, '))
+    assert found(store_on(connection)) == []
+    assert store.put(new_entry(store))
+    assert len(found(store_on(connection))) == 1
 
 
 def test_cache_in_two_processes_is_one(connection: redis.Redis) -> None:
