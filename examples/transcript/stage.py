@@ -83,13 +83,13 @@ class Stage:
         log = Path(self.scratch.name) / f"server-{len(self.servers)}.log"
         with log.open("wb") as output:
             server = subprocess.Popen(
-                ["bash", "-c", command],
-                cwd=self.directory, env=self.environ, stdin=subprocess.DEVNULL,
-                stdout=output, stderr=output, start_new_session=True,
+                ["bash", "-c", command], cwd=self.directory, env=self.environ,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         self.servers.append(server)
         self.values["pid"] = str(server.pid)
-        ports = [port for port in re.findall(r"\d+", command) if port in self.values.values()]
+        given = {value for name, value in self.values.items() if name.startswith("port")}
+        ports = given & set(re.findall(r"\d+", command))
         deadline = time.monotonic() + START_SECONDS
         while not all(answers(int(port)) for port in ports):
             if server.poll() is not None or time.monotonic() > deadline:

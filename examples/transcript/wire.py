@@ -24,6 +24,8 @@ class Wire:
 
     def line(self) -> bytes:
         line = self.stream.readline()
+        if not line:
+            raise ConnectionError("the server has hung up")
         self.received += len(line)
         return line
 
