@@ -80,7 +80,8 @@ class Reader:
         if self.received:
             self.deviate([], b"", {})
         if self.connection and self.is_closed != is_closed:
-            raise DeviationError(f"the connection is {'open' if is_closed else 'closed'}")
+            state = "open, and should be closed" if is_closed else "closed, and should be open"
+            raise DeviationError(f"the connection is {state}")
 
     def send(self, content: bytes) -> None:
         assert self.connection is not None
