@@ -38,6 +38,10 @@ class Wire:
         length = self.read(2)[1]
         return self.read(int.from_bytes(self.read(2), "big") if length == 126 else length)
 
+    def close(self) -> None:
+        self.stream.close()
+        self.connection.close()
+
     def read(self, size: int) -> bytes:
         self.received += size
         return self.stream.read(size)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.live import measure
+from examples.live import crowd, measure
 from examples.transcript.machine import has_module
 from examples.transcript.stage import Stage
 from tests.needs import lacking
@@ -62,3 +62,12 @@ def test_push_is_one_request_and_fewer_bytes(figures, name):
 @pytest.mark.parametrize("name", ["long polling", *PUSHED])
 def test_push_is_sooner_than_polling(is_ever_so, name):
     assert is_ever_so(lambda figures: figures[name][3] < figures["polling"][3])
+
+
+def test_crowd_that_listens_asks_once_and_hears_more():
+    def is_so():
+        asking, listening = crowd.measure(20, crowd.ask), crowd.measure(20, crowd.listen)
+        assert listening.requests == 20 / crowd.SECONDS
+        return asking.requests > 2 * listening.requests and listening.ticks > asking.ticks
+
+    assert is_ever(is_so)
