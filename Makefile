@@ -28,7 +28,7 @@ check: .venv/.test ## Style, types, and who may import whom.
 conformance: .venv/.test ## Judge the cache by http-tests/cache-tests, checked out in CACHE_TESTS_DIR.
 	$(BIN)/python -m tests.conformance.run
 
-demo: .venv/.run ## Walk from telnet to the chat: all the steps, or one (STEP=3).
+demo: .venv/.examples ## Walk from telnet to the chat: all the steps, or one (STEP=3).
 	@$(BIN)/python -m examples.demo $(STEP)
 
 requirements: .venv/.test ## Pin the newest versions that setup.cfg allows, with their hashes.
@@ -36,6 +36,8 @@ requirements: .venv/.test ## Pin the newest versions that setup.cfg allows, with
 	    setup.cfg -o requirements.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --upgrade \
 	    --extra test setup.cfg -o requirements-test.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --upgrade \
+	    --extra examples setup.cfg -o requirements-examples.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --upgrade \
 	    --extra stack setup.cfg -o requirements-stack.txt
 
@@ -53,8 +55,12 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-stack.txt
 	@touch $@ .venv/.run
 
+.venv/.examples: requirements-examples.txt | .venv/bin/python
+	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-examples.txt
+	@touch $@ .venv/.run
+
 .venv/.test: requirements-test.txt | .venv/bin/python
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-test.txt
-	@touch $@ .venv/.run
+	@touch $@ .venv/.run .venv/.examples
 
 .PHONY: help run stack cert test check conformance demo requirements clean

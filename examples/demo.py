@@ -3,7 +3,9 @@
 A step is its README, then its transcripts, with a pause wherever there is something to say.
 """
 
+import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from examples.transcript.__main__ import main as play
@@ -14,7 +16,11 @@ STEPS = ["http", "gunicorn", "wsgi", "middleware", "werkzeug", "flask", "slow", 
 def main(arguments: list[str]) -> int:
     """Give the worst status of the transcripts."""
     steps = [step_of(argument) for argument in arguments] or STEPS
-    return max(show(step) for step in steps)
+    # Where nobody sits at a keyboard, nobody is waited for.
+    pauses = sys.stdin.isatty()
+    if pauses:
+        print("(Enter goes on, Ctrl-C ends it.)\n")
+    return max(show(step, pauses=pauses) for step in steps)
 
 
 def step_of(argument: str) -> str:
@@ -27,13 +33,20 @@ def step_of(argument: str) -> str:
     sys.exit(f"there is no step {argument}; there are {names}")
 
 
-def show(step: str) -> int:
+def show(step: str, *, pauses: bool) -> int:
     directory = Path(__file__).parent / step
-    print((directory / "README.md").read_text(encoding="utf-8"))
-    transcripts = [str(path) for path in sorted(directory.glob("*.telnet"))]
-    # Where nobody sits at a keyboard, nobody is waited for.
-    return play([*(["--pause"] if sys.stdin.isatty() else []), *transcripts])
+    readme = (directory / "README.md").read_text(encoding="utf-8")
+    print(readme)
+    transcripts = [str(directory / name) for name in transcripts_of(readme)]
+    return play([*(["--pause"] if pauses else []), *transcripts])
+
+
+def transcripts_of(readme: str) -> list[str]:
+    """Give the names in the order in which the README comes to speak of them."""
+    return list(dict.fromkeys(re.findall(r"\w+\.telnet", readme)))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with suppress(KeyboardInterrupt):
+        sys.exit(main(sys.argv[1:]))
+    sys.exit(130)

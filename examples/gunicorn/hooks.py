@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 worker_class = "sync"
-loglevel = "error"
+# That a worker was aborted is told by the hooks.
+loglevel = "critical"
 # The control socket would be one more thing to see.
 control_socket_disable = True
 

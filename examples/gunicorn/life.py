@@ -26,6 +26,8 @@ def main() -> None:
         chapter("start", told, ready)
         urlopen(f"http://127.0.0.1:{port}/").close()
         chapter("a request", told, "post_request")
+        subprocess.run(["pkill", "-ABRT", "-P", str(server.pid)], check=True)
+        chapter("SIGABRT: silent for too long; another takes its place", told, ready, *ended)
         server.send_signal(signal.SIGTTIN)
         chapter("SIGTTIN: one worker more", told, ready)
         server.send_signal(signal.SIGTTOU)

@@ -80,7 +80,7 @@ def measure(port: int, transport: Callable[[Wire], Iterator[int]]) -> tuple[int,
         delays.setdefault(number, time.time() - number * TICK_SECONDS)
         if len(delays) > TICKS:
             break
-    wire.connection.close()
+    wire.close()
     # The first one may have been there before the client was.
     late = list(delays.values())[1:]
     return wire.requests, wire.sent, wire.received, sum(late) / len(late)

@@ -1,7 +1,7 @@
 """Serve the chat with a chain around it that one edits: python -m examples.middleware.play [PORT].
 
 The chain is `layers` in playground.py: the one in the current directory, or else the one beside
-this file. It is read again when it has changed; if it cannot be, the page says why.
+this file. It is read again when it has changed; if that fails, or a layer does, the page says why.
 """
 
 import os
@@ -16,6 +16,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from middleware.answer import Answer
 from middleware.chain import chain
+from middleware.error_boundary import ErrorBoundaryMiddleware
 
 NAME = "playground.py"
 
@@ -30,17 +31,22 @@ class Playground:
         self.current: WSGIApplication = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        version = self.path.stat().st_mtime_ns
+        version = self.path.stat().st_mtime_ns if self.path.exists() else -1
         if version != self.version:
             self.version, self.current = version, self.read()
         return self.current(environ, start_response)
 
     def read(self) -> WSGIApplication:
         try:
-            return chain(runpy.run_path(str(self.path))["layers"], self.app)
+            chained = chain(runpy.run_path(str(self.path))["layers"], self.app)
         except Exception:
-            # Whatever a person types ends here, to be read by the same person.
-            return Answer("500 Internal Server Error", traceback.format_exc())
+            return what_went_wrong({})
+        return ErrorBoundaryMiddleware(chained, page=what_went_wrong)
+
+
+def what_went_wrong(_environ: WSGIEnvironment) -> Answer:
+    """Tell of the exception that is being handled: who reads it is who typed what raised it."""
+    return Answer("500 Internal Server Error", traceback.format_exc())
 
 
 def playground_path() -> Path:

@@ -1,6 +1,6 @@
 """Play a transcript: type what is typed, and compare what comes."""
 
-import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +9,7 @@ from examples.transcript.names import filled
 from examples.transcript.notation import Step, parse, shown, typed
 from examples.transcript.reading import DeviationError, Reader
 from examples.transcript.stage import Stage
+from examples.transcript.terminals import Terminals
 
 
 class Player:
@@ -17,8 +18,7 @@ class Player:
     def __init__(self, stage: Stage, tell: Callable[[str], None]) -> None:
         self.stage = stage
         self.tell = tell
-        self.terminal = ""
-        self.connections: dict[str, Reader] = {}
+        self.terminals = Terminals()
         # What a command of this terminal has printed, until it is compared.
         self.output: Reader | None = None
 
@@ -29,10 +29,13 @@ class Player:
             try:
                 getattr(self, f"play_{step.kind}")(step.lines)
             except DeviationError as error:
+                raise DeviationError(f"line {step.number + error.offset}: {error}") from error
+            except (OSError, subprocess.TimeoutExpired) as error:
                 raise DeviationError(f"line {step.number}: {error}") from error
+            except ValueError as error:
+                raise ValueError(f"line {step.number}: {error}") from error
         self.end_output()
-        for connection in self.connections.values():
-            connection.expect_nothing(is_closed=False)
+        self.terminals.expect_nothing()
 
     def end_output(self) -> None:
         output, self.output = self.output, None
@@ -50,46 +53,37 @@ class Player:
         command = filled(lines[0], self.stage.values)
         self.tell(f"$ {command}")
         words = command.split()
-        if words[0] == "telnet":
-            self.hang_up()
-            connection = socket.create_connection((words[1], int(words[2])), 10)
-            self.connections[self.terminal] = Reader(connection)
-        elif words[-1] == "&":
+        if words[:1] == ["telnet"]:
+            self.terminals.connect(words)
+        elif words[-1:] == ["&"]:
             self.stage.start(command[:-1])
         else:
             self.output = Reader(received=self.stage.run(command))
 
     def play_typed(self, lines: list[str]) -> None:
         self.tell("\n".join(f"> {filled(line, self.stage.values)}" for line in lines))
-        self.connections[self.terminal].send(typed(lines, self.stage.values))
+        self.terminals.connection.send(typed(lines, self.stage.values))
 
     def play_seen(self, lines: list[str]) -> None:
-        reader = self.output or self.connections[self.terminal]
+        reader = self.output or self.terminals.connection
         taken = reader.expect(lines, self.stage.values)
         self.tell("\n".join(f"< {line}" for line in shown(taken)))
 
     def play_closed(self, lines: list[str]) -> None:
-        self.hang_up(is_closed=True)
+        self.terminals.leave(is_closed=True)
         self.tell(lines[0])
 
     def play_quit(self, lines: list[str]) -> None:
-        self.connections.pop(self.terminal).close()
+        self.terminals.quit()
         self.tell(lines[0])
-
-    def hang_up(self, *, is_closed: bool = False) -> None:
-        """Leave the connection of this terminal, if there is one; nothing may be unread."""
-        if reader := self.connections.get(self.terminal):
-            reader.expect_nothing(is_closed=is_closed)
-            reader.close()
-            del self.connections[self.terminal]
 
     def play_wait(self, lines: list[str]) -> None:
         self.tell(f"({lines[0]} seconds later)")
         time.sleep(float(lines[0]))
 
     def play_terminal(self, lines: list[str]) -> None:
-        self.terminal = lines[0]
-        self.tell(f"=== {self.terminal}")
+        self.terminals.name = lines[0]
+        self.tell(f"=== {lines[0]}")
 
 
 def play(path: Path, tell: Callable[[str], None] = lambda _text: None) -> None:
@@ -100,5 +94,4 @@ def play(path: Path, tell: Callable[[str], None] = lambda _text: None) -> None:
         try:
             player.play(steps)
         finally:
-            for reader in player.connections.values():
-                reader.close()
+            player.terminals.close()

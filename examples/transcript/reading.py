@@ -1,12 +1,12 @@
 """Compare what comes with what was written down, line by line, and show where they part."""
 
-import difflib
 import socket
 import time
 from collections.abc import Sequence
 
+from examples.transcript.difference import difference
 from examples.transcript.names import NAME, group_of, pattern
-from examples.transcript.notation import ends_of, shown
+from examples.transcript.notation import ends_of
 
 # How long a line may take to come (a server may still be starting on a busy machine), and how
 # long nothing more may come at the end.
@@ -15,7 +15,14 @@ QUIET_SECONDS = 0.1
 
 
 class DeviationError(Exception):
-    """What came is not what the transcript says; the message is the difference."""
+    """What came is not what the transcript says; the message is the difference.
+
+    `offset` says by how many lines of the transcript it is below the first that was compared.
+    """
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.offset = offset
 
 
 class Reader:
@@ -29,13 +36,13 @@ class Reader:
     def expect(self, lines: Sequence[str], values: dict[str, str]) -> bytes:
         """Take the lines and give their bytes; learn the values that are seen first here."""
         taken = b""
-        for line, (text, end) in zip(lines, ends_of(lines), strict=True):
+        for offset, (text, end) in enumerate(ends_of(lines)):
             wanted = pattern(text, end, values)
             literal = None if NAME.search(text) else (text + end).encode()
             deadline = time.monotonic() + PATIENCE_SECONDS
             while not (match := wanted.match(self.received)):
                 if self.is_hopeless(literal, end) or not self.receive(deadline):
-                    self.deviate(lines, taken, f"at: < {line}", values)
+                    self.deviate(lines, taken, values, offset)
             names = set(NAME.findall(text)) - set(values)
             found = {name: match.groupdict().get(group_of(name)) for name in names}
             values |= {name: value.decode() for name, value in found.items() if value}
@@ -71,9 +78,10 @@ class Reader:
         while not self.received and self.receive(deadline):
             pass
         if self.received:
-            self.deviate([], b"", "there is more than the transcript says:", {})
+            self.deviate([], b"", {})
         if self.connection and self.is_closed != is_closed:
-            raise DeviationError(f"the connection is {'open' if is_closed else 'closed'}")
+            state = "open, and should be closed" if is_closed else "closed, and should be open"
+            raise DeviationError(f"the connection is {state}")
 
     def send(self, content: bytes) -> None:
         assert self.connection is not None
@@ -84,25 +92,13 @@ class Reader:
             self.connection.close()
 
     def deviate(
-        self, lines: Sequence[str], taken: bytes, where: str, values: dict[str, str]
+        self, lines: Sequence[str], taken: bytes, values: dict[str, str], offset: int = 0
     ) -> None:
         """Raise the difference between the lines and all that has come."""
         deadline = time.monotonic() + QUIET_SECONDS
         while self.receive(deadline):
             pass
-        wanted = [f"< {line}" for line in lines]
-
-        def named(line: str) -> str:
-            """Give the line of the transcript that this one could be, or itself."""
-            same = (w for w in wanted if pattern(w, "", values).fullmatch(line.encode()))
-            return next(same, line)
-
-        # What has matched is written as the transcript has it, with its names.
-        matched = len(shown(taken))
-        came = wanted[:matched] + [
-            named(f"< {it}") for it in shown(taken + self.received)[matched:]
-        ]
-        if self.connection and self.is_closed:
-            came.append("(the connection is closed)")
-        difference = difflib.unified_diff(wanted, came, "transcript", "answer", lineterm="")
-        raise DeviationError("\n".join([where, *difference]))
+        where = f"at: < {lines[offset]}" if lines else "there is more than the transcript says:"
+        is_closed = self.connection is not None and self.is_closed
+        shown = difference(lines, taken, self.received, values, is_closed=is_closed)
+        raise DeviationError(f"{where}\n{shown}", offset)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from examples.transcript.machine import answers, free_port, has_module
@@ -83,13 +84,13 @@ class Stage:
         log = Path(self.scratch.name) / f"server-{len(self.servers)}.log"
         with log.open("wb") as output:
             server = subprocess.Popen(
-                ["bash", "-c", command],
-                cwd=self.directory, env=self.environ, stdin=subprocess.DEVNULL,
-                stdout=output, stderr=output, start_new_session=True,
+                ["bash", "-c", command], cwd=self.directory, env=self.environ,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         self.servers.append(server)
         self.values["pid"] = str(server.pid)
-        ports = [port for port in re.findall(r"\d+", command) if port in self.values.values()]
+        given = {value for name, value in self.values.items() if name.startswith("port")}
+        ports = given & set(re.findall(r"\d+", command))
         deadline = time.monotonic() + START_SECONDS
         while not all(answers(int(port)) for port in ports):
             if server.poll() is not None or time.monotonic() > deadline:
@@ -99,10 +100,10 @@ class Stage:
 
 def stop(server: subprocess.Popen[bytes]) -> None:
     """End a server and all that it has started."""
-    if server.poll() is None:
-        server.terminate()
-        try:
-            server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+    server.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(STOP_SECONDS)
+    # What a shell has started goes on without the shell.
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()

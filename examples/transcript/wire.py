@@ -24,6 +24,8 @@ class Wire:
 
     def line(self) -> bytes:
         line = self.stream.readline()
+        if not line:
+            raise ConnectionError("the server has hung up")
         self.received += len(line)
         return line
 
@@ -35,6 +37,10 @@ class Wire:
         """Read a WebSocket frame of less than 64 KiB (RFC 6455 section 5.2)."""
         length = self.read(2)[1]
         return self.read(int.from_bytes(self.read(2), "big") if length == 126 else length)
+
+    def close(self) -> None:
+        self.stream.close()
+        self.connection.close()
 
     def read(self, size: int) -> bytes:
         self.received += size

@@ -1,3 +1,4 @@
+import configparser
 import re
 import subprocess
 import sys
@@ -28,6 +29,21 @@ def test_step_is_shown_without_a_keyboard():
     ).stdout  # fmt: skip
     assert shown.startswith("# 3. WSGI")
     assert shown.count("every line as written") == 3
+
+
+def test_transcripts_come_in_the_order_of_the_readme():
+    readme = "Play:\n\n    python -m examples.transcript b.telnet a.telnet\n\n`a.telnet`: it\n"
+    assert demo.transcripts_of(readme) == ["b.telnet", "a.telnet"]
+
+
+def test_demo_installs_what_the_steps_need():
+    setup = configparser.ConfigParser()
+    setup.read(REPOSITORY / "setup.cfg")
+    lines = setup["options.extras_require"]["examples"].splitlines()
+    names = {re.split(r"[<>=]", line)[0] for line in lines if line and not line.startswith("#")}
+    installed = (REPOSITORY / "requirements-examples.txt").read_text()
+    assert names == {"flask", "tornado"}
+    assert all(f"\n{name}==" in installed for name in names)
 
 
 def test_tour_leads_to_what_is_there():

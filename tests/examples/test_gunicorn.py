@@ -11,8 +11,12 @@ AT_ONCE = 0.2
 
 
 def test_sync_worker_waits_for_the_others():
-    _, slow_client, stream, _ = workers.measure("sync")
-    assert min(slow_client, stream) > AT_ONCE
+    def is_so():
+        # On a busy machine the quick request may come before the one that it should wait for.
+        _, slow_client, stream, _ = workers.measure("sync")
+        return min(slow_client, stream) > AT_ONCE
+
+    assert is_ever(is_so)
 
 
 @pytest.mark.parametrize("kind", ["gthread --threads 4", "gevent"])

@@ -5,31 +5,46 @@ from pathlib import Path
 
 import pytest
 
-from examples.live import measure
+from examples.live import crowd, measure
 from examples.transcript.machine import has_module
 from examples.transcript.stage import Stage
 from tests.needs import lacking
+from tests.waiting import is_ever
 
 COMMAND = "gunicorn --worker-class gevent --bind 127.0.0.1:<port> clock:application"
 PUSHED = ["streaming", "Server-Sent Events", "WebSocket", "Socket.IO"]
 
 
 @pytest.fixture(scope="module")
-def figures():
-    """Have six clients at once look at the same clock."""
+def measured():
+    """Give a function that has six clients at once look at the same clock."""
     for name, project in (("socketio", "python-socketio"), ("simple_websocket", None)):
         if not has_module(name):
             lacking(name, f"pip install {project or name}")
     with Stage(Path(measure.__file__).parent) as stage, ThreadPoolExecutor() as pool:
         port = stage.serve(COMMAND)
         transports = measure.TRANSPORTS
-        measured = pool.map(lambda each: measure.measure(port, each), transports.values())
-        return dict(zip(transports, measured, strict=True))
+
+        def look():
+            each = pool.map(lambda each: measure.measure(port, each), transports.values())
+            return dict(zip(transports, each, strict=True))
+
+        yield look
 
 
-def test_polling_asks_more_often_than_there_is_news(figures):
-    requests, *_ = figures["polling"]
-    assert requests > 1.5 * measure.TICKS
+@pytest.fixture(scope="module")
+def figures(measured):
+    return measured()
+
+
+@pytest.fixture(scope="module")
+def is_ever_so(figures, measured):
+    """Give a function that looks again, if a busy machine has spoilt the figures."""
+    return lambda ask: ask(figures) or is_ever(lambda: ask(measured()))
+
+
+def test_polling_asks_more_often_than_there_is_news(is_ever_so):
+    assert is_ever_so(lambda figures: figures["polling"][0] > 1.5 * measure.TICKS)
 
 
 def test_long_polling_asks_once_for_each_tick(figures):
@@ -45,5 +60,14 @@ def test_push_is_one_request_and_fewer_bytes(figures, name):
 
 
 @pytest.mark.parametrize("name", ["long polling", *PUSHED])
-def test_push_is_sooner_than_polling(figures, name):
-    assert figures[name][3] < figures["polling"][3]
+def test_push_is_sooner_than_polling(is_ever_so, name):
+    assert is_ever_so(lambda figures: figures[name][3] < figures["polling"][3])
+
+
+def test_crowd_that_listens_asks_once_and_hears_more():
+    def is_so():
+        asking, listening = crowd.measure(20, crowd.ask), crowd.measure(20, crowd.listen)
+        assert listening.requests == 20 / crowd.SECONDS
+        return asking.requests > 2 * listening.requests and listening.ticks > asking.ticks
+
+    assert is_ever(is_so)

@@ -22,6 +22,13 @@ rules = [set_header("X-Edited", "yes")]
 layers = [Layer("headers", partial(HeadersMiddleware, response=rules), "mine")]
 """
 
+FAILING = """
+from middleware.chain import Layer
+def failing(app):
+    return lambda environ, start_response: 1 / 0
+layers = [Layer("failing", failing, "to see what the page says")]
+"""
+
 
 @pytest.fixture
 def file(tmp_path):
@@ -73,6 +80,17 @@ def test_chain_is_around_the_chat_and_follows_the_file(port, file):
     assert "SyntaxError" in page
     file.write_text(EDITED)
     assert ask(port)[0].status == 200
+    file.write_text(FAILING)
+    response, page = ask(port)
+    assert response.status == 500
+    assert "ZeroDivisionError" in page
+    # Some editors write another file, and put it in the place of this one.
+    file.rename(file.with_suffix(".bak"))
+    response, page = ask(port)
+    assert response.status == 500
+    assert "FileNotFoundError" in page
+    file.with_suffix(".bak").rename(file)
+    assert "ZeroDivisionError" in ask(port)[1]
 
 
 def test_file_beside_the_module_is_the_last_resort(tmp_path, monkeypatch):

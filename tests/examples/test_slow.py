@@ -15,9 +15,13 @@ def measured():
 
 
 def test_sync_worker_takes_them_one_after_the_other(measured):
-    answered, quick, _ = measured("sync")
-    assert answered >= TEN_IN_A_ROW
-    assert quick > TEN_IN_A_ROW / 2
+    def is_so():
+        answered, quick, _ = measured("sync")
+        assert answered >= TEN_IN_A_ROW
+        # On a busy machine the quick request may come before those that it should wait for.
+        return quick > TEN_IN_A_ROW / 2
+
+    assert is_ever(is_so)
 
 
 def test_greenlets_wait_side_by_side(measured):
@@ -38,8 +42,7 @@ def test_accepted_is_answered_long_before_it_is_done(measured):
 
 
 def test_greenlet_that_computes_stops_all_others(measured):
-    _, quick, _ = measured("gevent, computing")
-    assert quick > TEN_IN_A_ROW / 2
+    assert is_ever(lambda: measured("gevent, computing")[1] > TEN_IN_A_ROW / 2)
 
 
 def test_workers_compute_while_requests_are_answered(measured):

@@ -39,6 +39,7 @@ BESIDE_PACKAGES = [
 # What the commands of a README need, beside the package.
 NEEDS = {
     "http": ["nginx: apt install nginx"],
+    "gunicorn": ["pkill: apt install procps"],
     "flask": ["import flask: pip install flask"],
     "live": [
         "import socketio: pip install python-socketio",

@@ -1,15 +1,18 @@
 """Transcripts against a server that answers with bytes of our choice."""
 
 import socket
+import subprocess
 import threading
 
 import pytest
 
 from examples.transcript import reading
 from examples.transcript.__main__ import main
+from examples.transcript.machine import answers
 from examples.transcript.playing import play
 from examples.transcript.reading import DeviationError
-from examples.transcript.stage import LackingError
+from examples.transcript.stage import LackingError, Stage
+from tests.waiting import wait_until
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 6\r\nETag: "x1"\r\n\r\nhello\n'
 SEEN = """\
@@ -23,10 +26,10 @@ ASKED = "> GET / HTTP/1.0\n>\n"
 CLOSED = "Connection closed by foreign host.\n"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _impatience(monkeypatch):
+    """For what does not come: whoever waits for what comes has the time that it takes."""
     monkeypatch.setattr(reading, "PATIENCE_SECONDS", 0.5)
-    monkeypatch.setattr(reading, "QUIET_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -116,12 +119,21 @@ def test_difference_names_line_and_both_sides(answer, written):
     assert " < hello" in lines
 
 
+def test_difference_names_the_line_within_the_answer(answer, written):
+    path = written(conversation(answer(ANSWER.replace(b"hello", b"hallo"))))
+    with pytest.raises(DeviationError, match="line 8: at: < hello"):
+        play(path)
+
+
+@pytest.mark.usefixtures("_impatience")
 def test_connection_that_stays_open_is_found(answer, written):
     with pytest.raises(DeviationError, match="the connection is open"):
         play(written(conversation(answer(ANSWER, closes=False))))
 
 
-def test_connection_that_is_closed_is_found(answer, written):
+def test_connection_that_is_closed_is_found(answer, written, monkeypatch):
+    # Until it is: the server may have to wait for a processor before it closes.
+    monkeypatch.setattr(reading, "QUIET_SECONDS", 30.0)
     with pytest.raises(DeviationError, match="the connection is closed"):
         play(written(conversation(answer(ANSWER), end="")))
 
@@ -172,17 +184,26 @@ def test_commands_run_beside_the_file(written):
     play(path)
 
 
-def test_server_is_started_and_stopped(written, tmp_path):
+# The shell stays between us and what it starts, if that writes into a file.
+@pytest.mark.parametrize("output", ["", " > <directory>/printed 2>&1"])
+def test_server_is_started_and_stopped(written, output):
     told = []
-    play(written("$ python -m http.server -b 127.0.0.1 <port> &\n"), told.append)
-    port = int(told[0].split()[-2])
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), 1)
+    play(written(f"$ python -m http.server -b 127.0.0.1 <port>{output} &\n"), told.append)
+    port = int(told[0].split("127.0.0.1 ")[1].split()[0])
+    wait_until(lambda: not answers(port))
 
 
 def test_server_that_ends_at_once_is_told(written):
     with pytest.raises(DeviationError, match="did not start"):
         play(written("$ echo <port> &\n"))
+
+
+def test_number_that_is_no_port_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("examples.transcript.stage.START_SECONDS", 0.0)
+    with Stage(tmp_path) as stage:
+        # The same digits as in the address that the command has.
+        stage.values["task"] = "127"
+        stage.start("sleep 60 # 127.0.0.1")
 
 
 def test_program_is_no_module(written):
@@ -209,6 +230,71 @@ def test_command_says_how_it_went(written, text, status, capsys):
     out, err = capsys.readouterr()
     assert ("every line as written" in out) == (status == 0)
     assert ("it.telnet: " in err) == (status != 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "message"),
+    [
+        ("# words\n> GET / HTTP/1.0\n", 2, "line 2: nothing is connected here"),
+        ("# words\n< HTTP/1.1 200 OK\n", 2, "line 2: nothing is connected here"),
+        (CLOSED, 2, "line 1: nothing is connected here"),
+        ("Connection closed.\n", 2, "line 1: nothing is connected here"),
+        ("$ telnet 127.0.0.1\n", 2, "line 1: it is `telnet HOST PORT`"),
+        ("$ telnet 127.0.0.1 http\n", 2, "line 1: it is `telnet HOST PORT`"),
+        ("$ telnet 127.0.0.1 <port>\n", 1, "line 1: [Errno 111] Connection refused"),
+        ("\xff", 2, "line 1 is no line of a transcript"),
+    ],
+    ids=[
+        "typed", "seen", "closed", "quit", "no port", "port by name", "nobody there", "other text",
+    ],
+)  # fmt: skip
+def test_mistake_in_a_file_is_told_with_its_line(written, text, status, message, capsys):
+    assert main([str(written(text))]) == status
+    assert f"it.telnet: {message}" in capsys.readouterr().err
+
+
+def test_command_that_does_not_end_is_told(written, monkeypatch):
+    def run(stage, command):
+        raise subprocess.TimeoutExpired(command, 120)
+
+    monkeypatch.setattr(Stage, "run", run)
+    with pytest.raises(DeviationError, match=r"line 2: .*timed out"):
+        play(written("# words\n$ sleep 1000\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("lost.telnet", "No such file or directory"), ("", "Is a directory")]
+)
+def test_file_that_cannot_be_read_is_told(tmp_path, name, message, capsys):
+    assert main([str(tmp_path / name)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_file_that_is_no_text_is_told(tmp_path, capsys):
+    path = tmp_path / "it.telnet"
+    path.write_bytes(b"\xff\xfe")
+    assert main([str(path)]) == 2
+    assert "it.telnet: " in capsys.readouterr().err
+
+
+def test_servers_do_not_wait_for_a_reader(written, tmp_path, monkeypatch):
+    pauses = []
+
+    def read_until_all_is_played():
+        wait_until((tmp_path / "end").exists)
+        pauses.append("Enter")
+
+    monkeypatch.setattr("builtins.input", read_until_all_is_played)
+    assert main(["--pause", str(written("# words\n$ echo a\n< a\n\n# words\n$ touch end\n"))]) == 0
+    assert len(pauses) == 2
+
+
+def test_reader_is_told_what_deviates(written, monkeypatch, capsys):
+    monkeypatch.setattr("builtins.input", lambda: "")
+    assert main(["--pause", str(written("# words\n$ echo a\n< b\n"))]) == 1
+    out, err = capsys.readouterr()
+    assert "$ echo a" in out
+    assert "+< a" in err
 
 
 def test_worst_file_decides(written, capsys):

@@ -1,0 +1,26 @@
+"""Show how what came differs from what was written down, in the notation of transcripts."""
+
+import difflib
+from collections.abc import Sequence
+
+from examples.transcript.names import pattern
+from examples.transcript.notation import shown
+
+
+def difference(
+    lines: Sequence[str], taken: bytes, rest: bytes, values: dict[str, str], *, is_closed: bool
+) -> str:
+    """Give the lines against what came: the bytes that were taken for them, and the rest."""
+    wanted = [f"< {line}" for line in lines]
+
+    def named(line: str) -> str:
+        """Give the line of the transcript that this one could be, or itself."""
+        same = (w for w in wanted if pattern(w, "", values).fullmatch(line.encode()))
+        return next(same, line)
+
+    # What has matched is written as the transcript has it, with its names.
+    matched = len(shown(taken))
+    came = wanted[:matched] + [named(f"< {line}") for line in shown(taken + rest)[matched:]]
+    if is_closed:
+        came.append("(the connection is closed)")
+    return "\n".join(difflib.unified_diff(wanted, came, "transcript", "answer", lineterm=""))

@@ -1,0 +1,51 @@
+"""The terminals of a transcript: in each of them one connection at a time."""
+
+import socket
+from collections.abc import Sequence
+
+from examples.transcript.reading import Reader
+
+CONNECT_SECONDS = 10.0
+
+
+class Terminals:
+    """The connections by the terminal's name, and which terminal it is that one types in."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.connections: dict[str, Reader] = {}
+
+    @property
+    def connection(self) -> Reader:
+        """The one of this terminal. Raises `ValueError` where there is none."""
+        if self.name not in self.connections:
+            raise ValueError("nothing is connected here: `$ telnet HOST PORT` comes before it")
+        return self.connections[self.name]
+
+    def connect(self, words: Sequence[str]) -> None:
+        """Do what `telnet HOST PORT` does. Raises `OSError`; `ValueError` for other words."""
+        if len(words) != 3 or not words[2].isdecimal():
+            raise ValueError(f"it is `telnet HOST PORT`, not `{' '.join(words)}`")
+        if self.name in self.connections:
+            self.leave(is_closed=False)
+        connection = socket.create_connection((words[1], int(words[2])), CONNECT_SECONDS)
+        self.connections[self.name] = Reader(connection)
+
+    def leave(self, *, is_closed: bool) -> None:
+        """Leave the connection of this terminal; nothing may be unread."""
+        self.connection.expect_nothing(is_closed=is_closed)
+        self.quit()
+
+    def quit(self) -> None:
+        """Leave the connection of this terminal, whatever may still come."""
+        self.connection.close()
+        del self.connections[self.name]
+
+    def expect_nothing(self) -> None:
+        """Check that nothing is unread in any of them, and that all are open."""
+        for connection in self.connections.values():
+            connection.expect_nothing(is_closed=False)
+
+    def close(self) -> None:
+        for connection in self.connections.values():
+            connection.close()
