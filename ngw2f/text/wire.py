@@ -86,7 +86,8 @@ class GuardedConnection(HTTPConnection):
 
     def connect(self) -> None:
         super().connect()
-        self.sock.settimeout(self._wire.deadline.remaining())  # For the request, as a whole.
+        # For the request, as a whole: urllib3 gives it to the socket before it sends.
+        self.timeout = self._wire.deadline.remaining()
 
     def _make_response(self, sock: socket.socket, method: str) -> http.client.HTTPResponse:
         response = http.client.HTTPResponse(sock, method=method)

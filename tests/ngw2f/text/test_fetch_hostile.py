@@ -1,8 +1,10 @@
 import gzip
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -116,6 +118,22 @@ def test_slow_handshake_is_left_in_time(
     fetcher = make_fetcher(timeout_seconds=0.5, connect=connect)
     assert failure_of(fetcher, "https://example.com/").kind == "timeout"
     assert time.monotonic() - start < AT_ONCE
+
+
+def test_request_that_nobody_reads_is_left_in_time(
+    internet: Internet, make_fetcher: Callable[..., Fetcher]
+) -> None:
+    """A link of 2,048 characters is 24 kB in ASCII, for which a small window has no room."""
+    here, there = socket.socketpair()
+    here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    internet.name("example.com", "8.8.8.8")
+    fetcher = make_fetcher(timeout_seconds=0.5, connect=lambda *_arguments: here)
+    hanging_up = threading.Timer(10, there.close)
+    hanging_up.start()
+    with closing(there):
+        assert failure_of(fetcher, URL + "\N{FOX FACE}" * 2000).kind == "timeout"
+    hanging_up.cancel()
+    hanging_up.join()
 
 
 def test_slow_connection_leaves_time_for_the_next(
