@@ -1,13 +1,17 @@
 import os
+import shlex
 import signal
 import socket
+import sys
 import threading
+import time
 
 import pytest
 
 from ngw2f.jobs.deputy import CALL, Deputy, DeputyError, run_deputy
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
+from ngw2f.store import previews
 from tests.waiting import wait_until
 
 SECONDS = 30
@@ -72,6 +76,37 @@ def test_another_one_is_started_when_it_dies(deputy, say, site, workshop):
     site.closing.set()
     assert deputy.fetch(workshop.stopping) == 1
     assert site.paths == ["/hang", "/hang"]
+
+
+@pytest.fixture
+def _poisoned(tmp_path, monkeypatch):
+    """Have the process that fetches die of what is poison."""
+    program = tmp_path / "python"
+    poisoned = shlex.join([sys.executable, "-m", "tests.ngw2f.jobs.poisoned"])
+    program.write_text(f'#!/bin/sh\nshift 2\nexec {poisoned} "$@"\n')
+    program.chmod(0o700)
+    monkeypatch.setattr("ngw2f.jobs.deputy.sys.executable", str(program))
+
+
+@pytest.mark.usefixtures("_poisoned")
+def test_link_that_kills_is_left_after_three_times(deputy, say, site, workshop):
+    say(f"{site.url('/POISON')} {site.url('/other')}")
+    deaths = []
+    while has_more(workshop):
+        wait_until(workshop.link_outbox.has_due, SECONDS)
+        try:
+            deputy.fetch(workshop.stopping)
+        except DeputyError as error:
+            deaths.append(str(error))
+    assert deaths == ["the process that fetches ended with -9"] * 3
+    assert site.paths.count("/POISON") == 3
+    assert "/other" in site.paths
+
+
+def has_more(workshop):
+    """Say whether a link waits, be it for its next try."""
+    with workshop.database.reading() as connection:
+        return previews.list_due(connection, time.time() + 9_999, 1)
 
 
 def test_worker_that_stops_waits_for_no_hanging_link(deputy, say, site, workshop):

@@ -1,4 +1,5 @@
 import json
+import os
 import threading
 import time
 
@@ -6,6 +7,7 @@ import pytest
 
 from ngw2f.jobs import link_outbox, links, upkeep
 from ngw2f.jobs.links import fetch_links
+from ngw2f.jobs.marks import Mark
 from ngw2f.jobs.render import render_messages
 from ngw2f.jobs.visitor import Patience
 from tests.waiting import wait_until
@@ -146,6 +148,40 @@ def test_failure_is_tried_again(workshop, client, say, site, monkeypatch):
     render_messages()
     assert fetch_links() == 3
     assert fetch_links() == 0
+
+
+def die_at(settings, preview_id):
+    """Leave the mark of a process that died while it read a link."""
+    dead = Mark(settings.data_path / "link-marks")
+    dead.set(preview_id)
+    dead._map.close()  # As the kernel does.
+    os.close(dead._file)
+
+
+def test_death_is_a_failure(workshop, settings, say, site, monkeypatch):
+    monkeypatch.setattr("ngw2f.jobs.link_outbox.RETRY_AFTER_DEATH_SECONDS", (0, 0))
+    say(site.url("/a"))
+    render_messages()
+    for _ in range(2):
+        die_at(settings, 1)
+        workshop.link_outbox.note_deaths()
+        assert workshop.link_outbox.has_due()
+    die_at(settings, 1)
+    assert fetch_links() == 0
+    assert site.paths == []
+
+
+def test_death_of_one_that_is_deleted(workshop, settings):
+    die_at(settings, 77)
+    workshop.link_outbox.note_deaths()
+    assert list((settings.data_path / "link-marks").iterdir()) == [workshop.link_outbox._mark._path]
+
+
+def test_living_one_has_not_failed(workshop, say, site):
+    say(site.url("/a"))
+    render_messages()
+    workshop.link_outbox.note(1)
+    assert fetch_links() == 1
 
 
 def test_refused_is_not_tried_again(workshop, client, say, monkeypatch):
