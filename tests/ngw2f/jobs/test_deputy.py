@@ -2,11 +2,14 @@ import os
 import shlex
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from ngw2f.jobs.deputy import CALL, Deputy, DeputyError, run_deputy
 from ngw2f.jobs.links import fetch_links
@@ -44,6 +47,18 @@ def test_fetches_when_it_is_called(deputy, say, site, workshop):
     say(site.url("/c"))
     assert deputy.fetch(workshop.stopping) == 1
     assert sorted(site.paths) == ["/a", "/b", "/c"]
+
+
+def test_odd_pictures_are_not_worth_a_warning(deputy, say, site, workshop, capfd):
+    exif = b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHLL", 0x010E, 2, 10**6, 8) + bytes(4)
+    output = BytesIO()
+    Image.new("RGB", (9, 9)).save(output, "JPEG", exif=b"Exif\0\0" + exif)
+    site.picture = output.getvalue()
+    say(site.url("/picture"))
+    assert deputy.fetch(workshop.stopping) == 1
+    assert "Warning" not in capfd.readouterr().err
+    with workshop.database.reading() as connection:
+        assert previews.previews_of(connection, [1])[1][0].image_width == 9
 
 
 def test_finishes_when_its_worker_is_gone(deputy, say, site, workshop):
