@@ -62,6 +62,16 @@ def test_clean_keeps_what_is_not(client, workshop):
     assert client.get(posted.headers["Location"], headers=ann).status_int == 202
 
 
+def test_failed_sweeps_do_not_pile_up(workshop, redis, work, monkeypatch):
+    """RQ keeps what failed for a year, unless told otherwise."""
+    monkeypatch.setattr(upkeep.messages, "has_waiting", lambda *_: 1 // 0)
+    build_cron(redis, PREFIX).enqueue_jobs()
+    work()
+    registry = queue_of(redis).failed_job_registry
+    (job_id,) = registry.get_job_ids()
+    assert redis.zscore(registry.key, job_id) < time.time() + 3_600
+
+
 def test_schedule(redis):
     jobs = build_cron(redis, PREFIX).get_jobs()
     assert {job.func.__name__: job.interval for job in jobs} == {
