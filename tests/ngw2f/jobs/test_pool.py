@@ -18,6 +18,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from ngw2f.broker import Broker, connect
+from ngw2f.jobs.bell import LINKS, Bell
 from ngw2f.jobs.roll_call import RollCall
 from ngw2f.settings import Settings
 from ngw2f.valkey import valkey_spec
@@ -127,15 +128,17 @@ def all_shown(client):
 
 
 def test_same_link_by_several_workers(start_pool, client, site, all_shown, settings):
-    """All of them are called to it again and again while it is posted."""
+    """All of them are called to it again and again while it is posted and fetched."""
     start_pool("--queues=render,links", "--workers=3")
+    ann = client.join("Ann")
     with closing(Broker(settings)) as broker:
         wait_until(lambda: RollCall(broker).count("links") == 3, SECONDS)
-    ann = client.join("Ann")
-    for _ in range(POSTS):
-        client.say(ann, site.url("/same"))
-    all_shown()
-    assert site.paths == ["/same"]
+        bell = Bell(broker, LINKS)
+        for _ in range(POSTS):
+            client.say(ann, site.url("/short-hang"))
+            bell.ring_again()
+        all_shown()
+    assert site.paths == ["/short-hang"]
 
 
 def test_killed_workers_lose_nothing(pool, post, site, all_shown):
