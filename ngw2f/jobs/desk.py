@@ -8,6 +8,7 @@ waits for many images that were made to keep us busy.
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from itertools import count
 from queue import PriorityQueue
 from typing import TypeVar
@@ -45,22 +46,28 @@ class Desk:
         self._start()
         future: Future[T] = Future()
 
-        def task() -> None:
-            if future.set_running_or_notify_cancel():
-                self._note(number)
-                try:
-                    future.set_result(work())
-                except Exception as error:
-                    future.set_exception(error)
-                self._note(0)
-
-        self._tasks.put((size, next(self._numbers), task))
+        self._tasks.put((size, next(self._numbers), partial(self._try, future, work, number)))
         try:
             return future.result(max(0.0, seconds))
         except TimeoutError as error:
             if future.cancel() or not future.done():
                 raise LinkFailed("timeout", "too much else is being read") from error
             raise
+        finally:
+            del future  # See below.
+
+    def _try(self, future: Future[T], work: Callable[[], T], number: int) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        self._note(number)
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
+            # Its frames hold all that was read. If one held the error too, this would stay
+            # until the garbage is collected, whatever its size.
+            del future, work
+        self._note(0)
 
     def close(self) -> None:
         """End the thread before whatever waits, and wait for what it is at."""

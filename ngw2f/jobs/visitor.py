@@ -85,10 +85,10 @@ class Visitor:
             return self._visit(url, _Clock(patience, number), trace)
         except LinkRefused as error:
             log.info("link refused: %s (%s)", error, url)
-            return Visit(Content(), error=error)
+            return Visit(Content(), error=_without_frames(error))
         except LinkFailed as error:
             log.info("link failed: %s (%s)", error, url)
-            return Visit(Content(), error=error)
+            return Visit(Content(), error=_without_frames(error))
         except Exception:
             # A page that finds a mistake of ours costs its own preview, not the job.
             log.exception("a preview cannot be made (%s)", url)
@@ -171,6 +171,12 @@ class _Clock:
 
     def left(self, seconds: float) -> float:
         return min(seconds, round(self._end - time.monotonic(), 1))
+
+
+def _without_frames(error: LinkError) -> LinkError:
+    """Let go of where it was raised: that holds what was read, as long as the error is kept."""
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error
 
 
 def _content(preview: Preview, thumbnail: Thumbnail | None) -> Content:
