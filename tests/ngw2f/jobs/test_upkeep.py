@@ -26,7 +26,8 @@ def test_sweep_calls_for_lost_messages(service, message, workshop, redis):
     assert len(queue_of(redis)) == 1
 
 
-def test_sweep_leaves_fresh_ones_alone(message, workshop, redis):
+def test_sweep_leaves_fresh_ones_alone(message, workshop, redis, monkeypatch):
+    monkeypatch.setattr(upkeep, "LOST_AFTER_SECONDS", 60)
     redis.flushall()
     assert not upkeep.sweep()
     assert len(queue_of(redis)) == 0

@@ -263,11 +263,11 @@ def test_page_of_just_the_limit_is_whole(internet: Internet, fetcher: Fetcher) -
 
 @pytest.mark.parametrize("headers", [(), ("Content-Length: 6000000",)], ids=["unsaid", "said"])
 def test_long_image_is_refused(
-    internet: Internet, make_fetcher: Callable[..., Fetcher], headers: tuple[str, ...]
+    internet: Internet, fetcher: Fetcher, headers: tuple[str, ...]
 ) -> None:
     body = b"" if headers else b"x" * 6_000_000
     internet.site("example.com", answer(body, *headers, media="image/png"))
-    assert failure_of(make_fetcher(timeout_seconds=5), accepted=IMAGES).kind == "size"
+    assert failure_of(fetcher, accepted=IMAGES).kind == "size"
 
 
 def test_gzip_is_undone(internet: Internet, fetcher: Fetcher) -> None:

@@ -146,10 +146,9 @@ def test_slow_connection_leaves_time_for_the_next(
         raise TimeoutError
 
     internet.name("example.com", "8.8.8.8 8.8.4.4")
-    fetcher = make_fetcher(connect=connect, timeout_seconds=10)
+    fetcher = make_fetcher(connect=connect, timeout_seconds=10, clock=lambda: 0.0)
     assert failure_of(fetcher).kind == "connect"
-    assert waits[0] == 2.0
-    assert 9 < waits[1] <= 10
+    assert waits == [2.0, 10.0]
 
 
 def test_clock_past_the_deadline_ends_the_fetch(
@@ -201,24 +200,21 @@ FLOODS = {
 
 @pytest.mark.parametrize(("site", "kinds"), FLOODS.values(), ids=FLOODS)
 def test_flood_is_left(
-    internet: Internet,
-    make_fetcher: Callable[..., Fetcher],
-    site: Callable[[socket.socket], None],
-    kinds: set[str],
+    internet: Internet, fetcher: Fetcher, site: Callable[[socket.socket], None], kinds: set[str]
 ) -> None:
     internet.site("example.com", site)
-    assert failure_of(make_fetcher(timeout_seconds=8)).kind in kinds
+    assert failure_of(fetcher).kind in kinds
 
 
 @pytest.mark.parametrize(
     "headers", [(), CHUNKED, ("Content-Length: 99999999999999999999",)], ids=str
 )
 def test_endless_page_is_cut(
-    internet: Internet, make_fetcher: Callable[..., Fetcher], headers: tuple[str, ...]
+    internet: Internet, fetcher: Fetcher, headers: tuple[str, ...]
 ) -> None:
     piece = chunked(b"x" * 60_000) if headers == CHUNKED else b"x" * 60_000
     internet.site("example.com", flood(answer(b"", *headers), piece))
-    fetched = make_fetcher(timeout_seconds=8).fetch(URL, PAGES)
+    fetched = fetcher.fetch(URL, PAGES)
     assert fetched.is_cut
     assert len(fetched.body) == 1024 * 1024
 
