@@ -213,6 +213,18 @@ def test_other_status_fails(internet: Internet, fetcher: Fetcher, status: str) -
     assert (failure.kind, failure.status) == ("status", int(status[:3]))
 
 
+@pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints", "199 X"])
+def test_interim_answer_is_passed_over(internet: Internet, fetcher: Fetcher, status: str) -> None:
+    interim = answer(b"", "Link: </style.css>; rel=preload", status=status, media=None)
+    internet.site("example.com", interim * 2 + answer())
+    assert fetcher.fetch(URL, PAGES).body == HTML
+
+
+def test_other_protocol_is_not_spoken(internet: Internet, fetcher: Fetcher) -> None:
+    internet.site("example.com", answer(status="101 Switching Protocols"))
+    assert failure_of(fetcher).kind == "status"
+
+
 @pytest.mark.parametrize(
     "media",
     [

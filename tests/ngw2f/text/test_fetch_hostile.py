@@ -185,6 +185,7 @@ FLOODS = {
     "large headers": (flood(b"HTTP/1.1 200 OK\r\n", b"X: " + b"x" * 9000 + b"\r\n"), {"size"}),
     "folded header": (flood(b"HTTP/1.1 200 OK\r\nX: x\r\n", b" x\r\n" * 10_000), {"protocol"}),
     "continues": (flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), {"size"}),
+    "early hints": (flood(b"", b"HTTP/1.1 103 Early Hints\r\nX: x\r\n\r\n" * 1000), {"size"}),
     "chunk size": (flood(answer(b"", *CHUNKED), b"0" * 65536), {"protocol", "size"}),
     "chunk extension": (
         flood(answer(b"", *CHUNKED), b"1;" + b"x" * 60_000 + b"\r\nx\r\n"),
