@@ -23,9 +23,9 @@ from ngw2f.metrics.families import FETCH_SECONDS
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.previews import DuePreview
 from ngw2f.text.errors import LinkRefused
+from ngw2f.text.sites import MAX_AT_SITE
 
 MAX_SEATED = 32
-MAX_AT_SITE = 4
 SLOW_SECONDS = 0.25
 # While so many are on their way, a new one has less time: sites that nobody else waits for
 # have ten seconds, and a flood of links that hang keeps no other waiting.
