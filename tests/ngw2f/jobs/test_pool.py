@@ -71,7 +71,9 @@ def valkey(tmp_path):
 
 @pytest.fixture
 def settings(settings, valkey):
-    return msgspec.structs.replace(settings, redis_url=valkey.url)
+    """With the chat's own time-out: who posts does not wait for a Redis that hangs."""
+    timeout = Settings().redis_timeout_seconds
+    return msgspec.structs.replace(settings, redis_url=valkey.url, redis_timeout_seconds=timeout)
 
 
 @pytest.fixture
