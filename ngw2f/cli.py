@@ -6,6 +6,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -185,10 +186,10 @@ def _jobs(options: argparse.Namespace) -> None:
                 ]
                 lines = found or ["no job has failed"]
             else:
-                bell = Bell(Broker(settings), RENDER)
                 names = set(options.ids)
                 requeued = failed.requeue(redis, settings.redis_prefix, names)
-                requeued += failed.render_again(database, bell, names)
+                with closing(Broker(settings)) as broker:
+                    requeued += failed.render_again(database, Bell(broker, RENDER), names)
                 lines = [f"requeued {name}" for name in requeued] or ["there is no such job"]
     except RedisError as error:
         sys.exit(f"ngw2f: Redis cannot be reached: {error}")

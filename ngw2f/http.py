@@ -20,7 +20,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
     default_exceptions,
 )
-from werkzeug.http import parse_dict_header
+from werkzeug.http import parse_list_header
 from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -126,12 +126,16 @@ class Request(WerkzeugRequest):
 
     @property
     def preferences(self) -> dict[str, str]:
-        """Return what Prefer asks for (RFC 7240 section 2): names in lower case, values or ""."""
-        parsed = parse_dict_header(self.headers.get("Prefer", ""))
-        return {
-            name.lower(): (value or "").partition(";")[0].strip(' \t"')
-            for name, value in parsed.items()
-        }
+        """Return what Prefer asks for (RFC 7240 section 2): names in lower case, values or "".
+
+        Of one that is asked for twice the first counts. Parameters are left out; none has a
+        meaning here, and what has one that is not known is asked for all the same.
+        """
+        found: dict[str, str] = {}
+        for preference in parse_list_header(self.headers.get("Prefer", "")):
+            name, _, value = preference.partition(";")[0].partition("=")
+            found.setdefault(name.strip().lower(), value.strip(' \t"'))
+        return found
 
 
 class Response(WerkzeugResponse):

@@ -40,6 +40,9 @@ CHEAP = Parameters(
     type=Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
 )
 
+# A machine that others use too takes longer now and then than a request would wait.
+REDIS_TIMEOUT_SECONDS = 10.0
+
 # A machine that others use too has no time limits for a single example. Where nothing may
 # be skipped, the examples are the same each time: such a run judges the change, not the draw.
 hypothesis_settings.register_profile(
@@ -134,7 +137,12 @@ def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str, valkey_url: str, redis: Redis) -> Settings:
-    return Settings(data_dir=str(tmp_path), database_url=database_url, redis_url=valkey_url)
+    return Settings(
+        data_dir=str(tmp_path),
+        database_url=database_url,
+        redis_url=valkey_url,
+        redis_timeout_seconds=REDIS_TIMEOUT_SECONDS,
+    )
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from dataclasses import dataclass
 from types import FrameType
 
@@ -126,6 +127,8 @@ def run_deputy(settings: Settings, parent: int, lifeline: int | None) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What Pillow finds odd in strangers' pictures: each says something else, and all is kept.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     if lifeline is not None:
         threading.Thread(target=_end_with, args=[workshop, lifeline], daemon=True).start()
     workshop.recorder.start()

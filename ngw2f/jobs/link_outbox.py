@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from ngw2f.jobs.marks import Mark, left_behind
 from ngw2f.jobs.turns import turn
 from ngw2f.jobs.visitor import Visit
 from ngw2f.live.log import EventLog
@@ -25,6 +26,8 @@ REFUSED_SECONDS = 7 * 86_400
 # A site that failed is tried again after so long, then left until somebody posts the
 # link again, a day later at the earliest.
 RETRY_SECONDS = (300, 3_600)
+# Sooner, where a process died: an operator may have killed it while it was at any link.
+RETRY_AFTER_DEATH_SECONDS = (1, 5)
 FAILED_SECONDS = 86_400
 # A link can stand in any number of messages: so many are told at once, the newest first,
 # and what is fetched meanwhile is stored in between.
@@ -41,6 +44,26 @@ class LinkOutbox:
         self._database = database
         self._events = events
         self._lock_path = data_path / "links.lock"
+        self._marks_path = data_path / "link-marks"
+        self._mark = Mark(self._marks_path)
+
+    def close(self) -> None:
+        self._mark.close()
+
+    def note(self, preview_id: int) -> None:
+        """Note what this process reads, where its death does not reach; 0 stands for nothing."""
+        self._mark.set(preview_id)
+
+    def note_deaths(self) -> None:
+        """Count it as a failure of a link that a process died while it read what is behind that."""
+        with left_behind(self._marks_path) as preview_ids:
+            if preview_ids:
+                with self._database.writing() as connection:
+                    for preview_id in preview_ids:
+                        log.warning("a process died while it read link %d", preview_id)
+                        failures = previews.failures_of(connection, preview_id)
+                        schedule = _after_failure(failures, time.time(), RETRY_AFTER_DEATH_SECONDS)
+                        previews.set_schedule(connection, preview_id, schedule)
 
     def turn(self) -> AbstractContextManager[bool]:
         """Say in a `with` block whether it is this process that fetches; another has its turn else.
@@ -114,12 +137,12 @@ def _store(connection: Connection, due: DuePreview, visit: Visit) -> None:
         schedule = Schedule(now + REFUSED_SECONDS)
         previews.set_content(connection, due.id, visit.content, schedule)
     else:
-        previews.set_schedule(connection, due.id, _after_failure(due.failures, now))
+        previews.set_schedule(connection, due.id, _after_failure(due.failures, now, RETRY_SECONDS))
 
 
-def _after_failure(failures: int, now: float) -> Schedule:
+def _after_failure(failures: int, now: float, retry_seconds: Sequence[int]) -> Schedule:
     """Return when to try again; what was fetched before stays until then."""
-    if failures < len(RETRY_SECONDS):
-        due_at = now + RETRY_SECONDS[failures]
+    if failures < len(retry_seconds):
+        due_at = now + retry_seconds[failures]
         return Schedule(due_at, due_at, failures + 1)
     return Schedule(now + FAILED_SECONDS)

@@ -23,9 +23,9 @@ from ngw2f.metrics.families import FETCH_SECONDS
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.previews import DuePreview
 from ngw2f.text.errors import LinkRefused
+from ngw2f.text.sites import MAX_AT_SITE
 
 MAX_SEATED = 32
-MAX_AT_SITE = 4
 SLOW_SECONDS = 0.25
 # While so many are on their way, a new one has less time: sites that nobody else waits for
 # have ten seconds, and a flood of links that hang keeps no other waiting.
@@ -63,6 +63,7 @@ def fetch_here() -> int:
         with workshop.link_outbox.turn() as has_turn:
             if not has_turn:
                 return count
+            workshop.link_outbox.note_deaths()
             count += Round(workshop).run(time.monotonic() + MAX_ROUND_SECONDS)
         workshop.link_bell.silence()
     return count
@@ -159,7 +160,7 @@ class Round:
 
     def _visit(self, fetch: Fetch) -> None:
         began_at = time.monotonic()
-        visit = self._visitor.visit(fetch.due.url, fetch.patience, fetch.trace)
+        visit = self._visitor.visit(fetch.due.url, fetch.patience, fetch.trace, fetch.due.id)
         self._finished.put((fetch.due, visit, time.monotonic() - began_at))
 
     def _collect(self) -> None:

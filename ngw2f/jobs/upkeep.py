@@ -15,6 +15,9 @@ SWEEP_SECONDS = 5
 CLEAN_SECONDS = 600
 # A job that failed is not tried again later than so long after its time.
 MAX_SLEEP_SECONDS = 1.0
+# The next run is the retry of one that failed. While the database is away all of them fail, and
+# these are the last ones of each that are kept to be looked at.
+KEPT_FAILURES = 100
 # Nobody waits so long for a render job that is called: the call must have been lost.
 LOST_AFTER_SECONDS = 2
 TASK_TTL_SECONDS = 86_400
@@ -79,6 +82,7 @@ def build_cron(redis: Redis, prefix: str) -> Upkeep:
             interval=seconds,
             result_ttl=0,
             ttl=seconds,
+            failure_ttl=KEPT_FAILURES * seconds,
             name=f"{prefix}{job.__name__}",
         )
     return cron

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from ngw2f.jobs.desk import Desk
+from ngw2f.jobs.desk import Desk, Note
+from ngw2f.jobs.desk import ignore as note_nothing
 from ngw2f.jobs.link_policy import build_policy
 from ngw2f.settings import Settings
 from ngw2f.store.previews import Content
@@ -60,26 +61,34 @@ def build_fetcher(settings: Settings) -> Fetcher:
 class Visitor:
     """Visits links in many threads; make one for each process."""
 
-    def __init__(self, fetcher: Fetcher, thumbnailer: Thumbnailer) -> None:
+    def __init__(
+        self, fetcher: Fetcher, thumbnailer: Thumbnailer, note: Note = note_nothing
+    ) -> None:
+        """*note* is told whose page or picture is being read: that is what may end a process."""
         self._fetcher = fetcher
         self._thumbnailer = thumbnailer
         self._pages = threading.BoundedSemaphore(MAX_PAGES)
         self._images = threading.BoundedSemaphore(MAX_IMAGES)
-        self._desk = Desk()
+        self._desk = Desk(note)
 
     def close(self) -> None:
         self._desk.close()
 
-    def visit(self, url: str, patience: Patience = PATIENT, trace: Trace = ignore) -> Visit:
-        """Never raises: a link that cannot be fetched is a result, too, and the log has it."""
+    def visit(
+        self, url: str, patience: Patience = PATIENT, trace: Trace = ignore, number: int = 0
+    ) -> Visit:
+        """Never raises: a link that cannot be fetched is a result, too, and the log has it.
+
+        *number* is what stands for this link in notes.
+        """
         try:
-            return self._visit(url, _Clock(patience), trace)
+            return self._visit(url, _Clock(patience, number), trace)
         except LinkRefused as error:
             log.info("link refused: %s (%s)", error, url)
-            return Visit(Content(), error=error)
+            return Visit(Content(), error=_without_frames(error))
         except LinkFailed as error:
             log.info("link failed: %s (%s)", error, url)
-            return Visit(Content(), error=error)
+            return Visit(Content(), error=_without_frames(error))
         except Exception:
             # A page that finds a mistake of ours costs its own preview, not the job.
             log.exception("a preview cannot be made (%s)", url)
@@ -113,12 +122,14 @@ class Visitor:
         return (preview, fetched.lifetime_seconds) if preview.is_worth_showing else None
 
     def _read(self, fetched: Fetched, clock: "_Clock") -> Preview:
-        return self._desk.do(partial(make_preview, fetched), 0, clock.left(TIMEOUT_SECONDS))
+        read = partial(make_preview, fetched)
+        return self._desk.do(read, 0, clock.left(TIMEOUT_SECONDS), clock.number)
 
     def _shrink(self, fetched: Fetched, clock: "_Clock") -> Thumbnail:
+        count = partial(self._thumbnailer.count_pixels, fetched.body)
+        pixels = self._desk.do(count, 0, clock.left(IMAGE_SECONDS), clock.number)
         make = partial(self._thumbnailer.make, fetched.body)
-        pixels = self._thumbnailer.count_pixels(fetched.body)
-        return self._desk.do(make, pixels, clock.left(IMAGE_SECONDS))
+        return self._desk.do(make, pixels, clock.left(IMAGE_SECONDS), clock.number)
 
     def _get_thumbnail(self, image_url: str, clock: "_Clock", trace: Trace) -> Thumbnail | None:
         """Return the small picture of an image, None if there is none to be had in time."""
@@ -153,12 +164,19 @@ class Visitor:
 class _Clock:
     """What is left of the time for a link, with its page and its picture."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, number: int) -> None:
         self.patience = patience
+        self.number = number
         self._end = time.monotonic() + patience.seconds
 
     def left(self, seconds: float) -> float:
         return min(seconds, round(self._end - time.monotonic(), 1))
+
+
+def _without_frames(error: LinkError) -> LinkError:
+    """Let go of where it was raised: that holds what was read, as long as the error is kept."""
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error
 
 
 def _content(preview: Preview, thumbnail: Thumbnail | None) -> Content:

@@ -52,6 +52,7 @@ class Workshop:
         self.recorder.close()
         self.outbox.close()
         self.visitor.close()
+        self.link_outbox.close()
         self.broker.close()
         self.database.close()
         self.clock.close()
@@ -68,6 +69,7 @@ def build_workshop(settings: Settings) -> Workshop:
     database = Database(settings.sqlalchemy_url, settings.database_connections)
     clock = open_group_clock(settings.data_path)
     events = EventLog(broker, database, clock, settings.stream_length)
+    link_outbox = LinkOutbox(database, events, settings.data_path)
     return Workshop(
         settings=settings,
         database=database,
@@ -77,8 +79,8 @@ def build_workshop(settings: Settings) -> Workshop:
         bell=Bell(broker, RENDER),
         outbox=Outbox(database, events, settings.data_path),
         link_bell=Bell(broker, LINKS),
-        link_outbox=LinkOutbox(database, events, settings.data_path),
-        visitor=Visitor(build_fetcher(settings), Thumbnailer()),
+        link_outbox=link_outbox,
+        visitor=Visitor(build_fetcher(settings), Thumbnailer(), link_outbox.note),
         markdown=MarkdownRenderer(),
         tally=tally,
         recorder=Recorder(settings.metrics_path, tally),

@@ -246,6 +246,12 @@ def set_schedule(connection: Connection, preview_id: int, schedule: Schedule) ->
     )
 
 
+def failures_of(connection: Connection, preview_id: int) -> int:
+    """Return how often fetching a link has failed in a row."""
+    statement = select(previews.c.failures).where(previews.c.id == preview_id)
+    return connection.scalar(statement) or 0
+
+
 def _set_thumbnail(connection: Connection, preview_id: int, content: Content) -> str:
     """Store a preview's thumbnail, and return its name: the one that it has if it is the same."""
     is_its = thumbnails.c.preview_id == preview_id

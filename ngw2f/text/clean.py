@@ -22,7 +22,6 @@ _UNWANTED = re.compile(
 )
 # More marks on one letter than any language stacks; they climb over the lines above.
 _MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
-_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
 _STACKED_MARKS = re.compile(f"({_MARK}{{4}}){_MARK}+")
 
 

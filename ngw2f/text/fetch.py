@@ -29,6 +29,7 @@ from ngw2f.text.lifetime import Bounds, lifetime_seconds
 from ngw2f.text.media import Accepted, Limit, parse_content_type
 from ngw2f.text.policy import Policy
 from ngw2f.text.resolve import Resolve, SystemResolver
+from ngw2f.text.sites import Sites
 from ngw2f.text.target import Target, join_target, parse_target
 from ngw2f.text.wire import GuardedConnection, Wire, connection_to
 
@@ -95,7 +96,7 @@ def public_tls() -> ssl.SSLContext:
 
 
 class Fetcher:
-    """Fetches links; holds no state between two, so that one serves all threads of a worker.
+    """Fetches links; one serves all threads of a worker, and keeps count of who is at which site.
 
     `timeout_seconds` is for a whole fetch with its redirects. `resolve`, `connect`, `tls`, `clock`
     (monotonic) and `now` (Unix seconds) are the outside world, and replaced in tests only.
@@ -123,6 +124,7 @@ class Fetcher:
         self._tls = tls or public_tls()
         self._clock = clock
         self._now = now
+        self._sites = Sites()
 
     def fetch(
         self,
@@ -159,6 +161,7 @@ class Fetcher:
             return sock
 
         with (
+            self._sites.place(target.authority, visit.answer_deadline),
             _site_errors(wire),
             closing(connection_to(target, wire, dial, self._tls)) as connection,
             closing(self._send_request(connection, target, visit)) as response,

@@ -15,6 +15,7 @@ import markdown
 import nh3
 from pygments.token import STANDARD_TYPES
 
+from ngw2f.text.autolinks import complete_links
 from ngw2f.text.plain import plain_html
 
 # Markdown's own time grows with the square of some inputs (ten thousand opening
@@ -81,6 +82,7 @@ def _build_markdown() -> markdown.Markdown:
     built.preprocessors.deregister("html_block")
     for name in LEFT_OUT:
         built.inlinePatterns.deregister(name)
+    complete_links(built)
     return built
 
 

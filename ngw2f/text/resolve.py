@@ -14,7 +14,9 @@ from ngw2f.text.errors import LinkFailed
 # section 3.1). Raises `LinkFailed` of kind `dns` or `timeout`.
 Resolve = Callable[[str, float], Sequence[Address]]
 
-DEFAULT_SLOTS: Final = 64
+# As many as the worker has fetches on their way. A thread that waits for DNS costs some 20 kB; with
+# few slots, names that are made not to answer would hold up all others.
+DEFAULT_SLOTS: Final = 512
 
 
 class SystemResolver:

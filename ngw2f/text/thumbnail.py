@@ -11,9 +11,10 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import Final
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image, PngImagePlugin
 
 from ngw2f.text.errors import LinkFailed
+from ngw2f.text.orientation import ON_ITS_SIDE, TURNS, read_orientation
 
 # What Pillow opens at all, and how many pixels of it: as many as take some 75 MB at their worst.
 # Measured, that is 6 bytes a pixel for a progressive JPEG (its coefficients), 8 for a PNG with
@@ -22,8 +23,20 @@ MAX_PIXELS: Final = MappingProxyType(
     {"JPEG": 12_000_000, "PNG": 8_000_000, "GIF": 8_000_000, "WEBP": 4_000_000}
 )
 MAX_SIDE: Final = 16_383  # WebP's; a strip longer than that is no picture.
+# What a stranger can have done again and again for a few bytes each. A scan of a progressive JPEG
+# goes through all its pixels, 10 ms of them, for 26 bytes; encoders make some ten. A segment of a
+# JPEG or a chunk of a PNG is kept as some hundred bytes and takes up to four reads; pictures have
+# a few, and libpng makes one for 8 kB. Each EXIF of a JPEG, of 64 kB, is read tag by tag; one that
+# holds several pictures has as many.
+MAX_SCANS: Final = 64
+MAX_READS: Final = 20_000
+MAX_EXIFS: Final = 4
+# A character of a PNG's text takes four bytes, if one of its text needs them.
+MAX_TEXT_CHARACTERS: Final = 2 * 1024 * 1024
 BOX: Final = (480, 320)
 QUALITY: Final = 80
+
+PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_CHARACTERS  # It is 64 times a megabyte.
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,20 @@ class Thumbnail:
     width: int
     height: int
     media_type: str = "image/webp"
+
+
+class _Source(BytesIO):
+    """An image's bytes, given out in so many pieces and no more."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._reads_left = MAX_READS
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._reads_left -= 1
+        if self._reads_left < 0:
+            raise LinkFailed("image", "the image is in too many pieces")
+        return super().read(size)
 
 
 class Thumbnailer:
@@ -80,9 +107,12 @@ class Thumbnailer:
         return Thumbnail(output.getvalue(), small.width, small.height)
 
     def _open(self, body: bytes) -> Image.Image:
-        image = Image.open(BytesIO(body), formats=tuple(MAX_PIXELS))
+        _check_repeats(body)
+        image = Image.open(_Source(body), formats=tuple(MAX_PIXELS))
         # A JPEG with more frames (MPO) says its own name, and is a JPEG to its decoder.
         max_pixels = MAX_PIXELS.get(image.format or "", MAX_PIXELS["JPEG"])
+        if image.mode == "CMYK":  # One component more.
+            max_pixels = max_pixels * 3 // 4
         if image.width * image.height > max_pixels or max(image.size) > MAX_SIDE:
             image.close()
             raise LinkFailed("image", f"the image has {image.width} by {image.height} pixels")
@@ -90,15 +120,26 @@ class Thumbnailer:
 
     def _shrink(self, image: Image.Image) -> Image.Image:
         """Scale, turn as EXIF says, and copy the pixels alone: no metadata, no palette."""
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        is_on_its_side = orientation in (5, 6, 7, 8)
+        image.load()  # A PNG may say it after its pixels.
+        orientation = read_orientation(image.info.get("exif", b""))
         has_alpha = image.has_transparency_data
         if image.mode not in ("L", "RGB", "RGBA"):
             image = image.convert("RGBA" if has_alpha else "RGB")
         image.thumbnail(
-            self._box[::-1] if is_on_its_side else self._box,
+            self._box[::-1] if orientation in ON_ITS_SIDE else self._box,
             Image.Resampling.LANCZOS,
             reducing_gap=2.0,
         )
-        turned = ImageOps.exif_transpose(image).convert("RGBA" if has_alpha else "RGB")
+        if orientation in TURNS:
+            image = image.transpose(TURNS[orientation])
+        turned = image.convert("RGBA" if has_alpha else "RGB")
         return Image.frombytes(turned.mode, turned.size, turned.tobytes())
+
+
+def _check_repeats(body: bytes) -> None:
+    """Refuse a JPEG that is made to be read for long; its markers stand nowhere in its pixels."""
+    if body.startswith(b"\xff\xd8"):
+        if body.count(b"\xff\xda") > MAX_SCANS:
+            raise LinkFailed("image", f"the image has more than {MAX_SCANS} scans")
+        if body.count(b"Exif\0\0") > MAX_EXIFS:
+            raise LinkFailed("image", f"the image has more than {MAX_EXIFS} parts of EXIF")

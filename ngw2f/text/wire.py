@@ -66,6 +66,20 @@ class MeteredReader(io.RawIOBase):
             super().close()
 
 
+class FinalResponse(http.client.HTTPResponse):
+    """An answer, whatever interim ones come before it (RFC 9110 section 15.2).
+
+    http.client passes over 100 only, and takes a 103 for the answer.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc] # Not typed.
+            if not http.client.SWITCHING_PROTOCOLS < found[1] < http.client.OK:
+                return found
+            http.client.parse_headers(self.fp)
+
+
 class GuardedConnection(HTTPConnection):
     """A plain connection to where `dial` leads, whatever its host's name resolves to."""
 
@@ -86,10 +100,11 @@ class GuardedConnection(HTTPConnection):
 
     def connect(self) -> None:
         super().connect()
-        self.sock.settimeout(self._wire.deadline.remaining())  # For the request, as a whole.
+        # For the request, as a whole: urllib3 gives it to the socket before it sends.
+        self.timeout = self._wire.deadline.remaining()
 
     def _make_response(self, sock: socket.socket, method: str) -> http.client.HTTPResponse:
-        response = http.client.HTTPResponse(sock, method=method)
+        response = FinalResponse(sock, method=method)
         raw = response.fp.detach()
         response.fp = io.BufferedReader(MeteredReader(sock, raw, self._wire))
         return response

@@ -117,6 +117,9 @@ def test_form_field():
         ("respond-async", {"respond-async": ""}),
         ("Respond-Async, WAIT=10", {"respond-async": "", "wait": "10"}),
         ('wait="5"; x=y', {"wait": "5"}),
+        ("respond-async; x=y, wait = 5 ; z", {"respond-async": "", "wait": "5"}),
+        ("respond-async;wait=5", {"respond-async": ""}),
+        ("wait=1, Wait=9", {"wait": "1"}),
         ("", {}),
     ],
 )

@@ -24,7 +24,7 @@ class WebSite:
     def __init__(self) -> None:
         self.paths: list[str] = []
         self.closing = threading.Event()
-        self._picture = picture()
+        self.picture = picture()
         self._at_once = 0
         self.most_at_once = 0
         self._lock = threading.Lock()
@@ -71,7 +71,7 @@ class WebSite:
         if path.startswith("/gone"):
             status = 404
         elif path.startswith("/picture"):
-            media, body = "image/png", self._picture
+            media, body = "image/png", self.picture
         else:
             image = self.url("/picture") if path.startswith("/with-picture") else ""
             body = PAGE.format(path=path, image=image).encode()

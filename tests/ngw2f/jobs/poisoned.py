@@ -1,12 +1,16 @@
-"""`ngw2f`, where a source that says POISON kills who renders it, as a segfault does."""
+"""`ngw2f`, where POISON in a source or in a page kills who reads it, as a segfault does."""
 
 import os
 import signal
 
 from ngw2f.cli import main
+from ngw2f.jobs import visitor
+from ngw2f.text.fetch import Fetched
 from ngw2f.text.markdown import MarkdownRenderer
+from ngw2f.text.preview import Preview
 
 render = MarkdownRenderer.render
+make_preview = visitor.make_preview
 
 
 def render_or_die(renderer: MarkdownRenderer, source: str) -> str:
@@ -15,6 +19,13 @@ def render_or_die(renderer: MarkdownRenderer, source: str) -> str:
     return render(renderer, source)
 
 
+def read_or_die(fetched: Fetched) -> Preview:
+    if b"POISON" in fetched.body:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return make_preview(fetched)
+
+
 if __name__ == "__main__":
     MarkdownRenderer.render = render_or_die  # type: ignore[method-assign]
+    visitor.make_preview = read_or_die
     main()

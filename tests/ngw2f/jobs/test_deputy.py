@@ -1,13 +1,20 @@
 import os
+import shlex
 import signal
 import socket
+import struct
+import sys
 import threading
+import time
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from ngw2f.jobs.deputy import CALL, Deputy, DeputyError, run_deputy
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
+from ngw2f.store import previews
 from tests.waiting import wait_until
 
 SECONDS = 30
@@ -42,6 +49,18 @@ def test_fetches_when_it_is_called(deputy, say, site, workshop):
     assert sorted(site.paths) == ["/a", "/b", "/c"]
 
 
+def test_odd_pictures_are_not_worth_a_warning(deputy, say, site, workshop, capfd):
+    exif = b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHLL", 0x010E, 2, 10**6, 8) + bytes(4)
+    output = BytesIO()
+    Image.new("RGB", (9, 9)).save(output, "JPEG", exif=b"Exif\0\0" + exif)
+    site.picture = output.getvalue()
+    say(site.url("/picture"))
+    assert deputy.fetch(workshop.stopping) == 1
+    assert "Warning" not in capfd.readouterr().err
+    with workshop.database.reading() as connection:
+        assert previews.previews_of(connection, [1])[1][0].image_width == 9
+
+
 def test_finishes_when_its_worker_is_gone(deputy, say, site, workshop):
     say(f"{site.url('/hang')} {site.url('/other')}")
     child = deputy.start()
@@ -72,6 +91,37 @@ def test_another_one_is_started_when_it_dies(deputy, say, site, workshop):
     site.closing.set()
     assert deputy.fetch(workshop.stopping) == 1
     assert site.paths == ["/hang", "/hang"]
+
+
+@pytest.fixture
+def _poisoned(tmp_path, monkeypatch):
+    """Have the process that fetches die of what is poison."""
+    program = tmp_path / "python"
+    poisoned = shlex.join([sys.executable, "-m", "tests.ngw2f.jobs.poisoned"])
+    program.write_text(f'#!/bin/sh\nshift 2\nexec {poisoned} "$@"\n')
+    program.chmod(0o700)
+    monkeypatch.setattr("ngw2f.jobs.deputy.sys.executable", str(program))
+
+
+@pytest.mark.usefixtures("_poisoned")
+def test_link_that_kills_is_left_after_three_times(deputy, say, site, workshop):
+    say(f"{site.url('/POISON')} {site.url('/other')}")
+    deaths = []
+    while has_more(workshop):
+        wait_until(workshop.link_outbox.has_due, SECONDS)
+        try:
+            deputy.fetch(workshop.stopping)
+        except DeputyError as error:
+            deaths.append(str(error))
+    assert deaths == ["the process that fetches ended with -9"] * 3
+    assert site.paths.count("/POISON") == 3
+    assert "/other" in site.paths
+
+
+def has_more(workshop):
+    """Say whether a link waits, be it for its next try."""
+    with workshop.database.reading() as connection:
+        return previews.list_due(connection, time.time() + 9_999, 1)
 
 
 def test_worker_that_stops_waits_for_no_hanging_link(deputy, say, site, workshop):

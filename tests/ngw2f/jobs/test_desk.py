@@ -1,4 +1,7 @@
+import gc
 import threading
+import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -44,6 +47,28 @@ def test_what_it_raises_is_raised(desk):
     with pytest.raises(TimeoutError, match="its own"):
         desk.do(lambda: (_ for _ in ()).throw(TimeoutError("its own")), 0, 10)
     assert desk.do(lambda: "goes on", 0, 10) == "goes on"
+
+
+@pytest.fixture
+def _uncollected():
+    """What refers to itself stays, as it does in a process for a while."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_uncollected")
+def test_what_was_read_goes_with_its_error(desk):
+    class Body:
+        def read(self):
+            raise ValueError
+
+    body = Body()
+    kept = weakref.ref(body)
+    with suppress(ValueError):
+        desk.do(body.read, 0, 10)
+    del body
+    wait_until(lambda: kept() is None)
 
 
 def test_small_ones_come_first(desk, busy):

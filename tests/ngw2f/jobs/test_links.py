@@ -1,4 +1,5 @@
 import json
+import os
 import threading
 import time
 
@@ -6,6 +7,7 @@ import pytest
 
 from ngw2f.jobs import link_outbox, links, upkeep
 from ngw2f.jobs.links import fetch_links
+from ngw2f.jobs.marks import Mark
 from ngw2f.jobs.render import render_messages
 from ngw2f.jobs.visitor import Patience
 from tests.waiting import wait_until
@@ -148,6 +150,40 @@ def test_failure_is_tried_again(workshop, client, say, site, monkeypatch):
     assert fetch_links() == 0
 
 
+def die_at(settings, preview_id):
+    """Leave the mark of a process that died while it read a link."""
+    dead = Mark(settings.data_path / "link-marks")
+    dead.set(preview_id)
+    dead._map.close()  # As the kernel does.
+    os.close(dead._file)
+
+
+def test_death_is_a_failure(workshop, settings, say, site, monkeypatch):
+    monkeypatch.setattr("ngw2f.jobs.link_outbox.RETRY_AFTER_DEATH_SECONDS", (0, 0))
+    say(site.url("/a"))
+    render_messages()
+    for _ in range(2):
+        die_at(settings, 1)
+        workshop.link_outbox.note_deaths()
+        assert workshop.link_outbox.has_due()
+    die_at(settings, 1)
+    assert fetch_links() == 0
+    assert site.paths == []
+
+
+def test_death_of_one_that_is_deleted(workshop, settings):
+    die_at(settings, 77)
+    workshop.link_outbox.note_deaths()
+    assert list((settings.data_path / "link-marks").iterdir()) == [workshop.link_outbox._mark._path]
+
+
+def test_living_one_has_not_failed(workshop, say, site):
+    say(site.url("/a"))
+    render_messages()
+    workshop.link_outbox.note(1)
+    assert fetch_links() == 1
+
+
 def test_refused_is_not_tried_again(workshop, client, say, monkeypatch):
     monkeypatch.setattr("ngw2f.jobs.link_outbox.RETRY_SECONDS", (0, 0))
     say("http://127.0.0.1:1/")
@@ -195,11 +231,8 @@ def test_slow_leave_their_seats(workshop, say, site, make_site, monkeypatch):
     say(" ".join(site.url(f"/hang/{number}") for number in range(3)) + " " + site.url("/quick"))
     render_messages()
     job = threading.Thread(target=fetch_in(workshop))
-    started_at = time.monotonic()
     job.start()
-    while "/quick" not in site.paths and time.monotonic() < started_at + 5:
-        time.sleep(0.01)
-    assert time.monotonic() - started_at < 2
+    wait_until(lambda: "/quick" in site.paths, 8)  # Before those that hang give up.
     site.closing.set()
     job.join()
 
@@ -233,10 +266,7 @@ def test_new_links_join_the_round(workshop, client, say, site):
     job.start()
     path = say(site.url("/later"))
     render_messages()
-    deadline = time.monotonic() + 5
-    while not previews(client, path) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert previews(client, path)
+    wait_until(lambda: previews(client, path), 8)  # Before the one that hangs gives up.
     assert job.is_alive()
     site.closing.set()
     job.join()

@@ -4,6 +4,7 @@ import gzip
 import os
 import subprocess
 import sys
+import time
 from contextlib import ExitStack, closing
 from io import BytesIO
 from pathlib import Path
@@ -11,14 +12,20 @@ from pathlib import Path
 import msgspec
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
+from ngw2f.store.schema import previews as table
 from ngw2f.text.media import MAX_IMAGE_BYTES, MEGABYTE
 from tests.ngw2f.text.lab import Site, answer, read_request
 from tests.ngw2f.text.test_fetch_hostile import flood
+from tests.ngw2f.text.test_thumbnail import JPEG, insert, jpeg_of_scans, png_of_texts
 from tests.waiting import wait_until
 
 MAX_MEGABYTES = 200
 SITES_OF_A_KIND = 4
+# Pages with a bomb, and the endless one, have their preview all the same.
+WORTH_ONE = 9
+TRIES = 3
 
 
 def image(media, mode, pixels, **options):
@@ -57,6 +64,9 @@ HOSTILE = {
     "large PNG": page_with("PNG", image("PNG", "L", 80_000_000)),
     "JPEG": page_with("JPEG", image("JPEG", "RGB", 12_000_000, progressive=True)),
     "GIF": page_with("GIF", image("GIF", "P", 8_000_000)),
+    "PNG texts": page_with("PNG", png_of_texts(64)),
+    "JPEG segments": page_with("JPEG", insert(JPEG, 2, b"\xff\xe5\0\2")),
+    "JPEG scans": page_with("JPEG", jpeg_of_scans(50_000)),
     "WebP": page_with(
         "WEBP", image("WEBP", "RGBA", 4_000_000, save_all=True, append_images=[FRAME])
     ),
@@ -113,6 +123,13 @@ def most_megabytes(pid):
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
+def fetch_again(workshop):
+    with workshop.database.writing() as connection:
+        failed = table.c.title == ""
+        connection.execute(update(table).where(failed).values(due_at=time.time(), failures=0))
+    workshop.link_bell.ring_again()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 @pytest.mark.slow
 def test_memory_stays_bounded(client, workshop, render, ports, worker):
@@ -121,11 +138,17 @@ def test_memory_stays_bounded(client, workshop, render, ports, worker):
         some = ports[number : number + 4]
         client.say(ann, " ".join(f"http://127.0.0.1:{port}/" for port in some))
     render()
-    wait_until(lambda: not workshop.link_outbox.has_due(), 60)
+    shown = 0
+    # A machine that is busy with other work may be too slow for some.
+    for _ in range(TRIES):
+        wait_until(lambda: not workshop.link_outbox.has_due(), 60)
+        answered = client.get("/api/messages?limit=200").json["messages"]
+        assert all(message["rendered"] for message in answered)
+        titles = [preview["title"] for message in answered for preview in message["previews"]]
+        shown = titles.count("A page")
+        if shown == WORTH_ONE * SITES_OF_A_KIND:
+            break
+        fetch_again(workshop)
     most = most_megabytes(worker.pid)
     assert most < MAX_MEGABYTES, f"{most:.0f} MB"
-    answered = client.get("/api/messages?limit=200").json["messages"]
-    assert all(message["rendered"] for message in answered)
-    # Those that are worth one have their preview all the same: pages with a bomb, the endless.
-    titles = [preview["title"] for message in answered for preview in message["previews"]]
-    assert titles.count("A page") == 6 * SITES_OF_A_KIND
+    assert shown == WORTH_ONE * SITES_OF_A_KIND

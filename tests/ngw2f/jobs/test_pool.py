@@ -17,7 +17,9 @@ import msgspec
 import pytest
 from redis.exceptions import RedisError
 
-from ngw2f.broker import connect
+from ngw2f.broker import Broker, connect
+from ngw2f.jobs.bell import LINKS, Bell
+from ngw2f.jobs.roll_call import RollCall
 from ngw2f.settings import Settings
 from ngw2f.valkey import valkey_spec
 from tests.waiting import wait_until
@@ -69,12 +71,15 @@ def valkey(tmp_path):
 
 @pytest.fixture
 def settings(settings, valkey):
-    return msgspec.structs.replace(settings, redis_url=valkey.url)
+    """With the chat's own time-out: who posts does not wait for a Redis that hangs."""
+    timeout = Settings().redis_timeout_seconds
+    return msgspec.structs.replace(settings, redis_url=valkey.url, redis_timeout_seconds=timeout)
 
 
 @pytest.fixture
-def pool(settings, client):
-    """Run `ngw2f worker`; give what tells the pids of its workers."""
+def start_pool(settings, client):
+    """Give a function that runs `ngw2f worker`; it returns what tells the pids of its workers."""
+    processes = []
     environment = {
         **os.environ,
         "NGW2F_DATA_DIR": settings.data_dir,
@@ -82,12 +87,22 @@ def pool(settings, client):
         "NGW2F_REDIS_URL": settings.redis_url,
         "NGW2F_LINKS_ALLOW": ",".join(settings.links_allow),
     }
-    command = [sys.executable, "-m", "ngw2f", "worker"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    wait_until(lambda: client.get("/readyz").status_int == 200, SECONDS)
-    yield partial(children, process.pid, "worker-process")
-    process.terminate()
-    process.wait(20)
+
+    def start(*options):
+        command = [sys.executable, "-m", "ngw2f", "worker", *options]
+        processes.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
+        wait_until(lambda: client.get("/readyz").status_int == 200, SECONDS)
+        return partial(children, processes[-1].pid, "worker-process")
+
+    yield start
+    for process in processes:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def pool(start_pool):
+    return start_pool()
 
 
 def children(parent, what):
@@ -112,6 +127,20 @@ def all_shown(client):
         return all(message["previews"] for message in messages)
 
     return lambda: wait_until(is_so, SECONDS)
+
+
+def test_same_link_by_several_workers(start_pool, client, site, all_shown, settings):
+    """All of them are called to it again and again while it is posted and fetched."""
+    start_pool("--queues=render,links", "--workers=3")
+    ann = client.join("Ann")
+    with closing(Broker(settings)) as broker:
+        wait_until(lambda: RollCall(broker).count("links") == 3, SECONDS)
+        bell = Bell(broker, LINKS)
+        for _ in range(POSTS):
+            client.say(ann, site.url("/short-hang"))
+            bell.ring_again()
+        all_shown()
+    assert site.paths == ["/short-hang"]
 
 
 def test_killed_workers_lose_nothing(pool, post, site, all_shown):

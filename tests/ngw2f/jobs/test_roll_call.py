@@ -3,6 +3,7 @@ import pytest
 from ngw2f.jobs import roll_call
 from ngw2f.jobs.bell import QUEUES
 from ngw2f.jobs.roll_call import Beat, RollCall
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -39,9 +40,6 @@ def test_beat_goes_on_until_stopped(present, monkeypatch, redis):
     beat = Beat(present, ["links"])
     beat.start()
     redis.flushall()
-    for _ in range(500):
-        if present.count("links"):
-            break
-    assert present.count("links") == 1
+    wait_until(lambda: present.count("links") == 1)
     beat.stop()
     assert present.count("links") == 0

@@ -26,7 +26,8 @@ def test_sweep_calls_for_lost_messages(service, message, workshop, redis):
     assert len(queue_of(redis)) == 1
 
 
-def test_sweep_leaves_fresh_ones_alone(message, workshop, redis):
+def test_sweep_leaves_fresh_ones_alone(message, workshop, redis, monkeypatch):
+    monkeypatch.setattr(upkeep, "LOST_AFTER_SECONDS", 60)
     redis.flushall()
     assert not upkeep.sweep()
     assert len(queue_of(redis)) == 0
@@ -60,6 +61,16 @@ def test_clean_keeps_what_is_not(client, workshop):
     posted = client.post_json("/api/messages", {"source": "a"}, headers=headers, status=202)
     upkeep.clean()
     assert client.get(posted.headers["Location"], headers=ann).status_int == 202
+
+
+def test_failed_sweeps_do_not_pile_up(workshop, redis, work, monkeypatch):
+    """RQ keeps what failed for a year, unless told otherwise."""
+    monkeypatch.setattr(upkeep.messages, "has_waiting", lambda *_: 1 // 0)
+    build_cron(redis, PREFIX).enqueue_jobs()
+    work()
+    registry = queue_of(redis).failed_job_registry
+    (job_id,) = registry.get_job_ids()
+    assert redis.zscore(registry.key, job_id) < time.time() + 3_600
 
 
 def test_schedule(redis):

@@ -47,7 +47,8 @@ def test_sweep_calls_to_lost_link(workshop, redis, say, site):
     assert queued(redis, LINKS) == [id_of(LINKS)]
 
 
-def test_sweep_leaves_running_round_alone(workshop, redis, say, site):
+def test_sweep_leaves_running_round_alone(workshop, redis, say, site, monkeypatch):
+    monkeypatch.setattr("ngw2f.jobs.bell.FLAG_MILLISECONDS", 60_000)
     say(site.url("/a"))
     render_messages()
     redis.flushall()

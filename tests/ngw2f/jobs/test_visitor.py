@@ -66,6 +66,13 @@ def test_image_that_finds_no_room_is_left_out(internet, make_fetcher, monkeypatc
     assert error.reason == "there was no room for the whole body"
 
 
+def test_failure_holds_nothing_that_was_read(internet, visitor):
+    internet.site("example.com", answer(bytes(100_000), media="image/png"))
+    error = visitor.visit("http://example.com/a.png").error
+    assert error is not None
+    assert error.__traceback__ is error.__cause__ is error.__context__ is None
+
+
 def test_patience_is_for_the_whole_visit(internet, visitor):
     internet.site("example.com", dawdle)
     error = visitor.visit("http://example.com/", Patience(1.0, 0.2)).error

@@ -8,6 +8,9 @@ from ngw2f.text.fetch import Fetcher, public_tls
 from ngw2f.text.policy import Policy
 from tests.ngw2f.text.lab import Internet, small_internet
 
+# What is not about time fails for its own reason, on a machine that others use too.
+PLENTY_SECONDS = 30.0
+
 
 @pytest.fixture
 def internet() -> Iterator[Internet]:
@@ -26,7 +29,7 @@ def make_fetcher(internet: Internet, tls: ssl.SSLContext) -> Callable[..., Fetch
     return partial(
         Fetcher,
         Policy(),
-        timeout_seconds=1.0,
+        timeout_seconds=PLENTY_SECONDS,
         resolve=internet.resolve,
         connect=internet.connect,
         tls=tls,

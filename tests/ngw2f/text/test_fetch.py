@@ -213,6 +213,18 @@ def test_other_status_fails(internet: Internet, fetcher: Fetcher, status: str) -
     assert (failure.kind, failure.status) == ("status", int(status[:3]))
 
 
+@pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints", "199 X"])
+def test_interim_answer_is_passed_over(internet: Internet, fetcher: Fetcher, status: str) -> None:
+    interim = answer(b"", "Link: </style.css>; rel=preload", status=status, media=None)
+    internet.site("example.com", interim * 2 + answer())
+    assert fetcher.fetch(URL, PAGES).body == HTML
+
+
+def test_other_protocol_is_not_spoken(internet: Internet, fetcher: Fetcher) -> None:
+    internet.site("example.com", answer(status="101 Switching Protocols"))
+    assert failure_of(fetcher).kind == "status"
+
+
 @pytest.mark.parametrize(
     "media",
     [
@@ -263,11 +275,11 @@ def test_page_of_just_the_limit_is_whole(internet: Internet, fetcher: Fetcher) -
 
 @pytest.mark.parametrize("headers", [(), ("Content-Length: 6000000",)], ids=["unsaid", "said"])
 def test_long_image_is_refused(
-    internet: Internet, make_fetcher: Callable[..., Fetcher], headers: tuple[str, ...]
+    internet: Internet, fetcher: Fetcher, headers: tuple[str, ...]
 ) -> None:
     body = b"" if headers else b"x" * 6_000_000
     internet.site("example.com", answer(body, *headers, media="image/png"))
-    assert failure_of(make_fetcher(timeout_seconds=5), accepted=IMAGES).kind == "size"
+    assert failure_of(fetcher, accepted=IMAGES).kind == "size"
 
 
 def test_gzip_is_undone(internet: Internet, fetcher: Fetcher) -> None:
@@ -329,10 +341,13 @@ def test_many_fetches_at_once_keep_apart(internet: Internet, fetcher: Fetcher) -
         connection.sendall(answer(path))
 
     internet.site("example.com", handle)
+    # All of these sites are one server, and each has a place for every fetch.
+    for number in range(32):
+        internet.name(f"{number}.example.com", "93.184.216.34")
     bodies: dict[int, bytes] = {}
 
     def fetch(number: int) -> None:
-        bodies[number] = fetcher.fetch(f"{URL}{number}", PAGES).body
+        bodies[number] = fetcher.fetch(f"http://{number}.example.com/{number}", PAGES).body
 
     threads = [threading.Thread(target=fetch, args=(number,)) for number in range(32)]
     for thread in threads:
@@ -340,3 +355,42 @@ def test_many_fetches_at_once_keep_apart(internet: Internet, fetcher: Fetcher) -
     for thread in threads:
         thread.join()
     assert bodies == {number: f"/{number}".encode() for number in range(32)}
+
+
+class Crowded:
+    """A site that notes how many are there at once."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._now = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, connection: socket.socket) -> None:
+        read_request(connection)
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        time.sleep(0.05)
+        with self._lock:
+            self._now -= 1
+        connection.sendall(answer())
+
+
+def test_redirects_do_not_crowd_a_site(internet: Internet, fetcher: Fetcher) -> None:
+    crowded = Crowded()
+    internet.site("victim.example.net", crowded, at="8.8.4.4")
+    for number in range(20):
+        name, address = f"{number}.example.com", f"8.8.8.{number}"
+        internet.site(name, redirect_to("http://victim.example.net/"), at=address)
+    urls: list[str] = []
+
+    def fetch(number: int) -> None:
+        urls.append(fetcher.fetch(f"http://{number}.example.com/", PAGES).url)
+
+    threads = [threading.Thread(target=fetch, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert urls == ["http://victim.example.net/"] * 20
+    assert crowded.most <= 4

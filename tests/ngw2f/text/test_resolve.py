@@ -8,6 +8,9 @@ import pytest
 
 from ngw2f.text.errors import LinkFailed
 from ngw2f.text.resolve import SystemResolver
+from tests.waiting import wait_until
+
+PLENTY_SECONDS = 30
 
 
 @pytest.fixture
@@ -23,7 +26,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch, asked: list[object]) -> Iterator[thre
 
     def getaddrinfo(name: object, *args: object, **options: object) -> list[object]:
         asked.append(name)
-        event.wait(10)
+        event.wait(PLENTY_SECONDS)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
@@ -32,11 +35,11 @@ def stuck(monkeypatch: pytest.MonkeyPatch, asked: list[object]) -> Iterator[thre
 
 
 def test_address_resolves_to_itself() -> None:
-    assert SystemResolver()("127.0.0.1", 1) == [ip_address("127.0.0.1")]
+    assert SystemResolver()("127.0.0.1", PLENTY_SECONDS) == [ip_address("127.0.0.1")]
 
 
 def test_local_name_resolves_once_each() -> None:
-    found = SystemResolver()("localhost", 1)
+    found = SystemResolver()("localhost", PLENTY_SECONDS)
     assert ip_address("127.0.0.1") in found
     assert len(found) == len(set(found))
 
@@ -44,7 +47,7 @@ def test_local_name_resolves_once_each() -> None:
 def test_scope_is_kept_for_the_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1%2", 0, 0, 2))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: answer)
-    assert SystemResolver()("example.com.", 1) == [ip_address("fe80::1%2")]
+    assert SystemResolver()("example.com.", PLENTY_SECONDS) == [ip_address("fe80::1%2")]
 
 
 def test_unknown_name_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +56,7 @@ def test_unknown_name_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     with pytest.raises(LinkFailed, match="not known") as caught:
-        SystemResolver()("example.com.", 1)
+        SystemResolver()("example.com.", PLENTY_SECONDS)
     assert caught.value.kind == "dns"
 
 
@@ -73,7 +76,24 @@ def test_threads_left_behind_are_bounded(stuck: threading.Event, asked: list[obj
             resolver("example.com.", 0.02)
         kinds.append(caught.value.kind)
     assert kinds == ["timeout", "timeout", "dns", "dns", "dns"]
-    assert asked == [b"example.com."] * 2
+    wait_until(lambda: asked == [b"example.com."] * 2)
+
+
+def test_names_that_hang_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def getaddrinfo(name: bytes, *args: object, **options: object) -> list[object]:
+        if name.startswith(b"hang"):
+            over.wait(2 * PLENTY_SECONDS)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    resolver = SystemResolver()
+    for _ in range(300):
+        with pytest.raises(LinkFailed):
+            resolver("hang.example.com.", 0.0001)
+    assert resolver("example.com.", PLENTY_SECONDS) == [ip_address("8.8.8.8")]
+    over.set()
 
 
 def test_slot_comes_back(stuck: threading.Event) -> None:
@@ -82,7 +102,7 @@ def test_slot_comes_back(stuck: threading.Event) -> None:
         resolver("example.com.", 0.02)
     stuck.set()
     with pytest.raises(LinkFailed, match="Temporary failure"):
-        resolver("example.com.", 5)
+        resolver("example.com.", PLENTY_SECONDS)
 
 
 def test_no_thread_to_be_had_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 import struct
 import threading
+import time
 import zlib
 from io import BytesIO
 
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ngw2f.text.errors import LinkFailed
-from ngw2f.text.thumbnail import MAX_PIXELS, Thumbnailer
+from ngw2f.text.media import MAX_IMAGE_BYTES
+from ngw2f.text.thumbnail import MAX_PIXELS, MAX_SCANS, Thumbnailer
 
 RED = (255, 0, 0)
 BLUE = (0, 0, 255)
@@ -110,14 +112,15 @@ def test_metadata_is_dropped() -> None:
         assert secret not in thumbnail
 
 
-def png_of(width: int, height: int, rows: bytes = b"") -> bytes:
-    def chunk(name: bytes, content: bytes) -> bytes:
-        checksum = zlib.crc32(name + content)
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+def chunk(name: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(name + content)
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
 
+
+def png_of(width: int, height: int, rows: bytes = b"", more: bytes = b"") -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + more + data
 
 
 @pytest.mark.parametrize("size", [(2829, 2829), (4000, 4000), (20_000, 1), (1, 16_384)])
@@ -129,6 +132,90 @@ def test_too_many_pixels_are_refused_undecoded(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", [(10_000, 10_000), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
 def test_decompression_bomb_is_refused(size: tuple[int, int]) -> None:
     reason_against(png_of(*size, rows=bytes(1_000_000)))
+
+
+def test_fourth_component_counts() -> None:
+    body = encode(Image.new("CMYK", (3100, 3100)), "JPEG")
+    assert "3100 by 3100" in reason_against(body)
+
+
+# What a small file can have done again and again.
+
+
+def insert(body: bytes, position: int, piece: bytes) -> bytes:
+    """Put as many of a piece into an image as the largest that is fetched has room for."""
+    room = MAX_IMAGE_BYTES - len(body)
+    return body[:position] + piece * (room // len(piece)) + body[position:]
+
+
+def jpeg_of_scans(count: int) -> bytes:
+    body = encode(Image.new("L", (100, 100)), "JPEG", progressive=True)
+    last = body[body.rindex(b"\xff\xda") : -2]
+    return body[:-2] + last * (count - body.count(b"\xff\xda")) + body[-2:]
+
+
+def test_jpeg_of_many_scans_is_refused() -> None:
+    assert open_thumbnail(jpeg_of_scans(MAX_SCANS)).size == (100, 100)
+    assert reason_against(jpeg_of_scans(MAX_SCANS + 1)) == "the image has more than 64 scans"
+
+
+JPEG = encode(Image.new("RGB", (9, 9)), "JPEG")
+GIF = encode(Image.new("P", (9, 9)), "GIF")
+PIECES = {
+    "jpeg comments": insert(JPEG, 2, b"\xff\xfe\0\2"),
+    "jpeg segments": insert(JPEG, 2, b"\xff\xe5\0\2"),
+    "jpeg filling": insert(JPEG, 2, b"\xff"),
+    "png chunks": png_of(9, 9, bytes(90), insert(b"", 0, chunk(b"aaAa", b""))[:-100_000]),
+    "gif extensions": insert(GIF, GIF.index(b","), b"!\1\1a\0"),
+    "gif nothing": insert(GIF, GIF.index(b","), b"\1"),
+}
+
+
+@pytest.mark.parametrize("body", PIECES.values(), ids=PIECES)
+def test_image_in_a_hundred_thousand_pieces_is_refused(body: bytes) -> None:
+    assert reason_against(body) == "the image is in too many pieces"
+    with pytest.raises(LinkFailed, match="too many pieces"):
+        Thumbnailer().count_pixels(body)
+
+
+def test_image_of_common_pieces_is_drawn() -> None:
+    comments = b"!\xfe" + (b"\xff" + b"x" * 255) * 4000 + b"\0"
+    position = GIF.index(b",")
+    assert open_thumbnail(GIF[:position] + comments + GIF[position:]).size == (9, 9)
+
+
+def png_of_texts(count: int) -> bytes:
+    """Each is a kilobyte that becomes a megabyte, and four of them by its one character."""
+    text = zlib.compress("\U0001f600".encode() + b"x" * (2**20 - 4), 9)
+    texts = b"".join(chunk(b"iTXt", b"%d\0\1\0\0\0" % each + text) for each in range(count))
+    return png_of(9, 9, bytes(90), texts)
+
+
+def test_text_of_a_png_is_bounded() -> None:
+    assert open_thumbnail(png_of_texts(2)).size == (9, 9)
+    reason_against(png_of_texts(3))
+
+
+def test_jpeg_of_many_exifs_is_refused() -> None:
+    segment = b"\xff\xe1\xff\xfeExif\0\0" + bytes(2**16 - 10)
+    assert "EXIF" in reason_against(insert(JPEG, 2, segment))
+
+
+def test_exif_of_many_tags_takes_no_time() -> None:
+    tags = b"".join(struct.pack("<HHLHH", each, 3, 1, 6, 0) for each in range(1, 2**16))
+    exif = b"II*\0\x08\0\0\0\xff\xff" + tags + bytes(4)
+    start = time.process_time()
+    Thumbnailer().make(png_of(9, 9, bytes(90), chunk(b"eXIf", exif)))
+    assert time.process_time() - start < 1.5
+
+
+def test_orientation_after_the_pixels_counts() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    body = png_of(4, 2, bytes(10))
+    end = body.index(b"IEND") - 4
+    turned = body[:end] + chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")) + body[end:]
+    assert open_thumbnail(turned).size == (2, 4)
 
 
 @pytest.mark.parametrize("file_format", ["BMP", "TIFF", "ICO", "PPM", "PCX", "TGA", "EPS", "PDF"])

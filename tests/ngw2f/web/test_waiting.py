@@ -1,10 +1,11 @@
 import time
-from threading import Timer
+from threading import Event, Thread
 
 import pytest
 
 from ngw2f.jobs.workshop import build_workshop
 from tests.client import Client
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -14,24 +15,27 @@ def ann(client):
 
 @pytest.fixture
 def render_soon(settings):
-    """Return a function that has all that waits then rendered, beside the request that waits."""
-    timers = []
+    """Return a function that has all rendered from then on, beside the request that waits."""
+    threads = []
+    is_over = Event()
 
     def render_all():
         workshop = build_workshop(settings)
         try:
             # Markdown's limit on time needs the main thread.
-            workshop.outbox.render_batch(lambda source: f"<p>rendered {source}</p>")
+            while not is_over.wait(0.02):
+                workshop.outbox.render_batch(lambda source: f"<p>rendered {source}</p>")
         finally:
             workshop.close()
 
-    def start(seconds=0.05):
-        timers.append(Timer(seconds, render_all))
-        timers[-1].start()
+    def start():
+        threads.append(Thread(target=render_all))
+        threads[-1].start()
 
     yield start
-    for timer in timers:
-        timer.join()
+    is_over.set()
+    for thread in threads:
+        thread.join()
 
 
 def post(client, headers, prefer):
@@ -74,8 +78,8 @@ def test_unknown_task(client, task_id):
 
 def test_post_waits_for_its_html(client, ann, render_soon):
     render_soon()
-    answer = post(client, ann, "wait=10")
-    assert (answer.status_int, answer.headers["Preference-Applied"]) == (201, "wait=10")
+    answer = post(client, ann, "wait=30")
+    assert (answer.status_int, answer.headers["Preference-Applied"]) == (201, "wait=30")
     assert (answer.json["rendered"], answer.json["html"]) == (True, "<p>rendered a</p>")
 
 
@@ -91,14 +95,14 @@ def test_wait_then_task(client, ann, render_soon):
     assert answer.status_int == 202
     assert answer.headers["Preference-Applied"] == "wait=0, respond-async"
     render_soon()
-    answer = post(client, ann, "wait=10, respond-async")
-    assert (answer.status_int, answer.headers["Preference-Applied"]) == (201, "wait=10")
+    answer = post(client, ann, "wait=30, respond-async")
+    assert (answer.status_int, answer.headers["Preference-Applied"]) == (201, "wait=30")
 
 
 def test_edit_waits_for_its_html(client, ann, render_soon):
     client.say(ann, "a")
     render_soon()
-    headers = {**ann, "Prefer": "wait=10"}
+    headers = {**ann, "Prefer": "wait=30"}
     answer = client.put_json("/api/messages/1", {"source": "b"}, headers=headers)
     assert (answer.status_int, answer.json["html"]) == (200, "<p>rendered b</p>")
     assert answer.headers["Content-Location"] == "/api/messages/1"
@@ -109,14 +113,15 @@ def test_deleted_while_waited_for(client, ann, service):
 
     def delete():
         other = Client(service)
+        wait_until(lambda: other.get("/api/messages/1").status_int == 200)
         assert other.delete("/api/messages/1", headers=ann).status_int == 204
 
-    timer = Timer(0.05, delete)
-    timer.start()
+    deleting = Thread(target=delete)
+    deleting.start()
     started = time.monotonic()
-    assert post(client, ann, "wait=10").status_int == 201
-    timer.join()
-    assert time.monotonic() - started < 5
+    assert post(client, ann, "wait=30").status_int == 201
+    deleting.join()
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("prefer", ["wait=x", "wait=-1", "wait=²", "wait", "wait=1.5", "foo", "="])
