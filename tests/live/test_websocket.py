@@ -10,6 +10,9 @@ import websocket
 
 from tests.live.server import ChatServer
 
+# A reload checks the new code first, which takes its time where others work too.
+SECONDS = 60
+
 
 @pytest.fixture(scope="module")
 def ann(chat: ChatServer) -> str:
@@ -25,7 +28,7 @@ def connection(chat: ChatServer, ann: str) -> Iterator[websocket.WebSocket]:
 
 def connect(chat: ChatServer, *header: str, **options: Any) -> websocket.WebSocket:
     url = f"ws://127.0.0.1:{chat.port}/ws"
-    sock = socket.create_connection(("127.0.0.1", chat.port), timeout=10)
+    sock = socket.create_connection(("127.0.0.1", chat.port), timeout=SECONDS)
     try:
         return websocket.create_connection(url, socket=sock, header=list(header), **options)
     except websocket.WebSocketException:
