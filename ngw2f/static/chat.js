@@ -8,7 +8,6 @@ const list = document.getElementById("messages");
 const room = list && list.dataset.room ? Number(list.dataset.room) : null;
 const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
 
-/* After so long without a word, though heartbeats are due, a connection is dead. */
 const RETRY_MILLISECONDS = 1000;
 const MAX_RETRY_MILLISECONDS = 15000;
 const FAILURES_BEFORE_POLLING = 3;
@@ -124,8 +123,10 @@ function showMessage(message) {
     if (empty) empty.remove();
   }
   item.dataset.updated = message.updated_at;
-  /* Made safe by the server (ngw2f/text/markdown.py). */
-  item.querySelector(".text").innerHTML = message.html;
+  /* Made safe by the server (ngw2f/text/markdown.py). What is selected, and was read out,
+   * stays where nothing has changed. */
+  const text = item.querySelector(".text");
+  if (text.innerHTML !== message.html) text.innerHTML = message.html;
   showPreviews(item, message.previews);
   if (wasAtEnd) scrollToEnd();
 }
@@ -251,6 +252,8 @@ async function readHistory() {
 
 let failures = 0;
 let source = null;
+let retry = 0;
+let isPolling = false;
 
 function pause() {
   const longest = Math.min(RETRY_MILLISECONDS * 2 ** failures, MAX_RETRY_MILLISECONDS);
@@ -269,6 +272,8 @@ function isAway() {
 }
 
 function listen() {
+  clearTimeout(retry);
+  if (source) source.close();
   source = new EventSource(`/events?after=${encodeURIComponent(cursor)}`);
   source.onopen = isBack;
   source.onerror = () => {
@@ -276,7 +281,7 @@ function listen() {
     /* The browser would try again by itself, but not after every kind of error, and
      * all browsers at the same moment. */
     source.close();
-    setTimeout(failures < FAILURES_BEFORE_POLLING ? listen : poll, pause());
+    retry = setTimeout(failures < FAILURES_BEFORE_POLLING ? listen : poll, pause());
   };
   for (const name of Object.keys(handlers)) {
     source.addEventListener(name, (event) => {
@@ -288,6 +293,7 @@ function listen() {
 /* One long poll after the other; streams get another chance after a minute. */
 async function poll() {
   const until = Date.now() + 60000;
+  isPolling = true;
   while (Date.now() < until) {
     try {
       const answer = await fetchJSON(
@@ -301,6 +307,7 @@ async function poll() {
       await new Promise((resolve) => setTimeout(resolve, pause()));
     }
   }
+  isPolling = false;
   listen();
 }
 
@@ -343,6 +350,19 @@ function startComposer(form) {
   });
 }
 
+/* Without a reload, which would lose what is being written, and the place in the history. */
+async function remove(event) {
+  const item = event.target.closest(".message");
+  event.preventDefault();
+  try {
+    const response = await fetch(`/api/messages/${idOf(item)}`, { method: "DELETE" });
+    if (response.ok || response.status === 404) item.remove();
+    else event.target.submit();
+  } catch (error) {
+    document.getElementById("problem").textContent = `Not deleted: ${error.message}`;
+  }
+}
+
 /* ---- Start ---- */
 
 function start() {
@@ -355,10 +375,13 @@ function start() {
   if (!list.dataset.live) return;
   const composer = document.querySelector(".room .composer");
   if (composer) startComposer(composer);
+  list.addEventListener("submit", remove);
   if (!location.hash || location.hash === "#end") scrollToEnd();
   window.addEventListener("offline", () => showConnection("away", "You are offline."));
+  /* The stream may have lived through it, and then nothing else would say so. */
+  window.addEventListener("online", () => isPolling || listen());
   window.addEventListener("pagehide", () => source && source.close());
-  window.addEventListener("pageshow", (event) => event.persisted && listen());
+  window.addEventListener("pageshow", (event) => event.persisted && !isPolling && listen());
   fetchJSON("/api/users?online=1").then(({ users }) => users.forEach(showUser), () => {});
   listen();
 }
