@@ -13,6 +13,8 @@ const MAX_RETRY_MILLISECONDS = 15000;
 const FAILURES_BEFORE_POLLING = 3;
 const TYPING_MILLISECONDS = 4000;
 const NEAR_THE_END_PIXELS = 120;
+/* As many messages as the history gives at once. */
+const PAGE = 200;
 
 const nicknames = new Map();
 const online = new Map();
@@ -221,7 +223,7 @@ const handlers = {
   "room.updated": showRoom,
   "user.updated": showUser,
   typing: showTyping,
-  resync: () => readHistory(),
+  resync: () => (readHistory(), readPeople(), readRooms()),
 };
 
 function handle(id, name, data) {
@@ -240,12 +242,37 @@ async function fetchJSON(path, options) {
 
 /* Events are missing: what there is now takes the place of what happened. */
 async function readHistory() {
+  const items = [...list.querySelectorAll(".message")];
   const { messages } = await fetchJSON(`/api/rooms/${room}/messages`);
   const known = new Set(messages.map((message) => `m${message.id}`));
-  for (const item of [...list.querySelectorAll(".message")]) {
+  for (const item of items) {
     if (messages.length && idOf(item) >= messages[0].id && !known.has(item.id)) item.remove();
   }
   messages.forEach(showMessage);
+  if (items.length && messages.length) await readBetween(idOf(items.at(-1)), messages[0].id);
+}
+
+/* More may have been said than a page of the history has. */
+async function readBetween(after, before) {
+  while (after < before) {
+    const path = `/api/rooms/${room}/messages?limit=${PAGE}&after=${after}`;
+    const { messages } = await fetchJSON(path);
+    messages.forEach(showMessage);
+    if (messages.length < PAGE) return;
+    after = messages.at(-1).id;
+  }
+}
+
+async function readPeople() {
+  const { users } = await fetchJSON("/api/users?online=1");
+  online.clear();
+  users.forEach(showUser);
+  showPeople();
+}
+
+async function readRooms() {
+  const { rooms } = await fetchJSON("/api/rooms");
+  rooms.forEach(showRoom);
 }
 
 /* ---- How it comes ---- */
@@ -261,6 +288,8 @@ function pause() {
 }
 
 function isBack() {
+  /* Who came and went meanwhile is told only while the server remembers it. */
+  if (failures) readPeople().catch(() => {});
   failures = 0;
   showConnection("live", "");
 }
@@ -382,7 +411,7 @@ function start() {
   window.addEventListener("online", () => isPolling || listen());
   window.addEventListener("pagehide", () => source && source.close());
   window.addEventListener("pageshow", (event) => event.persisted && !isPolling && listen());
-  fetchJSON("/api/users?online=1").then(({ users }) => users.forEach(showUser), () => {});
+  readPeople().catch(() => {});
   listen();
 }
 
