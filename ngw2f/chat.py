@@ -3,17 +3,14 @@
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response, no_content
 from ngw2f.routes import build_url_map
-from ngw2f.store.database import DatabaseBusyError
 from ngw2f.tracing import following
-from ngw2f.web.errors import database_problem, error_response
+from ngw2f.web.errors import DATABASE_ERRORS, database_problem, error_response
 from ngw2f.web.services import Services
 from ngw2f.web.socketio import SocketIOGateway
 
@@ -63,7 +60,7 @@ class Chat:
             if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
                 return _options(error)
             return error_response(self.services, request, error)
-        except (OperationalError, PoolTimeoutError, DatabaseBusyError) as error:
+        except DATABASE_ERRORS as error:
             return error_response(self.services, request, database_problem(error))
         return response
 

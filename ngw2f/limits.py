@@ -50,3 +50,25 @@ class SignInLimit:
                 "too many tries to sign in with this nickname",
                 retry_after=self._limit.get_expiry(),
             )
+
+
+class PostLimit:
+    """Limit what an account posts over connections that stay, where the chain sees no requests.
+
+    While Redis is away nobody is limited, as with requests.
+    """
+
+    def __init__(self, broker: Broker, limit: str = POSTS) -> None:
+        self._broker = broker
+        self._limiter = build_limiter(broker)
+        self._limit: RateLimitItem = parse(limit)
+
+    def take(self, user_id: int) -> None:
+        """Count one post. Raises TooManyRequests."""
+        is_allowed = self._broker.attempt(
+            lambda _redis: self._limiter.hit(self._limit, "post-live", str(user_id)), True
+        )
+        if not is_allowed:
+            raise TooManyRequests(
+                "too many messages; wait a moment", retry_after=self._limit.get_expiry()
+            )

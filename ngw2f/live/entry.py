@@ -24,7 +24,8 @@ class EntryId(NamedTuple):
         return cls(int(match[1]), int(match[2] or 0)) if match else None
 
     def __str__(self) -> str:
-        return f"{self.milliseconds}-{self.counter}"
+        # Before the first of all ids there is none, and none is written.
+        return f"{self.milliseconds}-{max(self.counter, 0)}"
 
 
 class Entry:

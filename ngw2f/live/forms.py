@@ -22,7 +22,7 @@ class ServerSentEvents(Form):
     def greeting(self, position: EntryId) -> bytes:
         # Without data it is no event, but a client that is cut off before its first
         # one comes back with this id.
-        return b"%sid: %d-%d\n\n" % (_retry(), *position)
+        return b"%sid: %s\n\n" % (_retry(), str(position).encode())
 
     def farewell(self) -> bytes:
         return _retry() + b"\n"

@@ -65,8 +65,9 @@ class Hub:
         """Begin at the newest event that is stored."""
         if not self._is_loaded:
             self._is_loaded = True
-            self.access.load()
             self._load_ring()
+            # Afterwards: a private room of which the ring tells is known to be one.
+            self.access.load()
 
     def stop(self) -> None:
         gevent.killall(self._greenlets)

@@ -87,6 +87,11 @@ class Subscription:
             return self._hub.position
         return self.feed.id_before(self._position)
 
+    @property
+    def unsaid(self) -> int:
+        """Return how many chunks of the transport's own wait for the client."""
+        return len(self._chunks)
+
     def say(self, chunk: bytes) -> None:
         """Put bytes of the transport's own before the next ones."""
         if chunk:

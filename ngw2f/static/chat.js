@@ -8,12 +8,13 @@ const list = document.getElementById("messages");
 const room = list && list.dataset.room ? Number(list.dataset.room) : null;
 const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
 
-/* After so long without a word, though heartbeats are due, a connection is dead. */
 const RETRY_MILLISECONDS = 1000;
 const MAX_RETRY_MILLISECONDS = 15000;
 const FAILURES_BEFORE_POLLING = 3;
 const TYPING_MILLISECONDS = 4000;
 const NEAR_THE_END_PIXELS = 120;
+/* As many messages as the history gives at once. */
+const PAGE = 200;
 
 const nicknames = new Map();
 const online = new Map();
@@ -124,8 +125,10 @@ function showMessage(message) {
     if (empty) empty.remove();
   }
   item.dataset.updated = message.updated_at;
-  /* Made safe by the server (ngw2f/text/markdown.py). */
-  item.querySelector(".text").innerHTML = message.html;
+  /* Made safe by the server (ngw2f/text/markdown.py). What is selected, and was read out,
+   * stays where nothing has changed. */
+  const text = item.querySelector(".text");
+  if (text.innerHTML !== message.html) text.innerHTML = message.html;
   showPreviews(item, message.previews);
   if (wasAtEnd) scrollToEnd();
 }
@@ -220,7 +223,7 @@ const handlers = {
   "room.updated": showRoom,
   "user.updated": showUser,
   typing: showTyping,
-  resync: () => readHistory(),
+  resync: () => (readHistory(), readPeople(), readRooms()),
 };
 
 function handle(id, name, data) {
@@ -239,18 +242,45 @@ async function fetchJSON(path, options) {
 
 /* Events are missing: what there is now takes the place of what happened. */
 async function readHistory() {
+  const items = [...list.querySelectorAll(".message")];
   const { messages } = await fetchJSON(`/api/rooms/${room}/messages`);
   const known = new Set(messages.map((message) => `m${message.id}`));
-  for (const item of [...list.querySelectorAll(".message")]) {
+  for (const item of items) {
     if (messages.length && idOf(item) >= messages[0].id && !known.has(item.id)) item.remove();
   }
   messages.forEach(showMessage);
+  if (items.length && messages.length) await readBetween(idOf(items.at(-1)), messages[0].id);
+}
+
+/* More may have been said than a page of the history has. */
+async function readBetween(after, before) {
+  while (after < before) {
+    const path = `/api/rooms/${room}/messages?limit=${PAGE}&after=${after}`;
+    const { messages } = await fetchJSON(path);
+    messages.forEach(showMessage);
+    if (messages.length < PAGE) return;
+    after = messages.at(-1).id;
+  }
+}
+
+async function readPeople() {
+  const { users } = await fetchJSON("/api/users?online=1");
+  online.clear();
+  users.forEach(showUser);
+  showPeople();
+}
+
+async function readRooms() {
+  const { rooms } = await fetchJSON("/api/rooms");
+  rooms.forEach(showRoom);
 }
 
 /* ---- How it comes ---- */
 
 let failures = 0;
 let source = null;
+let retry = 0;
+let isPolling = false;
 
 function pause() {
   const longest = Math.min(RETRY_MILLISECONDS * 2 ** failures, MAX_RETRY_MILLISECONDS);
@@ -258,6 +288,8 @@ function pause() {
 }
 
 function isBack() {
+  /* Who came and went meanwhile is told only while the server remembers it. */
+  if (failures) readPeople().catch(() => {});
   failures = 0;
   showConnection("live", "");
 }
@@ -269,6 +301,8 @@ function isAway() {
 }
 
 function listen() {
+  clearTimeout(retry);
+  if (source) source.close();
   source = new EventSource(`/events?after=${encodeURIComponent(cursor)}`);
   source.onopen = isBack;
   source.onerror = () => {
@@ -276,7 +310,7 @@ function listen() {
     /* The browser would try again by itself, but not after every kind of error, and
      * all browsers at the same moment. */
     source.close();
-    setTimeout(failures < FAILURES_BEFORE_POLLING ? listen : poll, pause());
+    retry = setTimeout(failures < FAILURES_BEFORE_POLLING ? listen : poll, pause());
   };
   for (const name of Object.keys(handlers)) {
     source.addEventListener(name, (event) => {
@@ -288,6 +322,7 @@ function listen() {
 /* One long poll after the other; streams get another chance after a minute. */
 async function poll() {
   const until = Date.now() + 60000;
+  isPolling = true;
   while (Date.now() < until) {
     try {
       const answer = await fetchJSON(
@@ -301,6 +336,7 @@ async function poll() {
       await new Promise((resolve) => setTimeout(resolve, pause()));
     }
   }
+  isPolling = false;
   listen();
 }
 
@@ -343,6 +379,19 @@ function startComposer(form) {
   });
 }
 
+/* Without a reload, which would lose what is being written, and the place in the history. */
+async function remove(event) {
+  const item = event.target.closest(".message");
+  event.preventDefault();
+  try {
+    const response = await fetch(`/api/messages/${idOf(item)}`, { method: "DELETE" });
+    if (response.ok || response.status === 404) item.remove();
+    else event.target.submit();
+  } catch (error) {
+    document.getElementById("problem").textContent = `Not deleted: ${error.message}`;
+  }
+}
+
 /* ---- Start ---- */
 
 function start() {
@@ -355,11 +404,14 @@ function start() {
   if (!list.dataset.live) return;
   const composer = document.querySelector(".room .composer");
   if (composer) startComposer(composer);
+  list.addEventListener("submit", remove);
   if (!location.hash || location.hash === "#end") scrollToEnd();
   window.addEventListener("offline", () => showConnection("away", "You are offline."));
+  /* The stream may have lived through it, and then nothing else would say so. */
+  window.addEventListener("online", () => isPolling || listen());
   window.addEventListener("pagehide", () => source && source.close());
-  window.addEventListener("pageshow", (event) => event.persisted && listen());
-  fetchJSON("/api/users?online=1").then(({ users }) => users.forEach(showUser), () => {});
+  window.addEventListener("pageshow", (event) => event.persisted && !isPolling && listen());
+  readPeople().catch(() => {});
   listen();
 }
 

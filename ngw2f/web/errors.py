@@ -4,7 +4,8 @@ import logging
 from wsgiref.types import WSGIEnvironment
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -17,6 +18,9 @@ from ngw2f.web.services import Services
 API_PREFIXES = ("/api/", "/tasks/", "/stats", "/healthz", "/readyz", "/metrics")
 RETRY_AFTER_SECONDS = 2
 
+# What a database raises that is locked, full, away, or has no connection left.
+DATABASE_ERRORS = (OperationalError, PoolTimeoutError, DatabaseBusyError)
+
 log = logging.getLogger(__name__)
 
 
@@ -28,7 +32,7 @@ class Problem(msgspec.Struct):
 
 
 def database_problem(error: SQLAlchemyError | DatabaseBusyError) -> HTTPException:
-    """Return the 503 for a database that is locked, full, away, or has no connection left."""
+    """Return the 503 for one of DATABASE_ERRORS."""
     log.error("the database fails: %s", str(error).splitlines()[0])
     unavailable = problem(503, "the database cannot be used right now; nothing was changed")
     unavailable.retry_after = RETRY_AFTER_SECONDS  # type: ignore[attr-defined] # ServiceUnavailable

@@ -8,7 +8,7 @@ from ngw2f.http import JSON_TYPE, Request, Response, add_vary, problem
 from ngw2f.live.entry import Form
 from ngw2f.live.forms import JSONLines, ServerSentEvents
 from ngw2f.live.plain import PlainText
-from ngw2f.live.subscription import Subscription
+from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth
@@ -102,10 +102,13 @@ def subscribe(
 
 
 def _next_lines(subscription: Subscription, seconds: int) -> list[bytes]:
-    with gevent.Timeout(max(seconds, 0.001), exception=False):
+    # It ends the waiting, not a look into the database that has begun.
+    timer = gevent.spawn_later(seconds, subscription.end, Ending.CLOSED)
+    try:
         chunk = subscription.next_chunk()
         return chunk.splitlines() if chunk else []
-    return []
+    finally:
+        timer.kill(block=False)
 
 
 def _preferred_form(services: Services, request: Request) -> tuple[str, Form]:

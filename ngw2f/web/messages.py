@@ -103,6 +103,13 @@ def post(
     return Posted(message, task_id)
 
 
+def post_live(services: Services, room: Room, user: UserRow, source: str) -> Message:
+    """Post what came over a connection that stays. Raises 400, 429."""
+    if services.post_limit:
+        services.post_limit.take(user.id)
+    return post(services, room, user, source).message
+
+
 def edit(
     services: Services, message_id: int, user: UserRow, source: str, *, with_task: bool = False
 ) -> Posted:

@@ -3,7 +3,7 @@
 import msgspec
 from sqlalchemy import Connection
 
-from ngw2f.http import Request, Response, json_response, no_content, problem
+from ngw2f.http import MAX_ID, Request, Response, json_response, no_content, problem
 from ngw2f.live.groups import ROOMS, USERS, room_group
 from ngw2f.live.log import Typing
 from ngw2f.resources import Room, User
@@ -115,7 +115,8 @@ def create_room(services: Services, user: UserRow, name: str, *, private: bool) 
 
 def load(connection: Connection, room_id: int, reader: UserRow | None) -> Room:
     """Return a room that the reader may see. Raises 404."""
-    room = rooms.find_room(connection, room_id, reader)
+    is_storable = 0 < room_id <= MAX_ID
+    room = rooms.find_room(connection, room_id, reader) if is_storable else None
     if room is None:
         raise problem(404, "there is no such room")
     return room

@@ -1,11 +1,13 @@
 """Socket.IO, by python-socketio: over WebSockets, or polling where one process has all.
 
-In come `ping_user(token)` and `post_message({source}, token)`, out goes
-`updated_model({class, model, event, id})`. A client that comes back says in `auth`
-which `id` it has seen: `{token, after}`.
+In come `ping_user(token)`, `post_message({source, room_id}, token)` and
+`typing({room_id}, token)`, out goes `updated_model({class, model, event, id})`. The room
+is the lobby and the token that of the connection unless they say otherwise. A client that
+comes back says in `auth` which `id` it has seen: `{token, after}`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -13,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import gevent
 import msgspec
 import socketio
+from engineio.async_drivers.gevent import WebSocketWSGI
 from engineio.packet import MESSAGE, Packet
 from socketio.exceptions import ConnectionRefusedError as Refused
 from werkzeug.exceptions import HTTPException
@@ -20,14 +23,16 @@ from werkzeug.exceptions import HTTPException
 from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response, problem
 from ngw2f.live.forms import SocketIOPackets
+from ngw2f.live.log import Typing
 from ngw2f.live.subscription import Ending, Subscription
-from ngw2f.resources import Message
+from ngw2f.resources import Room
 from ngw2f.store import tokens
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
 from ngw2f.tracing import following
 from ngw2f.web import auth, messages
+from ngw2f.web.errors import DATABASE_ERRORS, database_problem
 from ngw2f.web.rooms import load, load_named
 from ngw2f.web.services import Services
 from ngw2f.web.upgrade import SOCKET, FrameSocket, take_over
@@ -35,6 +40,8 @@ from ngw2f.web.upgrade import SOCKET, FrameSocket, take_over
 NAMESPACE = "/"
 # So many packets wait in Engine.IO for a client; what comes then waits in the hub's feed.
 MAX_QUEUED = 100
+# Nothing more is read from a client for whom so many wait: a feed's chunk and its answers.
+MAX_UNREAD = 2_000
 PAUSE_SECONDS = 0.05
 # A client that has taken nothing for so long is cut off.
 STALL_SECONDS = 30.0
@@ -67,12 +74,24 @@ class EngineResponse(Response):
             return []
 
 
+class BoundedWebSocket(WebSocketWSGI):  # type: ignore[misc] # engineio has no types
+    """Engine.IO's WebSocket, which would keep a message of any length before it refuses it."""
+
+    def __init__(self, handler: Any, server: Any) -> None:
+        super().__init__(handler, server)
+        self.server_args["max_message_size"] = server.max_http_buffer_size
+
+
 class SocketIOGateway:
     """The Socket.IO server of one process, as one more reader of its hub."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._server = socketio.Server(async_mode="gevent")
+        # A client's events are taken one after the other: in order, and never more at once
+        # than it waits for.
+        self._server = socketio.Server(async_mode="gevent", async_handlers=False)
+        engine = self._server.eio
+        engine._async = {**engine._async, "websocket": BoundedWebSocket}
         self._subscriptions: dict[str, Subscription] = {}
         self._readers: dict[str, UserRow | None] = {}
         # The WebSockets, by Engine.IO's session id.
@@ -81,6 +100,7 @@ class SocketIOGateway:
         self._server.on("disconnect", self._disconnect)
         self._server.on("ping_user", self._ping_user)
         self._server.on("post_message", self._post_message)
+        self._server.on("typing", self._type_in)
 
     def serve(self, services: Services, request: Request) -> Response:
         """Hand the request to Engine.IO, if the client's transport can work here."""
@@ -93,10 +113,21 @@ class SocketIOGateway:
 
     def handle(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         session = Request(environ).args.get("sid")
-        if session and isinstance(environ.get(SOCKET), FrameSocket):
-            self._sockets[session] = environ[SOCKET]
+        if session:
+            self._note_socket(session, environ)
         answer: Iterable[bytes] = self._server.handle_request(environ, start_response)
         return answer
+
+    def _note_socket(self, session: str, environ: WSGIEnvironment) -> None:
+        sock = environ.get(SOCKET)
+        if isinstance(sock, FrameSocket):
+            self._sockets[session] = sock
+            sock.is_behind = partial(self._is_behind, session)
+
+    def _is_behind(self, session: str) -> bool:
+        """Say whether a client goes on sending and does not read what it is answered."""
+        connection = self._server.eio.sockets.get(session)
+        return connection is not None and connection.queue.qsize() >= MAX_UNREAD
 
     def _connect(self, sid: str, environ: WSGIEnvironment, said: object) -> None:
         """Subscribe a client, as the user of its token or cookie. Raises Refused."""
@@ -118,8 +149,7 @@ class SocketIOGateway:
         self._subscriptions[sid] = subscription
         self._readers[sid] = reader
         session = self._server.manager.eio_sid_from_sid(sid, NAMESPACE)
-        if isinstance(environ.get(SOCKET), FrameSocket):
-            self._sockets[session] = environ[SOCKET]
+        self._note_socket(session, environ)
         gevent.spawn(self._pump, sid, session, subscription)
 
     def _disconnect(self, sid: str, *_reason: object) -> None:
@@ -129,37 +159,66 @@ class SocketIOGateway:
             subscription.end(Ending.CLOSED)
             subscription.close()
 
-    def _ping_user(self, sid: str, token: str = "") -> None:
+    def _ping_user(self, sid: str, token: object = "", *_more: object) -> None:
         user = self._user_of(sid, token)
         if user:
             auth.note_presence(self.services, user)
 
-    def _post_message(self, sid: str, said: object, token: str = "") -> dict[str, Any]:
-        """Store a message in the lobby, or in `room_id`; return it, or what is wrong with it."""
-        said = said if isinstance(said, dict) else {}
-        user = self._user_of(sid, token)
-        if user is None:
-            return {"error": "sign in, or send a token"}
+    def _post_message(
+        self, sid: str, said: object = None, token: object = "", *_more: object
+    ) -> dict[str, Any]:
+        """Store a message; return it, or what is wrong with it."""
+        return self._follow(sid, self._post, said, token)
+
+    def _type_in(
+        self, sid: str, said: object = None, token: object = "", *_more: object
+    ) -> dict[str, Any]:
+        """Tell the others in the room that the user is writing."""
+        return self._follow(sid, self._tell_of_typing, said, token)
+
+    def _follow(
+        self,
+        sid: str,
+        do: Callable[[UserRow, dict[str, Any]], dict[str, Any]],
+        said: object,
+        token: object,
+    ) -> dict[str, Any]:
+        """Do what a client says, and return the answer to it."""
         try:
+            user = self._user_of(sid, token)
+            if user is None:
+                return {"error": "sign in, or send a token"}
             with following(self._server.get_environ(sid).get(REQUEST_ID, "")):
-                message = self._post(user, said)
+                return do(user, said if isinstance(said, dict) else {})
         except HTTPException as error:
             return {"error": error.description}
+        except DATABASE_ERRORS as error:
+            return {"error": database_problem(error).description}
+
+    def _post(self, user: UserRow, said: dict[str, Any]) -> dict[str, Any]:
+        source = said.get("source")
+        if not isinstance(source, str):
+            raise problem(400, "source is text")
+        room = self._room_of(user, said)
+        message = messages.post_live(self.services, room, user, source)
         posted: dict[str, Any] = msgspec.to_builtins(message)
         return posted
 
-    def _post(self, user: UserRow, said: dict[str, Any]) -> Message:
-        room_id, source = said.get("room_id"), said.get("source")
-        if not isinstance(source, str):
-            raise problem(400, "source is text")
-        with self.services.database.reading() as connection:
-            if isinstance(room_id, int):
-                room = load(connection, room_id, user)
-            else:
-                room = load_named(connection, LOBBY, user)
-        return messages.post(self.services, room, user, source).message
+    def _tell_of_typing(self, user: UserRow, said: dict[str, Any]) -> dict[str, Any]:
+        self.services.typing.tell(Typing(self._room_of(user, said).id, user.id, user.nickname))
+        return {}
 
-    def _user_of(self, sid: str, token: str) -> UserRow | None:
+    def _room_of(self, user: UserRow, said: dict[str, Any]) -> Room:
+        room_id = said.get("room_id")
+        with self.services.database.reading() as connection:
+            if room_id is None:
+                return load_named(connection, LOBBY, user)
+            # What was meant for another room does not go to the lobby; True is an int.
+            if type(room_id) is not int:
+                raise problem(400, "room_id is a whole number")
+            return load(connection, room_id, user)
+
+    def _user_of(self, sid: str, token: object) -> UserRow | None:
         """Return who says something; a client whose token is no longer good is told so."""
         user = self._find_user(token) if token else self._readers.get(sid)
         if user is None:

@@ -8,6 +8,8 @@ takes as long as the session does. The handshake's answer is written by the libr
 import contextlib
 import socket
 import threading
+import time
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,15 +21,25 @@ from ngw2f.http import Request, Response, problem
 from ngw2f.web import auth
 
 SOCKET = "gunicorn.socket"
+# Of the protocol (RFC 6455 sections 4.1 and 4.4).
+VERSION = "13"
+KEY_BYTES = 16
+# How long reading waits for others, at most, and how often it looks whether it may go on.
+MAX_PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.02
 
 
 class UpgradeRequired(HTTPException):
-    """426: what is here is spoken of by another protocol (RFC 9110 section 15.5.22)."""
+    """426: what is here is spoken of by another protocol (RFC 9110 section 15.5.22).
+
+    It also says which version of it (RFC 6455 section 4.4).
+    """
 
     code = 426
 
     def get_headers(self, *arguments: Any, **options: Any) -> list[tuple[str, str]]:
-        return [*super().get_headers(*arguments, **options), ("Upgrade", "websocket")]
+        headers = super().get_headers(*arguments, **options)
+        return [*headers, ("Upgrade", "websocket"), ("Sec-WebSocket-Version", VERSION)]
 
 
 class FrameSocket:
@@ -40,6 +52,10 @@ class FrameSocket:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._lock = threading.Lock()
+        self._is_closed = False
+        self._read_at = time.monotonic()
+        # Says that what came is still to be worked off: so long no more is read.
+        self.is_behind: Callable[[], bool] = lambda: False
 
     def send(self, frames: bytes) -> int:
         with self._lock:
@@ -47,13 +63,21 @@ class FrameSocket:
         return len(frames)
 
     def recv(self, size: int) -> bytes:
-        return self._socket.recv(size)
+        # While there is something to read, reading lets nobody else have a turn. So a client
+        # that sends without end has half of the time, and the others have the other half.
+        time.sleep(min(time.monotonic() - self._read_at, MAX_PAUSE_SECONDS))
+        while self.is_behind() and not self._is_closed:
+            time.sleep(PAUSE_SECONDS)
+        received = self._socket.recv(size)
+        self._read_at = time.monotonic()
+        return received
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
     def close(self) -> None:
         """End the connection; the socket itself is the server's to close."""
+        self._is_closed = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -75,11 +99,18 @@ class Session:
 
 
 def take_over(request: Request) -> tuple[dict[str, Any], FrameSocket]:
-    """Return the environ that a WebSocket library works with, and its socket. Raises 426, 501."""
+    """Return the environ that a WebSocket library works with, and its socket.
+
+    Raises 400, 403, 426, 501.
+    """
     if request.headers.get("Upgrade", "").lower() != "websocket":
         raise UpgradeRequired("this is a WebSocket; ask for an upgrade")
-    if request.headers.get("Sec-WebSocket-Version") != "13":
-        raise problem(400, "Sec-WebSocket-Version is 13 (RFC 6455)")
+    if request.headers.get("Sec-WebSocket-Version") != VERSION:
+        raise UpgradeRequired(f"Sec-WebSocket-Version is {VERSION} (RFC 6455)")
+    if "upgrade" not in request.headers.get("Connection", "").lower():
+        raise problem(400, "Connection names Upgrade (RFC 6455 section 4.2.1)")
+    if not is_key(request.headers.get("Sec-WebSocket-Key", "")):
+        raise problem(400, "Sec-WebSocket-Key is 16 bytes in base64 (RFC 6455 section 4.2.1)")
     if SOCKET not in request.environ:
         raise problem(501, "this server has no WebSockets")
     check_origin(request)
@@ -88,6 +119,13 @@ def take_over(request: Request) -> tuple[dict[str, Any], FrameSocket]:
     # What is compressed for each client on its own cannot be framed once for all.
     environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
     return environ, sock
+
+
+def is_key(text: str) -> bool:
+    try:
+        return len(b64decode(text, validate=True)) == KEY_BYTES
+    except ValueError:
+        return False
 
 
 def check_origin(request: Request) -> None:

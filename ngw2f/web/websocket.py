@@ -6,27 +6,27 @@ from typing import Any
 import gevent
 import msgspec
 from simple_websocket import ConnectionClosed, Server
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from middleware.request_id import KEY as REQUEST_ID
-from ngw2f.http import MAX_ID, Request, Response
+from ngw2f.http import Request, Response
 from ngw2f.live.entry import EntryId
 from ngw2f.live.forms import WebSocketFrames, text_frame
 from ngw2f.live.log import Typing
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.resources import Message
-from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.users import UserRow
 from ngw2f.tracing import following
 from ngw2f.web import auth, messages
-from ngw2f.web.errors import database_problem
+from ngw2f.web.errors import DATABASE_ERRORS, database_problem
 from ngw2f.web.events import subscribe
 from ngw2f.web.rooms import load
 from ngw2f.web.services import Services
 from ngw2f.web.upgrade import FrameSocket, SwitchingProtocols, take_over
 
 MAX_MESSAGE_BYTES = 256 * 1024
+# So many of a client's messages, and of the answers to them, wait; then it has to.
+MAX_WAITING = 16
 # A client that was away says so in its first message; for so long nothing is sent
 # that this message could turn out to be about.
 RESUME_SECONDS = 1.0
@@ -106,15 +106,22 @@ class Conversation:
 
     def run(self, *, holds: bool) -> None:
         """Talk until one of the two ends it. *holds*: the client may still say where it was."""
-        first = self._server.receive(timeout=RESUME_SECONDS) if holds else None
-        if first is not None:
-            self._hear(first)
+        self._socket.is_behind = self._is_behind
+        with contextlib.suppress(ConnectionClosed):
+            first = self._server.receive(timeout=RESUME_SECONDS) if holds else None
+            if first is not None:
+                self._hear(first)
         writer = gevent.spawn(self._write)
         with contextlib.suppress(ConnectionClosed):
             while True:
                 self._hear(self._server.receive())
         self._subscription.end(Ending.CLOSED)
         writer.join(CLOSE_SECONDS)
+
+    def _is_behind(self) -> bool:
+        """Say whether the client sends quicker than it is answered, or than it reads that."""
+        heard, said = len(self._server.input_buffer), self._subscription.unsaid
+        return max(heard, said) >= MAX_WAITING
 
     def _write(self) -> None:
         try:
@@ -134,11 +141,11 @@ class Conversation:
         try:
             told = msgspec.json.decode(text, type=FromClient)
             self._follow(told)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._refuse(told, 400, str(error))
         except HTTPException as error:
             self._refuse(told, error.code or 500, error.description or "")
-        except (OperationalError, DatabaseBusyError) as error:
+        except DATABASE_ERRORS as error:
             self._refuse(told, 503, database_problem(error).description or "")
 
     def _follow(self, told: FromClient) -> None:
@@ -150,7 +157,7 @@ class Conversation:
                     auth.note_presence(self._services, self._reader)
                 self._answer("pong", {})
             case "post":
-                message = messages.post(*self._place(told), told.source).message
+                message = messages.post_live(*self._place(told), told.source)
                 self._answer("posted", Posted(told.client_id, message))
             case "typing":
                 _, room, user = self._place(told)
@@ -162,9 +169,8 @@ class Conversation:
         """Return the services, the room and the user of what is told. Raises 401, 404."""
         if self._reader is None:
             raise auth.unauthorized("sign in, or send a token")
-        room_id = told.room_id if 0 < told.room_id <= MAX_ID else 0
         with self._services.database.reading() as connection:
-            return self._services, load(connection, room_id, self._reader), self._reader
+            return self._services, load(connection, told.room_id, self._reader), self._reader
 
     def _refuse(self, told: FromClient | None, status: int, detail: str) -> None:
         self._answer("error", Refused(told and told.client_id, status, detail))

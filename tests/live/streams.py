@@ -36,16 +36,24 @@ class Stream:
         return self.response.readline().decode()
 
     def block(self) -> list[str]:
-        """Return the lines up to the next empty one."""
+        """Return the lines up to the next empty one, without heartbeats."""
         lines = []
         while line := self.line().rstrip("\n"):
-            lines.append(line)
+            if not line.startswith(":"):
+                lines.append(line)
         return lines
+
+    def names_until(self, name: str) -> list[str]:
+        """Return the names of the next SSE events, the last of which is *name*."""
+        names: list[str] = []
+        while name not in names:
+            names += [line[7:] for line in self.block() if line.startswith("event: ")]
+        return names
 
     def event(self, name: str = "message.created") -> Any:
         """Return the data of the next SSE event of that name."""
         while True:
-            fields = dict(line.split(": ", 1) for line in self.block() if not line.startswith(":"))
+            fields = dict(line.split(": ", 1) for line in self.block())
             if fields.get("event") == name:
                 return json.loads(fields["data"])
 

@@ -36,7 +36,9 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("node and npm are not installed")
     directory = tmp_path_factory.mktemp("npm")
     command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(directory), *PACKAGES]
-    if subprocess.run(command, capture_output=True, timeout=120, check=False).returncode:
+    try:
+        subprocess.run(command, capture_output=True, timeout=120, check=True)
+    except subprocess.SubprocessError:
         pytest.skip("npm cannot install the clients")
     return directory / "node_modules"
 
@@ -60,8 +62,10 @@ class NodeClients:
             stdout=subprocess.PIPE,
         )
 
-    def finish(self) -> dict[str, list[int]]:
-        output, _ = self._process.communicate(timeout=10)
+    def finish(self, count: int) -> dict[str, list[int]]:
+        """Return what each has seen, a moment after all have seen *count*, or when it is late."""
+        told = f"{count} {SETTLE_SECONDS}".encode()
+        output, _ = self._process.communicate(told, timeout=SETTLE_SECONDS + 20)
         seen: dict[str, list[int]] = json.loads(output)
         return seen
 
@@ -129,8 +133,7 @@ def test_nobody_misses_anything(server: ChatServer, node_modules: Path) -> None:
         if time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    time.sleep(2)  # Node's clients do not tell before the end; what came twice would show now.
-    seen = node.finish() | {type(each).__name__: each.seen for each in listeners}
+    seen = node.finish(len(expected)) | {type(each).__name__: each.seen for each in listeners}
     for listener in listeners:
         listener.is_stopping = True
     proxy.stop()

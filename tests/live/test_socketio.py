@@ -34,6 +34,13 @@ class Client:
     def emit(self, *event: Any) -> None:
         self.connection.send("42" + json.dumps(event))
 
+    def ask(self, *event: Any) -> Any:
+        """Emit an event and return what it is acknowledged with."""
+        self.connection.send("421" + json.dumps(event))
+        while not (packet := self.connection.recv()).startswith("431"):
+            pass
+        return json.loads(packet[3:])[0]
+
     def hear(self, name: str) -> Any:
         while True:
             packet = self.connection.recv()
@@ -62,6 +69,42 @@ def test_token_of_the_connection_is_enough(chat: ChatServer, ann: str) -> None:
     client.emit("post_message", {"source": "by the connection's token"})
     while client.hear("updated_model")["model"].get("source") != "by the connection's token":
         pass
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ([{"source": "x", "room_id": "1"}], "room_id is a whole number"),
+        ([{"source": "x", "room_id": True}], "room_id is a whole number"),
+        ([{"source": "x", "room_id": 10**15}], "there is no such room"),
+        ([{"source": " "}], "a message is not empty"),
+        ([{"source": 5}], "source is text"),
+        (["text"], "source is text"),
+        ([], "source is text"),
+    ],
+)
+def test_what_cannot_be_posted_is_refused(
+    chat: ChatServer, ann: str, said: list[Any], error: str
+) -> None:
+    client = Client(chat, {"token": ann})
+    assert client.ask("post_message", *said) == {"error": error}
+    client.close()
+
+
+def test_post_is_acknowledged_with_the_message(chat: ChatServer, ann: str) -> None:
+    client = Client(chat)
+    assert client.ask("post_message", {"source": "hello", "room_id": 1}, ann)["source"] == "hello"
+    assert "error" in client.ask("post_message", {"source": "hello"})
+    client.close()
+
+
+def test_typing_is_told(chat: ChatServer, ann: str) -> None:
+    client = Client(chat, {"token": ann})
+    client.emit("typing", {"room_id": 1})
+    while (update := client.hear("updated_model"))["class"] != "Typing":
+        pass
+    assert update["model"] == {"room_id": 1, "user_id": 1, "nickname": "ann"}
     client.close()
 
 

@@ -9,6 +9,10 @@ import pytest
 import websocket
 
 from tests.live.server import ChatServer
+from tests.waiting import wait_until
+
+# A reload checks the new code first, which takes its time where others work too.
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,7 @@ def connection(chat: ChatServer, ann: str) -> Iterator[websocket.WebSocket]:
 
 def connect(chat: ChatServer, *header: str, **options: Any) -> websocket.WebSocket:
     url = f"ws://127.0.0.1:{chat.port}/ws"
-    sock = socket.create_connection(("127.0.0.1", chat.port), timeout=10)
+    sock = socket.create_connection(("127.0.0.1", chat.port), timeout=SECONDS)
     try:
         return websocket.create_connection(url, socket=sock, header=list(header), **options)
     except websocket.WebSocketException:
@@ -106,6 +110,25 @@ def test_what_cannot_be_is_refused(
     assert hear(connection, "error")["status"] == status
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [b'{"type": "\xff"}', b'{"type": "ping", "client_id": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"],
+    ids=["not UTF-8", "too deep"],
+)
+def test_what_cannot_be_read_is_refused(connection: websocket.WebSocket, payload: bytes) -> None:
+    connection.send_binary(payload)
+    assert hear(connection, "error")["status"] == 400
+    say(connection, type="ping")
+    assert hear(connection, "pong") == {}
+
+
+def test_client_that_leaves_at_once_is_no_error(chat: ChatServer) -> None:
+    before = chat.log.read_text().count('"GET /ws"')
+    connect(chat).close()
+    wait_until(lambda: chat.log.read_text().count('"GET /ws"') > before)
+    assert "Traceback" not in chat.log.read_text()
+
+
 def test_anybody_may_read_but_not_post(chat: ChatServer) -> None:
     client = connect(chat)
     say(client, type="post", room_id=1, source="x", client_id=5)
@@ -145,6 +168,28 @@ def test_revoked_token_closes_it(chat: ChatServer, ann: str) -> None:
 
 def test_plain_request_is_told_to_upgrade(chat: ChatServer) -> None:
     assert chat.call("GET", "/ws").status_code == 426
+
+
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def test_other_version_is_told_which_one_there_is(chat: ChatServer) -> None:
+    answer = chat.call("GET", "/ws", headers=HANDSHAKE | {"Sec-WebSocket-Version": "8"})
+    assert (answer.status_code, answer.headers["Sec-WebSocket-Version"]) == (426, "13")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"Sec-WebSocket-Key": ""}, {"Sec-WebSocket-Key": "c2hvcnQ="}, {"Connection": "close"}],
+    ids=["no key", "short key", "no upgrade"],
+)
+def test_incomplete_handshake_is_refused(chat: ChatServer, field: dict[str, str]) -> None:
+    assert chat.call("GET", "/ws", headers=HANDSHAKE | field).status_code == 400
 
 
 def test_reload_closes_it_with_service_restart(chat: ChatServer, ann: str) -> None:

@@ -15,7 +15,7 @@ from tests.live.server import ChatServer
 
 STREAMS = 300
 REQUEST = b"GET /events HTTP/1.1\r\nHost: chat\r\nAccept: text/event-stream\r\n\r\n"
-# Long before gunicorn's graceful_timeout (30 s), on a machine that others use too.
+# Before the graceful_timeout of gunicorn.conf.py (10 s), on a machine that others use too.
 STOP_SECONDS = 10
 # What a client that does not read may cost: the feed's bound, and one write's bytes.
 MAX_GROWTH_BYTES = 6 * 1024 * 1024
@@ -35,8 +35,8 @@ def open_streams(server: ChatServer, count: int) -> Iterator[list[socket.socket]
             streams.append(stack.enter_context(stream))
             stream.sendall(REQUEST)
         for stream in streams:
-            while b"retry:" not in stream.recv(4096):
-                pass
+            while b"retry:" not in (some := stream.recv(4096)):
+                assert some
         yield streams
 
 

@@ -1,5 +1,6 @@
-/* The official clients of Node: listen.cjs PORT CURSOR. Prints, when its input ends, which
- * messages each of them has seen: {"socket.io": [ids], "ws": [ids], "eventsource": [ids]}. */
+/* The official clients of Node: listen.cjs PORT CURSOR. Its input is how many messages there
+ * are, and how many seconds it may take until all clients have seen as many. Then it prints
+ * which ones each has seen: {"socket.io": [ids], "ws": [ids], "eventsource": [ids]}. */
 const { io } = require("socket.io-client");
 const WebSocket = require("ws");
 const { EventSource } = require("eventsource");
@@ -50,8 +51,23 @@ socketIO("socket.io", {});
 socketIO("socket.io polling", { transports: ["polling"] });
 webSocket();
 eventSource();
-process.stdin.resume();
+
+/* What comes twice, or is no longer due, would show in this time. */
+const AFTERMATH_MILLISECONDS = 2000;
+
+function tell() {
+  process.stdout.write(JSON.stringify(seen), () => process.exit(0));
+}
+
+function tellWhenSeen(count, until) {
+  const isSeen = Object.values(seen).every((ids) => ids.length >= count);
+  if (isSeen || Date.now() > until) setTimeout(tell, AFTERMATH_MILLISECONDS);
+  else setTimeout(() => tellWhenSeen(count, until), 100);
+}
+
+let input = "";
+process.stdin.on("data", (text) => (input += text));
 process.stdin.on("end", () => {
-  console.log(JSON.stringify(seen));
-  process.exit(0);
+  const [count, seconds] = input.split(" ").map(Number);
+  tellWhenSeen(count, Date.now() + seconds * 1000);
 });

@@ -30,6 +30,10 @@ def test_id_is_written_as_redis_does() -> None:
     assert str(EntryId(1763717000123, 4)) == "1763717000123-4"
 
 
+def test_before_all_ids_is_written_as_the_first() -> None:
+    assert str(EntryId(0, -1)) == "0-0"
+
+
 def test_entry_comes_from_fields() -> None:
     entry = Entry.of_fields(b"5-1", {b"event": b"typing", b"data": b"{}", b"room": b"3"})
     assert entry is not None

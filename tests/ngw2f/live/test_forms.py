@@ -34,6 +34,10 @@ def test_sse_greeting_is_no_event_but_an_id() -> None:
     assert lines[1:] == ["id: 7-0", "", ""]
 
 
+def test_sse_greeting_of_who_has_nothing_is_an_id() -> None:
+    assert b"id: 0-0\n" in ServerSentEvents().greeting(EntryId(0, -1))
+
+
 @pytest.mark.parametrize("form", [ServerSentEvents(), JSONLines(), PlainText(NO_DATABASE)])
 def test_streams_have_first_bytes_that_take_the_head_along(form: Form) -> None:
     assert form.greeting(EntryId(7))

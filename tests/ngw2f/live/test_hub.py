@@ -157,6 +157,22 @@ def stage_reader(stage: Stage) -> auth.UserRow:
     return user
 
 
+def test_private_room_that_appears_while_the_hub_loads(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = stage.user("ann")
+    load = stage.hub.access.load
+
+    def load_in_the_midst_of_others() -> None:
+        load()
+        stage.post(ann, "secret", stage.room(ann, "den"))
+
+    monkeypatch.setattr(stage.hub.access, "load", load_in_the_midst_of_others)
+    stranger = stage.subscribe(after="0")
+    stage.follow()
+    assert sources(stranger) == ["user.updated"]
+
+
 def test_lost_access_is_lost_at_once(stage: Stage) -> None:
     ann, bob = stage.user("ann"), stage.user("bob")
     room = stage.room(ann, "den")
