@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import (
     BadRequest,
@@ -69,14 +70,22 @@ class Request(WerkzeugRequest):
 
     def body(self) -> bytes:
         """Return the whole body. Raises 413 before it is read, 400 if it ends too early."""
-        content = self.get_data()
         if self.content_length is None:
-            # One in chunks has no length; Werkzeug cuts it off at the limit and is silent.
-            is_cut = len(content) == self.max_content_length and self.environ["wsgi.input"].read(1)
-            if is_cut:
-                raise RequestEntityTooLarge
-        elif len(content) < self.content_length:
+            return self._body_in_chunks()
+        content = self.get_data()
+        if len(content) < self.content_length:
             raise problem(400, "the body is shorter than Content-Length says")
+        return content
+
+    def _body_in_chunks(self) -> bytes:
+        try:
+            content = self.get_data()
+            # Werkzeug cuts it off at the limit and is silent.
+            is_cut = len(content) == self.max_content_length and self.environ["wsgi.input"].read(1)
+        except (ParseException, NoMoreData) as error:
+            raise problem(400, "the body is not in chunks as RFC 9112 has them") from error
+        if is_cut:
+            raise RequestEntityTooLarge
         return content
 
     def json_body(self, shape: type[T]) -> T:
