@@ -63,7 +63,7 @@ class Request(WerkzeugRequest):
         """Return the form that Accept names by type, *default* where it has only wildcards."""
         best, best_quality = default, 0.0
         for media_type, quality in self.accept_mimetypes:
-            form = FORMS.get(media_type.lower())
+            form = FORMS.get(media_type.partition(";")[0].strip().lower())
             if form and quality > best_quality:
                 best, best_quality = form, quality
         return best

@@ -29,6 +29,8 @@ def request(path="/", **options):
         ("text/html;q=0", "text"),
         ("image/png", "text"),
         ("TEXT/HTML", "html"),
+        ("text/html; charset=utf-8", "html"),
+        ("application/json;charset=utf-8;q=0.5, text/html;level=1;q=0.4", "json"),
         (";;;q=x", "text"),
     ],
 )
