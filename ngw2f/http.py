@@ -9,7 +9,7 @@ import hashlib
 import math
 from collections.abc import Iterable
 from typing import Any, Literal, TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlencode
 
 import msgspec
 from gunicorn.http.errors import NoMoreData, ParseException
@@ -200,5 +200,5 @@ def add_vary(response: Response, names: Iterable[str]) -> None:
 
 def link_header(path: str, arguments: dict[str, Any], rel: str) -> str:
     """Return a Link field's value (RFC 8288 section 3)."""
-    query = "&".join(f"{name}={value}" for name, value in arguments.items() if value is not None)
+    query = urlencode({name: value for name, value in arguments.items() if value is not None})
     return f'<{path}?{query}>; rel="{rel}"'

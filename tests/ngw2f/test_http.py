@@ -191,3 +191,8 @@ def test_unknown_status_is_bad_request():
 def test_link_leaves_out_what_is_not_there():
     link = http.link_header("/m", {"before": 5, "since": None, "limit": 1}, "next")
     assert link == '</m?before=5&limit=1>; rel="next"'
+
+
+def test_link_says_a_great_number_as_it_is_read():
+    path = http.link_header("/m", {"t": -1e20}, "next")[1:].partition(">")[0]
+    assert request(path).time_argument("t") == -1e20
