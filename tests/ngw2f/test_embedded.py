@@ -87,6 +87,14 @@ def test_owner_is_running(pid, running):
     assert module._is_running(pid) is running
 
 
+def test_owner_that_nobody_has_waited_for():
+    """Killed and started again by one script, the one before is still its child."""
+    with subprocess.Popen(["sleep", "60"]) as owner:
+        assert module._is_running(owner.pid)
+        owner.kill()
+        wait_until(lambda: not module._is_running(owner.pid))
+
+
 def test_handed_over(started, settings, monkeypatch):
     """The successor holds the lifeline: the first one's end is not the end."""
     inherited = os.dup(int(started.hand_over()[LIFELINE_VARIABLE]))
