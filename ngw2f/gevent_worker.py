@@ -4,8 +4,10 @@ gunicorn's own waits for its requests when it is told to stop, looks once a seco
 and has no hook at that moment. This one, the moment it is told (SIGTERM, as in a
 restart, a reload and a hot upgrade): stops to accept, drains the application, closes
 the connections on which no request is under way, and ends when the last one has.
+It also lets the master know when it begins to serve.
 """
 
+import mmap
 import select
 import time
 from functools import partial
@@ -49,11 +51,22 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
     # None while it boots: told to stop then, it ends as soon as it is there.
     _stopping: gevent.event.Event | None = None
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # The master makes this object, then forks: a byte of memory that both have.
+        self._serving = mmap.mmap(-1, 1)
+
+    @property
+    def is_serving(self) -> bool:
+        """Say whether it has begun to accept, in the worker and in its master."""
+        return self._serving[0] == 1
+
     def run(self) -> None:
         self._idle: dict[IdleTimeout, gevent.Greenlet] = {}
         self._clients: WeakKeyDictionary[gevent.Greenlet, Any] = WeakKeyDictionary()
         stopping = self._stopping = gevent.event.Event()
         servers = [self._serve(listener) for listener in self.sockets]
+        self._serving[0] = 1
         while self.alive:
             self.notify()
             stopping.wait(NOTIFY_SECONDS)
