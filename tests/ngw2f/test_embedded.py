@@ -149,8 +149,8 @@ def test_orphaned_valkey_is_stopped(settings):
     """Its supervisor was killed, and the kernel did not see to it."""
     spec = valkey_module.valkey_spec(settings)
     orphan = subprocess.Popen(spec.argv, preexec_fn=spec.prepare)
-    wait_until(lambda: (settings.data_path / "valkey.sock").exists())
     try:
+        valkey_module._wait_for_valkey(settings)
         valkey_module._end_orphan(settings)
         assert orphan.wait(10) == 0
     finally:

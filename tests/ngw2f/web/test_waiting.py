@@ -1,10 +1,11 @@
 import time
-from threading import Timer
+from threading import Event, Thread
 
 import pytest
 
 from ngw2f.jobs.workshop import build_workshop
 from tests.client import Client
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -14,24 +15,26 @@ def ann(client):
 
 @pytest.fixture
 def render_soon(settings):
-    """Return a function that has all that waits then rendered, beside the request that waits."""
-    timers = []
+    """Return a function that has what waits rendered from then on, beside the requests."""
+    ended, threads = Event(), []
 
     def render_all():
         workshop = build_workshop(settings)
         try:
-            # Markdown's limit on time needs the main thread.
-            workshop.outbox.render_batch(lambda source: f"<p>rendered {source}</p>")
+            while not ended.wait(0.05):
+                # Markdown's limit on time needs the main thread.
+                workshop.outbox.render_batch(lambda source: f"<p>rendered {source}</p>")
         finally:
             workshop.close()
 
-    def start(seconds=0.05):
-        timers.append(Timer(seconds, render_all))
-        timers[-1].start()
+    def start():
+        threads.append(Thread(target=render_all))
+        threads[-1].start()
 
     yield start
-    for timer in timers:
-        timer.join()
+    ended.set()
+    for thread in threads:
+        thread.join()
 
 
 def post(client, headers, prefer):
@@ -107,15 +110,16 @@ def test_edit_waits_for_its_html(client, ann, render_soon):
 def test_deleted_while_waited_for(client, ann, service):
     """The post was stored, so 201 is true; there is nothing more to wait for."""
 
-    def delete():
-        other = Client(service)
-        assert other.delete("/api/messages/1", headers=ann).status_int == 204
+    other = Client(service)
 
-    timer = Timer(0.05, delete)
-    timer.start()
+    def delete():
+        wait_until(lambda: other.delete("/api/messages/1", headers=ann).status_int == 204)
+
+    thread = Thread(target=delete)
+    thread.start()
     started = time.monotonic()
     assert post(client, ann, "wait=10").status_int == 201
-    timer.join()
+    thread.join()
     assert time.monotonic() - started < 5
 
 
