@@ -11,6 +11,7 @@
 """
 
 from functools import lru_cache
+from socket import socket
 from typing import Any, NamedTuple, TypeAlias
 
 from gunicorn import util
@@ -121,7 +122,12 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
     def write(self, chunk: bytes) -> None:
         """Send a chunk, the first one together with the head."""
         if self.headers_sent:
-            super().write(chunk)
+            if self.chunked and type(chunk) is bytes and chunk:
+                # All that is left to do, for a stream's each event to each client.
+                self.sent += len(chunk)
+                _send(self.sock, _framed(chunk))
+            else:
+                super().write(chunk)
             return
         self._is_writing = True
         try:
@@ -148,12 +154,22 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             super()._emit_body(data)
             return
         head, self._head = self._head, b""
-        if self.chunked:
-            data = b"%X\r\n%b\r\n" % (len(data), data)
-        util.write(self.sock, head + data)
+        _send(self.sock, head + (_framed(data) if self.chunked else data))
 
     def _flush(self) -> None:
         """Send a head that no bytes came after."""
         if self._head:
             head, self._head = self._head, b""
             util.write(self.sock, head)
+
+
+def _framed(chunk: bytes) -> bytes:
+    """Return it as one chunk (RFC 9112 section 7.1)."""
+    return b"%X\r\n%b\r\n" % (len(chunk), chunk)
+
+
+def _send(sock: socket, data: bytes) -> None:
+    """Send all of it, which is nearly always one call: `sendall` looks at more before that."""
+    sent = sock.send(data)
+    if sent < len(data):
+        sock.sendall(memoryview(data)[sent:])

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import random
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -133,3 +135,28 @@ def test_more_lines_than_are_remembered() -> None:
     for _ in range(2):
         assert head_of(*lines)[4:-3] == [f"X-Number: {number}" for _, number in lines]
         assert 0 < len(remembered) <= REMEMBERED_LINES
+
+
+def test_client_that_takes_a_little_at_a_time_gets_all() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ours.settimeout(10)
+        response: Any = wsgi.Response(Request(), ours, CONFIG)
+        response.start_response("200 OK", [])
+        body = random.Random(1).randbytes(300_000)
+        received: list[bytes] = []
+        reader = threading.Thread(target=lambda: received.append(b"".join(all_of(theirs))))
+        reader.start()
+        response.write(body[:100_000])
+        response.write(body[100_000:])
+        ours.shutdown(socket.SHUT_WR)
+        reader.join()
+    head, _, rest = received[0].partition(b"\r\n\r\n")
+    assert head.endswith(b"Transfer-Encoding: chunked")
+    assert rest == b"186A0\r\n%b\r\n30D40\r\n%b\r\n" % (body[:100_000], body[100_000:])
+
+
+def all_of(connection: socket.socket) -> Iterator[bytes]:
+    while piece := connection.recv(1_000):
+        yield piece

@@ -1,4 +1,3 @@
-import signal
 import threading
 import time
 from html.parser import HTMLParser
@@ -174,28 +173,6 @@ def test_giving_up_leaves_nothing_behind(renderer, monkeypatch):
     monkeypatch.setattr(HashHeaderProcessor, "run", fail)
     assert renderer.render("- # a") == "<p>- # a</p>"
     assert renderer.render("a\n\nb") == "<p>a</p>\n<p>b</p>"
-
-
-def test_earlier_alarm_goes_on(renderer):
-    """RQ has one for each job."""
-    heard = []
-    handler = signal.signal(signal.SIGALRM, lambda *_: heard.append(True))
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        renderer.render("a")
-        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 0.05
-        deadline = time.monotonic() + 2
-        while not heard and time.monotonic() < deadline:
-            time.sleep(0.01)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-    assert heard
-
-
-def test_no_alarm_is_left(renderer):
-    renderer.render("a")
-    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
 def test_outside_the_main_thread_it_is_shown_as_typed(renderer):
