@@ -151,4 +151,14 @@ def _is_running(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Say whether it has ended, and its parent has yet to ask how; on Linux, see proc(5)."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    # The command's name may hold anything, but ends at the last ")".
+    return status.rpartition(")")[2].split()[0] == "Z"

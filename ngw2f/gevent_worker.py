@@ -4,8 +4,10 @@ gunicorn's own waits for its requests when it is told to stop, looks once a seco
 and has no hook at that moment. This one, the moment it is told (SIGTERM, as in a
 restart, a reload and a hot upgrade): stops to accept, drains the application, closes
 the connections on which no request is under way, and ends when the last one has.
+It also lets the master know when it begins to serve.
 """
 
+import mmap
 import select
 import time
 from functools import partial
@@ -25,6 +27,8 @@ NOTIFY_SECONDS = 1.0
 # A connection that is idle when the worker stops has so long to bring its next request.
 LAST_REQUEST_SECONDS = 0.5
 POLL_SECONDS = 0.02
+# How long requests that are cut off may take to clean up.
+CUT_SECONDS = 1.0
 
 
 class IdleTimeout(gevent.Timeout):  # type: ignore[misc] # gevent has no types
@@ -49,11 +53,23 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
     # None while it boots: told to stop then, it ends as soon as it is there.
     _stopping: gevent.event.Event | None = None
 
-    def run(self) -> None:
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # The master makes this object, then forks: a byte of memory that both have.
+        self._serving = mmap.mmap(-1, 1)
+        self._servers: list[StreamServer] = []
         self._idle: dict[IdleTimeout, gevent.Greenlet] = {}
         self._clients: WeakKeyDictionary[gevent.Greenlet, Any] = WeakKeyDictionary()
+
+    @property
+    def is_serving(self) -> bool:
+        """Say whether it has begun to accept, in the worker and in its master."""
+        return self._serving[0] == 1
+
+    def run(self) -> None:
         stopping = self._stopping = gevent.event.Event()
-        servers = [self._serve(listener) for listener in self.sockets]
+        servers = self._servers = [self._serve(listener) for listener in self.sockets]
+        self._serving[0] = 1
         while self.alive:
             self.notify()
             stopping.wait(NOTIFY_SECONDS)
@@ -67,6 +83,17 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         if self._stopping is not None:
             # A signal's handler may run in the middle of anything.
             gevent.spawn(self._stopping.set)
+
+    def cut_off(self) -> None:
+        """Take no more requests, and end those under way: what they need is about to be closed."""
+        self.alive = False
+        for server in self._servers:
+            server.close()
+        idle = {greenlet: timeout for timeout, greenlet in self._idle.items()}
+        for greenlet, timeout in idle.items():
+            gevent.kill(greenlet, timeout)
+        busy = [greenlet for greenlet in list(self._clients) if greenlet not in idle]
+        gevent.killall(busy, timeout=CUT_SECONDS)
 
     def handle(self, listener: Any, client: Any, address: Any) -> None:
         self._clients[gevent.getcurrent()] = client

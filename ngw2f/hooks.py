@@ -96,7 +96,16 @@ def close(worker: Any) -> None:
     if service is None:
         return
     try:
+        _cut_off(worker)
         service.close()
     except Exception:
         # A hook never raises: the worker ends either way.
         worker.log.warning("worker_exit: %s", traceback.format_exc())
+
+
+def _cut_off(worker: Any) -> None:
+    """End the requests of a worker that was told to stop at once; they would all fail now."""
+    cut_off = getattr(worker, "cut_off", None)
+    # Other classes of workers than ours have no such thing.
+    if cut_off:
+        cut_off()

@@ -9,9 +9,10 @@ import hashlib
 import math
 from collections.abc import Iterable
 from typing import Any, Literal, TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlencode
 
 import msgspec
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import (
     BadRequest,
@@ -62,21 +63,29 @@ class Request(WerkzeugRequest):
         """Return the form that Accept names by type, *default* where it has only wildcards."""
         best, best_quality = default, 0.0
         for media_type, quality in self.accept_mimetypes:
-            form = FORMS.get(media_type.lower())
+            form = FORMS.get(media_type.partition(";")[0].strip().lower())
             if form and quality > best_quality:
                 best, best_quality = form, quality
         return best
 
     def body(self) -> bytes:
         """Return the whole body. Raises 413 before it is read, 400 if it ends too early."""
-        content = self.get_data()
         if self.content_length is None:
-            # One in chunks has no length; Werkzeug cuts it off at the limit and is silent.
-            is_cut = len(content) == self.max_content_length and self.environ["wsgi.input"].read(1)
-            if is_cut:
-                raise RequestEntityTooLarge
-        elif len(content) < self.content_length:
+            return self._body_in_chunks()
+        content = self.get_data()
+        if len(content) < self.content_length:
             raise problem(400, "the body is shorter than Content-Length says")
+        return content
+
+    def _body_in_chunks(self) -> bytes:
+        try:
+            content = self.get_data()
+            # Werkzeug cuts it off at the limit and is silent.
+            is_cut = len(content) == self.max_content_length and self.environ["wsgi.input"].read(1)
+        except (ParseException, NoMoreData) as error:
+            raise problem(400, "the body is not in chunks as RFC 9112 has them") from error
+        if is_cut:
+            raise RequestEntityTooLarge
         return content
 
     def json_body(self, shape: type[T]) -> T:
@@ -195,5 +204,5 @@ def add_vary(response: Response, names: Iterable[str]) -> None:
 
 def link_header(path: str, arguments: dict[str, Any], rel: str) -> str:
     """Return a Link field's value (RFC 8288 section 3)."""
-    query = "&".join(f"{name}={value}" for name, value in arguments.items() if value is not None)
+    query = urlencode({name: value for name, value in arguments.items() if value is not None})
     return f'<{path}?{query}>; rel="{rel}"'

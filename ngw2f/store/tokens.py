@@ -19,7 +19,7 @@ SECONDS_A_DAY = 86_400
 
 # Asked with every request that bears a token, so built once.
 FIND_USER = (
-    select(*COLUMNS)
+    select(*COLUMNS, tokens.c.expires_at)
     .join_from(tokens, users)
     .where(tokens.c.digest == bindparam("digest"), tokens.c.expires_at > bindparam("now"))
 )

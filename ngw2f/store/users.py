@@ -1,7 +1,8 @@
 """Users: queries by name."""
 
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +29,8 @@ class UserRow:
     created_at: float
     updated_at: float
     last_seen_at: float
+    # Of the token by which the user was found, if it was by one.
+    token_expires_at: float = field(default=math.inf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ Only our own cache is told to keep them, by a field of its own (RFC 9213); brows
 and proxies get `no-cache` and ask again, with the ETag.
 """
 
+import time
 from collections.abc import Iterable
 
 from ngw2f.http import Request, Response, json_response, tagged
@@ -17,18 +18,25 @@ from ngw2f.store.users import UserRow
 
 TARGETED_FIELD = "NGW2F-Cache-Control"
 # Who polls is seen (is online) only when the chat itself answers: twice a minute at least.
-KEPT = "public, max-age=30"
+KEPT_SECONDS = 30
 # Who is online changes without an event, as time goes by.
-KEPT_SHORTLY = "public, max-age=5"
+KEPT_SHORTLY_SECONDS = 5
 
 
 def kept(
-    response: Response, reader: UserRow | None, groups: Iterable[str], lifetime: str = KEPT
+    response: Response,
+    reader: UserRow | None,
+    groups: Iterable[str],
+    seconds: int = KEPT_SECONDS,
 ) -> Response:
-    """Let the cache keep *response* for requests with the same credentials."""
-    names = [*groups, *([] if reader is None else [reader_group(reader.id)])]
+    """Let the cache keep *response* for requests with the same credentials, while they are good."""
+    names = list(groups)
+    if reader is not None:
+        names.append(reader_group(reader.id))
+        # A token is revoked by an event; it expires without one.
+        seconds = max(0, int(min(seconds, reader.token_expires_at - time.time())))
     headers = {
-        TARGETED_FIELD: lifetime,
+        TARGETED_FIELD: f"public, max-age={seconds}",
         "Cache-Groups": ", ".join(f'"{name}"' for name in names),
         "Cache-Control": "no-cache" if reader is None else "private, no-cache",
         "Vary": "Authorization, Cookie",
@@ -42,7 +50,7 @@ def kept_json(
     resource: object,
     reader: UserRow | None,
     groups: Iterable[str],
-    lifetime: str = KEPT,
+    seconds: int = KEPT_SECONDS,
 ) -> Response:
     """Return *resource* as JSON with an ETag, to be kept."""
-    return tagged(request, kept(json_response(resource), reader, groups, lifetime))
+    return tagged(request, kept(json_response(resource), reader, groups, seconds))

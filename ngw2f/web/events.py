@@ -61,6 +61,8 @@ def stream(services: Services, request: Request) -> Response:
     response = Response(mimetype=media_type, headers=HEADERS)
     add_vary(response, ["Accept", "Authorization", "Cookie"])
     if request.method == "HEAD":
+        # Nobody knows how long it would become.
+        response.automatically_set_content_length = False
         return response
     after = request.headers.get("Last-Event-ID") or request.args.get("after")
     subscription = subscribe(services, request, form, reader, after)

@@ -155,10 +155,12 @@ def _sign_in_page(
     is_page = request.preferred("text") == "html" or request.method == "POST"
     if not is_page:
         raise auth.unauthorized(detail or "sign in at /login, or send a token")
+    # Who asks for a page may send a body too, which nobody has looked at.
+    form = request.form if request.method == "POST" else {}
     values = {
         "detail": detail,
-        "nickname": request.form.get("nickname", ""),
-        "next": request.form.get("next", "/" if request.path == "/login" else quote(request.path)),
+        "nickname": form.get("nickname", ""),
+        "next": form.get("next", "/" if request.path == "/login" else quote(request.path)),
         "reader": None,
     }
     return _personal(services.templates.page("sign_in.html", values, status))

@@ -12,7 +12,7 @@ from ngw2f.store.rooms import RoomExistsError
 from ngw2f.store.users import UserRow
 from ngw2f.text.names import InvalidNameError, check_room_name, name_key
 from ngw2f.web import auth
-from ngw2f.web.caching import KEPT_SHORTLY, kept_json
+from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
 from ngw2f.web.services import Services
 
 
@@ -63,7 +63,7 @@ def members(services: Services, request: Request, room_id: int) -> Response:
         for row in rows
     ]  # fmt: skip
     groups = [room_group(room_id), USERS]
-    return kept_json(request, Members(found), reader, groups, KEPT_SHORTLY)
+    return kept_json(request, Members(found), reader, groups, KEPT_SHORTLY_SECONDS)
 
 
 def add_member(services: Services, request: Request, room_id: int, user_id: int) -> Response:

@@ -10,7 +10,7 @@ from ngw2f.store.events import Run
 from ngw2f.store.users import NicknameTakenError, UserRow
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
 from ngw2f.web import auth
-from ngw2f.web.caching import KEPT_SHORTLY, kept_json
+from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
 from ngw2f.web.services import Services
 
 
@@ -48,7 +48,7 @@ def index(services: Services, request: Request) -> Response:
     found = [_resource(row, is_online=row.id in online) for row in rows]
     if online_only is not None:
         found = [user for user in found if user.online == bool(online_only)]
-    return kept_json(request, Users(found), reader, [USERS], KEPT_SHORTLY)
+    return kept_json(request, Users(found), reader, [USERS], KEPT_SHORTLY_SECONDS)
 
 
 def show(services: Services, request: Request, user_id: int) -> Response:
@@ -58,7 +58,7 @@ def show(services: Services, request: Request, user_id: int) -> Response:
     if row is None:
         raise problem(404, "there is no such user")
     user = _resource(row, is_online=services.presence.is_online(user_id))
-    return kept_json(request, user, reader, [USERS], KEPT_SHORTLY)
+    return kept_json(request, user, reader, [USERS], KEPT_SHORTLY_SECONDS)
 
 
 def change(services: Services, request: Request, user_id: int) -> Response:

@@ -4,6 +4,8 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from gunicorn.config import Config
+from gunicorn.http.parser import RequestParser
 from hypothesis import HealthCheck, given
 from hypothesis import settings as configure
 from hypothesis import strategies as st
@@ -98,6 +100,26 @@ def test_body_in_chunks(service, client):
     status, _ = call(service, body, client.join("ann"), **CHUNKED)
     assert status == 201
     assert client.sources() == ["in chunks"]
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"zz\r\n",
+        b"-1\r\n",
+        b"1\r\naxx",
+        b'f\r\n{"source": "a"}',
+        b"0;\0\r\n",
+        b"0\r\nno trailer\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/messages", "/rooms/lobby", "/login"])
+def test_chunks_that_are_none(service, client, path, chunks):
+    headers = {**client.join("ann"), "Content-Type": "application/x-www-form-urlencoded"}
+    asked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+    read = next(RequestParser(Config(), iter([asked]), ("127.0.0.1", 1)))
+    assert call(service, read.body, headers, path, **CHUNKED)[0] == 400
+    assert client.sources() == []
 
 
 def test_body_that_ends_too_early(service, client):

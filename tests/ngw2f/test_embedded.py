@@ -87,6 +87,14 @@ def test_owner_is_running(pid, running):
     assert module._is_running(pid) is running
 
 
+def test_owner_that_nobody_has_waited_for():
+    """Killed and started again by one script, the one before is still its child."""
+    with subprocess.Popen(["sleep", "60"]) as owner:
+        assert module._is_running(owner.pid)
+        owner.kill()
+        wait_until(lambda: not module._is_running(owner.pid))
+
+
 def test_handed_over(started, settings, monkeypatch):
     """The successor holds the lifeline: the first one's end is not the end."""
     inherited = os.dup(int(started.hand_over()[LIFELINE_VARIABLE]))
@@ -141,8 +149,8 @@ def test_orphaned_valkey_is_stopped(settings):
     """Its supervisor was killed, and the kernel did not see to it."""
     spec = valkey_module.valkey_spec(settings)
     orphan = subprocess.Popen(spec.argv, preexec_fn=spec.prepare)
-    wait_until(lambda: (settings.data_path / "valkey.sock").exists())
     try:
+        valkey_module._wait_for_valkey(settings)
         valkey_module._end_orphan(settings)
         assert orphan.wait(10) == 0
     finally:

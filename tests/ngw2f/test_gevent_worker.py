@@ -27,12 +27,18 @@ def wait_for(name, pause):
 class Application:
     def __call__(self, environ, start_response):
         if environ["PATH_INFO"] == "/slow":
-            wait_for("finish", gevent.sleep)
+            try:
+                wait_for("finish", gevent.sleep)
+            finally:
+                (HERE / "finished").touch()
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
 
     def drain(self):
         (HERE / "drained").touch()
+
+    def close(self):
+        (HERE / ("closed" if (HERE / "finished").exists() else "closed too early")).touch()
 
 application = Application()
 plain = application.__call__
@@ -53,6 +59,10 @@ def pre_fork(server, worker):
 
 def post_worker_init(worker):
     hooks.hear_signals()
+
+def worker_exit(server, worker):
+    if hasattr(getattr(worker, "wsgi", None), "close"):
+        hooks.close(worker)
 """
 
 
@@ -150,9 +160,24 @@ def test_application_is_drained_and_requests_are_finished(start: Callable[..., S
     assert "Traceback" not in server.log.read_text()
 
 
+def test_told_to_stop_at_once_it_ends_requests_before_it_closes(
+    start: Callable[..., Server],
+) -> None:
+    server = start()
+    with server.ask(b"/slow") as sock:
+        wait_until(lambda: server.has("before-finish"), 20)
+        worker = server.worker()
+        os.kill(worker, signal.SIGQUIT)
+        assert sock.recv(100) == b""
+    wait_until(gone(worker), 20)
+    assert server.has("closed")
+    assert "Traceback" not in server.log.read_text()
+
+
 def test_idle_connections_are_closed(start: Callable[..., Server]) -> None:
     server = start("application", "--keep-alive", "60", "--graceful-timeout", "60")
-    with server.ask() as idle, server.connect() as silent:
+    # Taken in their order: when the second is answered, the first one is not in the backlog.
+    with wait_until(server._try_to_connect, 20) as silent, server.ask() as idle:
         read_answer(idle)
         worker = server.worker()
         os.kill(worker, signal.SIGTERM)

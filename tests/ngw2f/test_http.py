@@ -29,6 +29,8 @@ def request(path="/", **options):
         ("text/html;q=0", "text"),
         ("image/png", "text"),
         ("TEXT/HTML", "html"),
+        ("text/html; charset=utf-8", "html"),
+        ("application/json;charset=utf-8;q=0.5, text/html;level=1;q=0.4", "json"),
         (";;;q=x", "text"),
     ],
 )
@@ -192,3 +194,8 @@ def test_unknown_status_is_bad_request():
 def test_link_leaves_out_what_is_not_there():
     link = http.link_header("/m", {"before": 5, "since": None, "limit": 1}, "next")
     assert link == '</m?before=5&limit=1>; rel="next"'
+
+
+def test_link_says_a_great_number_as_it_is_read():
+    path = http.link_header("/m", {"t": -1e20}, "next")[1:].partition(">")[0]
+    assert request(path).time_argument("t") == -1e20

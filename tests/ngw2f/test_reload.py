@@ -24,7 +24,12 @@ def server(tmp_path, monkeypatch):
     made = SimpleNamespace(
         START_CTX={"cwd": str(tmp_path)},
         log=logging.getLogger("test"),
-        handle_hup=lambda: reloads.append("reload"),
+        # Forks, then counts its workers.
+        handle_hup=lambda: (reloads.append("reload"), made.manage_workers()),
+        manage_workers=lambda: reloads.append("manage"),
+        reap_workers=lambda: None,
+        worker_age=1,
+        WORKERS={10: SimpleNamespace(age=1, is_serving=True)},
         reloads=reloads,
     )
     guard_reload(made)
@@ -33,7 +38,7 @@ def server(tmp_path, monkeypatch):
 
 def test_good_is_loaded(server, tmp_path):
     server.handle_hup()
-    assert server.reloads == ["reload"]
+    assert server.reloads == ["reload", "manage"]
     assert (tmp_path / "var" / "chat.sqlite3").exists()
 
 
@@ -59,3 +64,59 @@ def test_check_that_hangs_is_refused(server, monkeypatch, caplog):
     server.handle_hup()
     assert server.reloads == []
     assert "timed out" in caplog.text
+
+
+@pytest.fixture
+def unchecked(server, monkeypatch):
+    monkeypatch.setattr(reload, "_passes", lambda _server: True)
+    return server
+
+
+def test_old_workers_go_on_until_the_new_ones_serve(unchecked):
+    new = SimpleNamespace(age=2, is_serving=False)
+
+    def reap():
+        unchecked.reloads.append("wait")
+        new.is_serving = True
+
+    unchecked.reap_workers = reap
+    unchecked.WORKERS[11] = new
+    unchecked.handle_hup()
+    assert unchecked.reloads == ["reload", "wait", "manage"]
+    # Only a reload waits.
+    new.is_serving = False
+    unchecked.manage_workers()
+    assert unchecked.reloads[3:] == ["manage"]
+
+
+def test_new_worker_that_ends_is_not_waited_for(unchecked):
+    unchecked.WORKERS[11] = SimpleNamespace(age=2, is_serving=False)
+    unchecked.reap_workers = lambda: unchecked.WORKERS.pop(11)
+    unchecked.handle_hup()
+    assert unchecked.reloads == ["reload", "manage"]
+
+
+def test_new_worker_that_hangs_is_not_waited_for_for_ever(unchecked, monkeypatch, caplog):
+    monkeypatch.setattr(reload, "SERVING_SECONDS", 0.01)
+    unchecked.WORKERS[11] = SimpleNamespace(age=2, is_serving=False)
+    unchecked.handle_hup()
+    assert unchecked.reloads == ["reload", "manage"]
+    assert "a new worker does not serve" in caplog.text
+
+
+def test_worker_that_does_not_tell_serves(unchecked):
+    unchecked.WORKERS[11] = SimpleNamespace(age=2)
+    unchecked.handle_hup()
+    assert unchecked.reloads == ["reload", "manage"]
+
+
+def test_worker_that_fails_to_boot_ends_the_server_as_ever(unchecked):
+    def fail():
+        raise SystemExit(3)
+
+    manage_workers = unchecked.manage_workers
+    unchecked.reap_workers = fail
+    unchecked.WORKERS[11] = SimpleNamespace(age=2, is_serving=False)
+    with pytest.raises(SystemExit):
+        unchecked.handle_hup()
+    assert unchecked.manage_workers is manage_workers

@@ -63,6 +63,13 @@ def test_head_of_static_file(client):
     assert (head.body, lasting(head)) == (b"", lasting(got))
 
 
+def test_head_of_a_stream_tells_no_length(client):
+    """RFC 9110 section 8.6: it would be that of the body that GET sends."""
+    head = client.head("/events", headers={"Accept": "text/event-stream"}, status=200)
+    assert head.content_type == "text/event-stream"
+    assert "Content-Length" not in head.headers
+
+
 def test_head_of_error(client):
     got, head = client.get("/nothing", status=404), client.head("/nothing")
     assert (head.body, lasting(head)) == (b"", lasting(got))

@@ -49,7 +49,7 @@ def test_second_start_says_so_and_stops(start, data_dir):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
 def test_no_process_is_left(start, number):
     server = start("--workers=2")
-    assert len(server.processes()) == 9
+    wait_until(lambda: len(server.processes()) == 9)
     server.master.send_signal(number)
     code = server.master.wait(15)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)

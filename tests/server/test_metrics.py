@@ -84,7 +84,7 @@ def test_numbers_add_up_and_the_dead_leave_counts_alone(start):
         assert found["ngw2f_request_seconds_count", "/api/messages/<id:message_id>"] == 10
         assert 0 < found["ngw2f_request_seconds_sum", "/api/messages/<id:message_id>"] < 100
         assert found["ngw2f_cache_answers_total", "hit"] >= 1
-        assert (processes(server, "web"), processes(server, "rq")) == (2, 2)
+        wait(lambda: (processes(server, "web"), processes(server, "rq")) == (2, 2))
         assert found["ngw2f_queue_workers", "render"] == 1
         wait(lambda: ("ngw2f_jobs_total", "render_messages", "done") in metrics(server))
         # No path, only patterns: whatever is asked for, these are few.

@@ -1,4 +1,4 @@
-"""SIGHUP with what cannot be loaded: the old workers go on."""
+"""SIGHUP: the old workers go on while new ones boot, and where these cannot be."""
 
 import signal
 
@@ -50,3 +50,34 @@ def test_what_cannot_be_loaded_is_refused(start, settings_file):
     server.master.send_signal(signal.SIGHUP)
     wait_until(lambda: server.web_workers() and not server.web_workers() & workers, SECONDS)
     wait_until(lambda: server.get("/readyz").status_code == 200)
+
+
+# A worker that boots waits for a file; the first one finds it.
+SLOW_BOOT = """
+import pathlib, time
+exec(pathlib.Path("gunicorn.conf.py").read_text())
+begin = post_worker_init
+
+def post_worker_init(worker):
+    pathlib.Path("{here}/boots").touch()
+    while not pathlib.Path("{here}/go").exists():
+        time.sleep(0.02)
+    begin(worker)
+"""
+
+
+def test_old_worker_answers_while_the_new_one_boots(start, tmp_path):
+    configuration, boots, go = (tmp_path / name for name in ("slow.py", "boots", "go"))
+    configuration.write_text(SLOW_BOOT.format(here=tmp_path))
+    go.touch()
+    server = start(f"--config={configuration}")
+    workers = server.web_workers()
+    go.unlink()
+    boots.unlink()
+    server.master.send_signal(signal.SIGHUP)
+    wait_until(boots.exists, SECONDS)
+    assert server.get("/api/messages").status_code == 200
+    assert workers < server.web_workers()
+    go.touch()
+    wait_until(lambda: server.web_workers() and not server.web_workers() & workers, SECONDS)
+    assert server.get("/api/messages").status_code == 200

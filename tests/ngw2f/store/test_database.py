@@ -88,8 +88,8 @@ def test_writer_waits_for_another_process(database, settings):
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         timer = threading.Timer(0.1, other.rollback)
-        timer.start()
         started = time.monotonic()
+        timer.start()
         with database.writing() as connection:
             users.create_user(connection, "Ann", "ann", "hash")
         timer.join()

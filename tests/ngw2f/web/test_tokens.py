@@ -2,6 +2,9 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
+from ngw2f.chat import Chat
+from ngw2f.store.tokens import SECONDS_A_DAY
+from ngw2f.web.caching import TARGETED_FIELD
 from tests.client import PASSWORD, Client, basic
 
 
@@ -27,6 +30,16 @@ def test_answer_is_not_stored(client):
 def test_expired_token(build):
     client = Client(build(token_days=1e-9))
     assert client.get("/api/rooms", headers=client.join("ann")).status_int == 401
+
+
+@pytest.mark.parametrize("path", ["/api/rooms", "/api/messages"])
+def test_answer_is_not_kept_for_longer_than_its_token_is_good(build, path):
+    """Nothing tells the cache that a token has expired."""
+    service = build(token_days=20 / SECONDS_A_DAY)
+    ann = Client(service).join("ann")
+    # Without the cache, which takes for itself what it is told.
+    answer = Client(Chat(service.services)).get(path, headers=ann, status=200)
+    assert int(answer.headers[TARGETED_FIELD].removeprefix("public, max-age=")) <= 20
 
 
 @pytest.mark.parametrize(
