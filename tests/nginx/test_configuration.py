@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nginx.render import HERE, PLACEHOLDER, command, render
+from nginx import render as module
+from nginx.render import HERE, PLACEHOLDER, command, main, render
 from tests.needs import lacking
 from tests.nginx.running import make_front
 
@@ -56,3 +57,20 @@ def test_all_is_written_in_its_folder(front, tmp_path):
     written = [line.split()[1] for line in told.splitlines() if "_temp_path " in line]
     assert len(written) == 5
     assert all(path.startswith(str(tmp_path)) for path in written)
+
+
+def test_written_over_the_distributions_own(front, monkeypatch):
+    """Into /etc/nginx, where the table of types is the one that is copied."""
+    types = front.directory / "mime.types"
+    before = types.read_bytes()
+    monkeypatch.setattr(module, "_mime_types", lambda _program: types)
+    render(front)
+    assert types.read_bytes() == before
+
+
+def test_pid_is_where_a_server_looks_for_it(front, tmp_path):
+    """The distribution's unit waits for that file, and reloads by it."""
+    options = ["--name", "localhost", "--server", "unix:/run/one.sock"]
+    options += ["--certificate", str(front.certificate), "--key", str(front.key)]
+    main([*options, "--directory", str(tmp_path / "etc"), "--run", str(tmp_path / "run")])
+    assert "pid /run/nginx.pid;" in (tmp_path / "etc/nginx.conf").read_text()
