@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 
 from tests.needs import lacking
+from tests.nginx import test_http2 as http2
 from tests.nginx.running import Client, make_front, running
 from tests.waiting import wait_until
 
@@ -102,6 +103,8 @@ def test_large_body_is_refused(client, recorders):
     assert answer.status == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json["title"] == "Content Too Large"
+    # It will be no smaller the next time.
+    assert answer.headers["Retry-After"] is None
     assert not recorders[0].requests + recorders[1].requests
 
 
@@ -162,6 +165,31 @@ def test_too_many_requests(tmp_path):
     assert answer.startswith(b"429 ")
     assert b"\r\nRetry-After: 5\r\n" in answer
     assert b'"title": "Too Many Requests"' in answer
+
+
+ODD = {
+    "path": b"GET /r\xe9union?\xff HTTP/1.1\r\nHost: localhost\r\n",
+    "host": b"GET / HTTP/1.1\r\nHost: r\xe9union\r\n",
+    "user-agent": b'GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: "\\\t\xe9\r\n',
+    "no-request": b"\x16\x03\x01\r\n",
+}
+
+
+def test_log_is_json_whatever_is_asked(tmp_path, recorders, instances):
+    front = make_front(tmp_path, [instances[0].path])
+    with running(front) as client:
+        for request in ODD.values():
+            client.send(request + b"Connection: close\r\n\r\n")
+        # Given up before there is a request: it has no status.
+        assert http2.ask(client, http2.headers(path="evil")) != "200"
+        client.context.set_alpn_protocols(["http/1.1"])
+        assert client.ask("/last").status == 200
+        log = wait_until(lambda: _complete_lines(front.run / "access.log", len(ODD) + 2))
+    entries = [json.loads(line) for line in log]
+    assert {type(entry["status"]) for entry in entries} == {int}
+    # nginx's processes write what they gathered when they like.
+    assert {entry["path"] for entry in entries} == {"/r", "/", "", "/last"}
+    assert {entry["user_agent"] for entry in entries} == {"", '"\\'}
 
 
 def _complete_lines(path, count):
