@@ -6,9 +6,12 @@ tried in processes of its own first: settings and application are loaded, the da
 is migrated.
 """
 
+import os
 import subprocess
 import sys
 from typing import Any
+
+from ngw2f import renewal
 
 CHECK_SECONDS = 120
 
@@ -22,6 +25,7 @@ def guard_reload(server: Any) -> None:
             reload()
         else:
             server.log.error("reload refused (see above): the old workers go on as they are")
+            renewal.tell(server.cfg.pidfile, renewal.REFUSED, os.getpid())
 
     # The master looks its handlers up by name; a configuration cannot give another class.
     server.handle_hup = handle_hup
