@@ -180,7 +180,7 @@ wait_for_end"""
 
 
 def test_foundation_ends_last(stage):
-    script = "say starts; trap 'say ends; exit' TERM; wait_for_end"
+    script = "trap 'say ends; exit' TERM; say starts; wait_for_end"
     stage.start(stage.spec("base", script, is_foundation=True), stage.spec("a", script))
     wait_until(lambda: len(stage.pids()) == 2)
     wait_until(lambda: Counter(stage.words()) == {"base starts": 1, "a starts": 1})
