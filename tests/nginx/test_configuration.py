@@ -1,15 +1,17 @@
 """nginx itself, and those who check its configuration, have nothing to say about it."""
 
+import gzip
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nginx import render as module
-from nginx.render import HERE, PLACEHOLDER, command, main, render
+from nginx.render import HERE, PLACEHOLDER, command, main, render, write_static
 from tests.needs import lacking
 from tests.nginx.running import make_front
 
@@ -57,6 +59,27 @@ def test_all_is_written_in_its_folder(front, tmp_path):
     written = [line.split()[1] for line in told.splitlines() if "_temp_path " in line]
     assert len(written) == 5
     assert all(path.startswith(str(tmp_path)) for path in written)
+
+
+def test_static_files_are_compressed_in_both_ways(tmp_path):
+    brotli = pytest.importorskip("brotli", reason="needs brotli: make stack, or pip install brotli")
+    write_static(tmp_path)
+    for path in (tmp_path / "chat.js", tmp_path / "icon.svg"):
+        whole = path.read_bytes()
+        assert brotli.decompress(path.with_name(f"{path.name}.br").read_bytes()) == whole
+        assert gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes()) == whole
+
+
+def test_brotli_where_nginx_has_it(front, tmp_path):
+    modules = tmp_path / "modules"
+    for is_there in (False, True):
+        if is_there:
+            modules.mkdir()
+            (modules / "ngx_http_brotli_static_module.so").touch()
+        render(replace(front, modules=modules))
+        text = "".join(path.read_text() for path in front.directory.glob("*.conf"))
+        assert ("brotli_static on;" in text) == is_there
+        assert (f"load_module {modules}/" in text) == is_there
 
 
 def test_written_over_the_distributions_own(front, monkeypatch):

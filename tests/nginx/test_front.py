@@ -1,5 +1,6 @@
 """TLS, redirects, files, errors: what nginx answers by itself."""
 
+import importlib.util
 import json
 import shutil
 import ssl
@@ -9,6 +10,7 @@ from collections import Counter
 
 import pytest
 
+from nginx.render import MODULES
 from tests.needs import lacking
 from tests.nginx import test_http2 as http2
 from tests.nginx.running import Client, make_front, running
@@ -78,6 +80,20 @@ def test_static_file_was_compressed_before(client):
     path = client.front.run / "static/static/icon.svg.gz"
     assert int(answer.headers["Content-Length"]) == path.stat().st_size
     assert answer.body == path.read_bytes()
+
+
+BROTLI = MODULES / "ngx_http_brotli_static_module.so"
+
+
+@pytest.mark.skipif(not BROTLI.exists(), reason="needs Debian's libnginx-mod-http-brotli-static")
+def test_static_file_by_brotli(client):
+    if importlib.util.find_spec("brotli") is None:
+        lacking("brotli", "make stack, or pip install brotli")
+    path = client.front.run / "static/static/chat.js"
+    for accepted, ending in {"gzip, br": ".br", "gzip, br;q=0": ".gz", "identity": ""}.items():
+        answer = client.ask("/static/chat.js", headers={"Accept-Encoding": accepted})
+        assert answer.body == path.with_name(path.name + ending).read_bytes()
+        assert answer.headers["Vary"] == "Accept-Encoding"
 
 
 @pytest.mark.parametrize("target", ["/static/../conf/tls.conf", "/static/%2e%2e/key.pem"])
