@@ -73,9 +73,20 @@ def test_static_file_from_disk(client, recorders):
     assert not recorders[0].requests + recorders[1].requests
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_static_files_are_read_only(client, method):
+    answer = client.ask("/static/icon.svg", method, b"x")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_uncompressed_static_file_varies_too(client):
+    assert client.ask("/static/icon.svg").headers.get_all("Vary") == ["Accept-Encoding"]
+
+
 def test_static_file_was_compressed_before(client):
     answer = client.ask("/static/icon.svg", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.headers.get_all("Vary") == ["Accept-Encoding"]
     # What is compressed on the way has no length.
     path = client.front.run / "static/static/icon.svg.gz"
     assert int(answer.headers["Content-Length"]) == path.stat().st_size
@@ -93,7 +104,7 @@ def test_static_file_by_brotli(client):
     for accepted, ending in {"gzip, br": ".br", "gzip, br;q=0": ".gz", "identity": ""}.items():
         answer = client.ask("/static/chat.js", headers={"Accept-Encoding": accepted})
         assert answer.body == path.with_name(path.name + ending).read_bytes()
-        assert answer.headers["Vary"] == "Accept-Encoding"
+        assert answer.headers.get_all("Vary") == ["Accept-Encoding"]
 
 
 @pytest.mark.parametrize("target", ["/static/../conf/tls.conf", "/static/%2e%2e/key.pem"])
