@@ -105,12 +105,19 @@ def command(front: Front) -> list[str]:
 
 
 def write_static(target: Path) -> None:
-    """Copy the static files and put a compressed variant beside each that gains by it."""
+    """Copy the static files and put a compressed variant beside each that gains by it.
+
+    What was written before and is not now is taken away: nginx would send the old variant.
+    """
     shutil.copytree(STATIC, target, dirs_exist_ok=True)
     compressor = Compressor(quiet=True)
-    for path in sorted(target.rglob("*")):
-        if path.is_file() and compressor.should_compress(path.name):
-            compressor.compress(str(path))
+    written = {target / path.relative_to(STATIC) for path in STATIC.rglob("*") if path.is_file()}
+    for path in sorted(written):
+        if compressor.should_compress(path.name):
+            written |= {Path(name) for name in compressor.compress(str(path))}
+    for path in target.rglob("*"):
+        if path.is_file() and path not in written:
+            path.unlink()
 
 
 def _values(front: Front, program: Program) -> dict[str, str]:

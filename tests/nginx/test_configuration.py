@@ -70,6 +70,21 @@ def test_static_files_are_compressed_in_both_ways(tmp_path):
         assert gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes()) == whole
 
 
+def test_variant_of_an_older_file_goes(tmp_path, monkeypatch):
+    """A file that has become too small to be compressed, and one that is no more."""
+    static, target = tmp_path / "static", tmp_path / "target"
+    static.mkdir()
+    monkeypatch.setattr(module, "STATIC", static)
+    for name in ("a.css", "b.css"):
+        (static / name).write_text("a { color: red }\n" * 100)
+    write_static(target)
+    assert (target / "a.css.gz").exists()
+    (static / "a.css").write_text("a{}")
+    (static / "b.css").unlink()
+    write_static(target)
+    assert [path.name for path in target.iterdir()] == ["a.css"]
+
+
 def test_brotli_where_nginx_has_it(front, tmp_path):
     modules = tmp_path / "modules"
     for is_there in (False, True):
