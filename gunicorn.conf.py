@@ -77,6 +77,7 @@ def post_worker_init(worker):
     worker.wsgi.start()
     hooks.shorten_pauses()
     hooks.hear_signals()
+    hooks.say_ready(worker)
 
 
 def pre_request(worker, request):

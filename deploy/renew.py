@@ -3,9 +3,12 @@
     python -m deploy.renew reload PIDFILE     settings and code (SIGHUP)
     python -m deploy.renew upgrade PIDFILE    gunicorn and Python too (SIGUSR2)
 
-An upgrade starts a new master beside the old one, lets the old one's workers finish,
-and asks the new ones for /healthz. If they do not answer, the old one goes on and the
-new one ends. Meanwhile connections wait in the socket that both have.
+A reload ends when a worker has loaded the new code, or with the news that it was refused.
+
+An upgrade starts a new master beside the old one, waits until one of its workers has
+loaded the new code, and asks for /healthz. If nothing comes of that, the new one ends, and
+the old one, whose workers have not been touched, goes on. Else it ends when its workers
+have finished.
 """
 
 import argparse
@@ -18,11 +21,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ngw2f import renewal
+from ngw2f.reload import CHECK_SECONDS
+
 # A master and its worker start in one or two seconds; on a busy machine it takes longer.
 START_SECONDS = 30.0
-# New code that cannot be loaded ends its worker, and with it its master, by then.
-SETTLE_SECONDS = 3.0
-# If the new workers are silent for so long, the old ones are called back.
+# Before that, a reload is tried in two processes.
+RELOAD_SECONDS = 2 * CHECK_SECONDS + START_SECONDS
+# If nobody answers for so long, the new code is not taken.
 HEALTH_SECONDS = 10.0
 # As gunicorn's graceful_timeout in gunicorn.conf.py, and some more.
 DRAIN_SECONDS = 20.0
@@ -33,38 +39,45 @@ class RenewalError(Exception):
 
 
 def reload(pid_file: Path) -> None:
-    """Start workers with the new code and let the old ones finish."""
-    os.kill(_read_pid(pid_file), signal.SIGHUP)
+    """Start workers with the new code and let the old ones finish. Raises RenewalError."""
+    master = _find_master(pid_file)
+    renewal.forget(pid_file)
+    os.kill(master, signal.SIGHUP)
+    _wait_for(lambda: renewal.read(pid_file, master) or not _is_running(master), RELOAD_SECONDS)
+    told = renewal.read(pid_file, master)
+    if told == renewal.REFUSED:
+        raise RenewalError("refused, the server's log says why; the old workers go on")
+    if told != renewal.READY:
+        raise RenewalError("no new worker is ready; the server's log says why")
 
 
 def upgrade(pid_file: Path, address: str) -> int:
     """Replace the master too; return the new one's pid. Raises RenewalError."""
-    old = _read_pid(pid_file)
+    old = _find_master(pid_file)
     successor = pid_file.with_name(pid_file.name + ".2")
-    if successor.exists() and _is_running(_read_pid(successor)):
+    if _is_running(_read_pid(successor)):
         raise RenewalError(f"an upgrade is under way already: {successor} exists")
+    renewal.forget(pid_file)
     os.kill(old, signal.SIGUSR2)
     if not _wait_for(successor.exists, START_SECONDS):
         raise RenewalError("the new master did not start; its log says why")
     new = _read_pid(successor)
-    if _wait_for(lambda: not _is_running(new), SETTLE_SECONDS):
+    # The old workers answer as well, so one of the new ones has to say that it can.
+    _wait_for(lambda: _is_ready(pid_file, new) or not _is_running(new), START_SECONDS)
+    if not _is_running(new):
         raise RenewalError("the new master has ended, its log says why; the old one goes on")
-    # From here on only the new workers accept.
-    os.kill(old, signal.SIGWINCH)
-    if not _wait_for(lambda: _is_healthy(address), HEALTH_SECONDS) or not _is_running(new):
-        _go_back(old, new)
+    if not _is_ready(pid_file, new) or not _wait_for(lambda: _is_healthy(address), HEALTH_SECONDS):
+        os.kill(new, signal.SIGTERM)
         raise RenewalError("the new workers do not answer; the old master goes on")
     os.kill(old, signal.SIGTERM)
     # The new master takes the old one's file over when that one has ended.
-    if not _wait_for(lambda: _names(pid_file, new), DRAIN_SECONDS):
+    if not _wait_for(lambda: _read_pid(pid_file) == new, DRAIN_SECONDS):
         raise RenewalError(f"the new master serves, but the old one (pid {old}) does not end")
     return new
 
 
-def _go_back(old: int, new: int) -> None:
-    os.kill(old, signal.SIGHUP)
-    if _is_running(new):
-        os.kill(new, signal.SIGTERM)
+def _is_ready(pid_file: Path, master: int) -> bool:
+    return renewal.read(pid_file, master) == renewal.READY
 
 
 def _is_healthy(address: str) -> bool:
@@ -86,7 +99,7 @@ def _is_healthy(address: str) -> bool:
         connection.close()
 
 
-def _wait_for(is_true: Callable[[], bool], seconds: float) -> bool:
+def _wait_for(is_true: Callable[[], object], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not is_true():
         if time.monotonic() > deadline:
@@ -95,21 +108,24 @@ def _wait_for(is_true: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
+def _find_master(pid_file: Path) -> int:
+    master = _read_pid(pid_file)
+    if not _is_running(master):
+        raise RenewalError(f"{pid_file} names no running gunicorn; start it with --pid {pid_file}")
+    return master
+
+
 def _read_pid(path: Path) -> int:
+    """Return what a pid file says, 0 if that is nothing."""
     try:
         return int(path.read_text())
-    except (FileNotFoundError, ValueError) as error:
-        raise RenewalError(f"{path} names no gunicorn; start it with --pid {path}") from error
-
-
-def _names(pid_file: Path, pid: int) -> bool:
-    try:
-        return _read_pid(pid_file) == pid
-    except RenewalError:
-        return False
+    except (FileNotFoundError, ValueError):
+        return 0
 
 
 def _is_running(pid: int) -> bool:
+    if not pid:
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -129,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             reload(options.pid_file)
         else:
             upgrade(options.pid_file, options.address)
-    except RenewalError as error:
+    except (RenewalError, OSError) as error:
         sys.exit(f"renew: {error}")
 
 

@@ -35,6 +35,8 @@ HTTP_PORT = "8080"
 HTTPS_PORT = "8443"
 INSTANCES = 2
 WORKERS = 2
+# Held by honcho.
+LOCK = "stack.lock"
 WAIT_SECONDS = 60.0
 # honcho kills what has not ended 5 s after Ctrl-C.
 GRACEFUL_SECONDS = 3
@@ -45,7 +47,8 @@ def start() -> None:
     if not find_nginx():
         sys.exit("stack: nginx is not installed (apt-get install nginx, brew install nginx)")
     os.environ.setdefault("NGW2F_ENV", "production")
-    os.environ.setdefault("STACK_DIR", str(ROOT / "var"))
+    # Its parts have other current folders, nginx's among them.
+    os.environ["STACK_DIR"] = str(Path(os.environ.get("STACK_DIR", ROOT / "var")).absolute())
     os.environ.setdefault("NGW2F_DATA_DIR", str(_var() / "stack"))
     os.environ.setdefault("STACK_HTTP_PORT", HTTP_PORT)
     os.environ.setdefault("STACK_HTTPS_PORT", HTTPS_PORT)
@@ -59,7 +62,7 @@ def start() -> None:
         "worker",
         "nginx",
     ]
-    load_settings().data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _hold_alone(load_settings())
     sys.stdout.write(f"The chat will be at https://localhost:{os.environ['STACK_HTTPS_PORT']}\n")
     sys.stdout.flush()
     honcho = [sys.executable, "-m", "honcho", "-f", str(ROOT / "Procfile"), "start", *processes]
@@ -158,6 +161,21 @@ def _settings() -> Settings:
 def _socket(settings: Settings, number: int) -> Path:
     """Return where an instance listens: beside Valkey, whose path is short enough for a socket."""
     return embedded_socket(settings.data_path).parent / f"web-{number}.sock"
+
+
+def _hold_alone(settings: Settings) -> None:
+    """Keep others off these data until honcho, which this process becomes, ends.
+
+    A second Valkey and a second instance would take the first one's sockets away.
+    """
+    settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(settings.data_path / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        path = settings.data_path
+        sys.exit(f"stack: {path} is in use by another one; stop that one, or set STACK_DIR")
+    os.set_inheritable(lock, True)
 
 
 def _hold_foundations(settings: Settings) -> None:

@@ -47,6 +47,8 @@ class Front:
     public_port: int | None = None
     # The user of nginx's workers, where nginx is started by root.
     user: str | None = None
+    # Where nginx writes its pid, if not into *run*: the system's unit has a place of its own.
+    pid: Path | None = None
     access_log: str = "access.log"
     error_log: str = "error.log"
     # Limits of one address; off for load tests.
@@ -87,7 +89,9 @@ def render(front: Front) -> Path:
     for part in sorted(HERE.glob("*.conf")):
         text = PLACEHOLDER.sub(lambda match: values[match[1]], part.read_text())
         (front.directory / part.name).write_text(text)
-    shutil.copy(_mime_types(front.program), front.directory / "mime.types")
+    # They may be one and the same file.
+    mime_types = _mime_types(front.program).read_bytes()
+    (front.directory / "mime.types").write_bytes(mime_types)
     shutil.copytree(HERE / "errors", front.directory / "errors", dirs_exist_ok=True)
     write_static(front.run / "static" / "static")
     return front.directory / "nginx.conf"
@@ -101,12 +105,19 @@ def command(front: Front) -> list[str]:
 
 
 def write_static(target: Path) -> None:
-    """Copy the static files and put a compressed variant beside each that gains by it."""
+    """Copy the static files and put a compressed variant beside each that gains by it.
+
+    What was written before and is not now is taken away: nginx would send the old variant.
+    """
     shutil.copytree(STATIC, target, dirs_exist_ok=True)
     compressor = Compressor(quiet=True)
-    for path in sorted(target.rglob("*")):
-        if path.is_file() and compressor.should_compress(path.name):
-            compressor.compress(str(path))
+    written = {target / path.relative_to(STATIC) for path in STATIC.rglob("*") if path.is_file()}
+    for path in sorted(written):
+        if compressor.should_compress(path.name):
+            written |= {Path(name) for name in compressor.compress(str(path))}
+    for path in target.rglob("*"):
+        if path.is_file() and path not in written:
+            path.unlink()
 
 
 def _values(front: Front, program: Program) -> dict[str, str]:
@@ -119,6 +130,7 @@ def _values(front: Front, program: Program) -> dict[str, str]:
         "brotli_static": "brotli_static on;" if _load_brotli(front.modules) else "",
         "user": f"user {front.user};" if front.user else "",
         "run": str(front.run),
+        "pid": str(front.pid or front.run / "nginx.pid"),
         "files": str(front.files),
         "connections": str(front.files // 2),
         "access_log": front.access_log,
@@ -175,7 +187,7 @@ def _version(pattern: str, text: str) -> tuple[int, ...]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the configuration of a server, as the command line says."""
     options = _parser().parse_args(arguments)
-    render(Front(**vars(options)))
+    render(Front(**vars(options), program=find_nginx() or "nginx"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -192,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--https-port", type=int, default=443)
     add("--public-port", type=int)
     add("--user", default="www-data")
+    add("--pid", type=Path, default=Path("/run/nginx.pid"), help="as the system's unit expects")
     add("--access-log", default="/var/log/nginx/access.log")
     add("--error-log", default="/var/log/nginx/error.log")
     add("--files", type=int, default=FILES, help="what a process of nginx may open")

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ngw2f.settings import Settings
-from ngw2f.store.backup import BackupError, back_up, restore
+from ngw2f.store.backup import BackupError, back_up, check_database, restore
 from ngw2f.store.database import Database
 from ngw2f.store.exchange import ImportRefusedError, export_lines, import_lines
 from ngw2f.store.migrate import migrate
@@ -25,17 +27,26 @@ def run(command: str, settings: Settings, path: Path) -> None:
                 _export(settings, path)
             case "import":
                 _import(settings, path)
-    except (BackupError, ImportRefusedError, OSError) as error:
+    except (BackupError, ImportRefusedError, OSError, OverflowError) as error:
         sys.exit(f"ngw2f {command}: {error}")
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        sys.exit(f"ngw2f {command}: {reason}")
 
 
 def _export(settings: Settings, path: Path) -> None:
+    check_database(settings)
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file, _database(settings) as database:
-        with database.reading() as connection:
-            file.writelines(export_lines(connection))
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb") as file, _database(settings) as database:
+            with database.reading() as connection:
+                file.writelines(export_lines(connection))
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        # Half an export must not pass for one.
+        path.unlink()
+        raise
 
 
 def _import(settings: Settings, path: Path) -> None:

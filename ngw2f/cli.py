@@ -139,14 +139,16 @@ def _serve(options: argparse.Namespace) -> None:
 def _migrate(_options: argparse.Namespace) -> None:
     from sqlalchemy.exc import OperationalError
 
-    from ngw2f.store.migrate import migrate
+    from ngw2f.store.migrate import MigrationError, migrate
 
     settings = load_settings()
+    name = "NGW2F_DATABASE_URL" if settings.database_url else "NGW2F_DATA_DIR"
     try:
         migrate(settings)
     except OperationalError as error:
-        name = "NGW2F_DATABASE_URL" if settings.database_url else "NGW2F_DATA_DIR"
         raise SettingError(f"{name}: {str(error.orig).splitlines()[0]}") from error
+    except MigrationError as error:
+        raise SettingError(f"{name}: {error}") from error
     except OSError as error:
         raise SettingError(f"NGW2F_DATA_DIR: {error}") from error
 

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ngw2f.broker import Broker, connect, embedded_socket
 from ngw2f.jobs.bell import QUEUES
@@ -22,7 +22,7 @@ from ngw2f.jobs.roll_call import RollCall
 from ngw2f.settings import Settings, unknown_variables
 from ngw2f.store import messages
 from ngw2f.store.database import Database
-from ngw2f.store.migrate import alembic_config
+from ngw2f.store.migrate import alembic_config, known_versions, why_no_engine
 
 TIMEOUT_SECONDS = 5.0
 # Below this, SQLite and the append-only file have soon nowhere to write.
@@ -106,13 +106,20 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     if settings.sqlalchemy_url.startswith("sqlite") and not _sqlite_exists(settings):
         yield Finding("error", "database", "there is none yet; run `ngw2f migrate`")
         return
-    database = Database(settings.sqlalchemy_url)
+    try:
+        database = Database(settings.sqlalchemy_url)
+    except (ArgumentError, ImportError, ValueError) as error:
+        yield Finding("error", "database", why_no_engine(error))
+        return
     try:
         with database.reading() as connection:
             version = MigrationContext.configure(connection).get_current_revision()
             newest = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
             if version != newest:
-                sentence = f"its schema is {version}, the newest is {newest}; run `ngw2f migrate`"
+                advice = "run `ngw2f migrate`"
+                if version and version not in known_versions():
+                    advice = "it is of a newer version of the chat, which must be run"
+                sentence = f"its schema is {version}, the newest is {newest}; {advice}"
                 yield Finding("error", "database", sentence)
                 return
             name = connection.dialect.name

@@ -9,12 +9,15 @@ It would also stop the old workers the moment the new ones are forked, some seco
 those serve. Here they go on until then.
 """
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from ngw2f import renewal
 
 CHECK_SECONDS = 120
 # Nobody waits longer for new workers: with the check before it and the drain of the old
@@ -33,6 +36,7 @@ def guard_reload(server: Any) -> None:
                 reload()
         else:
             server.log.error("reload refused (see above): the old workers go on as they are")
+            renewal.tell(server.cfg.pidfile, renewal.REFUSED, os.getpid())
 
     # The master looks its handlers up by name; a configuration cannot give another class.
     server.handle_hup = handle_hup

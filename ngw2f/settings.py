@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -23,7 +24,8 @@ Positive = Annotated[int, Meta(ge=1)]
 Days = Annotated[float, Meta(gt=0, le=3650)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 DatabaseURL = Annotated[str, Meta(pattern=r"^$|^(sqlite|postgresql)(\+\w+)?://")]
-RedisURL = Annotated[str, Meta(pattern=r"^$|^(rediss?|unix)://|^redis\+sentinel://.+/.+")]
+SENTINEL_URL = r"redis\+sentinel://([^:@/]*:[^@/]*@)?[^@/,]+:\d+(,[^@/,]+:\d+)*/[^/?]+(/\d+)?"
+RedisURL = Annotated[str, Meta(pattern=rf"^$|^(rediss?|unix)://|^{SENTINEL_URL}$")]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
@@ -183,4 +185,17 @@ def _convert(values: dict[str, Any]) -> Settings:
             # A URL may hold a password.
             value_shown = "" if name.endswith(("_url", "_token")) else f", not {value!r}"
             raise SettingError(f"{PREFIX}{name.upper()}: {reason}{value_shown}") from error
-    return msgspec.convert(values, Settings, strict=False)
+    settings = msgspec.convert(values, Settings, strict=False)
+    _check_port(settings.redis_url)
+    return settings
+
+
+def _check_port(redis_url: str) -> None:
+    """Raise SettingError where redis-py would not take the URL, in each process by itself."""
+    if redis_url.startswith(("redis://", "rediss://")):
+        try:
+            _ = urlsplit(redis_url).port
+        except ValueError:
+            # What was taken for a port may be a password's end.
+            sentence = "its port is none (in a password, write special characters as %XX)"
+            raise SettingError(f"{PREFIX}REDIS_URL: {sentence}") from None

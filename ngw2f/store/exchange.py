@@ -5,13 +5,16 @@ others refer to. Bytes are base64. It has password hashes and digests of tokens.
 """
 
 import base64
+import binascii
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import groupby, islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Column, Connection, Table, delete, func, insert, select
 
+from ngw2f.store.rooms import LOBBY, find_room_named
 from ngw2f.store.schema import metadata, rooms, users
 
 BATCH = 500
@@ -47,6 +50,8 @@ def import_lines(connection: Connection, lines: Iterable[bytes]) -> int:
         while batch := list(islice(rows, BATCH)):
             connection.execute(insert(table), batch)
             count += len(batch)
+    if find_room_named(connection, LOBBY, None) is None:
+        raise ImportRefusedError("there is no lobby in it; it is no export, or a part of one")
     if connection.dialect.name == "postgresql":
         _set_sequences(connection)
     return count
@@ -62,10 +67,21 @@ def _decode(line: bytes) -> tuple[str, dict[str, Any]]:
 def _row(table: Table, row: dict[str, Any]) -> dict[str, Any]:
     if set(row) != set(table.columns.keys()):
         raise ImportRefusedError(f"{table.name} has other columns; export by the same version")
-    return {
-        name: base64.b64decode(value) if table.columns[name].type.python_type is bytes else value
-        for name, value in row.items()
-    }
+    return {name: _value(table.columns[name], value) for name, value in row.items()}
+
+
+def _value(column: Column[Any], value: object) -> object:
+    """Return what is stored; SQLite would store anything."""
+    kind = column.type.python_type
+    if value is None and column.nullable:
+        return None
+    if kind is bytes and isinstance(value, str):
+        with suppress(binascii.Error):
+            return base64.b64decode(value, validate=True)
+    # A bool is an int in Python, and a whole number may be written without a point.
+    elif type(value) is kind or (kind is float and type(value) is int):
+        return value
+    raise ImportRefusedError(f"{column} is {value!r:.60}, which is no {kind.__name__}")
 
 
 def _set_sequences(connection: Connection) -> None:

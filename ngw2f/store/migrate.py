@@ -8,7 +8,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from ngw2f.settings import Settings
 
@@ -16,23 +19,49 @@ from ngw2f.settings import Settings
 ADVISORY_LOCK = 0x6E677732
 
 
+class MigrationError(Exception):
+    """It cannot be done, now or ever; the message is one line that says why."""
+
+
 def migrate(settings: Settings) -> None:
-    """Run the migrations that the database has not seen yet. Creates what is missing."""
+    """Run the migrations that the database has not seen yet. Creates what is missing.
+
+    Raises MigrationError where there is no driver, or the database is ahead of this code.
+    """
     settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(settings.sqlalchemy_url)
+    try:
+        engine = create_engine(settings.sqlalchemy_url)
+    except (ArgumentError, ImportError, ValueError) as error:
+        raise MigrationError(why_no_engine(error)) from error
     try:
         with engine.connect() as connection, _alone(connection, settings.data_path):
             command.upgrade(alembic_config(connection), "head")
+    except CommandError as error:
+        reason = f"it is of a newer version of the chat ({error})"
+        raise MigrationError(reason) from error
     finally:
         engine.dispose()
 
 
-def alembic_config(connection: Connection) -> Config:
+def why_no_engine(error: Exception) -> str:
+    """Say in a line why SQLAlchemy makes no engine of a URL, which may hold a password."""
+    if isinstance(error, ImportError):
+        return f"its driver is not installed ({error})"
+    return str(error) if isinstance(error, NoSuchModuleError) else "this is no URL of a database"
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", "ngw2f.store:migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
+
+
+def known_versions() -> set[str]:
+    """Return the names of all schemas that this version of the chat can go on from."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return {script.revision for script in scripts.walk_revisions()}
 
 
 @contextmanager

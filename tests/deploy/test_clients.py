@@ -112,6 +112,14 @@ def test_browsers_talk(fleet, browser):
         context.close()
 
 
+@pytest.mark.parametrize("path", ["/api/messages", "/api/users?online=0"])
+def test_what_has_not_changed_is_not_sent_again(fleet, ann, path):
+    for headers in ({}, {"Authorization": ann["Authorization"]}):
+        etag = fleet.client.ask(path, headers=headers).headers["ETag"]
+        again = fleet.client.ask(path, headers=headers | {"If-None-Match": etag})
+        assert (again.status, again.body) == (304, b"")
+
+
 @pytest.mark.parametrize("kind", EVERY_KIND)
 def test_every_stream_goes_out_at_once(fleet, ann, kind):
     with following(fleet.client, [kind]) as (follower,):

@@ -3,13 +3,16 @@
 That new code which works does, is in test_faults.py.
 """
 
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from deploy import renew
-from tests.deploy.chats import Load, environment, join, running_chat
+from tests.deploy.chats import Load, children, environment, join, running_chat
 from tests.nginx.running import make_front, running
 
 # In each stretch: before, during and after what is done.
@@ -22,9 +25,25 @@ def directory():
         yield Path(directory)
 
 
+# Python runs this at its start: an application that cannot be loaded, and says so late.
+BROKEN_LATE = """
+import pathlib, sys, time
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "app" and (pathlib.Path(__file__).parent / "broken").exists():
+            time.sleep(5)
+            raise ImportError("it is broken")
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
 @pytest.fixture
 def chats(directory, database_url, valkey_url, redis):
+    (directory / "sitecustomize.py").write_text(BROKEN_LATE)
     variables = environment(directory, database_url, valkey_url)
+    variables["PYTHONPATH"] = str(directory)
     with running_chat(directory, "a", variables) as a, running_chat(directory, "b", variables) as b:
         yield [a, b]
 
@@ -50,6 +69,19 @@ def test_broken_code_is_not_taken(client, chats, directory, monkeypatch):
     assert chat.pid == before
 
 
+def test_application_that_fails_late_is_not_taken(client, chats, directory):
+    """Its master runs meanwhile, and the old workers answer."""
+    chat = chats[0]
+    before, workers = chat.pid, children(chat.pid)
+    with Load(client, join(client, "ann")) as load:
+        (directory / "broken").touch()
+        with pytest.raises(renew.RenewalError, match=r"the old (one|master) goes on"):
+            renew.upgrade(chat.pid_file, chat.bind)
+        load.wait_for(REQUESTS)
+    assert load.failures == []
+    assert (chat.pid, children(before)) == (before, workers)
+
+
 def test_silent_workers_are_not_taken(client, chats, monkeypatch):
     chat = chats[0]
     before = chat.pid
@@ -63,6 +95,32 @@ def test_silent_workers_are_not_taken(client, chats, monkeypatch):
     assert chat.pid == before
 
 
-def test_unknown_pid_file(tmp_path):
-    with pytest.raises(renew.RenewalError, match="names no gunicorn"):
-        renew.reload(tmp_path / "none.pid")
+def test_reload_ends_with_new_workers(chats):
+    chat = chats[0]
+    before = children(chat.pid)
+    renew.reload(chat.pid_file)
+    assert set(children(chat.pid)) - set(before)
+
+
+def test_refused_reload_is_reported(chats, directory):
+    chat = chats[0]
+    before = children(chat.pid)
+    (directory / "settings.toml").write_text("[production]\nno_such_setting = 1\n")
+    command = [sys.executable, "-m", "deploy.renew", "reload", chat.pid_file]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert told.stderr.startswith("renew: refused, the server's log says why")
+    assert children(chat.pid) == before
+
+
+@pytest.mark.parametrize("what", [renew.reload, lambda path: renew.upgrade(path, "unix:none")])
+def test_pid_file_of_nobody(tmp_path, what):
+    path = tmp_path / "gunicorn.pid"
+    with pytest.raises(renew.RenewalError, match="names no running gunicorn"):
+        what(path)
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    path.write_text(f"{process.pid}\n")
+    with pytest.raises(renew.RenewalError, match="names no running gunicorn"):
+        what(path)
+    assert os.listdir(tmp_path) == ["gunicorn.pid"]

@@ -51,25 +51,25 @@ def as_user(request, directory):
 
 @pytest.fixture
 def stack(directory, as_user):
-    """Give a client of a running stack, its process, and the file of its screen."""
+    """Give a client of a running stack, its process, its screen's file and its environment."""
     need_nginx()
     if not importlib.util.find_spec("honcho"):
         lacking("honcho", "make stack, or pip install honcho")
     ports = {"STACK_HTTP_PORT": str(free_port()), "STACK_HTTPS_PORT": str(free_port())}
-    environment = {**os.environ, **ports, "STACK_DIR": str(directory)}
+    environment = {**os.environ, **ports, "STACK_DIR": os.path.relpath(directory)}
     screen = directory / "screen.log"
     with open(screen, "wb") as output:
         command = [*as_user, sys.executable, "-m", "deploy.stack"]
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
-        yield _client(directory, ports, process, screen), process, screen
+        yield _client(directory, ports, process, screen), process, screen, environment
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(STOP_SECONDS)
 
 
 def test_chat_flow_and_end(stack):
-    client, process, screen = stack
+    client, process, screen, environment = stack
     headers = join(client, "ann")
     posted = client.ask("/api/messages", "POST", b'{"source": "hello *world*"}', headers)
     assert posted.status == 201
@@ -77,6 +77,10 @@ def test_chat_flow_and_end(stack):
     assert client.ask("/readyz").status == 200
     if postgresql.find_programs():
         assert "(PostgreSQL)" in screen.read_text()
+
+    second = subprocess.run(process.args, env=environment, capture_output=True, text=True)
+    assert second.returncode == 1
+    assert re.search(r"^stack: .* is in use by another one; .*$", second.stderr, re.MULTILINE)
 
     pids = [int(pid) for pid in re.findall(r"started \(pid=(\d+)\)", screen.read_text())]
     assert len(pids) >= 5

@@ -18,7 +18,7 @@ from nginx.render import FILES, Front, command, find_nginx, render
 from tests.needs import lacking
 
 NAMES = ("localhost", "127.0.0.1")
-START_SECONDS = 10
+START_SECONDS = 30
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,14 @@ def test_personal_request_gets_nothing_kept(client, recorders):
     assert ask_twice(client, recorders, "/kept-before", answer, {}, personal) == 2
 
 
+@pytest.mark.parametrize("name", ["If-None-Match", "If-Modified-Since"])
+def test_conditions_are_the_applications(client, recorders, name):
+    """Whether it may be kept is known too late: nginx would have dropped the condition."""
+    client.ask(f"/conditional?{name}", headers={name: '"1"'})
+    (request,) = recorders[0].requests + recorders[1].requests
+    assert request.values(name) == ['"1"']
+
+
 def test_fields_of_vary_are_compared(client, recorders):
     answer = [("Cache-Control", "max-age=60"), ("Vary", "Accept")]
     json, html = {"Accept": "application/json"}, {"Accept": "text/html"}

@@ -1,14 +1,17 @@
 """nginx itself, and those who check its configuration, have nothing to say about it."""
 
+import gzip
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nginx.render import HERE, PLACEHOLDER, command, render
+from nginx import render as module
+from nginx.render import HERE, PLACEHOLDER, command, main, render, write_static
 from tests.needs import lacking
 from tests.nginx.running import make_front
 
@@ -56,3 +59,56 @@ def test_all_is_written_in_its_folder(front, tmp_path):
     written = [line.split()[1] for line in told.splitlines() if "_temp_path " in line]
     assert len(written) == 5
     assert all(path.startswith(str(tmp_path)) for path in written)
+
+
+def test_static_files_are_compressed_in_both_ways(tmp_path):
+    brotli = pytest.importorskip("brotli", reason="needs brotli: make stack, or pip install brotli")
+    write_static(tmp_path)
+    for path in (tmp_path / "chat.js", tmp_path / "icon.svg"):
+        whole = path.read_bytes()
+        assert brotli.decompress(path.with_name(f"{path.name}.br").read_bytes()) == whole
+        assert gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes()) == whole
+
+
+def test_variant_of_an_older_file_goes(tmp_path, monkeypatch):
+    """A file that has become too small to be compressed, and one that is no more."""
+    static, target = tmp_path / "static", tmp_path / "target"
+    static.mkdir()
+    monkeypatch.setattr(module, "STATIC", static)
+    for name in ("a.css", "b.css"):
+        (static / name).write_text("a { color: red }\n" * 100)
+    write_static(target)
+    assert (target / "a.css.gz").exists()
+    (static / "a.css").write_text("a{}")
+    (static / "b.css").unlink()
+    write_static(target)
+    assert [path.name for path in target.iterdir()] == ["a.css"]
+
+
+def test_brotli_where_nginx_has_it(front, tmp_path):
+    modules = tmp_path / "modules"
+    for is_there in (False, True):
+        if is_there:
+            modules.mkdir()
+            (modules / "ngx_http_brotli_static_module.so").touch()
+        render(replace(front, modules=modules))
+        text = "".join(path.read_text() for path in front.directory.glob("*.conf"))
+        assert ("brotli_static on;" in text) == is_there
+        assert (f"load_module {modules}/" in text) == is_there
+
+
+def test_written_over_the_distributions_own(front, monkeypatch):
+    """Into /etc/nginx, where the table of types is the one that is copied."""
+    types = front.directory / "mime.types"
+    before = types.read_bytes()
+    monkeypatch.setattr(module, "_mime_types", lambda _program: types)
+    render(front)
+    assert types.read_bytes() == before
+
+
+def test_pid_is_where_a_server_looks_for_it(front, tmp_path):
+    """The distribution's unit waits for that file, and reloads by it."""
+    options = ["--name", "localhost", "--server", "unix:/run/one.sock"]
+    options += ["--certificate", str(front.certificate), "--key", str(front.key)]
+    main([*options, "--directory", str(tmp_path / "etc"), "--run", str(tmp_path / "run")])
+    assert "pid /run/nginx.pid;" in (tmp_path / "etc/nginx.conf").read_text()

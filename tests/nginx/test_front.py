@@ -1,15 +1,20 @@
 """TLS, redirects, files, errors: what nginx answers by itself."""
 
+import importlib.util
 import json
 import shutil
 import ssl
 import subprocess
 import time
+from collections import Counter
 
 import pytest
 
+from nginx.render import MODULES
 from tests.needs import lacking
-from tests.nginx.running import Client, free_port, make_front, running
+from tests.nginx import test_http2 as http2
+from tests.nginx.running import Client, make_front, running
+from tests.waiting import wait_until
 
 
 def test_https(client, recorders):
@@ -68,13 +73,38 @@ def test_static_file_from_disk(client, recorders):
     assert not recorders[0].requests + recorders[1].requests
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_static_files_are_read_only(client, method):
+    answer = client.ask("/static/icon.svg", method, b"x")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_uncompressed_static_file_varies_too(client):
+    assert client.ask("/static/icon.svg").headers.get_all("Vary") == ["Accept-Encoding"]
+
+
 def test_static_file_was_compressed_before(client):
     answer = client.ask("/static/icon.svg", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.headers.get_all("Vary") == ["Accept-Encoding"]
     # What is compressed on the way has no length.
     path = client.front.run / "static/static/icon.svg.gz"
     assert int(answer.headers["Content-Length"]) == path.stat().st_size
     assert answer.body == path.read_bytes()
+
+
+BROTLI = MODULES / "ngx_http_brotli_static_module.so"
+
+
+@pytest.mark.skipif(not BROTLI.exists(), reason="needs Debian's libnginx-mod-http-brotli-static")
+def test_static_file_by_brotli(client):
+    if importlib.util.find_spec("brotli") is None:
+        lacking("brotli", "make stack, or pip install brotli")
+    path = client.front.run / "static/static/chat.js"
+    for accepted, ending in {"gzip, br": ".br", "gzip, br;q=0": ".gz", "identity": ""}.items():
+        answer = client.ask("/static/chat.js", headers={"Accept-Encoding": accepted})
+        assert answer.body == path.with_name(path.name + ending).read_bytes()
+        assert answer.headers.get_all("Vary") == ["Accept-Encoding"]
 
 
 @pytest.mark.parametrize("target", ["/static/../conf/tls.conf", "/static/%2e%2e/key.pem"])
@@ -100,6 +130,8 @@ def test_large_body_is_refused(client, recorders):
     assert answer.status == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json["title"] == "Content Too Large"
+    # It will be no smaller the next time.
+    assert answer.headers["Retry-After"] is None
     assert not recorders[0].requests + recorders[1].requests
 
 
@@ -146,23 +178,58 @@ def test_errors_of_the_application_stay(client, recorders):
     assert "instance" in client.ask("/").json
 
 
-def test_too_many_requests(tmp_path, instances):
-    front = make_front(tmp_path, [instances[0].path], limits=True, https_port=free_port())
+def test_too_many_requests(tmp_path):
+    """All on one connection, with no instance to wait for: 200 at once, and 50 a second."""
+    front = make_front(tmp_path, [tmp_path / "none.sock"], limits=True)
+    request = b"GET /api/messages HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with running(front) as client:
-        answers = [client.ask("/api/messages") for _ in range(320)]
-    refused = [answer for answer in answers if answer.status == 429]
-    # 200 at once, and 50 a second while they are sent.
-    assert refused
-    assert len(refused) < 120
-    assert refused[0].headers["Retry-After"] == "5"
-    assert refused[0].json["title"] == "Too Many Requests"
+        *_, answer = client.send(request * 999 + last).split(b"HTTP/1.1 ")
+        log = wait_until(lambda: _complete_lines(front.run / "access.log", 1000))
+    statuses = Counter(json.loads(line)["status"] for line in log)
+    assert set(statuses) == {429, 503}
+    assert statuses[503] >= 200
+    assert answer.startswith(b"429 ")
+    assert b"\r\nRetry-After: 5\r\n" in answer
+    assert b'"title": "Too Many Requests"' in answer
+
+
+ODD = {
+    "path": b"GET /r\xe9union?\xff HTTP/1.1\r\nHost: localhost\r\n",
+    "host": b"GET / HTTP/1.1\r\nHost: r\xe9union\r\n",
+    "user-agent": b'GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: "\\\t\xe9\r\n',
+    "no-request": b"\x16\x03\x01\r\n",
+}
+
+
+def test_log_is_json_whatever_is_asked(tmp_path, recorders, instances):
+    front = make_front(tmp_path, [instances[0].path])
+    with running(front) as client:
+        for request in ODD.values():
+            client.send(request + b"Connection: close\r\n\r\n")
+        # Given up before there is a request: it has no status.
+        assert http2.ask(client, http2.headers(path="evil")) != "200"
+        client.context.set_alpn_protocols(["http/1.1"])
+        assert client.ask("/last").status == 200
+        log = wait_until(lambda: _complete_lines(front.run / "access.log", len(ODD) + 2))
+    entries = [json.loads(line) for line in log]
+    assert {type(entry["status"]) for entry in entries} == {int}
+    # nginx's processes write what they gathered when they like.
+    assert {entry["path"] for entry in entries} == {"/r", "/", "", "/last"}
+    assert {entry["user_agent"] for entry in entries} == {"", '"\\'}
+
+
+def _complete_lines(path, count):
+    """Return the lines of a log if there are so many."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    return lines if len(lines) >= count and lines[-1].endswith(b"\n") else None
 
 
 def _log_entry(path, request_id):
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        for line in path.read_text().splitlines():
-            if request_id in line:
+        for line in path.read_text().splitlines(keepends=True):
+            if request_id in line and line.endswith("\n"):
                 return json.loads(line)
         time.sleep(0.05)
     raise AssertionError(f"no line for {request_id}")

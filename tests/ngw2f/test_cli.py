@@ -1,6 +1,8 @@
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,32 @@ def test_database_that_is_away(data_dir, monkeypatch):
     with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATABASE_URL: ") as caught:
         cli.main(["migrate"])
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql+nothing://localhost/chat", "Can't load plugin"),
+        ("postgresql+pg8000://localhost/chat", r"its driver is not installed \(No module named"),
+        ("postgresql://chat:hush@localhost:hush/chat", "this is no URL of a database"),
+    ],
+)
+def test_url_that_leads_nowhere(data_dir, monkeypatch, url, reason):
+    monkeypatch.setenv("NGW2F_DATABASE_URL", url)
+    with pytest.raises(SystemExit, match=rf"^ngw2f: NGW2F_DATABASE_URL: {reason}[^\n]*$") as caught:
+        cli.main(["migrate"])
+    assert "hush" not in str(caught.value)
+
+
+def test_database_of_a_newer_version(data_dir):
+    cli.main(["migrate"])
+    with closing(sqlite3.connect(data_dir / "chat.sqlite3")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    with pytest.raises(
+        SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: it is of a newer version .*9999"
+    ):
+        cli.main(["migrate"])
 
 
 def test_data_dir_that_is_a_file(data_dir):

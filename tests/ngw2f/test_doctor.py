@@ -62,6 +62,17 @@ def test_old_schema(settings, database):
     ]
 
 
+def test_newer_schema(settings, database):
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert "newer version of the chat, which must be run" in said(settings, "database")
+
+
+def test_driver_that_is_not_there(settings):
+    foreign = msgspec.structs.replace(settings, database_url="postgresql+pg8000://localhost/chat")
+    assert said(foreign, "database").startswith("its driver is not installed (No module named")
+
+
 def test_eviction_is_an_error(settings, redis):
     redis.config_set("maxmemory-policy", "allkeys-lru")
     try:

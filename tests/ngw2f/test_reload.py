@@ -1,11 +1,12 @@
 import logging
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from ngw2f import reload
+from ngw2f import reload, renewal
 from ngw2f.reload import guard_reload
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +25,7 @@ def server(tmp_path, monkeypatch):
     made = SimpleNamespace(
         START_CTX={"cwd": str(tmp_path)},
         log=logging.getLogger("test"),
+        cfg=SimpleNamespace(pidfile=str(tmp_path / "pid")),
         # Forks, then counts its workers.
         handle_hup=lambda: (reloads.append("reload"), made.manage_workers()),
         manage_workers=lambda: reloads.append("manage"),
@@ -57,6 +59,7 @@ def test_bad_is_refused(server, tmp_path, caplog, name, text):
     server.handle_hup()
     assert server.reloads == []
     assert "the old workers go on" in caplog.text
+    assert renewal.read(tmp_path / "pid", os.getpid()) == renewal.REFUSED
 
 
 def test_check_that_hangs_is_refused(server, monkeypatch, caplog):

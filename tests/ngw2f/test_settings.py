@@ -59,6 +59,10 @@ def test_list_is_comma_separated(tmp_path):
         ("NGW2F_TOKEN_DAYS", "-1"),
         ("NGW2F_TOKEN_DAYS", "nan"),
         ("NGW2F_REDIS_URL", "localhost:6379"),
+        ("NGW2F_REDIS_URL", "redis://localhost:none"),
+        ("NGW2F_REDIS_URL", "rediss://localhost:99999"),
+        ("NGW2F_REDIS_URL", "redis+sentinel://localhost/chat"),
+        ("NGW2F_REDIS_URL", "redis+sentinel://localhost:1/chat/first"),
         ("NGW2F_DATABASE_URL", "mysql://localhost/chat"),
         ("NGW2F_LOG_LEVEL", "LOUD"),
     ],
@@ -79,6 +83,9 @@ def test_wrong_value_in_file(tmp_path):
 def test_secret_value_is_not_shown(tmp_path):
     with pytest.raises(SettingError) as caught:
         load(tmp_path, {"NGW2F_DATABASE_URL": "mysql://chat:hush@localhost/chat"})
+    assert "hush" not in str(caught.value)
+    with pytest.raises(SettingError) as caught:
+        load(tmp_path, {"NGW2F_REDIS_URL": "redis://:hush/hush@localhost:1"})
     assert "hush" not in str(caught.value)
 
 

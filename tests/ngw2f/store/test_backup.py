@@ -1,11 +1,14 @@
 import shutil
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from ngw2f.settings import Settings
-from ngw2f.store.backup import BackupError, back_up, restore
+from ngw2f.store.backup import BackupError, _conninfo, back_up, restore
 from ngw2f.store.database import Database
 from tests.needs import lacking
 
@@ -100,6 +103,86 @@ def test_database_in_the_way_stays(numbers, settings, target):
     with pytest.raises(BackupError, match="move it"):
         restore(settings, target)
     assert numbers_in(settings) == [1]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_write_ahead_log_in_the_way_stays(numbers, settings, target, tmp_path):
+    """It belongs to a database that was moved away; SQLite would take it for the new one's."""
+    back_up(settings, target)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "chat.sqlite3-wal").touch()
+    with pytest.raises(BackupError, match="-wal is there"):
+        restore(Settings(data_dir=str(elsewhere)), target)
+    assert [path.name for path in elsewhere.iterdir()] == ["chat.sqlite3-wal"]
+
+
+def damage(path, at):
+    content = bytearray(path.read_bytes())
+    content[at : at + 4096] = b"x" * 4096
+    path.write_bytes(content)
+
+
+def other_version(path, statement):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+HARM = {
+    "damaged": lambda path: damage(path, 8192),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:20_000]),
+    "empty": lambda path: path.write_bytes(b""),
+    "no chat": lambda path: other_version(path, "DROP TABLE alembic_version"),
+    "newer": lambda path: other_version(path, "UPDATE alembic_version SET version_num = '9999'"),
+}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.parametrize("harm", HARM)
+def test_backup_that_is_not_whole_changes_nothing(numbers, settings, target, tmp_path, harm):
+    back_up(settings, target)
+    HARM[harm](target)
+    with pytest.raises(BackupError, match=str(target)):
+        restored(settings, target, tmp_path)
+    assert not list(tmp_path.rglob("restored/*"))
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_restored_is_the_owners_alone(numbers, settings, target, tmp_path):
+    back_up(settings, target)
+    there = restored(settings, target, tmp_path)
+    assert (there.data_path / "chat.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_database_stays_if_the_backup_is_cut_off(numbers, settings, target):
+    back_up(settings, target)
+    with numbers.writing() as connection:
+        connection.execute(text("INSERT INTO numbers VALUES (2)"))
+    numbers.close()
+    target.write_bytes(target.read_bytes()[:-3000])
+    with pytest.raises(BackupError, match=r"^pg_restore: \S.*$"):
+        restore(settings, target)
+    assert numbers_in(settings) == [1, 2]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_reason_is_the_error_and_not_its_statement(numbers, settings, target):
+    back_up(settings, target)
+    with numbers.writing() as connection:
+        connection.execute(text("CREATE VIEW above AS SELECT number + 1 AS one FROM numbers"))
+    numbers.close()
+    with pytest.raises(BackupError, match=r"cannot drop table .* because"):
+        restore(settings, target)
+    assert numbers_in(settings) == [1]
+
+
+def test_connection_is_the_chats_own():
+    url = "postgresql+psycopg://ann:hush@db:6432/chat?sslmode=verify-full&sslrootcert=/ca"
+    words = set(_conninfo(make_url(url)).split())
+    expected = {"user=ann", "host=db", "port=6432", "dbname=chat"}
+    assert words == expected | {"sslmode=verify-full", "sslrootcert=/ca"}
 
 
 def test_what_is_no_backup(settings, tmp_path, target):

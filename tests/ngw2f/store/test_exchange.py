@@ -91,6 +91,49 @@ def test_other_lines_change_nothing(other, line, message):
     assert rows(other) == before
 
 
+def changed(lines, table, **values):
+    """Return an export whose first row of a table has other values."""
+    decoded = [msgspec.json.decode(line) for line in lines]
+    next(row for name, row in decoded if name == table).update(values)
+    return [msgspec.json.encode(line) for line in decoded]
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        ("users", {"id": "one"}),
+        ("users", {"nickname": None}),
+        ("users", {"created_at": "today"}),
+        ("rooms", {"private": 1}),
+        ("messages", {"id": True}),
+        ("messages", {"source": ["a"]}),
+        ("tokens", {"digest": "no base64"}),
+        ("tokens", {"digest": 7}),
+    ],
+    ids=str,
+)
+def test_value_of_another_kind_changes_nothing(filled, other, table, values):
+    """SQLite would store it, and the chat fail at it later."""
+    before = rows(other)
+    with pytest.raises(ImportRefusedError, match=f"^{table}.{next(iter(values))} is "):
+        store(other, changed(export(filled), table, **values))
+    assert rows(other) == before
+
+
+def test_whole_number_is_a_time_too(filled, other):
+    lines = export(filled)
+    assert store(other, changed(lines, "users", created_at=5)) == len(lines)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_without_the_lobby_it_is_no_export(filled, other, count):
+    """Nobody could say anything in what would come of it."""
+    before = rows(other)
+    with pytest.raises(ImportRefusedError, match="no lobby"):
+        store(other, [line for line in export(filled) if b'["users"' in line][:count])
+    assert rows(other) == before
+
+
 def test_lines_are_json(filled):
     tables = [msgspec.json.decode(line)[0] for line in export(filled)]
     assert tables.index("users") < tables.index("messages")
