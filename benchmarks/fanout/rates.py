@@ -12,7 +12,8 @@ from benchmarks.fanout.servers import Running
 P99_MS = 100.0
 # Events a second. Each is between a tenth and a third more than the one before.
 RATES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 140, 160, 180, 200, 230, 260, 300,
-         350, 400, 450, 500, 550, 600, 700, 800, 900, 1_000, 1_200, 1_400, 1_600)  # fmt: skip
+         350, 400, 450, 500, 550, 600, 700, 800, 900, 1_000, 1_200, 1_400, 1_600, 1_800, 2_000,
+         2_300, 2_600, 3_000, 3_500, 4_000)  # fmt: skip
 WARMUP_SECONDS = 2.0
 
 
