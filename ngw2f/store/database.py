@@ -16,7 +16,8 @@ from sqlalchemy.exc import OperationalError
 # gevent's loop and with it every client of this process).
 LOCK_TIMEOUT_SECONDS = 15.0
 LOCK_PAUSE_SECONDS = 0.002
-MAX_LOCK_PAUSE_SECONDS = 0.05
+# A worker that stores much has the lock most of the time: who looks seldom finds it taken.
+MAX_LOCK_PAUSE_SECONDS = 0.008
 
 # Connections of one process to PostgreSQL; further greenlets wait for one of them. The
 # server's own default is 100 for all: four processes, and some left to look with.
