@@ -37,6 +37,8 @@ class Recorder:
     headers: Headers = field(default_factory=list)
     # If set, answers are streams: one line, and the end when this is set.
     end: threading.Event | None = None
+    # If set, no answer begins before this is set.
+    hold: threading.Event | None = None
 
 
 class _Server(ThreadingMixIn, UnixStreamServer):
@@ -57,6 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = [(name, value) for name, value in self.headers.items()]
         recorder.requests.append(Recorded(self.command, self.path, headers, body))
         count = len(recorder.requests)
+        if recorder.hold:
+            recorder.hold.wait(STREAM_SECONDS)
         if recorder.end:
             self._stream(recorder.end)
             return

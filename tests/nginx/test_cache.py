@@ -1,6 +1,14 @@
 """Answers are kept for as long as the application says, and what is personal never is."""
 
+import threading
+from contextlib import ExitStack, closing
+
 import pytest
+
+from tests.waiting import wait_until
+
+# nginx's own limit, for those that wait for an answer to be kept, is 5 s.
+SOON_SECONDS = 4
 
 
 def ask_twice(client, recorders, target, answer_headers, headers=None, second=None):
@@ -87,3 +95,16 @@ def test_changes_are_never_kept(client, recorders):
     for _ in range(2):
         client.ask("/changed", "POST", b"x")
     assert len(recorders[0].requests + recorders[1].requests) == 2
+
+
+def test_nobody_waits_for_an_answer_to_another(client, recorders):
+    """It may turn out to be none that is kept: then they would be asked for one by one."""
+    hold = threading.Event()
+    for recorder in recorders:
+        recorder.hold = hold
+    with ExitStack() as stack:
+        stack.callback(hold.set)
+        for _ in range(4):
+            connection = stack.enter_context(closing(client.connect()))
+            connection.request("GET", "/asked-for-at-once")
+        wait_until(lambda: sum(len(each.requests) for each in recorders) == 4, SOON_SECONDS)
