@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import brotli
 import pytest
 
 from nginx import render as module
@@ -62,7 +63,6 @@ def test_all_is_written_in_its_folder(front, tmp_path):
 
 
 def test_static_files_are_compressed_in_both_ways(tmp_path):
-    brotli = pytest.importorskip("brotli", reason="needs brotli: make stack, or pip install brotli")
     write_static(tmp_path)
     for path in (tmp_path / "chat.js", tmp_path / "icon.svg"):
         whole = path.read_bytes()
