@@ -90,7 +90,8 @@ def _build_markdown() -> markdown.Markdown:
 def _time_limit(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in the block after so many *seconds* of the process's own work.
 
-    Not of the clock: that a machine is busy, or the process stopped, is no message's fault.
+    Its own code's, not the kernel's for it, and not of the clock: that a machine is busy, or
+    the process stopped, is no message's fault.
     And again after each *seconds*: one that is raised while an object is being deleted is lost.
     """
 
