@@ -1,7 +1,9 @@
 """What this machine has: modules that can be imported, ports that are free or that answer."""
 
 import importlib.util
+import random
 import socket
+from contextlib import suppress
 
 
 def has_module(name: str) -> bool:
@@ -9,9 +11,11 @@ def has_module(name: str) -> bool:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    # Below those that the system gives to connections: none takes it before a server does.
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def answers(port: int) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ngw2f import renewal
 from tests.nginx.running import Client
 
 START_SECONDS = 30
@@ -61,9 +62,10 @@ class Chat:
         with open(self.directory / f"{self.name}.log", "ab") as log:
             self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
-        while not (self.pid_file.exists() and is_listening(self.bind)):
+        # Before its worker has read them, what a test does to the settings would end the server.
+        while renewal.read(self.pid_file, self._process.pid) != renewal.READY:
             assert self._process.poll() is None, f"{self.name} has ended; see its log"
-            assert time.monotonic() < deadline, f"nothing listens at {self.bind}"
+            assert time.monotonic() < deadline, f"no worker is ready at {self.bind}"
             time.sleep(0.05)
 
     def kill(self) -> None:

@@ -19,7 +19,8 @@ from deploy.stack import ROOT
 from nginx.render import Front
 from tests.deploy.chats import join
 from tests.needs import lacking
-from tests.nginx.running import Client, free_port, need_nginx
+from tests.nginx.running import Client, need_nginx
+from tests.ports import free_port
 
 START_SECONDS = 60
 STOP_SECONDS = 10

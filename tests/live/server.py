@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,16 +14,11 @@ import requests
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests.ports import free_port
+
 # A server that starts takes a second or two; a machine that others use too takes its time.
 START_SECONDS = 60
 PROJECT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class RedisServer:

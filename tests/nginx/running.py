@@ -16,6 +16,7 @@ from pathlib import Path
 from nginx.certificate import make_certificate
 from nginx.render import FILES, Front, command, find_nginx, render
 from tests.needs import lacking
+from tests.ports import free_port
 
 NAMES = ("localhost", "127.0.0.1")
 START_SECONDS = 30
@@ -96,12 +97,6 @@ class Client:
 
 def need_nginx() -> str:
     return find_nginx() or lacking("nginx", "apt-get install nginx")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def make_front(directory: Path, servers: Sequence[Path | str], **changes: object) -> Front:

