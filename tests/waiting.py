@@ -10,7 +10,7 @@ T = TypeVar("T")
 PAUSE_SECONDS = 0.02
 
 
-def wait_until(ask: Callable[[], T], seconds: float = 10) -> T:
+def wait_until(ask: Callable[[], T], seconds: float = 60) -> T:
     """Return what *ask* returns as soon as it is true; fail after *seconds*."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):

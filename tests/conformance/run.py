@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 BASELINE = HERE / "baseline.txt"
 RESULTS = HERE / "results.json"
-START_SECONDS = 20
+START_SECONDS = 60
 PASSED = {"pass", "yes"}
 
 # Of each test: its kind, its result, the message, what it is called.
@@ -210,7 +210,7 @@ def running(
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(60)
 
 
 def listens(port: int) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from ngw2f import renewal
 from tests.nginx.running import Client
 
-START_SECONDS = 30
+START_SECONDS = 60
 # More than nginx gives an instance.
 REQUEST_SECONDS = 90
 # A client that was refused waits for so long.
@@ -74,13 +74,13 @@ class Chat:
         for pid in [master, *children(master)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(60)
 
     def stop(self) -> None:
         # After a hot upgrade it is another process than the one that was started.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
-        if self._process.wait(20) != -signal.SIGKILL:
+        if self._process.wait(60) != -signal.SIGKILL:
             _wait_until_gone(self.pid_file)
 
 
@@ -125,11 +125,11 @@ class Workers:
         for pid in [*children(self._process.pid), self._process.pid]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(60)
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(60)
 
 
 @contextlib.contextmanager

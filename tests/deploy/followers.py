@@ -61,7 +61,7 @@ class Follower(threading.Thread):
         if self._socket:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-        self.join(30)
+        self.join(60)
 
     def note(self, event_id: str, name: str, message: Any) -> None:
         self.cursor = event_id

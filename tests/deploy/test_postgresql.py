@@ -59,7 +59,7 @@ def test_queries_leave_the_loop_free(database_url):
     told = subprocess.run(program, capture_output=True, text=True, timeout=60)
     seconds, ticks = told.stdout.split()
     # Twenty of 0.3 s on ten connections: two rounds, and not six seconds in a row.
-    assert float(seconds) < 3
+    assert float(seconds) < 5
     assert int(ticks) > 20
 
 
@@ -73,7 +73,7 @@ def test_chat_flow_behind_nginx(directory, database_url, valkey_url, redis):
         with Load(client, join(client, "ann"), threads=8) as load:
             load.wait_for(200)
         assert load.failures == []
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not all(message["rendered"] for message in newest(client)):
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -23,7 +23,7 @@ from tests.nginx.running import Client, need_nginx
 from tests.ports import free_port
 
 START_SECONDS = 60
-STOP_SECONDS = 10
+STOP_SECONDS = 60
 # Not what PostgreSQL runs as for root.
 ORDINARY, ORDINARY_GROUP = "nobody", "nogroup"
 

@@ -45,18 +45,18 @@ def port(file):
         [sys.executable, "-m", "examples.middleware.play", str(port)],
         cwd=file.parent, env=environ, start_new_session=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not answers(port):
         assert server.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     yield port
     os.killpg(server.pid, signal.SIGINT)
-    assert server.wait(30) == 0
+    assert server.wait(60) == 0
 
 
 def ask(port, path="/"):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path, headers={"Accept": "text/html"})
     response = connection.getresponse()
     content = response.read().decode()

@@ -239,11 +239,11 @@ def run_readme(step, directory, installed):
         for process in running:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
 
 
 def wait_for(port, process):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not answers(port):
         assert process.poll() is None, "the server did not start"
         assert time.monotonic() < deadline

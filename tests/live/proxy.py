@@ -19,12 +19,12 @@ class CuttingProxy:
 
     def start(self) -> None:
         self._thread.start()
-        self._ready.wait(5)
+        self._ready.wait(60)
 
     def stop(self) -> None:
         """End all connections."""
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -84,7 +84,7 @@ class ChatServer:
         for process in self._processes:
             process.terminate()
         for process in self._processes:
-            process.wait(20)
+            process.wait(60)
         self.redis.stop()
 
     def reload(self) -> None:
@@ -112,8 +112,8 @@ class ChatServer:
     def register(self, nickname: str) -> str:
         """Return the token of a new user."""
         user = {"nickname": nickname, "password": "secret"}
-        requests.post(f"{self.url}/api/users", json=user, timeout=5).raise_for_status()
-        answer = requests.post(f"{self.url}/api/tokens", auth=(nickname, "secret"), timeout=5)
+        requests.post(f"{self.url}/api/users", json=user, timeout=60).raise_for_status()
+        answer = requests.post(f"{self.url}/api/tokens", auth=(nickname, "secret"), timeout=60)
         token: str = answer.json()["token"]
         return token
 

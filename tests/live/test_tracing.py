@@ -15,7 +15,7 @@ SECONDS = 60
 
 
 def talk(chat: ChatServer, path: str, token: str) -> websocket.WebSocket:
-    sock = socket.create_connection(("127.0.0.1", chat.port), timeout=10)
+    sock = socket.create_connection(("127.0.0.1", chat.port), timeout=60)
     url = f"ws://127.0.0.1:{chat.port}{path}"
     header = [f"Authorization: Bearer {token}"]
     return websocket.create_connection(url, socket=sock, header=header)

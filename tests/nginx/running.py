@@ -19,7 +19,7 @@ from tests.needs import lacking
 from tests.ports import free_port
 
 NAMES = ("localhost", "127.0.0.1")
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Client:
 
     def ask_plainly(self, target: str, method: str = "GET", host: str = "localhost") -> Answer:
         """Ask without TLS."""
-        connection = http.client.HTTPConnection(self.address, self.front.http_port, timeout=20)
+        connection = http.client.HTTPConnection(self.address, self.front.http_port, timeout=60)
         with contextlib.closing(connection):
             connection.request(method, target, headers={"Host": host})
             response = connection.getresponse()
@@ -133,7 +133,7 @@ def running(front: Front, prefix: Sequence[str] = ()) -> Iterator[Client]:
         yield Client(front)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait_for(front: Front) -> None:

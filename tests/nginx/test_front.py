@@ -224,7 +224,7 @@ def _complete_lines(path, count):
 
 
 def _log_entry(path, request_id):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for line in path.read_text().splitlines(keepends=True):
             if request_id in line and line.endswith("\n"):

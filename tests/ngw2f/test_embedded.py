@@ -152,7 +152,7 @@ def test_orphaned_valkey_is_stopped(settings):
     try:
         valkey_module._wait_for_valkey(settings)
         valkey_module._end_orphan(settings)
-        assert orphan.wait(10) == 0
+        assert orphan.wait(60) == 0
     finally:
         orphan.kill()
         orphan.wait()

@@ -96,11 +96,11 @@ class Server:
         return int(children[-1]) if children else 0
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def ask(self, path: bytes = b"/") -> socket.socket:
         """Return a connection on which a request is under way."""
-        sock = wait_until(self._try_to_connect, 20)
+        sock = wait_until(self._try_to_connect, 60)
         sock.sendall(GET % path)
         return sock
 
@@ -128,7 +128,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield run
     for server in servers:
         server.process.terminate()
-        server.process.wait(20)
+        server.process.wait(60)
 
 
 def read_answer(sock: socket.socket) -> bytes:
@@ -165,7 +165,7 @@ def test_told_to_stop_at_once_it_ends_requests_before_it_closes(
 ) -> None:
     server = start()
     with server.ask(b"/slow") as sock:
-        wait_until(lambda: server.has("before-finish"), 20)
+        wait_until(lambda: server.has("before-finish"), 60)
         worker = server.worker()
         os.kill(worker, signal.SIGQUIT)
         assert sock.recv(100) == b""
@@ -177,7 +177,7 @@ def test_told_to_stop_at_once_it_ends_requests_before_it_closes(
 def test_idle_connections_are_closed(start: Callable[..., Server]) -> None:
     server = start("application", "--keep-alive", "60", "--graceful-timeout", "60")
     # Taken in their order: when the second is answered, the first one is not in the backlog.
-    with wait_until(server._try_to_connect, 20) as silent, server.ask() as idle:
+    with wait_until(server._try_to_connect, 60) as silent, server.ask() as idle:
         read_answer(idle)
         worker = server.worker()
         os.kill(worker, signal.SIGTERM)
@@ -223,7 +223,7 @@ def test_request_that_hangs_holds_it_up_for_a_limited_time(start: Callable[..., 
 
 def test_told_to_stop_while_it_boots(start: Callable[..., Server]) -> None:
     server = start(WAITS="1")
-    wait_until(lambda: server.has("before-boot"), 20)
+    wait_until(lambda: server.has("before-boot"), 60)
     worker = server.worker()
     os.kill(worker, signal.SIGTERM)
     server.touch("boot")

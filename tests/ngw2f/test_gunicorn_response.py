@@ -141,7 +141,7 @@ def test_client_that_takes_a_little_at_a_time_gets_all() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        ours.settimeout(10)
+        ours.settimeout(60)
         response: Any = wsgi.Response(Request(), ours, CONFIG)
         response.start_response("200 OK", [])
         body = random.Random(1).randbytes(300_000)

@@ -79,6 +79,6 @@ def test_chat_by_tls(server, tmp_path):
         headers = join(fleet.client, "ann")
         cursor = fleet.client.ask("/api/events").json["next"]
         fleet.client.ask("/api/messages", "POST", b'{"source": "*a*"}', headers)
-        wait_until(lambda: [m["html"] for m in fleet.messages()] == ["<p><em>a</em></p>"], 30)
+        wait_until(lambda: [m["html"] for m in fleet.messages()] == ["<p><em>a</em></p>"], 60)
         events = fleet.client.ask(f"/api/events?after={cursor}").json["events"]
     assert {"message.created", "message.updated"} <= {event["event"] for event in events}

@@ -84,7 +84,7 @@ def start(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def wait_for(is_true):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             if is_true():

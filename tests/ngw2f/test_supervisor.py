@@ -38,7 +38,7 @@ class Stage:
 
     def stop(self):
         os.close(self._leash)
-        self._thread.join(15)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         os.close(self._lifeline)
 

@@ -16,7 +16,7 @@ from tests.client import PASSWORD
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 30
+START_SECONDS = 60
 START_LINE = re.compile(r"The chat is at (http://127\.0\.0\.1:\d+)")
 
 
@@ -128,7 +128,7 @@ class Server:
             path = answer.links.get("next", {}).get("url", "")
         return found
 
-    def wait_until_rendered(self, seconds: float = 20) -> dict[int, dict[str, object]]:
+    def wait_until_rendered(self, seconds: float = 60) -> dict[int, dict[str, object]]:
         def rendered() -> dict[int, dict[str, object]]:
             messages = self.messages()
             return messages if all(m["rendered"] for m in messages.values()) else {}
@@ -140,12 +140,12 @@ class Server:
         if self.master.poll() is None:
             self.master.send_signal(signal.SIGTERM)
         try:
-            self.master.wait(30)
-            wait_until(lambda: not self.processes(), 15)
+            self.master.wait(60)
+            wait_until(lambda: not self.processes(), 60)
         finally:
             for pid in self.processes():
                 os.kill(pid, signal.SIGKILL)
-            self.master.wait(5)
+            self.master.wait(60)
 
 
 def parent_of(pid: int) -> int:

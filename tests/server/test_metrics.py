@@ -44,7 +44,7 @@ def processes(server, kind):
 def streams(server):
     """Hold streams open, and have read their heads."""
     host, port = server.address.removeprefix("http://").split(":")
-    sockets = [socket.create_connection((host, int(port)), timeout=10) for _ in range(STREAMS)]
+    sockets = [socket.create_connection((host, int(port)), timeout=60) for _ in range(STREAMS)]
     try:
         for each in sockets:
             each.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")

@@ -55,7 +55,7 @@ def test_pool_of_workers(settings, manager):
         wait_until(lambda: manager.heard().count("WATCHDOG=1") > 2, START_SECONDS)
         assert manager.states[0].startswith("READY=1")
         pool.terminate()
-        assert pool.wait(30) == 0
+        assert pool.wait(60) == 0
         assert manager.heard()[-1] == "STOPPING=1"
     finally:
         pool.kill()

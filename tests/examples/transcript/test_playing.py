@@ -56,7 +56,7 @@ def answer():
 
     yield start
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     for listener in listeners:
         listener.close()
 

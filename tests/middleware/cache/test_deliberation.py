@@ -28,18 +28,18 @@ class Gate:
 
     def __call__(self) -> None:
         self.entered.set()
-        assert self.opened.wait(20)
+        assert self.opened.wait(60)
 
 
 def ask_at_once(client: Client, gate: Gate, asks: list[Callable[[], Exchange]]) -> list[Exchange]:
     """Let the first request into the application, then the others wait, then open the gate."""
     with ThreadPoolExecutor(len(asks)) as pool:
         first = pool.submit(asks[0])
-        assert gate.entered.wait(20)
+        assert gate.entered.wait(60)
         others = [pool.submit(ask) for ask in asks[1:]]
         wait_for_waiters(client, len(others))
         gate.opened.set()
-        return [future.result(20) for future in (first, *others)]
+        return [future.result(60) for future in (first, *others)]
 
 
 def wait_for_waiters(client: Client, number: int) -> None:
@@ -80,7 +80,7 @@ client.ask()
 client.clock.pass_by(61)
 origin.before = lambda: gevent.sleep(0.2)
 asking = [gevent.spawn(client.ask) for _ in range(200)]
-gevent.joinall(asking, timeout=20)
+gevent.joinall(asking, timeout=60)
 assert origin.calls == 2, origin.calls
 assert {greenlet.value.content for greenlet in asking} == {b"hello"}
 """
@@ -107,11 +107,11 @@ def test_variants_take_a_call_each() -> None:
     kinds = ["a", *(["a", "b"] * 5)]
     with ThreadPoolExecutor(20) as pool:
         asking = [pool.submit(client.ask, Accept=kind) for kind in kinds]
-        assert gate.entered.wait(20)
+        assert gate.entered.wait(60)
         wait_for_waiters(client, len(kinds) - 2)
         gate.opened.set()
         for future in asking:
-            future.result(20)
+            future.result(60)
     assert origin.calls == 3
 
 
@@ -195,13 +195,13 @@ def test_leader_that_fails_makes_way_for_the_next() -> None:
     origin.before = fail_once
     with ThreadPoolExecutor(10) as pool:
         first = pool.submit(client.ask)
-        assert gate.entered.wait(20)
+        assert gate.entered.wait(60)
         others = [pool.submit(client.ask) for _ in range(9)]
         wait_for_waiters(client, 9)
         gate.opened.set()
         with pytest.raises(BrokenError):
-            first.result(20)
-        assert {future.result(20).content for future in others} == {b"hello"}
+            first.result(60)
+        assert {future.result(60).content for future in others} == {b"hello"}
     assert origin.calls == 2
 
 

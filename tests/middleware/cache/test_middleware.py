@@ -501,7 +501,7 @@ def test_revalidation_in_a_thread_by_default() -> None:
     client.ask()
     for thread in threading.enumerate():
         if thread.name == "cache-revalidation":
-            thread.join(20)
+            thread.join(60)
     assert origin.calls == 2
 
 

@@ -18,7 +18,7 @@ import pytest
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
-START_SECONDS = 20
+START_SECONDS = 60
 
 # A list in a file, which a POST makes longer; each answer says which process gave it.
 APPLICATION = """
@@ -76,7 +76,7 @@ def wait_for(port: int) -> None:
 
 def ask(port: int, method: str = "GET", path: str = "/list") -> http.client.HTTPResponse:
     """Make one request on a connection of its own, so that any process may take it."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, headers={"Connection": "close"})
     response = connection.getresponse()
     response.content = response.read()  # type: ignore[attr-defined]
@@ -127,7 +127,7 @@ def test_request_line_and_host_on_the_wire(
     request_line: str, host: str, cached: bool, tmp_path: Path
 ) -> None:
     with gunicorn(tmp_path, "sync", 1) as port:
-        with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        with socket.create_connection(("127.0.0.1", port), 60) as connection:
             head = f"{request_line}\r\nHost: {host}\r\nConnection: close\r\n\r\n"
             connection.sendall(head.encode())
             answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()

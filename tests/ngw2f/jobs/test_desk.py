@@ -25,11 +25,11 @@ def busy(desk):
 
     def work():
         begun.set()
-        free.wait(10)
+        free.wait(60)
 
     thread = threading.Thread(target=desk.do, args=[work, 0, 20])
     thread.start()
-    begun.wait(10)
+    begun.wait(60)
     yield free
     free.set()
     thread.join()
@@ -98,5 +98,5 @@ def test_who_waits_too_long_goes_without(desk, busy):
 def test_close_ends_the_thread(desk):
     thread = desk.do(threading.current_thread, 0, 10)
     desk.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()

@@ -113,7 +113,7 @@ def worker(settings):
     process = subprocess.Popen(command, env=environment)
     yield process
     process.terminate()
-    process.wait(20)
+    process.wait(60)
 
 
 def most_megabytes(pid):

@@ -34,7 +34,7 @@ def worker(environment):
     yield start
     for process in processes:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def test_poison_is_set_aside(client, worker, capsys):
@@ -44,10 +44,10 @@ def test_poison_is_set_aside(client, worker, capsys):
     posted = client.post_json("/api/messages", {"source": "POISON"}, headers=headers)
     last = client.say(ann, "last")["_links"]["self"]
     for _ in range(MAX_ATTEMPTS):
-        assert worker().wait(30) == -signal.SIGKILL
+        assert worker().wait(60) == -signal.SIGKILL
         assert client.get(posted.headers["Location"]).status_int == 202
     alive = worker()
-    wait_until(lambda: client.get(posted.headers["Location"]).status_int == 500, 30)
+    wait_until(lambda: client.get(posted.headers["Location"]).status_int == 500, 60)
     wait_until(lambda: client.get(first).json["rendered"] and client.get(last).json["rendered"])
     assert client.get(posted.headers["Location"]).json["detail"] == SET_ASIDE
     assert client.get("/api/messages/2").json["html"] == "<p>POISON</p>"
@@ -56,4 +56,4 @@ def test_poison_is_set_aside(client, worker, capsys):
     # An operator who thinks that it is mended finds out.
     cli.main(["jobs", "requeue", "message-2"])
     assert capsys.readouterr().out == "requeued message-2\n"
-    assert alive.wait(30) == -signal.SIGKILL
+    assert alive.wait(60) == -signal.SIGKILL

@@ -53,13 +53,13 @@ class Valkey:
 
     def lose_all(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         shutil.rmtree(self._directory)
 
     def close(self):
         self.process.send_signal(signal.SIGCONT)
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def start_pool(settings, client):
     yield start
     for process in processes:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_database_that_was_locked(pool, post, site, all_shown, settings):
     is_locked = threading.Event()
 
     def lock():
-        with closing(sqlite3.connect(settings.data_path / "chat.sqlite3", timeout=10)) as database:
+        with closing(sqlite3.connect(settings.data_path / "chat.sqlite3", timeout=60)) as database:
             database.execute("BEGIN IMMEDIATE")
             is_locked.set()
             time.sleep(LOCKED_SECONDS)

@@ -110,7 +110,7 @@ def test_worker_writes_it(settings, post, form, tmp_path):
         )[0]
     finally:
         worker.terminate()
-        worker.wait(20)
+        worker.wait(60)
     if form == "text":
         assert line.endswith(f"message 1 rendered {request_id}")
         return

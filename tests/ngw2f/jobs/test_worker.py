@@ -80,7 +80,7 @@ def test_ends_with_its_lifeline(settings, pipe, command):
     os.close(leash)
     try:
         # The cron ends by the signal itself, after the handlers of its own.
-        assert process.wait(20) in {0, -signal.SIGTERM}
+        assert process.wait(60) in {0, -signal.SIGTERM}
     finally:
         process.kill()
         process.wait()
@@ -96,7 +96,7 @@ def test_says_that_it_is_ready_and_works(client, settings, pipe):
         wait_until(lambda: b"works\n" in told(reader))
         wait_until(lambda: client.get("/api/messages/1").json["rendered"])
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()
@@ -118,8 +118,8 @@ def test_runs_until_told_to_stop(client, settings, monkeypatch):
     client.say(client.join("ann"), "*a* http://127.0.0.1:1/")
 
     def stop_when_rendered():
-        wait_until(lambda: client.get("/api/messages/1").json["rendered"], 30)
-        wait_until(lambda: not has_due(settings), 30)
+        wait_until(lambda: client.get("/api/messages/1").json["rendered"], 60)
+        wait_until(lambda: not has_due(settings), 60)
         os.kill(os.getpid(), signal.SIGTERM)
 
     stopper = threading.Thread(target=stop_when_rendered)
@@ -144,4 +144,4 @@ def test_two_workers(settings, client):
         wait_until(lambda: all(m["rendered"] for m in client.get("/api/messages").json["messages"]))
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0

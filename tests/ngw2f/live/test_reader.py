@@ -98,7 +98,7 @@ def test_begins_after_what_is_known(stage: Stage, receiver: Receiver) -> None:
     wait_until(lambda: len(receiver.entries) >= 2)
     receiver.is_over = True
     publish(stage)
-    thread.join(10)
+    thread.join(60)
     assert receiver.ids() == [first, second]
 
 

@@ -84,7 +84,7 @@ def test_counts_outlive_their_process_and_gauges_do_not(directory):
 def test_killed_process_is_noticed(directory):
     process = SPAWN.Process(target=live_and_hang, args=[directory])
     process.start()
-    wait_until(lambda: directory.is_dir() and told(directory).get(("ngw2f_streams", "sse")), 30)
+    wait_until(lambda: directory.is_dir() and told(directory).get(("ngw2f_streams", "sse")), 60)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     fold_dead(directory)

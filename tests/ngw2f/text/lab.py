@@ -77,7 +77,7 @@ class Site:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
 
 
 def read_request(connection: socket.socket) -> bytes:

