@@ -25,13 +25,13 @@ from ngw2f import renewal
 from ngw2f.reload import CHECK_SECONDS
 
 # A master and its worker start in one or two seconds; on a busy machine it takes longer.
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 # Before that, a reload is tried in two processes.
 RELOAD_SECONDS = 2 * CHECK_SECONDS + START_SECONDS
 # If nobody answers for so long, the new code is not taken.
-HEALTH_SECONDS = 10.0
-# As gunicorn's graceful_timeout in gunicorn.conf.py, and some more.
-DRAIN_SECONDS = 20.0
+HEALTH_SECONDS = 20.0
+# More than gunicorn's graceful_timeout in gunicorn.conf.py.
+DRAIN_SECONDS = 40.0
 
 
 class RenewalError(Exception):
