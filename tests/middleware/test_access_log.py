@@ -113,7 +113,7 @@ def test_fields_have_types() -> None:
     fields = logged(answering(status="404 Not Found"), path="/x")
     assert fields["status"] == 404
     assert fields["bytes"] == 5
-    assert 0 < fields["milliseconds"] < 1000
+    assert 0 < fields["milliseconds"] < 60_000
     assert fields["request_id"] == "-"
 
 

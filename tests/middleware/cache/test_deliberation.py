@@ -44,7 +44,7 @@ def ask_at_once(client: Client, gate: Gate, asks: list[Callable[[], Exchange]]) 
 
 def wait_for_waiters(client: Client, number: int) -> None:
     pause = threading.Event()
-    for _ in range(2000):
+    for _ in range(5000):
         flights = list(client.cache._parts.flights._flying.values())
         if sum(flight.waiters for flight in flights) >= number:
             return

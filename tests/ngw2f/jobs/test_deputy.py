@@ -17,7 +17,7 @@ from ngw2f.jobs.render import render_messages
 from ngw2f.store import previews
 from tests.waiting import wait_until
 
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture

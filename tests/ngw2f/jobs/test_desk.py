@@ -27,7 +27,7 @@ def busy(desk):
         begun.set()
         free.wait(60)
 
-    thread = threading.Thread(target=desk.do, args=[work, 0, 20])
+    thread = threading.Thread(target=desk.do, args=[work, 0, 60])
     thread.start()
     begun.wait(60)
     yield free

@@ -34,7 +34,7 @@ def test_messages_and_links_wait(workshop, say, site):
     measured = gauges(workshop)
     assert measured["render"].waiting == 0
     assert measured["links"].waiting == 2
-    assert 0.01 <= measured["links"].oldest_wait_seconds < 10
+    assert 0.01 <= measured["links"].oldest_wait_seconds < 60
 
 
 def test_workers_are_counted(workshop):

@@ -19,7 +19,8 @@ def test_events_tell_the_whole_message(client, workshop, redis):
     assert json.loads(fields[b"data"]) == client.get("/api/messages/1").json
 
 
-def test_silences_the_bell(client, workshop, redis):
+def test_silences_the_bell(client, workshop, redis, monkeypatch):
+    monkeypatch.setattr("ngw2f.jobs.bell.FLAG_MILLISECONDS", 60_000)
     client.say(client.join("ann"), "a")
     assert redis.exists("ngw2f:bell:render")
     render_messages()

@@ -66,6 +66,7 @@ def test_clean_keeps_what_is_not(client, workshop):
 def test_failed_sweeps_do_not_pile_up(workshop, redis, work, monkeypatch):
     """RQ keeps what failed for a year, unless told otherwise."""
     monkeypatch.setattr(upkeep.messages, "has_waiting", lambda *_: 1 // 0)
+    monkeypatch.setattr(upkeep, "SWEEP_SECONDS", 30)  # So long it may wait for its worker.
     build_cron(redis, PREFIX).enqueue_jobs()
     work()
     registry = queue_of(redis).failed_job_registry

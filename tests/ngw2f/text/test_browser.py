@@ -30,6 +30,7 @@ PROVOKE = """(events) => {
   }
 }"""
 ADDRESS = "http://chat.example/"
+WAIT_MS = 120_000
 PARTS = st.sampled_from(
     [
         *("<", ">", '"', "'", "`", "```", "[", "]", "(", ")", "![", "](", "\\", "&", "#", "*", "_"),
@@ -77,10 +78,13 @@ def provoke() -> Iterator[Provoke]:
         lacking("playwright", "pip install playwright")
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), timeout=WAIT_MS
+            )
         except Error:
             lacking("Chromium", "apt install chromium, or playwright install chromium")
         page = browser.new_page()
+        page.set_default_timeout(WAIT_MS)
         happened: list[str] = []
         page.expose_function("canary", lambda *_arguments: happened.append("a script ran"))
         page.on("dialog", lambda dialog: (happened.append("a dialog"), dialog.dismiss()))

@@ -157,7 +157,8 @@ def test_no_message_depends_on_those_before(first, second):
 def test_bad_input_takes_no_longer(renderer, source):
     started = time.process_time()
     assert_safe(renderer.render(source))
-    assert time.process_time() - started < 4 * module.MAX_SECONDS
+    # With one collection of all garbage, which the limit does not count.
+    assert time.process_time() - started < 10 * module.MAX_SECONDS
 
 
 def test_too_slow_is_shown_as_typed(renderer):

@@ -137,7 +137,7 @@ def test_empty_page_is_not_worth_showing() -> None:
 def test_a_megabyte_takes_no_second(unit: str) -> None:
     start = time.process_time()
     preview_of(unit * (2**20 // len(unit)))
-    assert time.process_time() - start < 1.5
+    assert time.process_time() - start < 5  # A tenth of it, or minutes.
 
 
 PIECES = st.sampled_from(

@@ -142,13 +142,17 @@ UNITS = [
 ]
 
 
+# Half a second here; where it grew with the square it would be minutes.
+MAX_SECONDS = 5
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_megabyte_of_malice_takes_no_second(unit: str) -> None:
     for page in (unit * (2**20 // len(unit)), "<a " + unit * (2**20 // len(unit)) + ">"):
         start = time.process_time()
         for _ in iterate_tags(page, ALL):
             pass
-        assert time.process_time() - start < 1.5
+        assert time.process_time() - start < MAX_SECONDS
 
 
 @given(st.lists(st.sampled_from(UNITS) | st.text(max_size=4)).map("".join))
