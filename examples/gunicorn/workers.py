@@ -49,7 +49,7 @@ def measure(kind: str) -> tuple[float, float, float, float]:
 def ask(port: int, path: str, pause: float = 0.0) -> float:
     """Ask, with a pause in the middle of the request; give the seconds to the first of the body."""
     begun = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), 30) as connection:
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
         connection.sendall(f"GET {path} HT".encode())
         time.sleep(pause)
         connection.sendall(b"TP/1.0\r\n\r\n")

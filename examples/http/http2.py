@@ -33,7 +33,7 @@ def frames(connection: BinaryIO) -> Iterator[tuple[int, int, int, bytes]]:
 
 
 def main(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
         asking = [frame(HEADERS, END_STREAM | END_HEADERS, n, HEADER_BLOCK) for n in (1, 3)]
         connection.sendall(PREFACE + frame(SETTINGS, 0, 0) + b"".join(asking))
         print(f"asked twice, in {len(asking[0])} bytes each")

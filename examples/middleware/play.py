@@ -19,6 +19,7 @@ from middleware.chain import chain
 from middleware.error_boundary import ErrorBoundaryMiddleware
 
 NAME = "playground.py"
+Version = tuple[int, int]
 
 
 class Playground:
@@ -27,11 +28,11 @@ class Playground:
     def __init__(self, path: Path, app: WSGIApplication) -> None:
         self.path = path
         self.app = app
-        self.version = 0
+        self.version: Version | None = None
         self.current: WSGIApplication = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        version = self.path.stat().st_mtime_ns if self.path.exists() else -1
+        version = version_of(self.path)
         if version != self.version:
             self.version, self.current = version, self.read()
         return self.current(environ, start_response)
@@ -42,6 +43,12 @@ class Playground:
         except Exception:
             return what_went_wrong({})
         return ErrorBoundaryMiddleware(chained, page=what_went_wrong)
+
+
+def version_of(path: Path) -> Version:
+    # The clock of files ticks some hundred times a second: two versions may have one time.
+    found = path.stat() if path.exists() else None
+    return (found.st_mtime_ns, found.st_size) if found else (-1, -1)
 
 
 def what_went_wrong(_environ: WSGIEnvironment) -> Answer:

@@ -10,7 +10,7 @@ from examples.transcript.notation import ends_of
 
 # How long a line may take to come (a server may still be starting on a busy machine), and how
 # long nothing more may come at the end.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 QUIET_SECONDS = 0.1
 
 

@@ -15,7 +15,7 @@ from examples.transcript.machine import answers, free_port, has_module
 from examples.transcript.names import NAME
 from examples.transcript.reading import DeviationError
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 

@@ -7,7 +7,7 @@ class Wire:
     """A connection that counts what it carries."""
 
     def __init__(self, port: int) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", port), 10)
+        self.connection = socket.create_connection(("127.0.0.1", port), 60)
         self.stream = self.connection.makefile("rb")
         self.requests = self.sent = self.received = 0
 

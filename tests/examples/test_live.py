@@ -67,7 +67,11 @@ def test_push_is_sooner_than_polling(is_ever_so, name):
 def test_crowd_that_listens_asks_once_and_hears_more():
     def is_so():
         asking, listening = crowd.measure(20, crowd.ask), crowd.measure(20, crowd.listen)
-        assert listening.requests == 20 / crowd.SECONDS
-        return asking.requests > 2 * listening.requests and listening.ticks > asking.ticks
+        # On a busy machine some come when it is over.
+        return (
+            listening.requests == 20 / crowd.SECONDS
+            and asking.requests > 2 * listening.requests
+            and listening.ticks > asking.ticks
+        )
 
     assert is_ever(is_so)

@@ -93,6 +93,13 @@ def test_chain_is_around_the_chat_and_follows_the_file(port, file):
     assert "ZeroDivisionError" in ask(port)[1]
 
 
+def test_versions_of_one_moment_differ(file):
+    before, modified = play.version_of(file), file.stat().st_mtime_ns
+    file.write_text(EDITED)
+    os.utime(file, ns=(modified, modified))
+    assert play.version_of(file) != before
+
+
 def test_file_beside_the_module_is_the_last_resort(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert play.playground_path() == Path(play.__file__).with_name(play.NAME)

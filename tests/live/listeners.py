@@ -106,8 +106,11 @@ class RawLines(Listener):
 class LongPoll(Listener):
     def listen(self) -> None:
         while not self.is_stopping:
-            answer = requests.get(f"http://{self.base}/api/events", timeout=30,
-                                  params={"after": self.cursor, "wait": 3}).json()  # fmt: skip
+            response = requests.get(f"http://{self.base}/api/events", timeout=30,
+                                    params={"after": self.cursor, "wait": 3})  # fmt: skip
+            # While the database is busy it may say so: then one asks again.
+            response.raise_for_status()
+            answer = response.json()
             for event in answer["events"]:
                 self.note(event["id"], event["event"], event["data"])
             self.cursor = answer["next"]
@@ -118,8 +121,9 @@ class WebSocketClient(Listener):
         host, port = self.base.split(":")
         # The client would leave a socket open whose handshake fails.
         with socket.create_connection((host, int(port)), timeout=30) as sock:
-            connection = websocket.create_connection(f"ws://{self.base}/ws", socket=sock)
-            connection.send(json.dumps({"type": "resume", "after": self.cursor}))
+            # For a `resume` the server waits a second, and this machine may be slower.
+            url = f"ws://{self.base}/ws?after={self.cursor}"
+            connection = websocket.create_connection(url, socket=sock)
             for event in _frames(connection):
                 self.note(event["id"], event["event"], event["data"])
                 if self.is_stopping:

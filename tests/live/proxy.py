@@ -3,6 +3,8 @@
 import asyncio
 import random
 import threading
+from typing import cast
+from weakref import WeakSet
 
 
 class CuttingProxy:
@@ -15,6 +17,7 @@ class CuttingProxy:
         self.port = 0
         self.cuts = 0
         self.is_cutting = True
+        self._serving: WeakSet[asyncio.Task[None]] = WeakSet()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -33,20 +36,25 @@ class CuttingProxy:
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        # A connection that was just accepted has a task of ours a moment later.
+        while asyncio.all_tasks(self._loop):
+            for task in self._serving:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.sleep(0.01))
         # Transports are closed a turn of the loop after they were aborted.
         self._loop.run_until_complete(asyncio.sleep(0.05))
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(cast("asyncio.Task[None]", asyncio.current_task()))
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.transport.abort()
             return
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         pumps = [
             asyncio.ensure_future(_pump(reader, far_writer)),
             asyncio.ensure_future(_pump(far_reader, writer)),

@@ -120,7 +120,7 @@ class ChatServer:
     def call(self, method: str, path: str, token: str | None = None, **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers |= options.pop("headers", {})
-        return requests.request(method, self.url + path, headers=headers, timeout=30, **options)
+        return requests.request(method, self.url + path, headers=headers, timeout=60, **options)
 
     def _run(self, *module: str) -> None:
         with self.log.open("ab") as log:

@@ -12,7 +12,7 @@ class Stream:
     """A GET whose response does not end; a context manager."""
 
     def __init__(self, chat: ChatServer, path: str, headers: dict[str, str]) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", chat.port, timeout=30)
+        self._connection = http.client.HTTPConnection("127.0.0.1", chat.port, timeout=60)
         try:
             self._connection.request("GET", path, headers=headers)
             self.response = self._connection.getresponse()

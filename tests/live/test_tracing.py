@@ -51,7 +51,7 @@ def test_job_names_the_connection(
 
     number = wait_until(message_id, SECONDS)
     found = wait_until(
-        lambda: re.search(rf"message {number} rendered (\S+)", chat.log.read_text()), SECONDS
+        lambda: re.search(rf"message {number} rendered (\S+)\s", chat.log.read_text()), SECONDS
     )
     assert re.fullmatch("[0-9a-f]{32}", found[1])
     connection.close()

@@ -27,12 +27,6 @@ CLOSED = "Connection closed by foreign host.\n"
 
 
 @pytest.fixture
-def _impatience(monkeypatch):
-    """For what does not come: whoever waits for what comes has the time that it takes."""
-    monkeypatch.setattr(reading, "PATIENCE_SECONDS", 0.5)
-
-
-@pytest.fixture
 def answer():
     """Give a function that starts a server, which gives each client one answer; and its port."""
     listeners, threads = [], []
@@ -125,10 +119,14 @@ def test_difference_names_the_line_within_the_answer(answer, written):
         play(path)
 
 
-@pytest.mark.usefixtures("_impatience")
-def test_connection_that_stays_open_is_found(answer, written):
+def test_connection_that_stays_open_is_found(answer, written, monkeypatch):
+    def lose_patience(told):
+        # For what does not come: the answer before it has the time that it takes.
+        if told.endswith("< hello"):
+            monkeypatch.setattr(reading, "PATIENCE_SECONDS", 0.5)
+
     with pytest.raises(DeviationError, match="the connection is open"):
-        play(written(conversation(answer(ANSWER, closes=False))))
+        play(written(conversation(answer(ANSWER, closes=False))), lose_patience)
 
 
 def test_connection_that_is_closed_is_found(answer, written, monkeypatch):

@@ -21,8 +21,8 @@ function socketIO(name, options) {
 function webSocket() {
   let after = start;
   (function connect() {
-    const client = new WebSocket(`ws://${base}/ws`);
-    client.on("open", () => client.send(JSON.stringify({ type: "resume", after })));
+    /* For a `resume` the server waits a second, and this machine may be slower. */
+    const client = new WebSocket(`ws://${base}/ws?after=${after}`);
     client.on("message", (text) => {
       const { id, event, data } = JSON.parse(text);
       after = id;
