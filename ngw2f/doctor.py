@@ -12,6 +12,7 @@ from typing import cast
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -130,8 +131,10 @@ def check_database(settings: Settings) -> Iterator[Finding]:
             if name == "sqlite":
                 yield from _find_lock(settings)
             else:
-                now = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))
-                yield _clock("PostgreSQL", float(now.scalar_one()))
+                statement = text("SELECT extract(epoch FROM clock_timestamp())")
+                yield _clock(
+                    "PostgreSQL", lambda: float(connection.execute(statement).scalar_one())
+                )
     finally:
         database.close()
 
@@ -169,8 +172,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
         if not about.get("aof_enabled"):
             sentence = "it forgets all at a restart (appendonly no): presence, limits, counters"
             yield Finding("warning", "broker", sentence)
-        seconds, microseconds = cast(tuple[int, int], redis.time())
-        yield _clock("the broker", seconds + microseconds / 1_000_000)
+        yield _clock("the broker", lambda: _redis_time(redis))
 
 
 def check_workers(settings: Settings) -> Iterator[Finding]:
@@ -207,9 +209,18 @@ def _sqlite_path(settings: Settings) -> str:
     return settings.sqlalchemy_url.removeprefix("sqlite:///")
 
 
-def _clock(whose: str, seconds: float) -> Finding:
-    skew = seconds - time.time()
-    if abs(skew) > SKEW_SECONDS:
-        sentence = f"{whose} is {abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}; run NTP"
+def _redis_time(redis: Redis) -> float:
+    seconds, microseconds = redis.time()
+    return seconds + microseconds / 1_000_000
+
+
+def _clock(whose: str, ask: Callable[[], float]) -> Finding:
+    """Say how far a clock is ahead or behind; how long its answer took is neither."""
+    before = time.time()
+    seconds = ask()
+    ahead, behind = seconds - time.time(), before - seconds
+    skew = max(ahead, behind, 0.0)
+    if skew > SKEW_SECONDS:
+        sentence = f"{whose} is {skew:.1f} s {'ahead' if ahead > behind else 'behind'}; run NTP"
         return Finding("error", "clock", sentence)
-    return Finding("ok", "clock", f"as that of {whose}, to {abs(skew) * 1000:.0f} ms")
+    return Finding("ok", "clock", f"as that of {whose}, to {-min(ahead, behind) * 1000:.0f} ms")

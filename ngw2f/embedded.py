@@ -111,7 +111,8 @@ class Embedded:
     def _guard(self) -> None:
         """Start another supervisor where the one before has gone without being asked to."""
         while not self._stopping.wait(GUARD_SECONDS):
-            if is_locked(self._lock_path):
+            # Asked again: it may have gone because it was asked to, while this thread looked.
+            if is_locked(self._lock_path) or self._stopping.is_set():
                 continue
             log.error("the supervisor of the embedded parts has gone; starting another one")
             self.forget()

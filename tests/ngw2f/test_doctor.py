@@ -3,6 +3,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 
 from ngw2f import doctor
 from ngw2f.doctor import TRIED_BYTES, examine
+from ngw2f.jobs import roll_call
 from ngw2f.jobs.roll_call import RollCall
 from ngw2f.settings import Settings
 from ngw2f.store import messages, rooms, users
@@ -36,7 +38,9 @@ def test_only_the_workers_are_missing(settings):
     ]
 
 
-def test_worker_for_one_queue(settings, workshop):
+def test_worker_for_one_queue(settings, workshop, monkeypatch):
+    # However long it takes to ask.
+    monkeypatch.setattr(roll_call, "ABSENT_SECONDS", 600)
     RollCall(workshop.broker).note(["render"], "one")
     assert [part for part, _ in wrong(settings)] == ["workers"]
     assert "1 for render none is there for links" in said(settings, "workers")
@@ -94,6 +98,22 @@ def test_stuck_messages(settings, database, monkeypatch):
 def test_clock_that_is_wrong(settings, monkeypatch):
     monkeypatch.setattr(doctor, "SKEW_SECONDS", -1)
     assert "the broker is 0.0 s" in said(settings, "clock")
+
+
+def test_answer_that_comes_late_is_no_skew(monkeypatch):
+    monkeypatch.setattr(doctor, "SKEW_SECONDS", 0.05)
+
+    def answer_late():
+        now = time.time()
+        time.sleep(0.1)
+        return now
+
+    assert doctor._clock("it", answer_late).level == "ok"
+
+
+@pytest.mark.parametrize(("offset", "where"), [(60, "ahead"), (-60, "behind")])
+def test_clock_that_is_elsewhere(offset, where):
+    assert f" s {where}; " in doctor._clock("it", lambda: time.time() + offset).sentence
 
 
 def test_full_disk(settings, monkeypatch):

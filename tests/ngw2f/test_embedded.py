@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ import pytest
 
 from ngw2f import embedded as module
 from ngw2f import valkey as valkey_module
-from ngw2f.broker import connect
+from ngw2f.broker import connect, embedded_socket
 from ngw2f.embedded import LIFELINE_VARIABLE, LOCK_NAME, Embedded, EmbeddedError, is_locked
 from ngw2f.settings import Settings
 from tests.waiting import wait_until
@@ -38,7 +39,7 @@ def started(settings):
 
 
 def ping(settings):
-    with connect(settings, 5.0) as redis:
+    with connect(settings, 60.0) as redis:
         return redis.ping()
 
 
@@ -52,7 +53,7 @@ def test_data_is_kept(settings):
     for expected in (None, b"1"):
         embedded = Embedded(settings)
         embedded.start()
-        with connect(settings, 5.0) as redis:
+        with connect(settings, 60.0) as redis:
             assert redis.get("kept") == expected
             redis.set("kept", 1)
         embedded.stop(wait=True)
@@ -123,17 +124,45 @@ def test_killed_supervisor_is_replaced(started, settings, monkeypatch, caplog):
     assert ping(settings)
 
 
+def test_supervisor_that_ends_while_the_guard_looks(settings, monkeypatch):
+    """It was asked to: nobody starts another."""
+    embedded = Embedded(settings)
+    monkeypatch.setattr(module, "GUARD_SECONDS", 0)
+    monkeypatch.setattr(module, "is_locked", lambda _path: embedded.stop(wait=False))
+    monkeypatch.setattr(embedded, "_start_supervisor", lambda: pytest.fail("another one"))
+    embedded._guard()
+
+
 def children(what):
     """Return this process's children whose command line contains *what*."""
     tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-    pids = [pid for task in tasks for pid in (task / "children").read_text().split()]
-    return [int(pid) for pid in pids if what.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    pids = [pid for task in tasks for pid in text_of(task / "children").split()]
+    return [int(pid) for pid in pids if what in text_of(Path(f"/proc/{pid}/cmdline"))]
+
+
+def text_of(path):
+    """Return what a file of a thread or a process says; nothing of one that has just ended."""
+    try:
+        return path.read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def test_valkey_that_does_not_answer(settings, monkeypatch):
     monkeypatch.setattr(valkey_module, "START_SECONDS", 0)
     with pytest.raises(EmbeddedError, match=r"does not answer; see .*valkey\.log"):
         valkey_module._wait_for_valkey(settings)
+
+
+def test_valkey_that_is_silent(settings, monkeypatch):
+    """It has the connection, and no time for it yet."""
+    monkeypatch.setattr(valkey_module, "START_SECONDS", 0)
+    monkeypatch.setattr(valkey_module, "ANSWER_SECONDS", 0.05)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(embedded_socket(settings.data_path)))
+        silent.listen()
+        with pytest.raises(EmbeddedError, match="does not answer"):
+            valkey_module._wait_for_valkey(settings)
 
 
 def test_master_is_told_why(settings, monkeypatch):

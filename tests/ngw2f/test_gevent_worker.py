@@ -156,7 +156,7 @@ def test_application_is_drained_and_requests_are_finished(start: Callable[..., S
         assert read_answer(sock).startswith(b"HTTP/1.1 200")
         # There is no other request on this connection.
         assert sock.recv(100) == b""
-    wait_until(gone(worker), 20)
+    wait_until(gone(worker))
     assert "Traceback" not in server.log.read_text()
 
 
@@ -169,7 +169,7 @@ def test_told_to_stop_at_once_it_ends_requests_before_it_closes(
         worker = server.worker()
         os.kill(worker, signal.SIGQUIT)
         assert sock.recv(100) == b""
-    wait_until(gone(worker), 20)
+    wait_until(gone(worker))
     assert server.has("closed")
     assert "Traceback" not in server.log.read_text()
 
@@ -183,12 +183,12 @@ def test_idle_connections_are_closed(start: Callable[..., Server]) -> None:
         os.kill(worker, signal.SIGTERM)
         assert idle.recv(100) == b""
         assert silent.recv(100) == b""
-    wait_until(gone(worker), 20)
+    wait_until(gone(worker))
     assert "Traceback" not in server.log.read_text()
 
 
 def test_next_request_that_is_on_its_way_is_answered(start: Callable[..., Server]) -> None:
-    server = start()
+    server = start("application", "--keep-alive", "60")
     with server.ask() as sock:
         read_answer(sock)
         worker = server.worker()
@@ -206,7 +206,7 @@ def test_application_without_a_drain_is_served(start: Callable[..., Server]) -> 
         read_answer(sock)
     worker = server.worker()
     os.kill(worker, signal.SIGTERM)
-    wait_until(gone(worker), 20)
+    wait_until(gone(worker))
     assert "Traceback" not in server.log.read_text()
 
 
@@ -216,7 +216,7 @@ def test_request_that_hangs_holds_it_up_for_a_limited_time(start: Callable[..., 
         wait_until(lambda: server.has("before-finish"))
         worker = server.worker()
         os.kill(worker, signal.SIGTERM)
-        wait_until(gone(worker), 20)
+        wait_until(gone(worker))
         assert sock.recv(100) == b""
     assert "Worker graceful timeout" in server.log.read_text()
 
@@ -227,7 +227,7 @@ def test_told_to_stop_while_it_boots(start: Callable[..., Server]) -> None:
     worker = server.worker()
     os.kill(worker, signal.SIGTERM)
     server.touch("boot")
-    wait_until(gone(worker), 20)
+    wait_until(gone(worker))
     # The master starts another one, which serves.
     with server.ask() as sock:
         read_answer(sock)
@@ -240,7 +240,7 @@ def test_told_to_stop_as_soon_as_it_is_there(start: Callable[..., Server]) -> No
         while not (worker := server.worker()):
             pass  # Without a pause, to come during the fork.
         os.kill(worker, signal.SIGTERM)
-        wait_until(gone(worker), 20)
+        wait_until(gone(worker))
 
 
 def test_several_workers_share_the_connections(start: Callable[..., Server]) -> None:

@@ -1,6 +1,8 @@
+import threading
+
+import gevent
 import pytest
 from argon2 import PasswordHasher
-from gevent.event import Event
 
 from ngw2f import passwords
 from ngw2f.passwords import Passwords, TooManyHashesError
@@ -70,24 +72,15 @@ def test_place_is_free_again_after_error(monkeypatch):
 
 def test_event_loop_goes_on_meanwhile():
     """The hash waits for what another greenlet does, so that one must have its turn."""
-    import gevent
-
-    done = Event()
-    released = []
+    released = threading.Event()
 
     class WaitingHasher(CountingHasher):
         def hash(self, password, *, salt=None):
             if password == "wait":
-                for _ in range(500):
-                    if released:
-                        break
-                    import time
-
-                    time.sleep(0.01)
+                assert released.wait(60)
             return super().hash(password)
 
     store = Passwords(WaitingHasher())
-    other = gevent.spawn_later(0.01, lambda: (released.append(True), done.set()))
+    other = gevent.spawn_later(0.01, released.set)
     assert store.hash("wait")
-    assert done.is_set()
     other.join()

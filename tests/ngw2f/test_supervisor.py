@@ -73,6 +73,10 @@ def stage(tmp_path, monkeypatch):
 
     ended = threading.Event()
     monkeypatch.setattr(Supervisor, "_watch_signals", watch)
+    # However slow the machine is: no child has lived for long when it fails, and each has
+    # the time to end by itself.
+    monkeypatch.setattr(module, "STABLE_SECONDS", 600)
+    monkeypatch.setattr(module, "STOP_SECONDS", 60)
     stage = Stage(tmp_path)
     yield stage
     stage.stop()
@@ -162,14 +166,15 @@ def test_killed_while_its_successor_starts(stage):
 
 def test_successor_that_fails_is_tried_again(stage, tmp_path):
     """The one that wants to go is still replaced, and stays until that has worked."""
+    # The first listens when the next one can see that it was there.
     script = f"""say starts
 trap 'say ends; exit' TERM
-trap 'tell retire' USR1
 case $(ls {tmp_path} | grep -c run) in
     0) touch {tmp_path}/run1 ;;
     1) touch {tmp_path}/run2; exit 1 ;;
     *) tell ready ;;
 esac
+trap 'tell retire' USR1
 wait_for_end"""
     stage.start(stage.spec("a", script))
     first = wait_until(stage.pids)[0]

@@ -18,6 +18,7 @@ from ngw2f.store.users import UserRow
 from ngw2f.web import auth, messages
 from ngw2f.web.rooms import create_room
 from ngw2f.web.services import Services, build_services
+from tests.conftest import REDIS_TIMEOUT_SECONDS
 from tests.live.server import RedisServer
 
 
@@ -74,7 +75,11 @@ def stage(tmp_path: Path, database_url: str) -> Iterator[Stage]:
     server = RedisServer(tmp_path)
     server.start()
     settings = Settings(
-        data_dir=str(tmp_path), database_url=database_url, redis_url=server.url, stream_length=50
+        data_dir=str(tmp_path),
+        database_url=database_url,
+        redis_url=server.url,
+        redis_timeout_seconds=REDIS_TIMEOUT_SECONDS,
+        stream_length=50,
     )
     services = build_services(settings)
     yield Stage(services, server)

@@ -13,7 +13,7 @@ from ngw2f.store import tokens
 from ngw2f.store.tokens import digest_of
 from tests.ngw2f.live.conftest import Stage
 
-SECONDS = 10
+SECONDS = 60
 
 
 @pytest.fixture(autouse=True)

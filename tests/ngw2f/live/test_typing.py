@@ -4,7 +4,6 @@ import pytest
 
 from ngw2f.live import typing as module
 from ngw2f.live.log import Typing
-from ngw2f.live.typing import THROTTLE_MILLISECONDS
 from tests.ngw2f.live.conftest import Stage
 from tests.waiting import wait_until
 
@@ -26,7 +25,9 @@ def told(stage: Stage) -> list[Typing]:
     ]
 
 
-def test_told_once_in_a_while(stage: Stage) -> None:
+def test_told_once_in_a_while(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Longer than three of them take, however slow the machine is.
+    monkeypatch.setattr(module, "THROTTLE_MILLISECONDS", 600_000)
     for _ in range(3):
         stage.services.typing.tell(ANN)
     assert told(stage) == [ANN]
@@ -39,11 +40,12 @@ def test_users_and_rooms_do_not_wait_for_each_other(stage: Stage) -> None:
     assert told(stage) == writers
 
 
-def test_throttle_is_short(stage: Stage) -> None:
+def test_throttle_ends(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "THROTTLE_MILLISECONDS", 600_000)
     stage.services.typing.tell(ANN)
     redis = stage.services.broker.redis
     left = redis.pttl(stage.services.broker.key("typing:1:1"))
-    assert 0 < int(left) <= THROTTLE_MILLISECONDS
+    assert 0 < int(left) <= 600_000
 
 
 def test_told_again_later(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,11 +105,11 @@ def test_any_endpoint_can_wait(service):
         is_ready=lambda resource: resource["number"] == 3,
         reload=lambda _connection, _resource: {"number": next(numbers)},
     )
-    request = Request({"HTTP_PREFER": "wait=5"})
+    request = Request({"HTTP_PREFER": "wait=30"})
     response = answer(service.services, request, pending, status=201)
     assert response.get_json() == {"number": 3}
     assert response.headers["Location"] == "/numbers/1"
-    assert response.headers["Preference-Applied"] == "wait=5"
+    assert response.headers["Preference-Applied"] == "wait=30"
 
 
 def test_any_endpoint_can_have_a_task(service, client):

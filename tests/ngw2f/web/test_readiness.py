@@ -2,11 +2,14 @@
 
 import pytest
 
+from ngw2f.jobs import roll_call
 from ngw2f.jobs.roll_call import RollCall
 
 
 @pytest.fixture
-def attend(service):
+def attend(service, monkeypatch):
+    # However long it takes to ask.
+    monkeypatch.setattr(roll_call, "ABSENT_SECONDS", 600)
     return lambda *queues: RollCall(service.services.broker).note(queues, "one")
 
 
