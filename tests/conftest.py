@@ -1,5 +1,6 @@
 """The chat as the tests use it: on a real Valkey, on a real SQLite or PostgreSQL."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -18,8 +19,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from app import create_application
 from ngw2f.broker import connect
@@ -34,6 +36,7 @@ from ngw2f.store.migrate import migrate
 from ngw2f.valkey import valkey_spec
 from tests.client import Client
 from tests.postgresql import run_postgresql
+from tests.waiting import wait_until
 
 # Argon2 as cheap as it gets: the tests sign in hundreds of times.
 CHEAP = Parameters(
@@ -52,6 +55,9 @@ hypothesis_settings.register_profile(
     derandomize="REQUIRE_ALL_TESTS" in os.environ,
 )
 hypothesis_settings.load_profile("shared machine")
+
+# Each test has a database of its own, also where the last one's cannot be dropped yet.
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -129,10 +135,10 @@ def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -
         return
     server = request.getfixturevalue("postgresql_url")
     template = request.getfixturevalue("migrated_postgresql")
-    name = f"chat_test_{os.getpid()}"
+    name = f"chat_test_{os.getpid()}_{next(_numbers)}"
     _on_server(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield _database(server, name)
-    _on_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+    wait_until(lambda: _is_dropped(server, name))
 
 
 @pytest.fixture
@@ -243,10 +249,18 @@ def _wait_for(redis: Redis) -> None:
 
 
 def _on_server(url: str, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         connection.execute(text(statement))
-    engine.dispose()
+
+
+def _is_dropped(server_url: str, name: str) -> bool:
+    """Drop a database; those who use it have 5 s to let go of it, which can be too short."""
+    try:
+        _on_server(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    except OperationalError:
+        return False
+    return True
 
 
 def _database(server_url: str, name: str) -> str:
