@@ -18,7 +18,7 @@ from argon2 import Parameters, Type
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
@@ -240,7 +240,7 @@ def _wait_for(redis: Redis) -> None:
     while True:
         try:
             redis.ping()
-        except RedisConnectionError:
+        except RedisError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)

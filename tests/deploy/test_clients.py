@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SCRIPT = Path(__file__).parent / "clients" / "chat.cjs"
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_every_stream_goes_out_at_once(fleet, ann, kind):
 def test_stream_of_events_by_curl(fleet, ann, version):
     curl = shutil.which("curl") or lacking("curl", "apt-get install curl")
     client = fleet.client
-    command = [curl, "-sN", "--max-time", "30", version, "--cacert", client.front.certificate]
+    command = [curl, "-sN", "--max-time", "60", version, "--cacert", client.front.certificate]
     command += ["-H", "Accept: text/event-stream", "-H", "Accept-Encoding: gzip"]
     with subprocess.Popen(
         [*command, f"https://{client.host}/events"], stdout=subprocess.PIPE

@@ -20,6 +20,8 @@ from tests.ports import free_port
 
 NAMES = ("localhost", "127.0.0.1")
 START_SECONDS = 60
+# A request waits for so long on a machine that others use too.
+ANSWER_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,12 @@ class Client:
         self.host = f"{front.names[0]}:{front.https_port}"
         self.context = ssl.create_default_context(cafile=front.certificate)
 
-    def connect(self, timeout: float = 20) -> http.client.HTTPSConnection:
+    def connect(self, timeout: float = ANSWER_SECONDS) -> http.client.HTTPSConnection:
         """Return a connection that is made when it is first used."""
         name, port = self.front.names[0], self.front.https_port
         return http.client.HTTPSConnection(name, port, context=self.context, timeout=timeout)
 
-    def secure_socket(self, timeout: float = 20) -> ssl.SSLSocket:
+    def secure_socket(self, timeout: float = ANSWER_SECONDS) -> ssl.SSLSocket:
         address = (self.address, self.front.https_port)
         plain = socket.create_connection(address, timeout)
         return self.context.wrap_socket(plain, server_hostname=self.front.names[0])
@@ -78,7 +80,8 @@ class Client:
 
     def ask_plainly(self, target: str, method: str = "GET", host: str = "localhost") -> Answer:
         """Ask without TLS."""
-        connection = http.client.HTTPConnection(self.address, self.front.http_port, timeout=60)
+        address = (self.address, self.front.http_port)
+        connection = http.client.HTTPConnection(*address, timeout=ANSWER_SECONDS)
         with contextlib.closing(connection):
             connection.request(method, target, headers={"Host": host})
             response = connection.getresponse()

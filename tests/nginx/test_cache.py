@@ -1,11 +1,12 @@
 """Answers are kept for as long as the application says, and what is personal never is."""
 
 import threading
+import time
 from contextlib import ExitStack, closing
 
 import pytest
 
-from tests.waiting import wait_until
+from tests.waiting import is_ever, wait_until
 
 # nginx's own limit, for those that wait for an answer to be kept, is 5 s.
 SOON_SECONDS = 4
@@ -99,12 +100,25 @@ def test_changes_are_never_kept(client, recorders):
 
 def test_nobody_waits_for_an_answer_to_another(client, recorders):
     """It may turn out to be none that is kept: then they would be asked for one by one."""
+    # If they had to wait, they would each time.
+    assert is_ever(lambda: come_at_once(client, recorders, "/asked-for-at-once"))
+
+
+def come_at_once(client, recorders, target):
+    """Say whether four who ask for the same are before an instance while none is answered."""
     hold = threading.Event()
+    before = count(recorders)
     for recorder in recorders:
         recorder.hold = hold
+    begin = time.monotonic()
     with ExitStack() as stack:
         stack.callback(hold.set)
         for _ in range(4):
             connection = stack.enter_context(closing(client.connect()))
-            connection.request("GET", "/asked-for-at-once")
-        wait_until(lambda: sum(len(each.requests) for each in recorders) == 4, SOON_SECONDS)
+            connection.request("GET", target)
+        wait_until(lambda: count(recorders) == before + 4)
+    return time.monotonic() - begin < SOON_SECONDS
+
+
+def count(recorders):
+    return sum(len(each.requests) for each in recorders)

@@ -182,14 +182,16 @@ def test_too_many_requests(tmp_path):
     request = b"GET /api/messages HTTP/1.1\r\nHost: localhost\r\n\r\n"
     last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with running(front) as client:
-        *_, answer = client.send(request * 999 + last).split(b"HTTP/1.1 ")
+        _, *answers = client.send(request * 999 + last).split(b"HTTP/1.1 ")
         log = wait_until(lambda: _complete_lines(front.run / "access.log", 1000))
     statuses = Counter(json.loads(line)["status"] for line in log)
     assert set(statuses) == {429, 503}
     assert statuses[503] >= 200
-    assert answer.startswith(b"429 ")
-    assert b"\r\nRetry-After: 5\r\n" in answer
-    assert b'"title": "Too Many Requests"' in answer
+    # Any of them, not the last: every 20 ms one more is let through.
+    refused = [answer for answer in answers if answer.startswith(b"429 ")]
+    assert len(refused) == statuses[429]
+    assert b"\r\nRetry-After: 5\r\n" in refused[0]
+    assert b'"title": "Too Many Requests"' in refused[0]
 
 
 ODD = {

@@ -30,6 +30,8 @@ class Server:
         environ |= {f"NGW2F_{name}": str(setting) for name, setting in settings.items()}
         environ |= {"NGW2F_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
         environ.setdefault("NGW2F_RATE_LIMIT", "false")
+        # A request that goes on without Redis would lose a bell, or an event, for a while.
+        environ.setdefault("NGW2F_REDIS_TIMEOUT_SECONDS", "10")
         # By its script, as people start it; its hot upgrade needs that.
         command = [sys.executable, str(Path(sys.executable).with_name("gunicorn"))]
         command += ["-c", "gunicorn.conf.py", "--bind=127.0.0.1:0"]
@@ -109,7 +111,7 @@ class Server:
     def request(self, method: str, path: str, **options: object) -> requests.Response:
         with requests.Session() as session:
             session.trust_env = False
-            return session.request(method, self.address + path, timeout=30, **options)
+            return session.request(method, self.address + path, timeout=START_SECONDS, **options)
 
     def join(self, nickname: str) -> dict[str, str]:
         """Register a user and return the headers that prove to be that user."""
@@ -117,6 +119,16 @@ class Server:
         assert self.post("/api/users", json=body).status_code == 201
         answer = self.post("/api/tokens", auth=(nickname, PASSWORD))
         return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    @contextmanager
+    def without_sweeps(self) -> Iterator[None]:
+        """Stop the upkeep's clock for the block: whoever is not called by a bell is not called."""
+        (clock,) = wait_until(lambda: self.pids("ngw2f cron"))
+        os.kill(clock, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(clock, signal.SIGCONT)
 
     def messages(self) -> dict[int, dict[str, object]]:
         """Return the whole history by id."""

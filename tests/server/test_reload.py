@@ -55,7 +55,10 @@ def test_what_cannot_be_loaded_is_refused(start, settings_file):
 # A worker that boots waits for a file; the first one finds it.
 SLOW_BOOT = """
 import pathlib, time
+import ngw2f.reload
 exec(pathlib.Path("gunicorn.conf.py").read_text())
+# However long it takes to boot.
+ngw2f.reload.SERVING_SECONDS = 600
 begin = post_worker_init
 
 def post_worker_init(worker):
