@@ -12,6 +12,7 @@ have finished.
 """
 
 import argparse
+import contextlib
 import http.client
 import os
 import signal
@@ -67,7 +68,8 @@ def upgrade(pid_file: Path, address: str) -> int:
     if not _is_running(new):
         raise RenewalError("the new master has ended, its log says why; the old one goes on")
     if not _is_ready(pid_file, new) or not _wait_for(lambda: _is_healthy(address), HEALTH_SECONDS):
-        os.kill(new, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(new, signal.SIGTERM)
         raise RenewalError("the new workers do not answer; the old master goes on")
     os.kill(old, signal.SIGTERM)
     # The new master takes the old one's file over when that one has ended.

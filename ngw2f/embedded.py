@@ -22,8 +22,8 @@ from ngw2f.settings import Settings
 LOCK_NAME = "embedded.lock"
 LIFELINE_VARIABLE = "NGW2F_LIFELINE"
 
-# The supervisor of a master that was killed needs some time to stop what it started.
-HANDOVER_SECONDS = 15.0
+# The supervisor of a master that was killed stops the workers, then Valkey: each has 10 s.
+HANDOVER_SECONDS = 30.0
 # How often a master looks whether the supervisor is still there.
 GUARD_SECONDS = 1.0
 

@@ -70,7 +70,7 @@ def _cheap_passwords() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     """Run the embedded Valkey, started as the supervisor starts it."""
-    with tempfile.TemporaryDirectory(prefix="ngw2f-") as directory:
+    with tempfile.TemporaryDirectory(prefix="ngw2f-", ignore_cleanup_errors=True) as directory:
         settings = Settings(data_dir=directory)
         spec = valkey_spec(settings)
         process = subprocess.Popen(spec.argv, preexec_fn=spec.prepare, stdin=subprocess.DEVNULL)

@@ -41,7 +41,7 @@ def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
     with (
-        tempfile.TemporaryDirectory(prefix="ngw2f-"),
+        tempfile.TemporaryDirectory(prefix="ngw2f-", ignore_cleanup_errors=True),
         sync_api.sync_playwright() as playwright,
     ):
         sync_api.expect.set_options(timeout=WAIT_MS)

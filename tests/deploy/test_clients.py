@@ -23,7 +23,7 @@ WAIT_SECONDS = 60
 
 @pytest.fixture(scope="module")
 def fleet():
-    with tempfile.TemporaryDirectory(prefix="ngw2f-fleet-") as name:
+    with tempfile.TemporaryDirectory(prefix="ngw2f-fleet-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         redis = RedisServer(directory)
         redis.start()
@@ -54,7 +54,7 @@ def node_modules(tmp_path_factory):
     npm = shutil.which("npm") or lacking("npm", "apt-get install npm")
     directory = tmp_path_factory.mktemp("npm")
     command = [npm, "install", "--no-audit", "--no-fund", "--prefix", directory]
-    installed = subprocess.run([*command, "socket.io-client@4"], capture_output=True, timeout=120)
+    installed = subprocess.run([*command, "socket.io-client@4"], capture_output=True, timeout=300)
     if installed.returncode:
         lacking("socket.io-client", "npm install socket.io-client")
     return str(directory / "node_modules")

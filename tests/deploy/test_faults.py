@@ -20,7 +20,9 @@ REQUESTS = 40
 def ground():
     """Give a folder, a PostgreSQL and a Redis which can be stopped and started."""
     with (
-        tempfile.TemporaryDirectory(prefix="ngw2f-faults-") as directory,
+        tempfile.TemporaryDirectory(
+            prefix="ngw2f-faults-", ignore_cleanup_errors=True
+        ) as directory,
         running_postgresql() as database,
     ):
         redis = RedisServer(Path(directory))

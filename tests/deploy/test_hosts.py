@@ -40,7 +40,7 @@ def foundations(network):
     access = f"host all all {network.prefix}.0/24 trust\n"
     redis_url = f"redis://:open-sesame@{network.here}:{redis_port}/0"
     with (
-        tempfile.TemporaryDirectory(prefix="ngw2f-hosts-") as directory,
+        tempfile.TemporaryDirectory(prefix="ngw2f-hosts-", ignore_cleanup_errors=True) as directory,
         running_postgresql(options, access),
         running_redis(
             find_program("valkey"),
@@ -57,7 +57,7 @@ def foundations(network):
 @pytest.fixture
 def fleet(network, foundations):
     with (
-        tempfile.TemporaryDirectory(prefix="ngw2f-hosts-") as name,
+        tempfile.TemporaryDirectory(prefix="ngw2f-hosts-", ignore_cleanup_errors=True) as name,
         contextlib.ExitStack() as stack,
     ):
         directory = Path(name)

@@ -50,7 +50,9 @@ def backend():
 
 @pytest.fixture
 def directory():
-    with tempfile.TemporaryDirectory(prefix="ngw2f-pg-chat-") as directory:
+    with tempfile.TemporaryDirectory(
+        prefix="ngw2f-pg-chat-", ignore_cleanup_errors=True
+    ) as directory:
         yield Path(directory)
 
 

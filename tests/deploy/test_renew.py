@@ -21,7 +21,9 @@ REQUESTS = 150
 
 @pytest.fixture
 def directory():
-    with tempfile.TemporaryDirectory(prefix="ngw2f-renew-") as directory:
+    with tempfile.TemporaryDirectory(
+        prefix="ngw2f-renew-", ignore_cleanup_errors=True
+    ) as directory:
         yield Path(directory)
 
 

@@ -31,7 +31,9 @@ ORDINARY, ORDINARY_GROUP = "nobody", "nogroup"
 
 @pytest.fixture
 def directory():
-    with tempfile.TemporaryDirectory(prefix="ngw2f-stack-") as directory:
+    with tempfile.TemporaryDirectory(
+        prefix="ngw2f-stack-", ignore_cleanup_errors=True
+    ) as directory:
         # PostgreSQL's user goes through it, if this is run by root.
         os.chmod(directory, 0o755)
         yield Path(directory)

@@ -16,6 +16,7 @@ import requests
 from tests.live.listeners import ALL
 from tests.live.proxy import CuttingProxy
 from tests.live.server import ChatServer
+from tests.needs import lacking
 
 MESSAGES = 1_000
 MESSAGES_A_SECOND = 32
@@ -33,13 +34,13 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given:
         return Path(given)
     if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("node and npm are not installed")
+        lacking("node and npm", "apt-get install nodejs npm")
     directory = tmp_path_factory.mktemp("npm")
     command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(directory), *PACKAGES]
     try:
-        subprocess.run(command, capture_output=True, timeout=120, check=True)
+        subprocess.run(command, capture_output=True, timeout=300, check=True)
     except subprocess.SubprocessError:
-        pytest.skip("npm cannot install the clients")
+        lacking("the official clients", f"npm install {' '.join(PACKAGES)}")
     return directory / "node_modules"
 
 

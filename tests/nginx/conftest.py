@@ -13,7 +13,9 @@ from tests.nginx.running import Client, make_front, running
 @pytest.fixture(scope="session")
 def directory() -> Iterator[Path]:
     """Give a folder with a short name: sockets lie in it."""
-    with tempfile.TemporaryDirectory(prefix="ngw2f-nginx-") as directory:
+    with tempfile.TemporaryDirectory(
+        prefix="ngw2f-nginx-", ignore_cleanup_errors=True
+    ) as directory:
         yield Path(directory)
 
 
