@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.live.server import ChatServer
+from tests.needs import lacking
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -39,7 +40,7 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
+        lacking("Chromium", "apt-get install chromium")
     with (
         tempfile.TemporaryDirectory(prefix="ngw2f-", ignore_cleanup_errors=True),
         sync_api.sync_playwright() as playwright,

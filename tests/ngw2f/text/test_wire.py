@@ -11,9 +11,8 @@ import pytest
 from ngw2f.text.errors import LinkFailed
 from ngw2f.text.fetch import Fetcher, public_tls
 from ngw2f.text.media import PAGES
+from tests.needs import lacking
 from tests.ngw2f.text.lab import HTML, Internet, answer, read_request
-
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the keys")
 
 
 class Authority:
@@ -65,6 +64,8 @@ class Authority:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    if shutil.which("openssl") is None:
+        lacking("openssl", "apt-get install openssl")
     return Authority(tmp_path_factory.mktemp("authority"))
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import redis
+
+from tests.needs import lacking
 
 START_SECONDS = 60
 
@@ -21,7 +22,7 @@ def redis_server(place: Path) -> Iterator[str]:
     """Run a server on a Unix socket until the block ends; skip where there is none."""
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
-        pytest.skip("no redis-server or valkey-server; install Debian's redis-server")
+        lacking("redis-server or valkey-server", "apt-get install redis-server")
     path = place / "redis.sock"
     command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(place)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
