@@ -10,19 +10,16 @@ def has_module(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
-# UDP's ports of the same numbers, which nobody uses: who else looks for a port sees by them which
-# ones are given, also where no server listens yet.
-_given: list[socket.socket] = []
-
-
 def free_port() -> int:
     # Below those that the system gives to connections: none takes it before a server does.
     while True:
         port = random.randrange(20_000, 32_000)
+        # UDP's port of the same number, which nobody uses: until this process ends, another that
+        # looks for a port sees by it that this one is given, also where no server listens yet.
         claim = socket.socket(type=socket.SOCK_DGRAM)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             claim.bind(("127.0.0.1", port))
-            _given.append(claim)
+            claim.detach()
             return port
         claim.close()
 
