@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -238,20 +237,6 @@ class Load:
         with self._lock:
             self.requests += 1
             self.slowest = max(self.slowest, time.monotonic() - start)
-
-
-def is_listening(address: str) -> bool:
-    """Say whether a connection to gunicorn's "unix:PATH" or "HOST:PORT" is taken."""
-    try:
-        if address.startswith("unix:"):
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.connect(address.removeprefix("unix:"))
-        else:
-            host, _, port = address.rpartition(":")
-            socket.create_connection((host, int(port)), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 def _wait_until_gone(path: Path) -> None:

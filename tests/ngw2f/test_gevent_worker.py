@@ -75,9 +75,10 @@ class Server:
         (directory / "gunicorn.conf.py").write_text(CONFIGURATION)
         self.log = directory / "log"
         self.port = free_port()
+        # Longer than tests wait: a worker that goes within their time has ended by itself.
         command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{self.port}", "-k",
                    "ngw2f.gevent_worker.ChatGeventWorker", "--no-control-socket",
-                   *options, f"tiny:{name}"]  # fmt: skip
+                   "--graceful-timeout", "300", *options, f"tiny:{name}"]  # fmt: skip
         path = os.pathsep.join([str(Path(__file__).parents[2]), str(directory)])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -175,7 +176,7 @@ def test_told_to_stop_at_once_it_ends_requests_before_it_closes(
 
 
 def test_idle_connections_are_closed(start: Callable[..., Server]) -> None:
-    server = start("application", "--keep-alive", "60", "--graceful-timeout", "60")
+    server = start("application", "--keep-alive", "300")
     # Taken in their order: when the second is answered, the first one is not in the backlog.
     with wait_until(server._try_to_connect, 60) as silent, server.ask() as idle:
         read_answer(idle)
