@@ -21,6 +21,11 @@ MAX_RATIO: Final = 200
 RATIO_FROM_BYTES: Final = 256 * 1024
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+# The registered content codings (IANA, HTTP Parameters), but for gzip. Any other word is none:
+# sites write "none", "utf-8" or a media type, and send the body as it is.
+_CODINGS = frozenset(
+    {"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "pack200-gzip"} | {"zstd"}
+)
 
 
 def read_body(
@@ -49,10 +54,15 @@ def _decompressor_for(response: HTTPResponse) -> "zlib._Decompress | None":
     transfer = response.headers.get("Transfer-Encoding", "chunked").strip(" \t").lower()
     if transfer not in ("chunked", "identity"):
         raise LinkFailed("encoding", "the transfer coding is not one that was asked for")
-    coding = response.headers.get("Content-Encoding", "identity").strip(" \t").lower()
-    if coding in ("identity", ""):
+    codings = [
+        coding
+        for member in response.headers.get("Content-Encoding", "").lower().split(",")
+        if (coding := member.partition(";")[0].strip(" \t\"'").removeprefix("x-"))
+        in _CODINGS | {"gzip"}
+    ]
+    if not codings:
         return None
-    if coding in ("gzip", "x-gzip"):  # RFC 9110 section 8.4.1.3.
+    if codings == ["gzip"]:  # RFC 9110 section 8.4.1.3.
         return zlib.decompressobj(_GZIP_WINDOW)
     raise LinkFailed("encoding", "the content coding is not one that was asked for")
 

@@ -34,7 +34,8 @@ from ngw2f.text.target import Target, join_target, parse_target
 from ngw2f.text.wire import GuardedConnection, Wire, connection_to
 
 TIMEOUT_SECONDS: Final = 10.0
-MAX_REDIRECTS: Final = 3
+# http to https, to www, to the language, to the article, and one more.
+MAX_REDIRECTS: Final = 5
 MAX_HEADER_BYTES: Final = 64 * 1024
 # Chunk sizes and trailers around a body, and what was read ahead of it.
 MAX_FRAMING_BYTES: Final = 64 * 1024
@@ -225,9 +226,9 @@ class Fetcher:
         if response.status != http.client.OK:
             reason = f"the site answers with status {response.status}"
             raise LinkFailed("status", reason, status=response.status)
-        # Of several the last counts, as in browsers (Fetch Standard, "extract a MIME type").
-        content_types = response.headers.getlist("Content-Type") or [""]
-        media_type, charset = parse_content_type(content_types[-1])
+        media_type, charset = parse_content_type(
+            ", ".join(response.headers.getlist("Content-Type"))
+        )
         limit = _get_limit(media_type, visit.accepted)
         visit.trace("type", media_type)
         wire.bytes_left = limit.max_bytes + MAX_FRAMING_BYTES
@@ -256,10 +257,10 @@ def _get_limit(media_type: str, accepted: Accepted) -> Limit:
 
 def _get_redirect_target(response: HTTPResponse, target: Target, trace: Trace) -> Target:
     """Read the one Location (RFC 9110 section 10.2.2). Bytes over ASCII in it are UTF-8 in use."""
-    locations = response.headers.getlist("Location")
+    locations = set(response.headers.getlist("Location"))
     if len(locations) != 1:
-        raise LinkFailed("redirects", "the redirect does not say where to, or says it twice")
-    location = locations[0].encode("latin-1").decode("utf-8", "replace")
+        raise LinkFailed("redirects", "the redirect does not say where to, or names two places")
+    location = locations.pop().encode("latin-1").decode("utf-8", "replace")
     redirected = join_target(target, location)
     trace("redirect", redirected.url)
     return redirected

@@ -1,5 +1,6 @@
 """What kinds of answers are read, and how much of each."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -23,6 +24,21 @@ class Limit:
 Accepted = Mapping[str, Limit]
 
 IMAGE_TYPES: Final = ("image/webp", "image/png", "image/jpeg", "image/gif")
+# What stores of files call a picture whose name they do not know. Its bytes say what it is.
+OPAQUE_TYPE: Final = "application/octet-stream"
+# Names that are in use and registered nowhere, for those that are.
+_REGISTERED: Final = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("image/jpg", "image/pjpeg", "image/jfif", "image/jpe", "image/x-jpeg"), "image/jpeg"
+        ),
+        **dict.fromkeys(("image/x-png", "image/apng", "image/vnd.mozilla.apng"), "image/png"),
+        **dict.fromkeys(("image/x-webp",), "image/webp"),
+        **dict.fromkeys(("image/x-gif",), "image/gif"),
+        **dict.fromkeys(("text/xhtml", "text/x-html", "application/html"), "text/html"),
+        **dict.fromkeys(("binary/octet-stream", "application/binary"), OPAQUE_TYPE),
+    }
+)
 # What a page shows for itself is smaller; a photograph as cameras make them is not. A worker of
 # 200 MB that fetches 32 links at once has no room for 32 of these.
 MAX_IMAGE_BYTES: Final = 2 * MEGABYTE
@@ -30,22 +46,41 @@ MAX_IMAGE_BYTES: Final = 2 * MEGABYTE
 
 def accept_images(max_bytes: int = MAX_IMAGE_BYTES) -> Accepted:
     """Accept the images that a thumbnail can be made of, each up to so many bytes."""
-    return MappingProxyType({media: Limit(max_bytes) for media in IMAGE_TYPES})
+    return MappingProxyType({media: Limit(max_bytes) for media in (*IMAGE_TYPES, OPAQUE_TYPE)})
 
 
 PAGES: Final[Accepted] = MappingProxyType(
     {media: Limit(MEGABYTE, may_be_cut=True) for media in ("text/html", "application/xhtml+xml")}
 )
 IMAGES: Final = accept_images()
-LINKS: Final[Accepted] = MappingProxyType({**PAGES, **IMAGES})
+LINKS: Final[Accepted] = MappingProxyType(
+    {**PAGES, **{media: IMAGES[media] for media in IMAGE_TYPES}}
+)
 OEMBED: Final[Accepted] = MappingProxyType({"application/json": Limit(MEGABYTE // 4)})
 
 
+# A media type at the start of a member of the list, in quotes or not (RFC 9110 section 8.3.1).
+_TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = re.compile(rf"[\s\"']*+({_TCHAR}/{_TCHAR})")
+_CHARSET = re.compile(r"\bcharset\s*+=\s*+[\"']?([^\s\"';,]{1,40})", re.IGNORECASE)
+
+
 def parse_content_type(value: str) -> tuple[str, str | None]:
-    """Split a Content-Type into its media type and its charset (RFC 9110 section 8.3.1)."""
-    media, *parameters = value.split(";")
-    for parameter in parameters:
-        name, _, argument = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return media.strip().lower(), argument.strip().strip("\"'").lower()[:40] or None
-    return media.strip().lower(), None
+    """Split a Content-Type into its media type and its charset (RFC 9110 section 8.3.1).
+
+    Of several, which proxies join by commas, the last that is one counts, and keeps the charset of
+    the one before if that is of the same type (Fetch Standard, "extract a MIME type"). Returns an
+    empty type if there is none, and a registered name for a widespread other one.
+    """
+    media_type, charset = "", None
+    for member in value.split(","):
+        named = _CHARSET.search(member)
+        match = _MEDIA_TYPE.match(member)
+        found = match.group(1).rstrip("'").lower() if match else ""
+        found = _REGISTERED.get(found, found)
+        if (media_type and not found) or found == "*/*":
+            continue
+        if named or found != media_type:
+            charset = named.group(1).lower() if named else None
+        media_type = found
+    return media_type, charset

@@ -38,6 +38,8 @@ _PORT = re.compile(r"[0-9]{1,5}")
 # Unreserved and reserved characters and "%" (RFC 3986 section 2) stay as they are written.
 _SAFE_IN_PATH = "!$&'()*+,;=:@/?~%-._[]"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# What Unicode calls a space (Zs), written in the names of files.
+_BLANK = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,12 @@ def parse_target(url: str) -> Target:
 
 
 def join_target(base: Target, location: str) -> Target:
-    """Read a reference found at `base` (RFC 3986 section 5.2); raise `LinkRefused`."""
+    """Read a reference found at `base` (RFC 3986 section 5.2); raise `LinkRefused`.
+
+    Blanks around it are dropped and blanks in it encoded, as browsers do (URL Standard, section
+    4.4), before anything is judged. A host holds none, so there they are still refused.
+    """
+    location = _BLANK.sub(lambda blank: quote(blank.group()), location.strip())
     _check_characters(location)
     try:
         return parse_target(urljoin(base.url, location))

@@ -8,6 +8,7 @@ of the URL. Neither the environment's proxies nor a `.netrc` are looked at by an
 
 import http.client
 import io
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -66,15 +67,50 @@ class MeteredReader(io.RawIOBase):
             super().close()
 
 
+# A field line: a name without blanks, which may wrongly stand before the colon (RFC 9112 section
+# 5.1), and the rest.
+_FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++)[ \t]*+(:.*)", re.DOTALL)
+
+
+class HeadReader(io.BufferedReader):
+    """A reader that leaves out what is no field line, while a head is read.
+
+    Python's parser takes such a line for the end of the head, and what follows for the body: one
+    misprint of a site hid its Content-Type, its lengths, and where it redirects to.
+    """
+
+    is_in_head = False
+    _is_kept = False
+
+    def readline(self, size: int | None = -1) -> bytes:
+        line = super().readline(size)
+        if not self.is_in_head:
+            return line
+        while content := line.rstrip(b"\r\n"):
+            if content[:1] not in b" \t":  # Else it goes on with the line before.
+                match = _FIELD_LINE.fullmatch(content)
+                self._is_kept = match is not None
+                content = b"".join(match.groups()) if match else b""
+            if self._is_kept:
+                # A bare CR is a blank (RFC 9112 section 2.2); the parser would end the line there.
+                return content.replace(b"\r", b" ") + b"\r\n"
+            line = super().readline(size)
+        self.is_in_head = self._is_kept = False
+        return b"\r\n" if line else b""
+
+
 class FinalResponse(http.client.HTTPResponse):
     """An answer, whatever interim ones come before it (RFC 9110 section 15.2).
 
     http.client passes over 100 only, and takes a 103 for the answer.
     """
 
+    fp: HeadReader
+
     def _read_status(self) -> tuple[str, int, str]:
         while True:
             found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc] # Not typed.
+            self.fp.is_in_head = True
             if not http.client.SWITCHING_PROTOCOLS < found[1] < http.client.OK:
                 return found
             http.client.parse_headers(self.fp)
@@ -106,7 +142,7 @@ class GuardedConnection(HTTPConnection):
     def _make_response(self, sock: socket.socket, method: str) -> http.client.HTTPResponse:
         response = FinalResponse(sock, method=method)
         raw = response.fp.detach()
-        response.fp = io.BufferedReader(MeteredReader(sock, raw, self._wire))
+        response.fp = HeadReader(MeteredReader(sock, raw, self._wire))
         return response
 
 

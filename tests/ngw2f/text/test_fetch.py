@@ -164,7 +164,7 @@ def test_allowed_host_is_fetched(internet: Internet, make_fetcher: Callable[...,
 # Redirects.
 
 
-def test_three_redirects_are_followed(internet: Internet, fetcher: Fetcher) -> None:
+def test_redirects_are_followed(internet: Internet, fetcher: Fetcher) -> None:
     internet.site("a.example.com", redirect_to("//b.example.com/x/y?z"), at="8.8.4.1")
     internet.site("b.example.com", redirect_to("../up"), at="8.8.4.2")
     count = 0
@@ -183,7 +183,48 @@ def test_three_redirects_are_followed(internet: Internet, fetcher: Fetcher) -> N
 def test_endless_redirects_end(internet: Internet, fetcher: Fetcher) -> None:
     internet.site("example.com", redirect_to("/again"))
     assert failure_of(fetcher).kind == "redirects"
-    assert len(internet.dials) == 4
+    assert len(internet.dials) == 6
+
+
+def test_five_redirects_are_followed(internet: Internet, fetcher: Fetcher) -> None:
+    left = iter(range(5, 0, -1))
+
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        number = next(left, None)
+        connection.sendall(redirect_to(f"/{number}") if number else answer())
+
+    internet.site("example.com", handle)
+    assert fetcher.fetch(URL, PAGES).url == "http://example.com/1"
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["/my page", " /my page", "/my page ", "/my%20page \t", "http://example.com/my page "],
+)
+def test_blanks_in_a_location_are_no_fault(
+    internet: Internet, fetcher: Fetcher, location: str
+) -> None:
+    sent = iter([redirect_to(location), answer()])
+
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(next(sent))
+
+    internet.site("example.com", handle)
+    assert fetcher.fetch(URL, PAGES).url == "http://example.com/my%20page"
+
+
+def test_location_named_twice_alike_is_one(internet: Internet, fetcher: Fetcher) -> None:
+    twice = answer(b"", "Location: /a", "Location: /a", status="301 Moved")
+    sent = iter([twice, answer()])
+
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(next(sent))
+
+    internet.site("example.com", handle)
+    assert fetcher.fetch(URL, PAGES).url == "http://example.com/a"
 
 
 @pytest.mark.parametrize("headers", [(), ("Location: /a", "Location: /b")], ids=["none", "two"])
@@ -294,11 +335,28 @@ def test_chunks_are_joined(internet: Internet, fetcher: Fetcher) -> None:
 
 
 @pytest.mark.parametrize(
-    "coding", ["br", "zstd", "deflate", "compress", "gzip, gzip", "x", "gzip;q=1"]
+    "coding",
+    ["br", "zstd", "deflate", "compress", "gzip, gzip", "x-compress", "utf-8, br", "gzip;q=1"],
 )
 def test_coding_not_asked_for_fails(internet: Internet, fetcher: Fetcher, coding: str) -> None:
     internet.site("example.com", answer(HTML, f"Content-Encoding: {coding}"))
     assert failure_of(fetcher).kind == "encoding"
+
+
+@pytest.mark.parametrize(
+    "coding", ["none", "utf-8", "UTF-8, identity", "text/html", "binary", "8bit", '"', ",", "x"]
+)
+def test_coding_that_is_none_is_passed_over(
+    internet: Internet, fetcher: Fetcher, coding: str
+) -> None:
+    internet.site("example.com", answer(HTML, f"Content-Encoding: {coding}"))
+    assert fetcher.fetch(URL, PAGES).body == HTML
+
+
+def test_gzip_is_undone_beside_a_word_that_is_none(internet: Internet, fetcher: Fetcher) -> None:
+    body = gzip.compress(HTML)
+    internet.site("example.com", answer(body, "Content-Encoding: utf-8, X-GZIP, identity"))
+    assert fetcher.fetch(URL, PAGES).body == HTML
 
 
 @pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "chunked, chunked", "\x0bchunked"])
@@ -307,6 +365,49 @@ def test_transfer_coding_not_asked_for_fails(
 ) -> None:
     internet.site("example.com", answer(chunked(HTML, b""), f"Transfer-Encoding: {coding}"))
     assert failure_of(fetcher).kind in ("encoding", "protocol")
+
+
+MISPRINTS = {
+    "no colon": b"nonsense without a colon",
+    "blank before the colon": b"X-Powered-By : somebody",
+    "blank in the name": b"X Powered By: somebody",
+    "no name": b": nothing",
+    "colon only": b":",
+    "beyond ascii": "Größe: 1".encode(),
+    "controls": b"\x00\x01\x02: x",
+    "folded misprint": b"nonsense\r\n  that goes on: here",
+    "starts folded": b"  leading blank",
+    "mbox": b"From nobody Sat Nov 28",
+    "bare cr": b"X: a\rnonsense",
+    "status again": b"HTTP/1.1 200 OK",
+}
+
+
+@pytest.mark.parametrize("line", MISPRINTS.values(), ids=MISPRINTS)
+@pytest.mark.parametrize("place", ["first", "second"])
+def test_wrong_header_line_hides_no_other(
+    internet: Internet,
+    fetcher: Fetcher,
+    caplog: pytest.LogCaptureFixture,
+    line: bytes,
+    place: str,
+) -> None:
+    lines = [line, b"X-First: 1"] if place == "first" else [b"X-First: 1", line]
+    lines += [b"Content-Type: text/html", b"Content-Length: %d" % len(HTML)]
+    head = b"\r\n".join([b"HTTP/1.1 200 OK", *lines, b"", b""])
+    internet.site("example.com", head + HTML + b"more than the length says")
+    assert fetcher.fetch(URL, PAGES).body == HTML
+    assert not [record for record in caplog.records if record.name.startswith("urllib3")]
+
+
+def test_blank_before_the_colon_is_passed_over(internet: Internet, fetcher: Fetcher) -> None:
+    internet.site("example.com", answer(HTML, "Content-Type : text/html", media=None))
+    assert fetcher.fetch(URL, PAGES).body == HTML
+
+
+def test_folded_field_is_one(internet: Internet, fetcher: Fetcher) -> None:
+    internet.site("example.com", answer(HTML, "Content-Type:", "\ttext/html", media=None))
+    assert fetcher.fetch(URL, PAGES).body == HTML
 
 
 # Addresses that do not answer.

@@ -329,6 +329,12 @@ def test_default_port_depends_on_scheme() -> None:
         ("//else.example/x", "https://else.example/x"),
         ("http://else.example", "http://else.example/"),
         ("", "https://example.com:8443/a/b?c"),
+        # Blanks, as people and programs leave them.
+        (" /i.png \t", "https://example.com:8443/i.png"),
+        ("\n http://else.example/x\r\n", "http://else.example/x"),
+        ("/my picture.png", "https://example.com:8443/my%20picture.png"),
+        ("?a b", "https://example.com:8443/a/b?a%20b"),
+        ("/a\u00a0b\u3000c", "https://example.com:8443/a%C2%A0b%E3%80%80c"),
     ],
 )
 def test_reference_is_joined_to_its_base(location: str, expected: str) -> None:
@@ -343,7 +349,6 @@ def test_reference_is_joined_to_its_base(location: str, expected: str) -> None:
         "//[",
         "//user@127.0.0.1/",
         "file:///etc/passwd",
-        "\t//127.0.0.1/",
         "//0x7f.1/",
         "/\\127.0.0.1/",
         "javascript:alert(1)",
