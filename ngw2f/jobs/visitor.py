@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -103,8 +103,8 @@ class Visitor:
                 preview, lifetime_seconds = self._read(fetched, clock), fetched.lifetime_seconds
                 if fetched.media_type in IMAGE_TYPES:
                     thumbnail = self._shrink(fetched, clock)
-        if preview.image_url and thumbnail is None:
-            thumbnail = self._get_thumbnail(preview.image_url, clock, trace)
+        if thumbnail is None:
+            thumbnail = self._get_thumbnail(preview.image_urls, clock.for_images(), trace)
         return Visit(_content(preview, thumbnail), lifetime_seconds)
 
     def _ask_provider(self, url: str, clock: "_Clock", trace: Trace) -> tuple[Preview, int] | None:
@@ -131,15 +131,18 @@ class Visitor:
         make = partial(self._thumbnailer.make, fetched.body)
         return self._desk.do(make, pixels, clock.left(IMAGE_SECONDS), clock.number)
 
-    def _get_thumbnail(self, image_url: str, clock: "_Clock", trace: Trace) -> Thumbnail | None:
-        """Return the small picture of an image, None if there is none to be had in time."""
-        try:
-            with self._terms(clock, IMAGE_SECONDS) as terms:
-                fetched = self._fetcher.fetch(image_url, IMAGES, trace, terms)
-                return self._shrink(fetched, clock)
-        except (LinkRefused, LinkFailed) as error:
-            log.info("no thumbnail: %s (%s)", error, image_url)
-            return None
+    def _get_thumbnail(
+        self, image_urls: Sequence[str], clock: "_Clock", trace: Trace
+    ) -> Thumbnail | None:
+        """Return the small picture of the first image that is one, None if none is in time."""
+        for image_url in image_urls:
+            try:
+                with self._terms(clock) as terms:
+                    fetched = self._fetcher.fetch(image_url, IMAGES, trace, terms)
+                    return self._shrink(fetched, clock)
+            except (LinkRefused, LinkFailed) as error:
+                log.info("no thumbnail: %s (%s)", error, image_url)
+        return None
 
     @contextmanager
     def _terms(self, clock: "_Clock", seconds: float = TIMEOUT_SECONDS) -> Iterator[Terms]:
@@ -168,6 +171,11 @@ class _Clock:
         self.patience = patience
         self.number = number
         self._end = time.monotonic() + patience.seconds
+
+    def for_images(self) -> "_Clock":
+        """Return a clock for all the pictures of a page together."""
+        seconds = self.left(IMAGE_SECONDS)
+        return _Clock(Patience(self.patience.answer_seconds, seconds), self.number)
 
     def left(self, seconds: float) -> float:
         return min(seconds, round(self._end - time.monotonic(), 1))

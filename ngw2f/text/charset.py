@@ -7,13 +7,11 @@ name would offer a stranger `idna`, `punycode`, `unicode_escape`, `utf-7` and wh
 
 import codecs
 import re
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Final
 
 from ngw2f.text.tags import iterate_tags
-
-# Where a page declares its encoding (HTML Standard, section 4.2.5.4).
-PRESCAN_BYTES: Final = 1024
 
 # Python's codec to the labels that mean it. What the web calls Latin-1 or ASCII is windows-1252.
 _CODECS = {
@@ -64,6 +62,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_XML_DECLARATION_BYTES = 300
 _XML_DECLARATION = re.compile(
     r"<\?xml\s[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']"
 )
@@ -80,18 +79,28 @@ def decode_page(body: bytes, header_charset: str | None) -> str:
 
 
 def _get_declared_codec(body: bytes) -> str | None:
-    """Find the encoding that the page itself names in its first bytes."""
-    start = body[:PRESCAN_BYTES].decode("latin-1")
-    declaration = _XML_DECLARATION.match(start)
-    labels = [declaration.group(1)] if declaration is not None else []
-    for tag in iterate_tags(start, frozenset({"meta"})):
-        labels.append(tag.attributes.get("charset", ""))
-        if tag.attributes.get("http-equiv", "").lower() == "content-type":
-            labels += _CHARSET.findall(tag.attributes.get("content", ""))[:1]
-    named = (CODEC_OF_LABEL.get(label.strip().lower()) for label in labels)
+    """Find the encoding that the page itself names, wherever it does.
+
+    It shall stand in the first kilobyte (section 4.2.5.4), and stands after scripts and styles;
+    browsers read on and begin again (section 13.2.3.5).
+    """
+    if b"charset" not in body.lower() and b"encoding" not in body[:_XML_DECLARATION_BYTES]:
+        return None
+    named = (CODEC_OF_LABEL.get(label.strip().lower()) for label in _iterate_labels(body))
     codec = next((each for each in named if each is not None), None)
     # What could be read as ASCII is not UTF-16, whatever it says (section 13.2.3.2).
     return "utf-8" if codec in ("utf-16-le", "utf-16-be") else codec
+
+
+def _iterate_labels(body: bytes) -> Iterator[str]:
+    page = body.decode("latin-1")
+    declaration = _XML_DECLARATION.match(page)
+    if declaration is not None:
+        yield declaration.group(1)
+    for tag in iterate_tags(page, frozenset({"meta"})):
+        yield tag.attributes.get("charset", "")
+        if tag.attributes.get("http-equiv", "").lower() == "content-type":
+            yield from _CHARSET.findall(tag.attributes.get("content", ""))[:1]
 
 
 def _guess_codec(body: bytes) -> str:

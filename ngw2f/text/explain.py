@@ -35,7 +35,8 @@ def _describe(fetched: Fetched) -> Iterator[str]:
     yield _line("", "title", preview.title)
     yield _line("", "about", preview.description)
     yield _line("", "site", preview.site_name)
-    yield _line("", "image", preview.image_url)
+    for image_url in preview.image_urls or ("",):
+        yield _line("", "image", image_url)
     yield _line("", "kept", f"{fetched.lifetime_seconds} s")
 
 

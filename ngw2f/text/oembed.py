@@ -15,7 +15,7 @@ from ngw2f.text.clean import clean_text
 from ngw2f.text.errors import LinkFailed, LinkRefused
 from ngw2f.text.fetch import Fetched
 from ngw2f.text.preview import MAX_DESCRIPTION, MAX_SITE_NAME, MAX_TITLE, Preview
-from ngw2f.text.target import Target, parse_target
+from ngw2f.text.target import Target, encode_blanks, parse_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,12 @@ def read_oembed(url: str, fetched: Fetched) -> Preview:
         title=clean_text(answer.title or "", MAX_TITLE),
         description=clean_text(answer.description or answer.author_name or "", MAX_DESCRIPTION),
         site_name=clean_text(answer.provider_name or "", MAX_SITE_NAME) or parse_target(url).host,
-        image_url=_normalise(answer.thumbnail_url or ""),
+        image_urls=_normalise(answer.thumbnail_url or ""),
     )
 
 
-def _normalise(url: str) -> str:
+def _normalise(url: str) -> tuple[str, ...]:
     try:
-        return parse_target(url).url
+        return (parse_target(encode_blanks(url)).url,)
     except LinkRefused:
-        return ""
+        return ()

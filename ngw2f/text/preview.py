@@ -4,6 +4,7 @@ All of it is what a stranger wrote, made fit for a line of text and not for HTML
 has been judged: the picture's URL goes through the guarded fetch like any other link.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -19,6 +20,10 @@ from ngw2f.text.target import Target, join_target, parse_target
 MAX_TITLE: Final = 200
 MAX_DESCRIPTION: Final = 500
 MAX_SITE_NAME: Final = 100
+# Of a name that a page gives again and again, so many values are looked at, and of its pictures
+# so many: the first may be gone, too large, or of a kind that is not shown.
+MAX_VALUES: Final = 8
+MAX_IMAGES: Final = 4
 
 _WANTED = frozenset({"base", "link", "meta", "svg", "title"})
 
@@ -36,23 +41,27 @@ _IMAGES = (
     "<image_src>",
 )
 
+# What a page says, by name, in its order.
+Found = dict[str, list[str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What is shown under a message. Empty means that the page does not say.
 
-    `url` is the normalised URL that answered, `image_url` a normalised one that nobody fetched yet.
+    `url` is the normalised URL that answered; `image_urls` are normalised ones that nobody fetched
+    yet, the best first: one of them is to be shown.
     """
 
     url: str
     title: str = ""
     description: str = ""
     site_name: str = ""
-    image_url: str = ""
+    image_urls: tuple[str, ...] = ()
 
     @property
     def is_worth_showing(self) -> bool:
-        return bool(self.title or self.description or self.image_url)
+        return bool(self.title or self.description or self.image_urls)
 
 
 def make_preview(fetched: Fetched) -> Preview:
@@ -61,7 +70,10 @@ def make_preview(fetched: Fetched) -> Preview:
     if fetched.media_type in IMAGE_TYPES:
         name = unquote(urlsplit(target.path).path.rpartition("/")[2])
         return Preview(
-            fetched.url, clean_text(name, MAX_TITLE), site_name=target.host, image_url=fetched.url
+            fetched.url,
+            clean_text(name, MAX_TITLE),
+            site_name=target.host,
+            image_urls=(fetched.url,),
         )
     found, base = _collect(decode_page(fetched.body, fetched.charset), target)
     return Preview(
@@ -69,23 +81,29 @@ def make_preview(fetched: Fetched) -> Preview:
         title=_get_first_text(found, _TITLES, MAX_TITLE),
         description=_get_first_text(found, _DESCRIPTIONS, MAX_DESCRIPTION),
         site_name=_get_first_text(found, _SITE_NAMES, MAX_SITE_NAME) or target.host,
-        image_url=_get_first_url(found, _IMAGES, base),
+        image_urls=_get_urls(found, _IMAGES, base),
     )
 
 
-def _collect(page: str, target: Target) -> tuple[dict[str, str], Target]:
-    """Gather the first value of each name that is not empty, and the base of the page's links."""
-    found: dict[str, str] = {}
+def _collect(page: str, target: Target) -> tuple[Found, Target]:
+    """Gather the values of each name that are not empty, and the base of the page's links."""
+    found: Found = {}
     base: Target | None = None
+    drawings = 0
     for tag in iterate_tags(page, _WANTED):
         if tag.name == "svg":
-            found.setdefault("<title>", "")  # What follows may be the title of a drawing.
+            drawings = max(0, drawings - 1) if tag.is_end else drawings + (not tag.is_self_closing)
         elif tag.name == "base":
             base = base or _join(target, tag.attributes.get("href", ""))
         elif not tag.is_end:
+            if tag.name == "meta":
+                drawings = 0  # It ends them all (HTML Standard, section 13.2.6.5).
             name, value = _read_tag(tag)
-            if name and value.strip():
-                found.setdefault(name, value)
+            is_of_drawing = drawings and name == "<title>"
+            if name and value.strip() and not is_of_drawing:
+                values = found.setdefault(name, [])
+                if len(values) < MAX_VALUES:
+                    values.append(value)
     return found, base or target
 
 
@@ -100,20 +118,25 @@ def _read_tag(tag: Tag) -> tuple[str, str]:
     return name.strip().lower(), attributes.get("content", "")
 
 
-def _get_first_text(found: dict[str, str], names: tuple[str, ...], max_characters: int) -> str:
-    texts = (clean_text(found.get(name, ""), max_characters) for name in names)
+def _get_first_text(found: Found, names: tuple[str, ...], max_characters: int) -> str:
+    texts = (clean_text(value, max_characters) for value in _iterate_values(found, names))
     return next(filter(None, texts), "")
 
 
-def _get_first_url(found: dict[str, str], names: tuple[str, ...], base: Target) -> str:
-    targets = (_join(base, found[name]) for name in names if name in found)
-    return next((target.url for target in targets if target is not None), "")
+def _get_urls(found: Found, names: tuple[str, ...], base: Target) -> tuple[str, ...]:
+    targets = (_join(base, value) for value in _iterate_values(found, names))
+    urls = dict.fromkeys(target.url for target in targets if target is not None)
+    return tuple(urls)[:MAX_IMAGES]
+
+
+def _iterate_values(found: Found, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        yield from found.get(name, ())
 
 
 def _join(base: Target, reference: str) -> Target | None:
     """Resolve a reference; a wrong one is as good as none, since the page works without it."""
-    reference = reference.strip(" \t\r\n\f")
     try:
-        return join_target(base, reference) if reference else None
+        return join_target(base, reference) if reference.strip() else None
     except LinkRefused:
         return None

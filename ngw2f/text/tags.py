@@ -51,13 +51,15 @@ class Tag:
     """A tag; `name` and the attributes' names are in lower case, values are unescaped text.
 
     `text` is what stands in an element of raw text, unescaped for `title` and `textarea` only. Of
-    an attribute that is there twice, the first counts.
+    an attribute that is there twice, the first counts. `is_self_closing` means something within
+    drawings only.
     """
 
     name: str
     is_end: bool
     attributes: dict[str, str]
     text: str = ""
+    is_self_closing: bool = False
 
 
 def iterate_tags(page: str, wanted: frozenset[str]) -> Iterator[Tag]:
@@ -85,7 +87,8 @@ def iterate_tags(page: str, wanted: frozenset[str]) -> Iterator[Tag]:
         if name in RAW_TEXT and not slash:
             text, position = _read_raw_text(page, end, name)
         if name in wanted:
-            yield Tag(name, bool(slash), _read_attributes(page, start.end(), end - 1), text)
+            attributes = _read_attributes(page, start.end(), end - 1)
+            yield Tag(name, bool(slash), attributes, text, page[end - 2] == "/")
 
 
 def _find_comment_end(page: str, position: int) -> int:

@@ -88,17 +88,21 @@ def parse_target(url: str) -> Target:
 
 
 def join_target(base: Target, location: str) -> Target:
-    """Read a reference found at `base` (RFC 3986 section 5.2); raise `LinkRefused`.
-
-    Blanks around it are dropped and blanks in it encoded, as browsers do (URL Standard, section
-    4.4), before anything is judged. A host holds none, so there they are still refused.
-    """
-    location = _BLANK.sub(lambda blank: quote(blank.group()), location.strip())
+    """Read a reference found at `base` (RFC 3986 section 5.2); raise `LinkRefused`."""
+    location = encode_blanks(location)
     _check_characters(location)
     try:
         return parse_target(urljoin(base.url, location))
     except ValueError as error:  # urljoin's own reading of brackets.
         raise LinkRefused("syntax", "the link that this one leads to cannot be read") from error
+
+
+def encode_blanks(reference: str) -> str:
+    """Drop the blanks around a reference and encode those in it, as browsers do.
+
+    It is judged afterwards: a host holds no encoded one, so there they are refused.
+    """
+    return _BLANK.sub(lambda blank: quote(blank.group()), reference.strip())
 
 
 def _split(url: str) -> tuple[str, str, str]:

@@ -131,3 +131,39 @@ def test_picture_that_is_none_is_left_out(visitor, provider):
     provider({"title": "The provider's", "thumbnail_url": "http://oembed.example.com/"})
     content = visitor.visit(VIDEO).content
     assert (content.title, content.thumbnail) == ("The provider's", b"")
+
+
+USELESS = {
+    "gone": answer(b"", status="404 Not Found", media="image/png"),
+    "page": answer(b"<title>hotlink</title>"),
+    "drawing": answer(b"<svg/>", media="image/svg+xml"),
+    "broken": answer(b"GIF89a", media="image/gif"),
+    "huge": answer(b"", "Content-Length: 99999999", media="image/png"),
+}
+
+
+@pytest.mark.parametrize("first", USELESS.values(), ids=USELESS)
+def test_second_picture_stands_in_for_a_useless_one(internet, visitor, first):
+    page = (
+        b"<title>A page</title><meta property=og:image content='http://a.example.com/1.png'>"
+        b"<meta property=og:image content='http://b.example.com/2.png'>"
+    )
+    internet.site("example.com", answer(page), at="8.8.0.1")
+    internet.site("a.example.com", first, at="8.8.0.2")
+    internet.site("b.example.com", answer(picture(), media="image/jpg"), at="8.8.0.3")
+    content = visitor.visit("http://example.com/").content
+    assert (content.title, content.media_type) == ("A page", "image/webp")
+
+
+def test_picture_of_a_store_of_files_is_one(internet, visitor):
+    page = b"<title>A page</title><meta property=og:image content='http://a.example.com/1'>"
+    internet.site("example.com", answer(page), at="8.8.0.1")
+    internet.site("a.example.com", answer(picture(), media="binary/octet-stream"), at="8.8.0.2")
+    assert visitor.visit("http://example.com/").content.media_type == "image/webp"
+
+
+def test_file_of_no_type_is_no_preview(internet, visitor):
+    internet.site("example.com", answer(picture(), media="binary/octet-stream"))
+    error = visitor.visit("http://example.com/").error
+    assert error is not None
+    assert error.kind == "type"

@@ -59,6 +59,8 @@ def test_encoding_is_chosen(body: bytes, header: str | None, text: str) -> None:
         "<?xml version='1.0' encoding='windows-1251'?>",
         "<!-- <meta charset=utf-8> --><meta charset=windows-1251>",
         "<script>'<meta charset=utf-8>'</script><meta charset=windows-1251>",
+        " " * 1024 + "<meta charset=windows-1251>",
+        "<style>" + "a{} " * 9000 + "</style><META CharSet=windows-1251>",
     ],
 )
 def test_declaration_is_found(declaration: str) -> None:
@@ -68,7 +70,6 @@ def test_declaration_is_found(declaration: str) -> None:
 @pytest.mark.parametrize(
     "declaration",
     [
-        " " * 1024 + "<meta charset=windows-1251>",
         "<meta name=charset content='windows-1251'>",
         "<meta http-equiv=refresh content='charset=windows-1251'>",
         "<p charset=windows-1251>",

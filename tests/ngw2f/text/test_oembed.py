@@ -81,7 +81,7 @@ def test_answer_is_read_without_its_html() -> None:
         "width": "100%",
     }
     assert read_oembed(VIDEO, fetched(answer)) == Preview(
-        VIDEO, "A <b>video", "Somebody", "YouTube", "https://i.ytimg.com/vi/x/hq.jpg"
+        VIDEO, "A <b>video", "Somebody", "YouTube", ("https://i.ytimg.com/vi/x/hq.jpg",)
     )
 
 
@@ -93,7 +93,7 @@ def test_empty_answer_gives_the_site() -> None:
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "//x/y", "data:,x", "http://u@h/"])
 def test_picture_is_a_link_or_nothing(url: str) -> None:
-    assert read_oembed(VIDEO, fetched({"thumbnail_url": url})).image_url == ""
+    assert read_oembed(VIDEO, fetched({"thumbnail_url": url})).image_urls == ()
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,8 @@ def test_broken_answer_fails(answer: bytes) -> None:
     with pytest.raises(LinkFailed) as caught:
         read_oembed(VIDEO, fetched(answer))
     assert caught.value.kind == "oembed"
+
+
+def test_blanks_in_a_picture_are_no_fault() -> None:
+    found = read_oembed(VIDEO, fetched({"thumbnail_url": " https://i.example.com/a b.png\n"}))
+    assert found.image_urls == ("https://i.example.com/a%20b.png",)

@@ -27,7 +27,7 @@ def test_open_graph_is_read() -> None:
         + meta("og:image", "https://cdn.example.net/i.png?a=1&amp;b=2")
     )
     assert preview_of(page) == Preview(
-        URL, "Title & more", "What it is", "The Site", "https://cdn.example.net/i.png?a=1&b=2"
+        URL, "Title & more", "What it is", "The Site", ("https://cdn.example.net/i.png?a=1&b=2",)
     )
 
 
@@ -57,6 +57,12 @@ TITLES = [
         ([meta("OG:Title", "case", "NAME")], "case"),
         (["<svg><title>drawing</title></svg>"], ""),
         (["<title>page</title><svg><title>drawing</title></svg>"], "page"),
+        (["<svg><title>drawing</title></svg><title>page</title>"], "page"),
+        (["<svg viewBox='0 0 1 1'/><title>page</title>"], "page"),
+        (["<svg><svg></svg><title>drawing</title></svg><title>page</title>"], "page"),
+        (["<svg><title>drawing</title>", meta("x", "y"), "<title>page</title>"], "page"),
+        (["</svg><title>page</title>"], "page"),
+        ([meta("og:title", "\u200b"), meta("og:title", "second")], "second"),
         (["<title></title><title>second</title>"], "second"),
         (["<!-- <title>comment</title> --><title>page</title>"], "page"),
         (["<script>'<title>script</title>'</script><title>page</title>"], "page"),
@@ -119,13 +125,13 @@ def test_texts_are_bounded_and_clean() -> None:
     ],
 )
 def test_image_is_a_link_or_nothing(page: str, image: str) -> None:
-    assert preview_of(page).image_url == image
+    assert preview_of(page).image_urls == ((image,) if image else ())
 
 
 def test_image_link_is_its_own_preview() -> None:
     url = "https://example.com/a/holiday%20%E2%80%AEgnp.png?x=/y"
     preview = preview_of(b"\x89PNG", "image/png", url)
-    assert preview == Preview(url, "holiday gnp.png", "", "example.com", url)
+    assert preview == Preview(url, "holiday gnp.png", "", "example.com", (url,))
 
 
 def test_empty_page_is_not_worth_showing() -> None:
@@ -160,4 +166,22 @@ PIECES = st.sampled_from(
 def test_any_page_makes_a_preview(page: str | bytes) -> None:
     preview = preview_of(page)
     assert len(preview.title) <= 200
-    assert preview.image_url.isascii()
+    assert all(url.isascii() for url in preview.image_urls)
+
+
+def test_pictures_come_in_the_order_of_their_worth() -> None:
+    page = (
+        meta("twitter:image", "/t.png")
+        + meta("og:image", "data:x")
+        + meta("og:image", "/1.svg")
+        + meta("og:image", "/2 .png ")
+        + meta("og:image", "/1.svg")
+        + meta("og:image:secure_url", "/s.png")
+    )
+    names = [url.rpartition("/")[2] for url in preview_of(page).image_urls]
+    assert names == ["s.png", "1.svg", "2%20.png", "t.png"]
+
+
+def test_pictures_are_few() -> None:
+    page = "".join(meta("og:image", f"/{number}.png") for number in range(1000))
+    assert len(preview_of(page).image_urls) == 4
