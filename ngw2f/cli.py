@@ -26,7 +26,10 @@ ARCHIVE_COMMANDS = {
 }
 
 # They tell of each step that goes as it should.
-QUIET_LOGGERS = ("alembic", "rq", "rq.cron", "rq.worker", "rq.queue", "rq.scheduler", "urllib3")
+QUIET_LOGGERS = ("alembic", "rq", "rq.cron", "rq.worker", "rq.queue", "rq.scheduler")
+# They tell of what a stranger's site got wrong, with its URL, and a traceback; what became of
+# the link is said by ours.
+SILENT_LOGGERS = ("urllib3", "PIL")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(format="[%(process)d] [%(levelname)s] %(message)s")
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in SILENT_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         options.run(options)
     except SettingError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlsplit
 
 from ngw2f.jobs.desk import Desk, Note
 from ngw2f.jobs.desk import ignore as note_nothing
@@ -84,14 +85,14 @@ class Visitor:
         try:
             return self._visit(url, _Clock(patience, number), trace)
         except LinkRefused as error:
-            log.info("link refused: %s (%s)", error, url)
+            log.info("link refused: %s (%s)", error, _site(url))
             return Visit(Content(), error=_without_frames(error))
         except LinkFailed as error:
-            log.info("link failed: %s (%s)", error, url)
+            log.info("link failed: %s (%s)", error, _site(url))
             return Visit(Content(), error=_without_frames(error))
         except Exception:
             # A page that finds a mistake of ours costs its own preview, not the job.
-            log.exception("a preview cannot be made (%s)", url)
+            log.exception("a preview cannot be made (%s)", _site(url))
             return Visit(Content(), error=LinkFailed("mistake", "the preview cannot be made"))
 
     def _visit(self, url: str, clock: "_Clock", trace: Trace) -> Visit:
@@ -117,7 +118,7 @@ class Visitor:
                 fetched = self._fetcher.fetch(oembed_url, OEMBED, trace, terms)
                 preview = read_oembed(url, fetched)
         except (LinkRefused, LinkFailed) as error:
-            log.info("no oEmbed: %s (%s)", error, oembed_url)
+            log.info("no oEmbed: %s (%s)", error, _site(oembed_url))
             return None
         return (preview, fetched.lifetime_seconds) if preview.is_worth_showing else None
 
@@ -141,7 +142,7 @@ class Visitor:
                     fetched = self._fetcher.fetch(image_url, IMAGES, trace, terms)
                     return self._shrink(fetched, clock)
             except (LinkRefused, LinkFailed) as error:
-                log.info("no thumbnail: %s (%s)", error, image_url)
+                log.info("no thumbnail: %s (%s)", error, _site(image_url))
         return None
 
     @contextmanager
@@ -179,6 +180,11 @@ class _Clock:
 
     def left(self, seconds: float) -> float:
         return min(seconds, round(self._end - time.monotonic(), 1))
+
+
+def _site(url: str) -> str:
+    """Return where a URL leads, for the log; its path may hold a secret."""
+    return urlsplit(url).netloc
 
 
 def _without_frames(error: LinkError) -> LinkError:

@@ -1,3 +1,4 @@
+import logging
 import os
 import sqlite3
 import subprocess
@@ -248,6 +249,13 @@ def test_explain_link_to_an_allowed_site(data_dir, capsys, monkeypatch):
     assert ended.value.code == 0
     assert lines[0] == f"ok      link      http://127.0.0.1:{site.port}/"
     assert "        title     A page" in lines
+
+
+def test_libraries_do_not_log_what_strangers_send(data_dir):
+    with pytest.raises(SystemExit):
+        cli.main(["explain-link", "http://127.0.0.1:1/"])
+    for name in ("urllib3.connection", "PIL.PngImagePlugin"):
+        assert not logging.getLogger(name).isEnabledFor(logging.ERROR)
 
 
 def test_explain_link_that_is_refused(data_dir, capsys):

@@ -167,3 +167,28 @@ def test_file_of_no_type_is_no_preview(internet, visitor):
     error = visitor.visit("http://example.com/").error
     assert error is not None
     assert error.kind == "type"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        answer(b"", status="404 Not Found"),
+        answer(media="x/y"),
+        b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
+    ],
+    ids=["gone", "type", "header"],
+)
+def test_log_names_the_site_and_not_the_path(internet, visitor, caplog, sent):
+    caplog.set_level("INFO")
+    internet.site("example.com", sent)
+    assert visitor.visit("http://example.com/secret?token=secret").error
+    assert "example.com" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_log_names_the_site_of_a_mistake(internet, visitor, caplog, monkeypatch):
+    monkeypatch.setattr(module, "make_preview", lambda fetched: 1 // 0)
+    internet.site("example.com", answer())
+    assert visitor.visit("http://example.com/secret").error
+    assert "a preview cannot be made (example.com)" in caplog.text
+    assert "secret" not in caplog.text
