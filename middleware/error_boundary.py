@@ -12,7 +12,7 @@ from typing import TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from middleware._paths import quoted, whole_path
-from middleware._wsgi import WrappedBody
+from middleware._wsgi import ExcInfo, Headers, WrappedBody, Write
 from middleware.answer import Answer
 
 Page: TypeAlias = Callable[[WSGIEnvironment], Answer]
@@ -28,9 +28,13 @@ class ErrorBoundaryMiddleware:
     """Answer 500 for an exception from below, as long as nothing has been sent.
 
     Request: passes as it is. Response: as it is, or, after an exception in the call or before the
-    first chunk has gone out, the error page. `start_response` gets the exception as `exc_info`, so
-    the server decides: if the headers are already out it raises the exception again, which ends
+    first byte has gone out, the error page. After that the exception is raised again, which ends
     the connection, and the client can tell that the body is not whole.
+
+    The application's `start_response` is passed on with its first chunk, or when it returns a
+    list. So the page is usually the first that the server hears of, and needs no `exc_info`: some
+    servers raise that again (Werkzeug's and Flask's test clients) or cut the page off (uWSGI).
+    Where the headers may be with the server already, it gets the exception as `exc_info`.
 
     `page`: makes the answer from environ, an `Answer`; a plain sentence unless given. It should do
         little: if it fails too, that is logged, and the plain sentence is sent.
@@ -61,25 +65,30 @@ class ErrorBoundaryMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]  # Some make a GET of HEAD below.
+        response = GuardedResponse(start_response)
         try:
-            body = self.app(environ, start_response)
+            body = self.app(environ, response.start)
+            if type(body) is list or type(body) is tuple:
+                # It cannot fail while it is sent, so it needs no watching.
+                response.release()
+                return body
         except Exception:
-            return self.answer(method, environ, start_response)
-        if type(body) is list or type(body) is tuple:
-            return body  # It cannot fail while it is sent, so it needs no watching.
-        return GuardedBody(body, self, method, environ, start_response)
+            return self.answer(method, environ, response)
+        return GuardedBody(body, self, method, environ, response)
 
     def answer(
-        self, method: str, environ: WSGIEnvironment, start_response: StartResponse
+        self, method: str, environ: WSGIEnvironment, response: GuardedResponse
     ) -> Iterable[bytes]:
-        """Log the exception that is being handled, and send the page instead."""
+        """Log the exception that is being handled, and send the page instead, if it can be."""
         self.log(method, environ)
+        if response.is_sent:
+            raise
         try:
             page = self.page(environ)
         except Exception:
             self.log(method, environ)
             page = PLAIN
-        start_response(page.status, list(page.headers), sys.exc_info())
+        response.replace(page)
         return [] if method == "HEAD" else [page.body]
 
     def log(self, method: str, environ: WSGIEnvironment) -> None:
@@ -91,10 +100,62 @@ class ErrorBoundaryMiddleware:
         )
 
 
+class GuardedResponse:
+    """One response: what the application has said of it, and how much the server knows."""
+
+    __slots__ = ("held", "is_sent", "is_started", "server_write", "start_response")
+
+    def __init__(self, start_response: StartResponse) -> None:
+        self.start_response = start_response
+        self.held: tuple[str, Headers] | None = None
+        # Whether the server has been told, and whether it has had a byte of content.
+        self.is_started = False
+        self.is_sent = False
+        self.server_write: Write | None = None
+
+    def start(self, status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Write:
+        """Stand in for the server's `start_response`: hold back the first call of it."""
+        is_first = self.held is None and not self.is_started and exc_info is None
+        # What follows a 1xx is no content, and takes its time: a WebSocket's session.
+        if is_first and status[:1] != "1":
+            self.held = (status, headers[:])
+            return self.write
+        self.release()
+        try:
+            self.is_started = True
+            self.server_write = self.start_response(status, headers, exc_info)
+        finally:
+            exc_info = None
+        return self.write
+
+    def release(self) -> None:
+        """Tell the server what is held back."""
+        if self.held is not None:
+            (status, headers), self.held = self.held, None
+            self.is_started = True
+            self.server_write = self.start_response(status, headers)
+
+    def write(self, chunk: bytes) -> None:
+        """Stand in for the server's `write`."""
+        self.release()
+        self.is_sent = self.is_sent or bool(chunk)
+        assert self.server_write is not None  # noqa: S101 # It is what start() has given.
+        self.server_write(chunk)
+
+    def replace(self, page: Answer) -> None:
+        """Start the page, during the handling of the exception that it is for."""
+        self.held = None
+        if self.is_started:
+            self.start_response(page.status, list(page.headers), sys.exc_info())
+        else:
+            self.is_started = True
+            self.start_response(page.status, list(page.headers))
+
+
 class GuardedBody(WrappedBody):
     """A body that ends with the error page, if it fails in time."""
 
-    __slots__ = ("_boundary", "_environ", "_method", "_start_response")
+    __slots__ = ("_boundary", "_environ", "_method", "_response")
 
     def __init__(
         self,
@@ -102,21 +163,36 @@ class GuardedBody(WrappedBody):
         boundary: ErrorBoundaryMiddleware,
         method: str,
         environ: WSGIEnvironment,
-        start_response: StartResponse,
+        response: GuardedResponse,
     ) -> None:
         super().__init__(body)
         self._boundary = boundary
         self._method = method
         self._environ = environ
-        self._start_response = start_response
+        self._response = response
 
     def __next__(self) -> bytes:
         try:
-            return self.next_chunk()
+            chunk = self.started_chunk()
         except StopIteration:
             raise
         except Exception:
             # From here on the chunks are those of the page; the failed body is still closed.
-            page = self._boundary.answer(self._method, self._environ, self._start_response)
+            page = self._boundary.answer(self._method, self._environ, self._response)
             self._next = iter(page).__next__
-        return self.next_chunk()
+            chunk = self.next_chunk()
+        if chunk:
+            self._response.is_sent = True
+        return chunk
+
+    def started_chunk(self) -> bytes:
+        """Take the next chunk, and see that the server knows the status before it gets that."""
+        response = self._response
+        try:
+            chunk = self.next_chunk()
+        except StopIteration:
+            response.release()
+            raise
+        if response.held is not None:
+            response.release()
+        return chunk

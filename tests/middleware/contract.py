@@ -283,17 +283,49 @@ class Contract(Hooks):
         assert (body.closes, body.iterator_closes) == (1, 0)
         self.check_released()
 
-    def test_error_before_the_first_chunk(self) -> None:
+    @pytest.mark.parametrize("raises", ["when sent", "always", "never"])
+    def test_error_before_the_first_chunk(self, raises: Any) -> None:
         body = TrackedBody(error=BrokenError())
-        exchange = Exchange(self.environ())
+        exchange = Exchange(self.environ(), raises)
         self.expect_failure(exchange, answering(body))
         assert (body.closes, body.iterator_closes) == (1, 0)
 
-    def test_error_in_the_call(self) -> None:
+    @pytest.mark.parametrize("raises", ["when sent", "always", "never"])
+    def test_error_in_the_call(self, raises: Any) -> None:
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             raise BrokenError
 
-        self.expect_failure(Exchange(self.environ()), app)
+        self.expect_failure(Exchange(self.environ(), raises), app)
+
+    @pytest.mark.parametrize("raises", ["when sent", "always", "never"])
+    def test_error_in_the_call_after_start_response(self, raises: Any) -> None:
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            start_response("200 OK", list(HEADERS))
+            raise BrokenError
+
+        self.expect_failure(Exchange(self.environ(), raises), app)
+
+    # Whatever a server makes of exc_info, the client must see that the body is not whole.
+
+    @pytest.mark.parametrize("raises", ["when sent", "never"])
+    def test_nothing_follows_an_error_after_the_first_chunk(self, raises: Any) -> None:
+        body = TrackedBody(b"one,", error=BrokenError())
+        self.expect_a_broken_body(Exchange(self.environ(), raises), answering(body))
+
+    @pytest.mark.parametrize("raises", ["when sent", "never"])
+    def test_nothing_follows_an_error_after_write(self, raises: Any) -> None:
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            start_response("200 OK", list(HEADERS))(b"one,")
+            raise BrokenError
+
+        self.expect_a_broken_body(Exchange(self.environ(), raises), app)
+
+    def expect_a_broken_body(self, exchange: Exchange, app: WSGIApplication) -> None:
+        with pytest.raises(BrokenError):
+            exchange.run(self.wrap(app))
+        assert [status for status, _ in exchange.starts] in ([], ["200 OK"])
+        assert len(exchange.chunks) <= 1
+        self.check_released()
 
     def test_exit_in_the_call_reaches_the_server(self) -> None:
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -317,11 +349,11 @@ class Contract(Hooks):
         if self.answers_errors:
             exchange.run(self.wrap(app))
             assert exchange.status.startswith("500")
-            assert isinstance(exchange.errors[-1], BrokenError)
         else:
             with pytest.raises(BrokenError):
                 exchange.run(self.wrap(app))
-            assert exchange.errors == []
+        # Nothing was sent, so no server need be told that something is replaced.
+        assert exchange.errors == []
         self.check_released()
 
     # The request.

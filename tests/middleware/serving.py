@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.test import create_environ
@@ -26,9 +26,17 @@ class Exchange:
 
     `run` does all the steps. Unlike most servers it sends nothing ahead, closes in every case, and
     keeps each call of `start_response`.
+
+    `raises`: when `start_response` raises what it gets as `exc_info`: PEP 3333 says, when the
+        headers have been sent. Werkzeug's and Flask's test clients do so `always`, Granian `never`.
     """
 
-    def __init__(self, environ: WSGIEnvironment | None = None) -> None:
+    def __init__(
+        self,
+        environ: WSGIEnvironment | None = None,
+        raises: Literal["when sent", "always", "never"] = "when sent",
+    ) -> None:
+        self.raises = raises
         self.environ = create_environ() if environ is None else environ
         self.starts: list[tuple[str, Headers]] = []
         self.errors: list[BaseException] = []
@@ -45,7 +53,7 @@ class Exchange:
             if exc_info is not None:
                 assert exc_info[1] is not None
                 self.errors.append(exc_info[1])
-                if self.headers_sent:
+                if self.raises == "always" or (self.headers_sent and self.raises == "when sent"):
                     raise exc_info[1].with_traceback(exc_info[2])
             elif self.starts:
                 raise ProtocolError("start_response called again without exc_info")

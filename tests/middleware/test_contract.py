@@ -409,7 +409,12 @@ MISTAKES: dict[str, tuple[Middleware, set[str]]] = {
     ),
     "all errors are answered": (
         answers_all_errors,
-        {"error_in_the_call", "exit_in_the_call_reaches_the_server"},
+        {
+            "error_in_the_call",
+            "error_in_the_call_after_start_response",
+            "exit_in_the_call_reaches_the_server",
+            "nothing_follows_an_error_after_write",
+        },
     ),
     "environ is changed late": (changes_environ_late, {"environ_is_left_alone_after_the_call"}),
 }
@@ -471,6 +476,6 @@ def test_cleanup_is_asked_for_after_errors() -> None:
             asked.append(True)
 
     contract = Counting()
-    contract.test_error_in_the_call()
-    contract.test_error_before_the_first_chunk()
+    contract.test_error_in_the_call("when sent")
+    contract.test_error_before_the_first_chunk("when sent")
     assert len(asked) == 2

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
+from flask import Flask
+from werkzeug.test import Client
 
 from middleware.answer import Answer
 from middleware.error_boundary import ErrorBoundaryMiddleware
@@ -75,9 +77,39 @@ def test_head_that_became_get_below_has_no_page(
     assert "failed: HEAD /" in caplog.text
 
 
-def test_server_gets_the_exception() -> None:
-    done = serve(ErrorBoundaryMiddleware(failing, logger=QUIET))
-    assert str(done.errors[0]) == "the cause"
+@pytest.mark.parametrize("app", [failing, failing_late])
+def test_werkzeugs_test_client_gets_the_page(app: WSGIApplication) -> None:
+    response = Client(ErrorBoundaryMiddleware(app, page=page, logger=QUIET)).get(
+        "/", environ_overrides={"middleware.request_id": "abc"}
+    )
+    assert (response.status, response.text) == ("500 Oh No", "<p>abc")
+
+
+def test_flasks_test_client_gets_the_page() -> None:
+    flask = Flask("one")
+    flask.config["PROPAGATE_EXCEPTIONS"] = True
+    flask.add_url_rule("/", view_func=lambda: 1 // 0)
+    flask.wsgi_app = ErrorBoundaryMiddleware(flask.wsgi_app, logger=QUIET)  # type: ignore[method-assign]
+    assert flask.test_client().get("/").status_code == 500
+
+
+def test_server_gets_the_exception_if_it_may_have_sent_the_headers() -> None:
+    done = serve(ErrorBoundaryMiddleware(answering(TrackedBody(b"", error=BrokenError("cause")))))
+    assert (done.status[:3], str(done.errors[0])) == ("500", "cause")
+
+
+def test_headers_that_the_server_refuses_are_an_error_of_the_application() -> None:
+    for body in ([b"hello"], iter([b"hello"]), iter(())):
+        app = answering(body, headers=[("Content-Type", "text/plain\r\nX-Forged: yes")])
+        done = serve(ErrorBoundaryMiddleware(app, logger=QUIET))
+        assert (done.status[:3], len(done.starts)) == ("500", 1)
+
+
+def test_server_hears_of_a_switch_of_protocols_at_once() -> None:
+    exchange = Exchange()
+    body = iter([b""])
+    exchange.call(ErrorBoundaryMiddleware(answering(body, "101 Switching Protocols", [])))
+    assert exchange.status == "101 Switching Protocols"
 
 
 def test_error_after_the_first_chunk_is_logged_and_raised(
