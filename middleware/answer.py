@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from middleware._options import list_of
+
 
 class Answer:
     """A whole response, decided beforehand; itself a WSGI application.
@@ -25,7 +27,11 @@ class Answer:
         self.status = status
         self.body = body.encode()
         length = str(len(self.body))
-        self.headers = [*headers, ("Content-Type", content_type), ("Content-Length", length)]
+        self.headers = [
+            *list_of("headers", headers),
+            ("Content-Type", content_type),
+            ("Content-Length", length),
+        ]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response(self.status, list(self.headers))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from middleware._options import names_of
 from middleware._paths import below, wsgi_prefix
 from middleware.answer import Answer
 
@@ -65,7 +66,9 @@ class CrossOriginGuardMiddleware:
         is_exempt: Callable[[WSGIEnvironment], bool] = lambda environ: False,
     ) -> None:
         self.app = app
+        trusted_origins = names_of("trusted_origins", trusted_origins)
         self.trusted_origins = frozenset(checked_origin(origin) for origin in trusted_origins)
+        exempt_paths = names_of("exempt_paths", exempt_paths)
         self.exempt_paths = tuple(wsgi_prefix(path) for path in exempt_paths)
         self.is_exempt = is_exempt
 

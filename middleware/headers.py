@@ -8,6 +8,7 @@ from typing import TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from wsgiref.util import is_hop_by_hop
 
+from middleware._options import list_of
 from middleware._wsgi import (
     NO_CONTENT_STATUSES,
     Headers,
@@ -136,14 +137,14 @@ class HeadersMiddleware:
         response: Iterable[HeaderRule] = (),
     ) -> None:
         self.app = app
-        self.request = [(environ_key(rule.name), rule) for rule in request]
+        self.request = [(environ_key(rule.name), rule) for rule in list_of("request", request)]
         # Without these there is nothing to do; None: there may be in any request.
         self.wanted = (
             {key for key, _ in self.request}
             if all(rule.needs_line for _, rule in self.request)
             else None
         )
-        self.response = tuple(response)
+        self.response = list_of("response", response)
         self.always = tuple(rule for rule in self.response if rule.when is None)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -18,6 +18,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any, Literal, NamedTuple, Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from middleware._options import errors_of, list_of, names_of
 from middleware._paths import wsgi_path
 from middleware._wsgi import Headers, changing_headers
 from middleware.answer import Answer
@@ -97,6 +98,22 @@ class RateRule:
     def __post_init__(self) -> None:
         if not TOKEN.fullmatch(self.name):
             raise ValueError(f"the name of a policy is a token: {self.name!r}")
+        object.__setattr__(self, "methods", checked_methods(self.methods))
+        path_test(self.path)
+        if self.without_storage not in {"open", "closed"}:
+            raise ValueError(f"without_storage is open or closed, not {self.without_storage!r}")
+
+
+def checked_methods(methods: Iterable[str]) -> tuple[str, ...]:
+    """Give a rule's methods; raise `ValueError` for those that no request has."""
+    found = names_of("methods", methods)
+    if not found:
+        raise ValueError("methods: without one, the rule is for no request")
+    for method in found:
+        # They are case-sensitive (RFC 9110 section 9.1), and there is no "post".
+        if not TOKEN.fullmatch(method) or method.upper() != method:
+            raise ValueError(f"methods: {method!r} is no method, as in 'POST'")
+    return found
 
 
 class Policy:
@@ -164,14 +181,14 @@ class RateLimitMiddleware:
         limiter: Limiter,
         rules: Sequence[RateRule],
         *,
-        storage_errors: tuple[type[Exception], ...],
+        storage_errors: type[Exception] | Iterable[type[Exception]],
         pause_seconds: float = 1.0,
         logger: logging.Logger | None = None,
     ) -> None:
         self.app = app
         self.limiter = limiter
-        self.storage_errors = storage_errors
-        policies = [Policy(rule) for rule in rules]
+        self.storage_errors = errors_of("storage_errors", storage_errors)
+        policies = [Policy(rule) for rule in list_of("rules", rules)]
         if len({policy.rule.name for policy in policies}) < len(policies):
             raise ValueError("two policies have the same name")
         self.by_method = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from middleware._options import names_of
 from middleware._wsgi import (
     ExcInfo,
     Headers,
@@ -80,8 +81,9 @@ class RewritingMiddleware:
     ) -> None:
         self.app = app
         self.make = make
+        content_types = names_of("content_types", content_types)
         self.content_types = frozenset(name.lower() for name in content_types)
-        self.vary = tuple(vary)
+        self.vary = names_of("vary", vary)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         response = RewrittenResponse(self, environ, environ["REQUEST_METHOD"], start_response)

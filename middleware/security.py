@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from middleware._options import names_of
 from middleware._wsgi import Headers, changing_headers, header_names
 from middleware.headers import checked
 
@@ -43,6 +44,14 @@ class SecurityPolicy:
     opener: str = "same-origin"
     # Keeps other sites from embedding what we serve.
     resource: str = "same-origin"
+
+    def __post_init__(self) -> None:
+        # An iterator, too: it is gone through more than once.
+        permissions = names_of("forbidden_permissions", self.forbidden_permissions)
+        object.__setattr__(self, "forbidden_permissions", permissions)
+        for name, value in self.content.items():
+            if not isinstance(value, str):
+                raise TypeError(f"content: {name} has one text, not {value!r}")
 
     def headers(self) -> Headers:
         """Make the headers that do not depend on the request."""

@@ -20,6 +20,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from middleware._options import names_of
+
 SLOTS = 65_536
 _SLOT_BYTES = 8
 
@@ -50,7 +52,7 @@ def slot_of(name: str) -> int:
 
 def slots_of(names: Iterable[str]) -> tuple[int, ...]:
     """Give the slots of several groups."""
-    return tuple(slot_of(name) for name in names)
+    return tuple(slot_of(name) for name in names_of("names", names))
 
 
 class GroupClock:

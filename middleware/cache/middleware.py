@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication
 
+from middleware._options import errors_of
 from middleware.cache.collapsing import Flights
 from middleware.cache.deliberation import Deliberation, Spawn
 from middleware.cache.entry import Entry
@@ -90,7 +91,7 @@ class HTTPCacheMiddleware:
         collapse_seconds: float = 10.0,
         uncacheable_seconds: float = 10.0,
         finish_seconds: float = 10.0,
-        disconnected: tuple[type[Exception], ...] = (ConnectionError, TimeoutError),
+        disconnected: type[Exception] | Iterable[type[Exception]] = (ConnectionError, TimeoutError),
         exempt: Callable[[Environ], bool] | None = None,
         spawn: Spawn | None = None,
         clock: Callable[[], float] = time.time,
@@ -102,7 +103,7 @@ class HTTPCacheMiddleware:
             flights=Flights(uncacheable_seconds),
             status=CacheStatus(name),
             time=clock,
-            disconnected=disconnected,
+            disconnected=errors_of("disconnected", disconnected),
             finish_seconds=finish_seconds,
             send_status=send_status,
         )

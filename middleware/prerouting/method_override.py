@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from urllib.parse import parse_qsl
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
+from middleware._options import names_of
+
 KEY = "middleware.original_method"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 METHODS = ("PUT", "PATCH", "DELETE")
@@ -30,10 +32,10 @@ class MethodOverride:
     segments = None
 
     def __init__(self, parameter: str = "_method", methods: Iterable[str] = METHODS) -> None:
-        if not set(methods) <= set(METHODS):
+        self.methods = frozenset(names_of("methods", methods))
+        if not self.methods <= set(METHODS):
             raise ValueError(f"only {', '.join(METHODS)} can be chosen")
         self.parameter = parameter
-        self.methods = frozenset(methods)
 
     def route(self, environ: WSGIEnvironment, app: WSGIApplication) -> WSGIApplication | None:
         if environ["REQUEST_METHOD"] == "POST":

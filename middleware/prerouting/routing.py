@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from middleware._options import list_of, names_of
 from middleware._paths import first_segment
 
 
@@ -47,11 +48,12 @@ class PreRoutingMiddleware:
 
     def __init__(self, app: WSGIApplication, rules: Sequence[Rule]) -> None:
         self.app = app
-        self.everywhere = tuple(rule for rule in rules if rule.segments is None)
-        named = {segment for rule in rules for segment in rule.segments or ()}
+        pairs = [(rule, segments_of(rule)) for rule in list_of("rules", rules)]
+        self.everywhere = tuple(rule for rule, segments in pairs if segments is None)
         self.by_segment = {
-            segment: tuple(r for r in rules if r.segments is None or segment in r.segments)
-            for segment in named
+            segment: tuple(r for r, others in pairs if others is None or segment in others)
+            for _, segments in pairs
+            for segment in segments or ()
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -61,3 +63,9 @@ class PreRoutingMiddleware:
             if target is not None:
                 return target(environ, start_response)
         return self.app(environ, start_response)
+
+
+def segments_of(rule: Rule) -> tuple[str, ...] | None:
+    """Give the first segments that a rule is about, checked; None if it may be any path."""
+    segments = rule.segments
+    return None if segments is None else names_of(f"{type(rule).__name__}.segments", segments)

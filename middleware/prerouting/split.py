@@ -46,6 +46,8 @@ class Split:
             raise ValueError("names of experiments and variants are tokens")
         if sum(weights.values()) < 1 or min(weights.values()) < 0:
             raise ValueError("weights are whole numbers, and not all of them zero")
+        if unknown := set(apps or ()) - set(weights):
+            raise ValueError(f"apps: there is no variant {unknown.pop()!r}")
         self.cookie = f"split-{name}"
         self.key = f"middleware.split.{name}"
         self.bounds = list(zip(accumulate(weights.values()), weights, strict=True))

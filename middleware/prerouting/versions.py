@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
+from middleware._options import names_of
 from middleware._paths import below, first_segment, shift, wsgi_prefix
 
 KEY = "middleware.version"
@@ -22,7 +23,7 @@ class Versions:
     """
 
     def __init__(self, versions: Iterable[str]) -> None:
-        names = tuple(versions)
+        names = names_of("versions", versions)
         if any("/" in name or not name for name in names):
             raise ValueError("a version is one segment of a path")
         self.prefixes = tuple((wsgi_prefix(f"/{name}"), name) for name in names)

@@ -21,11 +21,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from middleware._options import errors_of
 from middleware.cache.entry import Body, Entry
 from middleware.cache.groups import slots_of
 from middleware.cache.policy import CachePolicy
 from middleware.cache.ranges import Span
 from middleware.cache.stores.base import MAX_VARIANTS
+from middleware.cache.stores.redis_client import answers_with_text, errors_of_client
 from middleware.cache.stores.redis_scripts import DROP, LOOKUP, PUT
 from middleware.cache.vary import Variants
 
@@ -126,7 +128,9 @@ class RedisStore:
     - `client`: any object with redis-py's `execute_command`, answering with bytes. Give it
       a time-out: a request waits for it.
     - `prefix`: the beginning of all keys.
-    - `errors`: what the client raises if Redis is away; for redis-py `(redis.RedisError,)`.
+    - `errors`: what the client raises if Redis is away; by default `OSError`, and all that
+      redis-py and valkey-py raise, where one of them is imported or the client's class is
+      of a package with such an `exceptions` module.
     - `local_bytes`: bodies kept in this process as well; they never change, so only
       the small lookup needs Redis then.
     """
@@ -136,12 +140,14 @@ class RedisStore:
         client: RedisClient,
         *,
         prefix: str = "cache:",
-        errors: tuple[type[Exception], ...] = (OSError,),
+        errors: type[Exception] | Iterable[type[Exception]] | None = None,
         local_bytes: int = 16 * 1024 * 1024,
     ) -> None:
+        if answers_with_text(client):
+            raise ValueError("client: it must answer with bytes, without decode_responses")
         self._client = client
         self._prefix = prefix
-        self._errors = errors
+        self._errors = errors_of_client(client) if errors is None else errors_of("errors", errors)
         self._local_bytes = local_bytes
         self._lock = threading.Lock()
         self._bodies: OrderedDict[str, bytes] = OrderedDict()

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import redis
+from redis.exceptions import RedisClusterException
 
 from middleware.cache import CachePolicy, RedisStore
 from middleware.cache.entry import Entry
 from middleware.cache.ranges import Span
+from middleware.cache.stores.redis_client import errors_of_client
 from tests.middleware.cache.around import NOON, Client, Origin, entry, fresh, status_of
 from tests.middleware.cache.stores.server import redis_client, redis_server
 
@@ -32,7 +36,7 @@ def connection(server: str) -> Iterator[redis.Redis]:
 
 
 def store_on(connection: Any, **options: Any) -> RedisStore:
-    return RedisStore(connection, errors=(redis.RedisError,), **options)
+    return RedisStore(connection, **options)
 
 
 @pytest.fixture
@@ -410,3 +414,72 @@ def test_truncated_response_leaves_nothing(connection: redis.Redis) -> None:
     origin = Origin([b"hell"], cache_control="max-age=60", content_length="5")
     Client(origin, store=store_on(connection)).ask()
     assert connection.keys("*") == []
+
+
+# What an outage looks like to a client, without a word on it in the options.
+
+
+def refused_at_port() -> redis.Redis:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return redis.Redis(port=probe.getsockname()[1], socket_timeout=1, retry=None)
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["client", "wrapper"])
+def test_server_that_is_away_is_a_miss(wrapped: bool) -> None:
+    client = refused_at_port()
+    wrapper = Broken(client)
+    wrapper.away = False
+    origin = fresh()
+    cache = Client(origin, store=RedisStore(wrapper if wrapped else client))
+    assert [cache.ask().status for _ in range(2)] == ["200 OK", "200 OK"]
+    assert origin.calls == 2
+    client.close()
+
+
+def test_server_that_refuses_is_a_miss(server: str) -> None:
+    with redis_client(server) as admin:
+        admin.config_set("requirepass", "secret")
+        try:
+            with redis_client(server) as client:
+                assert Client(fresh(), store=RedisStore(client)).ask().status == "200 OK"
+        finally:
+            admin.execute_command("AUTH", "secret")
+            admin.config_set("requirepass", "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [redis.TimeoutError, redis.BusyLoadingError, redis.ReadOnlyError, RedisClusterException],
+)
+def test_redis_errors_are_covered(error: type[Exception]) -> None:
+    assert issubclass(error, errors_of_client(object()))
+    assert not issubclass(ValueError, errors_of_client(object()))
+
+
+def test_errors_come_from_the_package_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("keyval.exceptions")
+    error = type("KeyvalError", (Exception,), {"__module__": "keyval.exceptions"})
+    vars(module).update(KeyvalError=error, ValueError=ValueError, text="no class")
+    monkeypatch.setitem(sys.modules, "keyval.exceptions", module)
+    client = type("Client", (), {"__module__": "keyval.client"})()
+    assert error in errors_of_client(client)
+    assert ValueError not in errors_of_client(client)
+
+
+def test_redis_is_not_needed() -> None:
+    code = """
+import sys
+sys.modules["redis"] = None
+from middleware.cache.stores.redis import RedisStore
+class Away:
+    def execute_command(self, *arguments):
+        raise ConnectionRefusedError
+assert not RedisStore(Away()).lookup("http://localhost/")[0].entries
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
+
+
+def test_client_that_answers_with_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="decode_responses"):
+        RedisStore(redis.Redis(decode_responses=True))
