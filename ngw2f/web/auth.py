@@ -9,19 +9,15 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from middleware.rate_limit import client_address
-from ngw2f.http import Request, Response, problem
+from ngw2f.http import Request, Response
 from ngw2f.live.log import RevokedTokens
-from ngw2f.passwords import TooManyHashesError
-from ngw2f.resources import User
 from ngw2f.store import tokens, users
 from ngw2f.store.events import Run
 from ngw2f.store.tokens import SECONDS_A_DAY
-from ngw2f.store.users import NicknameTakenError, UserRow
-from ngw2f.text.names import InvalidNameError, check_nickname, name_key
+from ngw2f.store.users import UserRow
 from ngw2f.web.services import Services
 
 COOKIE = "session"
-MAX_PASSWORD_CHARACTERS = 1024
 # Quoted, as RFC 9110 section 11.5 has it: Werkzeug does so only for what is no token.
 REALM = "NGW2F chat"
 
@@ -67,55 +63,6 @@ def require_user(services: Services, request: Request) -> UserRow:
     if not user:
         raise unauthorized("sign in, or send a token")
     return user
-
-
-def check_password(services: Services, nickname: str, password: str) -> int | None:
-    """Return the id of the user whose nickname and password these are, else None.
-
-    Raises 429 after too many tries at one account, 503 if too many wait.
-    """
-    if services.sign_in_limit:
-        services.sign_in_limit.take(name_key(nickname))
-    with services.database.reading() as connection:
-        credentials = users.find_credentials(connection, name_key(nickname))
-    password_hash = credentials.password_hash if credentials else None
-    try:
-        is_correct = services.passwords.is_correct(password_hash, password)
-    except TooManyHashesError as error:
-        raise problem(503, "too many people are signing in; try again in a moment") from error
-    return credentials.user_id if credentials and is_correct else None
-
-
-def register(services: Services, nickname: str, password: str) -> UserRow:
-    """Store a new user. Raises 400 if the nickname or the password cannot be."""
-    try:
-        nickname = check_nickname(nickname)
-    except InvalidNameError as error:
-        raise problem(400, str(error)) from error
-    key = name_key(nickname)
-    with services.database.reading() as connection:
-        if users.find_credentials(connection, key):
-            raise problem(400, "the nickname is taken")
-    password_hash = hash_password(services, password)
-    try:
-        with services.database.writing() as connection:
-            user = users.create_user(connection, nickname, key, password_hash)
-            now = user.created_at
-            resource = User.of(user.id, nickname, now, now, now)
-            run = services.events.record(connection, "user.updated", resource)
-    except NicknameTakenError as error:
-        raise problem(400, "the nickname is taken") from error
-    services.events.publish(run)
-    return user
-
-
-def hash_password(services: Services, password: str) -> str:
-    if not 0 < len(password) <= MAX_PASSWORD_CHARACTERS:
-        raise problem(400, f"a password has 1 to {MAX_PASSWORD_CHARACTERS} characters")
-    try:
-        return services.passwords.hash(password)
-    except TooManyHashesError as error:
-        raise problem(503, "too many people are registering; try again in a moment") from error
 
 
 def set_session(

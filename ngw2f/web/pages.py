@@ -14,7 +14,7 @@ from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
 from ngw2f.text.names import name_key
-from ngw2f.web import auth
+from ngw2f.web import accounts, auth
 from ngw2f.web.messages import edit, load_own, page_of, post, remove
 from ngw2f.web.rooms import add_member, create_room, load_named
 from ngw2f.web.services import Services
@@ -110,13 +110,13 @@ def sign_in(services: Services, request: Request) -> Response:
     nickname, password = request.form_field("nickname").strip(), request.form_field("password")
     if not nickname or not password:
         return _sign_in_page(services, request, "type a nickname and a password", 400)
-    user_id = auth.check_password(services, nickname, password)
+    user_id = accounts.check_password(services, request, nickname, password)
     if user_id is None:
         with services.database.reading() as connection:
             is_known = users.find_credentials(connection, name_key(nickname)) is not None
         if is_known:
             return _sign_in_page(services, request, "wrong nickname or password", 401)
-        user_id = auth.register(services, nickname, password).id
+        user_id = accounts.register(services, request, nickname, password).id
     response = see_other(_local_path(request.form_field("next", "/")))
     remember = bool(request.form_field("remember"))
     auth.set_session(services, request, response, user_id, remember=remember)

@@ -6,7 +6,7 @@ from werkzeug.exceptions import Unauthorized
 
 from ngw2f.http import Request, Response, json_response, no_content
 from ngw2f.store import tokens
-from ngw2f.web import auth
+from ngw2f.web import accounts, auth
 from ngw2f.web.services import Services
 
 
@@ -19,8 +19,8 @@ def create(services: Services, request: Request) -> Response:
     credentials = request.authorization
     user_id = None
     if credentials is not None and credentials.type == "basic":
-        user_id = auth.check_password(
-            services, credentials.username or "", credentials.password or ""
+        user_id = accounts.check_password(
+            services, request, credentials.username or "", credentials.password or ""
         )
     if user_id is None:
         raise Unauthorized(

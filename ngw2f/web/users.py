@@ -9,7 +9,7 @@ from ngw2f.store import tokens, users
 from ngw2f.store.events import Run
 from ngw2f.store.users import NicknameTakenError, UserRow
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
-from ngw2f.web import auth
+from ngw2f.web import accounts, auth
 from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
 from ngw2f.web.services import Services
 
@@ -32,7 +32,9 @@ class Users(msgspec.Struct):
 
 def create(services: Services, request: Request) -> Response:
     body = request.json_body(NewUser)
-    user = _resource(auth.register(services, body.nickname, body.password), is_online=False)
+    user = _resource(
+        accounts.register(services, request, body.nickname, body.password), is_online=False
+    )
     response = json_response(user, 201)
     response.headers["Location"] = user.links.self
     return response
@@ -75,7 +77,9 @@ def change(services: Services, request: Request, user_id: int) -> Response:
             raise problem(400, str(error)) from error
         values["nickname_key"] = name_key(body.nickname)
     if body.password is not None:
-        values["password_hash"] = auth.hash_password(services, body.password)
+        values["password_hash"] = accounts.hash_password(
+            services, accounts.asker_of(request, name_key(user.nickname)), body.password
+        )
     runs: list[Run] = []
     try:
         with services.database.writing() as connection:

@@ -5,7 +5,10 @@ import pytest
 from argon2 import PasswordHasher
 
 from ngw2f import passwords
-from ngw2f.passwords import Passwords, TooManyHashesError
+from ngw2f.hashing import Asker
+from ngw2f.passwords import Passwords
+
+ANN = Asker("ann", "192.0.2.1")
 
 
 class CountingHasher(PasswordHasher):
@@ -22,18 +25,18 @@ class CountingHasher(PasswordHasher):
 
 def test_right_and_wrong_password():
     store = Passwords()
-    stored = store.hash("sesame")
-    assert store.is_correct(stored, "sesame")
-    assert not store.is_correct(stored, "Sesame")
+    stored = store.hash("sesame", ANN)
+    assert store.is_correct(stored, "sesame", ANN)
+    assert not store.is_correct(stored, "Sesame", ANN)
 
 
 def test_hashes_are_salted():
     store = Passwords()
-    assert store.hash("sesame") != store.hash("sesame")
+    assert store.hash("sesame", ANN) != store.hash("sesame", ANN)
 
 
 def test_hash_that_is_none():
-    assert not Passwords().is_correct("no hash", "sesame")
+    assert not Passwords().is_correct("no hash", "sesame", ANN)
 
 
 def test_real_parameters(monkeypatch):
@@ -41,33 +44,20 @@ def test_real_parameters(monkeypatch):
     from argon2.profiles import RFC_9106_LOW_MEMORY
 
     monkeypatch.setattr(passwords, "RFC_9106_LOW_MEMORY", RFC_9106_LOW_MEMORY)
-    assert Passwords().hash("sesame").startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert Passwords().hash("sesame", ANN).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 @pytest.mark.parametrize("is_known", [True, False])
 def test_same_work_for_known_and_unknown(is_known):
     hasher = CountingHasher()
     store = Passwords(hasher)
-    stored = store.hash("sesame") if is_known else None
-    assert not store.is_correct(stored, "wrong")
+    stored = store.hash("sesame", ANN) if is_known else None
+    assert not store.is_correct(stored, "wrong", ANN)
     assert hasher.verified == 1
 
 
 def test_nobodys_password_opens_nothing():
-    assert not Passwords().is_correct(None, "nobody")
-
-
-def test_too_many_at_once(monkeypatch):
-    monkeypatch.setattr(passwords, "MAX_WAITING", 0)
-    with pytest.raises(TooManyHashesError):
-        Passwords().hash("sesame")
-
-
-def test_place_is_free_again_after_error(monkeypatch):
-    monkeypatch.setattr(passwords, "MAX_WAITING", 1)
-    store = Passwords()
-    assert not store.is_correct("no hash", "sesame")
-    assert store.hash("sesame")
+    assert not Passwords().is_correct(None, "nobody", ANN)
 
 
 def test_event_loop_goes_on_meanwhile():
@@ -82,5 +72,5 @@ def test_event_loop_goes_on_meanwhile():
 
     store = Passwords(WaitingHasher())
     other = gevent.spawn_later(0.01, released.set)
-    assert store.hash("wait")
+    assert store.hash("wait", ANN)
     other.join()

@@ -1,8 +1,12 @@
+import threading
 import time
 
+import gevent
 import pytest
+from argon2 import PasswordHasher
 
-from tests.client import PASSWORD
+from ngw2f.hashing import MAX_OF_BOTH
+from tests.client import PASSWORD, Client
 
 
 def test_register(client):
@@ -64,10 +68,10 @@ def test_taken_by_another_just_now(client, service, monkeypatch):
     """Two register one nickname: both look, find nobody, and hash; one is told."""
     hash_password = service.services.passwords.hash
 
-    def hash_while_another_registers(password):
+    def hash_while_another_registers(password, asker):
         monkeypatch.undo()
         client.register("ann")
-        return hash_password(password)
+        return hash_password(password, asker)
 
     monkeypatch.setattr(service.services.passwords, "hash", hash_while_another_registers)
     body = {"nickname": "Ann", "password": PASSWORD}
@@ -151,7 +155,35 @@ def test_nobody_changes_another(client):
 
 
 def test_busy_with_passwords(client, monkeypatch):
-    monkeypatch.setattr("ngw2f.passwords.MAX_WAITING", 0)
+    monkeypatch.setattr("ngw2f.hashing.MAX_WAITING", 0)
     body = {"nickname": "ann", "password": PASSWORD}
-    assert client.post_json("/api/users", body).status_int == 503
-    assert client.ask_token("ann", PASSWORD).status_int == 503
+    for answer in (client.post_json("/api/users", body), client.ask_token("ann", PASSWORD)):
+        assert (answer.status_int, answer.headers["Retry-After"]) == (503, "2")
+
+
+def test_many_changes_of_one_password_leave_the_others_their_turn(client, service, monkeypatch):
+    """44 at once once closed sign-in for everybody for half a minute."""
+    ann = client.join("ann")
+    client.register("bob")
+    held, hash_password = threading.Event(), PasswordHasher.hash
+
+    def hold(self, password, **salt):
+        assert held.wait(60)
+        return hash_password(self, password, **salt)
+
+    monkeypatch.setattr(PasswordHasher, "hash", hold)
+
+    def change():
+        body = {"password": "new"}
+        return Client(service).put_json("/api/users/1", body, headers=ann).status_int
+
+    changes = [gevent.spawn(change) for _ in range(44)]
+    gevent.sleep(0)
+    try:
+        # While all of them are held.
+        assert client.token("bob")
+        refused = [greenlet.get() for greenlet in changes if greenlet.ready()]
+    finally:
+        held.set()
+    assert refused == [429] * (44 - MAX_OF_BOTH)
+    assert [greenlet.get(timeout=60) for greenlet in changes].count(204) == MAX_OF_BOTH
