@@ -24,11 +24,10 @@ from middleware.rate_limit import RateLimitMiddleware, RateRule
 from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
 from ngw2f.chat import Chat
-from ngw2f.limits import POSTS, REGISTRATIONS, SIGN_INS, build_limiter
+from ngw2f.limits import SIGN_INS, build_limiter
 from ngw2f.profiling import OneProfileMiddleware
 from ngw2f.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
-from ngw2f.web.auth import account_key
 from ngw2f.web.caching import TARGETED_FIELD
 from ngw2f.web.errors import error_page
 from ngw2f.web.services import Services, build_services
@@ -71,7 +70,11 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
         *profilers(settings),
         Layer("pre-routing", decide, "answers that need no look at who asks"),
         Layer("cross-origin guard", CrossOriginGuardMiddleware, "before a visitor's limit is used"),
-        *([Layer("rate limit", limit, "before any work is done")] if settings.rate_limit else []),
+        *(
+            [Layer("rate limit", limit, "before a password is hashed")]
+            if settings.rate_limit
+            else []
+        ),
         Layer("static files", static, "files are on the disk, and need no cache"),
         *([Layer("cache", keep, "next to what it spares")] if settings.cache_bytes else []),
     ]
@@ -101,17 +104,9 @@ def trusted_proxy(settings: Settings) -> Callable[[WSGIApplication], WSGIApplica
 
 
 def rate_rules() -> list[RateRule]:
-    """Return who may do what how often; `ngw2f/limits.py` has the numbers and their reasons."""
-    sign_in, register, post = parse(SIGN_INS), parse(REGISTRATIONS), parse(POSTS)
-    rooms = "/api/rooms/*/messages"
-    return [
-        RateRule("sign-in", sign_in, ["POST"], "/login", without_storage="closed"),
-        RateRule("token", sign_in, ["POST"], "/api/tokens", without_storage="closed"),
-        RateRule("register", register, ["POST"], "/api/users", without_storage="closed"),
-        RateRule("post", post, ["POST"], "/api/messages", key=account_key),
-        RateRule("post-room", post, ["POST"], rooms, key=account_key),
-        RateRule("post-page", post, ["POST"], "/rooms/*", key=account_key),
-    ]
+    """Return what is limited before anybody knows who asks; the rest is in `ngw2f/limits.py`."""
+    paths = ["/login", "/api/tokens"]
+    return [RateRule("sign-in", parse(SIGN_INS), ["POST"], paths, without_storage="closed")]
 
 
 application = create_application(load_settings())

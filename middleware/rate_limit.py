@@ -82,8 +82,8 @@ class RateRule:
     `name`: of the policy, a token; clients see it, and the storage's keys begin with it.
     `limit`: such as `limits.parse("5/minute")`.
     `methods`: which requests count; HEAD counts with GET.
-    `path`: one path, in which `*` stands for one segment, or None for all. Several slashes at the
-        beginning of a request's path count as one.
+    `path`: a path, in which `*` stands for one segment, or several of them, which share one
+        count, or None for all. Several slashes at the beginning of a request's path count as one.
     `key(environ)`: who is counted: the client's address unless given. None: not counted.
     `without_storage`: `open` lets requests pass while the storage is away, `closed` refuses them.
     """
@@ -91,7 +91,7 @@ class RateRule:
     name: str
     limit: Limit
     methods: Collection[str]
-    path: str | None = None
+    path: str | Sequence[str] | None = None
     key: Callable[[WSGIEnvironment], str | None] = client_address
     without_storage: Literal["open", "closed"] = "open"
 
@@ -141,6 +141,17 @@ class Taken(NamedTuple):
     is_allowed: bool
     remaining: int
     reset_seconds: int
+
+    @classmethod
+    def of(cls, policy: Policy, window: Window, *, is_allowed: bool) -> Taken:
+        """Return it with what is left by *window*, as of now."""
+        reset_seconds = max(0, math.ceil(window.reset_time - time.time()))
+        return cls(policy, is_allowed, max(0, window.remaining), reset_seconds)
+
+    @property
+    def retry_seconds(self) -> int:
+        """Return when to come back: not at once, which would only invite the next refusal."""
+        return max(1, self.reset_seconds)
 
     def described(self) -> str:
         return f'"{self.policy.rule.name}";r={self.remaining};t={self.reset_seconds}'
@@ -247,8 +258,7 @@ class RateLimitMiddleware:
             self.outage.begin(error)
             return None
         self.outage.end()
-        reset_seconds = max(0, math.ceil(window.reset_time - time.time()))
-        return Taken(policy, is_allowed, max(0, window.remaining), reset_seconds)
+        return Taken.of(policy, window, is_allowed=is_allowed)
 
 
 class Outage:
@@ -289,17 +299,18 @@ class Outage:
             self.logger.warning("The storage of the rate limits is back after %.1f s.", seconds)
 
 
-def path_test(path: str | None) -> Callable[[str], object]:
-    """Make the test whether a path is the one that a rule names."""
+def path_test(path: str | Sequence[str] | None) -> Callable[[str], object]:
+    """Make the test whether a path is one of those that a rule names."""
     if path is None:
         return lambda path: True
-    exact = wsgi_path(path)
-    if "*" not in exact:
-        return exact.__eq__
-    return re.compile("[^/]+".join(map(re.escape, exact.split("*")))).fullmatch
+    exact = [wsgi_path(each) for each in ([path] if isinstance(path, str) else path)]
+    if "*" not in "".join(exact):
+        return frozenset(exact).__contains__
+    patterns = ("[^/]+".join(map(re.escape, each.split("*"))) for each in exact)
+    return re.compile("|".join(patterns)).fullmatch
 
 
-def limit_headers(counted: list[Taken]) -> Headers:
+def limit_headers(counted: Sequence[Taken]) -> Headers:
     """Make the two fields of the draft, a member for each policy."""
     return [
         ("RateLimit-Policy", ", ".join(taken.policy.described for taken in counted)),
@@ -309,8 +320,7 @@ def limit_headers(counted: list[Taken]) -> Headers:
 
 def refusal(taken: Taken, headers: Headers) -> Answer:
     """Make the answer to one request too many."""
-    # Not zero, which would invite the client to try again at once.
-    retry = ("Retry-After", str(max(1, taken.reset_seconds)))
+    retry = ("Retry-After", str(taken.retry_seconds))
     return Answer(
         "429 Too Many Requests",
         taken.policy.exceeded,

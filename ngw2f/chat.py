@@ -6,8 +6,10 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from middleware.rate_limit import limit_headers
 from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response, no_content
+from ngw2f.limits import counting
 from ngw2f.routes import build_url_map
 from ngw2f.tracing import following
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, error_response
@@ -32,8 +34,10 @@ class Chat:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         request.max_content_length = self.services.settings.max_body_bytes
-        with following(environ.get(REQUEST_ID, "")):
+        with following(environ.get(REQUEST_ID, "")), counting() as counted:
             response = self.respond(request)
+        if counted:
+            response.headers.extend(limit_headers(counted))
         return response(environ, start_response)
 
     def route_of(self, path: str) -> str:

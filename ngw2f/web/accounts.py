@@ -41,6 +41,7 @@ def check_password(
 
 def register(services: Services, request: Request, nickname: str, password: str) -> UserRow:
     """Store a new user. Raises 400 if the nickname or the password cannot be; 429, 503."""
+    services.limits.take("register", client_address(request.environ) or "")
     try:
         nickname = check_nickname(nickname)
     except InvalidNameError as error:

@@ -1,14 +1,11 @@
 """Who sends a request: a bearer token or the page's session cookie."""
 
-import hashlib
 import time
-from wsgiref.types import WSGIEnvironment
 
 from sqlalchemy import Connection
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from middleware.rate_limit import client_address
 from ngw2f.http import Request, Response
 from ngw2f.live.log import RevokedTokens
 from ngw2f.store import tokens, users
@@ -29,12 +26,6 @@ def token_of(request: Request) -> str | None:
         if authorization is not None and authorization.type == "bearer":
             return authorization.token or ""
     return request.cookies.get(COOKIE) if "HTTP_COOKIE" in request.environ else None
-
-
-def account_key(environ: WSGIEnvironment) -> str | None:
-    """Return what a limit on posting counts: the token, else the address."""
-    token = token_of(Request(environ))
-    return hashlib.sha256(token.encode()).hexdigest() if token else client_address(environ)
 
 
 def find_reader(services: Services, request: Request) -> UserRow | None:
@@ -69,6 +60,7 @@ def set_session(
     services: Services, request: Request, response: Response, user_id: int, *, remember: bool
 ) -> None:
     """Sign the user in on this browser, until it is closed or for `remember_days`."""
+    services.limits.take("token", user_id)
     settings = services.settings
     days = settings.remember_days if remember else settings.session_days
     with services.database.writing() as connection:
@@ -84,12 +76,17 @@ def set_session(
 
 
 def end_session(services: Services, token: str) -> None:
-    """Revoke a token, and have the streams end that were opened with it."""
-    with services.database.writing() as connection:
+    """Revoke a token, and have the streams end that were opened with it. Raises 429."""
+    with services.database.asking() as connection:
         user = tokens.find_token_user(connection, token)
+    # A token that is none, or none any more, is no reason to write.
+    if user is None:
+        return
+    services.limits.take("revoke", user.id)
+    with services.database.writing() as connection:
         tokens.revoke_token(connection, token)
-        runs = [record_revocation(services, connection, user.id)] if user else []
-    services.events.publish(*runs)
+        run = record_revocation(services, connection, user.id)
+    services.events.publish(run)
 
 
 def record_revocation(services: Services, connection: Connection, user_id: int) -> Run:

@@ -4,19 +4,24 @@ import logging
 from wsgiref.types import WSGIEnvironment
 
 import msgspec
+from msgspec import UNSET, UnsetType, field
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 from werkzeug.http import HTTP_STATUS_CODES
 
 from middleware.answer import Answer
+from middleware.rate_limit import PROBLEM_TYPES
 from ngw2f.http import Form, Request, Response, add_vary, problem
+from ngw2f.limits import LimitExceededError
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.web.services import Services
 
 # Under these paths programs ask, elsewhere people do.
 API_PREFIXES = ("/api/", "/tasks/", "/stats", "/healthz", "/readyz", "/metrics")
 RETRY_AFTER_SECONDS = 2
+# As the middleware calls it (draft-ietf-httpapi-ratelimit-headers-10 section 5).
+QUOTA_EXCEEDED = f"{PROBLEM_TYPES}quota-exceeded"
 
 # What a database raises that is locked, full, away, or has no connection left.
 DATABASE_ERRORS = (OperationalError, PoolTimeoutError, DatabaseBusyError)
@@ -29,6 +34,7 @@ class Problem(msgspec.Struct):
     status: int
     detail: str
     type: str = "about:blank"
+    violated_policies: list[str] | UnsetType = field(default=UNSET, name="violated-policies")
 
 
 def database_problem(error: SQLAlchemyError | DatabaseBusyError) -> HTTPException:
@@ -64,8 +70,12 @@ def error_response(services: Services, request: Request, error: HTTPException) -
         detail = f"there is nothing at {request.path}"
     form = request.preferred(_default_form(request))
     if form == "json":
-        body = msgspec.json.encode(Problem(title, status, detail))
-        response = Response(body, status, mimetype="application/problem+json")
+        problem_ = Problem(title, status, detail)
+        if isinstance(error, LimitExceededError):
+            problem_.type, problem_.violated_policies = QUOTA_EXCEEDED, [error.policy]
+        response = Response(
+            msgspec.json.encode(problem_), status, mimetype="application/problem+json"
+        )
     else:
         name = "error.html" if form == "html" else "error.txt"
         values = {"title": title, "detail": detail, "status": status}

@@ -92,7 +92,8 @@ def delete(services: Services, request: Request, message_id: int) -> Response:
 def post(
     services: Services, room: Room, user: UserRow, source: str, *, with_task: bool = False
 ) -> Posted:
-    """Store a message, tell of it, and have it rendered. Raises 400."""
+    """Store a message, tell of it, and have it rendered. Raises 400, 429."""
+    services.limits.take("post", user.id)
     source = _check(services, source)
     with services.database.writing() as connection:
         message = messages.create_message(connection, room.id, user.id, source, plain_html(source))
@@ -105,15 +106,14 @@ def post(
 
 def post_live(services: Services, room: Room, user: UserRow, source: str) -> Message:
     """Post what came over a connection that stays. Raises 400, 429."""
-    if services.post_limit:
-        services.post_limit.take(user.id)
     return post(services, room, user, source).message
 
 
 def edit(
     services: Services, message_id: int, user: UserRow, source: str, *, with_task: bool = False
 ) -> Posted:
-    """Store another source for a message of the user's own. Raises 400, 403, 404."""
+    """Store another source for a message of the user's own. Raises 400, 403, 404, 429."""
+    services.limits.take("edit", user.id)
     source = _check(services, source)
     with services.database.writing() as connection:
         message = load_own(connection, message_id, user)
@@ -128,7 +128,8 @@ def edit(
 
 
 def remove(services: Services, message_id: int, user: UserRow) -> Message:
-    """Delete a message of the user's own and return what it was. Raises 403, 404."""
+    """Delete a message of the user's own and return what it was. Raises 403, 404, 429."""
+    services.limits.take("delete", user.id)
     with services.database.writing() as connection:
         message = load_own(connection, message_id, user)
         messages.delete_message(connection, message_id)

@@ -69,6 +69,7 @@ def members(services: Services, request: Request, room_id: int) -> Response:
 def add_member(services: Services, request: Request, room_id: int, user_id: int) -> Response:
     """Let another user into a room that one is a member of."""
     member = auth.require_user(services, request)
+    services.limits.take("membership", member.id)
     with services.database.writing() as connection:
         room = _load_as_member(connection, room_id, member)
         if users.find_user(connection, user_id) is None:
@@ -81,6 +82,7 @@ def add_member(services: Services, request: Request, room_id: int, user_id: int)
 
 def remove_member(services: Services, request: Request, room_id: int, user_id: int) -> Response:
     member = auth.require_user(services, request)
+    services.limits.take("membership", member.id)
     with services.database.writing() as connection:
         room = _load_as_member(connection, room_id, member)
         rooms.remove_member(connection, room.id, user_id)
@@ -90,16 +92,22 @@ def remove_member(services: Services, request: Request, room_id: int, user_id: i
 
 
 def type_in(services: Services, request: Request, room_id: int) -> Response:
-    """Tell the others in the room that one is writing."""
     user = auth.require_user(services, request)
     with services.database.reading() as connection:
         room = load(connection, room_id, user)
-    services.typing.tell(Typing(room.id, user.id, user.nickname))
+    tell_typing(services, room, user)
     return no_content()
 
 
+def tell_typing(services: Services, room: Room, user: UserRow) -> None:
+    """Tell the others in the room that the user is writing. Raises 429."""
+    services.limits.take("typing", user.id)
+    services.typing.tell(Typing(room.id, user.id, user.nickname))
+
+
 def create_room(services: Services, user: UserRow, name: str, *, private: bool) -> Room:
-    """Store a new room and tell of it. Raises 400."""
+    """Store a new room and tell of it. Raises 400, 429."""
+    services.limits.take("room", user.id)
     try:
         name = check_room_name(name)
         with services.database.writing() as connection:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from middleware.cache import SharedGroupClock
 from ngw2f.broker import Broker
 from ngw2f.jobs.bell import RENDER, Bell
-from ngw2f.limits import PostLimit, SignInLimit
+from ngw2f.limits import Limits, SignInLimit
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.groups import groups_of, open_group_clock
 from ngw2f.live.hub import Hub
@@ -48,7 +48,7 @@ class Services:
     fragments: MessageFragments
     # None: the limits are off.
     sign_in_limit: SignInLimit | None
-    post_limit: PostLimit | None
+    limits: Limits
 
     def close(self) -> None:
         self.hub.stop()
@@ -88,5 +88,5 @@ def build_services(settings: Settings) -> Services:
         templates=Templates(),
         fragments=MessageFragments(),
         sign_in_limit=SignInLimit(broker) if settings.rate_limit else None,
-        post_limit=PostLimit(broker) if settings.rate_limit else None,
+        limits=Limits(broker, is_on=settings.rate_limit),
     )

@@ -23,7 +23,6 @@ from werkzeug.exceptions import HTTPException
 from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response, problem
 from ngw2f.live.forms import SocketIOPackets
-from ngw2f.live.log import Typing
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.resources import Room
 from ngw2f.store import tokens
@@ -33,7 +32,7 @@ from ngw2f.store.users import UserRow
 from ngw2f.tracing import following
 from ngw2f.web import auth, messages
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem
-from ngw2f.web.rooms import load, load_named
+from ngw2f.web.rooms import load, load_named, tell_typing
 from ngw2f.web.services import Services
 from ngw2f.web.upgrade import SOCKET, FrameSocket, take_over
 
@@ -191,7 +190,7 @@ class SocketIOGateway:
             with following(self._server.get_environ(sid).get(REQUEST_ID, "")):
                 return do(user, said if isinstance(said, dict) else {})
         except HTTPException as error:
-            return {"error": error.description}
+            return {"error": error.description, "status": error.code}
         except DATABASE_ERRORS as error:
             return {"error": database_problem(error).description}
 
@@ -205,7 +204,7 @@ class SocketIOGateway:
         return posted
 
     def _tell_of_typing(self, user: UserRow, said: dict[str, Any]) -> dict[str, Any]:
-        self.services.typing.tell(Typing(self._room_of(user, said).id, user.id, user.nickname))
+        tell_typing(self.services, self._room_of(user, said), user)
         return {}
 
     def _room_of(self, user: UserRow, said: dict[str, Any]) -> Room:

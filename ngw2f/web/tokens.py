@@ -27,6 +27,7 @@ def create(services: Services, request: Request) -> Response:
             "wrong nickname or password",
             www_authenticate=WWWAuthenticate("basic", {"realm": auth.REALM, "charset": "UTF-8"}),
         )
+    services.limits.take("token", user_id)
     with services.database.writing() as connection:
         token = tokens.create_token(connection, user_id, services.settings.token_days)
     response = json_response(Token(token))
@@ -35,9 +36,6 @@ def create(services: Services, request: Request) -> Response:
 
 
 def revoke(services: Services, request: Request) -> Response:
-    user = auth.require_user(services, request)
-    with services.database.writing() as connection:
-        tokens.revoke_token(connection, auth.token_of(request) or "")
-        run = auth.record_revocation(services, connection, user.id)
-    services.events.publish(run)
+    auth.require_user(services, request)
+    auth.end_session(services, auth.token_of(request) or "")
     return no_content()

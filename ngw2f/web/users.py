@@ -68,6 +68,7 @@ def change(services: Services, request: Request, user_id: int) -> Response:
     user = auth.require_user(services, request)
     if user.id != user_id:
         raise problem(403, "only the user may do this")
+    services.limits.take("account", user_id)
     body = request.json_body(ChangedUser)
     values: dict[str, str] = {}
     if body.nickname is not None:

@@ -12,7 +12,6 @@ from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response
 from ngw2f.live.entry import EntryId
 from ngw2f.live.forms import WebSocketFrames, text_frame
-from ngw2f.live.log import Typing
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.resources import Message
 from ngw2f.store.users import UserRow
@@ -20,7 +19,7 @@ from ngw2f.tracing import following
 from ngw2f.web import auth, messages
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem
 from ngw2f.web.events import subscribe
-from ngw2f.web.rooms import load
+from ngw2f.web.rooms import load, tell_typing
 from ngw2f.web.services import Services
 from ngw2f.web.upgrade import FrameSocket, SwitchingProtocols, take_over
 
@@ -160,8 +159,7 @@ class Conversation:
                 message = messages.post_live(*self._place(told), told.source)
                 self._answer("posted", Posted(told.client_id, message))
             case "typing":
-                _, room, user = self._place(told)
-                self._services.typing.tell(Typing(room.id, user.id, user.nickname))
+                tell_typing(*self._place(told))
             case other:
                 self._refuse(told, 400, f"there is no type {other!r}")
 

@@ -159,14 +159,24 @@ def test_nobody_is_not_counted() -> None:
         ("/rooms/*/messages", "/rooms/1/2/messages", False),
         ("/rooms/*", "/rooms/1", True),
         ("/a.b", "/axb", False),
+        (["/a", "/b"], "/b", True),
+        (["/a", "/b"], "/c", False),
+        (["/a", "/b/*"], "/b/1", True),
+        (["/a", "/b/*"], "/a/1", False),
         ("/é/*", "/%C3%A9/1", True),
     ],
 )
-def test_path_of_a_rule(rule_path: str | None, path: str, is_counted: bool) -> None:
+def test_path_of_a_rule(rule_path: str | list[str] | None, path: str, is_counted: bool) -> None:
     counter = Counter()
     rule = RateRule("x", limits.parse("1/minute"), ["POST"], rule_path)
     serve(limited(rule, limiter=counter), path, "POST")
     assert counter.asked == is_counted
+
+
+def test_paths_of_a_rule_share_its_count() -> None:
+    app = limited(RateRule("x", limits.parse("1/minute"), ["POST"], ["/a", "/b"]))
+    statuses = [serve(app, path, "POST").status[:3] for path in ("/a", "/b", "/c")]
+    assert statuses == ["200", "429", "200"]
 
 
 @pytest.mark.parametrize("path", ["//a", "///a"])

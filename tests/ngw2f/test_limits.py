@@ -1,38 +1,88 @@
+from collections.abc import Iterator
+
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import ServiceUnavailable
 
 from ngw2f.broker import Broker
-from ngw2f.limits import PostLimit
+from ngw2f.limits import RULES, LimitExceededError, Limits, counting
 from ngw2f.settings import Settings
+
+RULES_OF_TWO = [rule._replace(limit="2/hour") for rule in RULES]
 
 
 @pytest.fixture
-def limit(settings: Settings):
+def broker(settings: Settings) -> Iterator[Broker]:
     broker = Broker(settings)
-    yield PostLimit(broker, "2/minute")
+    yield broker
     broker.close()
 
 
-def test_posts_are_limited(limit: PostLimit) -> None:
-    limit.take(1)
-    limit.take(1)
-    with pytest.raises(TooManyRequests) as refused:
-        limit.take(1)
-    assert refused.value.retry_after == 60
+@pytest.fixture
+def limits(broker: Broker) -> Limits:
+    return Limits(broker, RULES_OF_TWO)
 
 
-def test_accounts_are_counted_apart(limit: PostLimit) -> None:
+def test_writes_are_limited(limits: Limits) -> None:
+    limits.take("post", 1)
+    limits.take("post", 1)
+    with pytest.raises(LimitExceededError) as refused:
+        limits.take("post", 1)
+    assert 0 < refused.value.retry_after <= 3600
+    assert f"try again in {refused.value.retry_after} s" in str(refused.value.description)
+
+
+def test_accounts_and_rules_are_counted_apart(limits: Limits) -> None:
     for user_id in (1, 1, 2, 2):
-        limit.take(user_id)
+        limits.take("post", user_id)
+        limits.take("edit", user_id)
 
 
-def test_nobody_is_limited_while_redis_is_away(
-    limit: PostLimit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_share_the_count(limits: Limits, settings: Settings) -> None:
+    limits.take("post", 1)
+    limits.take("post", 1)
+    other = Broker(settings)
+    with pytest.raises(LimitExceededError):
+        Limits(other, RULES_OF_TWO).take("post", 1)
+    other.close()
+
+
+def test_nothing_is_counted_where_limits_are_off(broker: Broker) -> None:
+    limits = Limits(broker, RULES_OF_TWO, is_on=False)
+    for _ in range(5):
+        limits.take("post", 1)
+        limits.take("register", "::1")
+
+
+@pytest.fixture
+def _redis_away(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     def be_away(*_arguments: object) -> bool:
         raise RedisConnectionError("away")
 
-    monkeypatch.setattr(limit._limiter, "hit", be_away)
+    monkeypatch.setattr(limits._limiter, "hit", be_away)
+
+
+@pytest.mark.usefixtures("_redis_away")
+def test_nobody_is_limited_while_redis_is_away(limits: Limits) -> None:
     for _ in range(5):
-        limit.take(1)
+        limits.take("post", 1)
+
+
+@pytest.mark.usefixtures("_redis_away")
+def test_nobody_registers_while_redis_is_away(limits: Limits) -> None:
+    with pytest.raises(ServiceUnavailable) as refused:
+        limits.take("register", "::1")
+    assert refused.value.retry_after
+
+
+def test_request_learns_what_is_left(limits: Limits) -> None:
+    with counting() as counted:
+        limits.take("post", 1)
+    assert [(each.policy.rule.name, each.remaining) for each in counted] == [("post", 1)]
+
+
+def test_outside_of_requests_one_write_is_one_question(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits._limiter, "get_window_stats", None)
+    limits.take("post", 1)

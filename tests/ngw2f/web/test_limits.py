@@ -1,0 +1,187 @@
+"""Every write has a limit, and it is one for an account, however the write comes."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ngw2f.chat import Chat
+from ngw2f.limits import RULES, Limits
+from ngw2f.live.forms import WebSocketFrames
+from ngw2f.routes import build_url_map
+from ngw2f.service import Service
+from ngw2f.store import users
+from ngw2f.store.users import UserRow
+from ngw2f.web.services import Services
+from ngw2f.web.socketio import SocketIOGateway
+from ngw2f.web.websocket import Conversation
+from tests.client import PASSWORD, Client, basic
+
+NOT_ASKED: Any = None
+ADDRESS = "127.0.0.1"
+WRITES = {"POST", "PUT", "DELETE", "PATCH"}
+
+# Every write that there is over HTTP, and the rule that counts it. "sign-in" is in the chain.
+RULE_OF = {
+    "POST /login": "token",
+    "POST /logout": "revoke",
+    "POST /rooms": "room",
+    "POST /rooms/<name>": "post",
+    "POST /rooms/<name>/members": "membership",
+    "POST /messages/<id:message_id>/edit": "edit",
+    "POST /messages/<id:message_id>/delete": "delete",
+    "POST /api/users": "register",
+    "PUT /api/users/<id:user_id>": "account",
+    "POST /api/tokens": "token",
+    "DELETE /api/tokens": "revoke",
+    "POST /api/rooms": "room",
+    "POST /api/rooms/<id:room_id>/messages": "post",
+    "POST /api/rooms/<id:room_id>/typing": "typing",
+    "PUT /api/rooms/<id:room_id>/members/<id:user_id>": "membership",
+    "DELETE /api/rooms/<id:room_id>/members/<id:user_id>": "membership",
+    "POST /api/messages": "post",
+    "PUT /api/messages/<id:message_id>": "edit",
+    "DELETE /api/messages/<id:message_id>": "delete",
+}
+# They only carry events, which are counted by themselves.
+TRANSPORTS = {"POST /socket.io/"}
+
+
+@pytest.fixture
+def setting(client: Client) -> dict[str, str]:
+    """Let Ann have a private room (2), a message (1), and Bob (2) to invite; without limits."""
+    ann = client.join("ann")
+    client.register("bob")
+    room = {"name": "den", "private": True}
+    client.post_json("/api/rooms", room, headers=ann, status=201)
+    client.say(ann, "hello")
+    return ann
+
+
+@pytest.fixture
+def limited(service: Service, setting: dict[str, str]) -> Callable[[str], tuple[Services, Client]]:
+    """Give a function that lets nobody do what a rule counts: it takes the only one."""
+
+    def build(name: str) -> tuple[Services, Client]:
+        services = service.services
+        rules = [rule._replace(limit="1/hour") for rule in RULES if rule.name == name]
+        rest = [rule for rule in RULES if rule.name != name]
+        limits = Limits(services.broker, [*rules, *rest])
+        limits.take(name, ADDRESS if name == "register" else 1)  # type: ignore[arg-type]
+        services = replace(services, limits=limits)
+        return services, _client(services)
+
+    return build
+
+
+def _client(services: Services) -> Client:
+    client = Client(Chat(services))
+    client.extra_environ["REMOTE_ADDR"] = ADDRESS
+    return client
+
+
+def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
+    """Do a write of the table as Ann, or as whoever signs in or registers."""
+    method, _, path = write.partition(" ")
+    user_id = "1" if path.startswith("/api/users") else "2"
+    path = path.replace("<id:room_id>", "2").replace("<id:message_id>", "1")
+    path = path.replace("<id:user_id>", user_id).replace("<name>", "den")
+    if path.startswith("/api/"):
+        headers = {"Authorization": basic("ann", PASSWORD)} if write == "POST /api/tokens" else ann
+        body = {"source": "x", "name": "tea", "nickname": "eve", "password": PASSWORD}
+        content = json.dumps(body).encode()
+        return client.request(
+            path, method=method, headers=headers, body=content, content_type="application/json"
+        )
+    session = {"Cookie": f"session={ann['Authorization'].removeprefix('Bearer ')}"}
+    nickname = "ann" if path == "/login" else "bob"
+    form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD}
+    return client.post(path, form, headers=session)
+
+
+def test_every_write_has_a_rule(service: Service) -> None:
+    routes = build_url_map(SocketIOGateway(service.services)).iter_rules()
+    writes = {f"{method} {rule.rule}" for rule in routes for method in rule.methods & WRITES}
+    assert writes - TRANSPORTS == set(RULE_OF)
+
+
+@pytest.mark.parametrize("write", RULE_OF)
+def test_write_is_refused(limited: Any, setting: dict[str, str], write: str) -> None:
+    _, client = limited(RULE_OF[write])
+    answer = _write(client, write, setting)
+    assert answer.status_int == 429, answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["RateLimit-Policy"] == f'"{RULE_OF[write]}";q=1;w=3600'
+
+
+@pytest.mark.parametrize("write", RULE_OF)
+def test_write_is_done_that_no_limit_refuses(
+    service: Service, setting: dict[str, str], write: str
+) -> None:
+    answer = _write(_client(service.services), write, setting)
+    assert answer.status_int in (200, 201, 204, 303), answer.text
+
+
+def test_refusal_is_a_problem_of_its_type(limited: Any, setting: dict[str, str]) -> None:
+    _, client = limited("post")
+    problem = client.post_json("/api/messages", {"source": "x"}, headers=setting).json
+    assert problem["type"].endswith("#quota-exceeded")
+    assert problem["violated-policies"] == ["post"]
+    assert problem["status"] == 429
+
+
+def test_tokens_of_an_account_have_one_count(limited: Any, setting: dict[str, str]) -> None:
+    _, client = limited("post")
+    other = {"Authorization": f"Bearer {client.token('ann')}"}
+    for headers in (setting, other):
+        assert client.post_json("/api/messages", {"source": "x"}, headers=headers).status_int == 429
+    bob = {"Authorization": f"Bearer {client.token('bob')}"}
+    assert client.post_json("/api/messages", {"source": "x"}, headers=bob).status_int == 201
+
+
+def test_page_registers_by_the_count_of_registrations(limited: Any) -> None:
+    _, client = limited("register")
+    assert client.sign_in("eve").status_int == 429
+    assert client.sign_in("ann").status_int == 303
+
+
+def test_unknown_session_is_no_reason_to_write(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ngw2f.store.database.Database.writing", None)
+    answer = client.post("/logout", headers={"Cookie": "session=unknown"})
+    assert answer.status_int == 303
+
+
+def _user(services: Services) -> UserRow:
+    with services.database.reading() as connection:
+        user = users.find_user(connection, 1)
+    assert user
+    return user
+
+
+@pytest.mark.parametrize("said", ["post", "typing"])
+def test_over_websocket(limited: Any, said: str) -> None:
+    services, _ = limited(said)
+    user = _user(services)
+    subscription = services.hub.subscribe(WebSocketFrames(), user.id)
+    conversation = Conversation(services, user, subscription, NOT_ASKED, NOT_ASKED)
+    conversation._hear(json.dumps({"type": said, "room_id": 1, "source": "x", "client_id": 7}))
+    (frame,) = subscription._chunks
+    answer = json.loads(frame[frame.index(b"{") :])
+    assert answer["event"] == "error"
+    assert (answer["data"]["status"], answer["data"]["client_id"]) == (429, 7)
+
+
+@pytest.mark.parametrize("said", ["post", "typing"])
+def test_over_socketio(limited: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    services, _ = limited(said)
+    gateway = SocketIOGateway(services)
+    gateway._readers["sid"] = _user(services)
+    monkeypatch.setattr(gateway._server, "get_environ", lambda _sid: {})
+    do = gateway._post_message if said == "post" else gateway._type_in
+    answer = do("sid", {"source": "x"})
+    assert answer["status"] == 429
+    assert answer["error"].startswith("too many")
