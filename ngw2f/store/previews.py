@@ -16,12 +16,13 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ngw2f.resources import Preview
-from ngw2f.store.schema import message_previews, messages, previews, thumbnails
+from ngw2f.store.schema import message_previews, messages, previews, rooms, thumbnails
 
 NAME_BYTES = 16
 PATH = "/thumbnails/"
@@ -36,12 +37,18 @@ SHOWN = (
     previews.c.image_height,
 )
 # Both databases know "ON CONFLICT DO NOTHING" by the same words.
-ADD = upsert(previews).on_conflict_do_nothing(index_elements=["url"])
+ADD = upsert(previews).on_conflict_do_nothing(index_elements=["url", "private_room_id"])
 OF_MESSAGES = (
     select(message_previews.c.message_id, *SHOWN)
     .join_from(message_previews, previews)
     .where(message_previews.c.message_id.in_(bindparam("ids", expanding=True)))
     .order_by(message_previews.c.message_id, message_previews.c.position)
+)
+# Which private room a message is in, for those that are in one.
+PRIVATE_ROOMS = (
+    select(messages.c.id, messages.c.room_id)
+    .join_from(messages, rooms)
+    .where(messages.c.id.in_(bindparam("ids", expanding=True)), rooms.c.private)
 )
 DUE = (
     select(previews.c.id, previews.c.url, previews.c.site, previews.c.failures)
@@ -99,16 +106,24 @@ def attach_links(
 ) -> tuple[dict[int, tuple[Preview, ...]], bool]:
     """Store the links of messages that had none, and return what is known of them.
 
-    Also say whether some are to be fetched: those that nobody posted before, and those of
-    which what is known is too old.
+    Also say whether some are to be fetched: those that nobody posted before to the same
+    readers, and those of which what is known is too old.
     """
-    urls = sorted({url for of_message in links.values() for url in of_message})
-    if not urls:
+    if not any(links.values()):
         return {}, False
-    known = _lock_previews(connection, urls)
-    missing = [url for url in urls if url not in known]
+    private_rooms = dict(connection.execute(PRIVATE_ROOMS, {"ids": list(links)}).all())
+    keys = {
+        message_id: [(url, private_rooms.get(message_id, 0)) for url in urls]
+        for message_id, urls in links.items()
+    }
+    wanted = sorted({key for of_message in keys.values() for key in of_message})
+    known = _lock_previews(connection, wanted)
+    missing = [key for key in wanted if key not in known]
     if missing:
-        rows = [{"url": url, "site": urlsplit(url).netloc, "due_at": now} for url in missing]
+        rows = [
+            {"url": url, "private_room_id": room, "site": urlsplit(url).netloc, "due_at": now}
+            for url, room in missing
+        ]
         connection.execute(ADD, rows)
         known |= _lock_previews(connection, missing)
     stale = [row.id for row in known.values() if row.due_at is None and row.expires_at <= now]
@@ -116,28 +131,32 @@ def attach_links(
         statement = update(previews).where(previews.c.id.in_(stale))
         connection.execute(statement.values(due_at=now))
     attached = [
-        {"message_id": message_id, "position": position, "preview_id": known[url].id}
-        for message_id, of_message in links.items()
-        for position, url in enumerate(of_message)
+        {"message_id": message_id, "position": position, "preview_id": known[key].id}
+        for message_id, of_message in keys.items()
+        for position, key in enumerate(of_message)
     ]
     connection.execute(insert(message_previews), attached)
     shown = {
-        message_id: _shown(known[url][:-3] for url in of_message)
-        for message_id, of_message in links.items()
+        message_id: _shown(known[key][: len(SHOWN)] for key in of_message)
+        for message_id, of_message in keys.items()
     }
     is_due = bool(stale) or any(row.due_at is not None for row in known.values())
     return shown, is_due
 
 
-def _lock_previews(connection: Connection, urls: list[str]) -> dict[str, Any]:
-    """Return what is stored of links; it stays so until the transaction's end.
+def _lock_previews(
+    connection: Connection, keys: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], Any]:
+    """Return what is stored of links, by URL and private room, until the transaction's end.
 
     Or the preview could be fetched between our look and our commit, and neither side
     would tell of it. SQLite has one writer at a time anyway.
     """
-    statement = select(*SHOWN, previews.c.id, previews.c.due_at, previews.c.expires_at)
-    statement = statement.where(previews.c.url.in_(urls)).order_by(previews.c.id)
-    return {row.url: row for row in connection.execute(statement.with_for_update(read=True))}
+    more = (previews.c.id, previews.c.private_room_id, previews.c.due_at, previews.c.expires_at)
+    statement = select(*SHOWN, *more).order_by(previews.c.id)
+    statement = statement.where(tuple_(previews.c.url, previews.c.private_room_id).in_(keys))
+    rows = connection.execute(statement.with_for_update(read=True))
+    return {(row.url, row.private_room_id): row for row in rows}
 
 
 def detach_links(connection: Connection, message_id: int) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     false,
 )
 
@@ -117,13 +118,16 @@ Index(
     postgresql_where=messages.c.rendered == false(),
 )
 
-# What is behind a link, once for each link however often it is posted.
+# What is behind a link, once however often it is posted where everybody may read, and once for
+# each private room: a preview that is there at once would tell that somebody posted the link.
 previews = Table(
     "previews",
     metadata,
     Column("id", Integer, primary_key=True),
     # Normalised (ngw2f/text/target.py), at most 2,048 characters, all of them ASCII.
-    Column("url", Text, nullable=False, unique=True),
+    Column("url", Text, nullable=False),
+    # The private room whose messages show it; 0: those of all public rooms.
+    Column("private_room_id", Integer, nullable=False, server_default="0"),
     # Where it leads, with the port: so many are fetched from one of these at a time.
     Column("site", Text, nullable=False),
     # All empty: there is nothing to show, not yet, or not at all.
@@ -142,6 +146,7 @@ previews = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     # What is shown has changed, and messages below this id have still to be told; NULL: none.
     Column("untold_before", Integer),
+    UniqueConstraint("url", "private_room_id"),
     sqlite_autoincrement=True,
 )
 # The outbox of links: what a worker has still to fetch.

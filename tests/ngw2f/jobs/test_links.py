@@ -70,6 +70,20 @@ def test_list_shows_new_preview(workshop, client, say, site):
     assert message["previews"][0]["title"] == "Page /a"
 
 
+def test_link_tells_nobody_that_it_was_posted_in_a_private_room(workshop, client, ann, say, site):
+    den = {"name": "den", "private": True}
+    room = client.post_json("/api/rooms", den, headers=ann, status=201).json
+    client.say(ann, site.url("/a"), room["_links"]["messages"])
+    render_messages()
+    fetch_links()
+    path = say(site.url("/a"))
+    render_messages()
+    assert previews(client, path) == []
+    fetch_links()
+    assert previews(client, path)[0]["title"] == "Page /a"
+    assert site.paths.count("/a") == 2
+
+
 def test_picture_is_served_by_the_chat(workshop, client, say, site):
     path = say(site.url("/with-picture"))
     render_messages()

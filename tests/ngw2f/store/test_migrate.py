@@ -79,3 +79,49 @@ def test_sqlite_is_in_wal_mode_at_once(empty):
     migrate(empty)
     mode = on_database(empty, lambda c: c.execute(text("PRAGMA journal_mode")).scalar_one())
     assert mode == "wal"
+
+
+# A public room and two private ones; a link that was posted in all, and one in a private room.
+BEFORE_PRIVATE_PREVIEWS = """
+INSERT INTO users (id, nickname, nickname_key, password_hash, created_at, updated_at, last_seen_at)
+    VALUES (1, 'ann', 'ann', '', 0, 0, 0);
+INSERT INTO rooms (id, name, name_key, private, created_at, updated_at) VALUES
+    (12, 'one', 'one', true, 0, 0), (13, 'two', 'two', true, 0, 0);
+INSERT INTO messages (id, room_id, user_id, source, html, rendered, created_at, updated_at, version)
+    VALUES (1, 1, 1, 'a', 'a', true, 0, 0, 1), (2, 12, 1, 'a', 'a', true, 0, 0, 1),
+    (3, 13, 1, 'a', 'a', true, 0, 0, 1), (4, 13, 1, 'b', 'b', true, 0, 0, 1);
+INSERT INTO previews (url, site, title, image) VALUES
+    ('http://a/', 'a', 'A', 'first'), ('http://b/', 'b', 'B', '');
+INSERT INTO thumbnails (preview_id, name, media_type, body) VALUES (1, 'first', 'image/webp', 'x');
+INSERT INTO message_previews (message_id, position, preview_id) VALUES
+    (1, 0, 1), (2, 0, 1), (3, 0, 1), (4, 0, 2);
+"""
+AFTER = """
+SELECT message_id, private_room_id, url, title, previews.image = thumbnails.name, version
+    FROM message_previews JOIN previews ON previews.id = message_previews.preview_id
+    JOIN messages ON messages.id = message_id
+    LEFT JOIN thumbnails ON thumbnails.preview_id = previews.id ORDER BY message_id
+"""
+
+
+def test_previews_of_private_rooms_part_from_the_public_ones(empty):
+    migrate(empty)
+    engine = create_engine(empty.sqlalchemy_url)
+    with engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0006")
+        connection.commit()
+        for statement in BEFORE_PRIVATE_PREVIEWS.split(";\n"):
+            connection.execute(text(statement))
+        connection.commit()
+        command.upgrade(alembic_config(connection), "head")
+        connection.commit()
+        rows = connection.execute(text(AFTER)).all()
+        urls = connection.scalars(text("SELECT url FROM previews ORDER BY url, private_room_id"))
+        assert [tuple(row) for row in rows] == [
+            (1, 0, "http://a/", "A", True, 1),
+            (2, 12, "http://a/", "A", True, 2),
+            (3, 13, "http://a/", "A", True, 2),
+            (4, 13, "http://b/", "B", None, 2),
+        ]
+        assert urls.all() == ["http://a/", "http://a/", "http://a/", "http://b/"]
+    engine.dispose()

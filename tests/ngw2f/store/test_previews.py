@@ -1,7 +1,7 @@
 import pytest
 
 from ngw2f.resources import Preview
-from ngw2f.store import messages, previews
+from ngw2f.store import messages, previews, rooms
 from ngw2f.store.previews import Content, DuePreview, Schedule
 
 URL = "http://a.example/"
@@ -43,6 +43,20 @@ def fetched(database, write, attach):
             return sorted(previews.take_untold(connection, 100))
 
     return store
+
+
+@pytest.fixture
+def write_privately(database, ann):
+    """Return a function that stores a message of Ann's in a new private room."""
+    names = iter(("one", "two"))
+
+    def create():
+        name = next(names)
+        with database.writing() as connection:
+            room = rooms.create_room(connection, name, name, ann.id, private=True)
+            return messages.create_message(connection, room.id, ann.id, "a", "")
+
+    return create
 
 
 def due_now(database, now=1e9, limit=10, **but):
@@ -244,3 +258,37 @@ def test_page_that_ends_with_the_last_message(database, write, attach):
         assert previews.take_untold(connection, 1) == [1]
         assert previews.take_untold(connection, 1) == []
         assert not previews.has_untold(connection)
+
+
+def test_link_of_a_private_room_is_fetched_for_itself(
+    database, write, write_privately, attach, fetched
+):
+    attach(write(), URL)
+    fetched()
+    private = write_privately()
+    # What is known elsewhere is not told here, and not here what becomes known there.
+    assert attach(private, URL) == ({private.id: ()}, True)
+    assert [due.url for due in due_now(database)] == [URL]
+    assert fetched(Content("Other")) == [private.id]
+    assert [preview.title for preview in shown(database, private)] == ["Other"]
+
+
+def test_link_of_a_private_room_is_new_to_all_others(
+    database, write, write_privately, attach, fetched
+):
+    first, second = write_privately(), write_privately()
+    attach(first, URL)
+    fetched()
+    assert attach(second, URL) == ({second.id: ()}, True)
+    public = write()
+    assert attach(public, URL) == ({public.id: ()}, True)
+    assert len({due.id for due in due_now(database)}) == 2
+
+
+def test_link_is_fetched_once_for_a_private_room(database, write_privately, attach, ann):
+    message = write_privately()
+    attach(message, URL)
+    with database.writing() as connection:
+        again = messages.create_message(connection, message.room_id, ann.id, "b", "")
+    attach(again, URL)
+    assert len(due_now(database)) == 1
