@@ -1,12 +1,25 @@
 """Passwords: Argon2id hashes (RFC 9106), made in threads that leave the event loop free."""
 
 import threading
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from ngw2f.hashing import Asker, HashingQueue
+from ngw2f.text.password import forms_of, prepare_password
+
+# What no password is as UTF-8: compared with, it takes its time and is never right.
+NEVER = b"\xff"
+
+
+class Checked(NamedTuple):
+    """Whether a password is right; `new_hash` replaces one that older releases stored."""
+
+    is_correct: bool
+    new_hash: str | None = None
 
 
 class Passwords:
@@ -20,19 +33,27 @@ class Passwords:
         self._queues = threading.local()
 
     def hash(self, password: str, asker: Asker) -> str:
-        """Return what to store. Raises TooManyHashesError."""
-        return self._queue().run(asker, self._hasher.hash, password)
+        """Return what to store. Raises InvalidPasswordError, TooManyHashesError."""
+        prepared = prepare_password(password)
+        return self._queue().run(asker, self._hasher.hash, prepared)
 
-    def is_correct(self, password_hash: str | None, password: str, asker: Asker) -> bool:
-        """Compare; None, for a user that does not exist, takes its time and is False.
+    def check(self, password_hash: str | None, typed: str, asker: Asker) -> Checked:
+        """Compare; None, for a user that does not exist, takes its time and is never right.
 
         Raises TooManyHashesError.
         """
-        compared_with = password_hash or self._nobody
-        is_correct = self._queue().run(asker, self._verify, compared_with, password)
-        return is_correct and password_hash is not None
+        forms = forms_of(typed)
+        checked = self._queue().run(asker, self._check, password_hash or self._nobody, forms)
+        return checked if password_hash is not None else Checked(is_correct=False)
 
-    def _verify(self, password_hash: str, password: str) -> bool:
+    def _check(self, password_hash: str, forms: Sequence[str]) -> Checked:
+        for form in forms or (NEVER,):
+            if self._verify(password_hash, form):
+                is_old = form != forms[0]
+                return Checked(True, self._hasher.hash(forms[0]) if is_old else None)
+        return Checked(is_correct=False)
+
+    def _verify(self, password_hash: str, password: str | bytes) -> bool:
         # Caught here: gevent prints what leaves a thread.
         try:
             return self._hasher.verify(password_hash, password)

@@ -97,5 +97,12 @@ def change_user(connection: Connection, user_id: int, **values: str) -> None:
         raise NicknameTakenError(values["nickname"]) from error
 
 
+def replace_password_hash(connection: Connection, known: Credentials, new_hash: str) -> bool:
+    """Set the hash if it is still the one that is known; say whether it was."""
+    condition = users.c.id == known.user_id, users.c.password_hash == known.password_hash
+    statement = update(users).where(*condition).values(password_hash=new_hash)
+    return connection.execute(statement).rowcount > 0
+
+
 def set_last_seen(connection: Connection, user_id: int, seen_at: float) -> None:
     connection.execute(update(users).where(users.c.id == user_id).values(last_seen_at=seen_at))

@@ -8,6 +8,9 @@ MAX_ROOM_NAME_CHARACTERS = 64
 # Control, format (invisible, or turning the direction of the text around them),
 # surrogate, private use, unassigned; line and paragraph separators.
 REFUSED_CATEGORIES = ("C", "Zl", "Zp")
+# What a name has decomposed at most. Normalising takes a time that grows with the square
+# of the number of marks on one letter, so nothing longer is looked at.
+MAX_TYPED_CHARACTERS = 4 * MAX_ROOM_NAME_CHARACTERS
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # Basic authentication (RFC 7617 section 2) ends the user's name at the first colon.
 REFUSED_IN_NICKNAMES = ":"
@@ -34,11 +37,16 @@ def check_room_name(name: str) -> str:
 
 def name_key(name: str) -> str:
     """Return what two names share that a person would take for the same one."""
+    if len(name) > MAX_TYPED_CHARACTERS:
+        # No name has this character, so it is the key of none.
+        return REPLACEMENT
     folded = unicodedata.normalize("NFKC", name).casefold()
     return unicodedata.normalize("NFKC", " ".join(folded.split()))
 
 
 def _check(text: str, what: str, max_characters: int, refused: str) -> str:
+    if len(text) > MAX_TYPED_CHARACTERS:
+        raise InvalidNameError(f"{what} has at most {max_characters} characters")
     name = unicodedata.normalize("NFC", text)
     if not name:
         raise InvalidNameError(f"{what} has at least one character")

@@ -10,19 +10,19 @@ from ngw2f.hashing import Asker, TooManyHashesError, TooManyOfOneError
 from ngw2f.http import Request, problem
 from ngw2f.resources import User
 from ngw2f.store import users
-from ngw2f.store.users import NicknameTakenError, UserRow
+from ngw2f.store.users import Credentials, NicknameTakenError, UserRow
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
+from ngw2f.text.password import InvalidPasswordError
 from ngw2f.web.services import Services
 
-MAX_PASSWORD_CHARACTERS = 1024
 # What waits to be hashed is done within some seconds.
 RETRY_AFTER_SECONDS = 2
 
 
 def check_password(
     services: Services, request: Request, nickname: str, password: str
-) -> int | None:
-    """Return the id of the user whose nickname and password these are, else None.
+) -> Credentials | None:
+    """Return what is stored of the user whose nickname and password these are, else None.
 
     Raises 429 after too many tries at one account, or while it has too many in the
     queue; 503 if too many wait.
@@ -31,12 +31,21 @@ def check_password(
     if services.sign_in_limit:
         services.sign_in_limit.take(key)
     with services.database.reading() as connection:
-        credentials = users.find_credentials(connection, key)
-    password_hash = credentials.password_hash if credentials else None
+        found = users.find_credentials(connection, key)
     with _turns_explained():
         asker = asker_of(request, key)
-        is_correct = services.passwords.is_correct(password_hash, password, asker)
-    return credentials.user_id if credentials and is_correct else None
+        stored = found.password_hash if found else None
+        checked = services.passwords.check(stored, password, asker)
+    if not found or not checked.is_correct:
+        return None
+    return _renewed(services, found, checked.new_hash) if checked.new_hash else found
+
+
+def _renewed(services: Services, found: Credentials, new_hash: str) -> Credentials | None:
+    """Store the hash anew that an older release made; None if another password was set."""
+    with services.database.writing() as connection:
+        is_set = users.replace_password_hash(connection, found, new_hash)
+    return Credentials(found.user_id, new_hash) if is_set else None
 
 
 def register(services: Services, request: Request, nickname: str, password: str) -> UserRow:
@@ -65,10 +74,11 @@ def register(services: Services, request: Request, nickname: str, password: str)
 
 def hash_password(services: Services, asker: Asker, password: str) -> str:
     """Return what to store of a new password. Raises 400, 429, 503."""
-    if not 0 < len(password) <= MAX_PASSWORD_CHARACTERS:
-        raise problem(400, f"a password has 1 to {MAX_PASSWORD_CHARACTERS} characters")
-    with _turns_explained():
-        return services.passwords.hash(password, asker)
+    try:
+        with _turns_explained():
+            return services.passwords.hash(password, asker)
+    except InvalidPasswordError as error:
+        raise problem(400, str(error)) from error
 
 
 def asker_of(request: Request, account: str) -> Asker:

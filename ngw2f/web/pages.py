@@ -110,13 +110,15 @@ def sign_in(services: Services, request: Request) -> Response:
     nickname, password = request.form_field("nickname").strip(), request.form_field("password")
     if not nickname or not password:
         return _sign_in_page(services, request, "type a nickname and a password", 400)
-    user_id = accounts.check_password(services, request, nickname, password)
-    if user_id is None:
+    credentials = accounts.check_password(services, request, nickname, password)
+    if credentials is None:
         with services.database.reading() as connection:
             is_known = users.find_credentials(connection, name_key(nickname)) is not None
         if is_known:
             return _sign_in_page(services, request, "wrong nickname or password", 401)
         user_id = accounts.register(services, request, nickname, password).id
+    else:
+        user_id = credentials.user_id
     response = see_other(_local_path(request.form_field("next", "/")))
     remember = bool(request.form_field("remember"))
     auth.set_session(services, request, response, user_id, remember=remember)

@@ -10,26 +10,34 @@ from ngw2f.web import accounts, auth
 from ngw2f.web.services import Services
 
 
+class BasicChallenge(WWWAuthenticate):
+    """Ask for Basic authentication in UTF-8 (RFC 7617 section 2.1)."""
+
+    def __init__(self) -> None:
+        super().__init__("basic", {"realm": auth.REALM, "charset": "UTF-8"})
+
+    def to_header(self) -> str:
+        # Quoted, as the RFC has it; Werkzeug does so only for what is no token.
+        return "Basic " + ", ".join(f'{name}="{value}"' for name, value in self.parameters.items())
+
+
 class Token(msgspec.Struct):
     token: str
 
 
 def create(services: Services, request: Request) -> Response:
     """Answer with a token for a nickname and its password, sent as Basic (RFC 7617)."""
-    credentials = request.authorization
-    user_id = None
-    if credentials is not None and credentials.type == "basic":
-        user_id = accounts.check_password(
-            services, request, credentials.username or "", credentials.password or ""
+    sent = request.authorization
+    credentials = None
+    if sent is not None and sent.type == "basic":
+        credentials = accounts.check_password(
+            services, request, sent.username or "", sent.password or ""
         )
-    if user_id is None:
-        raise Unauthorized(
-            "wrong nickname or password",
-            www_authenticate=WWWAuthenticate("basic", {"realm": auth.REALM, "charset": "UTF-8"}),
-        )
-    services.limits.take("token", user_id)
+    if credentials is None:
+        raise Unauthorized("wrong nickname or password", www_authenticate=BasicChallenge())
+    services.limits.take("token", credentials.user_id)
     with services.database.writing() as connection:
-        token = tokens.create_token(connection, user_id, services.settings.token_days)
+        token = tokens.create_token(connection, credentials.user_id, services.settings.token_days)
     response = json_response(Token(token))
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 from ngw2f import passwords
 from ngw2f.hashing import Asker
 from ngw2f.passwords import Passwords
+from ngw2f.text.password import InvalidPasswordError
 
 ANN = Asker("ann", "192.0.2.1")
 
@@ -26,8 +27,8 @@ class CountingHasher(PasswordHasher):
 def test_right_and_wrong_password():
     store = Passwords()
     stored = store.hash("sesame", ANN)
-    assert store.is_correct(stored, "sesame", ANN)
-    assert not store.is_correct(stored, "Sesame", ANN)
+    assert store.check(stored, "sesame", ANN).is_correct
+    assert not store.check(stored, "Sesame", ANN).is_correct
 
 
 def test_hashes_are_salted():
@@ -36,7 +37,7 @@ def test_hashes_are_salted():
 
 
 def test_hash_that_is_none():
-    assert not Passwords().is_correct("no hash", "sesame", ANN)
+    assert not Passwords().check("no hash", "sesame", ANN).is_correct
 
 
 def test_real_parameters(monkeypatch):
@@ -47,17 +48,54 @@ def test_real_parameters(monkeypatch):
     assert Passwords().hash("sesame", ANN).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
-@pytest.mark.parametrize("is_known", [True, False])
-def test_same_work_for_known_and_unknown(is_known):
+@pytest.mark.parametrize(
+    "typed", ["wrong", "\u00e9", "e\u0301", "", "\ud800", "x" * 5000], ids=ascii
+)
+def test_same_work_for_known_and_unknown(typed):
     hasher = CountingHasher()
     store = Passwords(hasher)
-    stored = store.hash("sesame", ANN) if is_known else None
-    assert not store.is_correct(stored, "wrong", ANN)
+    counts = []
+    for stored in (store.hash("sesame", ANN), None):
+        hasher.verified = 0
+        assert not store.check(stored, typed, ANN).is_correct
+        counts.append(hasher.verified)
+    assert counts[0] == counts[1] >= 1
+
+
+@pytest.mark.parametrize("typed", ["s\u00e9same", "se\u0301same"], ids=ascii)
+def test_one_password_typed_on_two_keyboards(typed):
+    hasher = CountingHasher()
+    store = Passwords(hasher)
+    for set_as in ("s\u00e9same", "se\u0301same"):
+        checked = store.check(store.hash(set_as, ANN), typed, ANN)
+        assert checked == (True, None)
+    assert hasher.verified == 2
+
+
+@pytest.mark.parametrize("typed", ["s\u00e9same", "se\u0301same"], ids=ascii)
+@pytest.mark.parametrize("hashed", ["s\u00e9same", "se\u0301same"], ids=ascii)
+def test_hash_of_an_older_release(hashed, typed):
+    """It hashed what was typed; what replaces its hash is right at once."""
+    hasher = CountingHasher()
+    store = Passwords(hasher)
+    is_correct, new_hash = store.check(hasher.hash(hashed), typed, ANN)
+    assert is_correct
+    assert (new_hash is None) == (hashed == "s\u00e9same")
+    hasher.verified = 0
+    assert store.check(new_hash or store.hash(hashed, ANN), typed, ANN) == (True, None)
     assert hasher.verified == 1
 
 
+def test_old_password_that_would_be_refused_now():
+    hasher = CountingHasher()
+    old = hasher.hash("\u2764\ufe0f")
+    assert Passwords(hasher).check(old, "\u2764\ufe0f", ANN) == (True, None)
+    with pytest.raises(InvalidPasswordError):
+        Passwords(hasher).hash("\u2764\ufe0f", ANN)
+
+
 def test_nobodys_password_opens_nothing():
-    assert not Passwords().is_correct(None, "nobody", ANN)
+    assert not Passwords().check(None, "nobody", ANN).is_correct
 
 
 def test_event_loop_goes_on_meanwhile():

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ngw2f.text.names import (
+    REPLACEMENT,
     InvalidNameError,
     check_nickname,
     check_room_name,
@@ -34,6 +35,17 @@ def test_nickname_refused(name):
 def test_room_name_refused(name):
     with pytest.raises(InvalidNameError, match="room"):
         check_room_name(name)
+
+
+@pytest.mark.parametrize("check", [check_nickname, check_room_name])
+def test_long_name_is_not_normalised(check, monkeypatch):
+    """That takes a time that grows with its square: 5 s for 32,000 marks on one letter."""
+    monkeypatch.setattr("ngw2f.text.names.unicodedata", None)
+    name = "a" + "\u0300\u0316" * 200
+    with pytest.raises(InvalidNameError, match="at most"):
+        check(name)
+    # The key of no name.
+    assert name_key(name) == REPLACEMENT
 
 
 def test_names_are_composed():

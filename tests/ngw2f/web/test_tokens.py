@@ -1,8 +1,11 @@
+from base64 import b64encode
+
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
 from ngw2f.chat import Chat
+from ngw2f.store import users
 from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.web.caching import TARGETED_FIELD
 from tests.client import PASSWORD, Client, basic
@@ -65,7 +68,66 @@ def test_wrong_credentials(client, authorization):
     headers = {"Authorization": authorization} if authorization else {}
     answer = client.post("/api/tokens", headers=headers)
     assert answer.status_int == 401
-    assert answer.headers["WWW-Authenticate"] == 'Basic realm="NGW2F chat", charset=UTF-8'
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="NGW2F chat", charset="UTF-8"'
+
+
+@pytest.mark.parametrize("typed", ["s\u00e9same", "se\u0301same"], ids=ascii)
+def test_one_password_typed_on_two_keyboards(client, typed):
+    """RFC 8265 section 4.2, and RFC 7617 section 2.1 for the header."""
+    client.register("ann", "se\u0301same")
+    client.register("bob", "s\u00e9same")
+    assert client.token("ann", typed)
+    assert client.token("bob", typed)
+    assert client.sign_in("ann", typed).status_int == 303
+
+
+@pytest.mark.parametrize("credentials", [b"ann:s\xe9same", b"ann:\xed\xa0\x80", b"\xff", b"ann"])
+def test_credentials_that_are_no_utf_8(client, credentials):
+    client.register("ann", "s\u00e9same")
+    headers = {"Authorization": "Basic " + b64encode(credentials).decode()}
+    assert client.post("/api/tokens", headers=headers).status_int == 401
+
+
+def test_old_hash_is_replaced_by_that_of_the_prepared_password(client, service):
+    """Releases before this one hashed what was typed."""
+    client.register("ann")
+    old = service.services.passwords._hasher.hash("se\u0301same")
+
+    def stored():
+        with service.services.database.reading() as connection:
+            return users.find_credentials(connection, "ann")
+
+    _set_hash(service, old)
+    assert client.ask_token("ann", "sesame").status_int == 401
+    assert stored().password_hash == old
+    assert client.token("ann", "s\u00e9same")
+    new = stored().password_hash
+    assert service.services.passwords._hasher.verify(new, "s\u00e9same")
+    assert client.token("ann", "se\u0301same")
+    assert stored().password_hash == new
+
+
+def test_password_that_is_changed_while_its_hash_is_replaced(client, service, monkeypatch):
+    client.register("ann")
+    hasher = service.services.passwords._hasher
+    old, other = hasher.hash("se\u0301same"), hasher.hash("other")
+    _set_hash(service, old)
+    check = service.services.passwords.check
+
+    def check_while_another_sets_it(*arguments):
+        checked = check(*arguments)
+        _set_hash(service, other)
+        return checked
+
+    monkeypatch.setattr(service.services.passwords, "check", check_while_another_sets_it)
+    assert client.ask_token("ann", "s\u00e9same").status_int == 401
+    monkeypatch.undo()
+    assert client.token("ann", "other")
+
+
+def _set_hash(service, password_hash):
+    with service.services.database.writing() as connection:
+        connection.execute(text("UPDATE users SET password_hash = :it"), {"it": password_hash})
 
 
 def _lasting(answer):

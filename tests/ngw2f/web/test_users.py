@@ -35,10 +35,13 @@ def test_register(client):
         {"nickname": "ann", "password": ""},
         {"nickname": "ann", "password": "x" * 1025},
         {"nickname": "ann", "password": 1},
+        {"nickname": "ann", "password": "a\u0000"},
+        {"nickname": "ann", "password": "a\u3164"},
         {"nickname": 1, "password": PASSWORD},
         {"nickname": None, "password": PASSWORD},
         {"nickname": "", "password": PASSWORD},
         {"nickname": "x" * 33, "password": PASSWORD},
+        {"nickname": "a" + "\u0300\u0316" * 5_000, "password": PASSWORD},
         {"nickname": "an\u0000n", "password": PASSWORD},
         {"nickname": "an\nn", "password": PASSWORD},
         {"nickname": "an\u202en", "password": PASSWORD},
@@ -77,6 +80,12 @@ def test_taken_by_another_just_now(client, service, monkeypatch):
     body = {"nickname": "Ann", "password": PASSWORD}
     answer = client.post_json("/api/users", body, status=400)
     assert answer.json["detail"] == "the nickname is taken"
+
+
+def test_lone_surrogate_is_no_json(client):
+    body = b'{"nickname": "ann", "password": "\\ud800x"}'
+    answer = client.post("/api/users", body, headers={"Content-Type": "application/json"})
+    assert (answer.status_int, answer.content_type) == (400, "application/problem+json")
 
 
 def test_users_who_are_online(client):
