@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from middleware._options import list_of
+from middleware._wsgi import NO_CONTENT_STATUSES
 
 
 class Answer:
     """A whole response, decided beforehand; itself a WSGI application.
 
-    The request's body is left unread. HEAD gets the headers alone (RFC 9110 section 9.3.2).
+    The request's body is left unread. HEAD gets the headers alone (RFC 9110 section 9.3.2). A 204
+    or 304 has no content, and no fields about one (section 8.6); `ValueError` if it is given a body.
     """
 
     __slots__ = ("body", "headers", "status")
@@ -26,13 +28,30 @@ class Answer:
     ) -> None:
         self.status = status
         self.body = body.encode()
-        length = str(len(self.body))
-        self.headers = [
-            *list_of("headers", headers),
-            ("Content-Type", content_type),
-            ("Content-Length", length),
-        ]
+        self.headers = [*list_of("headers", headers)]
+        if status[:3] not in NO_CONTENT_STATUSES:
+            length = str(len(self.body))
+            self.headers += [("Content-Type", content_type), ("Content-Length", length)]
+        elif body:
+            raise ValueError(f"{status[:3]} has no content")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response(self.status, list(self.headers))
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [self.body]
+        return [self.body] if self.body and environ["REQUEST_METHOD"] != "HEAD" else []
+
+
+class OtherMethods:
+    """Answer requests for what is asked with `allowed` only, by those who ask otherwise.
+
+    OPTIONS is told which methods there are, itself among them (RFC 9110 section 9.3.7); all others
+    get a 405, which tells the same (section 15.5.6).
+    """
+
+    def __init__(self, *allowed: str) -> None:
+        allow = [("Allow", ", ".join([*allowed, "OPTIONS"]))]
+        self.options = Answer("204 No Content", headers=allow)
+        self.refusal = Answer("405 Method Not Allowed", f"Ask with {allowed[0]}.\n", allow)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        answer = self.options if environ["REQUEST_METHOD"] == "OPTIONS" else self.refusal
+        return answer(environ, start_response)

@@ -61,16 +61,18 @@ class Chat:
             endpoint, values = self._routes.match(request.path, request.method)
             response: WerkzeugResponse = endpoint(self.services, request, **values)
         except HTTPException as error:
-            if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
-                return _options(error)
+            if isinstance(error, MethodNotAllowed):
+                error.valid_methods = sorted({*(error.valid_methods or ()), "OPTIONS"})
+                if request.method == "OPTIONS":
+                    return _options(error.valid_methods)
             return error_response(self.services, request, error)
         except DATABASE_ERRORS as error:
             return error_response(self.services, request, database_problem(error))
         return response
 
 
-def _options(error: MethodNotAllowed) -> Response:
+def _options(methods: Iterable[str]) -> Response:
     """Answer which methods there are (RFC 9110 section 9.3.7)."""
     response = no_content()
-    response.headers["Allow"] = ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))
+    response.headers["Allow"] = ", ".join(methods)
     return response

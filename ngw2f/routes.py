@@ -73,7 +73,7 @@ def build_url_map(socketio: SocketIOGateway) -> Map:
         Rule("/api/events", endpoint=events.poll, methods=["GET"]),
         Rule("/events", endpoint=events.stream, methods=["GET"]),
         Rule("/ws", endpoint=websocket.connect, methods=["GET"]),
-        Rule("/socket.io/", endpoint=socketio.serve, methods=["GET", "POST", "OPTIONS"]),
+        Rule("/socket.io/", endpoint=socketio.serve, methods=["GET", "POST"]),
         Rule("/tasks/<task_id>", endpoint=waiting.show_task, methods=["GET"]),
         # Operators.
         Rule("/stats", endpoint=status.stats, methods=["GET"]),

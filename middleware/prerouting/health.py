@@ -6,11 +6,11 @@ from collections.abc import Callable
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from middleware._paths import first_segment, wsgi_path
-from middleware.answer import Answer
+from middleware.answer import Answer, OtherMethods
 
 NOT_STORED = [("Cache-Control", "no-store")]
 ALIVE = Answer("200 OK", "ok\n", NOT_STORED)
-WRONG_METHOD = Answer("405 Method Not Allowed", "Ask with GET.\n", [("Allow", "GET, HEAD")])
+WRONG_METHOD = OtherMethods("GET", "HEAD")
 
 
 class Health:
@@ -20,7 +20,7 @@ class Health:
     `check()`: gives what is wrong, or None. It is called for each request, so it should be quick.
         Without it the answer says that the process is alive and serves.
 
-    Rules: RFC 9110 sections 15.6.4 (503), 15.5.6 (405), RFC 9111 section 5.2.2.5 (`no-store`).
+    Rules: RFC 9110 sections 15.6.4 (503), 15.5.6 (405), 9.3.7 (OPTIONS), RFC 9111 section 5.2.2.5 (`no-store`).
     """
 
     def __init__(self, path: str, check: Callable[[], str | None] | None = None) -> None:

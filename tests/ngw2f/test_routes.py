@@ -82,7 +82,7 @@ def test_other_methods_are_told_which_are_allowed(chat, rule):
     for method in others:
         answer = client.request(example(rule), method=method)
         assert answer.status_int == 405
-        assert set(answer.headers["Allow"].split(", ")) == METHODS[rule]
+        assert set(answer.headers["Allow"].split(", ")) == METHODS[rule] | {"OPTIONS"}
     assert client.sources() == ["a"]
 
 
@@ -91,13 +91,21 @@ def test_unknown_method(service):
     environ = EnvironBuilder("/api/messages", method="BREW").get_environ()
     _, status, headers = run_wsgi_app(service, environ)
     assert status == "405 METHOD NOT ALLOWED"
-    assert set(headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert set(headers["Allow"].split(", ")) == {"GET", "HEAD", "POST", "OPTIONS"}
 
 
 @pytest.mark.parametrize("rule", METHODS)
 def test_options(client, rule):
     answer = client.options(example(rule), status=204)
     assert set(answer.headers["Allow"].split(", ")) == METHODS[rule] | {"OPTIONS"}
+    assert {"Content-Type", "Content-Length"}.isdisjoint(answer.headers)
+
+
+@pytest.mark.parametrize("path", ["/healthz"])
+def test_what_the_chain_answers_has_options_too(client, path):
+    answers = client.options(path, status=204), client.delete(path, status=405)
+    for answer in answers:
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,13 @@ def test_check_decides(wrong: str | None, status: str) -> None:
     assert done.content == (b"no broker\n" if wrong else b"ok\n")
 
 
-def test_other_method_is_refused() -> None:
-    done = serve(PreRoutingMiddleware(unreachable, [Health("/healthz")]), "/healthz", "POST")
-    assert done.status[:3] == "405"
-    assert done.header("Allow") == "GET, HEAD"
+@pytest.mark.parametrize(
+    ("method", "status"), [("POST", "405"), ("TRACE", "405"), ("OPTIONS", "204")]
+)
+def test_other_methods_are_told_which_there_are(method: str, status: str) -> None:
+    done = serve(PreRoutingMiddleware(unreachable, [Health("/healthz")]), "/healthz", method)
+    assert (done.status[:3], done.header("Allow")) == (status, "GET, HEAD, OPTIONS")
+    assert (b"GET" in done.content) is (status == "405")
 
 
 @pytest.mark.parametrize("path", ["/healthz/", "/healthz/x", "/"])
