@@ -13,7 +13,8 @@ class Answer:
     """A whole response, decided beforehand; itself a WSGI application.
 
     The request's body is left unread. HEAD gets the headers alone (RFC 9110 section 9.3.2). A 204
-    or 304 has no content, and no fields about one (section 8.6); `ValueError` if it is given a body.
+    or 304 has no content, and no fields about one (section 8.6); `ValueError` if it is given
+    a body.
     """
 
     __slots__ = ("body", "headers", "status")

@@ -5,8 +5,12 @@ and has no hook at that moment. This one, the moment it is told (SIGTERM, as in 
 restart, a reload and a hot upgrade): stops to accept, drains the application, closes
 the connections on which no request is under way, and ends when the last one has.
 It also lets the master know when it begins to serve.
+
+It serves HTTP/1 alone, and a connection that has switched to another protocol is never
+read as HTTP again, nor written to (ngw2f/connection.py).
 """
 
+import errno
 import mmap
 import select
 import time
@@ -19,8 +23,12 @@ import gevent.event
 from gevent import monkey
 from gevent.pool import Pool
 from gevent.server import StreamServer
+from gunicorn.http import RequestParser
+from gunicorn.http.errors import NoMoreData
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
+
+from ngw2f.connection import Connection
 
 # gunicorn's master kills a worker that has not been heard of for `timeout` seconds.
 NOTIFY_SECONDS = 1.0
@@ -29,6 +37,8 @@ LAST_REQUEST_SECONDS = 0.5
 POLL_SECONDS = 0.02
 # How long requests that are cut off may take to clean up.
 CUT_SECONDS = 1.0
+# What says that the client has gone.
+GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 
 class IdleTimeout(gevent.Timeout):  # type: ignore[misc] # gevent has no types
@@ -96,8 +106,39 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         gevent.killall(busy, timeout=CUT_SECONDS)
 
     def handle(self, listener: Any, client: Any, address: Any) -> None:
-        self._clients[gevent.getcurrent()] = client
-        super().handle(listener, client, address)
+        """Serve a connection until one of the two ends it."""
+        # It has the default of the process, which an application may have changed.
+        client.setblocking(True)
+        connection = Connection(client)
+        self._clients[gevent.getcurrent()] = connection
+        try:
+            self._serve_requests(listener.getsockname(), connection, address)
+        except (StopIteration, NoMoreData) as ending:
+            self.log.debug("The connection ends: %r", ending)
+        except OSError as error:
+            if error.errno not in GONE:
+                self.log.exception("A connection failed")
+        except BaseException as error:
+            # With no request there is no line in gunicorn's access log, which is off here.
+            self.handle_error(None, connection, address, error)
+        finally:
+            connection.close()
+
+    def _serve_requests(self, listener_name: Any, connection: Connection, address: Any) -> None:
+        parser = RequestParser(self.cfg, connection, address)
+        connection.take_buffered = parser.unreader.take_buffered
+        proxy: dict[str, Any] = {}
+        while not connection.has_switched:
+            request = None
+            with self.timeout_ctx():
+                request = next(parser)
+            if request is None:
+                return  # It has not come in time.
+            # A proxy says who its client is once, for all requests of a connection.
+            proxy = request.proxy_protocol_info = request.proxy_protocol_info or proxy
+            self.handle_request(listener_name, request, connection, address)
+            if not self.cfg.keepalive:
+                return
 
     def timeout_ctx(self) -> IdleTimeout:
         return IdleTimeout(self.cfg.keepalive, self._idle)

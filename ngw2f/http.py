@@ -26,6 +26,8 @@ from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from middleware.negotiation import Accept
+
 T = TypeVar("T")
 Form = Literal["html", "json", "text"]
 
@@ -40,6 +42,8 @@ FORMS: dict[str, Form] = {
     "application/problem+json": "json",
     "text/plain": "text",
 }
+# By which name each of them goes, in the order in which they are offered.
+MEDIA_TYPES = ("text/plain", "text/html", JSON_TYPE)
 MAX_ID = 2**31 - 1
 # Python itself reads no number of more than some thousand digits.
 MAX_DIGITS = 20
@@ -59,14 +63,18 @@ class Request(WerkzeugRequest):
         except UnicodeDecodeError as error:
             raise problem(400, "the query is not valid UTF-8") from error
 
+    @cached_property
+    def accepts(self) -> Accept:
+        """Return what the client accepts (RFC 9110 section 12.5.1)."""
+        return Accept(self.environ.get("HTTP_ACCEPT"))
+
     def preferred(self, default: Form) -> Form:
-        """Return the form that Accept names by type, *default* where it has only wildcards."""
-        best, best_quality = default, 0.0
-        for media_type, quality in self.accept_mimetypes:
-            form = FORMS.get(media_type.partition(";")[0].strip().lower())
-            if form and quality > best_quality:
-                best, best_quality = form, quality
-        return best
+        """Return the form that Accept likes best; *default* where it does not care, or has none."""
+        offers = sorted(MEDIA_TYPES, key=lambda media_type: FORMS[media_type] != default)
+        # By another name only where it is asked for by that.
+        others = [name for name in FORMS if name not in MEDIA_TYPES and self.accepts.names(name)]
+        best = self.accepts.best([*offers, *others])
+        return FORMS[best] if best else default
 
     def body(self) -> bytes:
         """Return the whole body. Raises 413 before it is read, 400 if it ends too early."""

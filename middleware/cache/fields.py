@@ -44,11 +44,14 @@ def without(headers: Headers, names: Iterable[str]) -> Headers:
 
 def split_list(value: str) -> list[str]:
     """Split a comma-separated field value outside quoted strings; empty members are dropped."""
-    members = _split_outside_quotes(value) if '"' in value else value.split(",")
+    members = split_outside_quotes(value, ",")
     return [stripped for member in members if (stripped := member.strip(" \t"))]
 
 
-def _split_outside_quotes(value: str) -> list[str]:
+def split_outside_quotes(value: str, separator: str) -> list[str]:
+    """Split a field value at a character, but not within quoted strings (RFC 9110 5.6.4)."""
+    if '"' not in value:
+        return value.split(separator)
     members: list[str] = []
     start = 0
     quoted = escaped = False
@@ -59,7 +62,7 @@ def _split_outside_quotes(value: str) -> list[str]:
             escaped = True
         elif character == '"':
             quoted = not quoted
-        elif character == "," and not quoted:
+        elif character == separator and not quoted:
             members.append(value[start:position])
             start = position + 1
     members.append(value[start:])

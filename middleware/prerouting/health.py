@@ -20,7 +20,8 @@ class Health:
     `check()`: gives what is wrong, or None. It is called for each request, so it should be quick.
         Without it the answer says that the process is alive and serves.
 
-    Rules: RFC 9110 sections 15.6.4 (503), 15.5.6 (405), 9.3.7 (OPTIONS), RFC 9111 section 5.2.2.5 (`no-store`).
+    Rules: RFC 9110 sections 15.6.4 (503), 15.5.6 (405), 9.3.7 (OPTIONS); RFC 9111 section
+    5.2.2.5 (`no-store`).
     """
 
     def __init__(self, path: str, check: Callable[[], str | None] | None = None) -> None:

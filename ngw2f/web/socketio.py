@@ -34,7 +34,7 @@ from ngw2f.web import auth, messages
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem
 from ngw2f.web.rooms import load, load_named, tell_typing
 from ngw2f.web.services import Services
-from ngw2f.web.upgrade import SOCKET, FrameSocket, take_over
+from ngw2f.web.upgrade import SOCKET, FrameSocket, take_over, without_upgrade
 
 NAMESPACE = "/"
 # So many packets wait in Engine.IO for a client; what comes then waits in the hub's feed.
@@ -108,7 +108,8 @@ class SocketIOGateway:
             return EngineResponse(self, environ)
         if request.environ.get("wsgi.multiprocess") and not services.settings.sticky:
             raise problem(400, NO_POLLING)
-        return EngineResponse(self, request.environ)
+        # Engine.IO would upgrade whatever has the fields for it.
+        return EngineResponse(self, without_upgrade(request.environ))
 
     def handle(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         session = Request(environ).args.get("sid")

@@ -21,6 +21,8 @@ from ngw2f.http import Request, Response, problem
 from ngw2f.web import auth
 
 SOCKET = "gunicorn.socket"
+# By this the socket of our worker is taken from HTTP for good.
+SWITCH = "switch_protocols"
 # Of the protocol (RFC 6455 sections 4.1 and 4.4).
 VERSION = "13"
 KEY_BYTES = 16
@@ -49,8 +51,11 @@ class FrameSocket:
     for all of it; here `send` writes all, and one frame after the other.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: Any) -> None:
         self._socket = sock
+        self._has_switched = False
+        # What the client sent right after its handshake.
+        self._received = b""
         self._lock = threading.Lock()
         self._is_closed = False
         self._read_at = time.monotonic()
@@ -59,8 +64,16 @@ class FrameSocket:
 
     def send(self, frames: bytes) -> int:
         with self._lock:
+            if not self._has_switched:
+                self._switch()
             self._socket.sendall(frames)
         return len(frames)
+
+    def _switch(self) -> None:
+        """Take the connection from HTTP: the first bytes that are sent accept the handshake."""
+        self._has_switched = True
+        if hasattr(self._socket, SWITCH):
+            self._socket, self._received = self._socket.switch_protocols()
 
     def recv(self, size: int) -> bytes:
         # While there is something to read, reading lets nobody else have a turn. So a client
@@ -68,7 +81,10 @@ class FrameSocket:
         time.sleep(min(time.monotonic() - self._read_at, MAX_PAUSE_SECONDS))
         while self.is_behind() and not self._is_closed:
             time.sleep(PAUSE_SECONDS)
-        received = self._socket.recv(size)
+        if self._received:
+            received, self._received = self._received[:size], self._received[size:]
+        else:
+            received = self._socket.recv(size)
         self._read_at = time.monotonic()
         return received
 
@@ -103,22 +119,49 @@ def take_over(request: Request) -> tuple[dict[str, Any], FrameSocket]:
 
     Raises 400, 403, 426, 501.
     """
-    if request.headers.get("Upgrade", "").lower() != "websocket":
-        raise UpgradeRequired("this is a WebSocket; ask for an upgrade")
+    if not is_upgrade(request):
+        raise UpgradeRequired("this is a WebSocket; ask for an upgrade by GET over HTTP/1.1")
     if request.headers.get("Sec-WebSocket-Version") != VERSION:
         raise UpgradeRequired(f"Sec-WebSocket-Version is {VERSION} (RFC 6455)")
-    if "upgrade" not in request.headers.get("Connection", "").lower():
+    if "upgrade" not in listed(request.headers.get("Connection", "")):
         raise problem(400, "Connection names Upgrade (RFC 6455 section 4.2.1)")
     if not is_key(request.headers.get("Sec-WebSocket-Key", "")):
         raise problem(400, "Sec-WebSocket-Key is 16 bytes in base64 (RFC 6455 section 4.2.1)")
+    if request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ:
+        # Its bytes would be taken for frames.
+        raise problem(400, "a handshake has no body")
     if SOCKET not in request.environ:
         raise problem(501, "this server has no WebSockets")
     check_origin(request)
     sock = FrameSocket(request.environ[SOCKET])
-    environ = {**request.environ, SOCKET: sock}
+    # Each library reads lists of protocols in its own way, or none.
+    asked = {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}
+    environ = {**request.environ, **asked, SOCKET: sock}
     # What is compressed for each client on its own cannot be framed once for all.
     environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
     return environ, sock
+
+
+def without_upgrade(environ: WSGIEnvironment) -> WSGIEnvironment:
+    """Return an environ by which nobody can take the connection over."""
+    withheld = (SOCKET, "HTTP_UPGRADE")
+    return {name: value for name, value in environ.items() if name not in withheld}
+
+
+def is_upgrade(request: Request) -> bool:
+    """Say whether a request asks for a WebSocket.
+
+    Upgrade means nothing over HTTP/1.0 (RFC 9110 section 7.8), and a WebSocket is opened by GET
+    (RFC 6455 section 4.1).
+    """
+    protocol = request.environ.get("SERVER_PROTOCOL")
+    is_possible = request.method == "GET" and protocol == "HTTP/1.1"
+    return is_possible and "websocket" in listed(request.headers.get("Upgrade", ""))
+
+
+def listed(value: str) -> set[str]:
+    """Return the members of a field's list, in lower case."""
+    return {member.strip().lower() for member in value.split(",")}
 
 
 def is_key(text: str) -> bool:

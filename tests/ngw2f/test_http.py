@@ -32,11 +32,27 @@ def request(path="/", **options):
         ("text/html; charset=utf-8", "html"),
         ("application/json;charset=utf-8;q=0.5, text/html;level=1;q=0.4", "json"),
         (";;;q=x", "text"),
+        ("application/*", "json"),
+        ("text/*", "text"),
+        ("text/plain;q=0, */*", "html"),
+        ("text/plain;q=0, text/html;q=0, */*", "json"),
+        ("application/xhtml+xml", "html"),
+        ("text/html;q=0, application/xhtml+xml;q=0.5, */*;q=0.1", "html"),
+        ("text/html;q=7", "text"),
+        ('text/html;x=","', "html"),
     ],
 )
 def test_preferred_form(accept, form):
     headers = {"Accept": accept} if accept else {}
     assert request(headers=headers).preferred("text") == form
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [("*/*", "json"), ("application/json;q=0, */*", "text"), ("text/*", "text"), ("x", "json")],
+)
+def test_preferred_form_for_programs(accept, form):
+    assert request(headers={"Accept": accept}).preferred("json") == form
 
 
 @pytest.mark.parametrize("text", ["0", "7", "007", str(MAX_ID)])

@@ -20,3 +20,29 @@ def test_poll_that_does_not_wait_reads_what_was_missed(
     answer = client.get("/api/events?after=0&wait=0", status=200).json
     assert [event["event"] for event in answer["events"]] == ["user.updated"]
     assert answer["next"] == answer["events"][-1]["id"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/event-stream;charset=utf-8", "text/event-stream"),
+        ("text/event-stream;q=0.5", "text/event-stream"),
+        ("Text/Event-Stream", "text/event-stream"),
+        ("*/*", "text/event-stream"),
+        ("text/*", "text/event-stream"),
+        ("", "text/event-stream"),
+        ("nonsense", "text/event-stream"),
+        ("text/plain; charset=utf-8", "text/plain"),
+        ("application/x-ndjson; charset=utf-8; q=0.2", "application/x-ndjson"),
+        ("text/event-stream;q=0, */*", "application/x-ndjson"),
+    ],
+)
+def test_stream_has_the_form_that_is_accepted(client: Client, accept: str, kind: str) -> None:
+    head = client.head("/events", headers={"Accept": accept}, status=200)
+    assert head.content_type == kind
+
+
+@pytest.mark.parametrize("accept", ["image/png", "*/*;q=0", "text/html;charset=utf-8"])
+def test_stream_has_no_other_form(client: Client, accept: str) -> None:
+    refused = client.get("/events", headers={"Accept": accept}, status=406)
+    assert "text/event-stream, application/x-ndjson, text/plain" in refused.text
