@@ -4,18 +4,14 @@ Their ids grow in the order in which the changes became true, so whoever has see
 an event knows all that came before it.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from ngw2f.store.order import LAST, take_turn
 from ngw2f.store.schema import events
 
-# Any number that no other program on the same PostgreSQL server is likely to use.
-ADVISORY_LOCK = 0x6E677733
-
-LAST = select(func.coalesce(func.max(events.c.id), 0))
 AFTER = (
     select(events.c.id, events.c.name, events.c.data, events.c.room_id)
     .where(events.c.id > bindparam("after"))
@@ -52,13 +48,12 @@ class Run:
 
 def add_events(connection: Connection, new: Sequence[NewEvent]) -> Run:
     """Store events as a part of the transaction that makes them true."""
-    if connection.dialect.name == "postgresql":
-        # One after the other until they are committed, so that no smaller id
-        # appears after a greater one. SQLite has one writer at a time anyway.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-    previous_id = last_id(connection)
+    if not new:
+        return Run(0, [])
+    turn = take_turn(connection)
+    previous_id = turn.last_id
     # A time, so that ids go on growing even if the database is a new one.
-    first_id = max(previous_id + 1, time.time_ns() // 1_000_000)
+    first_id = max(previous_id + 1, int(turn.now * 1000))
     stored = [
         StoredEvent(first_id + index, event.name, event.data, event.room_id)
         for index, event in enumerate(new)
@@ -67,8 +62,8 @@ def add_events(connection: Connection, new: Sequence[NewEvent]) -> Run:
         {"id": event.id, "name": event.name, "data": event.data, "room_id": event.room_id}
         for event in stored
     ]
-    if values:
-        connection.execute(insert(events), values)
+    connection.execute(insert(events), values)
+    turn.last_id = stored[-1].id
     return Run(previous_id, stored)
 
 

@@ -1,6 +1,5 @@
 """Messages: queries by name. A page of them is cut by id, which grows with every post."""
 
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
 
 from ngw2f.resources import Message, Preview
+from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.previews import detach_links, previews_of
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
@@ -32,6 +32,16 @@ IS_WAITING = and_(~messages.c.rendered, messages.c.attempts < MAX_ATTEMPTS)
 IS_SET_ASIDE = and_(~messages.c.rendered, messages.c.attempts >= MAX_ATTEMPTS)
 
 NEXT_VERSION = {"version": messages.c.version + 1}
+# Who reads a room by `updated_since` has seen no later time than the newest of the room.
+NEXT_TIME = after_newest(messages.c.updated_at, messages.c.room_id == bindparam("in_room"))
+ADD = (
+    insert(messages)
+    .values(created_at=NEXT_TIME, updated_at=NEXT_TIME)
+    .returning(messages.c.id, messages.c.created_at)
+)
+NEWEST_TIMES = select(after_newest(messages.c.updated_at, messages.c.room_id == rooms.c.id)).where(
+    rooms.c.id.in_(bindparam("room_ids", expanding=True))
+)
 SET_RENDERED = (
     update(messages)
     .where(messages.c.id == bindparam("message_id"))
@@ -150,20 +160,18 @@ def create_message(
 
     It keeps which request it came by.
     """
-    now = time.time()
     values = {
         "room_id": room_id,
         "user_id": user_id,
         "source": source,
         "html": html,
         "rendered": False,
-        "created_at": now,
-        "updated_at": now,
         "version": 1,
         "request_id": request_id.get(),
+        "now": take_turn(connection).now,
+        "in_room": room_id,
     }
-    statement = insert(messages).returning(messages.c.id)
-    message_id = connection.execute(statement, values).scalar_one()
+    message_id, now = connection.execute(ADD, values).one()
     return Message.of(message_id, room_id, user_id, source, html, False, now, now)
 
 
@@ -174,7 +182,8 @@ def change_message(
 
     Its links are found when it is rendered; until then it has no previews.
     """
-    now = time.time()
+    _lock(connection, [message.id])
+    now = _next_time(connection, {message.room_id})
     values = {
         "source": source,
         "html": html,
@@ -257,13 +266,17 @@ def list_unchanged(connection: Connection, waiting: Collection[tuple[int, Messag
 def set_rendered(
     connection: Connection, rendered: Sequence[tuple[Message, str, tuple[Preview, ...]]]
 ) -> list[Message]:
-    """Store the HTML of messages, and return them with it and with their previews."""
-    now = time.time()
+    """Store the HTML of messages, and return them with it and with their previews.
+
+    They are locked, as `list_unrendered` returned them.
+    """
+    if not rendered:
+        return []
+    now = _next_time(connection, {message.room_id for message, _, _ in rendered})
     rows = [
         {"message_id": message.id, "new_html": html, "now": now} for message, html, _ in rendered
     ]
-    if rows:
-        connection.execute(SET_RENDERED, rows)
+    connection.execute(SET_RENDERED, rows)
     return [
         Message.of(
             message.id,
@@ -282,8 +295,22 @@ def set_rendered(
 
 def touch_messages(connection: Connection, message_ids: Collection[int]) -> None:
     """Note that messages show something else, though nobody edited them."""
+    now = _next_time(connection, _lock(connection, message_ids))
     statement = update(messages).where(_is_in(message_ids))
-    connection.execute(statement.values(updated_at=time.time(), **NEXT_VERSION))
+    connection.execute(statement.values(updated_at=now, **NEXT_VERSION))
+
+
+def _lock(connection: Connection, message_ids: Collection[int]) -> set[int]:
+    """Keep others from changing messages, before it is our turn; return their rooms."""
+    statement = select(messages.c.room_id).where(_is_in(message_ids)).order_by(messages.c.id)
+    return set(connection.scalars(statement.with_for_update(key_share=True)))
+
+
+def _next_time(connection: Connection, room_ids: set[int]) -> float:
+    """Return the time of a change that readers of these rooms shall not pass over."""
+    now = take_turn(connection).now
+    parameters = {"room_ids": list(room_ids), "now": now}
+    return max(connection.scalars(NEWEST_TIMES, parameters), default=now)
 
 
 def _is_in(message_ids: Collection[int]) -> Any:

@@ -4,7 +4,6 @@ Rooms are loaded through the reader: a private room that one is no member of is
 not there, so a forgotten check is a 404 and not a leak.
 """
 
-import time
 from contextlib import suppress
 from functools import cache
 
@@ -23,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from ngw2f.resources import Room
+from ngw2f.store.order import take_turn
 from ngw2f.store.schema import can_be_stored, memberships, rooms, users
 from ngw2f.store.users import COLUMNS as USER_COLUMNS
 from ngw2f.store.users import UserRow
@@ -84,7 +84,7 @@ def create_room(
     connection: Connection, name: str, name_key: str, creator_id: int, *, private: bool
 ) -> Room:
     """Store a new room with its creator as its first member. Raises RoomExistsError."""
-    now = time.time()
+    now = take_turn(connection).now
     statement = insert(rooms).returning(rooms.c.id)
     values = {
         "name": name,
@@ -123,7 +123,8 @@ def add_member(connection: Connection, room_id: int, user_id: int) -> None:
     """Store a membership, once however many do so at the same time."""
     if is_member(connection, room_id, user_id):
         return
-    values = {"room_id": room_id, "user_id": user_id, "created_at": time.time()}
+    # The turn goes before the lock on the user's row, which the reference to it takes.
+    values = {"room_id": room_id, "user_id": user_id, "created_at": take_turn(connection).now}
     with suppress(IntegrityError), connection.begin_nested():
         connection.execute(insert(memberships).values(values))
 

@@ -1,12 +1,12 @@
 """Users: queries by name."""
 
 import math
-import time
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.schema import can_be_stored, users
 
 COLUMNS = (
@@ -15,6 +15,14 @@ COLUMNS = (
     users.c.created_at,
     users.c.updated_at,
     users.c.last_seen_at,
+)
+
+# Who asks by `updated_since` has seen no later time than the newest.
+NEXT_TIME = after_newest(users.c.updated_at)
+ADD = (
+    insert(users)
+    .values(created_at=NEXT_TIME, updated_at=NEXT_TIME)
+    .returning(users.c.id, users.c.created_at)
 )
 
 
@@ -43,21 +51,19 @@ def create_user(
     connection: Connection, nickname: str, nickname_key: str, password_hash: str
 ) -> UserRow:
     """Store a new user. Raises NicknameTakenError."""
-    now = time.time()
-    statement = insert(users).returning(users.c.id)
+    now = take_turn(connection).now
     values = {
         "nickname": nickname,
         "nickname_key": nickname_key,
         "password_hash": password_hash,
-        "created_at": now,
-        "updated_at": now,
         "last_seen_at": now,
+        "now": now,
     }
     try:
-        user_id = connection.execute(statement, values).scalar_one()
+        user_id, created_at = connection.execute(ADD, values).one()
     except IntegrityError as error:
         raise NicknameTakenError(nickname) from error
-    return UserRow(user_id, nickname, now, now, now)
+    return UserRow(user_id, nickname, created_at, created_at, now)
 
 
 def find_user(connection: Connection, user_id: int) -> UserRow | None:
@@ -90,9 +96,9 @@ def nicknames_of(connection: Connection, user_ids: set[int]) -> dict[int, str]:
 
 def change_user(connection: Connection, user_id: int, **values: str) -> None:
     """Set *values* of columns. Raises NicknameTakenError."""
-    statement = update(users).where(users.c.id == user_id)
+    statement = update(users).where(users.c.id == user_id).values(updated_at=NEXT_TIME, **values)
     try:
-        connection.execute(statement.values(updated_at=time.time(), **values))
+        connection.execute(statement, {"now": take_turn(connection).now})
     except IntegrityError as error:
         raise NicknameTakenError(values["nickname"]) from error
 

@@ -84,9 +84,11 @@ def change(services: Services, request: Request, user_id: int) -> Response:
     runs: list[Run] = []
     try:
         with services.database.writing() as connection:
-            users.change_user(connection, user_id, **values)
+            # Whoever signs out has locked a token when its turn comes: tokens go first.
             if body.password is not None:
                 tokens.revoke_tokens_of(connection, user_id, keep=auth.token_of(request) or "")
+            users.change_user(connection, user_id, **values)
+            if body.password is not None:
                 runs.append(auth.record_revocation(services, connection, user_id))
             changed = users.find_user(connection, user_id)
             if changed:
