@@ -89,7 +89,8 @@ class FrameSocket:
         return received
 
     def fileno(self) -> int:
-        return self._socket.fileno()
+        number: int = self._socket.fileno()
+        return number
 
     def close(self) -> None:
         """End the connection; the socket itself is the server's to close."""
