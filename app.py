@@ -18,7 +18,7 @@ from middleware.cache import CachePolicy, HTTPCacheMiddleware, MemoryStore
 from middleware.chain import Layer, chain
 from middleware.cross_origin import CrossOriginGuardMiddleware
 from middleware.error_boundary import ErrorBoundaryMiddleware
-from middleware.headers import HeadersMiddleware, remove_header
+from middleware.forwarded import ForwardedMiddleware
 from middleware.prerouting import FileSwitch, Health, Maintenance, PreRoutingMiddleware, Rule
 from middleware.rate_limit import RateLimitMiddleware, RateRule
 from middleware.request_id import RequestIDMiddleware
@@ -33,7 +33,6 @@ from ngw2f.web.errors import error_page
 from ngw2f.web.services import Services, build_services
 
 STATIC_SECONDS = 3600
-FORWARDED = ("For", "Host", "Port", "Prefix", "Proto", "Server")
 
 
 def create_application(settings: Settings) -> Service:
@@ -97,10 +96,10 @@ def is_stream(environ: WSGIEnvironment) -> bool:
 def trusted_proxy(settings: Settings) -> Callable[[WSGIApplication], WSGIApplication]:
     """Return what believes the forwarded headers of our proxies, and deletes all others."""
     count = settings.trusted_proxies
-    if count:
-        return partial(ProxyFix, x_for=count, x_proto=count, x_host=count)
-    names = ["Forwarded", *(f"X-Forwarded-{name}" for name in FORWARDED)]
-    return partial(HeadersMiddleware, request=[remove_header(name) for name in names])
+    forwarded = partial(ForwardedMiddleware, proxies=count)
+    if not count:
+        return forwarded
+    return lambda app: ProxyFix(forwarded(app), x_for=0, x_proto=count, x_host=count)
 
 
 def rate_rules() -> list[RateRule]:

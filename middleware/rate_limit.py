@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Literal, NamedTuple, Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -22,6 +22,7 @@ from middleware._options import errors_of, list_of, names_of
 from middleware._paths import wsgi_path
 from middleware._wsgi import Headers, changing_headers
 from middleware.answer import Answer
+from middleware.forwarded import parse_address
 from middleware.headers import TOKEN
 
 # What one subscriber of IPv6 has at least: a limit on single addresses would limit nobody.
@@ -62,15 +63,11 @@ class Limiter(Protocol):
 
 def client_address(environ: WSGIEnvironment) -> str | None:
     """Give what identifies a client by its address; of IPv6 the network that it is in."""
-    text = environ.get("REMOTE_ADDR", "")
-    try:
-        address = ip_address(text)
-    except ValueError:
-        # A Unix socket has no address: whoever may use it counts as one.
-        return str(text)
+    address = parse_address(environ.get("REMOTE_ADDR", ""))
+    if address is None:
+        # A Unix socket has none: whoever may use it counts as one. So does who gives another name.
+        return ""
     if isinstance(address, IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
         return str(IPv6Network((int(address), IPV6_SUBSCRIBER_BITS), strict=False))
     return str(address)
 

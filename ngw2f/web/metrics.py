@@ -1,11 +1,9 @@
 """/metrics: what all processes of this machine have counted, and how the queues are now."""
 
 import fcntl
-import hmac
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from ipaddress import ip_address
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
@@ -20,7 +18,7 @@ from ngw2f.http import Request, Response, problem
 from ngw2f.jobs.gauges import QueueGauge, read_gauges
 from ngw2f.metrics.files import fold_dead, locked
 from ngw2f.store.database import Database
-from ngw2f.web.auth import token_of
+from ngw2f.web.operators import is_operator
 from ngw2f.web.services import Services
 
 # What Prometheus and its like read; the newer forms say no more of ours.
@@ -35,7 +33,7 @@ QUEUE_GAUGES = {
 
 def show(services: Services, request: Request) -> Response:
     """Answer who bears the token, or where there is none whoever is on this machine; else 403."""
-    if not _may_see(services.settings.metrics_token, request):
+    if not is_operator(services, request):
         raise problem(
             403, "only for who bears metrics_token, or without that setting for this machine"
         )
@@ -108,23 +106,3 @@ def _queues(name: str, about: str, gauges: list[QueueGauge]) -> Metric:
         if value is not None:
             family.add_metric([gauge.name], value)
     return family
-
-
-def _may_see(token: str, request: Request) -> bool:
-    """Say whether it is for whoever asks.
-
-    Whoever opens our Unix socket, or is at a loopback address, is on this machine. The
-    address is the client's own: what a trusted proxy says of it.
-    """
-    if token:
-        return hmac.compare_digest((token_of(request) or "").encode(), token.encode())
-    address = request.remote_addr
-    return not address or _is_loopback(address)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback

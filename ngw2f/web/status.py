@@ -10,6 +10,7 @@ from ngw2f.broker import Broker
 from ngw2f.http import Request, Response, json_response
 from ngw2f.jobs.bell import QUEUES
 from ngw2f.jobs.roll_call import RollCall
+from ngw2f.web.operators import is_operator
 from ngw2f.web.services import Services
 
 
@@ -18,7 +19,7 @@ class Stats(msgspec.Struct):
 
 
 class Readiness(msgspec.Struct):
-    """Each part: "ok", or what is wrong with it."""
+    """Each part: "ok", or what is wrong with it, or to strangers "unavailable"."""
 
     status: str
     database: str
@@ -32,8 +33,11 @@ def stats(services: Services, _request: Request) -> Response:
     return response
 
 
-def ready(services: Services, _request: Request) -> Response:
-    """Answer 200 if database and broker can be reached and each queue has a worker, else 503."""
+def ready(services: Services, request: Request) -> Response:
+    """Answer 200 if database and broker can be reached and each queue has a worker, else 503.
+
+    What fails how is for those who may read /metrics: it has addresses, paths and versions.
+    """
     redis = services.broker.redis
     parts = {
         "database": _check(services.database.ping),
@@ -41,6 +45,8 @@ def ready(services: Services, _request: Request) -> Response:
         "workers": _check(lambda: _need_workers(services.broker)),
     }
     is_ready = set(parts.values()) == {"ok"}
+    if not is_ready and not is_operator(services, request):
+        parts = {name: part if part == "ok" else "unavailable" for name, part in parts.items()}
     readiness = Readiness(status="ok" if is_ready else "unavailable", **parts)
     response = json_response(readiness, 200 if is_ready else 503)
     response.headers["Cache-Control"] = "no-store"

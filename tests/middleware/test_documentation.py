@@ -12,11 +12,11 @@ import pytest
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from redis import RedisError
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from middleware.access_log import AccessLogMiddleware
 from middleware.cross_origin import CrossOriginGuardMiddleware
 from middleware.error_boundary import ErrorBoundaryMiddleware
+from middleware.forwarded import ForwardedMiddleware
 from middleware.prerouting import Health, PreRoutingMiddleware
 from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
@@ -32,7 +32,7 @@ AROUND: dict[str, Any] = {
     "ErrorBoundaryMiddleware": ErrorBoundaryMiddleware,
     "Health": Health,
     "PreRoutingMiddleware": PreRoutingMiddleware,
-    "ProxyFix": ProxyFix,
+    "ForwardedMiddleware": ForwardedMiddleware,
     "RedisError": RedisError,
     "RequestIDMiddleware": RequestIDMiddleware,
     "SecurityHeadersMiddleware": SecurityHeadersMiddleware,
@@ -49,7 +49,7 @@ AROUND: dict[str, Any] = {
 
 
 def test_page_has_examples() -> None:
-    assert len(EXAMPLES) == 13
+    assert len(EXAMPLES) == 14
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.splitlines()[0])

@@ -71,6 +71,42 @@ def test_client_behind_a_proxy_is_not_this_machine(build):
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["Forwarded", "Via", "X-Real-IP", "CF-Connecting-IP"]
+    + [f"X-Forwarded-{end}" for end in ("For", "Host", "Port", "Proto", "Whatever")],
+)
+@pytest.mark.parametrize("address", ["127.0.0.1", ""], ids=["loopback", "socket"])
+def test_client_of_an_unknown_proxy_is_not_this_machine(client, name, address):
+    environ = {"REMOTE_ADDR": address}
+    client.get("/metrics", headers={name: "127.0.0.1"}, extra_environ=environ, status=403)
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("192.0.2.7, 127.0.0.1", 200),
+        ("[::1]:443", 200),
+        ("unknown", 403),
+        ("_hidden", 403),
+        ("", 403),
+        ("127.0.0.1.example", 403),
+    ],
+)
+def test_what_the_proxy_says_must_be_an_address_of_this_machine(build, forwarded, status):
+    client = Client(build(trusted_proxies=1))
+    environ = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": forwarded}
+    assert client.get("/metrics", extra_environ=environ).status_int == status
+
+
+def test_fewer_proxies_than_are_trusted(build):
+    client = Client(build(trusted_proxies=2))
+    for headers in ({"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}):
+        client.get("/metrics", headers=headers, status=403)
+    client.get("/metrics", status=200)
+
+
+@pytest.mark.parametrize(
     ("headers", "status"),
     [
         ({"Authorization": f"Bearer {TOKEN}"}, 200),

@@ -1,9 +1,13 @@
-"""What /readyz says of the workers."""
+"""What /readyz says of the parts, and to whom."""
 
 import pytest
 
 from ngw2f.jobs import roll_call
 from ngw2f.jobs.roll_call import RollCall
+from tests.client import Client
+
+TOKEN = "sixteen-characters-and-more"
+STRANGER = {"REMOTE_ADDR": "192.0.2.7"}
 
 
 @pytest.fixture
@@ -29,3 +33,24 @@ def test_all_are_there(client, attend):
     answer = client.get("/readyz")
     assert answer.status_int == 200
     assert answer.json["workers"] == "ok"
+
+
+def test_strangers_are_told_no_reason(build, tmp_path):
+    client = Client(build(redis_url=f"unix://{tmp_path}/none.sock"))
+    told = client.get("/readyz", status=503, extra_environ=STRANGER).json
+    parts = {"database": "ok", "broker": "unavailable", "workers": "unavailable"}
+    assert told == {"status": "unavailable", **parts}
+    assert str(tmp_path) in client.get("/readyz", status=503).json["broker"]
+
+
+def test_client_of_an_unknown_proxy_is_a_stranger(client):
+    told = client.get("/readyz", headers={"X-Forwarded-For": "127.0.0.1"}, status=503).json
+    assert told["workers"] == "unavailable"
+
+
+def test_who_bears_the_token_is_told(build):
+    client = Client(build(metrics_token=TOKEN))
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    told = client.get("/readyz", headers=headers, extra_environ=STRANGER).json
+    assert told["workers"] == "no worker is there for render and links"
+    assert client.get("/readyz").json["workers"] == "unavailable"

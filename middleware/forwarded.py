@@ -1,0 +1,118 @@
+"""Find out who the client is behind proxies, and believe nobody else about it.
+
+Environ keys written: `REMOTE_ADDR`, `middleware.forwarded`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from middleware.cache.fields import split_list
+
+KEY = "middleware.forwarded"
+BELIEVED, REMOVED = "believed", "removed"
+FIELD = "HTTP_X_FORWARDED_FOR"
+PREFIX = "HTTP_X_FORWARDED"
+# What proxies tell of a client, and a client may tell of itself.
+FIELDS = frozenset(
+    {
+        "HTTP_CF_CONNECTING_IP",
+        "HTTP_FASTLY_CLIENT_IP",
+        "HTTP_FORWARDED",
+        "HTTP_TRUE_CLIENT_IP",
+        "HTTP_X_CLIENT_IP",
+        "HTTP_X_CLUSTER_CLIENT_IP",
+        "HTTP_X_ORIGINAL_FORWARDED_FOR",
+        "HTTP_X_REAL_IP",
+        "HTTP_X_SCHEME",
+        PREFIX,
+    }
+    | {f"{PREFIX}_{name}" for name in ("BY", "FOR", "HOST", "PORT", "PREFIX", "PROTO")}
+    | {f"{PREFIX}_{name}" for name in ("PROTOCOL", "SCHEME", "SERVER", "SSL", "URI")}
+)
+# RFC 7239 section 6: an address, of IPv6 in brackets where a port follows; the port may be hidden.
+_BRACKETS = re.compile(r"\[([^\[\]]*)\](?::(?:\d{0,5}|_[\w.-]*))?", re.ASCII)
+_IPV4 = re.compile(r"([\d.]+)(?::(?:\d{0,5}|_[\w.-]*))?", re.ASCII)
+_MAX_CHARACTERS = 100
+
+
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address as proxies write it; None for what is none, such as `unknown`.
+
+    Port, brackets, quotes, space and the zone of a link are left out, and an IPv4 address within
+    IPv6 (RFC 4291 section 2.5.5.2) is that IPv4 address: all of these are one client.
+    """
+    text = text[:_MAX_CHARACTERS].strip().strip('"').strip()
+    match = _BRACKETS.fullmatch(text) or _IPV4.fullmatch(text)
+    try:
+        address = ip_address((match[1] if match else text).partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def may_be_forwarded(environ: WSGIEnvironment) -> bool:
+    """Say whether a proxy may be between us and a client whose address we do not know.
+
+    Then `REMOTE_ADDR` is not the client's, and a loopback address says nothing of it.
+    """
+    state = environ.get(KEY)
+    if state == BELIEVED:
+        return False
+    return state == REMOVED or any(
+        key.startswith(PREFIX) or key in FIELDS or key == "HTTP_VIA" for key in environ
+    )
+
+
+class ForwardedMiddleware:
+    """Put the client's address into `REMOTE_ADDR`, and remove all else that is said of it.
+
+    Request: `REMOTE_ADDR` becomes canonical. Behind `proxies` it is the address that the outermost
+    of these has seen; if what they say is no address, it stays that of the nearest, so that no
+    name of a client's choosing counts as one. The fields of `FIELDS` are removed. Response:
+    passes as it is.
+
+    `proxies`: how many of ours are in front, each of which adds to `X-Forwarded-For`; 0: none.
+
+    Reads `REMOTE_ADDR`, `HTTP_X_FORWARDED_FOR`; writes `REMOTE_ADDR` and, where there were such
+    fields, `middleware.forwarded`: `believed` if the address was taken from them, else `removed`.
+
+    Place: outermost; inside what else reads the fields, such as Werkzeug's `ProxyFix` for scheme
+    and host (with `x_for=0`).
+
+    Rules: RFC 7239 sections 5.2 and 6 (the forms of an address); RFC 9110 section 5.6.1 (empty
+    members of a list). `Forwarded` itself is not read: a proxy that does not know it passes on
+    what the client sent.
+    """
+
+    def __init__(self, app: WSGIApplication, *, proxies: int = 0) -> None:
+        if proxies < 0:
+            raise ValueError(f"proxies is a number, not {proxies}")
+        self.app = app
+        self.proxies = proxies
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not environ.keys().isdisjoint(FIELDS):
+            self.resolve(environ)
+        elif ":" in environ.get("REMOTE_ADDR", ""):
+            self.set_address(environ, environ["REMOTE_ADDR"])
+        return self.app(environ, start_response)
+
+    def resolve(self, environ: WSGIEnvironment) -> None:
+        """Take the client's address from the fields, if it is there, and remove them."""
+        said = split_list(environ.get(FIELD, ""))
+        for key in FIELDS:
+            environ.pop(key, None)
+        environ[KEY] = REMOVED
+        if 0 < self.proxies <= len(said) and self.set_address(environ, said[-self.proxies]):
+            environ[KEY] = BELIEVED
+
+    def set_address(self, environ: WSGIEnvironment, text: str) -> bool:
+        """Note an address; say whether it is one."""
+        address = parse_address(text)
+        if address is not None:
+            environ["REMOTE_ADDR"] = str(address)
+        return address is not None
