@@ -119,8 +119,7 @@ def _preferred_form(services: Services, request: Request) -> tuple[str, Form]:
         "application/x-ndjson": JSONLines(),
         "text/plain": PlainText(services.database),
     }
-    accepted = request.accept_mimetypes
-    media_type = accepted.best_match(list(forms)) if accepted else EVENT_STREAM
+    media_type = request.accepts.best(list(forms))
     if media_type is None:
         raise problem(406, f"the stream is there as {', '.join(forms)}")
     return media_type, forms[media_type]
