@@ -49,7 +49,7 @@ def on_starting(server):
         sys.exit("ngw2f: the database could not be migrated")
     server.embedded = hooks.start_embedded(settings)
     hooks.hear_signals_after_forks()
-    guard_reload(server)
+    server.reload_guard = guard_reload(server, Systemd())
 
 
 def when_ready(server):
@@ -66,6 +66,7 @@ def pre_fork(server, worker):
 
 def post_fork(server, worker):
     """Leave to the master what is the master's."""
+    server.reload_guard.forget()
     if server.embedded:
         server.embedded.forget()
 
@@ -77,7 +78,6 @@ def post_worker_init(worker):
     worker.wsgi.start()
     hooks.shorten_pauses()
     hooks.hear_signals()
-    hooks.say_ready(worker)
 
 
 def pre_request(worker, request):
@@ -117,14 +117,17 @@ def on_reload(server):
 
 
 def pre_exec(server):
-    """Hand the embedded parts on to the master that a hot upgrade (SIGUSR2) starts."""
+    """Hand on to the master that a hot upgrade (SIGUSR2) starts what this one has."""
+    server.cfg.env_orig.update(Systemd().hand_over())
     if server.embedded:
         server.cfg.env_orig.update(server.embedded.hand_over())
 
 
 def on_exit(server):
     """Stop the embedded parts after the last worker, unless another master uses them."""
-    Systemd().tell("STOPPING=1")
+    server.reload_guard.end()
+    if not server.master_pid:
+        Systemd().tell_end(server.reexec_pid)
     if server.embedded:
         server.embedded.stop(wait=not (server.reexec_pid or server.master_pid))
 

@@ -3,7 +3,8 @@
     python -m deploy.renew reload PIDFILE     settings and code (SIGHUP)
     python -m deploy.renew upgrade PIDFILE    gunicorn and Python too (SIGUSR2)
 
-A reload ends when a worker has loaded the new code, or with the news that it was refused.
+A reload ends when all new workers serve, or with the news that it was refused: the exit
+status is 1 then, and the old workers go on.
 
 An upgrade starts a new master beside the old one, waits until one of its workers has
 loaded the new code, and asks for /healthz. If nothing comes of that, the new one ends, and
@@ -23,12 +24,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ngw2f import renewal
-from ngw2f.reload import CHECK_SECONDS
+from ngw2f.reload import SERVING_SECONDS
+from ngw2f.trial import TRIAL_SECONDS
 
 # A master and its worker start in one or two seconds; on a busy machine it takes longer.
-START_SECONDS = 60.0
-# Before that, a reload is tried in two processes.
-RELOAD_SECONDS = 2 * CHECK_SECONDS + START_SECONDS
+# Who ends before that is not waited for.
+START_SECONDS = SERVING_SECONDS
+# By then the server itself has given the reload up.
+RELOAD_SECONDS = TRIAL_SECONDS + SERVING_SECONDS + 60.0
 # If nobody answers for so long, the new code is not taken.
 HEALTH_SECONDS = 20.0
 # More than gunicorn's graceful_timeout in gunicorn.conf.py.
@@ -60,7 +63,10 @@ def upgrade(pid_file: Path, address: str) -> int:
         raise RenewalError(f"an upgrade is under way already: {successor} exists")
     renewal.forget(pid_file)
     os.kill(old, signal.SIGUSR2)
-    if not _wait_for(successor.exists, START_SECONDS):
+    _wait_for(
+        lambda: successor.exists() or renewal.read(pid_file, old) == renewal.REFUSED, START_SECONDS
+    )
+    if not successor.exists():
         raise RenewalError("the new master did not start; its log says why")
     new = _read_pid(successor)
     # The old workers answer as well, so one of the new ones has to say that it can.

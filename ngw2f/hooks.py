@@ -12,7 +12,6 @@ import sys
 import traceback
 from typing import Any
 
-from ngw2f import renewal
 from ngw2f.embedded import Embedded, EmbeddedError
 from ngw2f.settings import Settings
 from ngw2f.supervisor import default_pools
@@ -82,11 +81,6 @@ def shorten_pauses() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-
-
-def say_ready(worker: Any) -> None:
-    """Let whoever brought this code here know that it works."""
-    renewal.tell(worker.cfg.pidfile, renewal.READY, worker.ppid)
 
 
 def log_stacks(worker: Any) -> None:

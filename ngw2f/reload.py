@@ -1,89 +1,267 @@
-"""SIGHUP, made safe: what cannot be loaded is not, and the old workers go on.
+"""SIGHUP, made safe: what cannot be loaded or does not serve is not taken.
 
 gunicorn's master reads its configuration into itself and ends if that fails; it ends as
-well when a new worker fails to boot, with all of the old ones. So what is there now is
-tried in processes of its own first: settings and application are loaded, the database
-is migrated.
+well when a worker fails to boot, with all of the others. It stops the old workers the moment
+the new ones are forked, some seconds before those serve.
 
-It would also stop the old workers the moment the new ones are forked, some seconds before
-those serve. Here they go on until then.
+Here a reload has two steps, and the master's loop turns through both: it answers systemd's
+watchdog, reaps workers and hears signals. First what is there now is tried in processes of
+its own (ngw2f/trial.py). Then new workers are forked, and the old ones go on until all of the
+new ones serve. If one of them ends before it serves, or hangs, the new ones are ended, and the
+master takes back the configuration that it had.
+
+A worker that fails to boot ends the master only where none has ever served. Later there is
+a pause instead, and another try: somebody may be about to mend what lies there.
 """
 
 import os
-import subprocess
+import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
+from gunicorn.errors import HaltServer
+
 from ngw2f import renewal
+from ngw2f.systemd import Systemd
+from ngw2f.trial import Trial
 
-CHECK_SECONDS = 120
-# Nobody waits longer for new workers: with the check before it and the drain of the old
-# ones after it, less than systemd's watchdog waits for the master.
-SERVING_SECONDS = 20
-POLL_SECONDS = 0.05
-
-
-def guard_reload(server: Any) -> None:
-    """Have gunicorn's master *server* reload only what can be loaded."""
-    reload = server.handle_hup
-
-    def handle_hup() -> None:
-        if _passes(server):
-            with _old_workers_kept(server):
-                reload()
-        else:
-            server.log.error("reload refused (see above): the old workers go on as they are")
-            renewal.tell(server.cfg.pidfile, renewal.REFUSED, os.getpid())
-
-    # The master looks its handlers up by name; a configuration cannot give another class.
-    server.handle_hup = handle_hup
+# A worker boots in a second or two. On the slowest machine it takes less than this; what
+# takes longer hangs.
+SERVING_SECONDS = 300.0
+# Before another worker is started in place of one that failed to boot; the pause doubles.
+FIRST_PAUSE_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 10.0
 
 
-def _passes(server: Any) -> bool:
-    """Run gunicorn's own check of all that was given to the master, and the migration."""
-    # By its name, also where it was started by its script: nothing hides it here.
-    configuration = [sys.executable, "-m", "gunicorn", *sys.argv[1:], "--check-config"]
-    migration = [sys.executable, "-m", "ngw2f", "migrate"]
-    try:
-        return not any(
-            subprocess.call(command, cwd=server.START_CTX["cwd"], timeout=CHECK_SECONDS)
-            for command in (configuration, migration)
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        server.log.error("reload: %s", error)
-        return False
+class _ForkedError(Exception):
+    """Leaves gunicorn's reload where the new workers are forked; it would wait for the old ones."""
 
 
-@contextmanager
-def _old_workers_kept(server: Any) -> Iterator[None]:
-    """Have the master count its workers, and stop the old ones, when the new ones serve."""
-    manage_workers, newest_age = server.manage_workers, server.worker_age
+@dataclass(slots=True)
+class Succession:
+    """New workers on their way, and what the master had before."""
 
-    def manage_when_serving() -> None:
-        _wait_for_workers(server, newest_age)
-        manage_workers()
+    configuration: Any
+    newest_age: int
+    # The addresses may be others now, and the old sockets closed.
+    listeners: list[Any] = field(default_factory=list)
+    started_at: float = field(default_factory=time.monotonic)
+    has_failed: bool = False
 
-    # A reload calls it by its name between the two.
-    server.manage_workers = manage_when_serving
-    try:
-        yield
-    finally:
-        server.manage_workers = manage_workers
+    def keep(self, listeners: list[Any]) -> None:
+        for each in listeners:
+            copy = os.dup(each.fileno())
+            self.listeners.append(type(each)(each.cfg_addr, each.conf, each.log, fd=copy))
+
+    def close(self) -> None:
+        for listener in self.listeners:
+            listener.close()
+        self.listeners = []
 
 
-def _wait_for_workers(server: Any, newest_age: int) -> None:
-    """Wait until the workers after that age serve, or have ended."""
-    deadline = time.monotonic() + SERVING_SECONDS
-    while not all(_serves(each) for each in server.WORKERS.values() if each.age > newest_age):
-        if time.monotonic() > deadline:
-            server.log.warning("reload: a new worker does not serve; the old ones stop")
+class ReloadGuard:
+    """What stands between gunicorn's master *server* and its own methods of these names."""
+
+    def __init__(self, server: Any, systemd: Systemd) -> None:
+        self._server = server
+        self._systemd = systemd
+        self._reload = server.handle_hup
+        self._manage_workers = server.manage_workers
+        self._reap_workers = server.reap_workers
+        self._trial: Trial | None = None
+        self._succession: Succession | None = None
+        self._is_forking = False
+        self._was_well = False
+        self._had_successor = False
+        self._pause = 0.0
+        self._next_start = 0.0
+
+    def handle_hup(self) -> None:
+        """Begin a reload, in place of one under way: what is there may be newer than what it has.
+
+        It goes on in `manage_workers`.
+        """
+        self.abandon()
+        if self._server.master_pid:
+            self._refuse("the upgrade has not ended")
             return
-        time.sleep(POLL_SECONDS)
-        # One that fails to boot ends the server, as ever.
-        server.reap_workers()
+        self._systemd.tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            self._trial = Trial(sys.argv[1:], self._server.START_CTX["cwd"])
+        except OSError as error:
+            self._refuse(str(error))
+
+    def end(self) -> None:
+        """End a trial that is under way, with the master."""
+        if self._trial:
+            self._trial.abandon()
+            self._trial = None
+
+    def abandon(self) -> None:
+        """End a reload that is under way, as if it had not begun."""
+        self.end()
+        if self._succession:
+            self._take_back(self._succession)
+
+    def forget(self) -> None:
+        """Let go of the master's descriptors in a worker."""
+        if self._succession:
+            self._succession.close()
+
+    def manage_workers(self) -> None:
+        """Go on with a reload, if there is one, and keep up the number of workers."""
+        if self._is_forking:
+            raise _ForkedError
+        if self._trial:
+            self._judge(self._trial)
+        if self._succession:
+            self._look_after(self._succession)
+        elif self._may_start():
+            self._manage_workers()
+        self._note_well()
+        self._note_successor()
+
+    def reap_workers(self) -> None:
+        """Reap as gunicorn does, but let a worker that failed to boot end no server that served."""
+        before = dict(self._server.WORKERS)
+        has_failed = False
+        while True:
+            try:
+                self._reap_workers()
+            except HaltServer:
+                if not self._was_well:
+                    raise
+                has_failed = True
+            else:
+                break
+        ended = [worker for pid, worker in before.items() if pid not in self._server.WORKERS]
+        if has_failed or not all(_serves(worker) for worker in ended):
+            self._note_failure(ended)
+
+    def _judge(self, trial: Trial) -> None:
+        verdict = trial.verdict()
+        if verdict is None and trial.is_late:
+            trial.abandon()
+            self._server.log.error("reload: the check takes too long")
+            verdict = False
+        if verdict is None:
+            return
+        self._trial = None
+        if verdict:
+            self._fork()
+        else:
+            self._refuse("see above")
+
+    def _fork(self) -> None:
+        """Have the master read what there is now, and fork new workers, and do nothing else."""
+        server = self._server
+        succession = self._succession = Succession(server.app.cfg, server.worker_age)
+        self._is_forking = True
+        try:
+            succession.keep(server.LISTENERS)
+            self._reload()
+        except _ForkedError:
+            pass
+        except (Exception, SystemExit) as error:
+            # A worker ends that way, and has come from here.
+            if os.getpid() != server.pid:
+                raise
+            self._give_up(succession, f"it cannot be loaded: {error}")
+        finally:
+            self._is_forking = False
+
+    def _look_after(self, succession: Succession) -> None:
+        """Let the old workers stop when all new ones serve; do without those that never will."""
+        new = self._new_workers(succession)
+        if succession.has_failed or not new:
+            self._give_up(succession, "a new worker ended before it served")
+        elif all(_serves(worker) for worker in new.values()):
+            self._finish(succession)
+        elif time.monotonic() > succession.started_at + SERVING_SECONDS:
+            self._give_up(succession, f"a new worker has not served in {SERVING_SECONDS:.0f} s")
+
+    def _finish(self, succession: Succession) -> None:
+        succession.close()
+        self._succession = None
+        # There are too many now: the oldest stop.
+        self._manage_workers()
+        self._server.log.info("reload: the new workers serve; the old ones stop")
+        self._systemd.tell("READY=1\nSTATUS=reloaded")
+        renewal.tell(self._server.cfg.pidfile, renewal.READY, os.getpid())
+
+    def _give_up(self, succession: Succession, reason: str) -> None:
+        self._take_back(succession)
+        self._refuse(reason)
+
+    def _refuse(self, reason: str) -> None:
+        self._server.log.error("reload refused (%s): the old workers go on as they are", reason)
+        self._systemd.tell("READY=1\nSTATUS=a reload was refused, the log says why")
+        renewal.tell(self._server.cfg.pidfile, renewal.REFUSED, os.getpid())
+
+    def _take_back(self, succession: Succession) -> None:
+        """End the new workers, and give the master back what it had."""
+        self._succession = None
+        server = self._server
+        for pid, worker in self._new_workers(succession).items():
+            # Who has not begun to serve may hang.
+            server.kill_worker(pid, signal.SIGTERM if _serves(worker) else signal.SIGKILL)
+        has_moved = server.app.cfg.address != succession.configuration.address
+        server.app.cfg = succession.configuration
+        server.setup(server.app)
+        if has_moved:
+            server.LISTENERS, succession.listeners = succession.listeners, server.LISTENERS
+        succession.close()
+
+    def _new_workers(self, succession: Succession) -> dict[int, Any]:
+        workers = self._server.WORKERS.items()
+        return {pid: worker for pid, worker in workers if worker.age > succession.newest_age}
+
+    def _may_start(self) -> bool:
+        is_short = len(self._server.WORKERS) < self._server.num_workers
+        return not is_short or time.monotonic() >= self._next_start
+
+    def _note_failure(self, ended: list[Any]) -> None:
+        """Put a pause before the next start, and finish what gunicorn left half done."""
+        succession = self._succession
+        for worker in ended:
+            if succession and worker.age > succession.newest_age and not _serves(worker):
+                succession.has_failed = True
+            with suppress(ValueError):
+                # Where it is closed, it was told of.
+                worker.tmp.fileno()
+                worker.tmp.close()
+                self._server.cfg.child_exit(self._server, worker)
+        self._pause = min(max(FIRST_PAUSE_SECONDS, 2 * self._pause), MAX_PAUSE_SECONDS)
+        self._next_start = time.monotonic() + self._pause
+
+    def _note_well(self) -> None:
+        """Say once that this server works, and forget failures when all workers serve again."""
+        workers = list(self._server.WORKERS.values())
+        if workers and all(_serves(worker) for worker in workers):
+            self._pause = 0.0
+        if not self._was_well and any(_serves(worker) for worker in workers):
+            self._was_well = True
+            renewal.tell(self._server.cfg.pidfile, renewal.READY, os.getpid())
+
+    def _note_successor(self) -> None:
+        """Say when the master that a hot upgrade has started (SIGUSR2) is no more."""
+        if self._had_successor and not self._server.reexec_pid:
+            self._server.log.error("the new master has ended; this one goes on")
+            renewal.tell(self._server.cfg.pidfile, renewal.REFUSED, os.getpid())
+        self._had_successor = bool(self._server.reexec_pid)
+
+
+def guard_reload(server: Any, systemd: Systemd) -> ReloadGuard:
+    """Have gunicorn's master *server* reload only what can be loaded."""
+    guard = ReloadGuard(server, systemd)
+    # The master looks its methods up by name; a configuration cannot give another class.
+    server.handle_hup = guard.handle_hup
+    server.manage_workers = guard.manage_workers
+    server.reap_workers = guard.reap_workers
+    return guard
 
 
 def _serves(worker: Any) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 
 # gunicorn's master kills a worker that is silent for `timeout`; where that is off, this holds.
 SILENT_SECONDS = 30.0
+# A manager takes what it is told at once. One that hangs shall hang nobody else.
+TELL_SECONDS = 1.0
 
 
 class Systemd:
@@ -22,6 +24,7 @@ class Systemd:
         address = environ.get("NOTIFY_SOCKET", "")
         # systemd writes the null byte of an abstract socket as "@".
         self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._is_watched = "WATCHDOG_USEC" in environ
         is_ours = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         microseconds = int(environ.get("WATCHDOG_USEC", 0)) if is_ours else 0
         # Three times while it would wait for one.
@@ -36,21 +39,30 @@ class Systemd:
     def has_watchdog(self) -> bool:
         return bool(self._address and self._interval)
 
-    def tell(self, state: str) -> None:
-        """Send a line such as `READY=1`."""
+    def tell(self, state: str, seconds: float = TELL_SECONDS) -> None:
+        """Send a line such as `READY=1`; wait for so long at most."""
         if not self._address:
             return
-        # A manager that is just restarting hears the next one.
+        # A manager that is just restarting, or does not read, hears the next one.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.settimeout(seconds)
             notify.connect(self._address)
             notify.sendall(state.encode())
+
+    def tell_end(self, successor: int = 0) -> None:
+        """Say that this process ends, and which one takes its place, if one does."""
+        self.tell(f"MAINPID={successor}" if successor else "STOPPING=1")
+
+    def hand_over(self) -> dict[str, str]:
+        """Return what the environment of this process needs for another program to go on here."""
+        return {"WATCHDOG_PID": str(os.getpid())} if self._is_watched else {}
 
     def ping(self) -> None:
         """Say that the service works; call it at least once a second, it is sent as it is due."""
         now = time.monotonic()
         if self.has_watchdog and now >= self._next_ping:
             self._next_ping = now + self._interval
-            self.tell("WATCHDOG=1")
+            self.tell("WATCHDOG=1", 0.0)
 
 
 def watch_master(server: Any, systemd: Systemd) -> None:
@@ -65,7 +77,10 @@ def watch_master(server: Any, systemd: Systemd) -> None:
 
     def manage_and_ping() -> None:
         manage_workers()
-        if any(_answers(worker, server.timeout) for worker in list(server.WORKERS.values())):
+        # Until it has taken the old master's place, systemd hears that one.
+        is_heard = not getattr(server, "master_pid", 0)
+        workers = list(server.WORKERS.values())
+        if is_heard and any(_answers(worker, server.timeout) for worker in workers):
             systemd.ping()
 
     # There is no hook in the loop; the master calls this by its name.

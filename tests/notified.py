@@ -1,6 +1,9 @@
 """systemd's end of the line: a socket on which services say how they are."""
 
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -19,6 +22,21 @@ class NotifySocket:
                 self.states += self._socket.recv(4096).decode().splitlines()
             except BlockingIOError:
                 return self.states
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear all that is said in the block: few datagrams fit, and who says more waits."""
+        ended = threading.Event()
+
+        def listen() -> None:
+            while not ended.wait(0.05):
+                self.heard()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield
+        ended.set()
+        thread.join()
 
     def forget(self) -> None:
         self.heard()

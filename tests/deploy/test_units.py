@@ -1,5 +1,6 @@
 """The units, as systemd reads them."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.renew import RELOAD_SECONDS
 from tests.needs import lacking
 
 UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
@@ -55,3 +57,20 @@ def test_exposure_is_small(units: Path, name: str) -> None:
 def test_watchdog_is_told_of(name: str) -> None:
     lines = (UNITS / name).read_text().splitlines()
     assert {"Type=notify", "NotifyAccess=main", "WatchdogSec=60", "Restart=always"} <= set(lines)
+
+
+def test_reload_finds_what_was_started() -> None:
+    """By the pid file, which lies where the service may write."""
+    lines = (UNITS / "ngw2f-web@.service").read_text().splitlines()
+    (start,) = (line for line in lines if line.startswith("ExecStart="))
+    (renew,) = (line for line in lines if line.startswith("ExecReload="))
+    pid_file = "/run/ngw2f/web-%i/pid"
+    assert f"--pid {pid_file} " in start
+    assert renew.endswith(f"python -m deploy.renew reload {pid_file}")
+    assert "RuntimeDirectory=ngw2f/web-%i" in lines
+
+
+def test_systemd_waits_for_a_reload() -> None:
+    text = (UNITS / "ngw2f-web@.service").read_text()
+    (seconds,) = re.findall(r"^TimeoutStartSec=(\d+)$", text, re.MULTILINE)
+    assert int(seconds) > RELOAD_SECONDS

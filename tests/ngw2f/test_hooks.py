@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ngw2f import hooks, renewal
+from ngw2f import hooks
 from ngw2f.embedded import EmbeddedError
 from ngw2f.settings import Settings
 
@@ -51,12 +51,6 @@ def test_embedded_that_cannot_start(monkeypatch):
     monkeypatch.setattr("ngw2f.embedded.Embedded.start", fail)
     with pytest.raises(SystemExit, match=r"^ngw2f: var is in use$"):
         hooks.start_embedded(Settings())
-
-
-def test_ready_worker_says_so_for_its_master(tmp_path):
-    pid_file = tmp_path / "pid"
-    hooks.say_ready(SimpleNamespace(ppid=4, cfg=SimpleNamespace(pidfile=str(pid_file))))
-    assert renewal.read(pid_file, 4) == renewal.READY
 
 
 def test_stacks_are_logged(caplog):

@@ -1,47 +1,136 @@
+"""What tests/server/test_reload.py does not show on a running server."""
+
 import logging
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from gunicorn import sock
+from gunicorn.config import Config
+from gunicorn.errors import HaltServer
 
-from ngw2f import reload, renewal
+from ngw2f import reload, renewal, trial
 from ngw2f.reload import guard_reload
+from ngw2f.systemd import Systemd
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 APPLICATION = "def application(environ, start_response): ...\n"
 
 
+class Temporary:
+    """A worker's file, as gunicorn has one."""
+
+    def __init__(self):
+        self.is_open = True
+
+    def fileno(self):
+        if not self.is_open:
+            raise ValueError
+        return 3
+
+    def close(self):
+        self.is_open = False
+
+
+def worker(age, *, is_serving=True):
+    return SimpleNamespace(age=age, is_serving=is_serving, tmp=Temporary())
+
+
+class Master:
+    """gunicorn's, as far as a reload knows it."""
+
+    def __init__(self, directory):
+        self.START_CTX = {"cwd": str(directory)}
+        self.log = logging.getLogger("test")
+        self.pid, self.master_pid, self.reexec_pid = os.getpid(), 0, 0
+        self.num_workers, self.worker_age = 1, 1
+        self.WORKERS = {10: worker(1)}
+        self.LISTENERS = []
+        self.done = []
+        self.ended = []
+        self.app = SimpleNamespace(cfg=self.configuration(directory))
+        self.setup(self.app)
+
+    def configuration(self, directory, bind="127.0.0.1:0"):
+        made = Config()
+        made.set("bind", bind)
+        made.set("pidfile", str(directory / "pid"))
+        made.set("child_exit", lambda server, worker: self.ended.append(worker.age))
+        return made
+
+    def setup(self, app):
+        self.cfg = app.cfg
+
+    def handle_hup(self):
+        self.done.append("reload")
+        self.worker_age += 1
+        self.WORKERS[10 + self.worker_age] = worker(self.worker_age, is_serving=False)
+        self.manage_workers()
+        raise AssertionError("it waits for the old workers")
+
+    def manage_workers(self):
+        self.done.append("manage")
+
+    def reap_workers(self):
+        self.done.append("reap")
+
+    def kill_worker(self, pid, number):
+        self.done.append((pid, number))
+
+
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """Give a master that notes its reloads, of a configuration and an application in *tmp_path*."""
+    """Give a master of a configuration and an application in *tmp_path*."""
     (tmp_path / "gunicorn.conf.py").touch()
     (tmp_path / "small.py").write_text(APPLICATION)
     monkeypatch.setattr(sys, "argv", ["gunicorn", "small:application"])
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("NGW2F_DATA_DIR", str(tmp_path / "var"))
-    reloads = []
-    made = SimpleNamespace(
-        START_CTX={"cwd": str(tmp_path)},
-        log=logging.getLogger("test"),
-        cfg=SimpleNamespace(pidfile=str(tmp_path / "pid")),
-        # Forks, then counts its workers.
-        handle_hup=lambda: (reloads.append("reload"), made.manage_workers()),
-        manage_workers=lambda: reloads.append("manage"),
-        reap_workers=lambda: None,
-        worker_age=1,
-        WORKERS={10: SimpleNamespace(age=1, is_serving=True)},
-        reloads=reloads,
-    )
-    guard_reload(made)
+    made = Master(tmp_path)
+    made.guard = guard_reload(made, Systemd({}))
+    made.manage_workers()
+    made.done.clear()
     return made
+
+
+@pytest.fixture
+def passing(server, monkeypatch):
+    """Give a master whose checks pass at once."""
+    monkeypatch.setattr(
+        reload, "Trial", lambda *_: SimpleNamespace(verdict=lambda: True, is_late=False)
+    )
+    return server
+
+
+def told(server):
+    return renewal.read(Path(server.cfg.pidfile), os.getpid())
+
+
+def reload_until(server, word):
+    """Turn the master's loop until the reload has an end."""
+    renewal.forget(Path(server.cfg.pidfile))
+    server.handle_hup()
+
+    def turn():
+        server.manage_workers()
+        return told(server) == word
+
+    wait_until(turn)
 
 
 def test_good_is_loaded(server, tmp_path):
     server.handle_hup()
-    assert server.reloads == ["reload", "manage"]
+    wait_until(lambda: server.manage_workers() or "reload" in server.done)
     assert (tmp_path / "var" / "chat.sqlite3").exists()
+    server.WORKERS[12].is_serving = True
+    server.manage_workers()
+    assert server.done[-2:] == ["reload", "manage"]
+    assert told(server) == renewal.READY
 
 
 @pytest.mark.parametrize(
@@ -56,70 +145,145 @@ def test_good_is_loaded(server, tmp_path):
 def test_bad_is_refused(server, tmp_path, caplog, name, text):
     """Each stops another part of the check."""
     (tmp_path / name).write_text(text)
-    server.handle_hup()
-    assert server.reloads == []
+    reload_until(server, renewal.REFUSED)
+    assert "reload" not in server.done
     assert "the old workers go on" in caplog.text
-    assert renewal.read(tmp_path / "pid", os.getpid()) == renewal.REFUSED
 
 
 def test_check_that_hangs_is_refused(server, monkeypatch, caplog):
-    monkeypatch.setattr(reload, "CHECK_SECONDS", 0.001)
+    monkeypatch.setattr(trial, "TRIAL_SECONDS", -1.0)
+    reload_until(server, renewal.REFUSED)
+    assert "reload" not in server.done
+    assert "the check takes too long" in caplog.text
+
+
+def test_check_that_cannot_begin_is_refused(server):
+    server.START_CTX["cwd"] = "/nowhere"
     server.handle_hup()
-    assert server.reloads == []
-    assert "timed out" in caplog.text
+    assert told(server) == renewal.REFUSED
 
 
-@pytest.fixture
-def unchecked(server, monkeypatch):
-    monkeypatch.setattr(reload, "_passes", lambda _server: True)
-    return server
+def test_reload_of_an_upgrade_under_way_is_refused(server):
+    server.master_pid = 1
+    server.handle_hup()
+    assert told(server) == renewal.REFUSED
 
 
-def test_old_workers_go_on_until_the_new_ones_serve(unchecked):
-    new = SimpleNamespace(age=2, is_serving=False)
+def test_what_has_become_bad_since_the_check_is_refused(passing):
+    good = passing.cfg
+    passing.guard._reload = lambda: sys.exit(1)
+    passing.handle_hup()
+    passing.manage_workers()
+    assert told(passing) == renewal.REFUSED
+    assert passing.cfg is good
+
+
+def test_worker_ends_as_it_does(passing):
+    """It was forked in a reload, and its end goes through that."""
+    passing.pid = 1
+    passing.guard._reload = lambda: sys.exit(0)
+    passing.handle_hup()
+    with pytest.raises(SystemExit):
+        passing.manage_workers()
+
+
+def test_new_worker_that_ends_is_not_waited_for(passing):
+    passing.handle_hup()
+    passing.manage_workers()
+    passing.guard._reap_workers = lambda: passing.WORKERS.pop(12)
+    passing.reap_workers()
+    passing.manage_workers()
+    assert told(passing) == renewal.REFUSED
+
+
+def test_new_worker_that_hangs_is_killed(passing, monkeypatch):
+    passing.num_workers = 2
+    passing.handle_hup()
+    passing.manage_workers()
+    passing.WORKERS[13] = worker(3)
+    monkeypatch.setattr(reload, "SERVING_SECONDS", -1.0)
+    passing.manage_workers()
+    assert passing.done[-2:] == [(12, signal.SIGKILL), (13, signal.SIGTERM)]
+    assert told(passing) == renewal.REFUSED
+
+
+def test_old_address_is_served_again(passing, tmp_path):
+    """The new one could be had, but not served."""
+    passing.LISTENERS = sock.create_sockets(passing.cfg, passing.log)
+    address = passing.LISTENERS[0].getsockname()
+
+    def move():
+        passing.app.cfg = passing.configuration(tmp_path, f"unix:{tmp_path}/socket")
+        passing.setup(passing.app)
+        for listener in passing.LISTENERS:
+            listener.close()
+        passing.LISTENERS = sock.create_sockets(passing.cfg, passing.log)
+        passing.manage_workers()
+
+    passing.guard._reload = move
+    passing.handle_hup()
+    passing.manage_workers()
+    assert told(passing) == renewal.REFUSED
+    assert [each.getsockname() for each in passing.LISTENERS] == [address]
+    passing.LISTENERS[0].close()
+
+
+def test_worker_lets_go_of_what_is_kept_for_the_master(passing):
+    passing.LISTENERS = sock.create_sockets(passing.cfg, passing.log)
+    passing.handle_hup()
+    passing.manage_workers()
+    (kept,) = passing.guard._succession.listeners
+    passing.guard.forget()
+    assert kept.sock is None
+    passing.LISTENERS[0].close()
+
+
+def test_worker_of_another_class_serves(passing):
+    passing.handle_hup()
+    passing.manage_workers()
+    del passing.WORKERS[12].is_serving
+    passing.manage_workers()
+    assert told(passing) == renewal.READY
+
+
+def halt(server, pid):
+    """Have gunicorn find that a worker failed to boot, as it does."""
+    reaps = [1]
 
     def reap():
-        unchecked.reloads.append("wait")
-        new.is_serving = True
+        if reaps:
+            reaps.clear()
+            server.WORKERS.pop(pid)
+            raise HaltServer("Worker failed to boot.", 3)
 
-    unchecked.reap_workers = reap
-    unchecked.WORKERS[11] = new
-    unchecked.handle_hup()
-    assert unchecked.reloads == ["reload", "wait", "manage"]
-    # Only a reload waits.
-    new.is_serving = False
-    unchecked.manage_workers()
-    assert unchecked.reloads[3:] == ["manage"]
+    server.guard._reap_workers = reap
+    server.reap_workers()
 
 
-def test_new_worker_that_ends_is_not_waited_for(unchecked):
-    unchecked.WORKERS[11] = SimpleNamespace(age=2, is_serving=False)
-    unchecked.reap_workers = lambda: unchecked.WORKERS.pop(11)
-    unchecked.handle_hup()
-    assert unchecked.reloads == ["reload", "manage"]
+def test_worker_that_fails_to_boot_later_is_started_again_after_a_pause(server, monkeypatch):
+    ended = server.WORKERS[10]
+    halt(server, 10)
+    assert server.ended == [ended.age]
+    assert not ended.tmp.is_open
+    server.manage_workers()
+    assert server.done == []
+    later = time.monotonic() + reload.FIRST_PAUSE_SECONDS
+    monkeypatch.setattr(reload.time, "monotonic", lambda: later)
+    server.manage_workers()
+    assert server.done == ["manage"]
 
 
-def test_new_worker_that_hangs_is_not_waited_for_for_ever(unchecked, monkeypatch, caplog):
-    monkeypatch.setattr(reload, "SERVING_SECONDS", 0.01)
-    unchecked.WORKERS[11] = SimpleNamespace(age=2, is_serving=False)
-    unchecked.handle_hup()
-    assert unchecked.reloads == ["reload", "manage"]
-    assert "a new worker does not serve" in caplog.text
+def test_first_worker_that_fails_to_boot_ends_the_server(tmp_path):
+    server = Master(tmp_path)
+    server.WORKERS[10].is_serving = False
+    server.guard = guard_reload(server, Systemd({}))
+    with pytest.raises(HaltServer):
+        halt(server, 10)
 
 
-def test_worker_that_does_not_tell_serves(unchecked):
-    unchecked.WORKERS[11] = SimpleNamespace(age=2)
-    unchecked.handle_hup()
-    assert unchecked.reloads == ["reload", "manage"]
-
-
-def test_worker_that_fails_to_boot_ends_the_server_as_ever(unchecked):
-    def fail():
-        raise SystemExit(3)
-
-    manage_workers = unchecked.manage_workers
-    unchecked.reap_workers = fail
-    unchecked.WORKERS[11] = SimpleNamespace(age=2, is_serving=False)
-    with pytest.raises(SystemExit):
-        unchecked.handle_hup()
-    assert unchecked.manage_workers is manage_workers
+def test_end_of_the_upgrades_master_is_told(server):
+    server.reexec_pid = 20
+    server.manage_workers()
+    server.reexec_pid = 0
+    server.manage_workers()
+    assert told(server) == renewal.REFUSED

@@ -102,6 +102,33 @@ def test_worker_that_hangs(master, manager, timeout):
     assert manager.heard() == []
 
 
+def test_master_of_an_upgrade_under_way_is_silent(master, manager):
+    """systemd takes it for a stranger until the old one has ended."""
+    master.master_pid = 1
+    master.WORKERS[1].tmp.notify()
+    master.manage_workers()
+    assert manager.heard() == []
+
+
+def test_manager_that_does_not_read_hangs_nobody(manager):
+    watchdog = systemd(manager, WATCHDOG_USEC="3")
+    for _ in range(10_000):
+        watchdog.tell("WATCHDOG=1", 0.0)
+    assert len(manager.heard()) < 10_000
+
+
+@pytest.mark.parametrize(("successor", "said"), [(0, "STOPPING=1"), (12, "MAINPID=12")])
+def test_end_names_who_goes_on(manager, successor, said):
+    systemd(manager).tell_end(successor)
+    assert manager.heard() == [said]
+
+
+def test_watchdog_is_handed_over(manager):
+    me = {"WATCHDOG_PID": str(os.getpid())}
+    assert systemd(manager, WATCHDOG_USEC="3", WATCHDOG_PID="1").hand_over() == me
+    assert systemd(manager).hand_over() == {}
+
+
 def test_no_worker(master, manager):
     worker = master.WORKERS.pop(1)
     master.manage_workers()

@@ -1,9 +1,16 @@
 """SIGHUP: the old workers go on while new ones boot, and where these cannot be."""
 
+import os
 import signal
+from pathlib import Path
 
 import pytest
+import requests
 
+from ngw2f import renewal
+from tests.notified import NotifySocket
+from tests.server.server import Server, run_server
+from tests.server.test_life import wait_for_successor
 from tests.waiting import wait_until
 
 SECONDS = 60
@@ -52,35 +59,192 @@ def test_what_cannot_be_loaded_is_refused(start, settings_file):
     wait_until(lambda: server.get("/readyz").status_code == 200)
 
 
-# A worker that boots waits for a file; the first one finds it.
-SLOW_BOOT = """
-import pathlib, time
-import ngw2f.reload
+# A boot and a check each wait for a file; what a test wants to fail fails.
+HELD = """
+import os, pathlib, sys, time
+here = pathlib.Path({here!r})
+
+def wait_for(name):
+    (here / (name + ".begun")).touch()
+    while not (here / name).exists():
+        time.sleep(0.02)
+
+if "--check-config" in sys.argv:
+    wait_for("check")
 exec(pathlib.Path("gunicorn.conf.py").read_text())
-# However long it takes to boot.
-ngw2f.reload.SERVING_SECONDS = 600
+exec((here / "more.py").read_text())
 begin = post_worker_init
 
 def post_worker_init(worker):
-    pathlib.Path("{here}/boots").touch()
-    while not pathlib.Path("{here}/go").exists():
-        time.sleep(0.02)
+    wait_for("boot")
+    if (here / "broken").exists():
+        raise ValueError("it cannot begin")
     begin(worker)
 """
 
 
-def test_old_worker_answers_while_the_new_one_boots(start, tmp_path):
-    configuration, boots, go = (tmp_path / name for name in ("slow.py", "boots", "go"))
-    configuration.write_text(SLOW_BOOT.format(here=tmp_path))
-    go.touch()
-    server = start(f"--config={configuration}")
-    workers = server.web_workers()
-    go.unlink()
-    boots.unlink()
-    server.master.send_signal(signal.SIGHUP)
-    wait_until(boots.exists, SECONDS)
-    assert server.get("/api/messages").status_code == 200
-    assert workers < server.web_workers()
-    go.touch()
-    wait_until(lambda: server.web_workers() and not server.web_workers() & workers, SECONDS)
-    assert server.get("/api/messages").status_code == 200
+class Held:
+    """A server whose checks and boots go on when a test says so."""
+
+    def __init__(self, directory: Path, manager: NotifySocket) -> None:
+        self.directory, self.manager = directory, manager
+        (directory / "held.py").write_text(HELD.format(here=str(directory)))
+        for name in ("check", "boot", "more.py"):
+            (directory / name).touch()
+        self.pid_file = directory / "pid"
+        self.options = (f"--config={directory}/held.py", f"--pid={self.pid_file}")
+
+    def hold(self, *names):
+        for name in names:
+            (self.directory / name).unlink()
+            (self.directory / f"{name}.begun").unlink(missing_ok=True)
+
+    def go(self, name):
+        (self.directory / name).touch()
+
+    def begin(self, *, held=""):
+        """Send SIGHUP, and wait until what is held has begun."""
+        self.first = self.server.web_workers()
+        if held:
+            self.hold(held)
+        self.server.master.send_signal(signal.SIGHUP)
+        if held:
+            wait_until((self.directory / f"{held}.begun").exists, SECONDS)
+
+    def told(self):
+        return renewal.read(self.pid_file, self.server.master.pid)
+
+    def wait_for_new_workers(self):
+        old, now = self.first, self.server.web_workers
+        wait_until(lambda: now() and not now() & old, SECONDS)
+        assert self.server.get("/api/messages").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("held")
+    manager = NotifySocket(directory / "notify")
+    chat = Held(directory, manager)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NOTIFY_SOCKET", manager.address)
+        patch.setenv("WATCHDOG_USEC", "300000")
+        with manager.listening(), run_server(directory / "var", *chat.options) as chat.server:
+            yield chat
+    manager.close()
+
+
+@pytest.mark.parametrize("step", ["check", "boot"])
+def test_old_worker_and_watchdog_are_served_through_a_reload(held, step):
+    told = held.manager.states
+    held.manager.forget()
+    held.begin(held=step)
+    wait_until(lambda: told.count("WATCHDOG=1") > 3, SECONDS)
+    assert told.count("RELOADING=1") == 1
+    assert "READY=1" not in told
+    assert held.server.get("/api/messages").status_code == 200
+    assert held.first <= held.server.web_workers()
+    held.go(step)
+    held.wait_for_new_workers()
+    wait_until(lambda: "READY=1" in told, SECONDS)
+    assert held.told() == renewal.READY
+
+
+def test_worker_that_dies_during_a_check_is_replaced(held):
+    held.begin(held="check")
+    for pid in held.first:
+        os.kill(pid, signal.SIGKILL)
+    held.wait_for_new_workers()
+    held.first = held.server.web_workers()
+    held.go("check")
+    held.wait_for_new_workers()
+
+
+@pytest.mark.parametrize("step", ["check", "boot"])
+def test_second_reload_takes_the_place_of_the_first(held, step):
+    """What hung the first one has been mended."""
+    held.begin(held=step)
+    (held.directory / "held.py").write_text("import time; time.sleep(600)")
+    refused = held.server.text.count("reload refused")
+    held.server.master.send_signal(signal.SIGHUP)
+    (held.directory / "held.py").write_text(HELD.format(here=str(held.directory)))
+    held.go(step)
+    held.server.master.send_signal(signal.SIGHUP)
+    held.wait_for_new_workers()
+    assert held.server.text.count("reload refused") == refused
+
+
+def test_upgrade_during_a_check_is_another_matter(held):
+    """It is taken back; the reload goes on."""
+    held.begin(held="check")
+    held.server.master.send_signal(signal.SIGUSR2)
+    new = wait_for_successor(held.server)
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: new not in held.server.processes(), SECONDS)
+    wait_until(lambda: held.told() == renewal.REFUSED, SECONDS)
+    held.go("check")
+    held.wait_for_new_workers()
+
+
+def test_new_worker_that_cannot_begin_is_given_up(held):
+    held.go("broken")
+    first = held.server.web_workers()
+    assert "a new worker ended before it served" in " ".join(reload(held.server))
+    assert held.server.web_workers() == first
+    assert held.server.get("/api/messages").status_code == 200
+    assert held.told() == renewal.REFUSED
+    (held.directory / "broken").unlink()
+    held.begin()
+    held.wait_for_new_workers()
+
+
+def test_new_worker_that_hangs_is_given_up(held):
+    setting = "import ngw2f.reload as module; module.SERVING_SECONDS = {}\n"
+    (held.directory / "more.py").write_text(setting.format(1))
+    first = held.server.web_workers()
+    held.hold("boot")
+    assert "has not served in 1 s" in " ".join(reload(held.server))
+    wait_until(lambda: held.server.web_workers() == first, SECONDS)
+    assert held.server.get("/api/messages").status_code == 200
+    (held.directory / "more.py").write_text(setting.format(300))
+    held.go("boot")
+    held.begin()
+    held.wait_for_new_workers()
+
+
+def test_server_that_is_stopped_in_a_check_ends(held):
+    """The last one of this server."""
+    held.begin(held="check")
+    held.server.master.terminate()
+    assert held.server.master.wait(SECONDS) == 0
+    wait_until(lambda: not held.server.processes(), SECONDS)
+
+
+def test_worker_that_dies_over_broken_settings_does_not_end_the_server(start, settings_file):
+    server = start(SETTINGS=settings_file.parent)
+    settings_file.write_text("[development\n")
+    reload(server)
+    for pid in server.web_workers():
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: server.text.count("exited with code 3") > 1, SECONDS)
+    assert server.master.poll() is None
+    settings_file.write_text(GOOD)
+    wait_until(lambda: answers(server), SECONDS)
+
+
+def answers(server):
+    try:
+        return server.get("/readyz").status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def test_first_worker_that_cannot_begin_ends_the_server(tmp_path):
+    """Whoever starts it shall see that it does not work."""
+    chat = Held(tmp_path, NotifySocket(tmp_path / "notify"))
+    chat.go("broken")
+    server = Server(tmp_path / "var", *chat.options)
+    try:
+        assert server.master.wait(SECONDS) == 3
+    finally:
+        server.stop()
+        chat.manager.close()
