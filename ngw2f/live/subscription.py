@@ -1,16 +1,21 @@
 """A subscription: one client's place in what happens, whatever its transport."""
 
+import logging
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import gevent
 from gevent.hub import Waiter
+from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.live.entry import Entry, EntryId, Form
 from ngw2f.live.feed import Feed
+from ngw2f.store.database import DatabaseBusyError
 
 if TYPE_CHECKING:
     from ngw2f.live.hub import Hub
+
+log = logging.getLogger(__name__)
 
 # How many entries a client that was away is given at once.
 PAGE = 200
@@ -88,9 +93,9 @@ class Subscription:
         return self.feed.id_before(self._position)
 
     @property
-    def unsaid(self) -> int:
-        """Return how many chunks of the transport's own wait for the client."""
-        return len(self._chunks)
+    def unsaid(self) -> tuple[int, int]:
+        """Return how many chunks of the transport's own wait for the client, and their bytes."""
+        return len(self._chunks), sum(map(len, self._chunks))
 
     def say(self, chunk: bytes) -> None:
         """Put bytes of the transport's own before the next ones."""
@@ -108,7 +113,7 @@ class Subscription:
         self.busy_since = 0.0
         self.greenlet = gevent.getcurrent()
         while self.ending is None:
-            chunk = self._take()
+            chunk = self._take_or_end()
             if chunk:
                 self.busy_since = self._hub.clock
                 return chunk
@@ -149,6 +154,15 @@ class Subscription:
         self.feed.waiting.discard(self)
         self.feed = feed
         self.wake()
+
+    def _take_or_end(self) -> bytes:
+        """Return what there is; have the client come back later if the database fails."""
+        try:
+            return self._take()
+        except (SQLAlchemyError, DatabaseBusyError) as error:
+            log.error("a client is sent away, to come back: %s", str(error).splitlines()[0])
+            self.end(Ending.DRAINED)
+            return b""
 
     def _take(self) -> bytes:
         if self._chunks:

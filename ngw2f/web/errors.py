@@ -1,6 +1,7 @@
 """Errors as the client can read them: problem+json (RFC 9457), a page, or text."""
 
 import logging
+import traceback
 from wsgiref.types import WSGIEnvironment
 
 import msgspec
@@ -22,6 +23,8 @@ API_PREFIXES = ("/api/", "/tasks/", "/stats", "/healthz", "/readyz", "/metrics")
 RETRY_AFTER_SECONDS = 2
 # As the middleware calls it (draft-ietf-httpapi-ratelimit-headers-10 section 5).
 QUOTA_EXCEEDED = f"{PROBLEM_TYPES}quota-exceeded"
+# An exception's message may hold what a client sent.
+MAX_SHOWN = 200
 
 # What a database raises that is locked, full, away, or has no connection left.
 DATABASE_ERRORS = (OperationalError, PoolTimeoutError, DatabaseBusyError)
@@ -43,6 +46,13 @@ def database_problem(error: SQLAlchemyError | DatabaseBusyError) -> HTTPExceptio
     unavailable = problem(503, "the database cannot be used right now; nothing was changed")
     unavailable.retry_after = RETRY_AFTER_SECONDS  # type: ignore[attr-defined] # ServiceUnavailable
     return unavailable
+
+
+def one_line(error: Exception) -> str:
+    """Return what an exception says, and where it was raised, for a log without tracebacks."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {str(error)[:MAX_SHOWN]!r}{place}"
 
 
 def error_page(services: Services, environ: WSGIEnvironment) -> Answer:

@@ -6,6 +6,7 @@ takes as long as the session does. The handshake's answer is written by the libr
 """
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -15,10 +16,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.types import WSGIEnvironment
 
+import gevent
+from simple_websocket import Server
 from werkzeug.exceptions import HTTPException
 
 from ngw2f.http import Request, Response, problem
 from ngw2f.web import auth
+from ngw2f.web.errors import one_line
+
+log = logging.getLogger(__name__)
 
 SOCKET = "gunicorn.socket"
 # By this the socket of our worker is taken from HTTP for good.
@@ -26,6 +32,11 @@ SWITCH = "switch_protocols"
 # Of the protocol (RFC 6455 sections 4.1 and 4.4).
 VERSION = "13"
 KEY_BYTES = 16
+# How long the other side has to answer the end.
+CLOSE_SECONDS = 0.5
+# So much of what a client has sent waits to be followed: messages, and characters in them.
+MAX_UNHEARD = 16
+MAX_UNHEARD_CHARACTERS = 64 * 1024
 # How long reading waits for others, at most, and how often it looks whether it may go on.
 MAX_PAUSE_SECONDS = 0.1
 PAUSE_SECONDS = 0.02
@@ -92,6 +103,10 @@ class FrameSocket:
         number: int = self._socket.fileno()
         return number
 
+    def close_soon(self) -> None:
+        """Let what is being written reach the client, if it reads, and end the connection."""
+        gevent.spawn_later(CLOSE_SECONDS, self.close)
+
     def close(self) -> None:
         """End the connection; the socket itself is the server's to close."""
         self._is_closed = True
@@ -111,7 +126,10 @@ class Session:
     def __next__(self) -> bytes:
         # When it is over, nothing can be written to the socket any more, and gunicorn,
         # which has not sent this response's headers, takes that for a client that left.
-        self._run()
+        try:
+            self._run()
+        except Exception as error:
+            log.error("a WebSocket is ended: %s", one_line(error))
         raise StopIteration
 
 
@@ -137,10 +155,42 @@ def take_over(request: Request) -> tuple[dict[str, Any], FrameSocket]:
     sock = FrameSocket(request.environ[SOCKET])
     # Each library reads lists of protocols in its own way, or none.
     asked = {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}
-    environ = {**request.environ, **asked, SOCKET: sock}
-    # What is compressed for each client on its own cannot be framed once for all.
-    environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
-    return environ, sock
+    return {**request.environ, **asked, SOCKET: sock}, sock
+
+
+def handshake_of(environ: WSGIEnvironment) -> dict[str, Any]:
+    """Return what the WebSocket library reads: the socket, and the fields that we have checked.
+
+    Of the others it would fail at some, and take up what we do not speak: compression for
+    each client on its own, where one frame is made for all of them.
+    """
+    return {
+        SOCKET: environ[SOCKET],
+        "HTTP_HOST": "chat",
+        "HTTP_UPGRADE": "websocket",
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_SEC_WEBSOCKET_VERSION": VERSION,
+        "HTTP_SEC_WEBSOCKET_KEY": environ["HTTP_SEC_WEBSOCKET_KEY"].strip(),
+    }
+
+
+class WebSocketServer(Server):  # type: ignore[misc] # simple_websocket has no types
+    """The library's server, whose reading ends the connection whatever ends the reading."""
+
+    def _thread(self) -> None:
+        try:
+            super()._thread()
+        except Exception as error:
+            log.error("a WebSocket is ended: %s", one_line(error))
+            self.connected = False
+            self.event.set()
+            self.sock.close()
+
+
+def has_much_unheard(server: Server) -> bool:
+    """Say whether so much waits that no more is to be read."""
+    waiting = server.input_buffer
+    return len(waiting) >= MAX_UNHEARD or sum(map(len, waiting)) >= MAX_UNHEARD_CHARACTERS
 
 
 def without_upgrade(environ: WSGIEnvironment) -> WSGIEnvironment:

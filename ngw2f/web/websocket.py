@@ -1,10 +1,12 @@
 """The WebSocket: what happens, and a way back for posts, typing and pings."""
 
 import contextlib
-from typing import Any
+import logging
+from typing import Annotated, Any
 
 import gevent
 import msgspec
+from msgspec import Meta
 from simple_websocket import ConnectionClosed, Server
 from werkzeug.exceptions import HTTPException
 
@@ -17,25 +19,43 @@ from ngw2f.resources import Message
 from ngw2f.store.users import UserRow
 from ngw2f.tracing import following
 from ngw2f.web import auth, messages
-from ngw2f.web.errors import DATABASE_ERRORS, database_problem
+from ngw2f.web.errors import DATABASE_ERRORS, database_problem, one_line
 from ngw2f.web.events import subscribe
 from ngw2f.web.rooms import load, tell_typing
 from ngw2f.web.services import Services
-from ngw2f.web.upgrade import FrameSocket, SwitchingProtocols, take_over
+from ngw2f.web.upgrade import (
+    CLOSE_SECONDS,
+    FrameSocket,
+    SwitchingProtocols,
+    WebSocketServer,
+    handshake_of,
+    has_much_unheard,
+    take_over,
+)
 
-MAX_MESSAGE_BYTES = 256 * 1024
-# So many of a client's messages, and of the answers to them, wait; then it has to.
-MAX_WAITING = 16
+# So many answers to a client's messages, and bytes in them, wait; then it has to.
+MAX_UNSAID = 16
+MAX_UNSAID_BYTES = 64 * 1024
+# Of what a client sent, so much comes back in a sentence on what was wrong with it.
+MAX_QUOTED = 50
 # A client that was away says so in its first message; for so long nothing is sent
 # that this message could turn out to be about.
 RESUME_SECONDS = 1.0
-# How long the other side has to answer the end.
-CLOSE_SECONDS = 0.5
 
 # Close codes (RFC 6455 section 7.4.1, and IANA's registry for 1012).
 SERVICE_RESTART = 1012
 POLICY_VIOLATION = 1008
 CLOSE_CODES = {Ending.DRAINED: SERVICE_RESTART, Ending.REVOKED: POLICY_VIOLATION}
+
+log = logging.getLogger(__name__)
+
+
+# What a client calls a post by: it comes back with the answer.
+ClientId = (
+    Annotated[str, Meta(min_length=1, max_length=255)]
+    | Annotated[int, Meta(ge=-(2**53), le=2**53)]
+    | None
+)
 
 
 class FromClient(msgspec.Struct):
@@ -44,17 +64,17 @@ class FromClient(msgspec.Struct):
     type: str
     room_id: int = 0
     source: str = ""
-    client_id: Any = None
+    client_id: ClientId = None
     after: str = ""
 
 
 class Posted(msgspec.Struct):
-    client_id: Any
+    client_id: ClientId
     message: Message
 
 
 class Refused(msgspec.Struct):
-    client_id: Any
+    client_id: ClientId
     status: int
     detail: str
 
@@ -73,14 +93,17 @@ def connect(services: Services, request: Request) -> Response:
     after = request.args.get("after")
 
     def run() -> None:
-        subscription = subscribe(services, request, WebSocketFrames(), reader, after)
+        subscription = None
         try:
-            server = Server(environ, max_message_size=MAX_MESSAGE_BYTES)
+            subscription = subscribe(services, request, WebSocketFrames(), reader, after)
+            limit = services.settings.max_body_bytes
+            server = WebSocketServer(handshake_of(environ), max_message_size=limit)
             conversation = Conversation(services, reader, subscription, server, sock)
             with following(environ.get(REQUEST_ID, "")):
                 conversation.run(holds=after is None)
         finally:
-            subscription.close()
+            if subscription:
+                subscription.close()
             sock.close()
 
     return SwitchingProtocols(run)
@@ -114,13 +137,15 @@ class Conversation:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 self._hear(self._server.receive())
+                # Much may have come at once; others have their turn between two messages.
+                gevent.sleep(0)
         self._subscription.end(Ending.CLOSED)
         writer.join(CLOSE_SECONDS)
 
     def _is_behind(self) -> bool:
         """Say whether the client sends quicker than it is answered, or than it reads that."""
-        heard, said = len(self._server.input_buffer), self._subscription.unsaid
-        return max(heard, said) >= MAX_WAITING
+        said, size = self._subscription.unsaid
+        return said >= MAX_UNSAID or size >= MAX_UNSAID_BYTES or has_much_unheard(self._server)
 
     def _write(self) -> None:
         try:
@@ -132,6 +157,8 @@ class Conversation:
                 gevent.sleep(CLOSE_SECONDS)
         except (OSError, ConnectionClosed):
             pass  # The client has gone; the reading greenlet learns of it too.
+        except Exception as error:
+            log.error("a WebSocket is ended: %s", one_line(error))
         # Ends the library's reading, and with it ours.
         self._socket.close()
 
@@ -146,6 +173,10 @@ class Conversation:
             self._refuse(told, error.code or 500, error.description or "")
         except DATABASE_ERRORS as error:
             self._refuse(told, 503, database_problem(error).description or "")
+        except Exception as error:
+            # The connection has switched protocols: the error boundary could not say it.
+            log.error("what came over a WebSocket cannot be followed: %s", one_line(error))
+            self._refuse(told, 500, "something went wrong on our side, and has been logged")
 
     def _follow(self, told: FromClient) -> None:
         match told.type:
@@ -161,7 +192,7 @@ class Conversation:
             case "typing":
                 tell_typing(*self._place(told))
             case other:
-                self._refuse(told, 400, f"there is no type {other!r}")
+                self._refuse(told, 400, f"there is no type {other[:MAX_QUOTED]!r}")
 
     def _place(self, told: FromClient) -> tuple[Services, Any, UserRow]:
         """Return the services, the room and the user of what is told. Raises 401, 404."""
@@ -171,7 +202,7 @@ class Conversation:
             return self._services, load(connection, told.room_id, self._reader), self._reader
 
     def _refuse(self, told: FromClient | None, status: int, detail: str) -> None:
-        self._answer("error", Refused(told and told.client_id, status, detail))
+        self._answer("error", Refused(told.client_id if told else None, status, detail))
 
     def _answer(self, event: str, data: Posted | Refused | dict[str, str]) -> None:
         position: EntryId = self._subscription.last_id
