@@ -6,16 +6,15 @@ is the lobby and the token that of the connection unless they say otherwise. A c
 comes back says in `auth` which `id` it has seen: `{token, after}`.
 """
 
-from collections.abc import Callable, Iterable
-from functools import partial
+import logging
+from collections.abc import Callable
+from types import NoneType
 from typing import Any
-from weakref import WeakValueDictionary
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import WSGIEnvironment
 
 import gevent
 import msgspec
-import socketio
-from engineio.async_drivers.gevent import WebSocketWSGI
+from engineio.exceptions import SocketIsClosedError
 from engineio.packet import MESSAGE, Packet
 from socketio.exceptions import ConnectionRefusedError as Refused
 from werkzeug.exceptions import HTTPException
@@ -31,54 +30,25 @@ from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
 from ngw2f.tracing import following
 from ngw2f.web import auth, messages
-from ngw2f.web.errors import DATABASE_ERRORS, database_problem
+from ngw2f.web.engine_requests import EngineRequests
+from ngw2f.web.engineio import StrictServer
+from ngw2f.web.errors import DATABASE_ERRORS, database_problem, one_line
 from ngw2f.web.rooms import load, load_named, tell_typing
 from ngw2f.web.services import Services
-from ngw2f.web.upgrade import SOCKET, FrameSocket, take_over, without_upgrade
+from ngw2f.web.websocket import ClientId
 
 NAMESPACE = "/"
-# So many packets wait in Engine.IO for a client; what comes then waits in the hub's feed.
+# So many packets, and bytes, wait in Engine.IO for a client; what comes then waits in the
+# hub's feed.
 MAX_QUEUED = 100
-# Nothing more is read from a client for whom so many wait: a feed's chunk and its answers.
-MAX_UNREAD = 2_000
+MAX_QUEUED_BYTES = 128 * 1024
 PAUSE_SECONDS = 0.05
 # A client that has taken nothing for so long is cut off.
 STALL_SECONDS = 30.0
-
-NO_POLLING = (
-    "there are several server processes and nothing in front that keeps a client with one "
-    "of them (the setting `sticky`), so Socket.IO's polling cannot work; connect with "
-    "transports: ['websocket']"
-)
-
 # A close frame that says "service restart" (RFC 6455 section 5.5.1, IANA's code 1012).
 CLOSE_FOR_RESTART = b"\x88\x02\x03\xf4"
 
-
-class EngineResponse(Response):
-    """What Engine.IO answers. For a WebSocket that takes as long as the session does."""
-
-    def __init__(self, gateway: "SocketIOGateway", environ: WSGIEnvironment) -> None:
-        super().__init__()
-        self._gateway = gateway
-        self._environ = environ
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            return self._gateway.handle(self._environ, start_response)
-        except StopIteration:
-            # So the library tells gunicorn that a WebSocket is over. Its socket is shut
-            # down: the headers of this response, which is for the chain, reach nobody.
-            start_response("101 Switching Protocols", [])
-            return []
-
-
-class BoundedWebSocket(WebSocketWSGI):  # type: ignore[misc] # engineio has no types
-    """Engine.IO's WebSocket, which would keep a message of any length before it refuses it."""
-
-    def __init__(self, handler: Any, server: Any) -> None:
-        super().__init__(handler, server)
-        self.server_args["max_message_size"] = server.max_http_buffer_size
+log = logging.getLogger(__name__)
 
 
 class SocketIOGateway:
@@ -86,15 +56,10 @@ class SocketIOGateway:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        # A client's events are taken one after the other: in order, and never more at once
-        # than it waits for.
-        self._server = socketio.Server(async_mode="gevent", async_handlers=False)
-        engine = self._server.eio
-        engine._async = {**engine._async, "websocket": BoundedWebSocket}
+        self._server = StrictServer(services.settings.max_body_bytes)
+        self._engine = EngineRequests(self._server)
         self._subscriptions: dict[str, Subscription] = {}
         self._readers: dict[str, UserRow | None] = {}
-        # The WebSockets, by Engine.IO's session id.
-        self._sockets: WeakValueDictionary[str, FrameSocket] = WeakValueDictionary()
         self._server.on("connect", self._connect)
         self._server.on("disconnect", self._disconnect)
         self._server.on("ping_user", self._ping_user)
@@ -102,54 +67,47 @@ class SocketIOGateway:
         self._server.on("typing", self._type_in)
 
     def serve(self, services: Services, request: Request) -> Response:
-        """Hand the request to Engine.IO, if the client's transport can work here."""
-        if request.args.get("transport") == "websocket":
-            environ, _ = take_over(request)
-            return EngineResponse(self, environ)
-        if request.environ.get("wsgi.multiprocess") and not services.settings.sticky:
-            raise problem(400, NO_POLLING)
-        # Engine.IO would upgrade whatever has the fields for it.
-        return EngineResponse(self, without_upgrade(request.environ))
+        """Hand the request to Engine.IO. Raises 400, 403, 413, 426, 501, 503."""
+        return self._engine.serve(request, can_poll=can_poll(services, request))
 
-    def handle(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        session = Request(environ).args.get("sid")
-        if session:
-            self._note_socket(session, environ)
-        answer: Iterable[bytes] = self._server.handle_request(environ, start_response)
-        return answer
+    def _connect(self, sid: str, environ: WSGIEnvironment, said: object = None) -> None:
+        """Subscribe a client. Raises Refused."""
+        try:
+            self._subscribe(sid, Request(environ), said if isinstance(said, dict) else {})
+        except DATABASE_ERRORS as error:
+            raise Refused(database_problem(error).description) from error
+        except Refused:
+            raise
+        except Exception as error:
+            # Only when it is refused does the library forget the client.
+            log.error("a Socket.IO client is refused: %s", one_line(error))
+            raise Refused("something went wrong on our side, and has been logged") from error
 
-    def _note_socket(self, session: str, environ: WSGIEnvironment) -> None:
-        sock = environ.get(SOCKET)
-        if isinstance(sock, FrameSocket):
-            self._sockets[session] = sock
-            sock.is_behind = partial(self._is_behind, session)
-
-    def _is_behind(self, session: str) -> bool:
-        """Say whether a client goes on sending and does not read what it is answered."""
-        connection = self._server.eio.sockets.get(session)
-        return connection is not None and connection.queue.qsize() >= MAX_UNREAD
-
-    def _connect(self, sid: str, environ: WSGIEnvironment, said: object) -> None:
-        """Subscribe a client, as the user of its token or cookie. Raises Refused."""
-        said = said if isinstance(said, dict) else {}
-        request = Request(environ)
+    def _subscribe(self, sid: str, request: Request, said: dict[str, Any]) -> None:
+        """Subscribe a client as the user of its token or cookie. Raises Refused."""
+        if type(said.get("token")) not in (str, NoneType):
+            raise Refused("token is text")
         token = said.get("token") or auth.token_of(request) or ""
         reader = self._find_user(token)
         if reader is None and (said.get("token") or not self.services.settings.anonymous_read):
             raise Refused(
                 "the token is unknown, revoked or expired" if token else "sign in to read"
             )
-        after = said.get("after") or None
+        after = said.get("after")
+        if type(after) not in (str, int, NoneType):
+            raise Refused("after is the id of an event")
         subscription = self.services.hub.subscribe(
             SocketIOPackets(),
             reader.id if reader else None,
             digest_of(token) if reader else None,
             str(after) if after else None,
         )
+        session = self._server.manager.eio_sid_from_sid(sid, NAMESPACE)
+        if self._server.find(session) is None:
+            subscription.close()
+            raise Refused("the client has gone")
         self._subscriptions[sid] = subscription
         self._readers[sid] = reader
-        session = self._server.manager.eio_sid_from_sid(sid, NAMESPACE)
-        self._note_socket(session, environ)
         gevent.spawn(self._pump, sid, session, subscription)
 
     def _disconnect(self, sid: str, *_reason: object) -> None:
@@ -187,18 +145,24 @@ class SocketIOGateway:
         try:
             user = self._user_of(sid, token)
             if user is None:
-                return {"error": "sign in, or send a token"}
-            with following(self._server.get_environ(sid).get(REQUEST_ID, "")):
+                return {"error": "sign in, or send a token", "status": 401}
+            environ = self._server.get_environ(sid) or {}
+            with following(environ.get(REQUEST_ID, "")):
                 return do(user, said if isinstance(said, dict) else {})
         except HTTPException as error:
             return {"error": error.description, "status": error.code}
         except DATABASE_ERRORS as error:
-            return {"error": database_problem(error).description}
+            return {"error": database_problem(error).description, "status": 503}
+        except Exception as error:
+            log.error("a Socket.IO event cannot be followed: %s", one_line(error))
+            text = "something went wrong on our side, and has been logged"
+            return {"error": text, "status": 500}
 
     def _post(self, user: UserRow, said: dict[str, Any]) -> dict[str, Any]:
         source = said.get("source")
         if not isinstance(source, str):
             raise problem(400, "source is text")
+        _check_client_id(said.get("client_id"))
         room = self._room_of(user, said)
         message = messages.post_live(self.services, room, user, source)
         posted: dict[str, Any] = msgspec.to_builtins(message)
@@ -237,30 +201,50 @@ class SocketIOGateway:
             if sid not in self._subscriptions:
                 return  # Refused, or gone already.
             gevent.sleep(PAUSE_SECONDS)
-        while self._has_room(session) and (chunk := subscription.next_chunk()):
-            for packet in chunk.split(SocketIOPackets.separator)[:-1]:
-                self._server.eio.send_packet(session, Packet(MESSAGE, packet.decode()))
-        self._end(session, subscription)
+        try:
+            while self._has_room(session) and (chunk := subscription.next_chunk()):
+                for packet in chunk.split(SocketIOPackets.separator)[:-1]:
+                    self._server.eio.send_packet(session, Packet(MESSAGE, packet.decode()))
+        except SocketIsClosedError:
+            pass  # The client has gone.
+        except Exception as error:
+            log.error("a Socket.IO client is cut off: %s", one_line(error))
+        finally:
+            self._end(sid, session, subscription)
 
     def _has_room(self, session: str) -> bool:
         """Wait until the client has read; False if it has gone or does not read."""
         for _ in range(int(STALL_SECONDS / PAUSE_SECONDS)):
-            connection = self._server.eio.sockets.get(session)
-            if connection is None or connection.closed:
+            connection = self._server.find(session)
+            if connection is None:
                 return False
-            if connection.queue.qsize() < MAX_QUEUED:
+            queue = connection.queue
+            if queue.qsize() < MAX_QUEUED and queue.bytes < MAX_QUEUED_BYTES:
                 return True
             gevent.sleep(PAUSE_SECONDS)
         return False
 
-    def _end(self, session: str, subscription: Subscription) -> None:
+    def _end(self, sid: str, session: str, subscription: Subscription) -> None:
         """Close the transport. Socket.IO's own farewell would keep clients from coming back."""
-        subscription.close()
-        sock = self._sockets.pop(session, None)
-        connection = self._server.eio.sockets.get(session)
+        self._disconnect(sid)
+        connection = self._server.find(session)
+        sock = self._server.eio.frame_sockets.pop(session, None)
         if sock:
             if subscription.ending is Ending.DRAINED:
                 gevent.spawn(sock.send, CLOSE_FOR_RESTART).join(PAUSE_SECONDS)
             sock.close()
-        elif connection and not connection.closed:
+        elif connection:
             connection.close(wait=False)
+
+
+def can_poll(services: Services, request: Request) -> bool:
+    """Say whether all requests of a client reach the same process."""
+    return services.settings.sticky or not request.environ.get("wsgi.multiprocess")
+
+
+def _check_client_id(client_id: object) -> None:
+    """Raise 400 for what a post cannot be called by."""
+    try:
+        msgspec.convert(client_id, ClientId)
+    except msgspec.ValidationError as error:
+        raise problem(400, f"client_id: {error}") from error

@@ -1,0 +1,152 @@
+"""Engine.IO's HTTP: who opens a session, polls, posts packets, and changes to a WebSocket.
+
+A request that the protocol does not have is answered here, and never reaches the library,
+which would wait, fail, or let the session go on.
+"""
+
+from io import BytesIO
+from urllib.parse import urlencode
+from wsgiref.types import WSGIEnvironment
+
+from werkzeug.exceptions import HTTPException
+
+from ngw2f.http import Request, Response, problem
+from ngw2f.web.engineio import StrictServer, is_behind
+from ngw2f.web.packets import BadPacketError, parse_payload
+from ngw2f.web.upgrade import SwitchingProtocols, take_over, without_upgrade
+
+# So many sessions without a WebSocket are kept by a process: nothing but a time limit ends
+# those that were opened and left.
+MAX_POLLING_SESSIONS = 2_000
+
+NO_POLLING = (
+    "there are several server processes and nothing in front that keeps a client with one "
+    "of them (the setting `sticky`), so Socket.IO's polling cannot work; connect with "
+    "transports: ['websocket']"
+)
+
+
+class EngineRequests:
+    """What comes in for the Engine.IO sessions of one process."""
+
+    def __init__(self, server: StrictServer) -> None:
+        self._server = server
+        # The sessions, with the method, of which a request is under way.
+        self._under_way: set[tuple[str, str]] = set()
+
+    def serve(self, request: Request, *, can_poll: bool) -> Response:
+        """Have the library answer the request, if it is one that the protocol has.
+
+        Raises 400, 403, 413, 426, 501, 503.
+        """
+        self._check(request)
+        session = request.args.get("sid")
+        if session is not None and self._server.find(session) is None:
+            raise problem(400, "there is no such session")
+        if request.args["transport"] == "websocket":
+            return self._switch(request, session)
+        if not can_poll:
+            raise problem(400, NO_POLLING)
+        if session is not None and request.method != "HEAD":
+            return self._poll(request, session)
+        if request.method != "GET":
+            raise problem(400, "a session is opened by GET")
+        self._make_room()
+        return self._ask_engine(without_upgrade(request.environ), None, "polling")
+
+    def _check(self, request: Request) -> None:
+        """Raise 400 for what is no request of Engine.IO's in the version that is spoken."""
+        arguments, environ = request.args, request.environ
+        origin = environ.get("HTTP_ORIGIN")
+        if origin and origin not in self._server.eio._cors_allowed_origins(environ):
+            raise problem(400, "pages of another origin may not connect")
+        if arguments.get("transport") not in ("polling", "websocket"):
+            raise problem(400, "transport is polling or websocket")
+        if "j" in arguments:
+            raise problem(400, "JSONP is not spoken here")
+        if "sid" not in arguments and arguments.getlist("EIO") != ["4"]:
+            raise problem(400, "EIO, the version of Engine.IO, is 4")
+
+    def _switch(self, request: Request, session: str | None) -> Response:
+        if request.method != "GET":
+            raise problem(400, "a WebSocket is opened by GET")
+        connection = self._server.find(session) if session is not None else None
+        if connection and (connection.upgraded or connection.upgrading):
+            raise problem(400, "the session has a WebSocket already")
+        if connection and not connection.connected:
+            raise problem(400, "the session is not open yet")
+        environ, sock = take_over(request)
+
+        def run() -> None:
+            try:
+                self._ask_engine(environ, session, "websocket")
+            finally:
+                sock.close()
+
+        return SwitchingProtocols(run)
+
+    def _poll(self, request: Request, session: str) -> Response:
+        """Answer a request of a session; what it may not do ends it, as the protocol says."""
+        turn = (session, request.method)
+        connection = self._server.find(session)
+        if connection.upgraded:
+            raise problem(400, "the session goes on over its WebSocket")
+        if turn in self._under_way:
+            self._server.cut_off(session, "two requests at once")
+            raise problem(400, "another request of this session is under way")
+        self._under_way.add(turn)
+        try:
+            if request.method == "GET":
+                return self._ask_engine(without_upgrade(request.environ), session, "polling")
+            return self._take_payload(request, session)
+        except HTTPException as error:
+            self._server.cut_off(session, error.description or "")
+            raise
+        finally:
+            self._under_way.discard(turn)
+
+    def _take_payload(self, request: Request, session: str) -> Response:
+        body = request.body()
+        connection = self._server.find(session)
+        if connection is None:
+            raise problem(400, "there is no such session")
+        if is_behind(connection):
+            raise problem(400, "read what you are answered first")
+        try:
+            parse_payload(body)
+        except BadPacketError as error:
+            raise problem(400, str(error)) from error
+        environ = {**request.environ, "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        return self._ask_engine(environ, session, "polling")
+
+    def _make_room(self) -> None:
+        """Give up the oldest session that nobody has connected, if there are too many.
+
+        Raises 503.
+        """
+        sockets = self._server.eio.sockets
+        if len(sockets) < MAX_POLLING_SESSIONS:
+            return
+        polling = [session for session, each in sockets.items() if not each.upgraded]
+        if len(polling) < MAX_POLLING_SESSIONS:
+            return
+        is_known = self._server.manager.sid_from_eio_sid
+        idle = next((each for each in polling if not is_known(each, "/")), None)
+        if idle is None:
+            raise problem(503, "there are too many sessions; connect with a WebSocket")
+        self._server.cut_off(idle, "too many sessions")
+
+    def _ask_engine(
+        self, environ: WSGIEnvironment, session: str | None, transport: str
+    ) -> Response:
+        """Have the library answer what we have understood: the query as it was checked."""
+        query = {"EIO": "4", "transport": transport} | ({"sid": session} if session else {})
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        body = self._server.handle_request(
+            {**environ, "QUERY_STRING": urlencode(query)},
+            lambda status, headers, *_error: started.append((status, headers)),
+        )
+        status, headers = started[0] if started else ("400 Bad Request", [])
+        response = Response(body, status, headers)
+        response.headers["Cache-Control"] = "no-store"
+        return response
