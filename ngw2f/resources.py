@@ -4,6 +4,7 @@ Times are Unix seconds.
 """
 
 from typing import Self
+from urllib.parse import quote
 
 import msgspec
 
@@ -41,6 +42,8 @@ class User(msgspec.Struct, frozen=True, gc=False):
 class RoomLinks(msgspec.Struct, frozen=True, gc=False):
     self: str
     messages: str
+    # Where people see it; it names no other room, whoever follows it.
+    page: str
 
 
 class Room(msgspec.Struct, frozen=True, gc=False):
@@ -60,7 +63,9 @@ class Room(msgspec.Struct, frozen=True, gc=False):
         created_at: float,
         updated_at: float,
     ) -> Self:
-        links = RoomLinks(f"/api/rooms/{id}", f"/api/rooms/{id}/messages")
+        # Names of private rooms are not unique.
+        page = f"/rooms/{quote(name, safe='')}" + (f"/{id}" if private else "")
+        links = RoomLinks(f"/api/rooms/{id}", f"/api/rooms/{id}/messages", page)
         return cls(id, name, private, created_at, updated_at, links)
 
 

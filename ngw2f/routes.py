@@ -43,6 +43,10 @@ def build_url_map(socketio: SocketIOGateway) -> Map:
         Rule("/rooms/<name>", endpoint=pages.show_room, methods=["GET"]),
         Rule("/rooms/<name>", endpoint=pages.post_message, methods=["POST"]),
         Rule("/rooms/<name>/members", endpoint=pages.invite, methods=["POST"]),
+        # Of private rooms several may have a name.
+        Rule("/rooms/<name>/<id:room_id>", endpoint=pages.show_room, methods=["GET"]),
+        Rule("/rooms/<name>/<id:room_id>", endpoint=pages.post_message, methods=["POST"]),
+        Rule("/rooms/<name>/<id:room_id>/members", endpoint=pages.invite, methods=["POST"]),
         Rule("/messages/<id:message_id>/edit", endpoint=pages.edit_page, methods=["GET"]),
         Rule("/messages/<id:message_id>/edit", endpoint=pages.edit_message, methods=["POST"]),
         Rule("/messages/<id:message_id>/delete", endpoint=pages.delete_message, methods=["POST"]),

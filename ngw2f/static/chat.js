@@ -146,11 +146,11 @@ async function nicknameOf(userId) {
 }
 
 function showRoom(changed) {
-  const links = [...document.querySelectorAll(".rooms li a")];
-  const path = `/rooms/${encodeURIComponent(changed.name)}`;
-  if (links.some((link) => link.getAttribute("href") === path)) return;
+  /* By its id: two private rooms may have one name. */
+  if (document.querySelector(`.rooms a[data-room="${changed.id}"]`)) return;
   const link = element("a", "", `${changed.private ? "🔒" : "#"} ${changed.name}`);
-  link.href = path;
+  /* An event from before an upgrade does not say where. */
+  link.href = changed._links.page || `/rooms/${encodeURIComponent(changed.name)}`;
   link.dataset.room = changed.id;
   const item = element("li");
   item.append(link);

@@ -12,9 +12,9 @@ from sqlalchemy import (
     Connection,
     and_,
     bindparam,
+    case,
     delete,
     exists,
-    false,
     insert,
     or_,
     select,
@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ngw2f.resources import Room
 from ngw2f.store.order import take_turn
-from ngw2f.store.schema import can_be_stored, memberships, rooms, users
+from ngw2f.store.schema import IS_PUBLIC, can_be_stored, memberships, rooms, users
 from ngw2f.store.users import COLUMNS as USER_COLUMNS
 from ngw2f.store.users import UserRow
 
@@ -34,19 +34,18 @@ COLUMNS = (rooms.c.id, rooms.c.name, rooms.c.private, rooms.c.created_at, rooms.
 
 
 class RoomExistsError(Exception):
-    """A room has this name already."""
+    """A public room has this name already."""
 
 
 @cache
 def is_visible(*, to_user: bool) -> ColumnElement[bool]:
     """Return the condition that anybody, or the user `reader_id`, may see the row of `rooms`."""
-    public = rooms.c.private == false()
     if not to_user:
-        return public
+        return IS_PUBLIC
     membership = exists().where(
         memberships.c.room_id == rooms.c.id, memberships.c.user_id == bindparam("reader_id")
     )
-    return or_(public, membership)
+    return or_(IS_PUBLIC, membership)
 
 
 def reader_parameters(reader: UserRow | None) -> dict[str, int]:
@@ -66,10 +65,26 @@ def find_room(connection: Connection, room_id: int, reader: UserRow | None) -> R
 
 
 def find_room_named(connection: Connection, name: str, reader: UserRow | None) -> Room | None:
+    """Return the room that the reader has known by this name for longest.
+
+    So a URL leads where it led before, whoever calls another room by the same name later.
+    """
     if not can_be_stored(name):
         return None
-    condition = and_(rooms.c.name == name, is_visible(to_user=reader is not None))
-    return _find(connection, condition, reader)
+    if reader is None:
+        return _find(connection, and_(rooms.c.name == name, IS_PUBLIC), reader)
+    is_readers = and_(
+        memberships.c.room_id == rooms.c.id, memberships.c.user_id == bindparam("reader_id")
+    )
+    known_since = case((IS_PUBLIC, rooms.c.created_at), else_=memberships.c.created_at)
+    statement = (
+        select(*COLUMNS)
+        .join_from(rooms, memberships, is_readers, isouter=True)
+        .where(rooms.c.name == name, known_since.is_not(None))
+        .order_by(known_since, rooms.c.id)
+    )
+    row = connection.execute(statement.limit(1), reader_parameters(reader)).first()
+    return Room.of(*row) if row else None
 
 
 def _find(
@@ -83,7 +98,10 @@ def _find(
 def create_room(
     connection: Connection, name: str, name_key: str, creator_id: int, *, private: bool
 ) -> Room:
-    """Store a new room with its creator as its first member. Raises RoomExistsError."""
+    """Store a new room with its creator as its first member.
+
+    Raises RoomExistsError if it is public, as another one of that name.
+    """
     now = take_turn(connection).now
     statement = insert(rooms).returning(rooms.c.id)
     values = {

@@ -68,13 +68,22 @@ rooms = Table(
     "rooms",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", String(64), nullable=False),
-    Column("name_key", Text, nullable=False, unique=True),
-    # A private room is there for its members only.
+    Column("name", String(64), nullable=False, index=True),
+    Column("name_key", Text, nullable=False),
+    # A private room is there for its members only; its name says nothing to others.
     Column("private", Boolean, nullable=False, server_default=false()),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     sqlite_autoincrement=True,
+)
+
+IS_PUBLIC = rooms.c.private == false()
+Index(
+    "uq_rooms_public_name_key",
+    rooms.c.name_key,
+    unique=True,
+    sqlite_where=IS_PUBLIC,
+    postgresql_where=IS_PUBLIC,
 )
 
 memberships = Table(

@@ -18,14 +18,15 @@ from ngw2f.web import accounts, auth
 from ngw2f.web.messages import edit, load_own, page_of, post, remove
 from ngw2f.web.rooms import add_member, create_room, load_named
 from ngw2f.web.services import Services
-from ngw2f.web.templates import path_segment
 
 
 def home(services: Services, request: Request) -> Response:
     return show_room(services, request, LOBBY)
 
 
-def show_room(services: Services, request: Request, name: str) -> Response:
+def show_room(
+    services: Services, request: Request, name: str, room_id: int | None = None
+) -> Response:
     try:
         reader = auth.find_reader(services, request)
     except Unauthorized as error:
@@ -34,7 +35,7 @@ def show_room(services: Services, request: Request, name: str) -> Response:
     with services.database.reading() as connection:
         # Read first: what happens after it comes over the stream.
         cursor = EntryId(events.last_id(connection))
-        room = load_named(connection, name, reader)
+        room = load_named(connection, name, reader, room_id)
         found, has_more = messages.list_messages(connection, room.id, reader, page)
         values: dict[str, object] = {
             "room": room,
@@ -53,12 +54,14 @@ def show_room(services: Services, request: Request, name: str) -> Response:
     return tagged(request, _personal(response))
 
 
-def post_message(services: Services, request: Request, name: str) -> Response:
+def post_message(
+    services: Services, request: Request, name: str, room_id: int | None = None
+) -> Response:
     user = auth.require_user(services, request)
     with services.database.reading() as connection:
-        room = load_named(connection, name, user)
+        room = load_named(connection, name, user, room_id)
     post(services, room, user, request.form_field("source"))
-    return see_other(room_path(room) + "#end")
+    return see_other(room.links.page + "#end")
 
 
 def edit_page(services: Services, request: Request, message_id: int) -> Response:
@@ -73,32 +76,32 @@ def edit_page(services: Services, request: Request, message_id: int) -> Response
 def edit_message(services: Services, request: Request, message_id: int) -> Response:
     user = auth.require_user(services, request)
     message = edit(services, message_id, user, request.form_field("source")).message
-    return see_other(room_path(_room_of(services, message.room_id, user)) + f"#m{message.id}")
+    return see_other(_room_of(services, message.room_id, user).links.page + f"#m{message.id}")
 
 
 def delete_message(services: Services, request: Request, message_id: int) -> Response:
     user = auth.require_user(services, request)
     message = remove(services, message_id, user)
-    return see_other(room_path(_room_of(services, message.room_id, user)))
+    return see_other(_room_of(services, message.room_id, user).links.page)
 
 
 def create(services: Services, request: Request) -> Response:
     user = auth.require_user(services, request)
     is_private = bool(request.form_field("private"))
     room = create_room(services, user, request.form_field("name").strip(), private=is_private)
-    return see_other(room_path(room))
+    return see_other(room.links.page)
 
 
-def invite(services: Services, request: Request, name: str) -> Response:
+def invite(services: Services, request: Request, name: str, room_id: int | None = None) -> Response:
     user = auth.require_user(services, request)
     nickname = request.form_field("nickname").strip()
     with services.database.reading() as connection:
-        room = load_named(connection, name, user)
+        room = load_named(connection, name, user, room_id)
         credentials = users.find_credentials(connection, name_key(nickname))
     if credentials is None:
         raise problem(404, f"there is no user {nickname!r}")
     add_member(services, request, room.id, credentials.user_id)
-    return see_other(room_path(room))
+    return see_other(room.links.page)
 
 
 def sign_in_page(services: Services, request: Request) -> Response:
@@ -137,10 +140,6 @@ def sign_out(services: Services, request: Request) -> Response:
     response = see_other("/")
     response.delete_cookie(auth.COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
     return _personal(response)
-
-
-def room_path(room: Room) -> str:
-    return f"/rooms/{path_segment(room.name)}"
 
 
 def _room_of(services: Services, room_id: int, user: UserRow) -> Room:

@@ -130,10 +130,15 @@ def load(connection: Connection, room_id: int, reader: UserRow | None) -> Room:
     return room
 
 
-def load_named(connection: Connection, name: str, reader: UserRow | None) -> Room:
-    """Return a room that the reader may see. Raises 404."""
-    room = rooms.find_room_named(connection, name, reader)
-    if room is None:
+def load_named(
+    connection: Connection, name: str, reader: UserRow | None, room_id: int | None = None
+) -> Room:
+    """Return a room that the reader may see, of several by its id too. Raises 404."""
+    if room_id is None:
+        room = rooms.find_room_named(connection, name, reader)
+    else:
+        room = rooms.find_room(connection, room_id, reader)
+    if room is None or room.name != name:
         raise problem(404, "there is no such room")
     return room
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -23,18 +22,12 @@ class Templates:
         )
         self._environment.filters["clock"] = _clock
         self._environment.filters["iso"] = _iso
-        self._environment.filters["segment"] = path_segment
 
     def page(self, name: str, values: Mapping[str, object], status: int = 200) -> Response:
         """Return the template *name*: a page if it ends in .html, else plain text."""
         content = self._environment.get_template(name).render(values)
         mimetype = "text/html" if name.endswith(".html") else "text/plain"
         return Response(content, status, mimetype=mimetype)
-
-
-def path_segment(name: str) -> str:
-    """Return *name* as one segment of a URL's path (RFC 3986 section 3.3)."""
-    return quote(name, safe="")
 
 
 def _clock(seconds: float) -> str:

@@ -125,3 +125,39 @@ def test_previews_of_private_rooms_part_from_the_public_ones(empty):
         ]
         assert urls.all() == ["http://a/", "http://a/", "http://a/", "http://b/"]
     engine.dispose()
+
+
+def test_rooms_stay_as_they_were(settings):
+    """SQLite makes the table anew: ids are not given again, and nobody loses a membership."""
+    engine = create_engine(settings.sqlalchemy_url)
+    now = {"now": 1.5}
+    with engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0007")
+        user = "INSERT INTO users (nickname, nickname_key, password_hash, created_at, updated_at"
+        user += ", last_seen_at) VALUES ('ann', 'ann', '', :now, :now, :now)"
+        room = "INSERT INTO rooms (name, name_key, private, created_at, updated_at)"
+        room += " VALUES (:name, :key, :private, :now, :now)"
+        connection.execute(text(user), now)
+        for name, private in (("den", True), ("tea", False), ("gone", False)):
+            connection.execute(text(room), now | {"name": name, "key": name, "private": private})
+        membership = "INSERT INTO memberships (room_id, user_id, created_at) VALUES (2, 1, :now)"
+        connection.execute(text(membership), now)
+        connection.execute(text("DELETE FROM rooms WHERE name = 'gone'"))
+        connection.commit()
+        before = connection.execute(text("SELECT * FROM rooms ORDER BY id")).all()
+        command.upgrade(alembic_config(connection), "head")
+        connection.commit()
+        after = connection.execute(text("SELECT * FROM rooms ORDER BY id")).all()
+        assert [row[: len(before[0])] for row in after] == before
+        assert connection.execute(text("SELECT room_id FROM memberships")).scalars().all() == [2]
+        # Called as the private room is; what was deleted had id 4.
+        public = {"name": "den", "key": "den", "private": False}
+        connection.execute(text(room), now | public)
+        ids = connection.execute(text("SELECT id FROM rooms ORDER BY id")).scalars().all()
+        assert ids == [1, 2, 3, 5]
+        connection.commit()
+        command.downgrade(alembic_config(connection), "0007")
+        connection.commit()
+        keys = connection.execute(text("SELECT name_key FROM rooms WHERE name = 'den'")).scalars()
+        assert len(set(keys)) == 2
+    engine.dispose()

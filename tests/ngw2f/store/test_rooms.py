@@ -88,3 +88,48 @@ def test_member_added_by_two_at_once(database, den, ann, bob):
         other.join(0.3)
     other.join()
     assert errors == []
+
+
+def test_private_room_says_nothing_of_its_name(database, den, bob):
+    with database.writing() as connection:
+        public = rooms.create_room(connection, "den", "den", bob.id, private=False)
+        own = rooms.create_room(connection, "den", "den", bob.id, private=True)
+    assert len({den.id, public.id, own.id}) == 3
+
+
+@pytest.mark.parametrize("is_private", [False, True])
+def test_name_leads_where_it_led_before(database, ann, bob, is_private):
+    """Whoever is invited to a room of a name that he knows already is not led astray."""
+    # Each at a time of its own.
+    with database.writing() as connection:
+        new = rooms.create_room(connection, "tea", "tea", ann.id, private=True)
+    with database.writing() as connection:
+        known = rooms.create_room(connection, "tea", "tea", bob.id, private=is_private)
+    with database.writing() as connection:
+        rooms.add_member(connection, new.id, bob.id)
+    with database.writing() as connection:
+        assert rooms.find_room_named(connection, "tea", bob) == known
+        assert rooms.find_room_named(connection, "tea", ann) == new
+        rooms.remove_member(connection, known.id, bob.id)
+        left = new if is_private else known
+        assert rooms.find_room_named(connection, "tea", bob) == left
+
+
+def test_two_public_rooms_at_once(database, ann):
+    """However two come between each other, one of them gets the name."""
+    outcomes = []
+
+    def create():
+        try:
+            with database.writing() as connection:
+                rooms.create_room(connection, "tea", "tea", ann.id, private=False)
+                outcomes.append("created")
+        except RoomExistsError:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(outcomes) == ["created", "refused", "refused", "refused"]

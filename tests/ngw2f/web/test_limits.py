@@ -30,6 +30,8 @@ RULE_OF = {
     "POST /rooms": "room",
     "POST /rooms/<name>": "post",
     "POST /rooms/<name>/members": "membership",
+    "POST /rooms/<name>/<id:room_id>": "post",
+    "POST /rooms/<name>/<id:room_id>/members": "membership",
     "POST /messages/<id:message_id>/edit": "edit",
     "POST /messages/<id:message_id>/delete": "delete",
     "POST /api/users": "register",

@@ -176,19 +176,46 @@ def test_private_room_by_forms(client):
     client.register("bob")
     client.sign_in("ann")
     answer = submit(page(client), "/rooms", name=" den ", private="1")
-    assert answer.headers["Location"] == "/rooms/den"
-    answer = submit(answer.follow(headers=BROWSER), "/rooms/den/members", nickname="BOB")
-    assert answer.headers["Location"] == "/rooms/den"
+    assert answer.headers["Location"] == "/rooms/den/2"
+    answer = submit(answer.follow(headers=BROWSER), "/rooms/den/2/members", nickname="BOB")
+    assert answer.headers["Location"] == "/rooms/den/2"
     client.reset()
     page(client, "/rooms/den", 404)
     client.sign_in("bob")
     assert texts(page(client, "/rooms/den"), "h1") == ["den"]
 
 
+def test_two_private_rooms_of_a_name(client):
+    """Each has a URL of its own; the bare name goes on leading to the one known first."""
+    client.sign_in("ann")
+    for source in ("first", "second"):
+        path = submit(page(client), "/rooms", name="den", private="1").headers["Location"]
+        answer = submit(page(client, path), path, source=source)
+        assert texts(answer.follow(headers=BROWSER), ".text") == [source]
+    assert texts(page(client, "/rooms/den"), ".text") == ["first"]
+    assert texts(page(client, "/rooms/den/3"), ".text") == ["second"]
+    links = [link["href"] for link in page(client).html.select(".rooms li a")]
+    assert {"/rooms/den/2", "/rooms/den/3"} <= set(links)
+
+
+@pytest.mark.parametrize(
+    "path", ["/rooms/other/2", "/rooms/den/1", "/rooms/den/404", "/rooms/den/0"]
+)
+def test_name_and_id_belong_together(client, path):
+    client.sign_in("ann")
+    submit(page(client), "/rooms", name="den", private="1")
+    page(client, path, 404)
+    assert client.post(path, {"source": "x"}, headers=BROWSER).status_int == 404
+
+
+def test_public_room_has_its_id_too(client):
+    assert texts(page(client, "/rooms/lobby/1"), "h1") == ["lobby"]
+
+
 def test_nobody_to_invite(client):
     client.sign_in("ann")
     submit(page(client), "/rooms", name="den", private="1")
-    answer = submit(page(client, "/rooms/den"), "/rooms/den/members", nickname="bob")
+    answer = submit(page(client, "/rooms/den"), "/rooms/den/2/members", nickname="bob")
     assert (answer.status_int, texts(answer, "[role=alert]")) == (404, ["There is no user 'bob'."])
 
 

@@ -1,3 +1,6 @@
+import json
+from urllib.parse import urlencode
+
 import pytest
 
 
@@ -60,6 +63,74 @@ def test_private_room_is_not_there_for_others(client, den, ann, bob, path):
 
 def test_private_room_is_not_listed(client, den, ann, bob):
     assert (names(client, ann), names(client, bob)) == (["den", "lobby"], ["lobby"])
+
+
+def test_private_rooms_name_is_free(client, den, bob):
+    """Who is refused a name would know that there is a private room of that name."""
+    for private in (False, True):
+        answer = client.post_json("/api/rooms", {"name": "den", "private": private}, headers=bob)
+        assert answer.status_int == 201, answer.text
+    assert client.post_json("/api/rooms", {"name": "Den"}, headers=bob).status_int == 400
+
+
+def test_room_says_where_its_page_is(client, den, ann):
+    assert client.get(den, headers=ann).json["_links"]["page"] == "/rooms/den/2"
+    room = client.post_json("/api/rooms", {"name": "it's (a) café!"}, headers=ann).json
+    assert room["_links"]["page"] == "/rooms/it%27s%20%28a%29%20caf%C3%A9%21"
+
+
+# What one may ask of a room, by its id or its name: {} is that of Ann's private room, or none.
+QUESTIONS = [
+    ("GET", "/api/rooms/{id}", {}),
+    ("GET", "/api/rooms/{id}/messages", {}),
+    ("GET", "/api/rooms/{id}/messages?after=0&limit=1", {}),
+    ("POST", "/api/rooms/{id}/messages", {"source": "x"}),
+    ("POST", "/api/rooms/{id}/messages", {"source": ""}),
+    ("GET", "/api/rooms/{id}/members", {}),
+    ("PUT", "/api/rooms/{id}/members/1", {}),
+    ("PUT", "/api/rooms/{id}/members/404", {}),
+    ("DELETE", "/api/rooms/{id}/members/1", {}),
+    ("POST", "/api/rooms/{id}/typing", {}),
+    ("GET", "/rooms/{name}", {}),
+    ("POST", "/rooms/{name}", {"source": "x"}),
+    ("POST", "/rooms/{name}/members", {"nickname": "ann"}),
+    ("POST", "/rooms/{name}/members", {"nickname": "nobody"}),
+    ("GET", "/rooms/{name}/{id}", {}),
+    ("POST", "/rooms/{name}/{id}", {"source": "x"}),
+    ("POST", "/rooms/{name}/{id}/members", {"nickname": "ann"}),
+    ("GET", "/api/messages/{message}", {}),
+    ("PUT", "/api/messages/{message}", {"source": "x"}),
+    ("DELETE", "/api/messages/{message}", {}),
+    ("GET", "/messages/{message}/edit", {}),
+    ("POST", "/messages/{message}/edit", {"source": "x"}),
+    ("POST", "/messages/{message}/delete", {}),
+]
+
+
+@pytest.mark.parametrize("is_signed_in", [True, False])
+def test_nobody_learns_whether_a_room_is_there(client, den, ann, bob, is_signed_in):
+    client.say(ann, "secret", f"{den}/messages")
+    hidden = {"id": 2, "name": "den", "message": 1}
+    nothing = {"id": 404, "name": "nil", "message": 404}
+    headers = bob if is_signed_in else {}
+    for method, path, fields in QUESTIONS:
+        answer = _ask(client, method, path.format(**hidden), fields, headers)
+        assert answer == _ask(client, method, path.format(**nothing), fields, headers)
+        assert answer[0] in (401, 404)
+
+
+def _ask(client, method, path, fields, headers):
+    """Return all of the answer but what is never the same twice."""
+    if path.startswith("/api/"):
+        body, content_type = json.dumps(fields).encode(), "application/json"
+    else:
+        body, content_type = urlencode(fields).encode(), "application/x-www-form-urlencoded"
+    answer = client.request(
+        path, method=method, body=body, content_type=content_type, headers=headers
+    )
+    passing = {"X-Request-ID", "RateLimit"}
+    lasting = {name: value for name, value in answer.headers.items() if name not in passing}
+    return answer.status_int, answer.text.replace(path, "PATH"), lasting
 
 
 def test_others_cannot_post_to_private_room(client, den, ann, bob):
