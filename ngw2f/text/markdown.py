@@ -1,7 +1,7 @@
 """Markdown to safe HTML.
 
-Two walls: Python-Markdown is told to leave raw HTML alone, so that it comes out
-as text; and whatever comes out passes nh3, which keeps only the tags, attributes
+Two walls: the parser is told to leave raw HTML alone, so that it comes out as
+text; and whatever comes out passes nh3, which keeps only the tags, attributes
 and URL schemes below. The second one holds even if the first has a hole.
 """
 
@@ -11,84 +11,96 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import markdown
 import nh3
 from pygments.token import STANDARD_TYPES
 
-from ngw2f.text.autolinks import complete_links
+from ngw2f.text.code_blocks import CodeRenderer
+from ngw2f.text.commonmark import URL_SCHEMES, build_parser
+from ngw2f.text.definitions import parse_defined
 from ngw2f.text.plain import plain_html
+from ngw2f.text.visible import shows_anything
 
-# Markdown's own time grows with the square of some inputs (ten thousand opening
-# brackets take ten seconds); ordinary messages take less than a millisecond. These are
-# seconds of processor time.
+# A parser's own time grows with the square of some inputs; ordinary messages take less than a
+# millisecond. These are seconds of processor time.
 MAX_SECONDS = 0.25
+# What 50 of them make of a page is 3 MB. As it was typed, a message of 10,000 characters has at
+# most 60,007 (`&nbsp;` for one).
+MAX_HTML_CHARACTERS = 64 * 1024
+# Links and coloured code have up to ten times what was typed; a short one may have more.
+MAX_RATIO = 12
+MAX_SMALL_CHARACTERS = 4 * 1024
 
 TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "code", "div"),
     *("span", "em", "strong", "del", "a", "ul", "ol", "li"),
     *("table", "thead", "tbody", "tr", "th", "td"),
 }
-ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
-CLASSES = {"div": {"highlight"}, "span": {name for name in STANDARD_TYPES.values() if name}}
-URL_SCHEMES = {"http", "https", "mailto"}
-
-EXTENSIONS: dict[str, dict[str, object]] = {
-    # A line's end is a line's end, as people expect of a chat.
-    "nl2br": {},
-    "sane_lists": {},
-    "tables": {},
-    # Bare links become links.
-    "pymdownx.magiclink": {},
-    # Fenced code, in lists too, coloured by Pygments as the fence names it.
-    "pymdownx.superfences": {"css_class": "highlight"},
-    "pymdownx.highlight": {"guess_lang": False},
-}
-# Raw HTML in two places; images, which would tell a stranger's server who reads.
-LEFT_OUT = ("html", "image_link", "image_reference", "short_image_ref")
+ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "li": {"value"}}
 
 
 class MarkdownRenderer:
     """Render messages, one at a time; making one costs some milliseconds, so keep it."""
 
     def __init__(self) -> None:
-        self._markdown = _build_markdown()
+        self._code = CodeRenderer()
+        self._parser = build_parser(self._code)
         self._cleaner = nh3.Cleaner(
             tags=TAGS,
             attributes=ATTRIBUTES,
-            allowed_classes=CLASSES,
-            url_schemes=URL_SCHEMES,
+            allowed_classes=allowed_classes(self._code),
+            url_schemes=set(URL_SCHEMES),
             link_rel="nofollow noopener",
         )
 
     def render(self, source: str) -> str:
-        """Return *source* as safe HTML; as it was typed where Markdown gives up or takes too long.
+        """Return *source* as safe HTML.
 
+        As it was typed where that takes too long, becomes too long, or would show nothing.
         The limit on time needs the process's main thread, where RQ runs its jobs.
         """
         try:
             with _collector_paused(), _time_limit(MAX_SECONDS):
-                html = self._markdown.reset().convert(source)
-        except Exception:  # Whatever a parser stumbles over, the message is shown.
-            html = plain_html(source)
-            # Its reset() does not forget in which block it was: in a list, say.
-            self._markdown = _build_markdown()
-        return self._cleaner.clean(html)
+                html = self._render_shortly(source)
+        # Whatever a parser stumbles over, the message is shown.
+        except (Exception, _OutOfTimeError):
+            html = None
+        if html is not None:
+            html = self._cleaner.clean(html.rstrip("\n"))
+        if html is None or not is_short(html, source) or not shows_anything(html):
+            html = self._cleaner.clean(plain_html(source.strip("\n")))
+        return html
+
+    def _render_shortly(self, source: str) -> str | None:
+        """Return HTML that is not too long: with colours, else without them, else None."""
+        tokens, environment = parse_defined(self._parser, source)
+        for self._code.colours in (True, False):
+            html: str = self._parser.renderer.render(tokens, self._parser.options, environment)
+            if is_short(html, source):
+                return html
+        return None
 
 
-def _build_markdown() -> markdown.Markdown:
-    built = markdown.Markdown(
-        extensions=list(EXTENSIONS), extension_configs=EXTENSIONS, output_format="html"
-    )
-    built.preprocessors.deregister("html_block")
-    for name in LEFT_OUT:
-        built.inlinePatterns.deregister(name)
-    complete_links(built)
-    return built
+def allowed_classes(code: CodeRenderer) -> dict[str, set[str]]:
+    """Return which classes an element may have."""
+    return {
+        "div": {"highlight"},
+        "code": {f"language-{name}" for name in code.languages},
+        "span": {name for name in STANDARD_TYPES.values() if name},
+    }
+
+
+def is_short(html: str, source: str) -> bool:
+    relative = max(MAX_SMALL_CHARACTERS, MAX_RATIO * len(source))
+    return len(html) <= min(MAX_HTML_CHARACTERS, relative)
+
+
+class _OutOfTimeError(BaseException):
+    """No Exception: libraries catch those, and would go on."""
 
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the block after so many *seconds* of the process's own work.
+    """Raise _OutOfTimeError in the block after so many *seconds* of the process's own work.
 
     Its own code's, not the kernel's for it, and not of the clock: that a machine is busy, or
     the process stopped, is no message's fault.
@@ -96,7 +108,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
     """
 
     def give_up(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError
+        raise _OutOfTimeError
 
     handler = signal.signal(signal.SIGVTALRM, give_up)
     try:

@@ -2,17 +2,17 @@ import gc
 import logging
 import time
 
-import markdown
 import nh3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from ngw2f.text.links import find_links
 
 
 def render(source: str) -> str:
-    return nh3.clean(markdown.markdown(source, extensions=["fenced_code"]))
+    return nh3.clean(MarkdownIt("commonmark").render(source))
 
 
 CASES = {

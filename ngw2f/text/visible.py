@@ -1,0 +1,24 @@
+"""Which texts show anything."""
+
+import re
+from typing import Final
+
+# White space, controls, what is no character, and what Unicode calls Default_Ignorable; and what
+# fonts show as a blank: the Braille pattern without dots, and Hangul's fillers.
+UNSEEN: Final = (
+    r"\s\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+SEEN: Final = re.compile(f"[^{UNSEEN}]")
+SEEN_IN_HTML: Final = re.compile(f"<hr>|(?:^|>)(?:[{UNSEEN}]|&nbsp;)*(?!&nbsp;)[^<{UNSEEN}]")
+
+
+def is_visible(text: str) -> bool:
+    """Say whether *text* has a character that can be seen."""
+    return SEEN.search(text) is not None
+
+
+def shows_anything(html: str) -> bool:
+    """Say whether *html*, as the sanitizer writes it, has a text that can be seen, or a line."""
+    return SEEN_IN_HTML.search(html) is not None
