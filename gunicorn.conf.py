@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 from ngw2f import hooks
+from ngw2f.descriptors import WORKER_CONNECTIONS
 from ngw2f.gunicorn_response import use_own_response
 from ngw2f.jobs.link_policy import build_policy
 from ngw2f.metrics.files import begin_anew, fold_dead
@@ -26,8 +27,11 @@ except SettingError as error:
 # Streams stay open for hours: a greenlet each, not a thread or a process.
 # gunicorn's own worker of this kind lets no application end its streams.
 worker_class = "ngw2f.gevent_worker.ChatGeventWorker"
-# gunicorn's 1,000 would let the thousand-and-first stream wait for another's end.
-worker_connections = 20_000
+# For each socket that it listens on; as many as descriptors allow, see when_ready.
+worker_connections = WORKER_CONNECTIONS
+# How many connections may wait to be taken, if net.core.somaxconn allows it. nginx is refused
+# at once where a Unix socket's queue is full, and 2,048 are few where thousands come back.
+backlog = 16_384
 # Nothing here runs for long. Streams are told to go when a worker stops, so a
 # worker that has not stopped by then hangs.
 graceful_timeout = 10
@@ -54,6 +58,7 @@ def on_starting(server):
 
 def when_ready(server):
     """Say where it is, once it can be reached; from here on systemd's watchdog is answered."""
+    hooks.fit_connections(server)
     watch_master(server, Systemd())
     server.log.info(hooks.describe(settings, server))
 
@@ -113,6 +118,7 @@ def nworkers_changed(server, new_value, old_value):
 
 
 def on_reload(server):
+    hooks.fit_connections(server)
     server.log.debug("on_reload: what was checked and migrated before is loaded")
 
 

@@ -101,8 +101,8 @@ def run_web(number: int) -> None:
     _wait_for_foundations(settings)
     path = _socket(settings, number)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    bind = f"unix:{path}"
-    options = ["--bind", bind, "--workers", "1", "--graceful-timeout", str(GRACEFUL_SECONDS)]
+    options = ["--bind", f"unix:{path}", "--bind", f"unix:{_stream_socket(settings, number)}"]
+    options += ["--workers", "1", "--graceful-timeout", str(GRACEFUL_SECONDS)]
     options += ["--pid", str(settings.data_path / f"web-{number}.pid")]
     # Not `python -m gunicorn`, of which a hot upgrade fails (ngw2f/cli.py).
     gunicorn = str(Path(sysconfig.get_path("scripts")) / "gunicorn")
@@ -131,13 +131,15 @@ def _front(settings: Settings) -> Front:
     directory = _var() / "nginx"
     names = ["localhost", "127.0.0.1", "[::1]", socket.gethostname()]
     certificate, key = make_certificate(directory, names)
+    numbers = range(1, INSTANCES + 1)
     return Front(
         directory=directory / "conf",
         run=directory,
         certificate=certificate,
         key=key,
         names=names,
-        servers=[f"unix:{_socket(settings, number)}" for number in range(1, INSTANCES + 1)],
+        servers=[f"unix:{_socket(settings, number)}" for number in numbers],
+        stream_servers=[f"unix:{_stream_socket(settings, number)}" for number in numbers],
         http_port=int(os.environ["STACK_HTTP_PORT"]),
         https_port=int(os.environ["STACK_HTTPS_PORT"]),
         # Started by root, nginx would give up the right to read what is in var/.
@@ -161,6 +163,11 @@ def _settings() -> Settings:
 def _socket(settings: Settings, number: int) -> Path:
     """Return where an instance listens: beside Valkey, whose path is short enough for a socket."""
     return embedded_socket(settings.data_path).parent / f"web-{number}.sock"
+
+
+def _stream_socket(settings: Settings, number: int) -> Path:
+    """Return where it takes streams, of which thousands may come at once."""
+    return _socket(settings, number).with_suffix(".streams")
 
 
 def _hold_alone(settings: Settings) -> None:

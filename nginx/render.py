@@ -23,6 +23,9 @@ MODULES = Path("/usr/lib/nginx/modules")
 # nginx makes only the last folder of these paths.
 RUN_FOLDERS = ("body", "proxy", "cache", "static", "acme")
 
+# How many connections may wait to be taken; no more than net.core.somaxconn. nginx's own 511
+# is soon full where thousands come back at once.
+BACKLOG = 16384
 # What a process may open; half of it are connections, of which a stream takes two.
 FILES = 65536
 
@@ -40,6 +43,8 @@ class Front:
     names: Sequence[str]
     # gunicorn's instances: "unix:/PATH" or "HOST:PORT".
     servers: Sequence[str]
+    # The same instances, where they take streams; on the same sockets unless given.
+    stream_servers: Sequence[str] = ()
     addresses: Sequence[str] = ("127.0.0.1",)
     http_port: int = 80
     https_port: int = 443
@@ -143,20 +148,29 @@ def _values(front: Front, program: Program) -> dict[str, str]:
         "key": str(front.key),
         # What has no key is not counted.
         "limit_key": "$client_network" if front.limits else '""',
-        "servers": "\n".join(
-            f"    server {server} max_fails=2 fail_timeout=5s;" for server in front.servers
-        ),
+        "servers": _servers(front.servers),
+        # Where a machine is cut off, each waits for proxy_connect_timeout; none is put aside.
+        "stream_servers": _servers(front.stream_servers or front.servers, "max_fails=0"),
         "public_port": "" if public_port == 443 else f":{public_port}",
         "names": " ".join(front.names),
         "listen_http": listen(front.http_port, ""),
-        "listen_http_default": listen(front.http_port, "default_server"),
+        "listen_http_default": listen(front.http_port, f"default_server backlog={BACKLOG}"),
         "listen_https": listen(front.https_port, tls),
-        "listen_https_default": listen(front.https_port, f"{tls} default_server"),
+        "listen_https_default": listen(front.https_port, f"{tls} default_server backlog={BACKLOG}"),
         "http2": "    http2 on;" if is_new_http2 else "",
         "acme_root": str(front.run / "acme"),
         "static_root": str(front.run / "static"),
         "errors_root": str(front.directory),
     }
+
+
+def _servers(servers: Sequence[str], else_fails: str = "max_fails=2 fail_timeout=5s") -> str:
+    """Return the lines of an upstream; only what is on another machine may be put aside."""
+    lines = []
+    for server in servers:
+        fails = "max_fails=0" if server.startswith("unix:") else else_fails
+        lines.append(f"    server {server} {fails};")
+    return "\n".join(lines)
 
 
 def _listen(front: Front, port: int, options: str) -> str:
@@ -199,6 +213,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--key", type=Path, required=True)
     add("--name", dest="names", action="append", required=True, help="may be given again")
     add("--server", dest="servers", action="append", required=True, help="unix:/PATH or HOST:PORT")
+    add(
+        "--stream-server",
+        dest="stream_servers",
+        action="append",
+        default=[],
+        help="where it takes streams",
+    )
     add("--address", dest="addresses", nargs="+", default=["0.0.0.0", "[::]"])  # noqa: S104 # a front
     add("--http-port", type=int, default=80)
     add("--https-port", type=int, default=443)

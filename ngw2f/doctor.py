@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ngw2f.broker import Broker, connect, embedded_socket
+from ngw2f.descriptors import WORKER_CONNECTIONS, possible_connections
 from ngw2f.jobs.bell import QUEUES
 from ngw2f.jobs.roll_call import RollCall
 from ngw2f.settings import Settings, unknown_variables
@@ -101,6 +102,17 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
         yield Finding("error", "disk", f"only {sentence}; the database and the broker grow there")
     else:
         yield Finding("ok", "disk", sentence)
+
+
+def check_limits(_settings: Settings) -> Iterator[Finding]:
+    """Look at the limit that a server has which is started like this command."""
+    possible = possible_connections(WORKER_CONNECTIONS)
+    sentence = f"a web worker that is started from here takes {possible} connections at once"
+    if possible < WORKER_CONNECTIONS:
+        sentence += f", not {WORKER_CONNECTIONS}; raise the hard limit (ulimit -Hn, LimitNOFILE)"
+        yield Finding("warning", "limits", sentence)
+    else:
+        yield Finding("ok", "limits", sentence)
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:
@@ -195,6 +207,7 @@ def check_workers(settings: Settings) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     check_settings,
     check_disk,
+    check_limits,
     check_database,
     check_broker,
     check_workers,

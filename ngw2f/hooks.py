@@ -12,6 +12,7 @@ import sys
 import traceback
 from typing import Any
 
+from ngw2f.descriptors import raise_limit
 from ngw2f.embedded import Embedded, EmbeddedError
 from ngw2f.settings import Settings
 from ngw2f.supervisor import default_pools
@@ -53,6 +54,20 @@ def start_embedded(settings: Settings) -> Embedded | None:
     except EmbeddedError as error:
         sys.exit(f"ngw2f: {error}")
     return embedded
+
+
+def fit_connections(server: Any) -> None:
+    """Raise the limit of descriptors to what workers need; where it is too low, say so and fit."""
+    wanted, sockets = server.cfg.worker_connections, len(server.LISTENERS)
+    possible = raise_limit(wanted * sockets) // sockets
+    if possible < wanted:
+        server.log.warning(
+            "a worker takes %d connections at once, not %d: the hard limit of descriptors is too "
+            "low (ulimit -Hn, systemd's LimitNOFILE)",
+            possible,
+            wanted,
+        )
+        server.cfg.set("worker_connections", possible)
 
 
 def describe(settings: Settings, server: Any) -> str:

@@ -112,3 +112,12 @@ def test_pid_is_where_a_server_looks_for_it(front, tmp_path):
     options += ["--certificate", str(front.certificate), "--key", str(front.key)]
     main([*options, "--directory", str(tmp_path / "etc"), "--run", str(tmp_path / "run")])
     assert "pid /run/nginx.pid;" in (tmp_path / "etc/nginx.conf").read_text()
+
+
+def test_instance_of_another_machine_may_be_put_aside(front):
+    """A machine that is cut off refuses nothing: each request would wait for it."""
+    render(replace(front, servers=["10.0.0.1:8000", "unix:/run/one.sock"]))
+    upstreams = (front.directory / "upstreams.conf").read_text()
+    assert upstreams.count("server 10.0.0.1:8000 max_fails=2 fail_timeout=5s;") == 2
+    assert upstreams.count("server 10.0.0.1:8000 max_fails=0;") == 2
+    assert upstreams.count("server unix:/run/one.sock max_fails=0;") == 4

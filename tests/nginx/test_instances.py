@@ -1,5 +1,7 @@
 """Who gets which request, and what happens while an instance is gone."""
 
+import contextlib
+import socket
 import threading
 from collections import Counter
 
@@ -56,3 +58,44 @@ def test_streams_go_out_at_once(client, recorders, path):
         end.set()
         rest = response.read()
     assert (line, rest) == (b"data: 1\n", b"")
+
+
+@contextlib.contextmanager
+def full(path):
+    """Listen at a socket whose queue is full, until the block ends."""
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as waiting:
+        listener.bind(str(path))
+        listener.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                one = waiting.enter_context(socket.socket(socket.AF_UNIX))
+                one.setblocking(False)
+                one.connect(str(path))
+        yield
+    path.unlink()
+
+
+@pytest.mark.parametrize("target", ["/api/events", "/socket.io/", "/", "/ws"])
+def test_instance_whose_queue_was_full_is_not_put_aside(three, target):
+    """A moment later there is room, and whoever asks then is served."""
+    client, paths = three
+    with contextlib.ExitStack() as crowds:
+        for path in paths:
+            crowds.enter_context(full(path))
+        assert {client.ask(target).status for _ in range(8)} == {503}
+        assert client.ask("/", "POST", b"x").status == 503
+    with contextlib.ExitStack() as instances:
+        for path in paths:
+            instances.enter_context(Instance(path))
+        assert client.ask(target).status == 200
+        assert client.ask("/", "POST", b"x").status == 200
+
+
+def test_crowd_of_streams_is_in_nobody_elses_way(tmp_path, directory):
+    path, streams = directory / "own.sock", directory / "streams.sock"
+    front = make_front(tmp_path, [path], stream_servers=[f"unix:{streams}"])
+    with running(front) as client, Instance(path), full(streams):
+        for target in ("/events", "/api/events", "/ws", "/socket.io/"):
+            assert client.ask(target).status == 503
+        assert client.ask("/").status == 200
+        assert client.ask("/", "POST", b"x").status == 200

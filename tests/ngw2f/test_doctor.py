@@ -58,6 +58,14 @@ def test_nothing_is_there_yet(tmp_path):
     assert said(settings, "workers") == "only the broker knows which are there"
 
 
+@pytest.mark.parametrize(("limit", "level"), [(65536, "ok"), (1024, "warning")])
+def test_descriptors(settings, monkeypatch, limit, level):
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (limit, limit))
+    (found,) = doctor.check_limits(settings)
+    assert found.level == level
+    assert ("takes 768 connections at once, not 20000; " in found.sentence) == (limit == 1024)
+
+
 def test_old_schema(settings, database):
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")

@@ -1,11 +1,13 @@
 import faulthandler
 import gc
 import logging
+import resource
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
+from gunicorn.config import Config
 
 from ngw2f import hooks
 from ngw2f.embedded import EmbeddedError
@@ -104,3 +106,38 @@ def test_garbage_of_clients_is_still_collected():
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+@pytest.fixture
+def master(tmp_path):
+    """Give a master with two sockets, and this process its limit of descriptors back."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    config = Config()
+    config.set("worker_connections", 300)
+    yield SimpleNamespace(cfg=config, LISTENERS=["one", "two"], log=logging.getLogger("test"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_descriptors_are_raised_to_what_connections_take(master, caplog):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
+    hooks.fit_connections(master)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (856, hard)
+    assert master.cfg.worker_connections == 300
+    assert caplog.text == ""
+
+
+def test_connections_that_cannot_be_had_are_told_of(master, caplog, monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (512, 512))
+    hooks.fit_connections(master)
+    assert master.cfg.worker_connections == 128
+    (line,) = caplog.messages
+    assert line.startswith("a worker takes 128 connections at once, not 300: ")
+
+
+@pytest.mark.parametrize("limit", [resource.RLIM_INFINITY, 1 << 20])
+def test_higher_limit_stays(master, monkeypatch, limit):
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (limit, limit))
+    monkeypatch.setattr(resource, "setrlimit", pytest.fail)
+    hooks.fit_connections(master)
+    assert master.cfg.worker_connections == 300
