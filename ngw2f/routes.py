@@ -4,6 +4,7 @@ from werkzeug.routing import BaseConverter, Map, Rule
 
 from ngw2f.http import MAX_ID
 from ngw2f.web import (
+    account,
     events,
     messages,
     metrics,
@@ -39,6 +40,8 @@ def build_url_map(socketio: SocketIOGateway) -> Map:
         Rule("/login", endpoint=pages.sign_in, methods=["POST"]),
         Rule("/logout", endpoint=pages.sign_out_page, methods=["GET"]),
         Rule("/logout", endpoint=pages.sign_out, methods=["POST"]),
+        Rule("/account", endpoint=account.show, methods=["GET"]),
+        Rule("/account", endpoint=account.change_password, methods=["POST"]),
         Rule("/rooms", endpoint=pages.create, methods=["POST"]),
         Rule("/rooms/<name>", endpoint=pages.show_room, methods=["GET"]),
         Rule("/rooms/<name>", endpoint=pages.post_message, methods=["POST"]),

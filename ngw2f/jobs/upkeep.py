@@ -9,7 +9,7 @@ from rq.scheduler import RQScheduler
 
 from ngw2f.jobs.bell import QUEUES, RENDER, queue_name
 from ngw2f.jobs.workshop import current_workshop
-from ngw2f.store import events, messages, previews, tasks, tokens
+from ngw2f.store import devices, events, messages, previews, tasks, tokens
 
 SWEEP_SECONDS = 5
 CLEAN_SECONDS = 600
@@ -42,10 +42,11 @@ def sweep() -> bool:
 
 
 def clean() -> None:
-    """Delete what is expired: tokens, statuses of tasks, events, previews."""
+    """Delete what is expired: tokens, devices, statuses of tasks, events, previews."""
     workshop = current_workshop.get()
     with workshop.database.writing() as connection:
         tokens.delete_expired_tokens(connection)
+        devices.delete_expired_devices(connection)
         tasks.delete_old_tasks(connection, time.time() - TASK_TTL_SECONDS)
         events.delete_old_events(connection, workshop.settings.stream_length)
         previews.delete_unused_previews(connection, time.time())

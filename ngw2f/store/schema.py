@@ -64,6 +64,17 @@ tokens = Table(
     sqlite_autoincrement=True,
 )
 
+# Browsers that have signed in before; not sessions (ngw2f/store/devices.py).
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    _owner("user_id", "users.id"),
+    Column("expires_at", Float, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+
 rooms = Table(
     "rooms",
     metadata,

@@ -81,6 +81,31 @@ def find_credentials(connection: Connection, nickname_key: str) -> Credentials |
     return Credentials(*row) if row else None
 
 
+def find_credentials_of(connection: Connection, user_id: int) -> Credentials | None:
+    statement = select(users.c.id, users.c.password_hash).where(users.c.id == user_id)
+    row = connection.execute(statement).first()
+    return Credentials(*row) if row else None
+
+
+def are_current(connection: Connection, known: Credentials) -> bool:
+    """Say whether the password is still the one that was checked, until this transaction ends."""
+    return _is_current(connection, known, may_share=True)
+
+
+def lock_current(connection: Connection, known: Credentials) -> bool:
+    """Do as `are_current`, and keep others from asking for what this transaction changes."""
+    return _is_current(connection, known, may_share=False)
+
+
+def _is_current(connection: Connection, known: Credentials, *, may_share: bool) -> bool:
+    condition = users.c.id == known.user_id, users.c.password_hash == known.password_hash
+    # PostgreSQL locks the row, but not for those who only refer to it: they post messages.
+    # SQLite has one writer at a time.
+    statement = select(users.c.id).where(*condition)
+    locking = statement.with_for_update(read=may_share, key_share=not may_share)
+    return connection.execute(locking).first() is not None
+
+
 def list_users(connection: Connection, updated_since: float | None = None) -> list[UserRow]:
     """Return the users that changed after *updated_since*, in the order of their names."""
     statement = select(*COLUMNS).order_by(users.c.nickname_key)
@@ -96,6 +121,10 @@ def nicknames_of(connection: Connection, user_ids: set[int]) -> dict[int, str]:
 
 def change_user(connection: Connection, user_id: int, **values: str) -> None:
     """Set *values* of columns. Raises NicknameTakenError."""
+    # Before its turn, as a change of password does: else each would wait for the other.
+    connection.execute(
+        select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
+    )
     statement = update(users).where(users.c.id == user_id).values(updated_at=NEXT_TIME, **values)
     try:
         connection.execute(statement, {"now": take_turn(connection).now})

@@ -2,21 +2,31 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
+from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from middleware.rate_limit import client_address
 from ngw2f.hashing import Asker, TooManyHashesError, TooManyOfOneError
-from ngw2f.http import Request, problem
+from ngw2f.http import Request, Response, problem
 from ngw2f.resources import User
-from ngw2f.store import users
+from ngw2f.store import devices, users
+from ngw2f.store.devices import DEVICE_DAYS
+from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.store.users import Credentials, NicknameTakenError, UserRow
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
 from ngw2f.text.password import InvalidPasswordError
+from ngw2f.tries import Guesser
 from ngw2f.web.services import Services
 
 # What waits to be hashed is done within some seconds.
 RETRY_AFTER_SECONDS = 2
+
+
+def is_registered(services: Services, nickname: str) -> bool:
+    with services.database.reading() as connection:
+        return users.find_credentials(connection, name_key(nickname)) is not None
 
 
 def check_password(
@@ -24,21 +34,85 @@ def check_password(
 ) -> Credentials | None:
     """Return what is stored of the user whose nickname and password these are, else None.
 
-    Raises 429 after too many tries at one account, or while it has too many in the
-    queue; 503 if too many wait.
+    Raises 429 after too many wrong tries, or while too many wait in the queue for
+    this account; 503 if too many wait.
     """
     key = name_key(nickname)
-    if services.sign_in_limit:
-        services.sign_in_limit.take(key)
     with services.database.reading() as connection:
         found = users.find_credentials(connection, key)
+        guesser = _guesser(connection, request, found)
+    return _check(services, key, found, password, guesser)
+
+
+def confirm_password(
+    services: Services, request: Request, user: UserRow, password: str
+) -> Credentials | None:
+    """Return what is stored of a user who is signed in and types the password again, else None.
+
+    Wrong ones are counted apart from those of strangers, who could lock the user out.
+    Raises 429, 503.
+    """
+    with services.database.reading() as connection:
+        found = users.find_credentials_of(connection, user.id)
+    return _check(services, name_key(user.nickname), found, password, _owner(request))
+
+
+def owner_asker(request: Request, user: UserRow) -> Asker:
+    """Return who has a place in the queue of hashes: a user who is signed in."""
+    return _asker(name_key(user.nickname), _owner(request))
+
+
+def _owner(request: Request) -> Guesser:
+    return Guesser(f"signed-in {_address(request)}", is_known=True)
+
+
+def _check(
+    services: Services, key: str, found: Credentials | None, password: str, guesser: Guesser
+) -> Credentials | None:
+    tries = services.wrong_tries
+    if tries:
+        tries.check(key, guesser)
     with _turns_explained():
-        asker = asker_of(request, key)
         stored = found.password_hash if found else None
-        checked = services.passwords.check(stored, password, asker)
+        checked = services.passwords.check(stored, password, _asker(key, guesser))
     if not found or not checked.is_correct:
+        if tries:
+            tries.count(key, guesser)
         return None
     return _renewed(services, found, checked.new_hash) if checked.new_hash else found
+
+
+def _guesser(connection: Connection, request: Request, found: Credentials | None) -> Guesser:
+    """Return as whom the request's tries count: its browser's, if the user has used that."""
+    device = request.cookies.get(device_cookie(found.user_id)) if found else None
+    if found and device and devices.is_device_of(connection, device, found.user_id):
+        return Guesser(f"device {devices.digest_of(device).hex()}", is_known=True)
+    return Guesser(_address(request))
+
+
+def remember_device(services: Services, request: Request, response: Response, user_id: int) -> None:
+    """Have the browser keep that the user has signed in with it, unless it does already."""
+    name = device_cookie(user_id)
+    with services.database.reading() as connection:
+        if devices.is_device_of(connection, request.cookies.get(name, ""), user_id):
+            return
+    with services.database.writing() as connection:
+        token = devices.create_device(connection, user_id)
+    response.set_cookie(
+        name,
+        token,
+        max_age=DEVICE_DAYS * SECONDS_A_DAY,
+        # It is read there alone, and makes no other request's answer another one.
+        path="/login",
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure,
+    )
+
+
+def device_cookie(user_id: int) -> str:
+    """Return the cookie's name: several people may use one browser."""
+    return f"device-{user_id}"
 
 
 def _renewed(services: Services, found: Credentials, new_hash: str) -> Credentials | None:
@@ -48,9 +122,14 @@ def _renewed(services: Services, found: Credentials, new_hash: str) -> Credentia
     return Credentials(found.user_id, new_hash) if is_set else None
 
 
-def register(services: Services, request: Request, nickname: str, password: str) -> UserRow:
+class Registered(NamedTuple):
+    user: UserRow
+    credentials: Credentials
+
+
+def register(services: Services, request: Request, nickname: str, password: str) -> Registered:
     """Store a new user. Raises 400 if the nickname or the password cannot be; 429, 503."""
-    services.limits.take("register", client_address(request.environ) or "")
+    services.limits.take("register", _address(request))
     try:
         nickname = check_nickname(nickname)
     except InvalidNameError as error:
@@ -59,7 +138,7 @@ def register(services: Services, request: Request, nickname: str, password: str)
     with services.database.reading() as connection:
         if users.find_credentials(connection, key):
             raise problem(400, "the nickname is taken")
-    password_hash = hash_password(services, asker_of(request, key), password)
+    password_hash = hash_password(services, Asker(key, _address(request)), password)
     try:
         with services.database.writing() as connection:
             user = users.create_user(connection, nickname, key, password_hash)
@@ -69,7 +148,7 @@ def register(services: Services, request: Request, nickname: str, password: str)
     except NicknameTakenError as error:
         raise problem(400, "the nickname is taken") from error
     services.events.publish(run)
-    return user
+    return Registered(user, Credentials(user.id, password_hash))
 
 
 def hash_password(services: Services, asker: Asker, password: str) -> str:
@@ -81,9 +160,13 @@ def hash_password(services: Services, asker: Asker, password: str) -> str:
         raise problem(400, str(error)) from error
 
 
-def asker_of(request: Request, account: str) -> Asker:
-    """Return who has a place in the queue of hashes: *account* is a nickname's key."""
-    return Asker(account, client_address(request.environ) or "")
+def _asker(key: str, guesser: Guesser) -> Asker:
+    # Strangers who fill the account's part of the queue leave its owner another.
+    return Asker(f"{key} {guesser.key}" if guesser.is_known else key, guesser.key)
+
+
+def _address(request: Request) -> str:
+    return client_address(request.environ) or ""
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from ngw2f.live.log import RevokedTokens
 from ngw2f.store import tokens, users
 from ngw2f.store.events import Run
 from ngw2f.store.tokens import SECONDS_A_DAY
-from ngw2f.store.users import UserRow
+from ngw2f.store.users import Credentials, UserRow
 from ngw2f.web.services import Services
 
 COOKIE = "session"
@@ -56,15 +56,28 @@ def require_user(services: Services, request: Request) -> UserRow:
     return user
 
 
+def create_token(services: Services, credentials: Credentials, days: float) -> str:
+    """Return a token for whom a password was checked. Raises 429; 401 if it was changed since."""
+    services.limits.take("token", credentials.user_id)
+    with services.database.writing() as connection:
+        # Else a token would outlive the change that ends all others.
+        if not users.are_current(connection, credentials):
+            raise unauthorized("the password has just been changed")
+        return tokens.create_token(connection, credentials.user_id, days)
+
+
 def set_session(
-    services: Services, request: Request, response: Response, user_id: int, *, remember: bool
+    services: Services,
+    request: Request,
+    response: Response,
+    credentials: Credentials,
+    *,
+    remember: bool,
 ) -> None:
     """Sign the user in on this browser, until it is closed or for `remember_days`."""
-    services.limits.take("token", user_id)
     settings = services.settings
     days = settings.remember_days if remember else settings.session_days
-    with services.database.writing() as connection:
-        token = tokens.create_token(connection, user_id, days)
+    token = create_token(services, credentials, days)
     response.set_cookie(
         COOKIE,
         token,

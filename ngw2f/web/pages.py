@@ -30,7 +30,7 @@ def show_room(
     try:
         reader = auth.find_reader(services, request)
     except Unauthorized as error:
-        return _sign_in_page(services, request, str(error.description), error.code)
+        return sign_in_form(services, request, str(error.description), error.code)
     page = page_of(request)
     with services.database.reading() as connection:
         # Read first: what happens after it comes over the stream.
@@ -51,7 +51,7 @@ def show_room(
     form = request.preferred("text")
     name = "room.html" if form == "html" else "room.txt"
     response = services.templates.page(name, values)
-    return tagged(request, _personal(response))
+    return tagged(request, personal(response))
 
 
 def post_message(
@@ -70,7 +70,7 @@ def edit_page(services: Services, request: Request, message_id: int) -> Response
         message = load_own(connection, message_id, user)
     room = _room_of(services, message.room_id, user)
     values = {"message": message, "room": room, "reader": user}
-    return _personal(services.templates.page("edit.html", values))
+    return personal(services.templates.page("edit.html", values))
 
 
 def edit_message(services: Services, request: Request, message_id: int) -> Response:
@@ -105,32 +105,30 @@ def invite(services: Services, request: Request, name: str, room_id: int | None 
 
 
 def sign_in_page(services: Services, request: Request) -> Response:
-    return _sign_in_page(services, request)
+    return sign_in_form(services, request)
 
 
 def sign_in(services: Services, request: Request) -> Response:
     """Sign a known nickname in, register a new one."""
     nickname, password = request.form_field("nickname").strip(), request.form_field("password")
     if not nickname or not password:
-        return _sign_in_page(services, request, "type a nickname and a password", 400)
-    credentials = accounts.check_password(services, request, nickname, password)
-    if credentials is None:
-        with services.database.reading() as connection:
-            is_known = users.find_credentials(connection, name_key(nickname)) is not None
-        if is_known:
-            return _sign_in_page(services, request, "wrong nickname or password", 401)
-        user_id = accounts.register(services, request, nickname, password).id
+        return sign_in_form(services, request, "type a nickname and a password", 400)
+    if accounts.is_registered(services, nickname):
+        credentials = accounts.check_password(services, request, nickname, password)
+        if credentials is None:
+            return sign_in_form(services, request, "wrong nickname or password", 401)
     else:
-        user_id = credentials.user_id
+        credentials = accounts.register(services, request, nickname, password).credentials
     response = see_other(_local_path(request.form_field("next", "/")))
     remember = bool(request.form_field("remember"))
-    auth.set_session(services, request, response, user_id, remember=remember)
-    return _personal(response)
+    accounts.remember_device(services, request, response, credentials.user_id)
+    auth.set_session(services, request, response, credentials, remember=remember)
+    return personal(response)
 
 
 def sign_out_page(services: Services, request: Request) -> Response:
     reader = auth.find_reader(services, request)
-    return _personal(services.templates.page("sign_out.html", {"reader": reader}))
+    return personal(services.templates.page("sign_out.html", {"reader": reader}))
 
 
 def sign_out(services: Services, request: Request) -> Response:
@@ -139,7 +137,7 @@ def sign_out(services: Services, request: Request) -> Response:
         auth.end_session(services, token)
     response = see_other("/")
     response.delete_cookie(auth.COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
-    return _personal(response)
+    return personal(response)
 
 
 def _room_of(services: Services, room_id: int, user: UserRow) -> Room:
@@ -150,7 +148,7 @@ def _room_of(services: Services, room_id: int, user: UserRow) -> Room:
     return room
 
 
-def _sign_in_page(
+def sign_in_form(
     services: Services, request: Request, detail: str = "", status: int = 200
 ) -> Response:
     is_page = request.preferred("text") == "html" or request.method == "POST"
@@ -164,7 +162,7 @@ def _sign_in_page(
         "next": form.get("next", "/" if request.path == "/login" else quote(request.path)),
         "reader": None,
     }
-    return _personal(services.templates.page("sign_in.html", values, status))
+    return personal(services.templates.page("sign_in.html", values, status))
 
 
 def _local_path(path: str) -> str:
@@ -174,7 +172,7 @@ def _local_path(path: str) -> str:
     return path if is_local and is_in_url_form else "/"
 
 
-def _personal(response: Response) -> Response:
+def personal(response: Response) -> Response:
     """Mark a page that depends on who asks, and in which form."""
     response.headers["Cache-Control"] = "private, no-cache"
     add_vary(response, ["Accept", "Cookie"])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from middleware.cache import SharedGroupClock
 from ngw2f.broker import Broker
 from ngw2f.jobs.bell import RENDER, Bell
-from ngw2f.limits import Limits, SignInLimit
+from ngw2f.limits import Limits
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.groups import groups_of, open_group_clock
 from ngw2f.live.hub import Hub
@@ -19,6 +19,7 @@ from ngw2f.metrics.tally import Tally
 from ngw2f.passwords import Passwords
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
+from ngw2f.tries import WrongTries
 from ngw2f.web.fragments import MessageFragments
 from ngw2f.web.templates import Templates
 
@@ -47,7 +48,7 @@ class Services:
     templates: Templates
     fragments: MessageFragments
     # None: the limits are off.
-    sign_in_limit: SignInLimit | None
+    wrong_tries: WrongTries | None
     limits: Limits
 
     def close(self) -> None:
@@ -87,6 +88,6 @@ def build_services(settings: Settings) -> Services:
         passwords=Passwords(),
         templates=Templates(),
         fragments=MessageFragments(),
-        sign_in_limit=SignInLimit(broker) if settings.rate_limit else None,
+        wrong_tries=WrongTries(broker) if settings.rate_limit else None,
         limits=Limits(broker, is_on=settings.rate_limit),
     )

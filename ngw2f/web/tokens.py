@@ -5,7 +5,6 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from ngw2f.http import Request, Response, json_response, no_content
-from ngw2f.store import tokens
 from ngw2f.web import accounts, auth
 from ngw2f.web.services import Services
 
@@ -35,9 +34,7 @@ def create(services: Services, request: Request) -> Response:
         )
     if credentials is None:
         raise Unauthorized("wrong nickname or password", www_authenticate=BasicChallenge())
-    services.limits.take("token", credentials.user_id)
-    with services.database.writing() as connection:
-        token = tokens.create_token(connection, credentials.user_id, services.settings.token_days)
+    token = auth.create_token(services, credentials, services.settings.token_days)
     response = json_response(Token(token))
     response.headers["Cache-Control"] = "no-store"
     return response

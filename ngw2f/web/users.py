@@ -1,14 +1,16 @@
 """Users: register, look up, change oneself."""
 
 import msgspec
+from sqlalchemy import Connection
 
 from ngw2f.http import Request, Response, json_response, no_content, problem
 from ngw2f.live.groups import USERS
 from ngw2f.resources import User
-from ngw2f.store import tokens, users
+from ngw2f.store import devices, tokens, users
 from ngw2f.store.events import Run
-from ngw2f.store.users import NicknameTakenError, UserRow
+from ngw2f.store.users import Credentials, NicknameTakenError, UserRow
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
+from ngw2f.text.password import InvalidPasswordError, prepare_password
 from ngw2f.web import accounts, auth
 from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
 from ngw2f.web.services import Services
@@ -24,6 +26,8 @@ class ChangedUser(msgspec.Struct):
 
     nickname: str | None = None
     password: str | None = None
+    # Asked for with a new password: who finds a session open does not get the account.
+    current_password: str | None = None
 
 
 class Users(msgspec.Struct):
@@ -32,9 +36,8 @@ class Users(msgspec.Struct):
 
 def create(services: Services, request: Request) -> Response:
     body = request.json_body(NewUser)
-    user = _resource(
-        accounts.register(services, request, body.nickname, body.password), is_online=False
-    )
+    registered = accounts.register(services, request, body.nickname, body.password)
+    user = _resource(registered.user, is_online=False)
     response = json_response(user, 201)
     response.headers["Location"] = user.links.self
     return response
@@ -69,7 +72,16 @@ def change(services: Services, request: Request, user_id: int) -> Response:
     if user.id != user_id:
         raise problem(403, "only the user may do this")
     services.limits.take("account", user_id)
-    body = request.json_body(ChangedUser)
+    change_user(services, request, user, request.json_body(ChangedUser))
+    return no_content()
+
+
+def change_user(services: Services, request: Request, user: UserRow, body: ChangedUser) -> None:
+    """Do all that the body asks for, or nothing. Raises 400, 403, 429, 503.
+
+    A new password revokes all tokens but the one that was sent, ends their streams, and
+    no browser is known any more.
+    """
     values: dict[str, str] = {}
     if body.nickname is not None:
         try:
@@ -77,27 +89,49 @@ def change(services: Services, request: Request, user_id: int) -> Response:
         except InvalidNameError as error:
             raise problem(400, str(error)) from error
         values["nickname_key"] = name_key(body.nickname)
+    known = None
     if body.password is not None:
-        values["password_hash"] = accounts.hash_password(
-            services, accounts.asker_of(request, name_key(user.nickname)), body.password
-        )
+        known, values["password_hash"] = _new_password(services, request, user, body)
     runs: list[Run] = []
     try:
         with services.database.writing() as connection:
-            # Whoever signs out has locked a token when its turn comes: tokens go first.
-            if body.password is not None:
-                tokens.revoke_tokens_of(connection, user_id, keep=auth.token_of(request) or "")
-            users.change_user(connection, user_id, **values)
-            if body.password is not None:
-                runs.append(auth.record_revocation(services, connection, user_id))
-            changed = users.find_user(connection, user_id)
+            # Whoever signs out has locked a token when its turn comes: rows go before turns.
+            if known:
+                _sign_out_elsewhere(connection, known, keep=auth.token_of(request) or "")
+                runs.append(auth.record_revocation(services, connection, user.id))
+            users.change_user(connection, user.id, **values)
+            changed = users.find_user(connection, user.id)
             if changed:
                 resource = _resource(changed, is_online=True)
                 runs.append(services.events.record(connection, "user.updated", resource))
     except NicknameTakenError as error:
         raise problem(400, "the nickname is taken") from error
     services.events.publish(*runs)
-    return no_content()
+
+
+def _new_password(
+    services: Services, request: Request, user: UserRow, body: ChangedUser
+) -> tuple[Credentials, str]:
+    """Return what is stored now, and what is to be. Raises 400, 403, 429, 503."""
+    try:
+        prepare_password(body.password or "")
+    except InvalidPasswordError as error:
+        raise problem(400, str(error)) from error
+    if body.current_password is None:
+        raise problem(403, "to change the password, send the present one as current_password")
+    known = accounts.confirm_password(services, request, user, body.current_password)
+    if known is None:
+        raise problem(403, "the current password is wrong")
+    asker = accounts.owner_asker(request, user)
+    return known, accounts.hash_password(services, asker, body.password or "")
+
+
+def _sign_out_elsewhere(connection: Connection, known: Credentials, keep: str) -> None:
+    # Of two changes by one old password the second would undo what the first is for.
+    if not users.lock_current(connection, known):
+        raise problem(403, "the current password is wrong: it has just been changed")
+    tokens.revoke_tokens_of(connection, known.user_id, keep=keep)
+    devices.forget_devices_of(connection, known.user_id)
 
 
 def _resource(row: UserRow, *, is_online: bool) -> User:

@@ -64,3 +64,17 @@ def test_last_seen_is_no_update(database, ann):
         found = users.find_user(connection, ann.id)
     assert found.last_seen_at == ann.last_seen_at + 60
     assert found.updated_at == ann.updated_at
+
+
+def test_password_that_was_checked_is_current_until_it_is_changed(database, ann):
+    with database.reading() as connection:
+        known = users.find_credentials_of(connection, ann.id)
+        assert known == users.find_credentials(connection, "ann")
+        assert users.find_credentials_of(connection, ann.id + 1) is None
+    with database.writing() as connection:
+        assert users.are_current(connection, known)
+        assert users.lock_current(connection, known)
+        assert users.replace_password_hash(connection, known, "new")
+        assert not users.are_current(connection, known)
+        assert not users.lock_current(connection, known)
+        assert not users.replace_password_hash(connection, known, "newer")

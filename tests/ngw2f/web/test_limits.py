@@ -27,6 +27,7 @@ WRITES = {"POST", "PUT", "DELETE", "PATCH"}
 RULE_OF = {
     "POST /login": "token",
     "POST /logout": "revoke",
+    "POST /account": "account",
     "POST /rooms": "room",
     "POST /rooms/<name>": "post",
     "POST /rooms/<name>/members": "membership",
@@ -92,14 +93,16 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     path = path.replace("<id:user_id>", user_id).replace("<name>", "den")
     if path.startswith("/api/"):
         headers = {"Authorization": basic("ann", PASSWORD)} if write == "POST /api/tokens" else ann
-        body = {"source": "x", "name": "tea", "nickname": "eve", "password": PASSWORD}
+        body = {"source": "x", "name": "tea", "nickname": "eve", "password": PASSWORD,
+                "current_password": PASSWORD}  # fmt: skip
         content = json.dumps(body).encode()
         return client.request(
             path, method=method, headers=headers, body=content, content_type="application/json"
         )
     session = {"Cookie": f"session={ann['Authorization'].removeprefix('Bearer ')}"}
     nickname = "ann" if path == "/login" else "bob"
-    form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD}
+    passwords = {"current_password": PASSWORD, "new_password": "y", "new_password_again": "y"}
+    form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD, **passwords}
     return client.post(path, form, headers=session)
 
 

@@ -6,6 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from ngw2f.hashing import MAX_OF_BOTH
+from ngw2f.tries import WrongTries
 from tests.client import PASSWORD, Client
 
 
@@ -130,11 +131,57 @@ def test_change_case_of_own_nickname(client):
 def test_new_password_signs_out_elsewhere(client):
     ann = client.join("ann")
     other = {"Authorization": f"Bearer {client.token('ann')}"}
-    client.put_json("/api/users/1", {"password": "new"}, headers=ann, status=204)
+    body = {"password": "new", "current_password": PASSWORD}
+    client.put_json("/api/users/1", body, headers=ann, status=204)
     assert client.get("/api/rooms", headers=ann).status_int == 200
     assert client.get("/api/rooms", headers=other).status_int == 401
     assert client.ask_token("ann", PASSWORD).status_int == 401
     assert client.token("ann", "new")
+
+
+@pytest.mark.parametrize("current", [{}, {"current_password": None}, {"current_password": "x"}])
+def test_password_is_not_changed_without_the_old_one(client, current):
+    ann = client.join("ann")
+    other = {"Authorization": f"Bearer {client.token('ann')}"}
+    body = {"nickname": "anna", "password": "new", **current}
+    answer = client.put_json("/api/users/1", body, headers=ann, status=403)
+    assert (answer.content_type, "current" in answer.json["detail"]) == (
+        "application/problem+json",
+        True,
+    )
+    assert client.get("/api/rooms", headers=other).status_int == 200
+    assert client.token("ann", PASSWORD)
+
+
+def test_old_password_is_no_guessing_game(client, service):
+    """Who found a session open tries no more often than who signs in."""
+    ann = client.join("ann")
+    object.__setattr__(
+        service.services, "wrong_tries", WrongTries(service.services.broker, "2/minute")
+    )
+    body = {"password": "new", "current_password": "wrong"}
+    answers = [client.put_json("/api/users/1", body, headers=ann) for _ in range(3)]
+    assert [answer.status_int for answer in answers] == [403, 403, 429]
+    # Signing in is another matter.
+    assert client.token("ann")
+
+
+def test_two_changes_by_one_old_password(client, service, monkeypatch):
+    """Somebody who knows it does not undo the change that is to keep them out."""
+    ann = client.join("ann")
+    check = service.services.passwords.check
+
+    def check_before_the_other_change(*arguments):
+        checked = check(*arguments)
+        monkeypatch.undo()
+        body = {"password": "first", "current_password": PASSWORD}
+        client.put_json("/api/users/1", body, headers=ann, status=204)
+        return checked
+
+    monkeypatch.setattr(service.services.passwords, "check", check_before_the_other_change)
+    body = {"password": "second", "current_password": PASSWORD}
+    assert client.put_json("/api/users/1", body, headers=ann).status_int == 403
+    assert client.token("ann", "first")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +230,7 @@ def test_many_changes_of_one_password_leave_the_others_their_turn(client, servic
     monkeypatch.setattr(PasswordHasher, "hash", hold)
 
     def change():
-        body = {"password": "new"}
+        body = {"password": "new", "current_password": PASSWORD}
         return Client(service).put_json("/api/users/1", body, headers=ann).status_int
 
     changes = [gevent.spawn(change) for _ in range(44)]
@@ -195,4 +242,6 @@ def test_many_changes_of_one_password_leave_the_others_their_turn(client, servic
     finally:
         held.set()
     assert refused == [429] * (44 - MAX_OF_BOTH)
-    assert [greenlet.get(timeout=60) for greenlet in changes].count(204) == MAX_OF_BOTH
+    # The one that is done first makes the others' current password an old one.
+    rest = [greenlet.get(timeout=60) for greenlet in changes]
+    assert (rest.count(204), rest.count(403)) == (1, MAX_OF_BOTH - 1)

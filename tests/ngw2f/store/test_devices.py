@@ -1,0 +1,57 @@
+from sqlalchemy import func, select, update
+
+from ngw2f.store import devices
+from ngw2f.store.schema import devices as table
+
+
+def create(database, user):
+    with database.writing() as connection:
+        return devices.create_device(connection, user.id)
+
+
+def is_known(database, token, user):
+    with database.reading() as connection:
+        return devices.is_device_of(connection, token, user.id)
+
+
+def test_device_is_its_users_alone(database, ann, bob):
+    token = create(database, ann)
+    assert is_known(database, token, ann)
+    assert not is_known(database, token, bob)
+    assert not is_known(database, "", ann)
+    assert not is_known(database, "é\N{SNOWMAN}", ann)
+
+
+def test_device_is_stored_hashed(database, ann):
+    token = create(database, ann)
+    with database.reading() as connection:
+        (digest,) = connection.execute(select(table.c.digest)).scalars()
+    assert len(digest) == 32
+    assert token.encode() not in digest
+
+
+def test_devices_are_forgotten(database, ann, bob):
+    anns, bobs = create(database, ann), create(database, bob)
+    with database.writing() as connection:
+        devices.forget_devices_of(connection, ann.id)
+    assert (is_known(database, anns, ann), is_known(database, bobs, bob)) == (False, True)
+
+
+def test_newest_devices_are_kept(database, ann, bob, monkeypatch):
+    monkeypatch.setattr(devices, "MAX_DEVICES", 2)
+    bobs = create(database, bob)
+    tokens = [create(database, ann) for _ in range(4)]
+    assert [is_known(database, token, ann) for token in tokens] == [False, False, True, True]
+    assert is_known(database, bobs, bob)
+
+
+def test_expired_device_is_unknown_and_deleted(database, ann):
+    old, new = create(database, ann), create(database, ann)
+    with database.writing() as connection:
+        is_old = table.c.digest == devices.digest_of(old)
+        connection.execute(update(table).where(is_old).values(expires_at=5.0))
+    assert not is_known(database, old, ann)
+    with database.writing() as connection:
+        devices.delete_expired_devices(connection)
+        assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 1
+    assert is_known(database, new, ann)

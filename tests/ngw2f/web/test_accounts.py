@@ -1,0 +1,158 @@
+"""Who is let in, and who is not, after wrong tries."""
+
+import pytest
+from sqlalchemy import text
+
+from ngw2f.store import users
+from ngw2f.tries import WrongTries
+from tests.client import BROWSER, PASSWORD, Client
+
+STRANGER, OWNER, ELSEWHERE = "198.51.100.1", "203.0.113.1", "192.0.2.1"
+
+
+@pytest.fixture
+def chat(build):
+    """Give a chat that lets an address be wrong twice, and all of them five times."""
+    service = build()
+    broker = service.services.broker
+    object.__setattr__(service.services, "wrong_tries", WrongTries(broker, "2/minute", "5/hour"))
+    return service
+
+
+@pytest.fixture
+def at(chat):
+    """Give a function that returns a browser at an address."""
+
+    def browser(address):
+        client = Client(chat)
+        client.extra_environ["REMOTE_ADDR"] = address
+        return client
+
+    return browser
+
+
+def guess(client, times=2):
+    return [client.sign_in("ann", "wrong").status_int for _ in range(times)]
+
+
+def test_strangers_wrong_tries_lock_the_stranger_out_alone(at):
+    at(OWNER).register("ann")
+    stranger = at(STRANGER)
+    assert guess(stranger, 3) == [401, 401, 429]
+    refused = stranger.ask_token("ann", PASSWORD)
+    assert refused.status_int == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    assert at(OWNER).sign_in("ann").status_int == 303
+    assert at(OWNER).token("ann")
+
+
+def test_addresses_of_one_ipv6_network_are_one(at):
+    at(OWNER).register("ann")
+    assert guess(at("2001:db8::1"), 2) == [401, 401]
+    assert guess(at("2001:db8::2"), 1) == [429]
+    assert guess(at("2001:db8:0:1::1"), 1) == [401]
+
+
+def test_browser_that_has_signed_in_before_is_let_through(at):
+    """Though strangers use up what all addresses have together, and its own address's."""
+    known = at(OWNER)
+    known.sign_in("ann")
+    assert known.post("/logout", headers=BROWSER).status_int == 303
+    for number in range(3):
+        guess(at(f"198.51.100.{number}"))
+    guess(at(OWNER))
+    assert at(ELSEWHERE).sign_in("ann").status_int == 429
+    assert known.sign_in("ann").status_int == 303
+    # It cannot guess for ever either.
+    assert guess(known, 3) == [401, 401, 429]
+
+
+def test_bearer_is_never_locked_out(at):
+    owner = at(OWNER)
+    ann = owner.join("ann")
+    for number in range(4):
+        guess(at(f"198.51.100.{number}"))
+    assert guess(owner, 1) == [429]
+    assert owner.say(ann, "here I am")
+
+
+def test_right_passwords_use_nothing_up(at):
+    owner = at(OWNER)
+    owner.register("ann")
+    for _ in range(4):
+        assert owner.token("ann")
+        assert at(OWNER).sign_in("ann").status_int == 303
+    assert guess(owner, 2) == [401, 401]
+
+
+def test_device_of_one_is_not_anothers(at):
+    browser = at(OWNER)
+    browser.sign_in("bob")
+    at(ELSEWHERE).register("ann")
+    assert guess(browser, 3) == [401, 401, 429]
+    assert browser.sign_in("bob").status_int == 303
+
+
+def test_browser_of_two_people_is_known_to_both(at):
+    browser = at(OWNER)
+    for nickname in ("ann", "bob"):
+        browser.sign_in(nickname)
+    for number in range(3):
+        guess(at(f"198.51.100.{number}"))
+    assert browser.sign_in("ann").status_int == 303
+
+
+def test_devices_cookie(chat):
+    client = Client(chat)
+    client.extra_environ["wsgi.url_scheme"] = "https"
+    cookies = client.sign_in("ann").headers.getall("Set-Cookie")
+    (device,) = [cookie.split("; ") for cookie in cookies if cookie.startswith("device-1=")]
+    assert {"HttpOnly", "Secure", "SameSite=Lax", "Path=/login"} <= set(device)
+    assert f"Max-Age={400 * 86_400}" in device
+    # It opens nothing.
+    headers = {**BROWSER, "Cookie": device[0].replace("device-1", "session")}
+    assert Client(chat).post("/rooms/lobby", {"source": "x"}, headers=headers).status_int == 401
+    # One browser is remembered once.
+    again = client.sign_in("ann").headers.getall("Set-Cookie")
+    assert [cookie for cookie in again if cookie.startswith("device-")] == []
+    with chat.services.database.reading() as connection:
+        rows = connection.execute(text("SELECT * FROM devices")).all()
+    assert len(rows) == 1
+    assert device[0].partition("=")[2] not in repr(rows)
+
+
+@pytest.mark.parametrize("cookie", ["device-1=", "device-1=x", "device-1=\xff", 'device-1="'])
+def test_cookie_that_is_no_device(at, cookie):
+    at(OWNER).register("ann")
+    stranger = at(STRANGER)
+    headers = {**BROWSER, "Cookie": cookie}
+    form = {"nickname": "ann", "password": "wrong"}
+    answers = [stranger.post("/login", form, headers=headers).status_int for _ in range(3)]
+    assert answers == [401, 401, 429]
+
+
+def test_unknown_nickname_is_registered_and_costs_no_try(at):
+    browser = at(OWNER)
+    for number in range(4):
+        assert browser.sign_in(f"guest {number}").status_int == 303
+    assert guess(at(OWNER), 1) == [303]
+
+
+def test_session_is_not_made_of_a_password_that_was_just_changed(chat, monkeypatch):
+    """The change ends all sessions, this one too, which is begun at that moment."""
+    client = Client(chat)
+    client.register("ann")
+    check = chat.services.passwords.check
+
+    def check_before_it_is_changed(*arguments):
+        checked = check(*arguments)
+        with chat.services.database.writing() as connection:
+            known = users.find_credentials(connection, "ann")
+            assert users.replace_password_hash(connection, known, "another")
+        return checked
+
+    monkeypatch.setattr(chat.services.passwords, "check", check_before_it_is_changed)
+    assert client.ask_token("ann", PASSWORD).status_int == 401
+    assert client.sign_in("ann").status_int == 401
+    with chat.services.database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM tokens")).scalar_one() == 0
