@@ -19,6 +19,8 @@ MAX_BYTES = 1024 * 1024
 ENTRY_BYTES = 200
 # So many are handed to one write: more would be copied only to wait in the socket.
 MAX_CHUNK_BYTES = 128 * 1024
+# So many chunks are kept for those who are equally far; who reads slowly is so by themselves.
+MAX_JOINED = 8
 
 
 class Waiting(Protocol):
@@ -67,6 +69,8 @@ class Feed:
         if taken is None:
             if position < self.start:
                 raise LookupError(position)
+            if len(self._joined) >= MAX_JOINED:
+                self._joined.clear()
             taken = self._joined[position] = self._join(position)
         return taken
 

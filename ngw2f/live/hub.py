@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.live.access import Access
@@ -14,15 +15,19 @@ from ngw2f.live.entry import REVOKED, Entry, EntryId, Form
 from ngw2f.live.feed import Feed
 from ngw2f.live.log import EventLog, decode_revocation
 from ngw2f.live.reader import StreamReader
-from ngw2f.live.ring import Ring
+from ngw2f.live.ring import MAX_BYTES, Ring
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.settings import Settings
 from ngw2f.store import events
 from ngw2f.store.database import Database
 from ngw2f.store.events import StoredEvent
 
-# So many events are read from the database at the start.
+# So many events, and bytes of them, are read from the database at the start.
 LOADED = 2_000
+LOADED_BYTES = MAX_BYTES // 2
+# A client that was away is given so many entries at once, and bytes of them. It may not read.
+PAGE = 200
+PAGE_BYTES = 128 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +45,10 @@ class Hub:
         self._feeds: dict[tuple[str, frozenset[int]], Feed] = {}
         self._subscriptions: set[Subscription] = set()
         self._ring = Ring(EntryId(0))
+        # Of those who are so far behind that the database is asked.
+        self._turn = BoundedSemaphore()
+        # How many seconds the last one of them took.
+        self._owed = 0.0
         self._is_loaded = False
         self.access = Access(database)
         self.is_draining = False
@@ -122,19 +131,32 @@ class Hub:
             if self.access.may_see(feed.rooms, entry):
                 feed.add(entry)
 
-    def entries_after(self, cursor: EntryId, limit: int) -> list[Entry] | None:
-        """Return what follows *cursor*; None if it is too old, or was never an id of ours."""
+    def entries_after(self, cursor: EntryId) -> list[Entry] | None:
+        """Return a page of what follows *cursor*.
+
+        None if it is too old, or was never an id of ours.
+        """
         if cursor > self.position:
             return None
         if cursor >= self._ring.floor:
-            return self._ring.after(cursor, limit)
+            return self._ring.after(cursor, PAGE, PAGE_BYTES)
+        with self._turn:
+            # However many clients are far behind, others have half of the time. Nobody else
+            # has a turn after the reading: the page would not be all that there is.
+            gevent.sleep(self._owed)
+            start = time.monotonic()
+            page = self._stored_after(cursor)
+            self._owed = time.monotonic() - start
+        return page
+
+    def _stored_after(self, cursor: EntryId) -> list[Entry] | None:
         with self._database.reading() as connection:
             if cursor < EntryId(events.oldest_cursor(connection, self._length)):
                 return None
-            run = events.list_events(connection, cursor.milliseconds, limit)
+            run = events.list_events(connection, cursor.milliseconds, PAGE, PAGE_BYTES)
         floor = self._ring.floor
         page = [entry for entry in map(_entry_of, run.events) if entry.id <= floor]
-        return page or self._ring.after(floor, limit)
+        return page or self._ring.after(floor, PAGE, PAGE_BYTES)
 
     def is_stored(self, cursor: EntryId) -> bool:
         with self._database.reading() as connection:
@@ -206,9 +228,8 @@ class Hub:
     def _load_ring(self) -> None:
         """Have the newest events at hand, for all who come back when a server has restarted."""
         with self._database.reading() as connection:
-            cursor = events.oldest_cursor(connection, min(self._length, LOADED))
-            self._ring = Ring(EntryId(cursor))
-            run = events.list_events(connection, cursor, LOADED)
+            run = events.list_newest(connection, min(self._length, LOADED), LOADED_BYTES)
+        self._ring = Ring(EntryId(run.previous_id))
         for event in run.events:
             self._ring.add(_entry_of(event))
 

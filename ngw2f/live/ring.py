@@ -5,6 +5,7 @@ from bisect import bisect_right
 from ngw2f.live.entry import Entry, EntryId
 
 MAX_ENTRIES = 4_096
+# Of the events themselves. Each of the six forms in which somebody has read one is kept as well.
 MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -32,10 +33,18 @@ class Ring:
         if len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
             self._shrink()
 
-    def after(self, cursor: EntryId, limit: int) -> list[Entry]:
-        """Return the next entries after *cursor*, which is not before `floor`."""
+    def after(self, cursor: EntryId, limit: int, max_bytes: int = MAX_BYTES) -> list[Entry]:
+        """Return the next entries after *cursor*, which is not before `floor`.
+
+        At most *limit*, of at most *max_bytes* together, or one of more.
+        """
         start = bisect_right(self._ids, cursor)
-        return self._entries[start : start + limit]
+        page, size = self._entries[start : start + limit], 0
+        for count, entry in enumerate(page):
+            size += len(entry.data)
+            if count and size > max_bytes:
+                return page[:count]
+        return page
 
     def _shrink(self) -> None:
         """Drop the oldest quarter at once: from a list's front, one by one would be slow."""

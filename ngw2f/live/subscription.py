@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# How many entries a client that was away is given at once.
-PAGE = 200
-
 
 class Ending(Enum):
     """Why a subscription ends."""
@@ -189,7 +186,7 @@ class Subscription:
 
     def _take_missed(self, cursor: EntryId) -> bytes:
         """Return a page of what came after *cursor*; go live where that is all."""
-        page = self._hub.entries_after(cursor, PAGE)
+        page = self._hub.entries_after(cursor)
         if page is None:
             return self._resync()
         if self.cursor is not cursor:

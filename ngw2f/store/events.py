@@ -4,7 +4,7 @@ Their ids grow in the order in which the changes became true, so whoever has see
 an event knows all that came before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -18,7 +18,19 @@ AFTER = (
     .order_by(events.c.id)
     .limit(bindparam("limit"))
 )
+BEFORE = (
+    select(events.c.id, events.c.name, events.c.data, events.c.room_id)
+    .where(events.c.id < bindparam("before"))
+    .order_by(events.c.id.desc())
+    .limit(bindparam("limit"))
+)
 NEWEST_BUT = select(events.c.id).order_by(events.c.id.desc()).limit(1).offset(bindparam("count"))
+
+# So many rows are read at once where nobody knows how large they are.
+STEP = 16
+CHUNK_BYTES = 1024 * 1024
+# Greater than any id.
+NO_ID = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +84,48 @@ def last_id(connection: Connection) -> int:
     return int(connection.execute(LAST).scalar_one())
 
 
-def list_events(connection: Connection, after: int, limit: int) -> Run:
-    rows = connection.execute(AFTER, {"after": after, "limit": limit})
-    return Run(after, [StoredEvent(*row) for row in rows])
+def list_events(
+    connection: Connection, after: int, limit: int, max_bytes: int = CHUNK_BYTES
+) -> Run:
+    """Return the next events: at most *limit*, of at most *max_bytes* together, or one of more."""
+
+    def read(newest: StoredEvent | None, count: int) -> Sequence[StoredEvent]:
+        parameters = {"after": newest.id if newest else after, "limit": count}
+        return [StoredEvent(*row) for row in connection.execute(AFTER, parameters)]
+
+    return Run(after, _within(read, limit, max_bytes))
+
+
+def list_newest(connection: Connection, limit: int, max_bytes: int) -> Run:
+    """Return the newest events, oldest first: as many as `list_events` would, at most."""
+
+    def read(oldest: StoredEvent | None, count: int) -> Sequence[StoredEvent]:
+        parameters = {"before": oldest.id if oldest else NO_ID, "limit": count}
+        return [StoredEvent(*row) for row in connection.execute(BEFORE, parameters)]
+
+    found = _within(read, limit, max_bytes)[::-1]
+    return Run(oldest_cursor(connection, len(found)), found)
+
+
+def _within(
+    read: Callable[[StoredEvent | None, int], Sequence[StoredEvent]], limit: int, max_bytes: int
+) -> list[StoredEvent]:
+    """Return what *read* finds, read in steps, so that little more is held than is returned."""
+    found: list[StoredEvent] = []
+    size, step = 0, STEP
+    while len(found) < limit:
+        asked = min(step, limit - len(found))
+        rows = read(found[-1] if found else None, asked)
+        for row in rows:
+            size += len(row.data.encode())
+            if found and size > max_bytes:
+                return found
+            found.append(row)
+        if len(rows) < asked:
+            return found
+        # As many as will fit, if the next ones are like those before.
+        step = max(1, (max_bytes - size) * len(found) // max(size, 1))
+    return found
 
 
 def oldest_cursor(connection: Connection, length: int) -> int:

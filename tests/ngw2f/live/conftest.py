@@ -6,7 +6,9 @@ from pathlib import Path
 
 import gevent
 import pytest
+from werkzeug.test import create_environ
 
+from ngw2f.http import Request
 from ngw2f.live.entry import Entry
 from ngw2f.live.forms import JSONLines
 from ngw2f.live.hub import Hub
@@ -15,7 +17,7 @@ from ngw2f.resources import Room
 from ngw2f.settings import Settings
 from ngw2f.store import rooms
 from ngw2f.store.users import UserRow
-from ngw2f.web import auth, messages
+from ngw2f.web import accounts, messages
 from ngw2f.web.rooms import create_room
 from ngw2f.web.services import Services, build_services
 from tests.conftest import REDIS_TIMEOUT_SECONDS
@@ -34,7 +36,8 @@ class Stage:
         return self.services.hub
 
     def user(self, nickname: str) -> UserRow:
-        return auth.register(self.services, nickname, "secret")
+        environ = create_environ(environ_overrides={"REMOTE_ADDR": "127.0.0.1"})
+        return accounts.register(self.services, Request(environ), nickname, "secret")
 
     def lobby(self) -> Room:
         with self.services.database.reading() as connection:

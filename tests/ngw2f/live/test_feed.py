@@ -1,7 +1,7 @@
 import pytest
 
 from ngw2f.live.entry import Entry, EntryId
-from ngw2f.live.feed import ENTRY_BYTES, MAX_CHUNK_BYTES, Feed
+from ngw2f.live.feed import ENTRY_BYTES, MAX_CHUNK_BYTES, MAX_JOINED, Feed
 from ngw2f.live.forms import JSONLines
 
 
@@ -76,3 +76,10 @@ def test_ids_survive_dropping() -> None:
     feed = feed_of(*(entry(number, 100) for number in range(1, 50)), max_bytes=1_000)
     assert feed.id_before(feed.end) == EntryId(49)
     assert feed.id_before(feed.start) == EntryId(feed.start)
+
+
+def test_few_chunks_are_kept_for_slow_readers() -> None:
+    feed = feed_of(*(entry(number) for number in range(1, 101)))
+    for position in range(100):
+        feed.take(position)
+    assert len(feed._joined) <= MAX_JOINED

@@ -1,10 +1,12 @@
 import json
 
+import gevent
 import pytest
 
 from ngw2f.live.entry import Entry, EntryId
 from ngw2f.live.feed import Feed
 from ngw2f.live.forms import JSONLines, ServerSentEvents
+from ngw2f.live.hub import PAGE, PAGE_BYTES
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store import rooms, tokens
 from ngw2f.store.tokens import digest_of
@@ -280,3 +282,39 @@ def test_position_starts_at_the_newest_stored(stage: Stage) -> None:
     with stage.services.database.reading() as connection:
         newest = connection.exec_driver_sql("SELECT max(id) FROM events").scalar()
     assert stage.hub.position == EntryId(newest or 0)
+
+
+@pytest.fixture
+def large(stage: Stage) -> list[str]:
+    """Return what was posted: much more than one page, some of it not in memory any more."""
+    ann = stage.user("ann")
+    texts = [f"{number} " + "x" * 9_000 for number in range(40)]
+    for text in texts:
+        stage.post(ann, text)
+    stage.follow()
+    ring = stage.hub._ring
+    ring.floor = ring._ids[20]
+    del ring._entries[:21], ring._ids[:21]
+    return texts
+
+
+def test_client_that_was_away_is_given_few_bytes_at_once(stage: Stage, large: list[str]) -> None:
+    subscription = stage.subscribe(after="0")
+    chunks = []
+    with gevent.Timeout(0.1, exception=False):
+        while chunk := subscription.next_chunk():
+            chunks.append(chunk)
+    lines = b"".join(chunks).splitlines()
+    heard = [json.loads(line)["data"].get("source") for line in lines]
+    assert [each for each in heard if each] == large
+    # Its frame is a little longer than an event.
+    assert max(map(len, chunks)) < PAGE_BYTES + PAGE * 100
+
+
+def test_few_bytes_are_loaded_at_the_start(stage: Stage, large: list[str], monkeypatch) -> None:
+    monkeypatch.setattr("ngw2f.live.hub.LOADED_BYTES", 100_000)
+    stage.hub._is_loaded = False
+    stage.hub.load()
+    assert len(stage.hub._ring._entries) < 10
+    subscription = stage.subscribe(after="0")
+    assert [each for each in sources(subscription) if " " in each] == large

@@ -46,3 +46,9 @@ def test_bytes_are_bounded() -> None:
 def test_one_entry_that_is_too_large_is_kept() -> None:
     ring = fill(Ring(EntryId(0), max_bytes=10), range(1, 3), size=100)
     assert [each.id for each in ring.after(ring.floor, 10)] == [EntryId(2)]
+
+
+def test_page_is_bounded_in_bytes() -> None:
+    ring = fill(Ring(EntryId(0)), range(1, 9), size=100)
+    assert [each.id.milliseconds for each in ring.after(EntryId(2), 10, 250)] == [3, 4]
+    assert [each.id.milliseconds for each in ring.after(EntryId(2), 10, 50)] == [3]

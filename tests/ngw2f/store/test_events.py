@@ -1,6 +1,6 @@
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -80,3 +80,38 @@ def test_old_events_are_deleted_but_the_cursor(store: Database) -> None:
         assert events.delete_old_events(connection, 4) == 5
         assert events.oldest_cursor(connection, 4) == ids[5]
         assert [event.id for event in events.list_events(connection, ids[5], 9).events] == ids[6:]
+
+
+def add_large(store: Database, sizes: Iterable[int]) -> list[int]:
+    with store.writing() as connection:
+        new = [NewEvent("typing", "x" * size) for size in sizes]
+        return [event.id for event in events.add_events(connection, new).events]
+
+
+@pytest.mark.parametrize(
+    ("max_bytes", "count"), [(1, 1), (99, 1), (250, 2), (2_000, 20), (10**6, 40)]
+)
+def test_list_is_bounded_in_bytes(store: Database, max_bytes: int, count: int) -> None:
+    ids = add_large(store, [100] * 40)
+    with store.reading() as connection:
+        run = events.list_events(connection, 0, 100, max_bytes)
+        newest = events.list_newest(connection, 100, max_bytes)
+    assert [event.id for event in run.events] == ids[:count]
+    assert [event.id for event in newest.events] == ids[-count:]
+    assert newest.previous_id == (ids[-count - 1] if count < 40 else 0)
+
+
+def test_bytes_are_counted_not_characters(store: Database) -> None:
+    with store.writing() as connection:
+        events.add_events(connection, [NewEvent("typing", "\N{GRINNING FACE}" * 25)] * 3)
+    with store.reading() as connection:
+        assert len(events.list_events(connection, 0, 100, 250).events) == 2
+
+
+def test_list_of_rows_that_differ_is_whole(store: Database) -> None:
+    ids = add_large(store, [1, 5_000, 1, 1, 9_000, 20, 400] * 20)
+    found: list[int] = []
+    with store.reading() as connection:
+        while page := events.list_events(connection, found[-1] if found else 0, 50, 10_000).events:
+            found += [event.id for event in page]
+    assert found == ids
