@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 
 from ngw2f.sentinel import SCHEME, connect_by_sentinel
@@ -27,6 +27,9 @@ MAX_SOCKET_PATH_BYTES = 103
 # most one time-out however many things it would have told it.
 PAUSE_SECONDS = 1.0
 
+# Where its memory stays full, the log says so once.
+FULL_SECONDS = 60.0
+
 log = logging.getLogger(__name__)
 
 
@@ -39,6 +42,7 @@ class Broker:
         self.prefix = settings.redis_prefix
         self._away_until = 0.0
         self._is_away = False
+        self._is_full_until = 0.0
 
     def attempt(self, command: Callable[["Redis"], T], otherwise: T) -> T:
         """Return what *command* does with the client, or *otherwise* while Redis is away.
@@ -49,6 +53,12 @@ class Broker:
             return otherwise
         try:
             result = command(self.redis)
+        except OutOfMemoryError as error:
+            # It still answers, so what only reads goes on.
+            if time.monotonic() > self._is_full_until:
+                log.warning("Redis has no memory left (%s)", error)
+            self._is_full_until = time.monotonic() + FULL_SECONDS
+            return otherwise
         except RedisError as error:
             self._away_until = time.monotonic() + PAUSE_SECONDS
             if not self._is_away:

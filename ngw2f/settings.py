@@ -20,6 +20,7 @@ PREFIX = "NGW2F_"
 # two by which a server hands itself over to its successor (ngw2f/embedded.py).
 RESERVED = {"ENV", "SETTINGS", "LIFELINE", "STATUS"}
 
+MEGABYTE = 1024 * 1024
 Positive = Annotated[int, Meta(ge=1)]
 Days = Annotated[float, Meta(gt=0, le=3650)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
@@ -72,6 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cache_bytes: Annotated[int, Meta(ge=0)] = 64 * 1024 * 1024
     # Events kept in the stream, for clients that come back.
     stream_length: Positive = 20_000
+    # How much memory they may take in Redis, at most.
+    stream_bytes: Annotated[int, Meta(ge=MEGABYTE)] = 64 * MEGABYTE
 
     # How long they live: an API token; a page's session; one with "remember me".
     token_days: Days = 90
@@ -80,6 +83,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # The longest that `Prefer: wait=N` is followed.
     max_wait_seconds: Seconds = 30
 
+    # How much memory the embedded broker may take. Its stream takes a quarter at most.
+    embedded_bytes: Annotated[int, Meta(ge=4 * MEGABYTE)] = 256 * MEGABYTE
     # RQ worker processes beside the embedded broker that render (one more fetches
     # links), and how many jobs each does before a fresh one takes its place.
     embedded_workers: Positive = 1
@@ -103,6 +108,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def metrics_path(self) -> Path:
         """Where the processes of this machine say what they have counted."""
         return self.data_path / "metrics"
+
+    @property
+    def max_stream_bytes(self) -> int:
+        if self.is_embedded:
+            return min(self.stream_bytes, self.embedded_bytes // 4)
+        return self.stream_bytes
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -55,7 +55,9 @@ def valkey_spec(settings: Settings) -> ChildSpec:
         # A killed Valkey loses nothing (the kernel has it), a power cut one second.
         "appendfsync": "everysec",
         "save": "",
-        # Queues and the event stream must not be thrown out for want of memory.
+        # What is full takes nothing more. Queues must not be thrown out; the event stream makes
+        # room by itself (ngw2f/live/log.py), as the database has what it loses.
+        "maxmemory": str(settings.embedded_bytes),
         "maxmemory-policy": "noeviction",
     }
     argv = [str(get_binary_path())]

@@ -68,7 +68,7 @@ def build_workshop(settings: Settings) -> Workshop:
     tally = Tally()
     database = Database(settings.sqlalchemy_url, settings.database_connections)
     clock = open_group_clock(settings.data_path)
-    events = EventLog(broker, database, clock, settings.stream_length)
+    events = EventLog(broker, database, clock, settings.stream_length, settings.max_stream_bytes)
     link_outbox = LinkOutbox(database, events, settings.data_path)
     return Workshop(
         settings=settings,

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
+from ngw2f.store.events import StoredEvent
+
 ENTRY_ID = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
 
 # Events that tell the hubs something, and no client.
@@ -31,10 +33,19 @@ class EntryId(NamedTuple):
 class Entry:
     """An event as it came from the stream, with the bytes that each form makes of it."""
 
-    __slots__ = ("_frames", "data", "id", "name", "room_id")
+    __slots__ = ("_frames", "data", "id", "name", "previous_id", "room_id")
 
-    def __init__(self, entry_id: EntryId, name: str, data: bytes, room_id: int | None) -> None:
+    def __init__(
+        self,
+        entry_id: EntryId,
+        name: str,
+        data: bytes,
+        room_id: int | None,
+        previous_id: int | None = None,
+    ) -> None:
         self.id = entry_id
+        # The stored event that it follows, where the stream says it.
+        self.previous_id = previous_id
         self.name = name
         self.data = data
         self.room_id = room_id
@@ -47,7 +58,14 @@ class Entry:
         name, data, room = (fields.get(key) for key in (b"event", b"data", b"room"))
         if parsed is None or name is None or data is None:
             return None
-        return cls(parsed, name.decode(), data, int(room) if room else None)
+        previous = fields.get(b"previous")
+        return cls(
+            parsed,
+            name.decode(),
+            data,
+            int(room) if room else None,
+            int(previous) if previous else None,
+        )
 
     def frame(self, form: "Form") -> bytes:
         """Return the entry in *form*, made once for all who read it."""
@@ -55,6 +73,11 @@ class Entry:
         if frame is None:
             frame = self._frames[form.name] = form.frame(self)
         return frame
+
+
+def entry_of(event: StoredEvent) -> Entry:
+    """Return a stored event as the stream would have it."""
+    return Entry(EntryId(event.id), event.name, event.data.encode(), event.room_id)
 
 
 class Form:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.live.access import Access
 from ngw2f.live.caretaker import Caretaker
-from ngw2f.live.entry import REVOKED, Entry, EntryId, Form
+from ngw2f.live.entry import REVOKED, Entry, EntryId, Form, entry_of
 from ngw2f.live.feed import Feed
 from ngw2f.live.log import EventLog, decode_revocation
 from ngw2f.live.reader import StreamReader
@@ -20,7 +20,6 @@ from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.settings import Settings
 from ngw2f.store import events
 from ngw2f.store.database import Database
-from ngw2f.store.events import StoredEvent
 
 # So many events, and bytes of them, are read from the database at the start.
 LOADED = 2_000
@@ -155,7 +154,7 @@ class Hub:
                 return None
             run = events.list_events(connection, cursor.milliseconds, PAGE, PAGE_BYTES)
         floor = self._ring.floor
-        page = [entry for entry in map(_entry_of, run.events) if entry.id <= floor]
+        page = [entry for entry in map(entry_of, run.events) if entry.id <= floor]
         return page or self._ring.after(floor, PAGE, PAGE_BYTES)
 
     def is_stored(self, cursor: EntryId) -> bool:
@@ -231,8 +230,4 @@ class Hub:
             run = events.list_newest(connection, min(self._length, LOADED), LOADED_BYTES)
         self._ring = Ring(EntryId(run.previous_id))
         for event in run.events:
-            self._ring.add(_entry_of(event))
-
-
-def _entry_of(event: StoredEvent) -> Entry:
-    return Entry(EntryId(event.id), event.name, event.data.encode(), event.room_id)
+            self._ring.add(entry_of(event))

@@ -18,6 +18,7 @@ from typing import cast
 import msgspec
 from redis import Redis
 from redis.commands.core import Script
+from redis.exceptions import OutOfMemoryError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -34,20 +35,46 @@ log = logging.getLogger(__name__)
 # So many events are read from the database and sent to Redis at once.
 CHUNK = 500
 
-# Append the run of events that follows ARGV[2], as far as the stream does not have
-# it; nothing if the stream lacks what comes before. Returns the newest id.
-APPEND_RUN = """
+# Keep a share of the stream, and the newest entry, after which the next ones go on.
+TRIM = """
+local function trim(key, share)
+  local kept = math.max(1, math.floor(redis.call('XLEN', key) * share))
+  return redis.call('XTRIM', key, 'MAXLEN', '=', kept)
+end
+"""
+
+# Append the run of events that follows ARGV[3], as far as the stream does not have
+# it; nothing if the stream lacks what comes before. Returns the newest id. Each entry says
+# which one it follows, so that a reader can tell whether some between were dropped.
+# ARGV[1] is the greatest length, ARGV[2] the greatest size in bytes. What has been added since
+# the size was last looked at is in KEYS[2]: looking costs about a millisecond.
+APPEND_RUN = (
+    TRIM
+    + """
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local top = newest and tonumber(string.match(newest[1], '^%d+')) or 0
-if top < tonumber(ARGV[2]) then return tostring(top) end
-for i = 3, #ARGV, 4 do
+if top < tonumber(ARGV[3]) then return tostring(top) end
+local added, previous = 0, top
+for i = 4, #ARGV, 4 do
   if tonumber(ARGV[i]) > top then
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], ARGV[i] .. '-0',
-               'event', ARGV[i + 1], 'data', ARGV[i + 2], 'room', ARGV[i + 3])
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], ARGV[i] .. '-0', 'event', ARGV[i + 1],
+               'data', ARGV[i + 2], 'room', ARGV[i + 3], 'previous', previous)
+    added, previous = added + #ARGV[i + 2], ARGV[i]
+  end
+end
+if redis.call('INCRBY', KEYS[2], added) * 16 > tonumber(ARGV[2]) then
+  redis.call('SET', KEYS[2], 0)
+  while redis.call('XLEN', KEYS[1]) > 1
+        and redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0) > tonumber(ARGV[2]) do
+    trim(KEYS[1], 0.75)
   end
 end
 return tostring(math.max(top, tonumber(ARGV[#ARGV - 3])))
 """
+)
+
+# Make room where Redis has no memory left.
+HALVE = TRIM + "return trim(KEYS[1], 0.5)"
 
 # Append a fleeting event behind the newest entry. In an empty stream it would take
 # the id of a stored event that has still to be appended.
@@ -94,14 +121,18 @@ class EventLog:
     First `record` in the transaction of the change, then, after its commit, `publish`.
     """
 
-    def __init__(self, broker: Broker, database: Database, clock: Clock, length: int) -> None:
+    def __init__(
+        self, broker: Broker, database: Database, clock: Clock, length: int, max_bytes: int
+    ) -> None:
         self._broker = broker
         self._clock = clock
         self._database = database
         self.key = broker.key("events")
         self.length = length
+        self._max_bytes = max_bytes
         self._encoder = msgspec.json.Encoder()
         self._append_run: Script = broker.redis.register_script(APPEND_RUN)
+        self._halve: Script = broker.redis.register_script(HALVE)
         self._append_fleeting: Script = broker.redis.register_script(APPEND_FLEETING)
 
     def record(self, connection: Connection, name: str, *resources: Resource) -> Run:
@@ -154,10 +185,18 @@ class EventLog:
 
     def _send(self, redis: Redis, run: Run) -> int:
         """Return the id of the stream's newest entry after the run was sent."""
-        arguments: list[str | int] = [self.length, run.previous_id]
+        arguments: list[str | int] = [self.length, self._max_bytes, run.previous_id]
         for event in run.events:
             arguments += _fields(event)
-        return int(self._append_run(keys=[self.key], args=arguments, client=redis))
+        keys = [self.key, f"{self.key}:added"]
+        try:
+            return int(self._append_run(keys=keys, args=arguments, client=redis))
+        except OutOfMemoryError:
+            # The database has what the stream loses; what else is in Redis is in it alone.
+            dropped = self._halve(keys=[self.key], client=redis)
+            if dropped:
+                log.warning("Redis has no memory left; %s events leave the stream", dropped)
+            return int(self._append_run(keys=keys, args=arguments, client=redis))
 
     def _top(self, redis: Redis) -> int:
         # The client's types allow for text, which ours is never told to return.

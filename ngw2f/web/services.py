@@ -65,7 +65,7 @@ def build_services(settings: Settings) -> Services:
     tally = Tally()
     clock = open_group_clock(settings.data_path)
     database = Database(settings.sqlalchemy_url, settings.database_connections)
-    events = EventLog(broker, database, clock, settings.stream_length)
+    events = EventLog(broker, database, clock, settings.stream_length, settings.max_stream_bytes)
     presence = Presence(broker)
     hub = Hub(settings, database, events)
     # What another host has told of makes the caches of this one old.

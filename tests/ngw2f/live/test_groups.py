@@ -27,7 +27,7 @@ def test_groups_of(event, data, room_id, groups):
 def test_caches_drop_what_is_old(settings, database, redis):
     broker, clock = Broker(settings), GroupClock()
     started = clock.now()
-    events = EventLog(broker, database, clock, 10)
+    events = EventLog(broker, database, clock, 10, 1 << 20)
     with database.writing() as connection:
         run = events.record(connection, "message.created", MESSAGE)
     events.publish(run)

@@ -107,3 +107,48 @@ def test_stream_is_trimmed(stage: Stage) -> None:
 
 def test_revocation_names_the_user() -> None:
     assert decode_revocation(b'{"user_id": 4}') == RevokedTokens(4)
+
+
+def test_stream_is_bounded_in_bytes(stage: Stage) -> None:
+    events_, redis = stage.services.events, stage.services.broker.redis
+    events_._max_bytes = 200_000
+    for _ in range(60):
+        with stage.services.database.writing() as connection:
+            run = events_.record(connection, "typing", Typing(1, 1, "x" * 10_000))
+        events_.publish(run)
+        # It is looked at whenever a sixteenth has been added.
+        assert redis.memory_usage(events_.key, samples=0) < 200_000 * 17 // 16 + 11_000
+    assert [entry_id for entry_id, _ in stream(stage)][-10:] == stored(stage)[-10:]
+
+
+def test_newest_entry_stays_however_large(stage: Stage) -> None:
+    events_ = stage.services.events
+    events_._max_bytes = 1_000
+    with stage.services.database.writing() as connection:
+        run = events_.record(connection, "typing", Typing(1, 1, "x" * 100_000))
+    events_.publish(run)
+    assert [entry_id for entry_id, _ in stream(stage)] == stored(stage)
+
+
+def test_full_redis_loses_the_older_half(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    redis = stage.services.broker.redis
+    for _ in range(40):
+        with stage.services.database.writing() as connection:
+            run = stage.services.events.record(connection, "typing", Typing(1, 1, "x" * 10_000))
+        stage.services.events.publish(run)
+    redis.config_set("maxmemory", redis.info("memory")["used_memory"] - 100_000)
+    newest = record(stage).events[0].id
+    stage.services.events.publish(record(stage))
+    assert len(stream(stage)) < 30
+    assert stream(stage)[-2][0] == f"{newest}-0"
+    assert "Redis has no memory left; 20 events leave the stream" in caplog.text
+
+
+def test_full_redis_is_still_read(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    broker = stage.services.broker
+    broker.redis.set("kept", 1)
+    broker.redis.config_set("maxmemory", 1)
+    for _ in range(3):
+        assert broker.attempt(lambda redis: redis.set("new", 1), "otherwise") == "otherwise"
+        assert broker.attempt(lambda redis: redis.get("kept"), None) == b"1"
+    assert caplog.text.count("no memory left") == 1

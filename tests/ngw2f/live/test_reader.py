@@ -183,3 +183,37 @@ class WokenReceiver(Receiver):
     def deliver(self, entry: Entry) -> None:
         super().deliver(entry)
         gevent.get_hub().loop.run_callback(self._write)
+
+
+def test_what_a_full_redis_does_not_take_is_delivered(
+    stage: Stage, reader: StreamReader, receiver: Receiver
+) -> None:
+    first = publish(stage)
+    wait_until(lambda: receiver.ids() == [first])
+    stage.services.broker.redis.config_set("maxmemory", 1)
+    second, third = publish(stage), publish(stage)
+    wait_until(lambda: receiver.ids() == [first, second, third])
+    stage.services.broker.redis.config_set("maxmemory", 0)
+    fourth = publish(stage)
+    wait_until(lambda: receiver.ids() == [first, second, third, fourth])
+
+
+def test_what_the_stream_has_dropped_is_read_from_the_database(
+    stage: Stage, receiver: Receiver
+) -> None:
+    services = stage.services
+    ids = [publish(stage) for _ in range(9)]
+    services.broker.redis.xtrim(services.events.key, maxlen=2, approximate=False)
+    reader = StreamReader(services.settings, services.database, services.events, receiver)
+    reader._hand_on(services.broker.redis.xrange(services.events.key))
+    assert receiver.ids() == ids
+
+
+def test_few_large_entries_are_read_at_once(stage: Stage, receiver: Receiver) -> None:
+    services = stage.services
+    reader = StreamReader(services.settings, services.database, services.events, receiver)
+    large = {b"event": b"typing", b"data": b"x" * 100_000, b"room": b""}
+    reader._hand_on([(b"1-0", large), (b"2-0", large)])
+    assert reader._count == 10
+    reader._hand_on([(b"3-0", {b"event": b"typing", b"data": b"{}", b"room": b""})])
+    assert reader._count == module.MAX_ENTRIES
