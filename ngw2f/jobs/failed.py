@@ -14,6 +14,7 @@ from rq.registry import FailedJobRegistry
 from ngw2f.jobs.bell import QUEUES, RENDER, Bell, queue_name
 from ngw2f.store import messages
 from ngw2f.store.database import Database
+from ngw2f.store.turns import MAX_ATTEMPTS
 
 # How a message that was set aside is called among the jobs.
 MESSAGE = "message-"
@@ -42,7 +43,7 @@ def list_set_aside(database: Database) -> list[str]:
     """Return a line for each message that is not rendered any more."""
     with database.reading() as connection:
         message_ids = messages.list_set_aside(connection)
-    reason = f"rendering it failed {messages.MAX_ATTEMPTS} times"
+    reason = f"rendering it failed {MAX_ATTEMPTS} times"
     return [f"{RENDER.queue}  {MESSAGE}{message_id}  {reason}" for message_id in message_ids]
 
 

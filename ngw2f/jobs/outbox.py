@@ -3,13 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from ngw2f.jobs.marks import Mark, left_behind
+from ngw2f.jobs.shares import Shares
 from ngw2f.jobs.turns import file_lock
 from ngw2f.live.log import EventLog
 from ngw2f.resources import Message
@@ -17,6 +18,7 @@ from ngw2f.store import messages, tasks
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run
 from ngw2f.store.previews import attach_links
+from ngw2f.store.turns import MAX_ATTEMPTS
 from ngw2f.text.links import find_links
 from ngw2f.tracing import following
 
@@ -26,7 +28,7 @@ MAX_BATCH_SECONDS = 0.05
 
 SET_ASIDE = (
     "the message is stored, and shown as it was typed; rendering it has failed "
-    f"{messages.MAX_ATTEMPTS} times, and is not tried again until it is edited"
+    f"{MAX_ATTEMPTS} times, and is not tried again until it is edited"
 )
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Outbox:
         self._lock_path = data_path / "outbox.lock"
         self._marks_path = data_path / "marks"
         self._mark = Mark(self._marks_path)
+        self._shares = Shares()
 
     def close(self) -> None:
         self._mark.close()
@@ -81,7 +84,7 @@ class Outbox:
     def render_batch(
         self, render: Callable[[str], str], but_ids: Collection[int] = ()
     ) -> Batch | None:
-        """Render the oldest messages that wait, and return those that are now stored and told of.
+        """Render what waits, in turn, and return what is now stored and told of.
 
         None: nothing waits, but certain messages. A message that was edited or deleted
         meanwhile is not among them; the edited one waits again.
@@ -114,16 +117,17 @@ class Outbox:
         rendered: list[Rendered] = []
         failed: dict[int, Exception] = {}
         end = time.monotonic() + MAX_BATCH_SECONDS
-        for version, message in waiting:
-            self._mark.set(message.id)
-            try:
-                with following(request_ids.get(message.id, "")):
-                    html = render(message.source)
-                rendered.append(Rendered(version, message, html, find_links(html)))
-            except Exception as error:  # The others go on, whatever one of them does.
-                failed[message.id] = error
-            if time.monotonic() > end:
-                break
+        with closing(self._shares.in_turn(waiting, _author)) as in_turn:
+            for version, message in in_turn:
+                self._mark.set(message.id)
+                try:
+                    with following(request_ids.get(message.id, "")):
+                        html = render(message.source)
+                    rendered.append(Rendered(version, message, html, find_links(html)))
+                except Exception as error:  # The others go on, whatever one of them does.
+                    failed[message.id] = error
+                if time.monotonic() > end:
+                    break
         self._mark.set(0)
         return rendered, failed
 
@@ -158,6 +162,10 @@ class Outbox:
             return
         with file_lock(self._lock_path), self._database.reading() as connection:
             yield connection
+
+
+def _author(waiting: tuple[int, Message]) -> int:
+    return waiting[1].user_id
 
 
 def _count_attempt(connection: Connection, message_id: int) -> None:

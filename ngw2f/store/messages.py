@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from ngw2f.resources import Message, Preview
+from ngw2f.store import turns
 from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.previews import detach_links, previews_of
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
+from ngw2f.store.turns import IS_SET_ASIDE, IS_WAITING
 from ngw2f.store.users import UserRow
 from ngw2f.tracing import request_id
 
@@ -25,11 +27,6 @@ COLUMNS = (
     messages.c.created_at,
     messages.c.updated_at,
 )
-
-# Rendered so often in vain, a message is set aside: it stays as it was typed.
-MAX_ATTEMPTS = 3
-IS_WAITING = and_(~messages.c.rendered, messages.c.attempts < MAX_ATTEMPTS)
-IS_SET_ASIDE = and_(~messages.c.rendered, messages.c.attempts >= MAX_ATTEMPTS)
 
 NEXT_VERSION = {"version": messages.c.version + 1}
 # Who reads a room by `updated_since` has seen no later time than the newest of the room.
@@ -215,20 +212,19 @@ def delete_message(connection: Connection, message_id: int) -> None:
 def list_unrendered(
     connection: Connection, limit: int, *, skip_locked: bool, but_ids: Collection[int] = ()
 ) -> list[tuple[int, Message]]:
-    """Return the oldest messages of the outbox with their versions, locked if possible.
+    """Return messages of the outbox with their versions, locked if possible.
 
-    Those whose rendering has failed come last, and alone: they may take others with them.
-    A lock holds until the transaction's end.
+    Each author's oldest, then each one's next, and so on: who posts much waits for those who
+    post little, not they for him. One whose rendering has failed comes after all others, and
+    alone: it may take others with it. A lock holds until the transaction's end.
     """
-    statement = select(messages.c.attempts, messages.c.version, *COLUMNS).where(IS_WAITING)
-    if but_ids:
-        statement = statement.where(messages.c.id.not_in(but_ids))
-    statement = statement.order_by(messages.c.attempts, messages.c.id).limit(limit)
-    if skip_locked:
-        statement = statement.with_for_update(skip_locked=True)
-    rows = connection.execute(statement).all()
-    rows = [row for row in rows if not row.attempts] or rows[:1]
-    return [(version, Message.of(*row)) for _, version, *row in rows]
+    ids = turns.next_ids(connection, limit, skip_locked=skip_locked, but_ids=but_ids)
+    if not ids:
+        return []
+    statement = select(messages.c.version, *COLUMNS).where(_is_in(ids))
+    found = [(version, Message.of(*row)) for version, *row in connection.execute(statement)]
+    places = {message_id: place for place, message_id in enumerate(ids)}
+    return sorted(found, key=lambda each: places[each[1].id])
 
 
 def count_attempt(connection: Connection, message_id: int) -> bool:

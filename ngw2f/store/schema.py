@@ -129,11 +129,15 @@ messages = Table(
     Index("ix_messages_room_id_updated_at", "room_id", "updated_at"),
     sqlite_autoincrement=True,
 )
-# The outbox: what a worker has still to render. It is small whatever the history is.
+# The outbox: what a worker has still to render. It is small whatever the history is, and each
+# author's messages are counted in it without a look at the rows.
 Index(
     "ix_messages_outbox",
     messages.c.attempts,
+    messages.c.user_id,
     messages.c.id,
+    # Or SQLite looks into each row whether it is what the index is for.
+    messages.c.rendered,
     sqlite_where=messages.c.rendered == false(),
     postgresql_where=messages.c.rendered == false(),
 )

@@ -14,6 +14,7 @@ from ngw2f import cli
 from ngw2f.embedded import EmbeddedError
 from ngw2f.jobs.bell import LINKS, RENDER, queue_name
 from ngw2f.store import messages
+from ngw2f.store.turns import MAX_ATTEMPTS
 from tests.ngw2f.text.lab import Site, answer
 
 
@@ -223,7 +224,7 @@ def test_one_failed_job_is_requeued(failed, run, queues):
 def test_all_that_failed_is_requeued(failed, client, workshop, run, work):
     client.say(client.join("Ann"), "*a*")
     with workshop.database.writing() as connection:
-        for _ in range(messages.MAX_ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             messages.count_attempt(connection, 1)
     work()
     assert not client.get("/api/messages/1").json["rendered"]

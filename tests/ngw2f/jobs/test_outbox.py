@@ -1,5 +1,7 @@
 import os
 import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from ngw2f.jobs.outbox import MAX_BATCH
 from ngw2f.jobs.workshop import build_workshop
 from ngw2f.store import messages, rooms, users
 from ngw2f.store.schema import messages as table
+from ngw2f.store.turns import MAX_ATTEMPTS
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -25,19 +28,25 @@ def _unhurried(monkeypatch):
 
 
 @pytest.fixture
-def write(database):
-    with database.writing() as connection:
-        user = users.create_user(connection, "ann", "ann", "hash")
-        room = rooms.find_room_named(connection, "lobby", None)
+def write_as(database):
+    people = {}
 
-    def create(*sources):
+    def create(name, *sources):
         with database.writing() as connection:
+            if name not in people:
+                people[name] = users.create_user(connection, name, name, "hash").id
+            room = rooms.find_room_named(connection, "lobby", None)
             return [
-                messages.create_message(connection, room.id, user.id, source, source)
+                messages.create_message(connection, room.id, people[name], source, source)
                 for source in sources
             ]
 
     return create
+
+
+@pytest.fixture
+def write(write_as):
+    return partial(write_as, "ann")
 
 
 def test_empty_outbox(workshop):
@@ -103,6 +112,34 @@ def test_each_message_to_one_worker(settings, write):
     assert len(rendered) == len(set(rendered)) == 250
 
 
+def test_long_messages_of_one_delay_nobody(workshop, write_as, monkeypatch):
+    monkeypatch.setattr(module, "MAX_BATCH_SECONDS", 0)  # So each has one message.
+    rendered = []
+
+    def render(source):
+        end = time.thread_time() + (0.02 if source == "long" else 0)
+        while time.thread_time() < end:
+            pass
+        rendered.append(source)
+        return source
+
+    write_as("eve", *["long"] * 60)
+    write_as("ann", "a")
+    workshop.outbox.render_batch(render)
+    write_as("bob", "b")
+    for _ in range(3):
+        workshop.outbox.render_batch(render)
+    assert rendered == ["long", "a", "b", "long"]
+
+
+def test_batch_has_each_authors_oldest(workshop, write_as):
+    write_as("eve", *["e"] * MAX_BATCH)
+    write_as("ann", "a")
+    stored = workshop.outbox.render_batch(str.upper).messages
+    assert len(stored) == MAX_BATCH
+    assert stored[1].html == "A"
+
+
 def stumble(source):
     if source == "bad":
         raise ZeroDivisionError
@@ -127,7 +164,7 @@ def test_one_that_failed_is_tried_last_and_alone(workshop, write):
 
 def test_one_that_fails_for_ever_is_set_aside(workshop, write, database):
     (bad,) = write("bad")
-    for _ in range(messages.MAX_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         assert list(workshop.outbox.render_batch(stumble).failed) == [bad.id]
     assert workshop.outbox.render_batch(stumble) is None
     with database.reading() as connection:
@@ -137,7 +174,7 @@ def test_one_that_fails_for_ever_is_set_aside(workshop, write, database):
 
 def test_edited_is_tried_again(workshop, write, database):
     (bad,) = write("bad")
-    for _ in range(messages.MAX_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         workshop.outbox.render_batch(stumble)
     with database.writing() as connection:
         messages.change_message(connection, bad, "better", "better")

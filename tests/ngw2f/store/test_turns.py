@@ -1,0 +1,77 @@
+"""Which messages of the outbox are next."""
+
+import pytest
+from sqlalchemy import insert, text
+
+from ngw2f.store import messages
+from ngw2f.store.schema import messages as table
+from ngw2f.store.turns import FRESH, next_ids
+
+
+@pytest.fixture
+def post(database, lobby):
+    def post(user, count=1):
+        with database.writing() as connection:
+            return [
+                messages.create_message(connection, lobby, user.id, "x", "x").id
+                for _ in range(count)
+            ]
+
+    return post
+
+
+@pytest.fixture
+def choose(database, backend):
+    def choose(limit=10, but_ids=()):
+        with database.writing() as connection:
+            is_locking = backend != "sqlite"
+            return list(next_ids(connection, limit, skip_locked=is_locking, but_ids=but_ids))
+
+    return choose
+
+
+def fail(database, *message_ids):
+    with database.writing() as connection:
+        for message_id in message_ids:
+            messages.count_attempt(connection, message_id)
+
+
+def test_authors_take_turns(post, choose, ann, bob):
+    first, second, third = post(ann, 3)
+    fourth, fifth = post(bob, 2)
+    assert choose() == [first, fourth, second, fifth, third]
+    assert choose(3) == [first, fourth, second]
+
+
+def test_list_is_in_that_order(post, database, ann, bob):
+    first, second = post(ann, 2)
+    (third,) = post(bob)
+    with database.writing() as connection:
+        found = messages.list_unrendered(connection, 10, skip_locked=False)
+    assert [message.id for _, message in found] == [first, third, second]
+
+
+def test_those_that_failed_come_last_and_one_at_a_time(post, choose, database, ann, bob):
+    first, second, third = post(ann, 3)
+    fail(database, first, first, second)
+    assert choose() == [third]
+    assert choose(but_ids=[third]) == [second]
+    assert choose(but_ids=[third, second]) == [first]
+
+
+def test_nothing_waits(choose):
+    assert choose() == []
+
+
+def test_rows_are_not_looked_into(database, backend, lobby, ann):
+    """However many wait, and whatever there was: the index has what is counted."""
+    row = {"room_id": lobby, "user_id": ann.id, "source": "x", "html": "", "created_at": 0}
+    row |= {"updated_at": 0, "version": 1, "rendered": False}
+    with database.writing() as connection:
+        connection.execute(insert(table), [row | {"rendered": number > 9} for number in range(999)])
+        connection.execute(text("ANALYZE"))
+        explain = "EXPLAIN QUERY PLAN " if backend == "sqlite" else "EXPLAIN "
+        statement = FRESH.limit(9).compile(connection, compile_kwargs={"literal_binds": True})
+        plan = str(connection.execute(text(explain + str(statement))).all())
+    assert "ix_messages_outbox" in plan
+    assert "USING COVERING INDEX" in plan or backend != "sqlite"
