@@ -1,16 +1,12 @@
-/* The room's page, live: what happens comes as Server-Sent Events, or by long polling
- * where those do not get through; what is written goes out by fetch. Without this
- * script the page is the same, by forms and reloads. */
+/* The room's page, live: what happens comes by the stream (stream.js); what is written goes out
+ * by fetch. Without this script the page is the same, by forms and reloads. */
 
-"use strict";
+import { SharedStream } from "./stream.js";
 
 const list = document.getElementById("messages");
 const room = list && list.dataset.room ? Number(list.dataset.room) : null;
 const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
 
-const RETRY_MILLISECONDS = 1000;
-const MAX_RETRY_MILLISECONDS = 15000;
-const FAILURES_BEFORE_POLLING = 3;
 const TYPING_MILLISECONDS = 4000;
 const NEAR_THE_END_PIXELS = 120;
 /* As many messages as the history gives at once. */
@@ -18,7 +14,6 @@ const PAGE = 200;
 
 const nicknames = new Map();
 const online = new Map();
-let cursor = list ? list.dataset.cursor : "";
 
 /* ---- What is on the page ---- */
 
@@ -226,8 +221,7 @@ const handlers = {
   resync: () => (readHistory(), readPeople(), readRooms()),
 };
 
-function handle(id, name, data) {
-  cursor = id;
+function handle(name, data) {
   if (handlers[name]) handlers[name](data);
 }
 
@@ -273,71 +267,6 @@ async function readPeople() {
 async function readRooms() {
   const { rooms } = await fetchJSON("/api/rooms");
   rooms.forEach(showRoom);
-}
-
-/* ---- How it comes ---- */
-
-let failures = 0;
-let source = null;
-let retry = 0;
-let isPolling = false;
-
-function pause() {
-  const longest = Math.min(RETRY_MILLISECONDS * 2 ** failures, MAX_RETRY_MILLISECONDS);
-  return longest * (0.3 + 0.7 * Math.random());
-}
-
-function isBack() {
-  /* Who came and went meanwhile is told only while the server remembers it. */
-  if (failures) readPeople().catch(() => {});
-  failures = 0;
-  showConnection("live", "");
-}
-
-function isAway() {
-  failures += 1;
-  const why = navigator.onLine ? "The chat does not answer" : "You are offline";
-  showConnection("away", `${why}. Trying again…`);
-}
-
-function listen() {
-  clearTimeout(retry);
-  if (source) source.close();
-  source = new EventSource(`/events?after=${encodeURIComponent(cursor)}`);
-  source.onopen = isBack;
-  source.onerror = () => {
-    isAway();
-    /* The browser would try again by itself, but not after every kind of error, and
-     * all browsers at the same moment. */
-    source.close();
-    retry = setTimeout(failures < FAILURES_BEFORE_POLLING ? listen : poll, pause());
-  };
-  for (const name of Object.keys(handlers)) {
-    source.addEventListener(name, (event) => {
-      handle(event.lastEventId, name, JSON.parse(event.data));
-    });
-  }
-}
-
-/* One long poll after the other; streams get another chance after a minute. */
-async function poll() {
-  const until = Date.now() + 60000;
-  isPolling = true;
-  while (Date.now() < until) {
-    try {
-      const answer = await fetchJSON(
-        `/api/events?wait=20&after=${encodeURIComponent(cursor)}`,
-      );
-      isBack();
-      for (const { id, event, data } of answer.events) handle(id, event, data);
-      cursor = answer.next;
-    } catch {
-      isAway();
-      await new Promise((resolve) => setTimeout(resolve, pause()));
-    }
-  }
-  isPolling = false;
-  listen();
 }
 
 /* ---- What is written ---- */
@@ -406,13 +335,16 @@ function start() {
   if (composer) startComposer(composer);
   list.addEventListener("submit", remove);
   if (!location.hash || location.hash === "#end") scrollToEnd();
-  window.addEventListener("offline", () => showConnection("away", "You are offline."));
-  /* The stream may have lived through it, and then nothing else would say so. */
-  window.addEventListener("online", () => isPolling || listen());
-  window.addEventListener("pagehide", () => source && source.close());
-  window.addEventListener("pageshow", (event) => event.persisted && !isPolling && listen());
   readPeople().catch(() => {});
-  listen();
+  new SharedStream({
+    cursor: list.dataset.cursor,
+    reader,
+    names: Object.keys(handlers),
+    handle,
+    show: showConnection,
+    /* Who came and went meanwhile is told only while the server remembers it. */
+    isBack: () => readPeople().catch(() => {}),
+  }).start();
 }
 
 if (list) {
