@@ -140,12 +140,19 @@ async function nicknameOf(userId) {
   return nicknames.get(userId);
 }
 
+/* A name as one segment of a path: all but letters, digits and "-._~" encoded, as the server
+ * writes it (RFC 3986 section 2.3); encodeURIComponent leaves more. */
+function segment(name) {
+  const hexadecimal = (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+  return encodeURIComponent(name).replace(/[!'()*]/g, hexadecimal);
+}
+
 function showRoom(changed) {
   /* By its id: two private rooms may have one name. */
   if (document.querySelector(`.rooms a[data-room="${changed.id}"]`)) return;
   const link = element("a", "", `${changed.private ? "🔒" : "#"} ${changed.name}`);
   /* An event from before an upgrade does not say where. */
-  link.href = changed._links.page || `/rooms/${encodeURIComponent(changed.name)}`;
+  link.href = changed._links.page || `/rooms/${segment(changed.name)}`;
   link.dataset.room = changed.id;
   const item = element("li");
   item.append(link);
