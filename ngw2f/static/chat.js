@@ -236,7 +236,8 @@ async function fetchJSON(path, options) {
   const response = await fetch(path, { headers: { Accept: "application/json" }, ...options });
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
-    throw Object.assign(new Error(problem.detail || response.statusText), response);
+    const error = new Error(problem.detail || response.statusText);
+    throw Object.assign(error, { status: response.status });
   }
   return response.json();
 }
@@ -278,37 +279,96 @@ async function readRooms() {
 
 /* ---- What is written ---- */
 
+/* A message on its way, by a key that stays the same however often it is sent: the server stores
+ * it once (the field Idempotency-Key). */
+class Outgoing {
+  constructor(source) {
+    this.source = source;
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    this.key = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  post() {
+    return fetchJSON(`/api/rooms/${room}/messages`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "Idempotency-Key": `"${this.key}"` },
+      body: JSON.stringify({ source: this.source }),
+    });
+  }
+}
+
+/* Say what became of a message that was not acknowledged, as far as it is known. */
+function describeFailure(error) {
+  if (!navigator.onLine) return "Not sent: you are offline.";
+  if (error.status < 500) return `Not sent: ${error.message}`;
+  const why = error.status ? error.message : "the chat did not answer";
+  return `Not sure that it was sent: ${why}. Send it again: it will not be there twice.`;
+}
+
+/* Show a message that did not get through while the next one is being written. */
+function keepUnsent(outgoing, send) {
+  const item = element("li", "", outgoing.source);
+  const again = element("button", "quiet", "Send again");
+  again.addEventListener("click", () => {
+    item.remove();
+    send(outgoing);
+  });
+  item.append(" ", again);
+  document.getElementById("unsent").append(item);
+}
+
+/* Characters, as the server counts them: line ends are one, and so is an emoji. */
+function lengthOf(text) {
+  return [...text.replace(/\r\n?/g, "\n")].length;
+}
+
+/* Say how much too long a text is, before it is sent; nothing of it is cut off. */
+function checkLength(field) {
+  const most = Number(field.form.dataset.characters);
+  const excess = lengthOf(field.value) - most;
+  const text = excess > 0 ? `${excess} characters too many: a message has at most ${most}.` : "";
+  field.setCustomValidity(text);
+  document.getElementById("length").textContent = text;
+}
+
 function startComposer(form) {
   const field = form.elements.source;
   const told = document.getElementById("problem");
   let toldAt = 0;
+  let last = Promise.resolve();
+  /* The message in the field, if it came back unsent and nobody has changed it. */
+  let returned = null;
 
-  form.addEventListener("submit", async (event) => {
+  async function send(outgoing) {
+    try {
+      showMessage(await outgoing.post());
+      told.textContent = "";
+      scrollToEnd();
+    } catch (error) {
+      told.textContent = describeFailure(error);
+      /* Nothing that was written is lost. */
+      if (field.value) keepUnsent(outgoing, send);
+      else [returned, field.value] = [outgoing, outgoing.source];
+    }
+  }
+
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
     const source = field.value;
     if (!source.trim()) return;
-    field.value = "";
-    try {
-      const message = await fetchJSON(`/api/rooms/${room}/messages`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", Accept: "application/json" },
-        body: JSON.stringify({ source }),
-      });
-      told.textContent = "";
-      showMessage(message);
-      scrollToEnd();
-    } catch (error) {
-      /* Nothing that was written is lost. */
-      field.value = field.value ? `${source}\n${field.value}` : source;
-      told.textContent = `Not sent: ${error.message}`;
-    }
+    const outgoing = returned && returned.source === source ? returned : new Outgoing(source);
+    [returned, field.value] = [null, ""];
+    /* One after the other, so that they are stored in the order in which they were written. */
+    last = last.then(() => send(outgoing));
   });
   field.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    /* The key that ends an input method's word sends nothing; Safari says so by 229 alone. */
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     form.requestSubmit();
   });
   field.addEventListener("input", () => {
+    checkLength(field);
     if (!field.value || Date.now() - toldAt < TYPING_MILLISECONDS) return;
     toldAt = Date.now();
     fetch(`/api/rooms/${room}/typing`, { method: "POST" }).catch(() => {});

@@ -3,13 +3,15 @@
 Everything works by forms and redirects, so without JavaScript.
 """
 
+from dataclasses import dataclass
+from typing import Self
 from urllib.parse import quote
 
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import BadRequest, HTTPException, TooManyRequests, Unauthorized
 
 from ngw2f.http import Request, Response, add_vary, problem, see_other, tagged
 from ngw2f.live.entry import EntryId
-from ngw2f.resources import Room
+from ngw2f.resources import Message, Room
 from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
@@ -18,6 +20,25 @@ from ngw2f.web import accounts, auth
 from ngw2f.web.messages import edit, load_own, page_of, post, remove
 from ngw2f.web.rooms import add_member, create_room, load_named
 from ngw2f.web.services import Services
+
+# For these a form comes back with what was typed in it.
+REFUSALS = (BadRequest, TooManyRequests)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was typed into a form, and why it was refused, if it was."""
+
+    text: str = ""
+    detail: str = ""
+    status: int = 200
+
+    @classmethod
+    def refused(cls, text: str, error: HTTPException) -> Self:
+        return cls(text, error.description or "", error.code or 400)
+
+
+EMPTY = Draft()
 
 
 def home(services: Services, request: Request) -> Response:
@@ -31,6 +52,17 @@ def show_room(
         reader = auth.find_reader(services, request)
     except Unauthorized as error:
         return sign_in_form(services, request, str(error.description), error.code)
+    return tagged(request, _room_page(services, request, reader, name, room_id))
+
+
+def _room_page(
+    services: Services,
+    request: Request,
+    reader: UserRow | None,
+    name: str,
+    room_id: int | None,
+    draft: Draft = EMPTY,
+) -> Response:
     page = page_of(request)
     with services.database.reading() as connection:
         # Read first: what happens after it comes over the stream.
@@ -47,11 +79,12 @@ def show_room(
             "is_live": page.before is None and page.after is None,
             "older": found[0].id if has_more and page.after is None else None,
             "base_url": request.host_url,
+            "max_characters": services.settings.max_message_characters,
+            "draft": draft,
         }
-    form = request.preferred("text")
-    name = "room.html" if form == "html" else "room.txt"
-    response = services.templates.page(name, values)
-    return tagged(request, personal(response))
+    is_page = request.preferred("text") == "html" or bool(draft.detail)
+    name = "room.html" if is_page else "room.txt"
+    return personal(services.templates.page(name, values, draft.status))
 
 
 def post_message(
@@ -60,7 +93,12 @@ def post_message(
     user = auth.require_user(services, request)
     with services.database.reading() as connection:
         room = load_named(connection, name, user, room_id)
-    post(services, room, user, request.form_field("source"))
+    source = request.form_field("source")
+    try:
+        post(services, room, user, source)
+    except REFUSALS as error:
+        draft = Draft.refused(source, error)
+        return _room_page(services, request, user, name, room_id, draft)
     return see_other(room.links.page + "#end")
 
 
@@ -68,14 +106,24 @@ def edit_page(services: Services, request: Request, message_id: int) -> Response
     user = auth.require_user(services, request)
     with services.database.reading() as connection:
         message = load_own(connection, message_id, user)
+    return _edit_page(services, user, message, Draft(message.source))
+
+
+def _edit_page(services: Services, user: UserRow, message: Message, draft: Draft) -> Response:
     room = _room_of(services, message.room_id, user)
-    values = {"message": message, "room": room, "reader": user}
-    return personal(services.templates.page("edit.html", values))
+    values = {"message": message, "room": room, "reader": user, "draft": draft}
+    return personal(services.templates.page("edit.html", values, draft.status))
 
 
 def edit_message(services: Services, request: Request, message_id: int) -> Response:
     user = auth.require_user(services, request)
-    message = edit(services, message_id, user, request.form_field("source")).message
+    source = request.form_field("source")
+    try:
+        message = edit(services, message_id, user, source).message
+    except REFUSALS as error:
+        with services.database.reading() as connection:
+            message = load_own(connection, message_id, user)
+        return _edit_page(services, user, message, Draft.refused(source, error))
     return see_other(_room_of(services, message.room_id, user).links.page + f"#m{message.id}")
 
 

@@ -181,3 +181,64 @@ def test_long_polling_where_streams_do_not_get_through(chat: ChatServer, open_ro
     token = chat.register("dora")
     chat.call("POST", "/api/messages", token, json={"source": "by polling"})
     ann.wait_for_selector(".message:has-text('by polling')", timeout=RETURN_MS)
+
+
+def paste(page: Any, text: str) -> None:
+    """Insert a text as the browser inserts what is pasted."""
+    page.focus("textarea")
+    page.keyboard.insert_text(text)
+
+
+def test_paste_loses_nothing(open_room: Any) -> None:
+    ann = open_room("ann")
+    # Each of these is one character, and two units of UTF-16.
+    text = "\N{GRINNING FACE}" * 9_999 + "e"
+    paste(ann, text)
+    assert ann.input_value("textarea") == text
+    sync_api.expect(ann.locator("#length")).to_be_empty()
+    paste(ann, "nd")
+    sync_api.expect(ann.locator("#length")).to_contain_text("2 characters too many")
+    ann.press("textarea", "Enter")
+    assert ann.input_value("textarea") == text + "nd"
+    ann.fill("textarea", text)
+    ann.press("textarea", "Enter")
+    ann.wait_for_selector(".message:has-text('\N{GRINNING FACE}e')")
+
+
+@pytest.mark.parametrize("name", ["isComposing", "keyCode"])
+def test_enter_of_an_input_method_sends_nothing(open_room: Any, name: str) -> None:
+    ann = open_room("ann")
+    sent: list[Any] = []
+    ann.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+    ann.fill("textarea", "\u6f22")
+    ann.evaluate(
+        """(name) => {
+            const event = new KeyboardEvent("keydown", {
+                key: "Enter", bubbles: true, cancelable: true,
+                isComposing: name === "isComposing", keyCode: name === "keyCode" ? 229 : 13,
+            });
+            document.querySelector("textarea").dispatchEvent(event);
+        }""",
+        name,
+    )
+    assert ann.input_value("textarea") == "\u6f22"
+    ann.press("textarea", "Enter")
+    ann.wait_for_selector(".message:has-text('\u6f22')")
+    assert sum(request.url.endswith("/messages") for request in sent) == 1
+
+
+@pytest.mark.parametrize("name", ["it's", "(a)", "a!*", "50 & more?", "\u00e4 \u6f22~_-."])
+def test_room_is_listed_once(chat: ChatServer, open_room: Any, name: str) -> None:
+    ann = open_room("ann")
+    token = chat.register(f"author {sum(map(ord, name))}")
+    chat.call("POST", "/api/rooms", token, json={"name": name}).raise_for_status()
+    ann.wait_for_selector(f'.rooms a:has-text("{name}")')
+    told = ann.get_attribute(f'.rooms a:has-text("{name}")', "href")
+    ann.reload()
+    link = f'.rooms a:has-text("{name}")'
+    assert ann.get_attribute(link, "href") == told
+    # What is read again after events went missing is no other room.
+    ann.evaluate("dispatchEvent(new Event('pageshow'))")
+    ann.click(link)
+    sync_api.expect(ann.locator("h1")).to_have_text(name)
+    assert ann.locator(link).count() == 1

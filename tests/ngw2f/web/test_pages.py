@@ -244,6 +244,33 @@ def test_message_refused(client, source):
     assert client.sources() == []
 
 
+def test_refused_message_comes_back_whole(client):
+    client.sign_in("ann")
+    source = "x" * 10_000 + " the end"
+    answer = client.post("/rooms/lobby", {"source": source}, headers=BROWSER, status=400)
+    assert texts(answer, "[role=alert]") == ["Not sent: a message has at most 10000 characters"]
+    assert form_of(answer, "/rooms/lobby")["source"].value == source
+
+
+def test_refused_edit_comes_back_whole(client):
+    client.say(client.join("ann"), "before")
+    client.sign_in("ann")
+    source = "x" * 10_000 + " the end"
+    path = "/messages/1/edit"
+    answer = client.post(path, {"source": source}, headers=BROWSER, status=400)
+    assert texts(answer, "[role=alert]") == ["Not saved: a message has at most 10000 characters"]
+    assert form_of(answer, path)["source"].value == source
+    assert client.sources() == ["before"]
+
+
+def test_no_field_cuts_what_is_pasted(client):
+    """A browser counts units of UTF-16, cuts what is over maxlength, and says nothing."""
+    client.sign_in("ann")
+    client.post("/rooms/lobby", {"source": "x"})
+    for path in ("/", "/login", "/messages/1/edit"):
+        assert "maxlength" not in page(client, path).text
+
+
 def test_edit_form_keeps_the_source(client):
     client.sign_in("ann")
     source = "\nfirst\n\n</textarea><b>&amp;"
