@@ -227,7 +227,7 @@ def test_enter_of_an_input_method_sends_nothing(open_room: Any, name: str) -> No
     assert sum(request.url.endswith("/messages") for request in sent) == 1
 
 
-@pytest.mark.parametrize("name", ["it's", "(a)", "a!*", "50 & more?", "\u00e4 \u6f22~_-."])
+@pytest.mark.parametrize("name", ["it's", "(a)", "a!*", "50 & more", "\u00e4 \u6f22~_-."])
 def test_room_is_listed_once(chat: ChatServer, open_room: Any, name: str) -> None:
     ann = open_room("ann")
     token = chat.register(f"author {sum(map(ord, name))}")
