@@ -11,7 +11,6 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 from limits import parse
 from redis.exceptions import RedisError
 from werkzeug.middleware.proxy_fix import ProxyFix
-from whitenoise import WhiteNoise
 
 from middleware.access_log import AccessLogMiddleware
 from middleware.cache import CachePolicy, HTTPCacheMiddleware, MemoryStore
@@ -23,6 +22,7 @@ from middleware.prerouting import FileSwitch, Health, Maintenance, PreRoutingMid
 from middleware.rate_limit import RateLimitMiddleware, RateRule
 from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
+from middleware.static_files import StaticFilesMiddleware
 from ngw2f.chat import Chat
 from ngw2f.limits import SIGN_INS, build_limiter
 from ngw2f.profiling import OneProfileMiddleware
@@ -56,7 +56,9 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
     limit = partial(
         RateLimitMiddleware, limiter=limiter, rules=rate_rules(), storage_errors=(RedisError,)
     )
-    static = partial(WhiteNoise, root=str(STATIC), prefix="static/", max_age=STATIC_SECONDS)
+    static = partial(
+        StaticFilesMiddleware, directory=STATIC, prefix="/static", max_age_seconds=STATIC_SECONDS
+    )
     store = MemoryStore(settings.cache_bytes, services.clock)
     policy = CachePolicy(targeted_field=TARGETED_FIELD, heuristic_fraction=0)
     keep = partial(HTTPCacheMiddleware, store=store, policy=policy, name="ngw2f", exempt=is_stream)

@@ -13,7 +13,8 @@ from middleware.cache.validation import strongly_equal
 # (RFC 9110 section 17.15): such a request gets the whole.
 MAX_RANGES = 8
 
-_SPEC = re.compile(r"(\d{0,18})-(\d{0,18})", re.ASCII)
+# Longer numbers than any file has bytes are read, but not without an end.
+_SPEC = re.compile(r"(\d{0,100})-(\d{0,100})", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII | re.IGNORECASE)
 
 
@@ -52,8 +53,9 @@ def parse_range(value: str, total: int) -> list[Span] | None:
     if unit.strip().lower() != "bytes":
         return None
     spans: list[Span] = []
-    members = [member.strip() for member in specs.split(",")]
-    if len(members) > MAX_RANGES:
+    # Empty members of a list count for nothing (RFC 9110 section 5.6.1).
+    members = [stripped for member in specs.split(",") if (stripped := member.strip())]
+    if not 0 < len(members) <= MAX_RANGES:
         return None
     for member in members:
         match = _SPEC.fullmatch(member)

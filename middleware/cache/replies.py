@@ -8,6 +8,7 @@ from middleware._wsgi import Headers
 from middleware.cache.entry import Entry
 from middleware.cache.fields import value_of, without
 from middleware.cache.ranges import Span, parse_range, range_applies
+from middleware.cache.representation import Representation
 from middleware.cache.serving import part_of
 from middleware.cache.validation import is_not_modified
 
@@ -17,7 +18,7 @@ Reply = tuple[str, Headers, Iterable[bytes]]
 _OF_CONTENT = ("content-length", "content-range")
 
 
-def reply(entry: Entry, environ: dict[str, Any]) -> Reply:
+def reply(entry: Representation, environ: dict[str, Any]) -> Reply:
     """Answer with a stored response; the header list is the entry's own: copy before changing.
 
     Conditions come before ranges (RFC 9110 section 13.2.2), and both speak of
@@ -51,7 +52,7 @@ def gateway_timeout(message: str) -> tuple[Headers, bytes]:
     return headers, content
 
 
-def _ranged(entry: Entry, environ: dict[str, Any]) -> Reply | None:
+def _ranged(entry: Representation, environ: dict[str, Any]) -> Reply | None:
     """Answer a Range, or give None where it is to be ignored."""
     if environ["REQUEST_METHOD"] != "GET":
         return None  # RFC 9110 section 14.2: defined for GET only.
@@ -68,14 +69,14 @@ def _ranged(entry: Entry, environ: dict[str, Any]) -> Reply | None:
     return _single(entry, spans[0], 0) if len(spans) == 1 else _several(entry, spans)
 
 
-def _single(entry: Entry, span: Span, offset: int) -> Reply:
+def _single(entry: Representation, span: Span, offset: int) -> Reply:
     headers = without(entry.headers, _OF_CONTENT)
     headers += [("Content-Range", span.content_range()), ("Content-Length", str(span.size))]
     pieces = entry.body.pieces(span.start - offset, span.stop - offset)
     return "206 Partial Content", headers, pieces
 
 
-def _several(entry: Entry, spans: list[Span]) -> Reply:
+def _several(entry: Representation, spans: list[Span]) -> Reply:
     """Answer with multipart/byteranges (RFC 9110 section 14.6)."""
     boundary = secrets.token_hex(16)
     content_type = value_of(entry.headers, "content-type")
@@ -98,7 +99,7 @@ def _several(entry: Entry, spans: list[Span]) -> Reply:
     return "206 Partial Content", headers, parts()
 
 
-def _unsatisfiable(entry: Entry) -> Reply:
+def _unsatisfiable(entry: Representation) -> Reply:
     """Refuse ranges beyond the end (RFC 9110 section 15.5.17)."""
     headers = without(entry.headers, (*_OF_CONTENT, "content-type", "content-encoding", "etag"))
     headers += [("Content-Range", f"bytes */{entry.body.size}"), ("Content-Length", "0")]

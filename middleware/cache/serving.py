@@ -7,6 +7,7 @@ from typing import Any
 from middleware.cache.directives import RequestDirectives
 from middleware.cache.entry import Entry
 from middleware.cache.ranges import Span, parse_range, range_applies
+from middleware.cache.representation import Representation
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def can_answer(entry: Entry, environ: dict[str, Any]) -> bool:
     return entry.span is None or part_of(entry, environ) is not None
 
 
-def part_of(entry: Entry, environ: dict[str, Any]) -> Span | None:
+def part_of(entry: Representation, environ: dict[str, Any]) -> Span | None:
     """Give the one range that the request asks for, if the stored part has all of it."""
     wanted = environ.get("HTTP_RANGE")
     if entry.span is None or wanted is None or environ["REQUEST_METHOD"] != "GET":

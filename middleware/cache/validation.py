@@ -54,6 +54,22 @@ def is_not_modified(
     return moment is not None and modified_by <= moment
 
 
+def precondition_fails(
+    etag: str, modified_by: int, conditions: Mapping[str, Any], now: float
+) -> bool:
+    """Evaluate If-Match, or without one If-Unmodified-Since (RFC 9110 section 13.2.2).
+
+    Not for caches, which leave both to whom they ask.
+    """
+    if_match = conditions.get("HTTP_IF_MATCH")
+    if if_match is not None:
+        listed = split_list(if_match)
+        return listed != ["*"] and not any(strongly_equal(etag, one) for one in listed)
+    since = conditions.get("HTTP_IF_UNMODIFIED_SINCE")
+    moment = None if since is None else parse_date(since, now)
+    return moment is not None and modified_by > moment
+
+
 def matches_any(etag: str | None, if_none_match: str) -> bool:
     """Say whether an If-None-Match names this entity tag, or `*`."""
     if if_none_match == etag or if_none_match.strip() == "*":

@@ -75,7 +75,31 @@ def test_static_file_from_disk(client, recorders):
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_static_files_are_read_only(client, method):
     answer = client.ask("/static/icon.svg", method, b"x")
-    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
+def test_options_of_a_static_file(client):
+    answer = client.ask("/static/icon.svg", "OPTIONS")
+    assert (answer.status, answer.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize("span", ["bytes=0-0", "bytes=-1"])
+def test_one_byte_of_a_static_file(client, span):
+    answer = client.ask("/static/icon.svg", headers={"Range": span})
+    assert (answer.status, answer.headers["Content-Length"]) == (206, "1")
+    etag = client.ask("/static/icon.svg").headers["ETag"]
+    for condition, status in ((etag, 206), ('"other"', 200)):
+        headers = {"Range": span, "If-Range": condition}
+        assert client.ask("/static/icon.svg", headers=headers).status == status
+
+
+def test_conditions_on_a_static_file(client):
+    etag = client.ask("/static/icon.svg").headers["ETag"]
+    for value in (etag, f"W/{etag}", f'"a,b", {etag}', "*"):
+        headers = {"If-None-Match": value}
+        assert client.ask("/static/icon.svg", headers=headers).status == 304
+    later = "Fri, 01 Jan 2100 00:00:00 GMT"
+    assert client.ask("/static/icon.svg", headers={"If-Modified-Since": later}).status == 304
 
 
 def test_uncompressed_static_file_varies_too(client):

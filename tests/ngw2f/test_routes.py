@@ -101,7 +101,7 @@ def test_options(client, rule):
     assert {"Content-Type", "Content-Length"}.isdisjoint(answer.headers)
 
 
-@pytest.mark.parametrize("path", ["/healthz"])
+@pytest.mark.parametrize("path", ["/healthz", "/static/icon.svg"])
 def test_what_the_chain_answers_has_options_too(client, path):
     answers = client.options(path, status=204), client.delete(path, status=405)
     for answer in answers:

@@ -32,6 +32,10 @@ HOUR_AGO = format_date(NOON - 3600)
         ("bytes=12-20", []),
         ("bytes=-0", []),
         ("bytes=10-,0-0", [(0, 1)]),
+        ("bytes=,0-0, ,", [(0, 1)]),
+        (f"bytes=0-{'9' * 40}", [(0, 10)]),
+        (f"bytes=-{'9' * 40}", [(0, 10)]),
+        (f"bytes={'9' * 40}-", []),
     ],
 )
 def test_ranges_are_resolved(value: str, spans: list[tuple[int, int]]) -> None:
@@ -47,7 +51,7 @@ def test_ranges_are_resolved(value: str, spans: list[tuple[int, int]]) -> None:
         "bytes=-",
         "bytes=a-b",
         "bytes=2-1",
-        "bytes=0-1,",
+        "bytes=,",
         "bytes=+1-2",
         "bytes=0-5,4-9,0-1",
         "bytes=" + ",".join(["0-0"] * 9),
