@@ -31,10 +31,11 @@ class ErrorBoundaryMiddleware:
     first byte has gone out, the error page. After that the exception is raised again, which ends
     the connection, and the client can tell that the body is not whole.
 
-    The application's `start_response` is passed on with its first chunk, or when it returns a
-    list. So the page is usually the first that the server hears of, and needs no `exc_info`: some
-    servers raise that again (Werkzeug's and Flask's test clients) or cut the page off (uWSGI).
-    Where the headers may be with the server already, it gets the exception as `exc_info`.
+    The first chunk is taken before the body is returned, and only then is `start_response` passed
+    on. So the page is nearly always the first that the server hears of, and needs no `exc_info`:
+    servers raise that again (Werkzeug's and Flask's test clients), cut the page off (uWSGI) or
+    have read the status by then (Granian). Where the headers may be with the server already,
+    after an empty chunk or a 1xx, it gets the exception as `exc_info`.
 
     `page`: makes the answer from environ, an `Answer`; a plain sentence unless given. It should do
         little: if it fails too, that is logged, and the plain sentence is sent.
@@ -74,7 +75,10 @@ class ErrorBoundaryMiddleware:
                 return body
         except Exception:
             return self.answer(method, environ, response)
-        return GuardedBody(body, self, method, environ, response)
+        guarded = GuardedBody(body, self, method, environ, response)
+        if not response.is_started:
+            guarded.begin()
+        return guarded
 
     def answer(
         self, method: str, environ: WSGIEnvironment, response: GuardedResponse
@@ -155,7 +159,7 @@ class GuardedResponse:
 class GuardedBody(WrappedBody):
     """A body that ends with the error page, if it fails in time."""
 
-    __slots__ = ("_boundary", "_environ", "_method", "_response")
+    __slots__ = ("_boundary", "_environ", "_first", "_method", "_response")
 
     def __init__(
         self,
@@ -170,20 +174,39 @@ class GuardedBody(WrappedBody):
         self._method = method
         self._environ = environ
         self._response = response
+        self._first: bytes | None = None
+
+    def begin(self) -> None:
+        """Take the first chunk, and tell the server of the response that begins with it."""
+        try:
+            self._first = self.guarded_chunk()
+        except StopIteration:
+            self._next = iter(()).__next__
+        except BaseException:
+            self.close()  # The server never gets this body.
+            raise
 
     def __next__(self) -> bytes:
+        chunk = self._first
+        if chunk is None:
+            chunk = self.guarded_chunk()
+        else:
+            self._first = None
+        if chunk:
+            self._response.is_sent = True
+        return chunk
+
+    def guarded_chunk(self) -> bytes:
+        """Take the next chunk, or in place of an error that comes in time, the page."""
         try:
-            chunk = self.started_chunk()
+            return self.started_chunk()
         except StopIteration:
             raise
         except Exception:
             # From here on the chunks are those of the page; the failed body is still closed.
             page = self._boundary.answer(self._method, self._environ, self._response)
             self._next = iter(page).__next__
-            chunk = self.next_chunk()
-        if chunk:
-            self._response.is_sent = True
-        return chunk
+        return self.next_chunk()
 
     def started_chunk(self) -> bytes:
         """Take the next chunk, and see that the server knows the status before it gets that."""

@@ -75,6 +75,8 @@ class Contract(Hooks):
 
     # Whether an error before the headers becomes a 500 here instead of reaching the server.
     answers_errors = False
+    # How many chunks it takes before the server asks for one, and why is said where it is set.
+    taken_before = 0
 
     def exchange(self, app: WSGIApplication, method: str = "GET", **options: Any) -> Exchange:
         done = Exchange(self.environ(method, **options)).run(self.wrap(app))
@@ -168,7 +170,7 @@ class Contract(Hooks):
             yield b"hello"
 
         exchange = Exchange(self.environ()).call(self.wrap(app))
-        assert exchange.starts == []
+        assert len(exchange.starts) == self.taken_before
         while exchange.step():
             pass
         exchange.close()
@@ -252,11 +254,11 @@ class Contract(Hooks):
     def test_a_chunk_goes_out_for_each_that_comes(self) -> None:
         body = TrackedBody(b"one,", b"", b"two,", b"three")
         exchange = Exchange(self.environ()).call(self.wrap(answering(body)))
-        assert body.pulled == 0, "nothing is read before the server asks"
+        assert body.pulled == self.taken_before, "nothing is read before the server asks"
         steps = 0
         while exchange.step():
             steps += 1
-            assert body.pulled <= steps, "nothing is read ahead"
+            assert body.pulled <= max(steps, self.taken_before), "nothing is read ahead"
         exchange.close()
         assert steps >= len(body.chunks)
 

@@ -25,6 +25,8 @@ QUIET = logging.Logger("quiet", logging.CRITICAL)
 
 class TestContract(Contract):
     answers_errors = True
+    # Where that fails the answer is another, which no server could be told later.
+    taken_before = 1
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         return ErrorBoundaryMiddleware(app, logger=QUIET)
@@ -103,6 +105,21 @@ def test_headers_that_the_server_refuses_are_an_error_of_the_application() -> No
         app = answering(body, headers=[("Content-Type", "text/plain\r\nX-Forged: yes")])
         done = serve(ErrorBoundaryMiddleware(app, logger=QUIET))
         assert (done.status[:3], len(done.starts)) == ("500", 1)
+
+
+def test_body_is_closed_that_fails_for_good_before_the_server_has_it() -> None:
+    body = TrackedBody(error=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        Exchange().call(ErrorBoundaryMiddleware(answering(body)))
+    assert body.closes == 1
+
+
+def test_server_that_reads_the_status_early_gets_the_right_one() -> None:
+    # As Granian does: when the application returns.
+    for body in (TrackedBody(b"one"), TrackedBody(), TrackedBody(error=BrokenError())):
+        exchange = Exchange().call(ErrorBoundaryMiddleware(answering(body), logger=QUIET))
+        assert exchange.status[:3] == ("500" if body.error else "200")
+        exchange.close()
 
 
 def test_server_hears_of_a_switch_of_protocols_at_once() -> None:

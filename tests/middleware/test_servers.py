@@ -1,0 +1,258 @@
+"""The middleware under other servers than gunicorn, over a socket."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import pytest
+
+from tests.needs import lacking
+from tests.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+APPLICATION = "tests.middleware.served:application"
+# Against hanging, however slow the machine is.
+SECONDS = 60
+WSGIREF = """
+import sys
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIServer, make_server
+from tests.middleware.served import application
+
+class Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+make_server("127.0.0.1", int(sys.argv[1]), application, Server).serve_forever()
+"""
+
+
+def command(name: str, port: int) -> list[str]:
+    """Give how a server is started; skip where it is missing."""
+    address = f"127.0.0.1:{port}"
+    python = [sys.executable, "-m"]
+    if name == "wsgiref":
+        return [sys.executable, "-c", WSGIREF, str(port)]
+    if name == "uwsgi":
+        program = shutil.which("uwsgi", path=str(Path(sys.executable).parent))
+        if program is None:
+            lacking("uWSGI", "pip install pyuwsgi")
+        module = ["--module", APPLICATION, "--need-app", "--die-on-term", "--threads", "4"]
+        return [program, "--http-socket", address, *module]
+    if importlib.util.find_spec(name) is None:
+        lacking(name, f"pip install {name}")
+    if name == "waitress":
+        return [*python, "waitress", f"--listen={address}", APPLICATION]
+    if name == "cheroot":
+        return [*python, "cheroot", "--bind", address, APPLICATION]
+    where = ["--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "4"]
+    return [*python, "granian", "--interface", "wsgi", "--no-ws", *where, APPLICATION]
+
+
+class Served:
+    """A server that serves `served.application`."""
+
+    def __init__(self, name: str, port: int, signals: Path) -> None:
+        self.name = name
+        self.port = port
+        self.signals = signals
+
+    def connect(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+
+    def ask(
+        self, path: str, method: str = "GET", body: bytes | None = None, **fields: str
+    ) -> tuple[HTTPResponse, bytes]:
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, fields)
+            answer = connection.getresponse()
+            return answer, answer.read()
+        finally:
+            connection.close()
+
+    def raw(self, request: str) -> bytes:
+        """Give all that comes until the server ends the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), SECONDS) as connection:
+            connection.sendall(request.encode())
+            return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    def closed(self, path: str, times: int) -> bool:
+        """Say whether a path's body is closed so often; a server may do it after the answer."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            noted = self.signals / "closed"
+            if noted.exists() and noted.read_text().splitlines().count(path) >= times:
+                return noted.read_text().splitlines().count(path) == times
+            time.sleep(0.01)
+        return False
+
+
+@pytest.fixture(scope="module", params=["wsgiref", "waitress", "cheroot", "granian", "uwsgi"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    name, port = request.param, free_port()
+    signals = tmp_path_factory.mktemp(name)
+    environ = {**os.environ, "SIGNALS": str(signals), "PYTHONPATH": str(ROOT)}
+    with (signals / "log").open("w") as log:
+        process = subprocess.Popen(
+            command(name, port), cwd=ROOT, env=environ, stdout=log, stderr=log
+        )
+    try:
+        deadline = time.monotonic() + SECONDS
+        while not listens(port):
+            assert process.poll() is None, (signals / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield Served(name, port, signals)
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_chain_answers(server: Served) -> None:
+    answer, content = server.ask("/")
+    assert (answer.status, content) == (200, b"hello")
+    # Servers write the names as they like.
+    names = {name.lower() for name in answer.headers}
+    assert {"x-request-id", "x-set", "server-timing", "cache-status"} <= names
+    assert len(answer.headers.get_all("Content-Security-Policy")) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/length", "/kept", "/static/served.py", "/healthz", "/fails"]
+)
+def test_head_has_no_content(server: Served, path: str) -> None:
+    got, _ = server.ask(path)
+    head = server.raw(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    line, _, content = head.partition(b"\r\n\r\n")
+    assert line.split()[1] == str(got.status).encode()
+    # Waitress ends a body of chunks that there must not be.
+    assert content in ({b"", b"0\r\n\r\n"} if server.name == "waitress" else {b""})
+
+
+@pytest.mark.parametrize(("path", "status"), [("/204", 204), ("/304", 304)])
+def test_answer_without_content(server: Served, path: str, status: int) -> None:
+    answer, content = server.ask(path)
+    assert (answer.status, content) == (status, b"")
+    assert answer.headers["Content-Type"] is None
+    assert answer.headers["Content-Length"] in {None, "0"}
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/length", b"one,two"),
+        ("/chunks", b"one,two"),
+        ("/nothing", b""),
+        ("/html", b"<body>page!</body>"),
+    ],
+)
+def test_content_is_whole(server: Served, path: str, content: bytes) -> None:
+    assert server.ask(path)[1] == content
+
+
+def test_what_is_written_comes_first(server: Served) -> None:
+    # Granian has no write().
+    assert server.ask("/written")[1] == (b"" if server.name == "granian" else b"one,two")
+
+
+def test_request_body_arrives(server: Served) -> None:
+    body = b"x" * 100_000
+    assert server.ask("/echo", "POST", body)[1] == body
+
+
+def test_repeated_headers_stay_repeated(server: Served) -> None:
+    answer, _ = server.ask("/cookies")
+    assert answer.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+
+
+def test_latin_header_arrives(server: Served) -> None:
+    # Granian sends it as UTF-8.
+    assert server.ask("/latin")[0].headers["X-Latin"] in {"\xe9", "\xc3\xa9"}
+
+
+@pytest.mark.parametrize("path", ["/fails", "/started-fails", "/breaks-first"])
+def test_error_in_time_is_a_page(server: Served, path: str) -> None:
+    answer, content = server.ask(path)
+    assert (answer.status, content) == (500, b"the page")
+    assert answer.headers["Content-Length"] == "8"
+    assert "X-Request-ID" in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/breaks-later", "/written-fails"])
+def test_error_after_a_byte_is_no_page(server: Served, path: str) -> None:
+    with contextlib.suppress(ConnectionError):
+        sent = server.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert b"the page" not in sent
+        assert not sent or b"one," in sent or sent.split()[1] >= b"500"
+
+
+def test_error_after_an_empty_chunk_is_no_answer_but_the_page(server: Served) -> None:
+    # With that chunk some servers send the headers, or have read the status before.
+    with contextlib.suppress(ConnectionError):
+        sent = server.raw(
+            "GET /breaks-empty HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        assert b"the page" in sent or sent.endswith(b"\r\n\r\n")
+
+
+def test_stream_is_not_held_back(server: Served) -> None:
+    connection = server.connect()
+    connection.request("GET", "/streamed/go")
+    answer = connection.getresponse()
+    assert answer.read(6) == b"first,"
+    (server.signals / "go").touch()
+    assert answer.read() == b"second"
+    connection.close()
+
+
+def test_body_is_closed(server: Served) -> None:
+    for path in ("/chunks", "/breaks-later", "/breaks-first"):
+        noted = server.signals / "closed"
+        before = noted.read_text().splitlines().count(path) if noted.exists() else 0
+        with contextlib.suppress(http.client.HTTPException, ConnectionError):
+            server.ask(path)
+        assert server.closed(path, before + 1), path
+
+
+def test_cache_and_conditions(server: Served) -> None:
+    server.ask("/kept")
+    answer, content = server.ask("/kept")
+    assert content == b"hello"
+    assert "hit" in answer.headers["Cache-Status"]
+    assert server.ask("/kept", **{"If-None-Match": '"k"'})[0].status == 304
+    answer, content = server.ask("/kept", Range="bytes=-1")
+    assert (answer.status, content) == (206, b"o")
+
+
+def test_static_file_and_its_parts(server: Served) -> None:
+    whole = (ROOT / "tests/middleware/served.py").read_bytes()
+    answer, content = server.ask("/static/served.py")
+    assert content == whole
+    assert server.ask("/static/served.py", Range="bytes=0-0")[1] == whole[:1]
+    again = server.ask("/static/served.py", **{"If-None-Match": answer.headers["ETag"]})
+    assert (again[0].status, again[1]) == (304, b"")
+    assert server.ask("/static/served.py", "OPTIONS")[0].status == 204
+
+
+def test_limit_guard_and_redirect(server: Served) -> None:
+    assert [server.ask("/limited")[0].status for _ in range(3)] == [200, 200, 429]
+    assert server.ask("/", "POST", b"", **{"Sec-Fetch-Site": "cross-site"})[0].status == 403
+    assert server.ask("/old")[0].headers["Location"] == "/new"
