@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -93,7 +94,8 @@ def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:
 
 
 def broker_url(settings: Settings) -> str:
-    return settings.redis_url or f"unix://{embedded_socket(settings.data_path)}"
+    # The path may have any character, and some mean something in a URL.
+    return settings.redis_url or f"unix://{quote(str(embedded_socket(settings.data_path)))}"
 
 
 def embedded_socket(data_path: Path) -> Path:

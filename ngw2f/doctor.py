@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
 from typing import cast
 
 from alembic.runtime.migration import MigrationContext
@@ -25,6 +27,7 @@ from ngw2f.settings import Settings, unknown_variables
 from ngw2f.store import messages
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import alembic_config, known_versions, why_no_engine
+from ngw2f.store.private import is_open_to_others, sqlite_path
 
 TIMEOUT_SECONDS = 5.0
 # Below this, SQLite and the append-only file have soon nowhere to write.
@@ -142,6 +145,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
                 yield Finding("error", "workers", sentence)
             if name == "sqlite":
                 yield from _find_lock(settings)
+                yield from _find_readers(settings)
             else:
                 statement = text("SELECT extract(epoch FROM clock_timestamp())")
                 yield _clock(
@@ -219,7 +223,18 @@ def _sqlite_exists(settings: Settings) -> bool:
 
 
 def _sqlite_path(settings: Settings) -> str:
-    return settings.sqlalchemy_url.removeprefix("sqlite:///")
+    return str(sqlite_path(settings.sqlalchemy_url) or "")
+
+
+def _find_readers(settings: Settings) -> Iterator[Finding]:
+    """Find files that others may read: those of a new database are its owner's alone."""
+    database = Path(_sqlite_path(settings))
+    files = [database, *(database.with_name(f"{database.name}{end}") for end in ("-wal", "-shm"))]
+    opened = [file for file in files if file.exists() and is_open_to_others(file)]
+    if opened:
+        names = " ".join(quote(str(file)) for file in opened)
+        sentence = f"others on this machine may open it; run `chmod 600 {names}`"
+        yield Finding("warning", "database", sentence)
 
 
 def _redis_time(redis: Redis) -> float:

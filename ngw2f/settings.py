@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -117,7 +117,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def sqlalchemy_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.data_path / 'chat.sqlite3'}"
+        if self.database_url:
+            return self.database_url
+        # The path may have any character, and some mean something in a URL.
+        return f"sqlite:///{quote(str(self.data_path / 'chat.sqlite3'))}"
 
     @property
     def is_embedded(self) -> bool:
@@ -198,7 +201,16 @@ def _convert(values: dict[str, Any]) -> Settings:
             raise SettingError(f"{PREFIX}{name.upper()}: {reason}{value_shown}") from error
     settings = msgspec.convert(values, Settings, strict=False)
     _check_port(settings.redis_url)
+    _check_path(settings.data_dir)
     return settings
+
+
+def _check_path(data_dir: str) -> None:
+    """Raise SettingError for a name that no URL of a database can hold."""
+    try:
+        data_dir.encode()
+    except UnicodeEncodeError:
+        raise SettingError(f"{PREFIX}DATA_DIR: its name is not valid UTF-8") from None
 
 
 def _check_port(redis_url: str) -> None:

@@ -62,7 +62,8 @@ def valkey_spec(settings: Settings) -> ChildSpec:
     }
     argv = [str(get_binary_path())]
     for name, value in options.items():
-        argv += [f"--{name}", value]
+        # Not a place for a descriptor's number, but a brace in the directory's name.
+        argv += [f"--{name}", value.replace("{", "{{").replace("}", "}}")]
     prepare = partial(_prepare, [directory, socket_path.parent])
     return ChildSpec("Valkey", argv, prepare=prepare, is_foundation=True)
 

@@ -5,11 +5,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import OperationalError
+
+from ngw2f.store.private import make_private
 
 # How long a writer waits for another process's transaction. The wait sleeps
 # between tries (it does not sit in SQLite's own busy handler, which would hold
@@ -78,10 +81,12 @@ class Database:
         # SQLite's calls never yield to another greenlet, so few connections are open
         # at once; none is refused while others wait.
         self.engine = create_engine(url, pool_size=4, max_overflow=-1)
+        event.listen(self.engine, "do_connect", _make_private)
         event.listen(self.engine, "connect", _prepare_reader)
         # SQLite has one writer at a time; within the process they queue here.
         self._writer = threading.Lock()
         self._writing_engine = create_engine(url, pool_size=1)
+        event.listen(self._writing_engine, "do_connect", _make_private)
         event.listen(self._writing_engine, "connect", _prepare_writer)
 
     def asking(self) -> Connection:
@@ -133,6 +138,14 @@ def _prepare_session(connection: Any, _record: object) -> None:
     """Say to the server what it shall think of our silence; not at the start, for PgBouncer."""
     connection.execute(SERVER_SETTINGS)
     connection.commit()
+
+
+def _make_private(_dialect: object, _record: object, args: Any, _options: object) -> None:
+    """See that SQLite finds the file which it would make for everybody to read."""
+    # A directory that is not there is for SQLite to complain of.
+    with suppress(OSError):
+        if args[0] != ":memory:":
+            make_private(Path(args[0]))
 
 
 def _prepare_reader(connection: Any, _record: object) -> None:

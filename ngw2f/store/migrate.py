@@ -14,6 +14,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from ngw2f.settings import Settings
+from ngw2f.store.private import make_private, sqlite_path
 
 # Any number that no other program on the same PostgreSQL server is likely to use.
 ADVISORY_LOCK = 0x6E677732
@@ -30,6 +31,8 @@ def migrate(settings: Settings) -> None:
     """
     settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        if path := sqlite_path(settings.sqlalchemy_url):
+            make_private(path)
         engine = create_engine(settings.sqlalchemy_url)
     except (ArgumentError, ImportError, ValueError) as error:
         raise MigrationError(why_no_engine(error)) from error

@@ -16,6 +16,7 @@ from ngw2f.jobs import roll_call
 from ngw2f.jobs.roll_call import RollCall
 from ngw2f.settings import Settings
 from ngw2f.store import messages, rooms, users
+from ngw2f.store.migrate import migrate
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -50,6 +51,19 @@ def test_parts_that_are_well_are_named(settings, backend):
     assert backend in said(settings, "database")
     assert "GiB are free" in said(settings, "disk")
     assert "answers" in said(settings, "broker")
+
+
+def test_database_that_others_may_open(tmp_path):
+    settings = Settings(data_dir=str(tmp_path), redis_url=f"unix://{tmp_path}/none")
+    migrate(settings)
+    path = tmp_path / "chat.sqlite3"
+    path.chmod(0o644)
+    assert "chmod" not in said(settings, "database")
+    tmp_path.chmod(0o755)
+    assert f"run `chmod 600 {path}" in said(settings, "database")
+    for file in tmp_path.glob("chat.sqlite3*"):
+        file.chmod(0o600)
+    assert "chmod" not in said(settings, "database")
 
 
 def test_nothing_is_there_yet(tmp_path):

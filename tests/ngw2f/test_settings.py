@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from ngw2f.settings import SettingError, Settings, load_settings, unknown_variables
@@ -143,3 +146,8 @@ def test_wrong_port_names_the_setting(tmp_path, ports):
 def test_user_agent_is_one_line(tmp_path):
     with pytest.raises(SettingError, match=r"^NGW2F_LINKS_USER_AGENT: "):
         load(tmp_path, {"NGW2F_LINKS_USER_AGENT": "a\r\nCookie: b"})
+
+
+def test_data_directory_is_utf8():
+    with pytest.raises(SettingError, match="NGW2F_DATA_DIR: its name is not valid UTF-8"):
+        load_settings(Path("/nowhere"), {"NGW2F_DATA_DIR": os.fsdecode(b"/srv/\xff")})
