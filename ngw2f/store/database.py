@@ -62,6 +62,7 @@ class Database:
     """SQLite or PostgreSQL, by SQLAlchemy's URL. Connects at the first use, so after a fork."""
 
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        # What an error says goes into the log, and parameters are messages, digests and names.
         self.is_sqlite = url.startswith("sqlite")
         if not self.is_sqlite:
             self.engine = create_engine(
@@ -73,6 +74,7 @@ class Database:
                 # Connections in the pool break when the server restarts.
                 pool_pre_ping=True,
                 connect_args=CLIENT_SETTINGS,
+                hide_parameters=True,
             )
             event.listen(self.engine, "connect", _prepare_session)
             # PostgreSQL's default is one state for each statement.
@@ -80,12 +82,12 @@ class Database:
             return
         # SQLite's calls never yield to another greenlet, so few connections are open
         # at once; none is refused while others wait.
-        self.engine = create_engine(url, pool_size=4, max_overflow=-1)
+        self.engine = create_engine(url, pool_size=4, max_overflow=-1, hide_parameters=True)
         event.listen(self.engine, "do_connect", _make_private)
         event.listen(self.engine, "connect", _prepare_reader)
         # SQLite has one writer at a time; within the process they queue here.
         self._writer = threading.Lock()
-        self._writing_engine = create_engine(url, pool_size=1)
+        self._writing_engine = create_engine(url, pool_size=1, hide_parameters=True)
         event.listen(self._writing_engine, "do_connect", _make_private)
         event.listen(self._writing_engine, "connect", _prepare_writer)
 

@@ -33,7 +33,7 @@ def migrate(settings: Settings) -> None:
     try:
         if path := sqlite_path(settings.sqlalchemy_url):
             make_private(path)
-        engine = create_engine(settings.sqlalchemy_url)
+        engine = create_engine(settings.sqlalchemy_url, hide_parameters=True)
     except (ArgumentError, ImportError, ValueError) as error:
         raise MigrationError(why_no_engine(error)) from error
     try:

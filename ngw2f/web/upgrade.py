@@ -13,13 +13,13 @@ import time
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 from wsgiref.types import WSGIEnvironment
 
 import gevent
 from simple_websocket import Server
 from werkzeug.exceptions import HTTPException
 
+from middleware.cross_origin import is_same_host
 from ngw2f.http import Request, Response, problem
 from ngw2f.web import auth
 from ngw2f.web.errors import one_line
@@ -227,7 +227,7 @@ def check_origin(request: Request) -> None:
     origin = request.headers.get("Origin")
     if origin is None or "HTTP_AUTHORIZATION" in request.environ:
         return
-    if auth.COOKIE in request.cookies and urlsplit(origin).netloc.lower() != request.host.lower():
+    if auth.COOKIE in request.cookies and not is_same_host(origin, request.host):
         raise problem(403, f"pages of {origin} may not act for the users of this chat")
 
 
