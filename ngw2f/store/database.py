@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ngw2f.store.private import make_private
 
@@ -56,6 +56,10 @@ SQLITE_PRAGMAS = (
 
 class DatabaseBusyError(Exception):
     """Another process held the database for longer than LOCK_TIMEOUT_SECONDS."""
+
+
+class CommitLostError(OperationalError):
+    """The database did not confirm a commit: the change may be there, or not."""
 
 
 class Database:
@@ -114,16 +118,18 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """Give a connection whose changes are on disk when the block ends, or none of them.
 
-        Raises DatabaseBusyError.
+        Raises DatabaseBusyError, and CommitLostError if nobody knows which of the two.
         """
         if not self.is_sqlite:
-            with self.engine.begin() as connection:
+            with self.engine.connect() as connection:
+                connection.begin()
                 yield connection
+                _commit(connection)
             return
         with self._writer, self._writing_engine.connect() as connection:
             _begin_immediate(connection)
             yield connection
-            connection.commit()
+            _commit(connection)
 
     def ping(self) -> None:
         """Raise sqlalchemy.exc.SQLAlchemyError if the database does not answer."""
@@ -187,6 +193,17 @@ def _begin_immediate(connection: Connection) -> None:
             return
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 # not a secret
         pause = min(pause * 2, MAX_LOCK_PAUSE_SECONDS)
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except DBAPIError as error:
+        # SQLite says it when it could not write all, and so has stored nothing.
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            raise
+        reason = error.orig or error
+        raise CommitLostError(error.statement, error.params, reason) from error
 
 
 def _is_lock(error: OperationalError) -> bool:

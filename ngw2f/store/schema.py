@@ -223,6 +223,19 @@ tasks = Table(
     Column("created_at", Float, nullable=False, index=True),
 )
 
+# By what clients call their writes, which are done once however often they are sent.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    # SHA-256, of the key and of what was asked for with it.
+    Column("key_digest", LargeBinary(32), primary_key=True),
+    Column("request_digest", LargeBinary(32), nullable=False),
+    # Of the message, or the room, that was made, be it deleted since.
+    Column("resource_id", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # What clients are told of, in the order in which it became true: each event is
 # written with the change that it tells of, and appended to the stream from here.
 events = Table(

@@ -60,6 +60,12 @@ def find_task(connection: Connection, task_id: str, reader: UserRow | None) -> T
     return Task(row[0], row[1], bool(row[2]), row[3]) if row else None
 
 
+def find_task_of(connection: Connection, message_id: int) -> str | None:
+    """Return the first task that a message's rendering ends."""
+    statement = select(tasks.c.id).where(tasks.c.message_id == message_id)
+    return connection.scalar(statement.order_by(tasks.c.created_at).limit(1))
+
+
 def end_task(connection: Connection, task_id: str, problem: str = "") -> None:
     """Say that a task is done, or with a *problem*, a sentence, that it failed."""
     values = {"done": not problem, "problem": problem}

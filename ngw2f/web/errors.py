@@ -15,7 +15,7 @@ from middleware.answer import Answer
 from middleware.rate_limit import PROBLEM_TYPES
 from ngw2f.http import Form, Request, Response, add_vary, problem
 from ngw2f.limits import LimitExceededError
-from ngw2f.store.database import DatabaseBusyError
+from ngw2f.store.database import CommitLostError, DatabaseBusyError
 from ngw2f.web.services import Services
 
 # Under these paths programs ask, elsewhere people do.
@@ -29,6 +29,11 @@ MAX_SHOWN = 200
 # What a database raises that is locked, full, away, or has no connection left.
 DATABASE_ERRORS = (OperationalError, PoolTimeoutError, DatabaseBusyError)
 
+UNCONFIRMED = (
+    "the database did not confirm the change, so this may have been done; send it again with the "
+    "same Idempotency-Key, or look first whether it is there"
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -41,8 +46,11 @@ class Problem(msgspec.Struct):
 
 
 def database_problem(error: SQLAlchemyError | DatabaseBusyError) -> HTTPException:
-    """Return the 503 for one of DATABASE_ERRORS."""
+    """Return the 503 for one of DATABASE_ERRORS, raised before a commit, or by it."""
     log.error("the database fails: %s", str(error).splitlines()[0])
+    if isinstance(error, CommitLostError):
+        # No Retry-After: without a key, it could be done twice.
+        return problem(503, UNCONFIRMED)
     unavailable = problem(503, "the database cannot be used right now; nothing was changed")
     unavailable.retry_after = RETRY_AFTER_SECONDS  # type: ignore[attr-defined] # ServiceUnavailable
     return unavailable

@@ -18,11 +18,12 @@ from ngw2f.live.groups import room_group
 from ngw2f.live.log import DeletedMessage
 from ngw2f.resources import Message, Room
 from ngw2f.store import messages, tasks
+from ngw2f.store.keys import KeyUsedError, Use, keep_key
 from ngw2f.store.messages import Found, Page
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.users import UserRow
 from ngw2f.text.plain import InvalidTextError, check_source, plain_html
-from ngw2f.web import auth, waiting
+from ngw2f.web import auth, idempotency, waiting
 from ngw2f.web.caching import kept, kept_json
 from ngw2f.web.rooms import load as load_room
 from ngw2f.web.services import Services
@@ -69,10 +70,12 @@ def show(services: Services, request: Request, message_id: int) -> Response:
 
 def create(services: Services, request: Request, room_id: int = LOBBY_ID) -> Response:
     user = auth.require_user(services, request)
+    key = idempotency.key_of(request)
     body = request.json_body(NewMessage)
     with services.database.reading() as connection:
         room = load_room(connection, room_id, user)
-    posted = post(services, room, user, body.source, with_task=waiting.wants_task(request))
+    with_task = waiting.wants_task(request)
+    posted = post(services, room, user, body.source, key=key, with_task=with_task)
     return waiting.answer(services, request, _pending(posted), status=201)
 
 
@@ -90,23 +93,42 @@ def delete(services: Services, request: Request, message_id: int) -> Response:
 
 
 def post(
-    services: Services, room: Room, user: UserRow, source: str, *, with_task: bool = False
+    services: Services,
+    room: Room,
+    user: UserRow,
+    source: str,
+    *,
+    key: str | None = None,
+    with_task: bool = False,
 ) -> Posted:
-    """Store a message, tell of it, and have it rendered. Raises 400, 429."""
+    """Store a message, tell of it, and have it rendered; once, however often *key* is sent.
+
+    Raises 400, 410, 422, 429.
+    """
     services.limits.take("post", user.id)
     source = _check(services, source)
-    with services.database.writing() as connection:
-        message = messages.create_message(connection, room.id, user.id, source, plain_html(source))
-        task_id = _create_task(connection, message) if with_task else None
-        run = services.events.record(connection, "message.created", message)
+    asked = idempotency.digest_of("message", room.id, source) if key else b""
+    try:
+        with services.database.writing() as connection:
+            html = plain_html(source)
+            message = messages.create_message(connection, room.id, user.id, source, html)
+            if key:
+                keep_key(connection, user.id, key, Use(asked, message.id))
+            task_id = _create_task(connection, message) if with_task else None
+            run = services.events.record(connection, "message.created", message)
+    except KeyUsedError as error:
+        return _posted_before(services, user, str(error), asked, with_task=with_task)
     services.events.publish(run)
     services.bell.ring()
     return Posted(message, task_id)
 
 
-def post_live(services: Services, room: Room, user: UserRow, source: str) -> Message:
-    """Post what came over a connection that stays. Raises 400, 429."""
-    return post(services, room, user, source).message
+def post_live(
+    services: Services, room: Room, user: UserRow, source: str, client_id: object = None
+) -> Message:
+    """Post what came over a connection that stays. Raises 400, 410, 422, 429."""
+    key = idempotency.key_of_client(client_id)
+    return post(services, room, user, source, key=key).message
 
 
 def edit(
@@ -170,6 +192,27 @@ def page_of(request: Request) -> Page:
         updated_since=request.time_argument("updated_since"),
         user_id=request.integer_argument("user_id", 1),
     )
+
+
+def _posted_before(
+    services: Services, user: UserRow, key: str, asked: bytes, *, with_task: bool
+) -> Posted:
+    """Return what the key was used for, as it is now. Raises 410, 422."""
+    with services.database.reading() as connection:
+        message_id = idempotency.find_made(connection, user, key, asked)
+        message = messages.find_message(connection, message_id or 0, user)
+    if message is None:
+        raise problem(410, "this message was posted, and is deleted since")
+    task_id = None
+    if with_task and not message.rendered:
+        with services.database.writing() as connection:
+            task_id = tasks.find_task_of(connection, message.id) or _create_task(
+                connection, message
+            )
+    # Whoever stored it may have been killed before it did this.
+    services.clock.drop([room_group(message.room_id)])
+    services.bell.ring()
+    return Posted(message, task_id)
 
 
 def _create_task(connection: Connection, message: Message) -> str:

@@ -3,11 +3,18 @@
 Everything works by forms and redirects, so without JavaScript.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import quote
 
-from werkzeug.exceptions import BadRequest, HTTPException, TooManyRequests, Unauthorized
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    TooManyRequests,
+    Unauthorized,
+    UnprocessableEntity,
+)
 
 from ngw2f.http import Request, Response, add_vary, problem, see_other, tagged
 from ngw2f.live.entry import EntryId
@@ -16,10 +23,12 @@ from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
 from ngw2f.text.names import name_key
-from ngw2f.web import accounts, auth
+from ngw2f.web import accounts, auth, idempotency
 from ngw2f.web.messages import edit, load_own, page_of, post, remove
-from ngw2f.web.rooms import add_member, create_room, load_named
+from ngw2f.web.rooms import add_member, create_room, load, load_named
 from ngw2f.web.services import Services
+
+T = TypeVar("T")
 
 # For these a form comes back with what was typed in it.
 REFUSALS = (BadRequest, TooManyRequests)
@@ -95,7 +104,7 @@ def post_message(
         room = load_named(connection, name, user, room_id)
     source = request.form_field("source")
     try:
-        post(services, room, user, source)
+        _once(request, source, lambda key: post(services, room, user, source, key=key))
     except REFUSALS as error:
         draft = Draft.refused(source, error)
         return _room_page(services, request, user, name, room_id, draft)
@@ -110,34 +119,41 @@ def edit_page(services: Services, request: Request, message_id: int) -> Response
 
 
 def _edit_page(services: Services, user: UserRow, message: Message, draft: Draft) -> Response:
-    room = _room_of(services, message.room_id, user)
+    with services.database.reading() as connection:
+        room = load(connection, message.room_id, user)
     values = {"message": message, "room": room, "reader": user, "draft": draft}
     return personal(services.templates.page("edit.html", values, draft.status))
 
 
 def edit_message(services: Services, request: Request, message_id: int) -> Response:
     user = auth.require_user(services, request)
+    room = _room_with(services, message_id, user)
     source = request.form_field("source")
     try:
-        message = edit(services, message_id, user, source).message
+        edit(services, message_id, user, source)
     except REFUSALS as error:
         with services.database.reading() as connection:
             message = load_own(connection, message_id, user)
         return _edit_page(services, user, message, Draft.refused(source, error))
-    return see_other(_room_of(services, message.room_id, user).links.page + f"#m{message.id}")
+    return see_other(room.links.page + f"#m{message_id}")
 
 
 def delete_message(services: Services, request: Request, message_id: int) -> Response:
     user = auth.require_user(services, request)
-    message = remove(services, message_id, user)
-    return see_other(_room_of(services, message.room_id, user).links.page)
+    room = _room_with(services, message_id, user)
+    remove(services, message_id, user)
+    return see_other(room.links.page)
 
 
 def create(services: Services, request: Request) -> Response:
     user = auth.require_user(services, request)
     is_private = bool(request.form_field("private"))
-    room = create_room(services, user, request.form_field("name").strip(), private=is_private)
-    return see_other(room.links.page)
+    name = request.form_field("name").strip()
+
+    def make(key: str | None) -> Room:
+        return create_room(services, user, name, private=is_private, key=key)
+
+    return see_other(_once(request, name, make).links.page)
 
 
 def invite(services: Services, request: Request, name: str, room_id: int | None = None) -> Response:
@@ -188,12 +204,25 @@ def sign_out(services: Services, request: Request) -> Response:
     return personal(response)
 
 
-def _room_of(services: Services, room_id: int, user: UserRow) -> Room:
+def _once(request: Request, typed: str, do: Callable[[str | None], T]) -> T:
+    """Do what a form asks for, once however often it is sent with the same *typed* into it."""
+    key = idempotency.key_of_form(request)
+    try:
+        return do(key)
+    except UnprocessableEntity:
+        if key is None:
+            raise
+        # Somebody went back to the page with this form, and typed something else.
+        return do(idempotency.digest_of(key, typed).hex())
+
+
+def _room_with(services: Services, message_id: int, user: UserRow) -> Room:
+    """Return the room of a message of the user's own. Raises 403, 404.
+
+    It is read before the change, which is not to be told of as failed because a read fails.
+    """
     with services.database.reading() as connection:
-        room = rooms.find_room(connection, room_id, user)
-    if room is None:
-        raise problem(404, "there is no such room")
-    return room
+        return load(connection, load_own(connection, message_id, user).room_id, user)
 
 
 def sign_in_form(

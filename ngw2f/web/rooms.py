@@ -8,10 +8,11 @@ from ngw2f.live.groups import ROOMS, USERS, room_group
 from ngw2f.live.log import Typing
 from ngw2f.resources import Room, User
 from ngw2f.store import rooms, users
+from ngw2f.store.keys import KeyUsedError, Use, keep_key
 from ngw2f.store.rooms import RoomExistsError
 from ngw2f.store.users import UserRow
 from ngw2f.text.names import InvalidNameError, check_room_name, name_key
-from ngw2f.web import auth
+from ngw2f.web import auth, idempotency
 from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
 from ngw2f.web.services import Services
 
@@ -45,8 +46,9 @@ def show(services: Services, request: Request, room_id: int) -> Response:
 
 def create(services: Services, request: Request) -> Response:
     user = auth.require_user(services, request)
+    key = idempotency.key_of(request)
     body = request.json_body(NewRoom)
-    room = create_room(services, user, body.name, private=body.private)
+    room = create_room(services, user, body.name, private=body.private, key=key)
     response = json_response(room, 201)
     response.headers["Location"] = room.links.self
     return response
@@ -105,18 +107,27 @@ def tell_typing(services: Services, room: Room, user: UserRow) -> None:
     services.typing.tell(Typing(room.id, user.id, user.nickname))
 
 
-def create_room(services: Services, user: UserRow, name: str, *, private: bool) -> Room:
-    """Store a new room and tell of it. Raises 400, 429."""
+def create_room(
+    services: Services, user: UserRow, name: str, *, private: bool, key: str | None = None
+) -> Room:
+    """Store a new room and tell of it; once, however often *key* is sent. Raises 400, 422, 429."""
     services.limits.take("room", user.id)
     try:
         name = check_room_name(name)
-        with services.database.writing() as connection:
-            room = rooms.create_room(connection, name, name_key(name), user.id, private=private)
-            run = services.events.record(connection, "room.created", room)
     except InvalidNameError as error:
         raise problem(400, str(error)) from error
-    except RoomExistsError as error:
-        raise problem(400, "a room has this name already") from error
+    asked = idempotency.digest_of("room", name, private)
+    try:
+        with services.database.writing() as connection:
+            room = rooms.create_room(connection, name, name_key(name), user.id, private=private)
+            if key:
+                keep_key(connection, user.id, key, Use(asked, room.id))
+            run = services.events.record(connection, "room.created", room)
+    except (RoomExistsError, KeyUsedError) as error:
+        made = _made_before(services, user, key, asked) if key else None
+        if made is None:
+            raise problem(400, "a room has this name already") from error
+        return made
     services.events.publish(run)
     return room
 
@@ -141,6 +152,13 @@ def load_named(
     if room is None or room.name != name:
         raise problem(404, "there is no such room")
     return room
+
+
+def _made_before(services: Services, user: UserRow, key: str, asked: bytes) -> Room | None:
+    """Return the room that the key was used for, as it is now. Raises 404, 422."""
+    with services.database.reading() as connection:
+        room_id = idempotency.find_made(connection, user, key, asked)
+        return None if room_id is None else load(connection, room_id, user)
 
 
 def _load_as_member(connection: Connection, room_id: int, user: UserRow) -> Room:

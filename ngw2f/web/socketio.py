@@ -164,7 +164,7 @@ class SocketIOGateway:
             raise problem(400, "source is text")
         _check_client_id(said.get("client_id"))
         room = self._room_of(user, said)
-        message = messages.post_live(self.services, room, user, source)
+        message = messages.post_live(self.services, room, user, source, said.get("client_id"))
         posted: dict[str, Any] = msgspec.to_builtins(message)
         return posted
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from ngw2f.http import Request, Response, json_response, no_content, problem
 from ngw2f.store import tasks
 from ngw2f.web import auth
+from ngw2f.web.errors import DATABASE_ERRORS
 from ngw2f.web.services import Services
 
 T = TypeVar("T")
@@ -113,8 +114,12 @@ def _wait_until_ready(services: Services, pending: Pending[T], seconds: int) -> 
     while not pending.is_ready(resource) and time.monotonic() < deadline:
         time.sleep(pause)
         pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
-        with services.database.reading() as connection:
-            found = pending.reload(connection, resource)
+        try:
+            with services.database.reading() as connection:
+                found = pending.reload(connection, resource)
+        except DATABASE_ERRORS:
+            # The change is stored, and said to be.
+            break
         if found is None:
             break
         resource = found

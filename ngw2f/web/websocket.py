@@ -187,7 +187,7 @@ class Conversation:
                     auth.note_presence(self._services, self._reader)
                 self._answer("pong", {})
             case "post":
-                message = messages.post_live(*self._place(told), told.source)
+                message = messages.post_live(*self._place(told), told.source, told.client_id)
                 self._answer("posted", Posted(told.client_id, message))
             case "typing":
                 tell_typing(*self._place(told))

@@ -1,0 +1,55 @@
+"""Idempotency keys: what a client calls a write by, so that sent again it is not done again.
+
+A key is stored by the transaction of the write, and kept with the account: also when what was
+written is deleted, which a late repetition must not bring back.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from ngw2f.store.schema import idempotency_keys as keys
+
+# Both databases know "ON CONFLICT DO NOTHING" by the same words.
+ADD = (
+    insert(keys)
+    .on_conflict_do_nothing(index_elements=["user_id", "key_digest"])
+    .returning(keys.c.resource_id)
+)
+
+
+class KeyUsedError(Exception):
+    """The user has sent this key before; the transaction must not be committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a key was used for: the digest of what was asked, and the id of what it made."""
+
+    request_digest: bytes
+    resource_id: int
+
+
+def keep_key(connection: Connection, user_id: int, key: str, use: Use) -> None:
+    """Store what a user's key was used for. Raises KeyUsedError."""
+    values = {
+        "user_id": user_id,
+        "key_digest": _digest(key),
+        "request_digest": use.request_digest,
+        "resource_id": use.resource_id,
+    }
+    if connection.execute(ADD, values).first() is None:
+        raise KeyUsedError(key)
+
+
+def find_use(connection: Connection, user_id: int, key: str) -> Use | None:
+    statement = select(keys.c.request_digest, keys.c.resource_id)
+    is_it = keys.c.user_id == user_id, keys.c.key_digest == _digest(key)
+    row = connection.execute(statement.where(*is_it)).first()
+    return Use(*row) if row else None
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

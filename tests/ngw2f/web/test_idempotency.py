@@ -1,0 +1,221 @@
+"""What is sent again with the same key is not done again."""
+
+import threading
+
+import pytest
+from sqlalchemy import func, select
+from werkzeug.exceptions import BadRequest
+
+from ngw2f.http import Request
+from ngw2f.store.rooms import find_room
+from ngw2f.store.schema import events, messages, rooms
+from ngw2f.store.users import find_user
+from ngw2f.web import idempotency
+from ngw2f.web.messages import post_live
+from tests.client import BROWSER, Client
+
+both = pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+KEY = {"Idempotency-Key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
+
+
+@pytest.fixture
+def ann(client):
+    return client.join("ann")
+
+
+def post(client, headers, source="hello", path="/api/messages", **fields):
+    return client.post_json(path, {"source": source}, headers=headers | KEY | fields)
+
+
+def count(service, table, *conditions):
+    with service.services.database.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(table).where(*conditions))
+
+
+@both
+def test_sent_again_is_stored_once(service, client, ann):
+    first, again = post(client, ann), post(client, ann)
+    assert first.status_int == again.status_int == 201
+    assert first.json == again.json
+    assert first.headers["Location"] == again.headers["Location"]
+    assert count(service, messages) == 1
+    assert count(service, events, events.c.name == "message.created") == 1
+
+
+@both
+def test_sent_at_the_same_time_is_stored_once(build, client, ann):
+    """By two chats on one database, as two processes are."""
+    chats = [Client(build()), Client(build())]
+    found = []
+    barrier = threading.Barrier(len(chats))
+
+    def ask(chat, number):
+        barrier.wait(60)
+        key = {"Idempotency-Key": f'"{number}"'}
+        found.append(chat.post_json("/api/messages", {"source": "x"}, headers=ann | key))
+
+    for number in range(5):
+        threads = [threading.Thread(target=ask, args=(chat, number)) for chat in chats]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert {answer.status_int for answer in found} == {201}
+    assert len({answer.json["id"] for answer in found}) == len(found) / 2 == 5
+
+
+def test_answer_is_the_message_as_it_is_now(client, ann, render):
+    first = post(client, ann)
+    render()
+    assert post(client, ann).json["rendered"]
+    client.put_json(first.json["_links"]["self"], {"source": "edited"}, headers=ann)
+    again = post(client, ann)
+    assert (again.status_int, again.json["source"]) == (201, "edited")
+
+
+def test_deleted_is_not_posted_again(client, ann):
+    client.delete(post(client, ann).json["_links"]["self"], headers=ann)
+    assert post(client, ann).status_int == 410
+    assert client.sources() == []
+
+
+def test_key_is_for_one_message(client, ann):
+    room = client.post_json("/api/rooms", {"name": "other"}, headers=ann).json
+    post(client, ann)
+    assert post(client, ann, "something else").status_int == 422
+    assert post(client, ann, path=room["_links"]["messages"]).status_int == 422
+    assert client.post_json("/api/rooms", {"name": "x"}, headers=ann | KEY).status_int == 422
+    assert client.sources() == ["hello"]
+
+
+def test_key_is_the_accounts_own(client, ann):
+    assert post(client, ann).json["id"] != post(client, client.join("bob")).json["id"]
+
+
+@pytest.mark.parametrize("render_before", [False, True])
+def test_sent_again_with_a_task(client, ann, render, render_before):
+    first = post(client, ann, Prefer="respond-async")
+    if render_before:
+        render()
+    again = post(client, ann, Prefer="respond-async")
+    if render_before:
+        assert (again.status_int, again.json["rendered"]) == (201, True)
+    else:
+        assert first.status_int == again.status_int == 202
+        assert first.headers["Location"] == again.headers["Location"]
+
+
+def test_task_asked_for_the_second_time(client, ann):
+    post(client, ann)
+    assert post(client, ann, Prefer="respond-async").status_int == 202
+
+
+@both
+def test_room_sent_again_is_made_once(service, client, ann):
+    made = [
+        client.post_json("/api/rooms", {"name": "den", "private": True}, headers=ann | KEY)
+        for _ in range(2)
+    ]
+    assert [answer.status_int for answer in made] == [201, 201]
+    assert made[0].json == made[1].json
+    assert count(service, rooms) == 2  # The lobby is there, too.
+
+
+def test_room_of_another_request(client, ann):
+    client.post_json("/api/rooms", {"name": "den"}, headers=ann | KEY)
+    other = {"Idempotency-Key": '"other"'}
+    assert client.post_json("/api/rooms", {"name": "den"}, headers=ann | other).status_int == 400
+    changed = {"name": "den", "private": True}
+    assert client.post_json("/api/rooms", changed, headers=ann | KEY).status_int == 422
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", '"', '""', '"a', 'a"', '"a", "b"', '"a"x', "a b", "5.5.5,1", "(a)", "\xe4", '"\xe4"',
+     '"a\tb"', "a" * 256, '"' + "a" * 256 + '"', "a=b", "?1;x"],
+)  # fmt: skip
+def test_malformed_key_is_refused(client, ann, text):
+    assert post(client, ann, **{"Idempotency-Key": text}).status_int == 400
+    assert client.sources() == []
+
+
+@pytest.mark.parametrize(
+    "text", ["8e03978e-40d5", '"8e03978e-40d5"', '  "8e03978e-40d5" ', '"8e03978e-40d5";a=1']
+)
+def test_ways_to_write_a_key(text):
+    request = Request({"HTTP_IDEMPOTENCY_KEY": text})
+    assert idempotency.key_of(request) == "8e03978e-40d5"
+
+
+def test_longest_key(client, ann):
+    assert post(client, ann, **{"Idempotency-Key": '"' + "é" * 255 + '"'}).status_int == 400
+    assert post(client, ann, **{"Idempotency-Key": '"' + "a" * 255 + '"'}).status_int == 201
+
+
+def test_without_a_key_each_is_stored(client, ann):
+    client.say(ann, "hello")
+    client.say(ann, "hello")
+    assert client.sources() == ["hello", "hello"]
+
+
+@pytest.mark.parametrize("client_id", [7, "seven", "ä" * 255])
+def test_live_post_sent_again(service, client, ann, client_id):
+    gateway = service.services, *_place(service)
+    posted = [_post_live(*gateway, client_id) for _ in range(2)]
+    assert posted[0] == posted[1]
+    assert client.sources() == ["hello"]
+
+
+def test_key_is_one_over_all_transports(service, client, ann):
+    posted = _post_live(service.services, *_place(service), "c1")
+    assert post(client, ann, **{"Idempotency-Key": '"c1"'}).json["id"] == posted.id
+
+
+@pytest.mark.parametrize("client_id", ["", "a" * 256, True, 1.5, [1], {}, 2**60], ids=repr)
+def test_client_id_of_another_kind(service, client, ann, client_id):
+    with pytest.raises(BadRequest):
+        _post_live(service.services, *_place(service), client_id)
+    assert client.sources() == []
+
+
+def _place(service):
+    with service.services.database.reading() as connection:
+        return find_room(connection, 1, None), find_user(connection, 1)
+
+
+def _post_live(services, room, user, client_id):
+    return post_live(services, room, user, "hello", client_id)
+
+
+@pytest.fixture
+def browser(client):
+    client.sign_in("ann")
+    return client
+
+
+def test_form_sent_again(browser):
+    for _ in range(2):
+        fields = {"source": "hello", "idempotency_key": "k1"}
+        assert browser.post("/rooms/lobby", fields, headers=BROWSER).status_int == 303
+    assert browser.sources() == ["hello"]
+
+
+def test_form_with_something_else_typed(browser):
+    """The browser goes back to a form that was sent; what is typed now is another message."""
+    for source in ("one", "two", "two", "one"):
+        fields = {"source": source, "idempotency_key": "k1"}
+        assert browser.post("/rooms/lobby", fields, headers=BROWSER).status_int == 303
+    assert browser.sources() == ["one", "two"]
+
+
+def test_form_without_a_key(browser):
+    for key in ({}, {"idempotency_key": ""}):
+        browser.post("/rooms/lobby", {"source": "hello"} | key, headers=BROWSER)
+    assert browser.sources() == ["hello", "hello"]
+
+
+def test_room_form_sent_again(browser):
+    for name in ("den", "den", "attic"):
+        fields = {"name": name, "idempotency_key": "k1"}
+        answer = browser.post("/rooms", fields, headers=BROWSER)
+        assert answer.headers["Location"].endswith(f"/rooms/{name}")
