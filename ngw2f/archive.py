@@ -1,10 +1,11 @@
 """What `ngw2f backup`, `restore`, `export` and `import` do."""
 
-import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -12,22 +13,29 @@ from ngw2f.settings import Settings
 from ngw2f.store.backup import BackupError, back_up, check_database, restore
 from ngw2f.store.database import Database
 from ngw2f.store.exchange import ImportRefusedError, export_lines, import_lines
-from ngw2f.store.migrate import migrate
+from ngw2f.store.in_use import InUseError, exclusive_use
+from ngw2f.store.migrate import MigrationError, migrate
+from ngw2f.store.succession import succeed
+from ngw2f.store.whole_file import whole_file
+
+STANDARD = Path("-")
 
 
 def run(command: str, settings: Settings, path: Path) -> None:
     """Run the command of that name; what cannot be done ends it with one line."""
     try:
-        match command:
-            case "backup":
-                back_up(settings, path)
-            case "restore":
-                restore(settings, path)
-            case "export":
-                _export(settings, path)
-            case "import":
-                _import(settings, path)
-    except (BackupError, ImportRefusedError, OSError, OverflowError) as error:
+        with _stoppable(command):
+            match command:
+                case "backup":
+                    back_up(settings, path)
+                case "restore":
+                    restore(settings, path)
+                case "export":
+                    _export(settings, path)
+                case "import":
+                    _import(settings, path)
+    except (BackupError, ImportRefusedError, InUseError, MigrationError, OSError,
+            OverflowError) as error:  # fmt: skip
         sys.exit(f"ngw2f {command}: {error}")
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
@@ -36,25 +44,44 @@ def run(command: str, settings: Settings, path: Path) -> None:
 
 def _export(settings: Settings, path: Path) -> None:
     check_database(settings)
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file, _database(settings) as database:
-            with database.reading() as connection:
-                file.writelines(export_lines(connection))
-            file.flush()
-            os.fsync(descriptor)
-    except BaseException:
-        # Half an export must not pass for one.
-        path.unlink()
-        raise
+    if path == STANDARD:
+        _write(settings, sys.stdout.buffer)
+        return
+    with whole_file(path) as part, open(part, "wb") as file:
+        _write(settings, file)
+
+
+def _write(settings: Settings, file: BinaryIO) -> None:
+    with _database(settings) as database, database.reading() as connection:
+        file.writelines(export_lines(connection))
+    file.flush()
 
 
 def _import(settings: Settings, path: Path) -> None:
-    with open(path, "rb") as file:
+    with open(0 if path == STANDARD else path, "rb", closefd=path != STANDARD) as file:
         migrate(settings)
-        with _database(settings) as database, database.writing() as connection:
+        with (
+            exclusive_use(settings),
+            _database(settings) as database,
+            database.writing() as connection,
+        ):
             count = import_lines(connection, file)
+            succeed(connection)
     sys.stdout.write(f"{count} rows\n")
+
+
+@contextmanager
+def _stoppable(command: str) -> Iterator[None]:
+    """Have SIGTERM end the block as an error does, so that it tidies up."""
+
+    def stop(_number: int, _frame: object) -> NoReturn:
+        sys.exit(f"ngw2f {command}: stopped")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from ngw2f.logs import configure_logs
 from ngw2f.metrics.families import DELIVERIES, PROCESSES, STREAMS
 from ngw2f.metrics.files import WRITE_SECONDS
 from ngw2f.metrics.requests import RequestMetrics
+from ngw2f.store.in_use import UseNote
 from ngw2f.web.services import Services
 
 METER_SECONDS = 1.0
@@ -34,6 +35,7 @@ class Service:
         self.requests = RequestMetrics(services.tally, route_of)
         self._chain = chain
         self._greenlets: list[gevent.Greenlet] = []
+        self._use = UseNote(services.settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._chain(environ, start_response)
@@ -41,6 +43,7 @@ class Service:
     def start(self) -> None:
         """Start what runs beside the requests; in the worker process, under gevent."""
         settings, services = self.services.settings, self.services
+        self._use.note()
         configure_logs(settings.log_level, services.log)
         services.log.start_gathering()
         services.hub.start()
@@ -71,6 +74,7 @@ class Service:
         self._record()
         self.services.close()
         self.services.log.flush()
+        self._use.close()
 
 
 def _every(seconds: float, do: Callable[[], None]) -> None:

@@ -33,6 +33,7 @@ from ngw2f.logs import GatheringHandler
 from ngw2f.metrics.families import JOB_SECONDS, JOBS, PROCESSES
 from ngw2f.metrics.files import WRITE_SECONDS, Recorder
 from ngw2f.settings import Settings
+from ngw2f.store.in_use import UseNote
 
 # The longest that a worker waits before it looks whether Redis is back.
 MAX_CONNECTION_WAIT_SECONDS = 2.0
@@ -109,6 +110,8 @@ def run_worker(
     """
     give_memory_back()
     deputy = Deputy(settings, lifeline) if LINKS.queue in queues else None
+    use = UseNote(settings)
+    use.note()
     workshop = replace(build_workshop(settings), call_deputy=deputy.fetch if deputy else None)
     workshop.markdown.render("```python\nwarm = True\n```")
     current_workshop.set(workshop)
@@ -125,6 +128,7 @@ def run_worker(
         if deputy:
             deputy.close()
     workshop.close()
+    use.close()
 
 
 def _work(workshop: Workshop, queues: Sequence[str], status: int | None) -> None:

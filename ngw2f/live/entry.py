@@ -8,6 +8,10 @@ from ngw2f.store.events import StoredEvent
 
 ENTRY_ID = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
 
+# Events are missing: a client reads anew. It is stored where a backup has taken the place of a
+# database (ngw2f/store/succession.py), and said to clients that are too far behind.
+RESYNC = "resync"
+
 # Events that tell the hubs something, and no client.
 REVOKED = "tokens.revoked"
 INTERNAL = frozenset({REVOKED})
@@ -71,7 +75,8 @@ class Entry:
         """Return the entry in *form*, made once for all who read it."""
         frame = self._frames.get(form.name)
         if frame is None:
-            frame = self._frames[form.name] = form.frame(self)
+            frame = form.resync(self.id) if self.name == RESYNC else form.frame(self)
+            self._frames[form.name] = frame
         return frame
 
 
@@ -103,7 +108,7 @@ class Form:
 
     def resync(self, position: EntryId) -> bytes:
         """Return what tells that events are missing before *position*."""
-        return self.frame(Entry(position, "resync", b"{}", None))
+        return self.frame(Entry(position, RESYNC, b"{}", None))
 
     def farewell(self) -> bytes:
         """Return what comes last, when the server is about to stop."""

@@ -5,6 +5,7 @@ pg_dump and pg_restore do the same.
 """
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -12,10 +13,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import URL, make_url
 
 from ngw2f.settings import Settings
+from ngw2f.store.in_use import exclusive_use
 from ngw2f.store.migrate import known_versions
+from ngw2f.store.succession import greatest_ids, succeed
+from ngw2f.store.whole_file import whole_file
+
+# Without these it is no chat, of whichever version.
+TABLES = {"users", "tokens", "rooms", "memberships", "messages", "alembic_version"}
+# As pg_restore lists them: TABLE, or TABLE DATA; the schema; the name.
+LISTED = re.compile(r"^\d+; \d+ \d+ (TABLE(?: DATA)?) (\S+) (\S+) ", re.MULTILINE)
+COPIED_VERSION = re.compile(r"^COPY .*alembic_version .*;\n(.*)\n\\\.$", re.MULTILINE)
 
 
 class BackupError(Exception):
@@ -24,41 +35,31 @@ class BackupError(Exception):
 
 def back_up(settings: Settings, target: Path) -> None:
     """Write one state of the database into a new file, which only its owner may read."""
+    is_sqlite = settings.sqlalchemy_url.startswith("sqlite")
+    if is_sqlite:
+        check_database(settings)
     url = make_url(settings.sqlalchemy_url)
     try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with whole_file(target) as part:
+            if is_sqlite:
+                _copy_sqlite(_sqlite_path(url), part)
+            else:
+                _run("pg_dump", ["--format=custom", f"--file={part}"], url)
     except FileExistsError as error:
         raise BackupError(f"{target} is there already") from error
-    try:
-        if settings.sqlalchemy_url.startswith("sqlite"):
-            check_database(settings)
-            _copy_sqlite(_sqlite_path(url), target)
-        else:
-            _run_postgresql(url, "pg_dump", ["--format=custom", f"--file={target}"])
-    except BaseException:
-        # Half a backup must not pass for one.
-        target.unlink()
-        raise
 
 
 def restore(settings: Settings, source: Path) -> None:
     """Put a backup in the place of the database, all of it or nothing.
 
-    Nobody may use the database meanwhile. SQLite's must not be there: what is in the
-    way is for the operator to move.
+    Raises InUseError while the chat runs. SQLite's must not be there: what is in the
+    way is for the operator to move. What clients know of the database before is told to be old.
     """
     if not source.is_file():
         raise BackupError(f"there is no file {source}")
     url = make_url(settings.sqlalchemy_url)
     if not settings.sqlalchemy_url.startswith("sqlite"):
-        options = [
-            "--clean",
-            "--if-exists",
-            "--no-owner",
-            "--single-transaction",
-            "--exit-on-error",
-        ]
-        _run_postgresql(url, "pg_restore", [*options, str(source)])
+        _restore_postgresql(settings, url, source)
         return
     path = _sqlite_path(url)
     # SQLite would take a -wal that was left there for the new one's.
@@ -67,14 +68,45 @@ def restore(settings: Settings, source: Path) -> None:
             raise BackupError(f"{old} is there; stop the chat and move it (with its -wal) away")
     _check_sqlite(source)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Another file in its place when it is whole.
-    new = path.with_name(f"{path.name}.restored")
-    os.close(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
-    try:
+    with exclusive_use(settings), whole_file(path) as new:
         _copy_sqlite(source, new)
-        new.rename(path)
-    finally:
-        new.unlink(missing_ok=True)
+        engine = create_engine(url.set(database=str(new)), poolclass=NullPool)
+        with engine.begin() as connection:
+            succeed(connection)
+
+
+def _restore_postgresql(settings: Settings, url: URL, source: Path) -> None:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        namespace = connection.scalar(text("SELECT current_schema()"))
+    _check_dump(source, str(namespace))
+    options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]
+    with exclusive_use(settings):
+        with engine.connect() as connection:
+            used = greatest_ids(connection)
+        _run("pg_restore", [*options, str(source)], url)
+        with engine.begin() as connection:
+            succeed(connection, used)
+
+
+def _check_dump(source: Path, namespace: str) -> None:
+    """Raise BackupError unless *source* is a dump of this chat, with its rows, of no newer version.
+
+    pg_restore itself would take any program's, and drop what has the same name.
+    """
+    listed = LISTED.findall(_run("pg_restore", ["--list", str(source)]))
+    for kind in ("TABLE", "TABLE DATA"):
+        found = {name for each, schema, name in listed if (each, schema) == (kind, namespace)}
+        if not found >= TABLES:
+            raise BackupError(f"{source} is no backup of a chat in the schema {namespace}")
+    rows = _run("pg_restore", ["--data-only", "--table=alembic_version", "--file=-", str(source)])
+    versions = COPIED_VERSION.findall(rows)
+    _check_version(source, versions[0] if versions else "none")
+
+
+def _check_version(source: Path, version: str) -> None:
+    if version not in known_versions():
+        raise BackupError(f"{source} is of a newer version of the chat (schema {version})")
 
 
 def check_database(settings: Settings) -> None:
@@ -90,12 +122,11 @@ def _check_sqlite(source: Path) -> None:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise BackupError(f"{source} is damaged: {found}")
-        try:
-            (version,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        except (sqlite3.OperationalError, TypeError) as error:
-            raise BackupError(f"{source} is no backup of a chat") from error
-    if version not in known_versions():
-        raise BackupError(f"{source} is of a newer version of the chat (schema {version})")
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        if not {name for (name,) in tables} >= TABLES:
+            raise BackupError(f"{source} is no backup of a chat")
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    _check_version(source, row[0] if row else "none")
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:
@@ -116,14 +147,17 @@ def _sqlite_path(url: URL) -> Path:
     return Path(url.database or "")
 
 
-def _run_postgresql(url: URL, program: str, options: Sequence[str]) -> None:
-    """Run one of PostgreSQL's programs; the password goes where no list of processes shows it."""
+def _run(program: str, options: Sequence[str], url: URL | None = None) -> str:
+    """Run one of PostgreSQL's programs on a database, if any, and return what it printed.
+
+    The password goes where no list of processes shows it.
+    """
     path = shutil.which(program)
     if path is None:
         raise BackupError(f"{program} is not installed (apt-get install postgresql-client)")
     told = subprocess.run(
-        [path, f"--dbname={_conninfo(url)}", *options],
-        env=os.environ | ({"PGPASSWORD": str(url.password)} if url.password else {}),
+        [path, *([f"--dbname={_conninfo(url)}"] if url else []), *options],
+        env=os.environ | ({"PGPASSWORD": str(url.password)} if url and url.password else {}),
         capture_output=True,
         text=True,
         check=False,
@@ -133,6 +167,7 @@ def _run_postgresql(url: URL, program: str, options: Sequence[str]) -> None:
         # What follows an error is its statement, and hints.
         reason = next((line for line in lines if "error:" in line), lines[-1])
         raise BackupError(f"{program}: {reason.removeprefix(f'{program}: error: ')}")
+    return told.stdout
 
 
 def _conninfo(url: URL) -> str:

@@ -38,6 +38,7 @@ SERVER_SETTINGS = (
     f"SET tcp_user_timeout = {PEER_SILENT_MILLISECONDS}"
 )
 CLIENT_SETTINGS = {
+    "application_name": "ngw2f",
     "keepalives_idle": PEER_IDLE_SECONDS,
     "keepalives_interval": PEER_PROBE_SECONDS,
     "keepalives_count": PEER_PROBES,

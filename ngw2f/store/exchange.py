@@ -1,7 +1,8 @@
 """All of the chat as JSON lines, from one database to another, of whichever kind.
 
 Each line is a table's name and a row: `["rooms", {"id": 1, ...}]`, first the rows that
-others refer to. Bytes are base64. It has password hashes and digests of tokens.
+others refer to. Bytes are base64. It has password hashes and digests of tokens. The first line
+says of which schema it is, the last one how many rows there are: what is cut off has no end.
 """
 
 import base64
@@ -12,12 +13,16 @@ from itertools import groupby, islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, delete, func, insert, select
+from sqlalchemy import Column, Connection, Table, delete, func, insert, select, text
 
 from ngw2f.store.rooms import LOBBY, find_room_named
 from ngw2f.store.schema import metadata, rooms, users
 
 BATCH = 500
+
+FORMAT = 1
+HEADER, END = "ngw2f export", "end"
+Line = tuple[str, dict[str, Any]]
 
 
 class ImportRefusedError(Exception):
@@ -27,22 +32,30 @@ class ImportRefusedError(Exception):
 def export_lines(connection: Connection) -> Iterator[bytes]:
     """Yield the lines of one state of the database."""
     encoder = msgspec.json.Encoder()
+    yield encoder.encode((HEADER, _header(connection))) + b"\n"
+    count = 0
     for table in metadata.sorted_tables:
         statement = select(table).order_by(*table.primary_key)
         for row in connection.execute(statement.execution_options(yield_per=BATCH)):
             # msgspec writes bytes as base64, and no subclass of str, which the names are.
             named = {str(name): value for name, value in row._mapping.items()}
             yield encoder.encode((str(table.name), named)) + b"\n"
+            count += 1
+    yield encoder.encode((END, {"rows": count})) + b"\n"
 
 
 def import_lines(connection: Connection, lines: Iterable[bytes]) -> int:
-    """Store an export into a migrated database that nobody has used; return how many rows."""
+    """Store an export into a migrated database that nobody has used; return how many rows.
+
+    Raises ImportRefusedError, perhaps after the last of them: it must not be committed then.
+    """
     if connection.execute(select(func.count()).select_from(users)).scalar_one():
         raise ImportRefusedError("there are users already; import into a new database")
     # The lobby that the migration made comes with the export.
     connection.execute(delete(rooms))
     count = 0
-    for name, decoded in groupby(map(_decode, lines), key=lambda line: line[0]):
+    whole = _whole(map(_decode, lines), _header(connection))
+    for name, decoded in groupby(whole, key=lambda line: line[0]):
         table = metadata.tables.get(name)
         if table is None:
             raise ImportRefusedError(f"there is no table {name}; export by the same version")
@@ -57,11 +70,41 @@ def import_lines(connection: Connection, lines: Iterable[bytes]) -> int:
     return count
 
 
-def _decode(line: bytes) -> tuple[str, dict[str, Any]]:
+def _header(connection: Connection) -> dict[str, Any]:
+    schema = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return {"format": FORMAT, "schema": schema}
+
+
+def _whole(lines: Iterator[Line], expected: dict[str, Any]) -> Iterator[Line]:
+    """Yield the rows that are between the header and the end."""
+    name, header = next(lines, ("", {}))
+    if name != HEADER:
+        raise ImportRefusedError("it does not begin as an export does; export again")
+    if header != expected:
+        raise ImportRefusedError(
+            f"it was exported by another version ({header}, not {expected}); import it there, "
+            "or export by the same version"
+        )
+    count = 0
+    for name, row in lines:
+        if name == END:
+            break
+        count += 1
+        yield name, row
+    else:
+        raise ImportRefusedError(f"it was cut off: after {count} rows there is no end")
+    if row != {"rows": count}:
+        raise ImportRefusedError(f"its end says {row}, but there are {count} rows")
+    if next(lines, None) is not None:
+        raise ImportRefusedError("there is more after its end")
+
+
+def _decode(line: bytes) -> Line:
     try:
-        return msgspec.json.decode(line, type=tuple[str, dict[str, Any]])
+        name, row = msgspec.json.decode(line, type=tuple[str, dict[str, Any]])
     except msgspec.DecodeError as error:
         raise ImportRefusedError(f"this is no line of an export: {line[:60]!r}") from error
+    return name, row
 
 
 def _row(table: Table, row: dict[str, Any]) -> dict[str, Any]:

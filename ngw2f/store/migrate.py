@@ -18,6 +18,7 @@ from ngw2f.store.private import make_private, sqlite_path
 
 # Any number that no other program on the same PostgreSQL server is likely to use.
 ADVISORY_LOCK = 0x6E677732
+LOCK_FILE = "migrate.lock"
 
 
 class MigrationError(Exception):
@@ -79,7 +80,7 @@ def _alone(connection: Connection, data_path: Path) -> Iterator[None]:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
             connection.commit()
         return
-    lock = os.open(data_path / "migrate.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    lock = os.open(data_path / LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # The file remembers it. Left to the processes that come next, they would

@@ -1,3 +1,9 @@
+import os
+import resource
+import signal
+import subprocess
+import sys
+
 import msgspec
 import pytest
 from sqlalchemy import text
@@ -90,9 +96,10 @@ def test_database_that_is_away_is_one_line(settings, tmp_path, command):
 
 def test_rows_that_contradict_each_other(spoken, settings, other, build, tmp_path):
     run("export", settings, tmp_path / "file")
-    lines = (tmp_path / "file").read_text().splitlines(keepends=True)
+    *lines, end = (tmp_path / "file").read_text().splitlines(keepends=True)
     twice = next(line for line in lines if line.startswith('["users"'))
-    (tmp_path / "file").write_text("".join([*lines, twice]))
+    end = end.replace(str(len(lines) - 1), str(len(lines)))
+    (tmp_path / "file").write_text("".join([*lines, twice, end]))
     with pytest.raises(SystemExit, match=r"^ngw2f import: UNIQUE constraint failed: users.*$"):
         run("import", other, tmp_path / "file")
     assert Client(build(data_dir=other.data_dir, database_url="")).sources() == []
@@ -102,3 +109,82 @@ def test_import_into_a_used_chat(spoken, settings, tmp_path):
     run("export", settings, tmp_path / "file")
     with pytest.raises(SystemExit, match="users already"):
         run("import", settings, tmp_path / "file")
+
+
+# Half of it is written, and the rest never comes.
+HALF = """
+import signal, sys
+from pathlib import Path
+from ngw2f import archive
+from ngw2f.settings import load_settings
+
+def half(connection):
+    yield b"half\\n" * 100_000
+    print("there", flush=True)
+    while True:
+        signal.pause()
+
+archive.export_lines = half
+archive.run("export", load_settings(), Path(sys.argv[1]))
+"""
+
+
+def program(settings, *command, **options):
+    """Start a Python program that has the settings of the tests."""
+    names = ("data_dir", "database_url", "redis_url")
+    variables = {f"NGW2F_{name.upper()}": getattr(settings, name) for name in names}
+    environment = {**os.environ, **variables, "NGW2F_SETTINGS": settings.data_dir}
+    return subprocess.Popen([sys.executable, *command], env=environment, **options)
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGKILL])
+def test_export_that_is_stopped_leaves_no_file(spoken, settings, tmp_path, signal_number):
+    directory = tmp_path / "exports"
+    directory.mkdir()
+    command = ["-c", HALF, str(directory / "file")]
+    with program(settings, *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout.readline() == b"there\n"
+        running.send_signal(signal_number)
+        _, said = running.communicate(timeout=60)
+    left = [path.name for path in directory.iterdir()]
+    if signal_number == signal.SIGTERM:
+        assert (left, said) == ([], b"ngw2f export: stopped\n")
+    else:
+        assert [name.startswith(".file.") for name in left] == [True]
+
+
+@pytest.mark.parametrize("command", ["backup", "export"])
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_no_room_for_it_leaves_no_file(spoken, settings, tmp_path, command):
+    directory = tmp_path / "exports"
+    directory.mkdir()
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+
+    arguments = ["-m", "ngw2f", command, str(directory / "file")]
+    with program(settings, *arguments, stderr=subprocess.PIPE, preexec_fn=limit) as running:
+        _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.count(b"\n")) == (1, 1), said
+    assert not list(directory.iterdir())
+
+
+def test_export_goes_through_a_pipe(spoken, settings, other, build):
+    with (
+        program(settings, "-m", "ngw2f", "export", "-", stdout=subprocess.PIPE) as exporting,
+        program(
+            msgspec.structs.replace(settings, data_dir=other.data_dir, database_url=""),
+            "-m", "ngw2f", "import", "-", stdin=exporting.stdout,
+        ) as importing,
+    ):  # fmt: skip
+        assert (exporting.wait(60), importing.wait(60)) == (0, 0)
+    assert_it_goes_on(Client(build(data_dir=other.data_dir, database_url="")), spoken)
+
+
+def test_export_to_a_full_device_is_one_line(spoken, settings):
+    with open("/dev/full", "wb") as full:
+        arguments = ["-m", "ngw2f", "export", "-"]
+        with program(settings, *arguments, stdout=full, stderr=subprocess.PIPE) as running:
+            _, said = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert said.startswith(b"ngw2f export: [Errno 28]")

@@ -8,8 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from ngw2f.settings import Settings
-from ngw2f.store.backup import BackupError, _conninfo, back_up, restore
+from ngw2f.store.backup import BackupError, _conninfo, _run, back_up, restore
 from ngw2f.store.database import Database
+from ngw2f.store.in_use import InUseError
 from tests.needs import lacking
 
 
@@ -134,6 +135,8 @@ HARM = {
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:20_000]),
     "empty": lambda path: path.write_bytes(b""),
     "no chat": lambda path: other_version(path, "DROP TABLE alembic_version"),
+    "another program": lambda path: other_version(path, "DROP TABLE memberships"),
+    "no version": lambda path: other_version(path, "DELETE FROM alembic_version"),
     "newer": lambda path: other_version(path, "UPDATE alembic_version SET version_num = '9999'"),
 }
 
@@ -165,6 +168,48 @@ def test_database_stays_if_the_backup_is_cut_off(numbers, settings, target):
     with pytest.raises(BackupError, match=r"^pg_restore: \S.*$"):
         restore(settings, target)
     assert numbers_in(settings) == [1, 2]
+
+
+# What is done to a database, or how it is dumped, so that the dump is none of this chat.
+OTHERS = {
+    "newer": ("UPDATE alembic_version SET version_num = '9999'", []),
+    "no version": ("DELETE FROM alembic_version", []),
+    "another program": ("DROP TABLE messages CASCADE", []),
+    "no rows": ("", ["--schema-only"]),
+    "a table of it": ("", ["--table=messages"]),
+    "another schema": ("ALTER SCHEMA public RENAME TO other", []),
+}
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+@pytest.mark.parametrize("other", OTHERS)
+def test_dump_of_something_else_changes_nothing(numbers, settings, target, other):
+    statement, options = OTHERS[other]
+    numbers.close()
+    before = Database(settings.sqlalchemy_url)
+    if statement:
+        with before.writing() as connection:
+            connection.execute(text(statement))
+    _run("pg_dump", ["--format=custom", f"--file={target}", *options], make_url(before.engine.url))
+    if other == "another schema":
+        with before.writing() as connection:
+            connection.execute(text("ALTER SCHEMA other RENAME TO public"))
+    with before.writing() as connection:
+        connection.execute(text("INSERT INTO numbers VALUES (2)"))
+    before.close()
+    with pytest.raises(BackupError, match=r"is no backup of a chat|is of a newer version"):
+        restore(settings, target)
+    assert numbers_in(settings) == [1, 2]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_restore_waits_for_nobody(numbers, settings, target):
+    """It refuses while somebody uses the database."""
+    back_up(settings, target)
+    with numbers.asking(), pytest.raises(InUseError):
+        restore(settings, target)
+    numbers.close()
+    restore(settings, target)
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])

@@ -49,7 +49,7 @@ def rows(database):
 
 def test_all_comes_over(filled, other):
     lines = export(filled)
-    assert store(other, lines) == len(lines)
+    assert store(other, lines) == len(lines) - 2
     assert rows(other) == rows(filled)
 
 
@@ -87,7 +87,43 @@ def test_used_database_is_left_alone(filled, other):
 def test_other_lines_change_nothing(other, line, message):
     before = rows(other)
     with pytest.raises(ImportRefusedError, match=message):
-        store(other, [line])
+        store(other, whole(other, [line]))
+    assert rows(other) == before
+
+
+def whole(database, lines):
+    """Return lines between the header and the end of an export."""
+    header = export(database)[0]
+    return [header, *lines, msgspec.json.encode(("end", {"rows": len(lines)}))]
+
+
+ENDS = {
+    "no end": (lambda lines: lines[:-1], "cut off"),
+    "no last row": (lambda lines: lines[:-2], "cut off"),
+    "the header alone": (lambda lines: lines[:1], "cut off"),
+    "nothing": (lambda _lines: [], "does not begin"),
+    "no header": (lambda lines: lines[1:], "does not begin"),
+    "within a row": (lambda lines: [*lines[:-2], lines[-2][:-9]], "no line of an export"),
+    "within the end": (lambda lines: [*lines[:-1], lines[-1][:-4]], "no line of an export"),
+    "twice": (lambda lines: lines * 2, "more after its end"),
+    "more": (lambda lines: [*lines, b"x"], "more after its end|no line of"),
+    "an empty line": (lambda lines: [*lines, b"\n"], "more after its end|no line of"),
+    "a row less": (lambda lines: [*lines[:-2], lines[-1]], "its end says"),
+    "another count": (lambda lines: [*lines[:-1], b'["end", {"rows": 1}]'], "its end says"),
+    "no count": (lambda lines: [*lines[:-1], b'["end", {}]'], "its end says"),
+    "another schema": (
+        lambda lines: [b'["ngw2f export", {"format": 1, "schema": "9"}]', *lines[1:]],
+        "another version",
+    ),
+}
+
+
+@pytest.mark.parametrize("harm", ENDS)
+def test_export_that_is_not_whole_changes_nothing(filled, other, harm):
+    change, message = ENDS[harm]
+    before = rows(other)
+    with pytest.raises(ImportRefusedError, match=message):
+        store(other, change(export(filled)))
     assert rows(other) == before
 
 
@@ -122,7 +158,7 @@ def test_value_of_another_kind_changes_nothing(filled, other, table, values):
 
 def test_whole_number_is_a_time_too(filled, other):
     lines = export(filled)
-    assert store(other, changed(lines, "users", created_at=5)) == len(lines)
+    assert store(other, changed(lines, "users", created_at=5)) == len(lines) - 2
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -130,10 +166,11 @@ def test_without_the_lobby_it_is_no_export(filled, other, count):
     """Nobody could say anything in what would come of it."""
     before = rows(other)
     with pytest.raises(ImportRefusedError, match="no lobby"):
-        store(other, [line for line in export(filled) if b'["users"' in line][:count])
+        store(other, whole(other, [line for line in export(filled) if b'["users"' in line][:count]))
     assert rows(other) == before
 
 
 def test_lines_are_json(filled):
     tables = [msgspec.json.decode(line)[0] for line in export(filled)]
+    assert (tables[0], tables[-1]) == ("ngw2f export", "end")
     assert tables.index("users") < tables.index("messages")
