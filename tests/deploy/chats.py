@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -174,8 +175,15 @@ class Load:
     client: Client
     headers: Mapping[str, str]
     threads: int = 3
+    # Of so many requests of a thread one is a post.
+    reads_to_a_post: int = 4
+    # A post that failed is sent again with its Idempotency-Key, until it is answered.
+    sends_again: bool = False
     failures: list[str] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
+    # The source of each message that was posted.
+    posted: list[str] = field(default_factory=list)
+    sent_again: int = 0
     requests: int = 0
     slowest: float = 0.0
 
@@ -205,14 +213,30 @@ class Load:
             for number in itertools.count():
                 if self._stop.is_set():
                     return
-                self._ask(connection, is_post=number % 4 == 0)
+                if number % self.reads_to_a_post:
+                    self._ask(connection)
+                else:
+                    self._post(connection)
 
-    def _ask(self, connection: http.client.HTTPSConnection, *, is_post: bool) -> None:
+    def _post(self, connection: http.client.HTTPSConnection) -> None:
+        key = uuid.uuid4().hex if self.sends_again else ""
+        source = f"hello *world* {key}".strip()
+        self.posted.append(source)
+        deadline = time.monotonic() + REQUEST_SECONDS
+        while not self._ask(connection, source, key) and key:
+            assert time.monotonic() < deadline, self.failures[-3:]
+            self.sent_again += 1
+
+    def _ask(
+        self, connection: http.client.HTTPSConnection, source: str = "", key: str = ""
+    ) -> bool:
+        """Post *source*, or read if there is none; say whether it was answered as it should."""
         start = time.monotonic()
+        is_post = bool(source)
         try:
             if is_post:
-                body = json.dumps({"source": "hello *world*"})
-                connection.request("POST", "/api/messages", body, dict(self.headers))
+                headers = {**self.headers, **({"Idempotency-Key": f'"{key}"'} if key else {})}
+                connection.request("POST", "/api/messages", json.dumps({"source": source}), headers)
             else:
                 connection.request("GET", "/api/messages?limit=5")
             response = connection.getresponse()
@@ -220,13 +244,14 @@ class Load:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             self._fail(start, repr(error))
-            return
+            return False
         if response.status != (201 if is_post else 200):
             self._fail(start, f"{response.status} {content[:200]!r}")
-        else:
-            self._note(start)
-            if is_post:
-                self.acknowledged.append(json.loads(content)["id"])
+            return False
+        self._note(start)
+        if is_post:
+            self.acknowledged.append(json.loads(content)["id"])
+        return True
 
     def _fail(self, start: float, failure: str) -> None:
         self._note(start)

@@ -139,6 +139,19 @@ class WebSocketFollower(Follower):
                 self.note(event["id"], event["event"], event["data"])
 
 
+class HistoryFollower(Follower):
+    """Reads the history on and on, from the greatest id that it has seen."""
+
+    def follow(self) -> None:
+        while not self._ended.is_set():
+            after = self.created[-1] if self.created else 0
+            with self.get(f"/api/messages?after={after}&limit=200") as answer:
+                found = json.loads(answer.read())["messages"]
+            self.created += [message["id"] for message in found]
+            if not found:
+                self._ended.wait(PAUSE_SECONDS / 10)
+
+
 EVERY_KIND = (SSEFollower, LinesFollower, PollFollower, WebSocketFollower)
 
 
