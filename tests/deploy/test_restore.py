@@ -1,0 +1,71 @@
+"""An operator restores a backup: not under a running chat, and clients are told of it."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.chats import environment, join, running_chat
+from tests.needs import lacking
+from tests.nginx.running import make_front, running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+def directory():
+    with tempfile.TemporaryDirectory(prefix="ngw2f-restore-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def ngw2f(variables, *command):
+    """Run the command; return the line that it fails with, if it does."""
+    command = [sys.executable, "-m", "ngw2f", *map(str, command)]
+    told = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
+    assert told.returncode in (0, 1), told.stderr
+    return told.stderr
+
+
+def say(client, headers):
+    answer = client.ask("/api/messages", "POST", b'{"source": "hello"}', headers)
+    assert answer.status == 201, answer.body
+    return answer.json["id"]
+
+
+def test_restore_of_an_older_state(directory, backend, database_url, valkey_url, redis):
+    if backend == "postgresql" and not shutil.which("pg_dump"):
+        lacking("pg_dump", "apt-get install postgresql-client")
+    # The fixture's own SQLite is beside: this chat makes one.
+    variables = environment(directory, database_url, valkey_url)
+    backup = directory / "backup"
+
+    def set_aside():
+        for path in [] if database_url else directory.glob("chat.sqlite3*"):
+            path.rename(directory / f"old-{path.name}")
+
+    with running_chat(directory, "a", variables) as chat:
+        front = make_front(directory / "nginx", [chat.socket])
+        with running(front) as client:
+            headers = join(client, "ann")
+            kept = say(client, headers)
+            assert ngw2f(variables, "backup", backup) == ""
+            lost = [say(client, headers) for _ in range(3)]
+            cursor = client.ask("/api/events").json["next"]
+            set_aside()
+            refused = ngw2f(variables, "restore", backup)
+            assert "stop" in refused, refused
+    assert ngw2f(variables, "restore", backup) == ""
+    with running_chat(directory, "a", variables), running(front) as client:
+        told = client.ask(f"/api/events?after={cursor}").json["events"]
+        assert [event["event"] for event in told] == ["resync"]
+        assert [each["id"] for each in client.ask("/api/messages").json["messages"]] == [kept]
+        new = say(client, headers)
+        # Who reads on from what is lost sees what is new.
+        found = client.ask(f"/api/messages?after={lost[-1]}").json["messages"]
+        assert [each["id"] for each in found] == [new]
