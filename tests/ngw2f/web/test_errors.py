@@ -1,4 +1,9 @@
+import sqlite3
+from contextlib import contextmanager
+
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from tests.client import BROWSER
 
@@ -56,3 +61,63 @@ def test_path_is_escaped(client):
 def test_any_path_can_be_told(client, path, accept):
     answer = client.get(path, headers={"Accept": accept}, status=404)
     assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_commit_without_an_answer_may_have_been_done(client, service, monkeypatch):
+    headers = client.join("ann")
+    events = service.services.events
+    record = events.record
+
+    def record_and_lose_the_server(connection, *arguments):
+        run = record(connection, *arguments)
+        (pid,) = connection.execute(text("SELECT pg_backend_pid()")).one()
+        with service.services.database.asking() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid, 60000)"), {"pid": pid})
+        return run
+
+    monkeypatch.setattr(events, "record", record_and_lose_the_server)
+    answer = client.post_json("/api/messages", {"source": "x"}, headers=headers)
+    assert answer.status_int == 503
+    assert "may have been done" in answer.json["detail"]
+    assert "Retry-After" not in answer.headers
+
+
+def test_database_that_is_locked_has_changed_nothing(client, service, monkeypatch):
+    headers = client.join("ann")
+    monkeypatch.setattr("ngw2f.store.database.LOCK_TIMEOUT_SECONDS", 0)
+    with sqlite3.connect(service.services.settings.data_path / "chat.sqlite3") as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = client.post_json("/api/messages", {"source": "x"}, headers=headers)
+    other.close()
+    assert answer.status_int == 503
+    assert "nothing was changed" in answer.json["detail"]
+    assert answer.headers["Retry-After"]
+
+
+def test_what_is_stored_is_said_to_be_though_a_read_fails(client, monkeypatch):
+    headers = client.join("ann")
+
+    def fail(*_arguments):
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    monkeypatch.setattr("ngw2f.store.messages.reload_message", fail)
+    body, prefer = {"source": "x"}, {"Prefer": "wait=5"}
+    assert client.post_json("/api/messages", body, headers=headers | prefer).status_int == 201
+
+
+@pytest.mark.parametrize("action", ["edit", "delete"])
+def test_page_reads_before_it_changes(client, service, monkeypatch, action):
+    client.sign_in("ann")
+    client.post("/rooms/lobby", {"source": "x"}, headers=BROWSER)
+    writing = service.services.database.writing
+
+    @contextmanager
+    def writing_for_the_last_time():
+        with writing() as connection:
+            yield connection
+        monkeypatch.setattr(type(service.services.database), "reading", None)
+
+    monkeypatch.setattr(service.services.database, "writing", writing_for_the_last_time)
+    answer = client.post(f"/messages/1/{action}", {"source": "y"}, headers=BROWSER)
+    assert answer.status_int == 303
