@@ -29,7 +29,11 @@ class Chat:
     def __init__(self, services: Services) -> None:
         self.services = services
         # Matching needs only path and method; nothing here builds absolute URLs.
-        self._routes = build_url_map(SocketIOGateway(services)).bind("localhost")
+        url_map = build_url_map(SocketIOGateway(services))
+        self._routes = url_map.bind("localhost")
+        # What `OPTIONS *` is told, which asks for the server as a whole.
+        methods = {method for rule in url_map.iter_rules() for method in rule.methods or ()}
+        self._methods = sorted({*methods, "OPTIONS"})
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
@@ -56,7 +60,10 @@ class Chat:
     def respond(self, request: Request) -> WerkzeugResponse:
         """Return the endpoint's response, or the one that says what was wrong."""
         try:
-            if request.environ.get("PATH_INFO", "").startswith("//"):
+            path = request.environ.get("PATH_INFO", "")
+            if path == "*" and request.method == "OPTIONS":
+                return _options(self._methods)
+            if path.startswith("//"):
                 raise NotFound  # Werkzeug would leave out slashes that the limits see.
             endpoint, values = self._routes.match(request.path, request.method)
             response: WerkzeugResponse = endpoint(self.services, request, **values)

@@ -108,6 +108,17 @@ def test_what_the_chain_answers_has_options_too(client, path):
         assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
+def test_options_of_the_server(service):
+    # RFC 9110 section 9.3.7. WebTest knows no such path.
+    environ = EnvironBuilder(method="OPTIONS").get_environ() | {"PATH_INFO": "*"}
+    _, status, headers = run_wsgi_app(service, environ)
+    assert status == "204 NO CONTENT"
+    allowed = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
+    assert set(headers["Allow"].split(", ")) == allowed
+    _, status, _ = run_wsgi_app(service, environ | {"REQUEST_METHOD": "GET"})
+    assert status == "404 NOT FOUND"
+
+
 @pytest.mark.parametrize(
     "path", ["/nothing", "/api/", "/api/messages/", "/api//messages", "/rooms/a/b", "/api/users/01"]
 )
