@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -32,6 +33,17 @@ PAUSE_SECONDS = 1.0
 FULL_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How Redis is, as it says itself (INFO); a limit of 0 is none."""
+
+    memory_bytes: int
+    memory_limit_bytes: int
+    clients: int
+    answer_seconds: float
+    writes_to_disk: bool
 
 
 class Broker:
@@ -71,6 +83,10 @@ class Broker:
             log.warning("Redis is back")
         return result
 
+    def health(self) -> Health | None:
+        """Ask Redis how it is; None while it is away."""
+        return self.attempt(_read_health, None)
+
     def key(self, name: str) -> str:
         return self.prefix + name
 
@@ -91,6 +107,20 @@ def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:
     if url.startswith(SCHEME):
         return connect_by_sentinel(url, **options)
     return Redis.from_url(url, **options)
+
+
+def _read_health(redis: Redis) -> Health:
+    start = time.perf_counter()
+    info = redis.info("default")
+    seconds = time.perf_counter() - start
+    statuses = ("rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status")
+    return Health(
+        int(info.get("used_memory", 0)),
+        int(info.get("maxmemory", 0)),
+        int(info.get("connected_clients", 0)),
+        seconds,
+        all(info.get(status, "ok") == "ok" for status in statuses),
+    )
 
 
 def broker_url(settings: Settings) -> str:

@@ -3,7 +3,6 @@
 import fcntl
 import platform
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
@@ -13,7 +12,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from ngw2f.broker import Broker
+from ngw2f import __version__
+from ngw2f.broker import Broker, Health
 from ngw2f.http import Request, Response, problem
 from ngw2f.jobs.gauges import QueueGauge, read_gauges
 from ngw2f.metrics.files import VALUES, fold_dead, locked
@@ -28,6 +28,13 @@ QUEUE_GAUGES = {
     "oldest_wait_seconds": "How long the oldest of them has waited.",
     "failed_jobs": "Jobs that have failed, and are not tried again.",
     "workers": "Workers that are there for the queue, on all machines.",
+}
+BROKER_GAUGES = {
+    "memory_bytes": "Memory that Redis has taken.",
+    "memory_limit_bytes": "What it may take (maxmemory); 0: as much as there is.",
+    "clients": "Connections that it has.",
+    "answer_seconds": "How long it took to answer this scrape.",
+    "writes_to_disk": "Whether what it last wrote to its disk got there.",
 }
 
 
@@ -92,21 +99,26 @@ class Now(Collector):
         yield database_up
         for name, about in QUEUE_GAUGES.items():
             yield _queues(name, about, gauges)
+        yield from _broker(self._broker.health())
 
 
 def _build() -> Metric:
     build = GaugeMetricFamily(
         "ngw2f_build_info", "Which versions run.", labels=["version", "python"]
     )
-    build.add_metric([_version(), platform.python_version()], 1)
+    build.add_metric([__version__, platform.python_version()], 1)
     return build
 
 
-def _version() -> str:
-    try:
-        return version("ngw2f")
-    except PackageNotFoundError:
-        return "checkout"
+def _broker(health: Health | None) -> Iterator[Metric]:
+    """Give out how Redis is; while it is away, that alone."""
+    up = GaugeMetricFamily("ngw2f_broker_up", "Whether Redis answers.")
+    up.add_metric([], health is not None)
+    yield up
+    for name, about in BROKER_GAUGES.items() if health else ():
+        gauge = GaugeMetricFamily(f"ngw2f_broker_{name}", about)
+        gauge.add_metric([], getattr(health, name))
+        yield gauge
 
 
 def _queues(name: str, about: str, gauges: list[QueueGauge]) -> Metric:

@@ -3,8 +3,9 @@ import platform
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
 
-from ngw2f import cli
+from ngw2f import __version__, cli
 from ngw2f.jobs.bell import LINKS
 from ngw2f.jobs.roll_call import RollCall
 from ngw2f.store.database import Database
@@ -37,7 +38,30 @@ def test_queues(client, workshop):
     assert found["ngw2f_queue_failed_jobs", "render"] == 0
     assert (found["ngw2f_queue_workers", "render"], found["ngw2f_queue_workers", "links"]) == (0, 1)
     assert found["ngw2f_database_up",] == 1
-    assert ("ngw2f_build_info", platform.python_version()) in {key[:2] for key in found}
+    assert found["ngw2f_build_info", platform.python_version(), __version__] == 1
+
+
+def test_broker(client, redis):
+    redis.config_set("maxmemory", 123_456_789)
+    found = parsed(client.get("/metrics").text)
+    assert found["ngw2f_broker_up",] == 1
+    assert 0 < found["ngw2f_broker_memory_bytes",] < 123_456_789
+    assert found["ngw2f_broker_memory_limit_bytes",] == 123_456_789
+    assert found["ngw2f_broker_clients",] >= 1
+    assert found["ngw2f_broker_writes_to_disk",] == 1
+    assert found["ngw2f_broker_answer_seconds",] > 0
+    redis.config_set("maxmemory", 0)
+
+
+@pytest.mark.parametrize("field", ["rdb_last_bgsave_status", "aof_last_write_status"])
+def test_broker_whose_disk_is_full(client, monkeypatch, field):
+    info = Redis.info
+
+    def of_full_disk(redis, *sections):
+        return info(redis, *sections) | {field: "err"}
+
+    monkeypatch.setattr(Redis, "info", of_full_disk)
+    assert parsed(client.get("/metrics").text)["ngw2f_broker_writes_to_disk",] == 0
 
 
 @pytest.mark.parametrize(
