@@ -126,8 +126,10 @@ def image_as_link(state: StateInline, silent: bool) -> bool:
         state.pos = start
         return False
     if not silent and state.linkLevel:
-        # The text of a link has no link.
-        for token in (state.tokens[first], state.tokens[-1]):
+        # The text of a link has no link. Without a text, its address is shown.
+        opening, closing = state.tokens[first], state.tokens[-1]
+        opening.content = "" if _has_text(state.tokens, first) else str(opening.attrs["href"])
+        for token in (opening, closing):
             token.type, token.tag, token.nesting = "text", "", 0
     return True
 

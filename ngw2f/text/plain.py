@@ -2,6 +2,8 @@
 
 from html import escape
 
+from ngw2f.text.visible import is_visible
+
 # What a message may not hold: they show nothing, and databases and terminals
 # take some of them for commands. Tabs and line feeds are text.
 CONTROLS = {chr(code) for code in (*range(32), 127, *range(128, 160))} - {"\t", "\n"}
@@ -14,7 +16,7 @@ class InvalidTextError(ValueError):
 def check_source(source: str, max_characters: int) -> str:
     """Return *source* with line feeds as its only line ends. Raises InvalidTextError."""
     text = source.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
+    if not is_visible(text):
         raise InvalidTextError("a message is not empty")
     if len(text) > max_characters:
         raise InvalidTextError(f"a message has at most {max_characters} characters")

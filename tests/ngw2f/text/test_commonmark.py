@@ -40,6 +40,10 @@ def test_image_in_a_links_text_is_its_text(render):
     assert render("[a ![b](/c) d](/e)") == '<p><a href="/e">a b d</a></p>'
 
 
+def test_image_without_text_in_a_links_text(render):
+    assert render("[a ![](/c)](/e)") == '<p><a href="/e">a /c</a></p>'
+
+
 def test_image_after_text(render):
     assert render("a ![b](/c)") == '<p>a <a href="/c">b</a></p>'
 

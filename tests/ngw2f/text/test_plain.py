@@ -22,6 +22,8 @@ def test_line_ends(source):
     [
         ("", "empty"),
         (" \n\t\u3000", "empty"),
+        ("\u200b", "empty"),
+        ("\u2800 \u3164\ufe0f", "empty"),
         ("x" * 11, "at most 10"),
         ("a\0", "control"),
         ("\x1b[2J", "control"),
