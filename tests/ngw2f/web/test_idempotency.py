@@ -121,6 +121,17 @@ def test_room_sent_again_is_made_once(service, client, ann):
     assert count(service, rooms) == 2  # The lobby is there, too.
 
 
+def test_room_that_is_there_needs_no_limit(client, ann):
+    first = client.post_json("/api/rooms", {"name": "den"}, headers=ann | KEY)
+    number, refused = 0, False
+    while not refused:
+        number += 1
+        answer = client.post_json("/api/rooms", {"name": f"r{number}"}, headers=ann)
+        refused = answer.status_int == 429
+    again = client.post_json("/api/rooms", {"name": "den"}, headers=ann | KEY)
+    assert (again.status_int, again.json) == (201, first.json)
+
+
 def test_room_of_another_request(client, ann):
     client.post_json("/api/rooms", {"name": "den"}, headers=ann | KEY)
     other = {"Idempotency-Key": '"other"'}
