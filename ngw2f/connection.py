@@ -7,8 +7,22 @@ read as a request (RFC 9110 section 7.8).
 
 import errno
 import os
+import socket
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
+
+import gevent
+
+# What a client that reads nothing is waited for, and a second more for so many bytes.
+SEND_SECONDS = 30.0
+SEND_BYTES_A_SECOND = 8 * 1024
+# How long, and how much, a client may still send that has its last answer.
+LINGER_SECONDS = 5.0
+SILENT_SECONDS = 2.0
+LINGER_BYTES = 32 * 1024 * 1024
+DISCARD_BYTES = 64 * 1024
 
 
 class Connection:
@@ -21,12 +35,13 @@ class Connection:
     def __init__(self, sock: Any) -> None:
         self._socket = sock
         self._has_switched = False
+        # Set where a client may still be sending what nobody will read.
+        self.lingers = False
         # The parser's: what it has read and not used.
         self.take_buffered: Callable[[], bytes] = bytes
         # Bound here, so nothing stands between a stream's event and the socket.
         self.recv = sock.recv
         self.send = sock.send
-        self.sendall = sock.sendall
         self.sendfile = sock.sendfile
         self.fileno = sock.fileno
         self.getsockname = sock.getsockname
@@ -44,11 +59,44 @@ class Connection:
         """Take it from HTTP; return the socket, and what came after the request's head."""
         self._has_switched = True
         self.recv = _has_ended
-        self.send = self.sendall = self.sendfile = _refuse
+        self.send = self.sendfile = _refuse
+        self._socket.settimeout(None)
         return self._socket, self.take_buffered()
 
+    def sendall(self, content: bytes | memoryview) -> None:
+        """Send all of it. Raises TimeoutError for a client that does not read, or too slowly."""
+        left = memoryview(content)
+        deadline = time.monotonic() + SEND_SECONDS + len(left) / SEND_BYTES_A_SECOND
+        while left:
+            left = left[self.send(left) :]
+            if left and time.monotonic() > deadline:
+                raise TimeoutError("the client reads too slowly")
+
     def close(self) -> None:
-        self._socket.close()
+        """Close it, in the way of RFC 9112 section 9.6 where a client may still be sending.
+
+        If bytes came for what is closed, the kernel would reset the connection, and the client
+        might lose the answer that it was sent.
+        """
+        try:
+            if self.lingers and not self._has_switched:
+                self._linger()
+        finally:
+            self._socket.close()
+
+    def _linger(self) -> None:
+        deadline = time.monotonic() + LINGER_SECONDS
+        left = LINGER_BYTES
+        # Whatever fails here: it is over.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+            while left > 0 and (seconds := deadline - time.monotonic()) > 0:
+                self._socket.settimeout(min(seconds, SILENT_SECONDS))
+                discarded = len(self._socket.recv(DISCARD_BYTES))
+                if not discarded:
+                    return
+                left -= discarded
+                gevent.sleep(0)
 
 
 def _has_ended(_size: int) -> bytes:

@@ -10,6 +10,7 @@ It serves HTTP/1 alone, and a connection that has switched to another protocol i
 read as HTTP again, nor written to (ngw2f/connection.py).
 """
 
+import contextlib
 import errno
 import mmap
 import select
@@ -23,12 +24,15 @@ import gevent.event
 from gevent import monkey
 from gevent.pool import Pool
 from gevent.server import StreamServer
-from gunicorn.http import RequestParser
-from gunicorn.http.errors import NoMoreData
+from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
+from werkzeug.exceptions import HTTPException
 
-from ngw2f.connection import Connection
+from ngw2f.connection import SEND_SECONDS, Connection
+from ngw2f.gunicorn_request import OwnRequest
+from ngw2f.refusals import TOO_SLOW, refusal_of, written
+from ngw2f.request_body import PacedUnreader
 
 # gunicorn's master kills a worker that has not been heard of for `timeout` seconds.
 NOTIFY_SECONDS = 1.0
@@ -37,8 +41,11 @@ LAST_REQUEST_SECONDS = 0.5
 POLL_SECONDS = 0.02
 # How long requests that are cut off may take to clean up.
 CUT_SECONDS = 1.0
-# What says that the client has gone.
-GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
+# What says that the client has gone, or cannot be reached any more.
+GONE = frozenset({
+    errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNABORTED, errno.ETIMEDOUT,
+    errno.EHOSTUNREACH, errno.ENETUNREACH,
+})  # fmt: skip
 
 
 class IdleTimeout(gevent.Timeout):  # type: ignore[misc] # gevent has no types
@@ -116,29 +123,63 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         except (StopIteration, NoMoreData) as ending:
             self.log.debug("The connection ends: %r", ending)
         except OSError as error:
-            if error.errno not in GONE:
+            if error.errno not in GONE and not isinstance(error, TimeoutError):
                 self.log.exception("A connection failed")
-        except BaseException as error:
-            # With no request there is no line in gunicorn's access log, which is off here.
+        except Exception as error:
             self.handle_error(None, connection, address, error)
         finally:
             connection.close()
 
     def _serve_requests(self, listener_name: Any, connection: Connection, address: Any) -> None:
-        parser = RequestParser(self.cfg, connection, address)
-        connection.take_buffered = parser.unreader.take_buffered
+        unreader = PacedUnreader(connection)
+        connection.take_buffered = unreader.take_buffered
+        loop = gevent.get_hub().loop
         proxy: dict[str, Any] = {}
+        turn = number = 0
         while not connection.has_switched:
+            number += 1
+            unreader.begin_head()
             request = None
             with self.timeout_ctx():
-                request = next(parser)
+                request = OwnRequest(self.cfg, unreader, address, number)
             if request is None:
-                return  # It has not come in time.
+                self._give_up(unreader, connection)
+                return
+            if loop.iteration == turn:
+                # It was there already, as the next one may be: the others have their turn.
+                gevent.sleep(0)
+            turn = loop.iteration
             # A proxy says who its client is once, for all requests of a connection.
             proxy = request.proxy_protocol_info = request.proxy_protocol_info or proxy
-            self.handle_request(listener_name, request, connection, address)
-            if not self.cfg.keepalive:
-                return
+            try:
+                self.handle_request(listener_name, request, connection, address)
+                if not self.cfg.keepalive:
+                    return
+                _drain(request)
+            finally:
+                connection.lingers = request.rest() > 0 or unreader.has_more
+
+    def _give_up(self, unreader: PacedUnreader, connection: Connection) -> None:
+        """Answer a request that has begun, and has not come in time."""
+        if unreader.has_begun:
+            self._refuse(connection, *TOO_SLOW)
+
+    def _refuse(self, connection: Connection, status: int, detail: str) -> None:
+        connection.lingers = True
+        connection.settimeout(SEND_SECONDS)
+        with contextlib.suppress(OSError):
+            connection.sendall(written(status, detail))
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what is no request, or what failed without an answer; log no value of it."""
+        refusal = refusal_of(exc)
+        if refusal is None:
+            self.log.error("A request failed without an answer", exc_info=exc)
+            refusal = (500, "something went wrong on our side, and has been logged")
+        else:
+            address = addr[0] if addr else ""
+            self.log.warning("Invalid request from ip=%s: %s", address, refusal[1])
+        self._refuse(client, *refusal)
 
     def timeout_ctx(self) -> IdleTimeout:
         return IdleTimeout(self.cfg.keepalive, self._idle)
@@ -185,6 +226,14 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
             self.notify()
             self._close_idle()
             gevent.sleep(POLL_SECONDS)
+
+
+def _drain(request: OwnRequest) -> None:
+    """Read what is left of a body that nobody read. Raises StopIteration if that fails."""
+    try:
+        request.drain()
+    except (HTTPException, ParseException, OSError) as error:
+        raise StopIteration from error
 
 
 def _is_readable(client: Any) -> bool:

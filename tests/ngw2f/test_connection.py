@@ -1,10 +1,12 @@
 """A connection that was taken over is closed for HTTP; tests/live/test_switched.py tries it."""
 
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from ngw2f import connection as connections
 from ngw2f.connection import Connection
 
 
@@ -41,3 +43,61 @@ def test_nothing_is_read_after_a_switch(pair: tuple[Connection, socket.socket]) 
     connection.switch_protocols()
     assert connection.has_switched
     assert connection.recv(100) == b""
+
+
+def test_client_that_does_not_read_is_let_go(
+    pair: tuple[Connection, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, _ = pair
+    connection.settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        connection.sendall(b"x" * 10_000_000)
+
+
+def test_client_that_reads_too_slowly_is_let_go(
+    pair: tuple[Connection, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SEND_SECONDS", -1.0)
+    monkeypatch.setattr(connections, "SEND_BYTES_A_SECOND", 1e12)
+    connection, theirs = pair
+    reader = threading.Thread(target=lambda: theirs.recv(1))
+    reader.start()
+    connection.settimeout(0.2)
+    with pytest.raises(TimeoutError, match="slowly"):
+        connection.sendall(b"x" * 10_000_000)
+    reader.join()
+
+
+def test_answer_is_read_by_a_client_that_still_sends() -> None:
+    """The kernel resets a connection that is closed while something waits to be read."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname(), timeout=60)
+        connection = Connection(listener.accept()[0])
+        with theirs:
+            theirs.sendall(b"x" * 100_000)
+            connection.sendall(b"answer")
+            connection.lingers = True
+            closing = threading.Thread(target=connection.close)
+            closing.start()
+            theirs.sendall(b"x" * 1_000_000)
+            theirs.shutdown(socket.SHUT_WR)
+            closing.join()
+            assert (theirs.recv(100), theirs.recv(100)) == (b"answer", b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"), [("LINGER_BYTES", 1), ("LINGER_SECONDS", 0.0), ("SILENT_SECONDS", 0.01)]
+)
+def test_lingering_ends(
+    pair: tuple[Connection, socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    bound: float,
+) -> None:
+    monkeypatch.setattr(connections, name, bound)
+    connection, theirs = pair
+    theirs.sendall(b"x")
+    connection.lingers = True
+    connection.close()
+    with pytest.raises(BrokenPipeError):
+        theirs.sendall(b"x")
