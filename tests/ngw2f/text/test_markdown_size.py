@@ -1,14 +1,22 @@
 """How long the HTML of a message may be."""
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as configure
 from hypothesis import strategies as st
 
+from ngw2f.text import markdown as module
 from ngw2f.text.markdown import MAX_RATIO, MAX_SMALL_CHARACTERS, MarkdownRenderer, is_short
 from ngw2f.text.plain import plain_html
 from tests.ngw2f.text.slow import REPEATED
 
 RENDERER = MarkdownRenderer()
+
+
+@pytest.fixture
+def _unhurried(monkeypatch):
+    """Let a slow machine colour long code, too."""
+    monkeypatch.setattr(module, "MAX_SECONDS", 60)
 
 
 @configure(deadline=None, max_examples=100)
@@ -18,6 +26,7 @@ def test_no_made_up_message_becomes_long(parts, length):
     assert is_short(RENDERER.render(source), source)
 
 
+@pytest.mark.usefixtures("_unhurried")
 def test_long_code_loses_its_colours_first():
     source = "```python\n" + "x=a+b\n" * 1_600
     html = RENDERER.render(source)
@@ -25,6 +34,7 @@ def test_long_code_loses_its_colours_first():
     assert "<span" not in html
 
 
+@pytest.mark.usefixtures("_unhurried")
 def test_code_has_its_colours_again_after_a_long_one():
     RENDERER.render("```python\n" + "x=a+b\n" * 1_600)
     assert "<span" in RENDERER.render("```python\nx=a+b")
@@ -35,6 +45,7 @@ def test_what_is_still_too_long_is_shown_as_typed():
     assert RENDERER.render(source) == plain_html(source)
 
 
+@pytest.mark.usefixtures("_unhurried")
 def test_short_messages_may_have_more():
     source = "```python\n" + "x=1\n" * 20
     assert MAX_RATIO * len(source) < len(RENDERER.render(source)) < MAX_SMALL_CHARACTERS
