@@ -242,3 +242,49 @@ def test_room_is_listed_once(chat: ChatServer, open_room: Any, name: str) -> Non
     ann.click(link)
     sync_api.expect(ann.locator("h1")).to_have_text(name)
     assert ann.locator(link).count() == 1
+
+
+def lose_answers(page: Any) -> None:
+    """Have the server get the page's posts, and the page no answer to them."""
+
+    def lose(route: Any) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        route.fetch()
+        route.abort()
+
+    page.route("**/api/rooms/*/messages", lose)
+
+
+def test_message_whose_answer_was_lost_is_there_once(open_room: Any) -> None:
+    ann, bob = open_room("ann"), open_room("bob")
+    lose_answers(ann)
+    say(ann, "did it arrive?")
+    sync_api.expect(ann.locator("#problem")).to_contain_text("Not sure that it was sent")
+    assert ann.input_value("textarea") == "did it arrive?"
+    ann.unroute("**/api/rooms/*/messages")
+    ann.press("textarea", "Enter")
+    sync_api.expect(ann.locator("#problem")).to_be_empty()
+    say(ann, "it did")
+    for page in (ann, bob):
+        page.wait_for_selector(".message:has-text('it did')")
+        assert page.locator(".message:has-text('did it arrive?')").count() == 1
+
+
+def test_message_that_was_not_sent_waits_beside_the_next(open_room: Any) -> None:
+    ann = open_room("ann")
+    held: list[Any] = []
+    ann.route("**/api/rooms/*/messages", lambda route: held.append(route))
+    say(ann, "the first")
+    ann.wait_for_function("() => document.querySelector('textarea').value === ''")
+    ann.fill("textarea", "the next is being written")
+    while not held:
+        ann.wait_for_timeout(10)
+    held.pop().abort()
+    ann.wait_for_selector("#unsent li:has-text('the first')")
+    assert ann.input_value("textarea") == "the next is being written"
+    ann.unroute("**/api/rooms/*/messages")
+    ann.click("#unsent button")
+    ann.wait_for_selector(".message:has-text('the first')")
+    assert ann.locator("#unsent li").count() == 0

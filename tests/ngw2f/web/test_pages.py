@@ -252,6 +252,17 @@ def test_refused_message_comes_back_whole(client):
     assert form_of(answer, "/rooms/lobby")["source"].value == source
 
 
+def test_form_that_is_sent_twice_posts_once(client):
+    client.sign_in("ann")
+    form = form_of(page(client), "/rooms/lobby")
+    for source in ("hello", "hello", "another"):
+        form["source"] = source
+        form.submit(headers=BROWSER, status=303)
+    assert client.sources() == ["hello", "another"]
+    submit(page(client), "/rooms/lobby", source="hello")
+    assert client.sources() == ["hello", "another", "hello"]
+
+
 def test_refused_edit_comes_back_whole(client):
     client.say(client.join("ann"), "before")
     client.sign_in("ann")
