@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -39,6 +40,7 @@ _IPV4 = re.compile(r"([\d.]+)(?::(?:\d{0,5}|_[\w.-]*))?", re.ASCII)
 _MAX_CHARACTERS = 100
 
 
+@lru_cache(1024)
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """Read an address as proxies write it; None for what is none, such as `unknown`.
 
@@ -104,8 +106,8 @@ class ForwardedMiddleware:
     def resolve(self, environ: WSGIEnvironment) -> None:
         """Take the client's address from the fields, if it is there, and remove them."""
         said = split_list(environ.get(FIELD, ""))
-        for key in FIELDS:
-            environ.pop(key, None)
+        for key in environ.keys() & FIELDS:
+            del environ[key]
         environ[KEY] = REMOVED
         if 0 < self.proxies <= len(said) and self.set_address(environ, said[-self.proxies]):
             environ[KEY] = BELIEVED

@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Iterable
@@ -35,6 +36,10 @@ def supervise(settings: Settings, lifeline: int, status: int) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             told.write(f"{settings.data_path} is in use by another server\n")
+            return
+        short = embedded_socket(settings.data_path).parent
+        if short != settings.data_path and (refusal := why_not_private(short)):
+            told.write(f"{refusal}\n")
             return
         _end_orphan(settings)
         specs = [valkey_spec(settings), *worker_specs(default_pools(settings.embedded_workers))]
@@ -101,6 +106,18 @@ def _end_orphan(settings: Settings) -> None:
             redis.shutdown()
         except RedisError:
             return
+
+
+def why_not_private(directory: Path) -> str:
+    """Say why the broker's socket cannot be there; where its path is short, anybody may write.
+
+    Whoever made a directory of that name before us could put a broker of theirs into it.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    about = directory.lstat()
+    if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():
+        return ""
+    return f"{directory} is not a directory of this user; remove it, or set NGW2F_DATA_DIR"
 
 
 def _prepare(directories: Iterable[Path]) -> None:

@@ -13,6 +13,7 @@ from ngw2f import valkey as valkey_module
 from ngw2f.broker import connect, embedded_socket
 from ngw2f.embedded import LIFELINE_VARIABLE, LOCK_NAME, Embedded, EmbeddedError, is_locked
 from ngw2f.settings import Settings
+from ngw2f.valkey import why_not_private
 from tests.waiting import wait_until
 
 # The supervisor outlives the object that started it: gunicorn reaps it.
@@ -212,3 +213,15 @@ def test_supervise_in_this_process(settings):
         os.close(lifeline)
     assert heard == ["ready\n"]
     assert children(settings.data_dir) == []
+
+
+def test_socket_is_put_into_a_directory_of_ours_alone(tmp_path):
+    directory = tmp_path / "new" / "one"
+    assert why_not_private(directory) == ""
+    assert directory.stat().st_mode & 0o777 == 0o700
+    link = tmp_path / "link"
+    link.symlink_to(directory)
+    assert "is not a directory of this user" in why_not_private(link)
+    if os.getuid() == 0:
+        os.chown(directory, 65534, -1)
+        assert "is not a directory of this user" in why_not_private(directory)
