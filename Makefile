@@ -47,19 +47,22 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/.run: requirements.txt | .venv/bin/python
+.venv/bin/ngw2f: deploy/command.sh | .venv/bin/python
+	@cp deploy/command.sh $@
+
+.venv/.run: requirements.txt .venv/bin/ngw2f | .venv/bin/python
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements.txt
 	@touch $@
 
-.venv/.stack: requirements-stack.txt | .venv/bin/python
+.venv/.stack: requirements-stack.txt .venv/bin/ngw2f | .venv/bin/python
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-stack.txt
 	@touch $@ .venv/.run
 
-.venv/.examples: requirements-examples.txt | .venv/bin/python
+.venv/.examples: requirements-examples.txt .venv/bin/ngw2f | .venv/bin/python
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-examples.txt
 	@touch $@ .venv/.run
 
-.venv/.test: requirements-test.txt | .venv/bin/python
+.venv/.test: requirements-test.txt .venv/bin/ngw2f | .venv/bin/python
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-test.txt
 	@touch $@ .venv/.run .venv/.examples
 
