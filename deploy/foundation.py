@@ -13,8 +13,8 @@ from pathlib import Path
 
 # Held, shared, by everything that uses database and broker.
 USERS_LOCK = "users.lock"
-# honcho kills what has not ended 5 s after Ctrl-C.
-WAIT_SECONDS = 3.5
+# Longer than an instance or a worker may take to end; less than deploy/screen.py waits.
+WAIT_SECONDS = 30.0
 
 
 def run_until_unused(

@@ -14,15 +14,14 @@ have finished.
 
 import argparse
 import contextlib
-import http.client
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from deploy.health import is_healthy
 from ngw2f import renewal
 from ngw2f.reload import SERVING_SECONDS
 from ngw2f.trial import TRIAL_SECONDS
@@ -89,22 +88,7 @@ def _is_ready(pid_file: Path, master: int) -> bool:
 
 
 def _is_healthy(address: str) -> bool:
-    """Ask for /healthz; *address* is gunicorn's: "unix:/PATH" or "HOST:PORT"."""
-    connection = http.client.HTTPConnection("localhost")
-    try:
-        if address.startswith("unix:"):
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.settimeout(HEALTH_SECONDS)
-            connection.sock.connect(address.removeprefix("unix:"))
-        else:
-            host, _, port = address.rpartition(":")
-            connection.sock = socket.create_connection((host, int(port)), HEALTH_SECONDS)
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return is_healthy(address, HEALTH_SECONDS)
 
 
 def _wait_for(is_true: Callable[[], object], seconds: float) -> bool:

@@ -5,13 +5,21 @@ programs are installed. The Procfile names them, honcho runs them on one screen,
 each of them is one command of this module, which becomes that program. Everything
 that they write is under var/, or under STACK_DIR. The ports are STACK_HTTP_PORT and
 STACK_HTTPS_PORT, 8080 and 8443 unless set.
+
+What would stop one of them is found before any is started. nginx starts when the instances
+answer, and a line says when all of it is ready.
 """
 
 import argparse
+import contextlib
 import fcntl
+import http.client
 import os
 import resource
+import shutil
 import socket
+import ssl
+import subprocess
 import sys
 import sysconfig
 import time
@@ -20,15 +28,19 @@ from functools import partial
 from pathlib import Path
 
 from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from deploy import postgresql, valkey
 from deploy.foundation import USERS_LOCK
+from deploy.health import is_healthy
 from nginx.certificate import make_certificate
 from nginx.render import FILES, Front, command, find_nginx, render
+from ngw2f import cli
 from ngw2f.broker import Broker, broker_url, embedded_socket
-from ngw2f.settings import Settings, load_settings
+from ngw2f.jobs.link_policy import build_policy
+from ngw2f.settings import SettingError, Settings, load_settings
 from ngw2f.store.database import Database
+from ngw2f.store.migrate import why_no_engine
 
 ROOT = Path(__file__).resolve().parent.parent
 HTTP_PORT = "8080"
@@ -37,46 +49,74 @@ INSTANCES = 2
 WORKERS = 2
 # Held by honcho.
 LOCK = "stack.lock"
-WAIT_SECONDS = 60.0
-# honcho kills what has not ended 5 s after Ctrl-C.
-GRACEFUL_SECONDS = 3
+# What the `ngw2f` command needs to work on the data of the stack, under its data directory.
+ENVIRONMENT = "environment"
+# Some seconds; on a slow machine, and where a large database is migrated, it takes longer.
+WAIT_SECONDS = 300.0
+ASK_SECONDS = 5.0
+
+
+class StackError(Exception):
+    """The stack cannot run; the message is one line that says why."""
 
 
 def start() -> None:
-    """Choose what to run, and become honcho."""
+    """Choose what to run, and become honcho. Raises StackError."""
     if not find_nginx():
-        sys.exit("stack: nginx is not installed (apt-get install nginx, brew install nginx)")
+        raise StackError("nginx is not installed (apt-get install nginx, brew install nginx)")
+    if not shutil.which("openssl"):
+        raise StackError("openssl is not installed, which makes the certificate")
     os.environ.setdefault("NGW2F_ENV", "production")
     # Its parts have other current folders, nginx's among them.
     os.environ["STACK_DIR"] = str(Path(os.environ.get("STACK_DIR", ROOT / "var")).absolute())
-    os.environ.setdefault("NGW2F_DATA_DIR", str(_var() / "stack"))
+    os.environ.setdefault("NGW2F_SETTINGS", str(ROOT))
+    data_dir = Path(os.environ.get("NGW2F_DATA_DIR", _var() / "stack"))
+    os.environ["NGW2F_DATA_DIR"] = str(data_dir.absolute())
     os.environ.setdefault("STACK_HTTP_PORT", HTTP_PORT)
     os.environ.setdefault("STACK_HTTPS_PORT", HTTPS_PORT)
     # The Procfile's python is this one.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # Each line reaches the screen when it is written.
     os.environ["PYTHONUNBUFFERED"] = "1"
+    settings = _settings()
+    build_policy(settings)
+    _hold_alone(settings)
+    _check_ports()
     processes = [
-        *_foundations(),
+        *_foundations(settings),
         *(f"web{number}" for number in range(1, INSTANCES + 1)),
         "worker",
         "nginx",
     ]
-    _hold_alone(load_settings())
-    sys.stdout.write(f"The chat will be at https://localhost:{os.environ['STACK_HTTPS_PORT']}\n")
+    _write_environment(_settings())
+    sys.stdout.write("Starting; a line says when the chat is ready.\n")
     sys.stdout.flush()
-    honcho = [sys.executable, "-m", "honcho", "-f", str(ROOT / "Procfile"), "start", *processes]
-    os.execv(sys.executable, honcho)
+    screen = [sys.executable, "-m", "deploy.screen", "-f", str(ROOT / "Procfile"), "start"]
+    os.chdir(ROOT)
+    os.execv(sys.executable, [*screen, *processes])
 
 
-def _foundations() -> list[str]:
+def _check_ports() -> None:
+    for name in ("STACK_HTTP_PORT", "STACK_HTTPS_PORT"):
+        text = os.environ[name]
+        if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
+            raise StackError(f"{name} is no port: {text}")
+        try:
+            socket.create_server(("127.0.0.1", int(text))).close()
+        except OSError as error:
+            reason = f"port {text} cannot be had ({os.strerror(error.errno or 0)})"
+            raise StackError(f"{reason}; stop what uses it, or set {name}") from error
+
+
+def _foundations(settings: Settings) -> list[str]:
     """Say which database and broker are ours to run, and tell the others where they are."""
-    settings = load_settings()
     names = []
     if settings.is_embedded:
         os.environ["NGW2F_REDIS_URL"] = broker_url(settings)
         names.append("valkey")
-    if not settings.database_url:
+    if settings.database_url:
+        _check_database(settings)
+    else:
         reason = postgresql.why_not(_var())
         if reason is None:
             os.environ["NGW2F_DATABASE_URL"] = postgresql.url(_var())
@@ -84,6 +124,27 @@ def _foundations() -> list[str]:
         else:
             sys.stdout.write(f"The database is SQLite: {reason}\n")
     return names
+
+
+def _check_database(settings: Settings) -> None:
+    """See whether the operator's own database can be reached, and is one."""
+    try:
+        database = Database(settings.sqlalchemy_url)
+        database.ping()
+        database.close()
+    except (ArgumentError, ImportError, ValueError) as error:
+        raise StackError(f"NGW2F_DATABASE_URL: {why_no_engine(error)}") from error
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StackError(f"NGW2F_DATABASE_URL: {reason}") from error
+
+
+def _write_environment(settings: Settings) -> None:
+    """Leave what `deploy.operate --environment` reads."""
+    path = settings.data_path / ENVIRONMENT
+    path.touch(mode=0o600)
+    lines = [f"{name}={text}" for name, text in os.environ.items() if name.startswith("NGW2F_")]
+    path.write_text("".join(f"{line}\n" for line in sorted(lines)))
 
 
 def run_valkey() -> None:
@@ -102,7 +163,7 @@ def run_web(number: int) -> None:
     path = _socket(settings, number)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     options = ["--bind", f"unix:{path}", "--bind", f"unix:{_stream_socket(settings, number)}"]
-    options += ["--workers", "1", "--graceful-timeout", str(GRACEFUL_SECONDS)]
+    options += ["--workers", "1"]
     options += ["--pid", str(settings.data_path / f"web-{number}.pid")]
     # Not `python -m gunicorn`, of which a hot upgrade fails (ngw2f/cli.py).
     gunicorn = str(Path(sysconfig.get_path("scripts")) / "gunicorn")
@@ -114,17 +175,37 @@ def run_worker() -> None:
     settings = _settings()
     _hold_foundations(settings)
     _wait_for_foundations(settings)
-    from ngw2f.store.migrate import migrate
-
-    migrate(settings)
+    cli.main(["migrate"])
     _become([sys.executable, "-m", "ngw2f", "worker", f"--workers={WORKERS}"])
 
 
 def run_nginx() -> None:
-    """Become nginx."""
+    """Become nginx when the instances answer, and have somebody say when all is ready."""
     front = _front(_settings())
     render(front)
+    for server in front.servers:
+        _wait_until(partial(is_healthy, server, ASK_SECONDS), f"no instance answers at {server}")
+    subprocess.Popen([sys.executable, "-m", "deploy.stack", "ready"], cwd=ROOT)
     _become([*command(front), "-g", "daemon off;"])
+
+
+def say_ready() -> None:
+    """Say where the chat is when it is ready, asked as a browser would ask."""
+    port = os.environ["STACK_HTTPS_PORT"]
+    certificate = _var() / "nginx" / "certificate.pem"
+
+    def is_ready() -> bool:
+        context = ssl.create_default_context(cafile=certificate)
+        asked = http.client.HTTPSConnection(
+            "localhost", int(port), context=context, timeout=ASK_SECONDS
+        )
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(asked):
+            asked.request("GET", "/readyz")
+            return asked.getresponse().status == http.client.OK
+        return False
+
+    _wait_until(is_ready, f"not all is ready: see https://localhost:{port}/readyz")
+    sys.stdout.write(f"The chat is ready at https://localhost:{port} (Ctrl-C stops all of it)\n")
 
 
 def _front(settings: Settings) -> Front:
@@ -157,7 +238,7 @@ def _var() -> Path:
 
 
 def _settings() -> Settings:
-    return load_settings(ROOT)
+    return load_settings()
 
 
 def _socket(settings: Settings, number: int) -> Path:
@@ -181,7 +262,8 @@ def _hold_alone(settings: Settings) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         path = settings.data_path
-        sys.exit(f"stack: {path} is in use by another one; stop that one, or set STACK_DIR")
+        text = f"{path} is in use by another one; stop that one, or set STACK_DIR"
+        raise StackError(text) from None
     os.set_inheritable(lock, True)
 
 
@@ -194,23 +276,26 @@ def _hold_foundations(settings: Settings) -> None:
 
 def _wait_for_foundations(settings: Settings) -> None:
     broker, database = Broker(settings), Database(settings.sqlalchemy_url)
-    _wait_until(broker.redis.ping, RedisError)
-    _wait_until(database.ping, SQLAlchemyError)
+    _wait_until(partial(_works, broker.redis.ping), "the broker cannot be reached")
+    _wait_until(partial(_works, database.ping), "the database cannot be reached")
     broker.close()
     database.close()
 
 
-def _wait_until(ask: Callable[[], object], failure: type[Exception]) -> None:
+def _works(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except (RedisError, SQLAlchemyError):
+        return False
+    return True
+
+
+def _wait_until(is_true: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            ask()
-        except failure as error:
-            if time.monotonic() > deadline:
-                sys.exit(f"stack: {str(error).splitlines()[0]}")
-            time.sleep(0.1)
-        else:
-            return
+    while not is_true():
+        if time.monotonic() > deadline:
+            raise StackError(otherwise)
+        time.sleep(0.1)
 
 
 def _become(argv: Sequence[str]) -> None:
@@ -227,10 +312,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         **{f"web{number}": partial(run_web, number) for number in range(1, INSTANCES + 1)},
         "worker": run_worker,
         "nginx": run_nginx,
+        "ready": say_ready,
     }
     parser.add_argument("part", nargs="?", choices=list(parts))
     part = parser.parse_args(arguments).part
-    parts.get(part, start)()
+    try:
+        parts.get(part, start)()
+    except (StackError, SettingError, OSError) as error:
+        sys.exit(f"stack: {error}")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from tests.deploy.chats import join
 from tests.needs import lacking
 from tests.nginx.running import Client, need_nginx
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 # PostgreSQL's cluster is made, and ten processes start at once.
 START_SECONDS = 180
@@ -81,6 +82,14 @@ def test_chat_flow_and_end(stack):
     assert client.ask("/readyz").status == 200
     if postgresql.find_programs():
         assert "(PostgreSQL)" in screen.read_text()
+    # nginx came last, and somebody said that all is there.
+    ready = f"The chat is ready at https://localhost:{client.front.https_port} "
+    wait_until(lambda: screen.read_text().count(ready) == 1)
+    text = screen.read_text()
+    first_line_of_nginx = re.search(r"^\S+ nginx\.1 +\| ", text, re.MULTILINE)
+    assert text.count("The chat is at ", 0, first_line_of_nginx.start()) == 2
+    # The command works with what the stack has.
+    assert f"{engine()}, with the newest schema" in operate(environment["STACK_DIR"], "doctor")
 
     second = subprocess.run(process.args, env=environment, capture_output=True, text=True)
     assert second.returncode == 1
@@ -97,6 +106,53 @@ def test_chat_flow_and_end(stack):
     # The cluster was closed, not killed.
     if postgresql.find_programs():
         assert "database system is shut down" in screen.read_text()
+
+
+def engine():
+    return "postgresql" if postgresql.find_programs() else "sqlite"
+
+
+def operate(directory, *arguments):
+    command = [
+        sys.executable,
+        "-m",
+        "deploy.operate",
+        f"--environment={Path(directory).absolute()}/stack/environment",
+    ]
+    told = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=ROOT)
+    return told.stdout + told.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        ({"NGW2F_LOG_LEVEL": "LOUD"}, "stack: NGW2F_LOG_LEVEL: "),
+        ({"NGW2F_LINKS_ALLOW": "nothing"}, "stack: NGW2F_LINKS_ALLOW: "),
+        ({"NGW2F_ENV": "none"}, "stack: NGW2F_ENV: settings.toml has no section [none]"),
+        ({"NGW2F_DATABASE_URL": "postgresql+pg8000://localhost/x"}, "stack: NGW2F_DATABASE_URL: "),
+        ({"NGW2F_DATABASE_URL": "postgresql+psycopg://a:hush@127.0.0.1:1/x"}, "stack: NGW2F_DATAB"),
+        ({"STACK_HTTPS_PORT": "many"}, "stack: STACK_HTTPS_PORT is no port: many"),
+        (
+            {"STACK_HTTP_PORT": "taken"},
+            "stack: port taken cannot be had (Address already in use); ",
+        ),
+        ({"NGW2F_DATA_DIR": "/proc/none"}, "stack: "),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_what_would_stop_a_part_is_one_line(directory, setting, line):
+    need_nginx()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1])
+        setting = {name: text.replace("taken", number) for name, text in setting.items()}
+        ports = {"STACK_HTTP_PORT": str(free_port()), "STACK_HTTPS_PORT": str(free_port())}
+        environment = {**os.environ, **ports, "STACK_DIR": str(directory), **setting}
+        command = [sys.executable, "-m", "deploy.stack"]
+        told = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert told.returncode == 1
+    (said,) = told.stderr.splitlines()
+    assert said.startswith(line.replace("taken", number))
+    assert "hush" not in said
 
 
 def _client(
