@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,16 @@ BACKLOG = 16384
 FILES = 65536
 
 
+# From this version on an upstream may follow a name (`server NAME resolve`).
+RESOLVING = (1, 27, 3)
+# A container that was made anew has another address; by then it is asked there.
+RESOLVED_SECONDS = 5
+
+
+class RenderError(Exception):
+    """It cannot be written; the message is one line that says why."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Front:
     """One nginx: what differs from machine to machine."""
@@ -45,6 +56,8 @@ class Front:
     servers: Sequence[str]
     # The same instances, where they take streams; on the same sockets unless given.
     stream_servers: Sequence[str] = ()
+    # Who is asked again and again where a server's name is, if it may move: "HOST[:PORT]".
+    resolver: str | None = None
     addresses: Sequence[str] = ("127.0.0.1",)
     http_port: int = 80
     https_port: int = 443
@@ -86,11 +99,17 @@ def find_program(program: str) -> Program:
 
 
 def render(front: Front) -> Path:
-    """Write the configuration and the static files; return the path of nginx.conf."""
+    """Write the configuration and the static files; return the path of nginx.conf.
+
+    Raises RenderError.
+    """
     front.directory.mkdir(parents=True, exist_ok=True)
     for name in RUN_FOLDERS:
         (front.run / name).mkdir(parents=True, exist_ok=True)
-    values = _values(front, find_program(front.program))
+    program = find_program(front.program)
+    if front.resolver and program.version < RESOLVING:
+        raise RenderError("nginx follows names (--resolver) from version 1.27.3 on")
+    values = _values(front, program)
     for part in sorted(HERE.glob("*.conf")):
         text = PLACEHOLDER.sub(lambda match: values[match[1]], part.read_text())
         (front.directory / part.name).write_text(text)
@@ -148,9 +167,12 @@ def _values(front: Front, program: Program) -> dict[str, str]:
         "key": str(front.key),
         # What has no key is not counted.
         "limit_key": "$client_network" if front.limits else '""',
-        "servers": _servers(front.servers),
+        "resolver": f"resolver {front.resolver} valid={RESOLVED_SECONDS}s;"
+        if front.resolver
+        else "",
+        "servers": _servers(front, front.servers),
         # Where a machine is cut off, each waits for proxy_connect_timeout; none is put aside.
-        "stream_servers": _servers(front.stream_servers or front.servers, "max_fails=0"),
+        "stream_servers": _servers(front, front.stream_servers or front.servers, "max_fails=0"),
         "public_port": "" if public_port == 443 else f":{public_port}",
         "names": " ".join(front.names),
         "listen_http": listen(front.http_port, ""),
@@ -164,12 +186,16 @@ def _values(front: Front, program: Program) -> dict[str, str]:
     }
 
 
-def _servers(servers: Sequence[str], else_fails: str = "max_fails=2 fail_timeout=5s") -> str:
+def _servers(
+    front: Front, servers: Sequence[str], else_fails: str = "max_fails=2 fail_timeout=5s"
+) -> str:
     """Return the lines of an upstream; only what is on another machine may be put aside."""
     lines = []
     for server in servers:
         fails = "max_fails=0" if server.startswith("unix:") else else_fails
-        lines.append(f"    server {server} {fails};")
+        # Without it a name is looked up once, when nginx starts, and must be there then.
+        follows = " resolve" if front.resolver and not server.startswith("unix:") else ""
+        lines.append(f"    server {server} {fails}{follows};")
     return "\n".join(lines)
 
 
@@ -201,7 +227,13 @@ def _version(pattern: str, text: str) -> tuple[int, ...]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the configuration of a server, as the command line says."""
     options = _parser().parse_args(arguments)
-    render(Front(**vars(options), program=find_nginx() or "nginx"))
+    program = find_nginx()
+    if program is None:
+        sys.exit("render: nginx is not installed (apt-get install nginx)")
+    try:
+        render(Front(**vars(options), program=program))
+    except (RenderError, OSError) as error:
+        sys.exit(f"render: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -220,6 +252,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="where it takes streams",
     )
+    add("--resolver", help="a name server, if servers have names and may move")
     add("--address", dest="addresses", nargs="+", default=["0.0.0.0", "[::]"])  # noqa: S104 # a front
     add("--http-port", type=int, default=80)
     add("--https-port", type=int, default=443)
