@@ -77,7 +77,9 @@ def test_instance_that_moves_is_followed(tmp_path: Path, target: str) -> None:
     if find_program(need_nginx()).version < RESOLVING:
         pytest.skip("this nginx does not follow names, from 1.27.3 on it does")
     names, port = NameServer("127.0.0.2"), free_port()
-    front = make_front(tmp_path, [f"{NAME}:{port}"], resolver=f"127.0.0.1:{names.port}")
+    front = make_front(
+        tmp_path, [f"{NAME}:{port}"], resolver=f"127.0.0.1:{names.port}", modules=tmp_path
+    )
     with ExitStack() as stack:
         stack.enter_context(names.running())
         old = stack.enter_context(ExitStack())
