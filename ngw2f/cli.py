@@ -142,7 +142,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _migrate(_options: argparse.Namespace) -> None:
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DBAPIError
 
     from ngw2f.store.migrate import MigrationError, migrate
 
@@ -150,7 +150,7 @@ def _migrate(_options: argparse.Namespace) -> None:
     name = "NGW2F_DATABASE_URL" if settings.database_url else "NGW2F_DATA_DIR"
     try:
         migrate(settings)
-    except OperationalError as error:
+    except DBAPIError as error:
         raise SettingError(f"{name}: {str(error.orig).splitlines()[0]}") from error
     except MigrationError as error:
         raise SettingError(f"{name}: {error}") from error

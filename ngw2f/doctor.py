@@ -87,6 +87,9 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 
 def check_disk(settings: Settings) -> Iterator[Finding]:
     path = settings.data_path
+    if path.exists() and not path.is_dir():
+        yield Finding("error", "disk", f"{path} is no folder; set data_dir to one")
+        return
     if not path.is_dir():
         yield Finding("error", "disk", f"{path} is not there; `ngw2f migrate` makes it")
         return

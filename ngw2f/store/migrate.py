@@ -87,6 +87,9 @@ def _alone(connection: Connection, data_path: Path) -> Iterator[None]:
         # get in each other's way: the change needs the database for itself.
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         connection.commit()
+        # Python begins no transaction for a change of the schema. Without one, a migration that a
+        # full disk or a kill has cut off could never go on: half of it would be there already.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield
         connection.commit()
     finally:

@@ -38,6 +38,13 @@ def called(monkeypatch):
     return put
 
 
+def test_file_that_is_no_database_is_one_line(data_dir):
+    data_dir.mkdir(exist_ok=True)
+    (data_dir / "chat.sqlite3").write_bytes(b"no database " * 1000)
+    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: file is not a database$"):
+        cli.main(["migrate"])
+
+
 def test_migrate(data_dir):
     cli.main(["migrate"])
     engine = create_engine(f"sqlite:///{data_dir}/chat.sqlite3")

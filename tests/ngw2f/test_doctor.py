@@ -80,6 +80,12 @@ def test_descriptors(settings, monkeypatch, limit, level):
     assert ("takes 768 connections at once, not 20000; " in found.sentence) == (limit == 1024)
 
 
+def test_file_in_place_of_the_folder(tmp_path):
+    (tmp_path / "var").touch()
+    settings = Settings(data_dir=str(tmp_path / "var"), redis_url=f"unix://{tmp_path}/none")
+    assert "is no folder" in said(settings, "disk")
+
+
 def test_old_schema(settings, database):
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")

@@ -1,5 +1,8 @@
+import resource
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -7,6 +10,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from ngw2f.settings import Settings
 from ngw2f.store.migrate import alembic_config, migrate
@@ -161,3 +165,19 @@ def test_rooms_stay_as_they_were(settings):
         keys = connection.execute(text("SELECT name_key FROM rooms WHERE name = 'den'")).scalars()
         assert len(set(keys)) == 2
     engine.dispose()
+
+
+def test_migration_that_was_cut_off_goes_on(tmp_path):
+    """A file may not grow beyond a size: a disk that is full, and then is not."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    settings = Settings(data_dir=str(tmp_path))
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        for size in range(0, 400_000, 40_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+            with suppress(DBAPIError, OSError):
+                migrate(settings)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, ignored)
+    migrate(settings)
