@@ -37,8 +37,10 @@ PAUSE_SECONDS = 0.002
 # A chunk's size and its extensions; the trailer section.
 MAX_LINE_BYTES = 1024
 MAX_TRAILER_BYTES = 8 * 1024
-# Framing may be so much, and as much as the content.
-MAX_FRAMING_BYTES = 16 * 1024
+# Framing may be so much, and as much as the content: some thousand chunks of a byte.
+MAX_FRAMING_BYTES = 8 * 1024
+# So much is read at once of what may be framing, which costs more than content.
+FRAMING_READ_BYTES = 2 * 1024
 SIZE_RE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
@@ -97,8 +99,9 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc] # gunicorn has no typ
         if left <= 0:
             raise RequestTimeout("the body came too slowly")
         self.sock.settimeout(min(left, SILENT_SECONDS))
+        size = min(max(size_hint or 0, FRAMING_READ_BYTES), self.max_body_chunk)
         try:
-            received: bytes = super().chunk(size_hint)
+            received: bytes = self.sock.recv(size)
         except TimeoutError:
             raise RequestTimeout("the body did not come") from None
         finally:

@@ -1,0 +1,56 @@
+"""What a server shows while it is attacked: how long it waits, its connections, its memory."""
+
+import http.client
+import os
+import threading
+import time
+from pathlib import Path
+
+# States of connections that the server still holds (include/net/tcp_states.h).
+HELD = {"01", "04", "05", "08"}
+PROBE_SECONDS = 60
+PAUSE_SECONDS = 0.02
+
+
+class Prober:
+    """Asks for /healthz over a fresh connection, again and again; the waits are in seconds."""
+
+    def __init__(self, port: int) -> None:
+        self.waits: list[float] = []
+        self.failures: list[str] = []
+        self._port = port
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Prober":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(PAUSE_SECONDS):
+            began = time.monotonic()
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PROBE_SECONDS)
+            try:
+                connection.request("GET", "/healthz")
+                connection.getresponse().read()
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+            finally:
+                connection.close()
+            self.waits.append(time.monotonic() - began)
+
+
+def open_connections(port: int) -> int:
+    """Return how many connections a server on this port has."""
+    local = f":{port:04X}"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[1].endswith(local) and line[3] in HELD and line[9] != "0" for line in lines)
+
+
+def rss_bytes(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
