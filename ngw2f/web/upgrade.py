@@ -128,6 +128,8 @@ class Session:
         # which has not sent this response's headers, takes that for a client that left.
         try:
             self._run()
+        except OSError as error:
+            log.debug("a WebSocket's client has gone: %s", error)
         except Exception as error:
             log.error("a WebSocket is ended: %s", one_line(error))
         raise StopIteration

@@ -1,0 +1,121 @@
+"""What fails after a switch of protocols is a line in the log, and an error for the client."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from socketio.exceptions import ConnectionRefusedError as Refused
+from sqlalchemy.exc import OperationalError
+
+from ngw2f.live.forms import WebSocketFrames
+from ngw2f.live.subscription import Ending
+from ngw2f.service import Service
+from ngw2f.web import socketio
+from ngw2f.web.socketio import SocketIOGateway
+from ngw2f.web.upgrade import Session
+from ngw2f.web.websocket import Conversation
+
+NOT_ASKED: Any = None
+
+
+def fail(*_arguments: object, **_options: object) -> Any:
+    raise ValueError("nobody expected\nthis")
+
+
+def gone(*_arguments: object, **_options: object) -> Any:
+    raise OperationalError("SELECT", {}, Exception("gone"))
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    assert not any(record.exc_info or "\n" in record.getMessage() for record in caplog.records)
+    return [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_session_that_fails_ends(caplog: pytest.LogCaptureFixture) -> None:
+    assert list(Session(fail)) == []
+    (line,) = lines(caplog)
+    assert "ValueError" in line.getMessage()
+    assert "test_after_switch.py" in line.getMessage()
+
+
+def test_client_that_has_gone_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    def leave() -> None:
+        raise BrokenPipeError
+
+    assert list(Session(leave)) == []
+    assert lines(caplog) == []
+
+
+def test_message_that_fails_is_an_error(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscription = service.services.hub.subscribe(WebSocketFrames())
+    conversation = Conversation(service.services, None, subscription, NOT_ASKED, NOT_ASKED)
+    monkeypatch.setattr(conversation, "_follow", fail)
+    conversation._hear('{"type": "post", "client_id": 7}')
+    (frame,) = subscription._chunks
+    answer = json.loads(frame[frame.index(b"{") :])
+    assert (answer["data"]["status"], answer["data"]["client_id"]) == (500, 7)
+    assert len(lines(caplog)) == 1
+
+
+def test_event_that_fails_is_an_error(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = SocketIOGateway(service.services)
+    monkeypatch.setattr(gateway, "_user_of", fail)
+    assert gateway._post_message("sid", {"source": "x"})["status"] == 500
+    assert len(lines(caplog)) == 1
+
+
+@pytest.mark.parametrize("failure", [fail, gone])
+def test_connection_that_fails_is_refused(
+    service: Service,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Any,
+) -> None:
+    gateway = SocketIOGateway(service.services)
+    monkeypatch.setattr(gateway, "_subscribe", failure)
+    with pytest.raises(Refused):
+        gateway._connect("sid", {})
+    assert len(lines(caplog)) == 1
+
+
+def test_packet_that_fails_ends_the_session(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = SocketIOGateway(service.services)._server
+    ended: list[str] = []
+    monkeypatch.setattr(server, "find", lambda session: session)
+    monkeypatch.setattr(server, "cut_off", lambda session, _reason: ended.append(session))
+    monkeypatch.setattr(server, "_take", fail)
+    server._handle_eio_message("session", "0")
+    assert ended == ["session"]
+    assert len(lines(caplog)) == 1
+
+
+def test_subscription_whose_reading_fails_is_left(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = SocketIOGateway(service.services)
+    monkeypatch.setattr(gateway._server.manager, "is_connected", lambda *_sid: True)
+    monkeypatch.setattr(gateway, "_has_room", lambda _session: True)
+    subscription = service.services.hub.subscribe(socketio.SocketIOPackets())
+    monkeypatch.setattr(type(subscription), "next_chunk", fail)
+    gateway._subscriptions["sid"] = subscription
+    gateway._pump("sid", "session", subscription)
+    assert service.services.hub.subscriptions() == []
+    assert len(lines(caplog)) == 1
+
+
+def test_client_comes_back_where_the_database_fails(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = service.services.hub
+    subscription = hub.subscribe(WebSocketFrames(), after="0")
+    monkeypatch.setattr(hub, "entries_after", gone)
+    assert subscription.next_chunk() is None
+    assert subscription.ending is Ending.DRAINED
+    assert len(lines(caplog)) == 1
