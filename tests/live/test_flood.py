@@ -48,9 +48,12 @@ def flooding(connection: websocket.WebSocket, frame: bytes) -> Iterator[None]:
     [
         ("/ws", ABNF.OPCODE_TEXT, '{"type": "ping"}'),
         ("/ws", ABNF.OPCODE_PING, ""),
+        ("/ws", ABNF.OPCODE_TEXT, '{"type": "resume", "after": "0"}'),
+        ("/ws", ABNF.OPCODE_TEXT, '{"type": "typing", "room_id": 99}'),
         (ENGINE, ABNF.OPCODE_TEXT, '42["ping_user", "nonsense"]'),
+        (ENGINE, ABNF.OPCODE_TEXT, '421["typing"]'),
     ],
-    ids=["messages", "pings", "events"],
+    ids=["messages", "pings", "resumes", "refusals", "events", "answers"],
 )
 def test_others_are_served(chat: ChatServer, path: str, opcode: int, payload: str) -> None:
     connection = connect(chat, path)
