@@ -66,6 +66,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # What the worker calls itself to the sites; empty: what it is.
     links_user_agent: Annotated[str, Meta(max_length=200, pattern=r"^[ -~]*$")] = ""
 
+    # What an account may have: rooms that it made, memberships that others gave it, API
+    # tokens (and as many sessions; the oldest goes where one more is made). Members of a room.
+    rooms_per_account: Positive = 100
+    memberships_per_account: Positive = 500
+    tokens_per_account: Positive = 50
+    members_per_room: Positive = 1_000
+
     # A request body, in bytes, and a message, in characters.
     max_body_bytes: Positive = 256 * 1024
     max_message_characters: Positive = 10_000

@@ -15,6 +15,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -35,6 +36,10 @@ COLUMNS = (rooms.c.id, rooms.c.name, rooms.c.private, rooms.c.created_at, rooms.
 
 class RoomExistsError(Exception):
     """A public room has this name already."""
+
+
+class QuotaExceededError(Exception):
+    """One more would be too many; the message says of what."""
 
 
 @cache
@@ -96,18 +101,27 @@ def _find(
 
 
 def create_room(
-    connection: Connection, name: str, name_key: str, creator_id: int, *, private: bool
+    connection: Connection,
+    name: str,
+    name_key: str,
+    creator_id: int,
+    *,
+    private: bool,
+    most: int | None = None,
 ) -> Room:
-    """Store a new room with its creator as its first member.
+    """Store a new room with its creator, who may have made *most*, as its first member.
 
-    Raises RoomExistsError if it is public, as another one of that name.
+    Raises RoomExistsError if it is public, as another one of that name; QuotaExceededError.
     """
     now = take_turn(connection).now
+    if most is not None and _count(connection, rooms.c.creator_id == creator_id) >= most:
+        raise QuotaExceededError(f"an account may make {most} rooms, and you have")
     statement = insert(rooms).returning(rooms.c.id)
     values = {
         "name": name,
         "name_key": name_key,
         "private": private,
+        "creator_id": creator_id,
         "created_at": now,
         "updated_at": now,
     }
@@ -147,11 +161,30 @@ def add_member(connection: Connection, room_id: int, user_id: int) -> None:
         connection.execute(insert(memberships).values(values))
 
 
+def admit_member(
+    connection: Connection, room_id: int, user_id: int, *, most_rooms: int, most_members: int
+) -> None:
+    """Store a membership of a user who may have *most_rooms*. Raises QuotaExceededError."""
+    # Until it is committed, so that nobody else counts meanwhile.
+    take_turn(connection)
+    if is_member(connection, room_id, user_id):
+        return
+    if _count(connection, memberships.c.user_id == user_id) >= most_rooms:
+        raise QuotaExceededError(f"the user is in as many rooms as one may be: {most_rooms}")
+    if _count(connection, memberships.c.room_id == room_id) >= most_members:
+        raise QuotaExceededError(f"the room has as many members as it may have: {most_members}")
+    add_member(connection, room_id, user_id)
+
+
 def remove_member(connection: Connection, room_id: int, user_id: int) -> None:
     statement = delete(memberships).where(
         memberships.c.room_id == room_id, memberships.c.user_id == user_id
     )
     connection.execute(statement)
+
+
+def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).where(condition)).scalar_one()
 
 
 def private_room_ids(connection: Connection, member_id: int | None = None) -> set[int]:

@@ -59,6 +59,8 @@ tokens = Table(
     Column("id", Integer, primary_key=True),
     Column("digest", LargeBinary(32), nullable=False, unique=True),
     _owner("user_id", "users.id"),
+    # A page's session; false: an API token.
+    Column("session", Boolean, nullable=False, server_default=false()),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False, index=True),
     sqlite_autoincrement=True,
@@ -83,6 +85,8 @@ rooms = Table(
     Column("name_key", Text, nullable=False),
     # A private room is there for its members only; its name says nothing to others.
     Column("private", Boolean, nullable=False, server_default=false()),
+    # For whose quota it counts; NULL: nobody's.
+    Column("creator_id", Integer, index=True),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     sqlite_autoincrement=True,

@@ -25,13 +25,16 @@ FIND_USER = (
 )
 
 
-def create_token(connection: Connection, user_id: int, days: float) -> str:
+def create_token(
+    connection: Connection, user_id: int, days: float, *, is_session: bool = False
+) -> str:
     """Return a new token of the user's, good for *days*."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     now = time.time()
     values = {
         "digest": _digest(token),
         "user_id": user_id,
+        "session": is_session,
         "created_at": now,
         "expires_at": now + days * SECONDS_A_DAY,
     }
@@ -54,6 +57,16 @@ def revoke_tokens_of(connection: Connection, user_id: int, keep: str = "") -> No
     """Revoke all tokens of a user but *keep*, as after a change of password."""
     statement = delete(tokens).where(tokens.c.user_id == user_id)
     connection.execute(statement.where(tokens.c.digest != _digest(keep)))
+
+
+def revoke_oldest_tokens(
+    connection: Connection, user_id: int, keep: int, *, are_sessions: bool
+) -> int:
+    """Keep the user's newest API tokens, or sessions; return how many were revoked."""
+    are_of_kind = tokens.c.user_id == user_id, tokens.c.session == are_sessions
+    newest = select(tokens.c.id).where(*are_of_kind).order_by(tokens.c.id.desc()).limit(keep)
+    statement = delete(tokens).where(*are_of_kind, tokens.c.id.not_in(newest))
+    return connection.execute(statement).rowcount
 
 
 def delete_expired_tokens(connection: Connection) -> int:

@@ -87,23 +87,16 @@ def find_credentials_of(connection: Connection, user_id: int) -> Credentials | N
     return Credentials(*row) if row else None
 
 
-def are_current(connection: Connection, known: Credentials) -> bool:
-    """Say whether the password is still the one that was checked, until this transaction ends."""
-    return _is_current(connection, known, may_share=True)
-
-
 def lock_current(connection: Connection, known: Credentials) -> bool:
-    """Do as `are_current`, and keep others from asking for what this transaction changes."""
-    return _is_current(connection, known, may_share=False)
+    """Say whether the password is still the one that was checked, until this transaction ends.
 
-
-def _is_current(connection: Connection, known: Credentials, *, may_share: bool) -> bool:
+    Nobody else asks meanwhile.
+    """
     condition = users.c.id == known.user_id, users.c.password_hash == known.password_hash
     # PostgreSQL locks the row, but not for those who only refer to it: they post messages.
     # SQLite has one writer at a time.
-    statement = select(users.c.id).where(*condition)
-    locking = statement.with_for_update(read=may_share, key_share=not may_share)
-    return connection.execute(locking).first() is not None
+    statement = select(users.c.id).where(*condition).with_for_update(key_share=True)
+    return connection.execute(statement).first() is not None
 
 
 def list_users(connection: Connection, updated_since: float | None = None) -> list[UserRow]:

@@ -56,14 +56,25 @@ def require_user(services: Services, request: Request) -> UserRow:
     return user
 
 
-def create_token(services: Services, credentials: Credentials, days: float) -> str:
-    """Return a token for whom a password was checked. Raises 429; 401 if it was changed since."""
-    services.limits.take("token", credentials.user_id)
+def create_token(
+    services: Services, credentials: Credentials, days: float, *, is_session: bool = False
+) -> str:
+    """Return a token for whom a password was checked; one too many revokes the oldest.
+
+    Raises 429; 401 if the password was changed since.
+    """
+    user_id, keep = credentials.user_id, services.settings.tokens_per_account
+    services.limits.take("token", user_id)
+    runs = []
     with services.database.writing() as connection:
-        # Else a token would outlive the change that ends all others.
-        if not users.are_current(connection, credentials):
+        # Else a token would outlive the change that ends all others, and two would count at once.
+        if not users.lock_current(connection, credentials):
             raise unauthorized("the password has just been changed")
-        return tokens.create_token(connection, credentials.user_id, days)
+        token = tokens.create_token(connection, user_id, days, is_session=is_session)
+        if tokens.revoke_oldest_tokens(connection, user_id, keep, are_sessions=is_session):
+            runs.append(record_revocation(services, connection, user_id))
+    services.events.publish(*runs)
+    return token
 
 
 def set_session(
@@ -77,7 +88,7 @@ def set_session(
     """Sign the user in on this browser, until it is closed or for `remember_days`."""
     settings = services.settings
     days = settings.remember_days if remember else settings.session_days
-    token = create_token(services, credentials, days)
+    token = create_token(services, credentials, days, is_session=True)
     response.set_cookie(
         COOKIE,
         token,

@@ -2,6 +2,7 @@
 
 import msgspec
 from sqlalchemy import Connection
+from werkzeug.exceptions import HTTPException
 
 from ngw2f.http import MAX_ID, Request, Response, json_response, no_content, problem
 from ngw2f.live.groups import ROOMS, USERS, room_group
@@ -9,7 +10,7 @@ from ngw2f.live.log import Typing
 from ngw2f.resources import Room, User
 from ngw2f.store import rooms, users
 from ngw2f.store.keys import KeyUsedError, Use, keep_key
-from ngw2f.store.rooms import RoomExistsError
+from ngw2f.store.rooms import QuotaExceededError, RoomExistsError
 from ngw2f.store.users import UserRow
 from ngw2f.text.names import InvalidNameError, check_room_name, name_key
 from ngw2f.web import auth, idempotency
@@ -69,14 +70,24 @@ def members(services: Services, request: Request, room_id: int) -> Response:
 
 
 def add_member(services: Services, request: Request, room_id: int, user_id: int) -> Response:
-    """Let another user into a room that one is a member of."""
+    """Let another user into a room that one is a member of. Raises 403, 404, 409, 429."""
+    settings = services.settings
     member = auth.require_user(services, request)
     services.limits.take("membership", member.id)
     with services.database.writing() as connection:
         room = _load_as_member(connection, room_id, member)
         if users.find_user(connection, user_id) is None:
             raise problem(404, "there is no such user")
-        rooms.add_member(connection, room.id, user_id)
+        try:
+            rooms.admit_member(
+                connection,
+                room.id,
+                user_id,
+                most_rooms=settings.memberships_per_account,
+                most_members=settings.members_per_room,
+            )
+        except QuotaExceededError as error:
+            raise problem(409, str(error)) from error
         run = services.events.record(connection, "room.updated", room)
     services.events.publish(run)
     return no_content()
@@ -110,7 +121,10 @@ def tell_typing(services: Services, room: Room, user: UserRow) -> None:
 def create_room(
     services: Services, user: UserRow, name: str, *, private: bool, key: str | None = None
 ) -> Room:
-    """Store a new room and tell of it; once, however often *key* is sent. Raises 400, 422, 429."""
+    """Store a new room and tell of it; once, however often *key* is sent.
+
+    Raises 400, 403, 422, 429.
+    """
     try:
         name = check_room_name(name)
     except InvalidNameError as error:
@@ -120,19 +134,28 @@ def create_room(
     if key and (room := _made_before(services, user, key, asked)):
         return room
     services.limits.take("room", user.id)
+    most = services.settings.rooms_per_account
     try:
         with services.database.writing() as connection:
-            room = rooms.create_room(connection, name, name_key(name), user.id, private=private)
+            room = rooms.create_room(
+                connection, name, name_key(name), user.id, private=private, most=most
+            )
             if key:
                 keep_key(connection, user.id, key, Use(asked, room.id))
             run = services.events.record(connection, "room.created", room)
-    except (RoomExistsError, KeyUsedError) as error:
+    except (RoomExistsError, QuotaExceededError, KeyUsedError) as error:
         made = _made_before(services, user, key, asked) if key else None
         if made is None:
-            raise problem(400, "a room has this name already") from error
+            raise _refused(error) from error
         return made
     services.events.publish(run)
     return room
+
+
+def _refused(error: Exception) -> HTTPException:
+    if isinstance(error, QuotaExceededError):
+        return problem(403, str(error))
+    return problem(400, "a room has this name already")
 
 
 def load(connection: Connection, room_id: int, reader: UserRow | None) -> Room:

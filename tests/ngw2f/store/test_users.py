@@ -72,9 +72,9 @@ def test_password_that_was_checked_is_current_until_it_is_changed(database, ann)
         assert known == users.find_credentials(connection, "ann")
         assert users.find_credentials_of(connection, ann.id + 1) is None
     with database.writing() as connection:
-        assert users.are_current(connection, known)
+        assert users.lock_current(connection, known)
         assert users.lock_current(connection, known)
         assert users.replace_password_hash(connection, known, "new")
-        assert not users.are_current(connection, known)
+        assert not users.lock_current(connection, known)
         assert not users.lock_current(connection, known)
         assert not users.replace_password_hash(connection, known, "newer")

@@ -3,6 +3,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.client import Client
+
 
 @pytest.fixture
 def ann(client):
@@ -179,3 +181,30 @@ def test_unknown_room(client, ann, room_id):
     path = f"/api/rooms/{room_id}/messages"
     assert client.post_json(path, {"source": "x"}, headers=ann).status_int == 404
     assert client.sources() == []
+
+
+def test_rooms_of_an_account_are_bounded(build):
+    client = Client(build(rooms_per_account=1))
+    ann = client.join("ann")
+    client.post_json("/api/rooms", {"name": "one"}, headers=ann, status=201)
+    answer = client.post_json("/api/rooms", {"name": "two"}, headers=ann)
+    assert answer.status_int == 403
+    assert answer.json["detail"] == "an account may make 1 rooms, and you have"
+    assert names(client) == ["lobby", "one"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "detail"),
+    [
+        ("memberships_per_account", "the user is in as many rooms as one may be: 1"),
+        ("members_per_room", "the room has as many members as it may have: 1"),
+    ],
+)
+def test_memberships_are_bounded(build, setting, detail):
+    client = Client(build(**{setting: 1}))
+    ann, bob = client.join("ann"), client.join("bob")
+    client.post_json("/api/rooms", {"name": "den", "private": True}, headers=ann, status=201)
+    client.post_json("/api/rooms", {"name": "own"}, headers=bob, status=201)
+    answer = client.put("/api/rooms/2/members/2", headers=ann)
+    assert (answer.status_int, answer.json["detail"]) == (409, detail)
+    assert client.get("/api/rooms/2", headers=bob).status_int == 404

@@ -5,10 +5,10 @@ from argon2 import PasswordHasher
 from sqlalchemy import text
 
 from ngw2f.chat import Chat
-from ngw2f.store import users
+from ngw2f.store import events, users
 from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.web.caching import TARGETED_FIELD
-from tests.client import PASSWORD, Client, basic
+from tests.client import BROWSER, PASSWORD, Client, basic
 
 
 def test_token_opens(client):
@@ -187,3 +187,31 @@ def test_presence_is_written_once_a_minute(client, service):
         connection.execute(text("UPDATE users SET last_seen_at = 5"))
     client.get("/api/rooms", headers=ann)
     assert client.get("/api/users/1").json["last_seen_at"] > 5
+
+
+def test_oldest_token_goes(build):
+    """Also from the streams that were opened with it, which an event tells of."""
+    service = build(tokens_per_account=2)
+    client = Client(service)
+    client.register("ann")
+    made = [client.token("ann") for _ in range(3)]
+    statuses = [_status(client, token) for token in made]
+    assert statuses == [401, 200, 200]
+    with service.services.database.reading() as connection:
+        run = events.list_events(connection, 0, 10)
+    assert [event.name for event in run.events].count("tokens.revoked") == 1
+
+
+def test_api_tokens_and_sessions_are_counted_apart(build):
+    client = Client(build(tokens_per_account=1))
+    client.sign_in("ann")
+    token = client.token("ann")
+    assert "ann" in client.get("/", headers=BROWSER).text
+    client.token("ann")
+    assert _status(client, token) == 401
+    assert client.get("/logout", headers=BROWSER).text.count("Sign out")
+    assert client.get("/", headers=BROWSER).html.select(".who")
+
+
+def _status(client, token):
+    return client.get("/api/rooms", headers={"Authorization": f"Bearer {token}"}).status_int
