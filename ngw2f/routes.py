@@ -42,6 +42,7 @@ def build_url_map(socketio: SocketIOGateway) -> Map:
         Rule("/logout", endpoint=pages.sign_out, methods=["POST"]),
         Rule("/account", endpoint=account.show, methods=["GET"]),
         Rule("/account", endpoint=account.change_password, methods=["POST"]),
+        Rule("/rooms", endpoint=pages.list_rooms, methods=["GET"]),
         Rule("/rooms", endpoint=pages.create, methods=["POST"]),
         Rule("/rooms/<name>", endpoint=pages.show_room, methods=["GET"]),
         Rule("/rooms/<name>", endpoint=pages.post_message, methods=["POST"]),

@@ -62,7 +62,7 @@ class Access:
 
     def members_of(self, room_id: int) -> set[int]:
         with self._database.reading() as connection:
-            return {member.id for member in rooms.list_members(connection, room_id)}
+            return rooms.member_ids(connection, room_id)
 
     def good_tokens(self, digests: Collection[bytes]) -> set[bytes]:
         with self._database.reading() as connection:

@@ -266,14 +266,18 @@ async function readBetween(after, before) {
 }
 
 async function readPeople() {
-  const { users } = await fetchJSON("/api/users?online=1");
+  /* The first page of them; a longer list is nothing to read. */
+  const { users } = await fetchJSON(`/api/users?online=1&limit=${PAGE}`);
   online.clear();
   users.forEach(showUser);
   showPeople();
 }
 
 async function readRooms() {
-  const { rooms } = await fetchJSON("/api/rooms");
+  /* What is newer than all that are shown; the page /rooms has the rest. */
+  const shown = [...document.querySelectorAll(".rooms a[data-room]")];
+  const newest = Math.max(0, ...shown.map((link) => Number(link.dataset.room)));
+  const { rooms } = await fetchJSON(`/api/rooms?after=${newest}`);
   rooms.forEach(showRoom);
 }
 

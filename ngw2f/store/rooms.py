@@ -19,18 +19,21 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy.exc import IntegrityError
 
 from ngw2f.resources import Room
 from ngw2f.store.order import take_turn
-from ngw2f.store.schema import IS_PUBLIC, can_be_stored, memberships, rooms, users
+from ngw2f.store.schema import IS_PUBLIC, can_be_stored, memberships, messages, rooms, users
 from ngw2f.store.users import COLUMNS as USER_COLUMNS
 from ngw2f.store.users import UserRow
 
 LOBBY = "lobby"
 # The first row of the table; the migration that makes the table writes it.
 LOBBY_ID = 1
+# Where somebody has just spoken is looked for in so many of all rooms' messages.
+LATEST_MESSAGES = 500
 COLUMNS = (rooms.c.id, rooms.c.name, rooms.c.private, rooms.c.created_at, rooms.c.updated_at)
 
 
@@ -58,9 +61,59 @@ def reader_parameters(reader: UserRow | None) -> dict[str, int]:
     return {} if reader is None else {"reader_id": reader.id}
 
 
-def list_rooms(connection: Connection, reader: UserRow | None) -> list[Room]:
-    statement = select(*COLUMNS).where(is_visible(to_user=reader is not None))
-    rows = connection.execute(statement.order_by(rooms.c.name_key), reader_parameters(reader))
+def list_rooms(
+    connection: Connection, reader: UserRow | None, *, after: int = 0, limit: int = 50
+) -> list[Room]:
+    """Return rooms that the reader may see with ids *after* one, in their order."""
+    follows = rooms.c.id > after
+    statement = select(*COLUMNS).where(IS_PUBLIC, follows).order_by(rooms.c.id).limit(limit)
+    if reader is not None:
+        # Each has its index; together they would be looked for among all private rooms.
+        own = (
+            select(*COLUMNS)
+            .join_from(memberships, rooms)
+            .where(memberships.c.user_id == bindparam("reader_id"), ~IS_PUBLIC, follows)
+            .order_by(rooms.c.id)
+            .limit(limit)
+        )
+        both = union_all(select(statement.subquery()), select(own.subquery()))
+        statement = select(both.subquery()).order_by("id").limit(limit)
+    rows = connection.execute(statement, reader_parameters(reader))
+    return [Room.of(*row) for row in rows]
+
+
+def list_near_rooms(
+    connection: Connection, room: Room, reader: UserRow | None, limit: int
+) -> list[Room]:
+    """Return a choice of rooms, in the order of their names, for who is in *room*.
+
+    After that and the lobby come the reader's own, up to half, then those in which somebody
+    has just spoken, then the newest.
+    """
+    ids = [room.id, LOBBY_ID]
+    if reader is not None:
+        joined = select(memberships.c.room_id).where(memberships.c.user_id == reader.id)
+        newest_first = joined.order_by(memberships.c.created_at.desc()).limit(limit // 2)
+        ids += connection.execute(newest_first).scalars()
+    latest = select(messages.c.room_id, messages.c.id).order_by(messages.c.id.desc())
+    spoken = latest.limit(LATEST_MESSAGES).subquery()
+    busy = (
+        select(spoken.c.room_id)
+        .join_from(spoken, rooms, spoken.c.room_id == rooms.c.id)
+        .where(IS_PUBLIC)
+        .group_by(spoken.c.room_id)
+        .order_by(func.max(spoken.c.id).desc())
+    )
+    ids += connection.execute(busy.limit(limit)).scalars()
+    newest = select(rooms.c.id).where(IS_PUBLIC).order_by(rooms.c.id.desc()).limit(limit)
+    ids += connection.execute(newest).scalars()
+    chosen = list(dict.fromkeys(ids))[:limit]
+    statement = select(*COLUMNS).where(
+        rooms.c.id.in_(chosen), is_visible(to_user=reader is not None)
+    )
+    rows = connection.execute(
+        statement.order_by(rooms.c.name_key, rooms.c.id), reader_parameters(reader)
+    )
     return [Room.of(*row) for row in rows]
 
 
@@ -134,14 +187,23 @@ def create_room(
     return room
 
 
-def list_members(connection: Connection, room_id: int) -> list[UserRow]:
+def list_members(
+    connection: Connection, room_id: int, *, after: int = 0, limit: int = 50
+) -> list[UserRow]:
+    """Return members of a room with ids *after* one, in their order."""
     statement = (
         select(*USER_COLUMNS)
         .join_from(memberships, users)
-        .where(memberships.c.room_id == room_id)
-        .order_by(users.c.nickname_key)
+        .where(memberships.c.room_id == room_id, memberships.c.user_id > after)
+        .order_by(memberships.c.user_id)
+        .limit(limit)
     )
     return [UserRow(*row) for row in connection.execute(statement)]
+
+
+def member_ids(connection: Connection, room_id: int) -> set[int]:
+    statement = select(memberships.c.user_id).where(memberships.c.room_id == room_id)
+    return set(connection.execute(statement).scalars())
 
 
 def is_member(connection: Connection, room_id: int, user_id: int) -> bool:

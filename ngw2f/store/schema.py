@@ -101,6 +101,9 @@ Index(
     postgresql_where=IS_PUBLIC,
 )
 
+# In the order of ids, as lists have them.
+Index("ix_rooms_public", rooms.c.id, sqlite_where=IS_PUBLIC, postgresql_where=IS_PUBLIC)
+
 memberships = Table(
     "memberships",
     metadata,

@@ -1,6 +1,7 @@
 """Users: queries by name."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, insert, select, update
@@ -99,11 +100,20 @@ def lock_current(connection: Connection, known: Credentials) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def list_users(connection: Connection, updated_since: float | None = None) -> list[UserRow]:
-    """Return the users that changed after *updated_since*, in the order of their names."""
-    statement = select(*COLUMNS).order_by(users.c.nickname_key)
+def list_users(
+    connection: Connection,
+    updated_since: float | None = None,
+    *,
+    after: int = 0,
+    limit: int = 50,
+    among: Collection[int] | None = None,
+) -> list[UserRow]:
+    """Return users with ids *after* one, that changed after *updated_since*, in their order."""
+    statement = select(*COLUMNS).where(users.c.id > after).order_by(users.c.id).limit(limit)
     if updated_since is not None:
         statement = statement.where(users.c.updated_at > updated_since)
+    if among is not None:
+        statement = statement.where(users.c.id.in_(among))
     return [UserRow(*row) for row in connection.execute(statement)]
 
 

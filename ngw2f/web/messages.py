@@ -25,12 +25,11 @@ from ngw2f.store.users import UserRow
 from ngw2f.text.plain import InvalidTextError, check_source, plain_html
 from ngw2f.web import auth, idempotency, waiting
 from ngw2f.web.caching import kept, kept_json
+from ngw2f.web.paging import DEFAULT_LIMIT, MAX_LIMIT
 from ngw2f.web.rooms import load as load_room
 from ngw2f.web.services import Services
 from ngw2f.web.waiting import Pending
 
-DEFAULT_LIMIT = 50
-MAX_LIMIT = 200
 NEWEST = Page(limit=DEFAULT_LIMIT)
 
 

@@ -25,10 +25,14 @@ from ngw2f.store.users import UserRow
 from ngw2f.text.names import name_key
 from ngw2f.web import accounts, auth, idempotency
 from ngw2f.web.messages import edit, load_own, page_of, post, remove
+from ngw2f.web.paging import cursor_of
 from ngw2f.web.rooms import add_member, create_room, load, load_named
 from ngw2f.web.services import Services
 
 T = TypeVar("T")
+
+# A page has links to so many rooms, and to a list of all.
+MAX_NEAR_ROOMS = 50
 
 # For these a form comes back with what was typed in it.
 REFUSALS = (BadRequest, TooManyRequests)
@@ -80,7 +84,7 @@ def _room_page(
         found, has_more = messages.list_messages(connection, room.id, reader, page)
         values: dict[str, object] = {
             "room": room,
-            "rooms": rooms.list_rooms(connection, reader),
+            "rooms": rooms.list_near_rooms(connection, room, reader, MAX_NEAR_ROOMS),
             "messages": found,
             "nicknames": users.nicknames_of(connection, {message.user_id for message in found}),
             "reader": reader,
@@ -94,6 +98,27 @@ def _room_page(
     is_page = request.preferred("text") == "html" or bool(draft.detail)
     name = "room.html" if is_page else "room.txt"
     return personal(services.templates.page(name, values, draft.status))
+
+
+def list_rooms(services: Services, request: Request) -> Response:
+    """Answer with all rooms, in pages; a room's own page shows a choice of them."""
+    try:
+        reader = auth.find_reader(services, request)
+    except Unauthorized as error:
+        return sign_in_form(services, request, str(error.description), error.code)
+    cursor = cursor_of(request)
+    with services.database.reading() as connection:
+        found = rooms.list_rooms(connection, reader, after=cursor.after, limit=cursor.wanted)
+    shown = cursor.cut(found)
+    has_more = len(found) > cursor.limit
+    values: dict[str, object] = {
+        "rooms": shown,
+        "next": f"/rooms?after={shown[-1].id}&limit={cursor.limit}" if has_more else None,
+        "reader": reader,
+        "base_url": request.host_url,
+    }
+    name = "rooms.html" if request.preferred("text") == "html" else "rooms.txt"
+    return tagged(request, personal(services.templates.page(name, values)))
 
 
 def post_message(

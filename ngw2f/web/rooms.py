@@ -15,6 +15,7 @@ from ngw2f.store.users import UserRow
 from ngw2f.text.names import InvalidNameError, check_room_name, name_key
 from ngw2f.web import auth, idempotency
 from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
+from ngw2f.web.paging import cursor_of, linked, next_page
 from ngw2f.web.services import Services
 
 
@@ -33,9 +34,11 @@ class Members(msgspec.Struct):
 
 def index(services: Services, request: Request) -> Response:
     reader = auth.find_reader(services, request)
+    cursor = cursor_of(request)
     with services.database.reading() as connection:
-        found = rooms.list_rooms(connection, reader)
-    return kept_json(request, Rooms(found), reader, [ROOMS])
+        found = rooms.list_rooms(connection, reader, after=cursor.after, limit=cursor.wanted)
+    response = kept_json(request, Rooms(list(cursor.cut(found))), reader, [ROOMS])
+    return linked(response, next_page(request.path, cursor, found))
 
 
 def show(services: Services, request: Request, room_id: int) -> Response:
@@ -57,16 +60,19 @@ def create(services: Services, request: Request) -> Response:
 
 def members(services: Services, request: Request, room_id: int) -> Response:
     reader = auth.find_reader(services, request)
+    cursor = cursor_of(request)
     with services.database.reading() as connection:
-        rows = rooms.list_members(connection, load(connection, room_id, reader).id)
+        room = load(connection, room_id, reader)
+        rows = rooms.list_members(connection, room.id, after=cursor.after, limit=cursor.wanted)
     online = services.presence.online_ids()
     found = [
         User.of(row.id, row.nickname, row.created_at, row.updated_at, row.last_seen_at,
                 online=row.id in online)
-        for row in rows
+        for row in cursor.cut(rows)
     ]  # fmt: skip
     groups = [room_group(room_id), USERS]
-    return kept_json(request, Members(found), reader, groups, KEPT_SHORTLY_SECONDS)
+    response = kept_json(request, Members(found), reader, groups, KEPT_SHORTLY_SECONDS)
+    return linked(response, next_page(request.path, cursor, rows))
 
 
 def add_member(services: Services, request: Request, room_id: int, user_id: int) -> Response:

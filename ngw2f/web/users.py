@@ -1,5 +1,8 @@
 """Users: register, look up, change oneself."""
 
+from collections.abc import Callable
+from functools import partial
+
 import msgspec
 from sqlalchemy import Connection
 
@@ -13,7 +16,12 @@ from ngw2f.text.names import InvalidNameError, check_nickname, name_key
 from ngw2f.text.password import InvalidPasswordError, prepare_password
 from ngw2f.web import accounts, auth
 from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
+from ngw2f.web.paging import Cursor, cursor_of, linked, next_page
 from ngw2f.web.services import Services
+
+# Who is online is known apart from the database, which is asked for so many at once.
+CHUNK = 500
+ListUsers = Callable[..., list[UserRow]]
 
 
 class NewUser(msgspec.Struct):
@@ -45,15 +53,42 @@ def create(services: Services, request: Request) -> Response:
 
 def index(services: Services, request: Request) -> Response:
     reader = auth.find_reader(services, request)
+    cursor = cursor_of(request)
     updated_since = request.time_argument("updated_since")
-    online_only = request.integer_argument("online", 0, 1)
-    with services.database.reading() as connection:
-        rows = users.list_users(connection, updated_since)
+    wanted = request.integer_argument("online", 0, 1)
     online = services.presence.online_ids()
-    found = [_resource(row, is_online=row.id in online) for row in rows]
-    if online_only is not None:
-        found = [user for user in found if user.online == bool(online_only)]
-    return kept_json(request, Users(found), reader, [USERS], KEPT_SHORTLY_SECONDS)
+    with services.database.reading() as connection:
+        list_ = partial(users.list_users, connection, updated_since)
+        if wanted is None:
+            rows = list_(after=cursor.after, limit=cursor.wanted)
+        elif wanted:
+            rows = _list_online(list_, cursor, online)
+        else:
+            rows = _list_offline(list_, cursor, online)
+    found = [_resource(row, is_online=row.id in online) for row in cursor.cut(rows)]
+    response = kept_json(request, Users(found), reader, [USERS], KEPT_SHORTLY_SECONDS)
+    link = next_page(request.path, cursor, rows, online=wanted, updated_since=updated_since)
+    return linked(response, link)
+
+
+def _list_online(list_: ListUsers, cursor: Cursor, online: set[int]) -> list[UserRow]:
+    ids = sorted(user_id for user_id in online if user_id > cursor.after)
+    found: list[UserRow] = []
+    for start in range(0, len(ids), CHUNK):
+        if len(found) >= cursor.wanted:
+            break
+        found += list_(among=ids[start : start + CHUNK], limit=CHUNK)
+    return found
+
+
+def _list_offline(list_: ListUsers, cursor: Cursor, online: set[int]) -> list[UserRow]:
+    found: list[UserRow] = []
+    after: int | None = cursor.after
+    while after is not None and len(found) < cursor.wanted:
+        rows = list_(after=after, limit=CHUNK)
+        found += [row for row in rows if row.id not in online]
+        after = rows[-1].id if len(rows) == CHUNK else None
+    return found
 
 
 def show(services: Services, request: Request, user_id: int) -> Response:

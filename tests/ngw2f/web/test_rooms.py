@@ -64,7 +64,7 @@ def test_private_room_is_not_there_for_others(client, den, ann, bob, path):
 
 
 def test_private_room_is_not_listed(client, den, ann, bob):
-    assert (names(client, ann), names(client, bob)) == (["den", "lobby"], ["lobby"])
+    assert (names(client, ann), names(client, bob)) == (["lobby", "den"], ["lobby"])
 
 
 def test_private_rooms_name_is_free(client, den, bob):

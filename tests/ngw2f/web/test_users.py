@@ -96,7 +96,7 @@ def test_users_who_are_online(client):
     def nicknames(query):
         return [user["nickname"] for user in client.get(f"/api/users{query}").json["users"]]
 
-    assert nicknames("") == ["ann", "bob"]
+    assert nicknames("") == ["bob", "ann"]
     assert nicknames("?online=1") == ["ann"]
     assert nicknames("?online=0") == ["bob"]
     assert client.get("/api/users?online=2").status_int == 400
