@@ -4,6 +4,7 @@ Rooms are loaded through the reader: a private room that one is no member of is
 not there, so a forgotten check is a 404 and not a leak.
 """
 
+from collections.abc import Collection
 from contextlib import suppress
 from functools import cache
 
@@ -25,7 +26,15 @@ from sqlalchemy.exc import IntegrityError
 
 from ngw2f.resources import Room
 from ngw2f.store.order import take_turn
-from ngw2f.store.schema import IS_PUBLIC, can_be_stored, memberships, messages, rooms, users
+from ngw2f.store.schema import (
+    IS_PUBLIC,
+    can_be_stored,
+    memberships,
+    messages,
+    room_name_shapes,
+    rooms,
+    users,
+)
 from ngw2f.store.users import COLUMNS as USER_COLUMNS
 from ngw2f.store.users import UserRow
 
@@ -161,10 +170,12 @@ def create_room(
     *,
     private: bool,
     most: int | None = None,
+    shapes: Collection[str] = (),
 ) -> Room:
     """Store a new room with its creator, who may have made *most*, as its first member.
 
-    Raises RoomExistsError if it is public, as another one of that name; QuotaExceededError.
+    Raises RoomExistsError if it is public, as another one of that name, or of one that
+    has one of the *shapes*; QuotaExceededError.
     """
     now = take_turn(connection).now
     if most is not None and _count(connection, rooms.c.creator_id == creator_id) >= most:
@@ -180,6 +191,9 @@ def create_room(
     }
     try:
         room_id = connection.execute(statement, values).scalar_one()
+        if shapes and not private:
+            rows = [{"shape": shape, "room_id": room_id} for shape in shapes]
+            connection.execute(insert(room_name_shapes), rows)
     except IntegrityError as error:
         raise RoomExistsError(name) from error
     room = Room.of(room_id, name, private, now, now)

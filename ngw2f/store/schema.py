@@ -43,13 +43,21 @@ users = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("nickname", String(32), nullable=False),
-    # The nickname as it is compared: NFKC, case folded (ngw2f/text/names.py), so longer.
+    # The nickname as it is compared (ngw2f/text/names.py), so it may be longer.
     Column("nickname_key", Text, nullable=False, unique=True),
     Column("password_hash", String(200), nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False, index=True),
     Column("last_seen_at", Float, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# What nicknames look like (ngw2f/text/lookalikes.py): nobody has one that looks like another's.
+nickname_shapes = Table(
+    "nickname_shapes",
+    metadata,
+    Column("shape", Text, primary_key=True),
+    _owner("user_id", "users.id"),
 )
 
 # API tokens and the page's sessions: both are random, and stored hashed.
@@ -103,6 +111,14 @@ Index(
 
 # In the order of ids, as lists have them.
 Index("ix_rooms_public", rooms.c.id, sqlite_where=IS_PUBLIC, postgresql_where=IS_PUBLIC)
+
+# What the names of public rooms look like.
+room_name_shapes = Table(
+    "room_name_shapes",
+    metadata,
+    Column("shape", Text, primary_key=True),
+    _owner("room_id", "rooms.id"),
+)
 
 memberships = Table(
     "memberships",

@@ -4,11 +4,11 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, case, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ngw2f.store.order import after_newest, take_turn
-from ngw2f.store.schema import can_be_stored, users
+from ngw2f.store.schema import can_be_stored, nickname_shapes, users
 
 COLUMNS = (
     users.c.id,
@@ -49,7 +49,11 @@ class Credentials:
 
 
 def create_user(
-    connection: Connection, nickname: str, nickname_key: str, password_hash: str
+    connection: Connection,
+    nickname: str,
+    nickname_key: str,
+    password_hash: str,
+    shapes: Collection[str] = (),
 ) -> UserRow:
     """Store a new user. Raises NicknameTakenError."""
     now = take_turn(connection).now
@@ -62,9 +66,16 @@ def create_user(
     }
     try:
         user_id, created_at = connection.execute(ADD, values).one()
+        _add_shapes(connection, user_id, shapes)
     except IntegrityError as error:
         raise NicknameTakenError(nickname) from error
     return UserRow(user_id, nickname, created_at, created_at, now)
+
+
+def _add_shapes(connection: Connection, user_id: int, shapes: Collection[str]) -> None:
+    if shapes:
+        values = [{"shape": shape, "user_id": user_id} for shape in shapes]
+        connection.execute(insert(nickname_shapes), values)
 
 
 def find_user(connection: Connection, user_id: int) -> UserRow | None:
@@ -72,14 +83,27 @@ def find_user(connection: Connection, user_id: int) -> UserRow | None:
     return UserRow(*row) if row else None
 
 
-def find_credentials(connection: Connection, nickname_key: str) -> Credentials | None:
-    if not can_be_stored(nickname_key):
+def find_credentials(
+    connection: Connection, nickname_key: str, old_key: str = "", nickname: str = ""
+) -> Credentials | None:
+    """Return those of the user who has this key, or the one that older releases gave.
+
+    Of two who have one each, those of the user whose nickname this is, letter for letter.
+    """
+    keys = {nickname_key, old_key or nickname_key}
+    if not all(map(can_be_stored, keys)):
         return None
-    statement = select(users.c.id, users.c.password_hash).where(
-        users.c.nickname_key == nickname_key
-    )
-    row = connection.execute(statement).first()
+    columns = (users.c.id, users.c.password_hash)
+    is_exact = case((users.c.nickname == nickname, 0), else_=1)
+    is_new = case((users.c.nickname_key == nickname_key, 0), else_=1)
+    statement = select(*columns).where(users.c.nickname_key.in_(keys)).order_by(is_exact, is_new)
+    row = connection.execute(statement.limit(1)).first()
     return Credentials(*row) if row else None
+
+
+def is_shape_taken(connection: Connection, shapes: Collection[str]) -> bool:
+    statement = select(nickname_shapes.c.user_id).where(nickname_shapes.c.shape.in_(shapes))
+    return connection.execute(statement.limit(1)).first() is not None
 
 
 def find_credentials_of(connection: Connection, user_id: int) -> Credentials | None:
@@ -122,8 +146,10 @@ def nicknames_of(connection: Connection, user_ids: set[int]) -> dict[int, str]:
     return {row.id: row.nickname for row in connection.execute(statement)}
 
 
-def change_user(connection: Connection, user_id: int, **values: str) -> None:
-    """Set *values* of columns. Raises NicknameTakenError."""
+def change_user(
+    connection: Connection, user_id: int, shapes: Collection[str] = (), **values: str
+) -> None:
+    """Set *values* of columns, and the shapes of a new nickname. Raises NicknameTakenError."""
     # Before its turn, as a change of password does: else each would wait for the other.
     connection.execute(
         select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
@@ -131,6 +157,10 @@ def change_user(connection: Connection, user_id: int, **values: str) -> None:
     statement = update(users).where(users.c.id == user_id).values(updated_at=NEXT_TIME, **values)
     try:
         connection.execute(statement, {"now": take_turn(connection).now})
+        if shapes:
+            of_user = nickname_shapes.c.user_id == user_id
+            connection.execute(delete(nickname_shapes).where(of_user))
+            _add_shapes(connection, user_id, shapes)
     except IntegrityError as error:
         raise NicknameTakenError(values["nickname"]) from error
 

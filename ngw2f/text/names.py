@@ -2,16 +2,22 @@
 
 import unicodedata
 
+from ngw2f.text.invisible import has_shape, is_ignorable
+from ngw2f.text.lookalikes import is_highly_restrictive
+
 MAX_NICKNAME_CHARACTERS = 32
 MAX_ROOM_NAME_CHARACTERS = 64
 
-# Control, format (invisible, or turning the direction of the text around them),
-# surrogate, private use, unassigned; line and paragraph separators.
-REFUSED_CATEGORIES = ("C", "Zl", "Zp")
 # What a name has decomposed at most. Normalising takes a time that grows with the square
 # of the number of marks on one letter, so nothing longer is looked at.
 MAX_TYPED_CHARACTERS = 4 * MAX_ROOM_NAME_CHARACTERS
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# Characters of Unicode that are drawn as nothing, or stand for what is not there.
+BLANKS = "\u2800\ufffc\ufffd\U00013441\U00013442\U00016fe4\U0001d159"
+# How an emoji is shown, and what makes one of several; both fold away.
+VARIATIONS, JOINER = "\ufe0e\ufe0f", "\u200d"
+# As many as any language puts on one letter (UTS 39 section 5.4).
+MAX_MARKS = 4
 # Basic authentication (RFC 7617 section 2) ends the user's name at the first colon.
 REFUSED_IN_NICKNAMES = ":"
 # What proxies and clients read as a part of the URL's structure.
@@ -36,28 +42,76 @@ def check_room_name(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Return what two names share that a person would take for the same one."""
+    """Return what two names share that differ in case, width, blanks or what is not seen.
+
+    It is NFKC_Casefold (UAX 31 section 5.1), with blanks as single spaces.
+    """
     if len(name) > MAX_TYPED_CHARACTERS:
         # No name has this character, so it is the key of none.
+        return REPLACEMENT
+    seen = "".join(each for each in name if not is_ignorable(each))
+    return old_name_key("".join(each for each in old_name_key(seen) if not is_ignorable(each)))
+
+
+def old_name_key(name: str) -> str:
+    """Return the key that releases up to 0.1 gave a name; some names still have theirs."""
+    if len(name) > MAX_TYPED_CHARACTERS:
         return REPLACEMENT
     folded = unicodedata.normalize("NFKC", name).casefold()
     return unicodedata.normalize("NFKC", " ".join(folded.split()))
 
 
+def composed(name: str) -> str:
+    """Return a typed name as it would have been stored."""
+    if len(name) > MAX_TYPED_CHARACTERS:
+        return REPLACEMENT
+    return unicodedata.normalize("NFC", "".join(map(_plain_space, name)))
+
+
 def _check(text: str, what: str, max_characters: int, refused: str) -> str:
     if len(text) > MAX_TYPED_CHARACTERS:
         raise InvalidNameError(f"{what} has at most {max_characters} characters")
-    name = unicodedata.normalize("NFC", text)
+    name = composed(text)
     if not name:
         raise InvalidNameError(f"{what} has at least one character")
     if name != name.strip():
         raise InvalidNameError(f"{what} neither starts nor ends with a space")
     if len(name) > max_characters:
         raise InvalidNameError(f"{what} has at most {max_characters} characters")
-    for character in name:
+    for index, character in enumerate(name):
         if character in refused:
             raise InvalidNameError(f"{what} has no {character!r}")
-        category = unicodedata.category(character)
-        if category.startswith(REFUSED_CATEGORIES) or character == REPLACEMENT:
+        is_seen = has_shape(character) and character not in BLANKS
+        if not is_seen and not _is_of_emoji(name, index):
             raise InvalidNameError(f"{what} has no control, invisible or undefined characters")
+    _check_marks(name, what)
+    if not is_highly_restrictive(name):
+        raise InvalidNameError(f"{what} has letters and digits of one script (or of Latin and one"
+                               " of Chinese, Japanese and Korean)")  # fmt: skip
     return name
+
+
+def _check_marks(name: str, what: str) -> None:
+    marks = 0
+    for index, character in enumerate(unicodedata.normalize("NFD", name)):
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if marks and marks > (MAX_MARKS if index >= marks else 0):
+            raise InvalidNameError(f"{what} has marks on letters, and at most {MAX_MARKS} on each")
+
+
+def _is_of_emoji(name: str, index: int) -> bool:
+    """Say whether what is not seen says how the symbol before it is shown, or joins two."""
+    before, after = name[:index].rstrip(VARIATIONS)[-1:], name[index + 1 :][:1]
+    if name[index] in VARIATIONS:
+        return _is_symbol(name[index - 1 : index])
+    return name[index] == JOINER and _is_symbol(before) and _is_symbol(after)
+
+
+def _is_symbol(character: str) -> bool:
+    # Skin tones are Sk; keycaps are made of digits.
+    is_one = bool(character) and character not in BLANKS
+    return is_one and unicodedata.category(character) in ("So", "Sm", "Sk", "Po", "Nd")
+
+
+def _plain_space(character: str) -> str:
+    return " " if unicodedata.category(character) == "Zs" else character

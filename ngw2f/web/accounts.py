@@ -15,18 +15,28 @@ from ngw2f.store import devices, users
 from ngw2f.store.devices import DEVICE_DAYS
 from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.store.users import Credentials, NicknameTakenError, UserRow
-from ngw2f.text.names import InvalidNameError, check_nickname, name_key
+from ngw2f.text.lookalikes import shapes_of
+from ngw2f.text.names import InvalidNameError, check_nickname, composed, name_key, old_name_key
 from ngw2f.text.password import InvalidPasswordError
 from ngw2f.tries import Guesser
 from ngw2f.web.services import Services
 
 # What waits to be hashed is done within some seconds.
 RETRY_AFTER_SECONDS = 2
+TAKEN = "the nickname is taken"
+LOOKS_TAKEN = "the nickname is taken, by one that looks the same"
 
 
 def is_registered(services: Services, nickname: str) -> bool:
     with services.database.reading() as connection:
-        return users.find_credentials(connection, name_key(nickname)) is not None
+        return find_named(connection, nickname) is not None
+
+
+def find_named(connection: Connection, nickname: str) -> Credentials | None:
+    """Return what is stored of the user whose nickname was typed, in whatever form."""
+    return users.find_credentials(
+        connection, name_key(nickname), old_name_key(nickname), composed(nickname)
+    )
 
 
 def check_password(
@@ -39,7 +49,7 @@ def check_password(
     """
     key = name_key(nickname)
     with services.database.reading() as connection:
-        found = users.find_credentials(connection, key)
+        found = find_named(connection, nickname)
         guesser = _guesser(connection, request, found)
     return _check(services, key, found, password, guesser)
 
@@ -134,19 +144,21 @@ def register(services: Services, request: Request, nickname: str, password: str)
         nickname = check_nickname(nickname)
     except InvalidNameError as error:
         raise problem(400, str(error)) from error
-    key = name_key(nickname)
+    key, shapes = name_key(nickname), shapes_of(nickname)
     with services.database.reading() as connection:
-        if users.find_credentials(connection, key):
-            raise problem(400, "the nickname is taken")
+        if find_named(connection, nickname):
+            raise problem(400, TAKEN)
+        if users.is_shape_taken(connection, shapes):
+            raise problem(400, LOOKS_TAKEN)
     password_hash = hash_password(services, Asker(key, _address(request)), password)
     try:
         with services.database.writing() as connection:
-            user = users.create_user(connection, nickname, key, password_hash)
+            user = users.create_user(connection, nickname, key, password_hash, shapes)
             now = user.created_at
             resource = User.of(user.id, nickname, now, now, now)
             run = services.events.record(connection, "user.updated", resource)
     except NicknameTakenError as error:
-        raise problem(400, "the nickname is taken") from error
+        raise problem(400, TAKEN) from error
     services.events.publish(run)
     return Registered(user, Credentials(user.id, password_hash))
 

@@ -22,7 +22,6 @@ from ngw2f.resources import Message, Room
 from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
-from ngw2f.text.names import name_key
 from ngw2f.web import accounts, auth, idempotency
 from ngw2f.web.messages import edit, load_own, page_of, post, remove
 from ngw2f.web.paging import cursor_of
@@ -186,7 +185,7 @@ def invite(services: Services, request: Request, name: str, room_id: int | None 
     nickname = request.form_field("nickname").strip()
     with services.database.reading() as connection:
         room = load_named(connection, name, user, room_id)
-        credentials = users.find_credentials(connection, name_key(nickname))
+        credentials = accounts.find_named(connection, nickname)
     if credentials is None:
         raise problem(404, f"there is no user {nickname!r}")
     add_member(services, request, room.id, credentials.user_id)

@@ -12,11 +12,14 @@ from ngw2f.store import rooms, users
 from ngw2f.store.keys import KeyUsedError, Use, keep_key
 from ngw2f.store.rooms import QuotaExceededError, RoomExistsError
 from ngw2f.store.users import UserRow
-from ngw2f.text.names import InvalidNameError, check_room_name, name_key
+from ngw2f.text.lookalikes import shapes_of
+from ngw2f.text.names import InvalidNameError, check_room_name, composed, name_key
 from ngw2f.web import auth, idempotency
 from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
 from ngw2f.web.paging import cursor_of, linked, next_page
 from ngw2f.web.services import Services
+
+TAKEN = "a room has this name already, or one that looks the same"
 
 
 class NewRoom(msgspec.Struct):
@@ -144,7 +147,13 @@ def create_room(
     try:
         with services.database.writing() as connection:
             room = rooms.create_room(
-                connection, name, name_key(name), user.id, private=private, most=most
+                connection,
+                name,
+                name_key(name),
+                user.id,
+                private=private,
+                most=most,
+                shapes=shapes_of(name),
             )
             if key:
                 keep_key(connection, user.id, key, Use(asked, room.id))
@@ -161,7 +170,7 @@ def create_room(
 def _refused(error: Exception) -> HTTPException:
     if isinstance(error, QuotaExceededError):
         return problem(403, str(error))
-    return problem(400, "a room has this name already")
+    return problem(400, TAKEN)
 
 
 def load(connection: Connection, room_id: int, reader: UserRow | None) -> Room:
@@ -176,12 +185,17 @@ def load(connection: Connection, room_id: int, reader: UserRow | None) -> Room:
 def load_named(
     connection: Connection, name: str, reader: UserRow | None, room_id: int | None = None
 ) -> Room:
-    """Return a room that the reader may see, of several by its id too. Raises 404."""
+    """Return a room that the reader may see, of several by its id too. Raises 404.
+
+    A name that was typed on another keyboard leads to the room, too.
+    """
+    names = dict.fromkeys((name, composed(name)))
     if room_id is None:
-        room = rooms.find_room_named(connection, name, reader)
+        found = (rooms.find_room_named(connection, each, reader) for each in names)
+        room = next(filter(None, found), None)
     else:
         room = rooms.find_room(connection, room_id, reader)
-    if room is None or room.name != name:
+    if room is None or room.name not in names:
         raise problem(404, "there is no such room")
     return room
 

@@ -12,6 +12,7 @@ from ngw2f.resources import User
 from ngw2f.store import devices, tokens, users
 from ngw2f.store.events import Run
 from ngw2f.store.users import Credentials, NicknameTakenError, UserRow
+from ngw2f.text.lookalikes import shapes_of
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
 from ngw2f.text.password import InvalidPasswordError, prepare_password
 from ngw2f.web import accounts, auth
@@ -118,12 +119,15 @@ def change_user(services: Services, request: Request, user: UserRow, body: Chang
     no browser is known any more.
     """
     values: dict[str, str] = {}
-    if body.nickname is not None:
+    shapes: frozenset[str] = frozenset()
+    # One that was good once stays good.
+    if body.nickname is not None and body.nickname != user.nickname:
         try:
             values["nickname"] = check_nickname(body.nickname)
         except InvalidNameError as error:
             raise problem(400, str(error)) from error
-        values["nickname_key"] = name_key(body.nickname)
+        values["nickname_key"] = name_key(values["nickname"])
+        shapes = shapes_of(values["nickname"])
     known = None
     if body.password is not None:
         known, values["password_hash"] = _new_password(services, request, user, body)
@@ -134,13 +138,13 @@ def change_user(services: Services, request: Request, user: UserRow, body: Chang
             if known:
                 _sign_out_elsewhere(connection, known, keep=auth.token_of(request) or "")
                 runs.append(auth.record_revocation(services, connection, user.id))
-            users.change_user(connection, user.id, **values)
+            users.change_user(connection, user.id, shapes, **values)
             changed = users.find_user(connection, user.id)
             if changed:
                 resource = _resource(changed, is_online=True)
                 runs.append(services.events.record(connection, "user.updated", resource))
     except NicknameTakenError as error:
-        raise problem(400, "the nickname is taken") from error
+        raise problem(400, accounts.TAKEN) from error
     services.events.publish(*runs)
 
 

@@ -13,8 +13,18 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from ngw2f.settings import Settings
+from ngw2f.store import users
 from ngw2f.store.migrate import alembic_config, migrate
 from ngw2f.store.schema import metadata
+from ngw2f.text.names import name_key, old_name_key
+
+ADD_USER = text(
+    "INSERT INTO users (id, nickname, nickname_key, password_hash, created_at, updated_at,"
+    " last_seen_at) VALUES (:id, :name, :key, 'hash', 1, 1, 1)"
+)
+ADD_ROOM = text(
+    "INSERT INTO rooms (id, name, name_key, created_at, updated_at) VALUES (:id, :name, :key, 1, 1)"
+)
 
 
 @pytest.fixture
@@ -65,6 +75,46 @@ def test_down_and_up_again(settings):
     assert on_database(settings, lambda c: inspect(c).get_table_names()) == ["alembic_version"]
     migrate(settings)
     assert "messages" in on_database(settings, lambda c: inspect(c).get_table_names())
+
+
+def test_names_that_look_alike_stay_and_find_their_users(settings):
+    """The older one gets the key and the shape; both are found by what they are called."""
+    nicknames = [
+        "\U0001f3f3\ufe0f",
+        "bob\u3164",
+        "bob",
+        "\u3164",
+        "coco",
+        "\u0441\u043e\u0441\u043e",
+        "Zo\ufe0f",
+    ]
+    engine = create_engine(settings.sqlalchemy_url)
+    with engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0013")
+        for number, nickname in enumerate(nicknames, 1):
+            values = {"id": number, "name": nickname, "key": old_name_key(nickname)}
+            connection.execute(ADD_USER, values)
+            connection.execute(ADD_ROOM, values | {"id": number + 1})
+        connection.commit()
+    engine.dispose()
+    migrate(settings)
+
+    def look(connection):
+        found = [
+            users.find_credentials(connection, name_key(each), old_name_key(each), each).user_id
+            for each in nicknames
+        ]
+        keys = connection.execute(text("SELECT nickname_key FROM users ORDER BY id")).scalars()
+        room_keys = connection.execute(text("SELECT name_key FROM rooms ORDER BY id")).scalars()
+        shapes = dict(connection.execute(text("SELECT shape, user_id FROM nickname_shapes")).all())
+        return found, list(keys), list(room_keys)[1:], shapes
+
+    found, keys, room_keys, shapes = on_database(settings, look)
+    assert found == [1, 2, 3, 4, 5, 6, 7]
+    # "bob" had its key before; what is nothing but a filler would have none.
+    assert keys == ["\U0001f3f3", "bob\u1160", "bob", "\u1160", *nicknames[4:6], "zo"]
+    assert room_keys == keys
+    assert shapes == {"\U0001f3f3": 1, "bob": 2, "": 4, "coco": 5, "zo": 7}
 
 
 def test_once_for_many_processes(empty, monkeypatch):

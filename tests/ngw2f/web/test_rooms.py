@@ -208,3 +208,23 @@ def test_memberships_are_bounded(build, setting, detail):
     answer = client.put("/api/rooms/2/members/2", headers=ann)
     assert (answer.status_int, answer.json["detail"]) == (409, detail)
     assert client.get("/api/rooms/2", headers=bob).status_int == 404
+
+
+def test_public_rooms_that_look_alike(client):
+    ann = client.join("ann")
+    client.post_json("/api/rooms", {"name": "Coco"}, headers=ann, status=201)
+    for name in ("\u0441\u043e\u0441\u043e", "coco", "C\u0254co\u3164", "coc\u043e"):
+        assert client.post_json("/api/rooms", {"name": name}, headers=ann).status_int == 400
+    # A private one says nothing of others, and nothing to them.
+    room = {"name": "\u0441\u043e\u0441\u043e", "private": True}
+    client.post_json("/api/rooms", room, headers=ann, status=201)
+    room = {"name": "\u0432\u043e\u0440", "private": True}
+    client.post_json("/api/rooms", room, headers=ann, status=201)
+    client.post_json("/api/rooms", {"name": "\u0432\u043e\u0440"}, headers=ann, status=201)
+
+
+def test_room_by_a_name_typed_on_another_keyboard(client):
+    ann = client.join("ann")
+    client.post_json("/api/rooms", {"name": "cafe\u0301"}, headers=ann, status=201)
+    for path in ("/rooms/caf%C3%A9", "/rooms/cafe%CC%81"):
+        assert client.get(path).status_int == 200

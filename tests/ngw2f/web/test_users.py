@@ -68,6 +68,38 @@ def test_nickname_is_taken(client, nickname):
     assert len(client.get("/api/users").json["users"]) == 1
 
 
+@pytest.mark.parametrize(
+    "nickname",
+    ["\u0430\u0441\u043e", "ac\u03bf", "aco\u3164", "\u0251co", "\u3000aco", "ac\u00ado"],
+    ids=ascii,
+)
+def test_look_alike_is_refused(client, nickname):
+    client.register("Aco")
+    body = {"nickname": nickname, "password": "other"}
+    assert client.post_json("/api/users", body).status_int == 400
+    bob = client.join("bob")
+    assert client.put_json("/api/users/2", {"nickname": nickname}, headers=bob).status_int == 400
+    assert len(client.get("/api/users").json["users"]) == 2
+
+
+def test_look_alike_of_a_name_that_was_given_up(client):
+    ann = client.join("aco")
+    client.put_json("/api/users/1", {"nickname": "ann"}, headers=ann, status=204)
+    assert client.register("\u0430\u0441\u043e")
+    # What it looks like is of its owner.
+    client.put_json("/api/users/1", {"nickname": "aco"}, headers=ann, status=400)
+
+
+@pytest.mark.parametrize(
+    "typed", ["caf\u00e9", "cafe\u0301", "CAF\u00c9", "caf\u00e9\u00ad"], ids=ascii
+)
+def test_nickname_typed_on_another_keyboard(client, typed):
+    client.register("cafe\u0301")
+    assert client.token(typed)
+    assert client.sign_in(typed).status_int == 303
+    assert len(client.get("/api/users").json["users"]) == 1
+
+
 def test_taken_by_another_just_now(client, service, monkeypatch):
     """Two register one nickname: both look, find nobody, and hash; one is told."""
     hash_password = service.services.passwords.hash

@@ -1,0 +1,118 @@
+"""What a name looks like (UTS 39): one shape for names that people take for each other.
+
+Look-alikes count across scripts, and among Latin letters that are not ASCII. Those that one
+keyboard types stay apart (l and 1, rn and m, Thai do dek and kho khwai), or half of all names
+would be taken.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from functools import cache, reduce
+from importlib.resources import files
+from typing import NamedTuple
+
+from fontTools.unicodedata import script_extension
+
+from ngw2f.text.invisible import is_ignorable
+
+COMMON = {"Zyyy", "Zinh"}
+# Writing systems of several scripts (UTS 39 section 5.1), and what each may be written with.
+SYSTEMS = {
+    "Hani": {"Hanb", "Jpan", "Kore"},
+    "Hira": {"Jpan"},
+    "Kana": {"Jpan"},
+    "Bopo": {"Hanb"},
+    "Hang": {"Kore"},
+}
+WITH_LATIN = {"Hanb", "Jpan", "Kore"}
+# A bar is taken for either letter, in whatever script.
+BARS = "il|"
+ANY_BAR = "\0"
+
+
+def is_highly_restrictive(name: str) -> bool:
+    """Say whether *name* mixes scripts as UTS 39 section 5.2 allows at the level of this name.
+
+    All of one script, or Latin beside Japanese, Korean or Chinese; digits of one kind.
+    """
+    written = unicodedata.normalize("NFKC", name)
+    sets = [scripts for scripts in map(_scripts, written) if scripts]
+    if not sets:
+        return _has_digits_of_one_kind(written)
+    others = [scripts for scripts in sets if "Latn" not in scripts]
+    is_mixed_well = bool(reduce(set.intersection, sets)) or (
+        bool(others) and bool(reduce(set.intersection, others) & WITH_LATIN)
+    )
+    return is_mixed_well and _has_digits_of_one_kind(written)
+
+
+def shapes_of(name: str) -> frozenset[str]:
+    """Return what no two names may share: the skeletons of UTS 39 section 4, without case.
+
+    Usually one; two where a bar of another script is taken for `i` and for `l`. As names do
+    not mix scripts, one with a letter that nothing else looks like is like no other name.
+    """
+    if name.isascii():
+        return frozenset((_without_case(name),))
+    written = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name))
+    seen = [each for each in written if not is_ignorable(each)]
+    table = _table()
+    if not any(_is_of_one_script(each) and each not in table.shared for each in seen):
+        seen = [table.shapes.get(each, each) for each in seen]
+    skeleton = "".join(seen)
+    return frozenset(_without_case(skeleton.replace(ANY_BAR, bar)) for bar in "il")
+
+
+def _is_of_one_script(character: str) -> bool:
+    """Say whether it is a letter or digit of a script that is not Latin."""
+    scripts = _scripts(character)
+    return unicodedata.category(character)[0] in "LN" and bool(scripts) and "Latn" not in scripts
+
+
+def _without_case(skeleton: str) -> str:
+    folded = unicodedata.normalize("NFKD", skeleton.casefold())
+    return " ".join(folded.split())
+
+
+def _scripts(character: str) -> set[str]:
+    """Return the scripts it is used in, augmented; none for what is used in any."""
+    scripts = set(script_extension(character))
+    if scripts & COMMON:
+        return set()
+    return scripts.union(*(SYSTEMS.get(script, ()) for script in scripts))
+
+
+def _has_digits_of_one_kind(name: str) -> bool:
+    """Say whether its digits are all of one row of ten (UTS 39 section 5.3)."""
+    zeros = {ord(each) - unicodedata.decimal(each) for each in name if each.isdecimal()}
+    return len(zeros) < 2
+
+
+class _Table(NamedTuple):
+    """What stands for each look-alike that is not ASCII; which have one of another script."""
+
+    shapes: dict[str, str]
+    shared: set[str]
+
+
+@cache
+def _table() -> _Table:
+    table = _Table({}, set())
+    text = (files("ngw2f.text") / "lookalikes.txt").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            prototype, _, members = line.partition("\t")
+            shape = ANY_BAR if prototype in BARS else prototype
+            table.shapes.update(dict.fromkeys(members, shape))
+            table.shared.update(_shared(prototype, members))
+    return table
+
+
+def _shared(prototype: str, members: str) -> Iterator[str]:
+    """Yield the single characters of a class that another script has too."""
+    # As they are: kana and Chinese characters look alike within one writing system.
+    scripts = {each: set(script_extension(each)) for each in members}
+    scripts[prototype] = set().union(*map(script_extension, prototype))
+    for each, own in scripts.items():
+        if len(each) == 1 and any(own.isdisjoint(others) for others in scripts.values()):
+            yield each
