@@ -17,6 +17,7 @@ from ngw2f.web import (
     waiting,
     websocket,
 )
+from ngw2f.web.openapi import document
 from ngw2f.web.socketio import SocketIOGateway
 
 
@@ -79,6 +80,7 @@ def build_url_map(socketio: SocketIOGateway) -> Map:
         Rule("/api/messages/<id:message_id>", endpoint=messages.change, methods=["PUT"]),
         Rule("/api/messages/<id:message_id>", endpoint=messages.delete, methods=["DELETE"]),
         Rule("/api/events", endpoint=events.poll, methods=["GET"]),
+        Rule("/api/openapi.json", endpoint=document.show, methods=["GET"]),
         Rule("/events", endpoint=events.stream, methods=["GET"]),
         Rule("/ws", endpoint=websocket.connect, methods=["GET"]),
         Rule("/socket.io/", endpoint=socketio.serve, methods=["GET", "POST"]),

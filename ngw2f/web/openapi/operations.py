@@ -1,0 +1,191 @@
+"""What programs may call: one line for each parameter, and one for each answer.
+
+What an operation can be refused for by the chain, by its method or by its parameters stands
+in `document.py`, once for all.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ngw2f.resources import Message, Room, User
+from ngw2f.web import events, messages, rooms, status, tokens, users, waiting
+
+Who = Literal["anybody", "reader", "user", "password", "operator"]
+Method = Literal["get", "post", "put", "delete"]
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, what it means, what the body is (a shape, or JSON's schema), and its fields."""
+
+    status: int
+    what: str
+    body: type | dict[str, Any] | None = None
+    media_types: tuple[str, ...] = (JSON,)
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method of a path: for whom, what it takes, and what it answers."""
+
+    method: Method
+    path: str
+    name: str
+    summary: str
+    who: Who
+    answers: tuple[Answer, ...]
+    parameters: tuple[str, ...] = ()
+    body: type | None = None
+    refusals: tuple[int, ...] = ()
+    # Whether it counts under a limit.
+    is_limited: bool = False
+    description: str = ""
+
+
+def kept(what: str, body: type | dict[str, Any], *headers: str) -> tuple[Answer, ...]:
+    """Return the answers of what has an ETag."""
+    fields = ("ETag", "Cache-Control", *headers)
+    return (
+        Answer(200, what, body, headers=fields),
+        Answer(304, "the client knows this version", headers=fields),
+    )
+
+
+DONE = (Answer(204, "done"),)
+EVENTS: dict[str, Any] = {
+    "type": "object",
+    "required": ["events", "next"],
+    "properties": {
+        "events": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}},
+        "next": {"type": "string", "description": "the cursor to go on from, as `after`"},
+    },
+}
+TASK_FIELDS = ("Location", "Retry-After", "Cache-Control", "Preference-Applied")
+LIST = ("beyond", "limit", "If-None-Match")
+PAGE = ("before", "after", "limit", "updated_since", "author", "If-None-Match")
+POSTED = (
+    Answer(201, "the message", Message, headers=("Location", "Preference-Applied")),
+    Answer(202, "stored; the task says when it is rendered", waiting.TaskStatus,
+           headers=TASK_FIELDS),
+)  # fmt: skip
+EDITED = (
+    Answer(200, "the message, rendered", Message,
+           headers=("Content-Location", "Preference-Applied")),
+    Answer(202, "stored; the task says when it is rendered", waiting.TaskStatus,
+           headers=TASK_FIELDS),
+    Answer(204, "stored", headers=("Preference-Applied",)),
+)  # fmt: skip
+MESSAGES: dict[str, Any] = {
+    "type": "object",
+    "required": ["messages"],
+    "properties": {
+        "messages": {"type": "array", "items": {"$ref": "#/components/schemas/Message"}}
+    },
+}
+POST_FIELDS = ("Idempotency-Key", "Prefer")
+SENT_AGAIN = "With `Idempotency-Key` it may be sent again, and is done once."
+IN_LOBBY = "The room is the lobby."
+
+OPERATIONS = (
+    Operation("get", "/api/users", "listUsers", "List users", "reader",
+              kept("a page, by id", users.Users, "Link"),
+              ("online", "updated_since", *LIST),
+              refusals=(400,)),
+    Operation("post", "/api/users", "register", "Register", "anybody",
+              (Answer(201, "the user", User, headers=("Location",)),),
+              body=users.NewUser, is_limited=True),
+    Operation("get", "/api/users/{user_id}", "showUser", "Show a user", "reader",
+              kept("the user", User), ("user_id", "If-None-Match")),
+    Operation("put", "/api/users/{user_id}", "changeUser", "Change oneself", "user", DONE,
+              ("user_id",), body=users.ChangedUser, refusals=(403,), is_limited=True,
+              description="What is left out stays. A new password revokes all other tokens."),
+    Operation("post", "/api/tokens", "createToken", "Get a token", "password",
+              (Answer(200, "a token", tokens.Token, headers=("Cache-Control",)),),
+              is_limited=True),
+    Operation("delete", "/api/tokens", "revokeToken", "Revoke the token that is sent", "user", DONE,
+              is_limited=True),
+    Operation("get", "/api/rooms", "listRooms", "List rooms", "reader",
+              kept("a page of what the reader may see", rooms.Rooms, "Link"), LIST,
+              refusals=(400,)),
+    Operation("post", "/api/rooms", "createRoom", "Create a room", "user",
+              (Answer(201, "the room", Room, headers=("Location",)),), ("Idempotency-Key",),
+              body=rooms.NewRoom, refusals=(404, 422), is_limited=True, description=SENT_AGAIN),
+    Operation("get", "/api/rooms/{room_id}", "showRoom", "Show a room", "reader",
+              kept("the room", Room), ("room_id", "If-None-Match")),
+    Operation("get", "/api/rooms/{room_id}/messages", "listMessages", "Read a room's messages",
+              "reader", kept("a page, oldest first", MESSAGES, "Link"), ("room_id", *PAGE),
+              refusals=(400,)),
+    Operation("post", "/api/rooms/{room_id}/messages", "postMessage", "Post a message", "user",
+              POSTED, ("room_id", *POST_FIELDS), body=messages.NewMessage, refusals=(410, 422),
+              is_limited=True, description=SENT_AGAIN),
+    Operation("post", "/api/rooms/{room_id}/typing", "type", "Say that one is typing", "user",
+              DONE, ("room_id",), is_limited=True),
+    Operation("get", "/api/rooms/{room_id}/members", "listMembers", "List a room's members",
+              "reader", kept("a page, by id", rooms.Members, "Link"), ("room_id", *LIST),
+              refusals=(400,)),
+    Operation("put", "/api/rooms/{room_id}/members/{user_id}", "addMember", "Let a user in",
+              "user", DONE, ("room_id", "user_id"), refusals=(403, 409), is_limited=True),
+    Operation("delete", "/api/rooms/{room_id}/members/{user_id}", "removeMember",
+              "Remove a member", "user", DONE, ("room_id", "user_id"), refusals=(403,),
+              is_limited=True),
+    Operation("get", "/api/messages", "listLobby", "Read the lobby's messages", "reader",
+              kept("a page, oldest first", MESSAGES, "Link"), PAGE, refusals=(400,),
+              description=IN_LOBBY),
+    Operation("post", "/api/messages", "postToLobby", "Post a message to the lobby", "user",
+              POSTED, POST_FIELDS, body=messages.NewMessage, refusals=(410, 422), is_limited=True,
+              description=f"{IN_LOBBY} {SENT_AGAIN}"),
+    Operation("get", "/api/messages/{message_id}", "showMessage", "Show a message", "reader",
+              kept("the message", Message), ("message_id", "If-None-Match")),
+    Operation("put", "/api/messages/{message_id}", "editMessage", "Edit one's message", "user",
+              EDITED, ("message_id", "Prefer"), body=messages.NewMessage, refusals=(403,),
+              is_limited=True),
+    Operation("delete", "/api/messages/{message_id}", "deleteMessage", "Delete one's message",
+              "user", DONE, ("message_id",), refusals=(403,), is_limited=True),
+    Operation("get", "/api/events", "pollEvents", "Wait for events", "reader",
+              (Answer(200, "what came after the cursor; [] if nothing did in time", EVENTS,
+                      headers=("Cache-Control",)),),
+              ("cursor", "wait"), refusals=(400,),
+              description="Long polling. Without `after` and `wait` it says where to begin."),
+    Operation("get", "/api/openapi.json", "showDescription", "Show this description", "anybody",
+              kept("OpenAPI 3.1", {"type": "object", "required": ["openapi", "info", "paths"]}),
+              ("If-None-Match",)),
+    Operation("get", "/events", "streamEvents", "Follow the events", "reader",
+              (Answer(200, "the events, until the client goes or the server restarts",
+                      {"type": "string"},
+                      (events.EVENT_STREAM + "; charset=utf-8", "application/x-ndjson", TEXT),
+                      ("Cache-Control",)),),
+              ("cursor", "Last-Event-ID"), refusals=(406,),
+              description="This answer does not end. `Accept` chooses its form."),
+    Operation("get", "/ws", "openWebSocket", "Open a WebSocket", "reader",
+              (Answer(101, "frames of JSON from here on (docs/api.md, Events)"),),
+              ("cursor",), refusals=(400, 403, 426, 501),
+              description="A handshake by RFC 6455; the events, and a way back for posts."),
+    Operation("get", "/socket.io/", "pollSocketIO", "Socket.IO: open a session, or poll",
+              "anybody",
+              (Answer(101, "Engine.IO's frames from here on"),
+               Answer(200, "packets", {"type": "string"}, (TEXT,), ("Cache-Control",))),
+              ("EIO", "transport", "sid"), refusals=(400, 403, 426, 501),
+              description="Engine.IO 4 and Socket.IO 5; use one of their clients."),
+    Operation("post", "/socket.io/", "sendSocketIO", "Socket.IO: send packets", "anybody",
+              (Answer(200, "taken", {"type": "string"}, (TEXT,), ("Cache-Control",)),),
+              ("EIO", "transport", "sid"), refusals=(400, 413)),
+    Operation("get", "/tasks/{task_id}", "showTask", "Show a task", "reader",
+              (Answer(202, "it runs", waiting.TaskStatus, headers=TASK_FIELDS[:3]),
+               Answer(303, "it is done", waiting.TaskStatus, headers=("Location",))),
+              ("task_id",), description="A task that failed is a 500 that says why."),
+    Operation("get", "/stats", "showStats", "Show how busy the server is", "anybody",
+              (Answer(200, "the average of 15 s", status.Stats, headers=("Cache-Control",)),)),
+    Operation("get", "/healthz", "isAlive", "Say whether the server is alive", "anybody",
+              (Answer(200, "it is", {"type": "string"}, (TEXT,), ("Cache-Control",)),)),
+    Operation("get", "/readyz", "isReady", "Say whether the server can work", "anybody",
+              (Answer(200, "it can", status.Readiness, headers=("Cache-Control",)),
+               Answer(503, "a part is lacking", status.Readiness, headers=("Cache-Control",)))),
+    Operation("get", "/metrics", "showMetrics", "Show the metrics", "operator",
+              (Answer(200, "Prometheus' text", {"type": "string"},
+                      ("text/plain; version=0.0.4; charset=utf-8",), ("Cache-Control",)),),
+              refusals=(403,)),
+)  # fmt: skip

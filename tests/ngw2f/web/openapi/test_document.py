@@ -1,0 +1,151 @@
+"""The description says what the code does: its paths, its bounds, its shapes."""
+
+import re
+
+import msgspec
+import pytest
+import schemathesis
+
+from ngw2f.http import MAX_ID
+from ngw2f.routes import build_url_map
+from ngw2f.settings import Settings
+from ngw2f.text.names import InvalidNameError, check_nickname, check_room_name
+from ngw2f.text.password import InvalidPasswordError, prepare_password
+from ngw2f.text.plain import InvalidTextError, check_source
+from ngw2f.web.openapi.document import build_document
+from ngw2f.web.openapi.operations import OPERATIONS
+from ngw2f.web.socketio import SocketIOGateway
+from tests.client import Client
+
+# What people see, and browsers send.
+PAGES = {
+    "/",
+    "/login",
+    "/logout",
+    "/account",
+    "/rooms",
+    "/rooms/{name}",
+    "/rooms/{name}/members",
+    "/rooms/{name}/{room_id}",
+    "/rooms/{name}/{room_id}/members",
+    "/messages/{message_id}/edit",
+    "/messages/{message_id}/delete",
+    "/thumbnails/{name}",
+}
+# Answered before the chat (app.py).
+BEFORE_THE_CHAT = {("get", "/healthz")}
+DOCUMENT = build_document(Settings())
+
+
+def routed():
+    """Return the methods and paths of the URL map that are not pages."""
+    rules = build_url_map(SocketIOGateway.__new__(SocketIOGateway)).iter_rules()
+    found = [(re.sub("<(?:id:)?([a-z_]+)>", r"{\1}", rule.rule), rule) for rule in rules]
+    return {
+        (method.lower(), path)
+        for path, rule in found
+        if path not in PAGES
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+
+def member(shape, name):
+    schema = DOCUMENT["components"]["schemas"][shape]["properties"][name]
+    return next((each for each in schema.get("anyOf", []) if each["type"] == "string"), schema)
+
+
+def test_every_path_and_method_is_described():
+    described = {
+        (method, path) for path, methods in DOCUMENT["paths"].items() for method in methods
+    }
+    assert described == routed() | BEFORE_THE_CHAT
+    assert len(OPERATIONS) == len(described)
+
+
+def test_description_is_valid():
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    schema.validate()
+    assert schema.specification.version == "3.1.0"
+    names = [operation.ok().label for operation in schema.get_all_operations()]
+    assert len(names) == len(OPERATIONS)
+
+
+def test_parameters_of_paths_are_described():
+    named = DOCUMENT["components"]["parameters"]
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            references = [each["$ref"] for each in operation.get("parameters", [])]
+            used = [named[reference.rpartition("/")[2]] for reference in references]
+            in_path = {each["name"] for each in used if each["in"] == "path"}
+            assert in_path == set(re.findall("{([a-z_]+)}", path))
+
+
+@pytest.mark.parametrize(
+    ("shape", "name", "check", "error"),
+    [
+        ("NewUser", "nickname", check_nickname, InvalidNameError),
+        ("ChangedUser", "nickname", check_nickname, InvalidNameError),
+        ("NewUser", "password", prepare_password, InvalidPasswordError),
+        ("ChangedUser", "password", prepare_password, InvalidPasswordError),
+        ("NewRoom", "name", check_room_name, InvalidNameError),
+        ("NewMessage", "source", lambda text: check_source(text, 10_000), InvalidTextError),
+    ],
+)
+def test_bounds_are_those_of_the_code(shape, name, check, error):
+    schema = member(shape, name)
+    for length in (schema["minLength"], schema["maxLength"]):
+        assert check("x" * length)
+    for length in (schema["minLength"] - 1, schema["maxLength"] + 1):
+        with pytest.raises(error):
+            check("x" * length)
+
+
+def test_bound_of_a_message_is_the_setting():
+    document = build_document(Settings(max_message_characters=500))
+    assert document["components"]["schemas"]["NewMessage"]["properties"]["source"] == {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 500,
+    }
+
+
+@pytest.mark.parametrize("name", ["before", "after", "beyond", "limit", "author", "online", "wait"])
+def test_bounds_of_the_query_are_those_of_the_code(client, name):
+    parameter = DOCUMENT["components"]["parameters"][name]
+    schema = parameter["schema"]
+    path = {"online": "/api/users", "beyond": "/api/rooms", "wait": "/api/events"}.get(
+        name, "/api/messages"
+    )
+    low, high = schema.get("minimum", 0), schema.get("maximum", 1)
+    for value in (low - 1, high + 1, "", "x", "1.5"):
+        assert client.get(path, {parameter["name"]: value}).status_int == 400
+    # So long a wait would be waited.
+    for value in {low, high} if name != "wait" else {low}:
+        assert client.get(path, {parameter["name"]: value}).status_int == 200
+
+
+def test_greatest_id_is_described(client):
+    for name in ("user_id", "room_id", "message_id"):
+        assert DOCUMENT["components"]["parameters"][name]["schema"]["maximum"] == MAX_ID
+    assert client.get(f"/api/users/{MAX_ID}").status_int == 404
+
+
+@pytest.mark.parametrize(
+    ("anonymous_read", "security"),
+    [(True, [{}, {"bearer": []}, {"session": []}]), (False, [{"bearer": []}, {"session": []}])],
+)
+def test_who_may_read_is_the_setting(anonymous_read, security):
+    document = build_document(Settings(anonymous_read=anonymous_read))
+    assert document["paths"]["/api/rooms"]["get"]["security"] == security
+
+
+def test_description_is_served_to_anybody(build):
+    client = Client(build(anonymous_read=False))
+    answer = client.get("/api/openapi.json", status=200)
+    assert answer.content_type == "application/json"
+    assert answer.json == msgspec.json.decode(
+        msgspec.json.encode(build_document(Settings(anonymous_read=False)))
+    )
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    headers = {"If-None-Match": answer.headers["ETag"]}
+    assert client.get("/api/openapi.json", headers=headers).status_int == 304
