@@ -27,6 +27,8 @@ from ngw2f.text.thumbnail import Thumbnail, Thumbnailer
 MAX_PAGES = 24
 MAX_IMAGES = 8
 ROOM_SECONDS = 1.0
+# What counts visitors, or keeps others apart, shows nothing of a page; a sign for its tab does.
+MIN_SIDE = 8
 # A page need not wait longer for its picture, which it can do without.
 IMAGE_SECONDS = 4.0
 
@@ -140,7 +142,10 @@ class Visitor:
             try:
                 with self._terms(clock) as terms:
                     fetched = self._fetcher.fetch(image_url, IMAGES, trace, terms)
-                    return self._shrink(fetched, clock)
+                    thumbnail = self._shrink(fetched, clock)
+                if min(thumbnail.width, thumbnail.height) >= MIN_SIDE:
+                    return thumbnail
+                log.info("no thumbnail: the image is too small (%s)", _site(image_url))
             except (LinkRefused, LinkFailed) as error:
                 log.info("no thumbnail: %s (%s)", error, _site(image_url))
         return None

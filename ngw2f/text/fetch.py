@@ -8,6 +8,7 @@ and the connection, so DNS that answers differently the second time has no secon
 
 import http.client
 import math
+import re
 import socket
 import ssl
 import time
@@ -41,6 +42,8 @@ MAX_HEADER_BYTES: Final = 64 * 1024
 MAX_FRAMING_BYTES: Final = 64 * 1024
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})  # RFC 9110 section 15.4.
 USER_AGENT: Final = "NGW2F link preview (one request a link that somebody posted)"
+
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 # Takes each check as it is passed: its name and what was found.
 Trace = Callable[[str, str], None]
@@ -256,11 +259,18 @@ def _get_limit(media_type: str, accepted: Accepted) -> Limit:
 
 
 def _get_redirect_target(response: HTTPResponse, target: Target, trace: Trace) -> Target:
-    """Read the one Location (RFC 9110 section 10.2.2). Bytes over ASCII in it are UTF-8 in use."""
-    locations = set(response.headers.getlist("Location"))
+    """Read the one Location (RFC 9110 section 10.2.2).
+
+    Bytes over ASCII in it are UTF-8 in use, and otherwise sent as they are.
+    """
+    locations = {each.strip() for each in response.headers.getlist("Location")}
     if len(locations) != 1:
         raise LinkFailed("redirects", "the redirect does not say where to, or names two places")
-    location = locations.pop().encode("latin-1").decode("utf-8", "replace")
+    written = locations.pop().encode("latin-1")
+    try:
+        location = written.decode()
+    except UnicodeDecodeError:
+        location = _NOT_ASCII.sub(lambda byte: b"%%%02X" % ord(byte.group()), written).decode()
     redirected = join_target(target, location)
     trace("redirect", redirected.url)
     return redirected

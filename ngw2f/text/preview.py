@@ -25,7 +25,11 @@ MAX_SITE_NAME: Final = 100
 MAX_VALUES: Final = 8
 MAX_IMAGES: Final = 4
 
-_WANTED = frozenset({"base", "link", "meta", "svg", "title"})
+# A title in these is not the page's; what stands in a template is not in the page at all.
+_DRAWINGS = frozenset({"math", "svg"})
+_APART = frozenset({*_DRAWINGS, "noscript", "template"})
+_WANTED = frozenset({"base", "link", "meta", "title", *_APART})
+MAX_DEPTH: Final = 100
 
 # Where each part is looked for, best first. Open Graph says `property`, Twitter and HTML say
 # `name`; sites mix them up, so both are read alike.
@@ -89,22 +93,32 @@ def _collect(page: str, target: Target) -> tuple[Found, Target]:
     """Gather the values of each name that are not empty, and the base of the page's links."""
     found: Found = {}
     base: Target | None = None
-    drawings = 0
+    apart: list[str] = []
     for tag in iterate_tags(page, _WANTED):
-        if tag.name == "svg":
-            drawings = max(0, drawings - 1) if tag.is_end else drawings + (not tag.is_self_closing)
+        if tag.name in _APART:
+            _enter_or_leave(apart, tag)
+        elif tag.is_end or "template" in apart:
+            continue
         elif tag.name == "base":
             base = base or _join(target, tag.attributes.get("href", ""))
-        elif not tag.is_end:
-            if tag.name == "meta":
-                drawings = 0  # It ends them all (HTML Standard, section 13.2.6.5).
+        else:
+            if tag.name == "meta":  # It ends all drawings (HTML Standard, section 13.2.6.5).
+                apart = [each for each in apart if each not in _DRAWINGS]
             name, value = _read_tag(tag)
-            is_of_drawing = drawings and name == "<title>"
-            if name and value.strip() and not is_of_drawing:
+            if name and value.strip() and not (apart and name == "<title>"):
                 values = found.setdefault(name, [])
                 if len(values) < MAX_VALUES:
                     values.append(value)
     return found, base or target
+
+
+def _enter_or_leave(apart: list[str], tag: Tag) -> None:
+    """Note which elements are open. An end tag closes those within, one without a start none."""
+    if tag.is_end:
+        if tag.name in apart:
+            del apart[len(apart) - 1 - apart[::-1].index(tag.name) :]
+    elif not (tag.is_self_closing and tag.name in _DRAWINGS) and len(apart) < MAX_DEPTH:
+        apart.append(tag.name)
 
 
 def _read_tag(tag: Tag) -> tuple[str, str]:

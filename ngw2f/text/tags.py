@@ -24,7 +24,7 @@ MAX_VALUE_CHARACTERS: Final = 8192
 
 # Elements whose content is text up to their end tag (HTML Standard, section 13.2.6.4.7).
 RAW_TEXT: Final = frozenset(
-    {"iframe", "noembed", "noframes", "script", "style", "template", "textarea", "title", "xmp"}
+    {"iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"}
 )
 
 # A comment, other markup up to ">" ("</" without a name is that, too), or a tag with its name.
@@ -40,6 +40,7 @@ _TO_TAG_END = (
     r"{0,500}>"
 )
 _TAG_END = re.compile(_TO_TAG_END)
+_COMMENT_END = re.compile("--!?>")
 # In an attribute, a name without its semicolon is text if a letter, a digit or "=" follows: the
 # "&copy=2" of a query is no sign (section 13.2.5.73).
 _REFERENCE = re.compile(r"&(?:#[0-9]++|#[xX][0-9a-fA-F]++|[A-Za-z][A-Za-z0-9]{1,31}+);?")
@@ -96,7 +97,8 @@ def _find_comment_end(page: str, position: int) -> int:
     for short in (">", "->"):
         if page.startswith(short, position):
             return position + len(short)
-    return page.find("-->", position) + 3 if page.find("-->", position) >= 0 else 0
+    end = _COMMENT_END.search(page, position)
+    return end.end() if end is not None else 0
 
 
 def _read_raw_text(page: str, position: int, name: str) -> tuple[str, int]:

@@ -38,6 +38,7 @@ _PORT = re.compile(r"[0-9]{1,5}")
 # Unreserved and reserved characters and "%" (RFC 3986 section 2) stay as they are written.
 _SAFE_IN_PATH = "!$&'()*+,;=:@/?~%-._[]"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_LINE_ENDS = re.compile("[\t\r\n]")
 # What Unicode calls a space (Zs), written in the names of files.
 _BLANK = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
@@ -100,9 +101,12 @@ def join_target(base: Target, location: str) -> Target:
 def encode_blanks(reference: str) -> str:
     """Drop the blanks around a reference and encode those in it, as browsers do.
 
-    It is judged afterwards: a host holds no encoded one, so there they are refused.
+    Tabs and line ends are nowhere in a reference (WHATWG URL, "basic URL parser"), since templates
+    wrap what they write. It is judged afterwards: a host holds no encoded blank, so there they are
+    refused.
     """
-    return _BLANK.sub(lambda blank: quote(blank.group()), reference.strip())
+    reference = _LINE_ENDS.sub("", reference.strip())
+    return _BLANK.sub(lambda blank: quote(blank.group()), reference)
 
 
 def _split(url: str) -> tuple[str, str, str]:

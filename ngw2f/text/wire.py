@@ -67,13 +67,19 @@ class MeteredReader(io.RawIOBase):
             super().close()
 
 
+# What is read of a head, here and by the parser, which counts to 100 fields and gives up. Sites
+# that name each of their scripts, or set cookies in a loop, have more.
+_READ = frozenset(
+    {b"age", b"cache-control", b"connection", b"content-encoding", b"content-length"}
+    | {b"content-type", b"date", b"expires", b"location", b"transfer-encoding"}
+)
 # A field line: a name without blanks, which may wrongly stand before the colon (RFC 9112 section
 # 5.1), and the rest.
 _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++)[ \t]*+(:.*)", re.DOTALL)
 
 
 class HeadReader(io.BufferedReader):
-    """A reader that leaves out what is no field line, while a head is read.
+    """A reader that leaves out what is no field line or of no use, while a head is read.
 
     Python's parser takes such a line for the end of the head, and what follows for the body: one
     misprint of a site hid its Content-Type, its lengths, and where it redirects to.
@@ -89,7 +95,7 @@ class HeadReader(io.BufferedReader):
         while content := line.rstrip(b"\r\n"):
             if content[:1] not in b" \t":  # Else it goes on with the line before.
                 match = _FIELD_LINE.fullmatch(content)
-                self._is_kept = match is not None
+                self._is_kept = match is not None and match.group(1).lower() in _READ
                 content = b"".join(match.groups()) if match else b""
             if self._is_kept:
                 # A bare CR is a blank (RFC 9112 section 2.2); the parser would end the line there.

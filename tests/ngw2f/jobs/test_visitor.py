@@ -2,8 +2,10 @@ import json
 import re
 import threading
 from functools import partial
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from ngw2f.jobs import visitor as module
 from ngw2f.jobs.visitor import Patience, Visitor
@@ -133,7 +135,15 @@ def test_picture_that_is_none_is_left_out(visitor, provider):
     assert (content.title, content.thumbnail) == ("The provider's", b"")
 
 
+def blank(width, height):
+    output = BytesIO()
+    Image.new("RGB", (width, height)).save(output, "PNG")
+    return answer(output.getvalue(), media="image/png")
+
+
 USELESS = {
+    "pixel": blank(1, 1),
+    "spacer": blank(1, 300),
     "gone": answer(b"", status="404 Not Found", media="image/png"),
     "page": answer(b"<title>hotlink</title>"),
     "drawing": answer(b"<svg/>", media="image/svg+xml"),
@@ -153,6 +163,7 @@ def test_second_picture_stands_in_for_a_useless_one(internet, visitor, first):
     internet.site("b.example.com", answer(picture(), media="image/jpg"), at="8.8.0.3")
     content = visitor.visit("http://example.com/").content
     assert (content.title, content.media_type) == ("A page", "image/webp")
+    assert (content.width, content.height) == (427, 320)
 
 
 def test_picture_of_a_store_of_files_is_one(internet, visitor):

@@ -198,9 +198,25 @@ def test_five_redirects_are_followed(internet: Internet, fetcher: Fetcher) -> No
     assert fetcher.fetch(URL, PAGES).url == "http://example.com/1"
 
 
+def test_location_that_is_not_utf8_is_asked_for_as_it_is(
+    internet: Internet, fetcher: Fetcher
+) -> None:
+    sent = iter([redirect_to("/\xfc\xc3\xbc"), answer()])
+
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(next(sent))
+
+    internet.site("example.com", handle)
+    assert fetcher.fetch(URL, PAGES).url == "http://example.com/%FC%C3%BC"
+
+
 @pytest.mark.parametrize(
     "location",
-    ["/my page", " /my page", "/my page ", "/my%20page \t", "http://example.com/my page "],
+    [
+        *("/my page", " /my page", "/my page ", "/my%20page \t", "http://example.com/my page "),
+        *("/my\t page", "/my page\r\nLocation: /my page \r\nLocation:\t/my page"),
+    ],
 )
 def test_blanks_in_a_location_are_no_fault(
     internet: Internet, fetcher: Fetcher, location: str
@@ -402,6 +418,12 @@ def test_wrong_header_line_hides_no_other(
 
 def test_blank_before_the_colon_is_passed_over(internet: Internet, fetcher: Fetcher) -> None:
     internet.site("example.com", answer(HTML, "Content-Type : text/html", media=None))
+    assert fetcher.fetch(URL, PAGES).body == HTML
+
+
+def test_head_may_have_any_number_of_fields(internet: Internet, fetcher: Fetcher) -> None:
+    fields = [f"X-{number}: 1\r\nSet-Cookie: {number}=1" for number in range(1000)]
+    internet.site("example.com", answer(HTML, *fields))
     assert fetcher.fetch(URL, PAGES).body == HTML
 
 

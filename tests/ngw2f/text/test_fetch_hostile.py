@@ -182,9 +182,10 @@ GZIP_START = gzip.compress(b"")[:10]
 FLOODS = {
     "status line": (flood(b"HTTP/1.1 200 ", b"x" * 65536), {"protocol", "size"}),
     "header": (flood(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 65536), {"protocol", "size"}),
-    "headers": (flood(b"HTTP/1.1 200 OK\r\n", b"X: x\r\n" * 10_000), {"protocol"}),
+    "headers": (flood(b"HTTP/1.1 200 OK\r\n", b"X: x\r\n" * 10_000), {"size"}),
+    "lengths": (flood(b"HTTP/1.1 200 OK\r\n", b"Age: 1\r\n" * 10_000), {"protocol"}),
     "large headers": (flood(b"HTTP/1.1 200 OK\r\n", b"X: " + b"x" * 9000 + b"\r\n"), {"size"}),
-    "folded header": (flood(b"HTTP/1.1 200 OK\r\nX: x\r\n", b" x\r\n" * 10_000), {"protocol"}),
+    "folded header": (flood(b"HTTP/1.1 200 OK\r\nX: x\r\n", b" x\r\n" * 10_000), {"size"}),
     "continues": (flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), {"size"}),
     "early hints": (flood(b"", b"HTTP/1.1 103 Early Hints\r\nX: x\r\n\r\n" * 1000), {"size"}),
     "chunk size": (flood(answer(b"", *CHUNKED), b"0" * 65536), {"protocol", "size"}),
