@@ -1,7 +1,8 @@
 /* The room's page, live: what happens comes by the stream (stream.js); what is written goes out
  * by fetch. Without this script the page is the same, by forms and reloads. */
 
-import { SharedStream } from "./stream.js";
+/* By the URL that the page names, which has the version in it. */
+const { SharedStream } = await import(document.getElementById("stream").href);
 
 const list = document.getElementById("messages");
 const room = list && list.dataset.room ? Number(list.dataset.room) : null;

@@ -15,7 +15,7 @@ const FAILURES_BEFORE_POLLING = 3;
 /* How long streams that did not get through are not tried again. */
 const POLLING_MILLISECONDS = 60000;
 /* The tab that listens answers at once, unless the browser has put it to sleep. */
-const ANSWER_MILLISECONDS = 1000;
+const ANSWER_MILLISECONDS = 3000;
 /* How often a tab asks for what it missed before it reads everything anew. */
 const MAX_QUESTIONS = 5;
 

@@ -21,6 +21,7 @@ from ngw2f.live.entry import EntryId
 from ngw2f.resources import Message, Room
 from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.rooms import LOBBY
+from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.store.users import UserRow
 from ngw2f.web import accounts, auth, idempotency
 from ngw2f.web.messages import edit, load_own, page_of, post, remove
@@ -32,6 +33,11 @@ T = TypeVar("T")
 
 # A page has links to so many rooms, and to a list of all.
 MAX_NEAR_ROOMS = 50
+
+# What a browser that keeps cookies sends with the form to sign in.
+COOKIES_KEPT = "cookies-kept"
+# A page with the form may have been open for long.
+DAYS_OF_A_FORM = 365
 
 # For these a form comes back with what was typed in it.
 REFUSALS = (BadRequest, TooManyRequests)
@@ -96,7 +102,10 @@ def _room_page(
         }
     is_page = request.preferred("text") == "html" or bool(draft.detail)
     name = "room.html" if is_page else "room.txt"
-    return personal(services.templates.page(name, values, draft.status))
+    response = personal(services.templates.page(name, values, draft.status))
+    if is_page and reader is None:
+        ask_for_cookies(request, response)
+    return response
 
 
 def list_rooms(services: Services, request: Request) -> Response:
@@ -199,6 +208,11 @@ def sign_in_page(services: Services, request: Request) -> Response:
 def sign_in(services: Services, request: Request) -> Response:
     """Sign a known nickname in, register a new one."""
     nickname, password = request.form_field("nickname").strip(), request.form_field("password")
+    if request.form_field("cookies") == "asked" and COOKIES_KEPT not in request.cookies:
+        detail = "this browser keeps no cookies: allow them for this site, or sign in once more"
+        response = sign_in_form(services, request, detail, 400)
+        ask_for_cookies(request, response)
+        return response
     if not nickname or not password:
         return sign_in_form(services, request, "type a nickname and a password", 400)
     if accounts.is_registered(services, nickname):
@@ -263,7 +277,26 @@ def sign_in_form(
         "next": form.get("next", "/" if request.path == "/login" else quote(request.path)),
         "reader": None,
     }
-    return personal(services.templates.page("sign_in.html", values, status))
+    response = personal(services.templates.page("sign_in.html", values, status))
+    if request.method != "POST":
+        ask_for_cookies(request, response)
+    return response
+
+
+def ask_for_cookies(request: Request, response: Response) -> None:
+    """Have a browser that is shown the form send a cookie with it, if it keeps any.
+
+    Without one it would be signed in, and asked again by the next page to sign in.
+    """
+    response.set_cookie(
+        COOKIES_KEPT,
+        "yes",
+        max_age=DAYS_OF_A_FORM * SECONDS_A_DAY,
+        path="/login",
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure,
+    )
 
 
 def _local_path(path: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ngw2f.http import Response
+from ngw2f.web.static_files import StaticFiles
 
 
 class Templates:
@@ -22,6 +23,7 @@ class Templates:
         )
         self._environment.filters["clock"] = _clock
         self._environment.filters["iso"] = _iso
+        self._environment.globals["static"] = StaticFiles()
 
     def page(self, name: str, values: Mapping[str, object], status: int = 200) -> Response:
         """Return the template *name*: a page if it ends in .html, else plain text."""

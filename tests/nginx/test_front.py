@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 import time
@@ -12,7 +13,7 @@ import pytest
 from nginx.render import MODULES
 from tests.needs import lacking
 from tests.nginx import test_http2 as http2
-from tests.nginx.running import Client, make_front, running
+from tests.nginx.running import ANSWER_SECONDS, Client, make_front, running
 from tests.waiting import wait_until
 
 
@@ -48,6 +49,16 @@ def test_http_is_redirected(client, recorders):
     location = f"https://localhost:{client.front.https_port}/rooms/lobby?before=3"
     assert answer.headers["Location"] == location
     assert not recorders[0].requests + recorders[1].requests
+
+
+def test_plain_http_to_the_port_of_tls_is_led_to_tls(client):
+    address = (client.address, client.front.https_port)
+    with socket.create_connection(address, ANSWER_SECONDS) as plain:
+        plain.sendall(f"GET /rooms/a?b=c HTTP/1.1\r\nHost: {client.host}\r\n\r\n".encode())
+        head = plain.makefile("rb").read().decode().split("\r\n\r\n")[0]
+    assert head.startswith("HTTP/1.1 308 ")
+    assert f"\r\nLocation: https://{client.host}/rooms/a?b=c\r\n" in head
+    assert "\r\nStrict-Transport-Security: " in head
 
 
 def test_proof_for_a_certificate(client):

@@ -1,4 +1,6 @@
+import hashlib
 import re
+from base64 import b64encode
 
 import pytest
 from bs4 import BeautifulSoup
@@ -359,3 +361,25 @@ def test_pages_are_whole(client):
         for tag in ("form", "div", "main", "ol", "ul", "li", "section", "details", "p"):
             assert html.count(f"<{tag}>") + html.count(f"<{tag} ") == html.count(f"</{tag}>"), tag
         assert BeautifulSoup(html, "html.parser").title.text
+
+
+def test_browser_without_cookies_is_told_so(client):
+    form = form_of(page(client), "/login")
+    form["nickname"], form["password"] = "ann", "a long one"
+    client.reset()
+    answer = form.submit(headers=BROWSER, status=400)
+    assert texts(answer, "[role=alert]")[0].startswith("This browser keeps no cookies")
+    assert "session" not in client.cookies
+    # One that keeps them has it now.
+    submit(answer, "/login", nickname="ann", password="a long one").follow(headers=BROWSER)
+    assert "session" in client.cookies
+
+
+def test_scripts_and_sheets_are_named_by_what_is_in_them(client):
+    client.sign_in("ann")
+    found = page(client).html.select("script[src], link[rel=stylesheet], link[rel=modulepreload]")
+    assert len(found) == 3
+    for element in found:
+        body = client.get(element.get("src") or element["href"], status=200).body
+        digest = b64encode(hashlib.sha384(body).digest()).decode()
+        assert element["integrity"] == f"sha384-{digest}"
