@@ -54,11 +54,13 @@ def test_tab_that_joins_late_hears_what_it_missed(chat: ChatServer, open_room: A
     late = first.context.new_page()
     late.set_default_timeout(WAIT_MS)
     held: list[Any] = []
-    late.route("**/stream.js", lambda route: held.append(route))
+    late.route("**/stream.js*", lambda route: held.append(route))
     late.goto(chat.url + "/", wait_until="commit")
     late.wait_for_selector(".composer")
     say(first, "between page and stream")
     first.wait_for_selector(".message:has-text('between page and stream')")
+    while not held:
+        late.wait_for_timeout(10)
     held.pop().continue_()
     late.wait_for_selector(".message:has-text('between page and stream')")
 
