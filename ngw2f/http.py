@@ -117,9 +117,16 @@ class Request(WerkzeugRequest):
             raise problem(400, "the form is not valid UTF-8") from error
         return self.form.get(name, default)
 
+    def _argument(self, name: str) -> str | None:
+        """Return an argument that is there once, None if it is not there. Raises 400."""
+        texts = self.args.getlist(name)
+        if len(texts) > 1:
+            raise problem(400, f"{name} is there more than once")
+        return texts[0] if texts else None
+
     def integer_argument(self, name: str, low: int, high: int = MAX_ID) -> int | None:
         """Return an argument of the query, None if it is not there. Raises 400."""
-        text = self.args.get(name)
+        text = self._argument(name)
         if text is None:
             return None
         # isdecimal() alone would let other scripts' digits through.
@@ -130,7 +137,7 @@ class Request(WerkzeugRequest):
 
     def time_argument(self, name: str) -> float | None:
         """Return a time of the query, in Unix seconds, None if it is not there. Raises 400."""
-        text = self.args.get(name)
+        text = self._argument(name)
         if text is None:
             return None
         try:

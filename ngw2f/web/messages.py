@@ -181,13 +181,10 @@ def page_of(request: Request) -> Page:
     if not request.environ.get("QUERY_STRING"):
         return NEWEST
     limit = request.integer_argument("limit", 1)
-    before, after = request.integer_argument("before", 0), request.integer_argument("after", 0)
-    if before is not None and after is not None:
-        raise problem(400, "before and after exclude each other")
     return Page(
         limit=min(limit or DEFAULT_LIMIT, MAX_LIMIT),
-        before=before,
-        after=after,
+        before=request.integer_argument("before", 0),
+        after=request.integer_argument("after", 0),
         updated_since=request.time_argument("updated_since"),
         user_id=request.integer_argument("user_id", 1),
     )
@@ -239,6 +236,7 @@ def _check(services: Services, source: str) -> str:
 def _next_page(path: str, page: Page, found: Found) -> str:
     """Return the Link to the page that goes on where this one ends, in its direction."""
     is_forward = page.after is not None
-    cursor = {"after": found.versions[-1][0]} if is_forward else {"before": found.versions[0][0]}
+    end = {"after": found.versions[-1][0], "before": page.before}
+    cursor = end if is_forward else {"before": found.versions[0][0]}
     filters = {"updated_since": page.updated_since, "user_id": page.user_id}
     return link_header(path, {**cursor, "limit": page.limit, **filters}, "next")

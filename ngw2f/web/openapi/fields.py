@@ -1,11 +1,14 @@
 """What requests and answers of several operations have: parameters, fields, and bounds."""
 
+import re
 from typing import Any
 
 from ngw2f.http import MAX_ID
 from ngw2f.settings import Settings
 from ngw2f.text.names import MAX_NICKNAME_CHARACTERS, MAX_ROOM_NAME_CHARACTERS
 from ngw2f.text.password import MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS
+from ngw2f.text.plain import CONTROLS
+from ngw2f.text.visible import UNSEEN
 from ngw2f.web.events import MAX_WAIT_SECONDS, WAIT_SECONDS
 from ngw2f.web.idempotency import MAX_CHARACTERS
 from ngw2f.web.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -17,6 +20,7 @@ KEY_PATTERN = (
     rf'^(?:"(?:[ !#-\[\]-~]|\\["\\]){{1,{MAX_CHARACTERS}}}"'
     rf"|[!#$%&'*+.^_`|~0-9A-Za-z:/-]{{1,{MAX_CHARACTERS}}})$"
 )
+ESCAPE = re.compile(r"\\x(..)|\\u(.{4})|\\U(.{8})")
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "integer"}
 
@@ -67,9 +71,15 @@ def parameters() -> dict[str, Schema]:
             f"{WAIT_SECONDS} unless said",
             minimum=0, **number,
         ),
-        "EIO": _query("Engine.IO's version", type="string"),
-        "transport": _query("polling or websocket", type="string"),
-        "sid": _query("the session", type="string"),
+        "EIO": {
+            **_query("Engine.IO's version", type="string", enum=["4"]),
+            "required": True,
+        },
+        "transport": {
+            **_query("`websocket` in a handshake by RFC 6455", type="string", enum=["polling"]),
+            "required": True,
+        },
+        "sid": {**_query("the session", type="string", minLength=1), "required": True},
         "If-None-Match": _header("ETags that the client has (RFC 9110 section 13.1.2)"),
         "Last-Event-ID": _header("the id of the last event that was seen; goes before `after`"),
         "Prefer": _header("`wait=N`, `respond-async` (RFC 7240)"),
@@ -96,11 +106,36 @@ HEADERS: dict[str, Schema] = {
 
 def bounds(settings: Settings) -> dict[str, dict[str, Schema]]:
     """Return what the validators of the code ask beyond a type, by shape and member."""
-    nickname = {"minLength": 1, "maxLength": MAX_NICKNAME_CHARACTERS}
-    password = {"minLength": MIN_PASSWORD_CHARACTERS, "maxLength": MAX_PASSWORD_CHARACTERS}
+    # What more is asked of a name (docs/api.md) can be said in no schema.
+    nickname = {"minLength": 1, "maxLength": MAX_NICKNAME_CHARACTERS, "format": "nickname"}
+    password = {
+        "minLength": MIN_PASSWORD_CHARACTERS,
+        "maxLength": MAX_PASSWORD_CHARACTERS,
+        "format": "password",
+    }
     return {
         "NewUser": {"nickname": nickname, "password": password},
         "ChangedUser": {"nickname": nickname, "password": password},
-        "NewRoom": {"name": {"minLength": 1, "maxLength": MAX_ROOM_NAME_CHARACTERS}},
-        "NewMessage": {"source": {"minLength": 1, "maxLength": settings.max_message_characters}},
+        "NewRoom": {
+            "name": {"minLength": 1, "maxLength": MAX_ROOM_NAME_CHARACTERS, "format": "room-name"}
+        },
+        "NewMessage": {
+            "source": {
+                "minLength": 1,
+                "maxLength": settings.max_message_characters,
+                "pattern": source_pattern(),
+            }
+        },
     }
+
+
+def source_pattern() -> str:
+    """Return what a message is made of: no controls, and something that can be seen."""
+    controls = "".join(sorted(CONTROLS - {"\r"}))
+    text = f"[^{controls}]*"
+    return f"^{text}[^{controls}{_written_out(UNSEEN)}]{text}$"
+
+
+def _written_out(characters: str) -> str:
+    """Return Python's escapes as characters: other languages have others."""
+    return ESCAPE.sub(lambda found: chr(int(next(filter(None, found.groups())), 16)), characters)

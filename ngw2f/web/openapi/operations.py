@@ -168,8 +168,9 @@ OPERATIONS = (
               "anybody",
               (Answer(101, "Engine.IO's frames from here on"),
                Answer(200, "packets", {"type": "string"}, (TEXT,), ("Cache-Control",))),
-              ("EIO", "transport", "sid"), refusals=(400, 403, 426, 501),
-              description="Engine.IO 4 and Socket.IO 5; use one of their clients."),
+              ("EIO", "transport"), refusals=(400, 403, 426, 501),
+              description="Engine.IO 4 and Socket.IO 5; use one of their clients. With `sid`, "
+                          "what there is for a session; or its change to a WebSocket."),
     Operation("post", "/socket.io/", "sendSocketIO", "Socket.IO: send packets", "anybody",
               (Answer(200, "taken", {"type": "string"}, (TEXT,), ("Cache-Control",)),),
               ("EIO", "transport", "sid"), refusals=(400, 413)),

@@ -179,7 +179,7 @@ def test_limit_has_a_limit(client, service, history):
     "query",
     [
         *("limit=0", "limit=-1", "limit=x", "limit=1.5", "limit=", "limit=%00", "limit=%ff"),
-        *("before=x", "after=9999999999", "before=1&after=1", "before=" + "0" * 20 + "9" * 20),
+        *("before=x", "after=9999999999", "limit=1&limit=2", "before=" + "0" * 20 + "9" * 20),
         *("updated_since=x", "updated_since=nan", "user_id=0", "before=" + "9" * 5000),
     ],
 )
@@ -236,3 +236,14 @@ def test_two_instances_share_nothing(build, client, ann, tmp_path, settings):
     assert second.get("/api/rooms", headers=ann).status_int == 401
     second.say(second.join("ann"), "second")
     assert (client.sources(), second.sources()) == (["first"], ["second"])
+
+
+def test_page_between_two_messages(client, ann):
+    """The Link goes on with both, so it ends where the page was asked to."""
+    ids = [client.say(ann, str(number))["id"] for number in range(6)]
+    path = f"/api/messages?after={ids[0]}&before={ids[5]}&limit=3"
+    assert client.sources(path) == ["1", "2", "3"]
+    link = client.get(path).headers["Link"]
+    path = link.partition(">")[0].lstrip("<")
+    assert client.sources(path) == ["4"]
+    assert "Link" not in client.get(path).headers

@@ -63,7 +63,7 @@ def test_every_path_and_method_is_described():
 
 
 def test_description_is_valid():
-    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    schema = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config())
     schema.validate()
     assert schema.specification.version == "3.1.0"
     names = [operation.ok().label for operation in schema.get_all_operations()]
@@ -102,11 +102,24 @@ def test_bounds_are_those_of_the_code(shape, name, check, error):
 
 def test_bound_of_a_message_is_the_setting():
     document = build_document(Settings(max_message_characters=500))
-    assert document["components"]["schemas"]["NewMessage"]["properties"]["source"] == {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 500,
-    }
+    assert (
+        document["components"]["schemas"]["NewMessage"]["properties"]["source"]["maxLength"] == 500
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", " a", "a\tb\nc\r\nd", "", " ", "\n", "\u200b", "\u2800", "\x00", "a\x7f", "\ufe0f",
+     "\u3164", "\U0001f600", "\U000e0020", "\x85", "-"],
+)  # fmt: skip
+def test_pattern_of_a_message_is_the_code(text):
+    pattern = member("NewMessage", "source")["pattern"]
+    try:
+        check_source(text, 10_000)
+    except InvalidTextError:
+        assert not re.search(pattern, text)
+    else:
+        assert re.search(pattern, text)
 
 
 @pytest.mark.parametrize("name", ["before", "after", "beyond", "limit", "author", "online", "wait"])
