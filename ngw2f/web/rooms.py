@@ -107,6 +107,8 @@ def remove_member(services: Services, request: Request, room_id: int, user_id: i
     services.limits.take("membership", member.id)
     with services.database.writing() as connection:
         room = _load_as_member(connection, room_id, member)
+        if users.find_user(connection, user_id) is None:
+            raise problem(404, "there is no such user")
         rooms.remove_member(connection, room.id, user_id)
         run = services.events.record(connection, "room.updated", room)
     services.events.publish(run)

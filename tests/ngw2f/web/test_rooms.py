@@ -228,3 +228,11 @@ def test_room_by_a_name_typed_on_another_keyboard(client):
     client.post_json("/api/rooms", {"name": "cafe\u0301"}, headers=ann, status=201)
     for path in ("/rooms/caf%C3%A9", "/rooms/cafe%CC%81"):
         assert client.get(path).status_int == 200
+
+
+@pytest.mark.parametrize("user_id", [99, 2**31])
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_member_who_is_no_user(client, den, ann, method, user_id):
+    """schemathesis: a DELETE of an id that no row can have was 204."""
+    answer = client.request(f"{den}/members/{user_id}", method=method, headers=ann)
+    assert answer.status_int == 404
