@@ -32,8 +32,10 @@ class Connection:
     connection over calls it before the first byte that is not HTTP.
     """
 
-    def __init__(self, sock: Any) -> None:
+    def __init__(self, sock: Any, wait_turn: Callable[[], None] = gevent.sleep) -> None:
         self._socket = sock
+        # What goes on without a pause calls it before each piece of work.
+        self.wait_turn = wait_turn
         self._has_switched = False
         # Set where a client may still be sending what nobody will read.
         self.lingers = False

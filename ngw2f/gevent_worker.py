@@ -33,7 +33,10 @@ from ngw2f.connection import SEND_SECONDS, Connection
 from ngw2f.gunicorn_request import OwnRequest
 from ngw2f.refusals import TOO_SLOW, refusal_of, written
 from ngw2f.request_body import PacedUnreader
+from ngw2f.turnstile import Turnstile
 
+# What asks for it may end the worker if it has to wait; the answer takes no time.
+HEALTH_PATH = "/healthz"
 # gunicorn's master kills a worker that has not been heard of for `timeout` seconds.
 NOTIFY_SECONDS = 1.0
 # A connection that is idle when the worker stops has so long to bring its next request.
@@ -77,6 +80,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         self._servers: list[StreamServer] = []
         self._idle: dict[IdleTimeout, gevent.Greenlet] = {}
         self._clients: WeakKeyDictionary[gevent.Greenlet, Any] = WeakKeyDictionary()
+        self._turnstile = Turnstile()
 
     @property
     def is_serving(self) -> bool:
@@ -116,7 +120,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         """Serve a connection until one of the two ends it."""
         # It has the default of the process, which an application may have changed.
         client.setblocking(True)
-        connection = Connection(client)
+        connection = Connection(client, self._turnstile.go_through)
         self._clients[gevent.getcurrent()] = connection
         try:
             self._serve_requests(listener.getsockname(), connection, address)
@@ -133,9 +137,8 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
     def _serve_requests(self, listener_name: Any, connection: Connection, address: Any) -> None:
         unreader = PacedUnreader(connection)
         connection.take_buffered = unreader.take_buffered
-        loop = gevent.get_hub().loop
         proxy: dict[str, Any] = {}
-        turn = number = 0
+        number = 0
         while not connection.has_switched:
             number += 1
             unreader.begin_head()
@@ -145,10 +148,8 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
             if request is None:
                 self._give_up(unreader, connection)
                 return
-            if loop.iteration == turn:
-                # It was there already, as the next one may be: the others have their turn.
-                gevent.sleep(0)
-            turn = loop.iteration
+            if request.path != HEALTH_PATH:
+                connection.wait_turn()
             # A proxy says who its client is once, for all requests of a connection.
             proxy = request.proxy_protocol_info = request.proxy_protocol_info or proxy
             try:

@@ -80,7 +80,9 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc] # gunicorn has no typ
         """Return what has come next. Raises 408, and LimitRequestHeaders for a head."""
         self._reads += 1
         if self._reads > 1:
-            gevent.sleep(PAUSE_SECONDS if self._reads > QUICK_READS else 0)
+            if self._reads > QUICK_READS:
+                gevent.sleep(PAUSE_SECONDS)
+            self.sock.wait_turn()
         if self._began_at is None:
             received: bytes = self.sock.recv(self.mxchunk)
         else:

@@ -2,25 +2,33 @@
 
     python -m benchmarks.hostile [--seconds 60] [--inputs 100000] [--seed 1]
 
-The attackers are a process of their own with many connections. Meanwhile /healthz of the one
-worker is asked for over fresh connections. It ends when the inputs are sent or the time is over,
-and prints: inputs sent, the longest wait for /healthz (it shall stay below 0.5 s), tracebacks in
-the log (none), connections left (none) and by how much the worker grew.
+The attackers are two processes with many connections: made-up HTTP (each tenth input), and
+made-up frames and packets over /ws, Socket.IO's WebSocket and its polling. Meanwhile /healthz of
+the one worker is asked for over fresh connections. It ends when the inputs are sent or the time
+is over, and prints: inputs sent, the longest wait for /healthz (it shall stay below 0.5 s),
+tracebacks in the log, HTTP after a switch of protocols, connections and subscriptions left (none
+of each), and by how much the worker grew.
 """
 
 import argparse
+import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
-from benchmarks.hostile.watching import Prober, open_connections, rss_bytes
+from benchmarks.hostile.sessions import HTTP_AFTER_SWITCH
+from benchmarks.hostile.watching import Prober, rss_bytes, wait_for_calm
 from tests.live.server import ChatServer
 
-# The server's own limits: then nothing is left of what was cut off.
-CALM_SECONDS = 60
-WARM_UP_INPUTS = 1_000
+# The server's own limits, and that of a session by polling, are over then.
+CALM_SECONDS = 90
+WARM_UP_INPUTS = 10_000
+# One input in so many is HTTP: those take a connection each.
+HTTP_SHARE = 10
 
 
 def main() -> None:
@@ -40,40 +48,44 @@ def main() -> None:
 
 def report(chat: ChatServer, inputs: int, seconds: int, seed: int) -> None:
     (worker,) = chat.web_workers()
+    token = chat.register("attacker")
     # What is made once is not growth.
-    send(chat.port, WARM_UP_INPUTS, seconds, seed + 1)
+    send(chat.port, token, WARM_UP_INPUTS, seconds / 4, seed + 1)
     before = rss_bytes(worker)
     with Prober(chat.port) as prober:
         began = time.monotonic()
-        sent = send(chat.port, inputs, seconds, seed)
+        sent, answers = send(chat.port, token, inputs, seconds, seed)
         lasted = time.monotonic() - began
-    left = wait_for_calm(chat.port)
+    connections, subscriptions = wait_for_calm(chat.port, CALM_SECONDS)
     waits = sorted(prober.waits)
     log = chat.log.read_text(errors="replace")
-    print(f"seed {seed}: {sent} inputs in {lasted:.1f} s, {len(waits)} probes")
-    print(f"/healthz: longest {waits[-1]:.3f} s, median {waits[len(waits) // 2]:.3f} s,"
-          f" failed {len(prober.failures)}")  # fmt: skip
+    print(f"seed {seed}: {sent} inputs in {lasted:.1f} s, {len(waits)} probes, load of the machine"
+          f" {os.getloadavg()[0]:.1f}")  # fmt: skip
+    print(f"/healthz: longest {waits[-1]:.3f} s, 99 % {waits[len(waits) * 99 // 100]:.3f} s,"
+          f" median {waits[len(waits) // 2]:.3f} s, failed {len(prober.failures)}")  # fmt: skip
     print(f"tracebacks: {log.count('Traceback')}")
-    print(f"connections left: {left}")
+    print(f"{HTTP_AFTER_SWITCH}: {answers.pop(HTTP_AFTER_SWITCH, 0)}")
+    print(f"left: {connections} connections, {subscriptions} subscriptions")
     print(f"the same worker: {chat.web_workers() == [worker]}")
     print(f"growth: {(rss_bytes(worker) - before) / 1e6:.1f} MB")
+    print("sessions: " + ", ".join(f"{name} {count}" for name, count in sorted(answers.items())))
     if "Traceback" in log:
         print(log[log.index("Traceback") - 500 :][:3000])
 
 
-def send(port: int, inputs: int, seconds: int, seed: int) -> int:
-    command = [sys.executable, "-m", "benchmarks.hostile.sender"]
-    options = [str(number) for number in (port, inputs, seconds, seed)]
-    done = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True)
-    return int(done.stdout)
-
-
-def wait_for_calm(port: int) -> int:
-    """Return how many connections the server still has when its own limits are over."""
-    deadline = time.monotonic() + CALM_SECONDS
-    while (left := open_connections(port)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return left
+def send(port: int, token: str, inputs: int, seconds: float, seed: int) -> tuple[int, Counter[str]]:
+    """Send it, by both attackers at once; return how much was sent, and what came of it."""
+    shares = {"http": inputs // HTTP_SHARE, "live": inputs - inputs // HTTP_SHARE}
+    attackers = []
+    for what, share in shares.items():
+        command = [sys.executable, "-m", "benchmarks.hostile.sender", what, str(port), token]
+        options = [str(number) for number in (share, seconds, seed)]
+        attackers.append(subprocess.Popen([*command, *options], stdout=subprocess.PIPE))
+    results = [json.loads(attacker.communicate()[0]) for attacker in attackers]
+    answers: Counter[str] = Counter()
+    for result in results:
+        answers.update(result["answers"])
+    return sum(result["sent"] for result in results), answers
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 Ending: TypeAlias = Literal["wait", "half", "close", "reset"]
 ENDINGS: tuple[Ending, ...] = ("wait", "half", "close", "reset")
 # No attempt waits longer for what is answered; the server has longer limits of its own.
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 0.5
 CONNECT_SECONDS = 10.0
 
 

@@ -1,24 +1,26 @@
 """The attackers, in a process of their own.
 
-Run: python -m benchmarks.hostile.sender PORT INPUTS SECONDS SEED; it prints how many were sent.
+Run: python -m benchmarks.hostile.sender http|live PORT TOKEN INPUTS SECONDS SEED; it prints as
+JSON how many inputs were sent, and what came of them.
 """
 
 import asyncio
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Iterator
 
 from benchmarks.hostile import http
 from benchmarks.hostile.attempts import Attempt, Kind, made_up, play
+from benchmarks.hostile.sessions import Sessions
 
 CLIENTS = 64
-# All that is tried. A module of another protocol adds its own.
-KINDS: dict[str, Kind] = {**http.KINDS}
+LIVE_CLIENTS = 12
 
 
 async def attack(
-    port: int, inputs: int, seconds: float, seed: int, kinds: dict[str, Kind] = KINDS
+    port: int, inputs: int, seconds: float, seed: int, kinds: dict[str, Kind] = http.KINDS
 ) -> int:
     """Send made-up input by many connections at once; return how many attempts there were."""
     attempts = made_up(kinds, seed, inputs)
@@ -38,6 +40,16 @@ async def _client(port: int, attempts: Iterator[tuple[str, Attempt]], deadline: 
     return count
 
 
+def main() -> None:
+    what, port, token, inputs, seconds, seed = sys.argv[1:]
+    if what == "http":
+        sent = asyncio.run(attack(int(port), int(inputs), float(seconds), int(seed)))
+        print(json.dumps({"sent": sent, "answers": {}}))
+        return
+    sessions = Sessions(int(port), token, int(inputs), float(seconds), int(seed))
+    sessions.run(LIVE_CLIENTS)
+    print(json.dumps({"sent": sessions.sent, "answers": sessions.answers}))
+
+
 if __name__ == "__main__":
-    port, inputs, seconds, seed = (int(text) for text in sys.argv[1:])
-    print(asyncio.run(attack(port, inputs, seconds, seed)))
+    main()

@@ -1,7 +1,8 @@
-"""What a server shows while it is attacked: how long it waits, its connections, its memory."""
+"""What a server shows while it is attacked, and what is left when its clients have gone."""
 
 import http.client
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -54,3 +55,25 @@ def open_connections(port: int) -> int:
 def rss_bytes(pid: int) -> int:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def subscriptions(port: int) -> int:
+    """Return how many clients the hub has, as /metrics tells."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
+    try:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    finally:
+        connection.close()
+    found = re.findall(r"^ngw2f_streams\{.*\} (\S+)$", text, re.MULTILINE)
+    return int(sum(map(float, found)))
+
+
+def wait_for_calm(port: int, seconds: float) -> tuple[int, int]:
+    """Return the connections and subscriptions left when the server's own limits are over."""
+    deadline = time.monotonic() + seconds
+    while any(left := (open_connections(port), subscriptions(port))):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    return left

@@ -12,7 +12,6 @@ from typing import Any
 from weakref import WeakValueDictionary
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-import gevent
 import socketio
 from engineio.async_drivers.gevent import WebSocketWSGI
 from gevent.queue import JoinableQueue
@@ -22,6 +21,7 @@ from socketio.packet import Packet as Answer
 from wsproto.utilities import LocalProtocolError
 
 from ngw2f.web.errors import one_line
+from ngw2f.web.frames import WebSocketServer
 from ngw2f.web.packets import (
     CONNECT,
     DISCONNECT,
@@ -33,7 +33,7 @@ from ngw2f.web.packets import (
     check_packet,
     parse_message,
 )
-from ngw2f.web.upgrade import SOCKET, FrameSocket, WebSocketServer, handshake_of, has_much_unheard
+from ngw2f.web.upgrade import SOCKET, FrameSocket, handshake_of, has_much_unheard
 
 # Nothing more is taken from a client for whom so much waits: a feed's chunk and its answers.
 MAX_UNREAD = 2_000
@@ -111,7 +111,7 @@ class StrictWebSocket(WebSocketWSGI):  # type: ignore[misc] # engineio has no ty
         try:
             packet = self.ws.receive(timeout=seconds)
             # Much may have come at once; others have their turn between two packets.
-            gevent.sleep(0)
+            self._socket.wait_turn()
             if packet is None or connection.closed:
                 return None
             if is_open:

@@ -37,6 +37,10 @@ CLOSE_SECONDS = 0.5
 # So much of what a client has sent waits to be followed: messages, and characters in them.
 MAX_UNHEARD = 16
 MAX_UNHEARD_CHARACTERS = 64 * 1024
+# So much is read at once, as far as it was worked off in this time before.
+MIN_READ_BYTES = 256
+MAX_READ_BYTES = 4096
+PIECE_SECONDS = 0.003
 # How long reading waits for others, at most, and how often it looks whether it may go on.
 MAX_PAUSE_SECONDS = 0.1
 PAUSE_SECONDS = 0.02
@@ -70,6 +74,8 @@ class FrameSocket:
         self._lock = threading.Lock()
         self._is_closed = False
         self._read_at = time.monotonic()
+        self._read_bytes = MIN_READ_BYTES
+        self.wait_turn: Callable[[], None] = getattr(sock, "wait_turn", gevent.sleep)
         # Says that what came is still to be worked off: so long no more is read.
         self.is_behind: Callable[[], bool] = lambda: False
 
@@ -89,15 +95,25 @@ class FrameSocket:
     def recv(self, size: int) -> bytes:
         # While there is something to read, reading lets nobody else have a turn. So a client
         # that sends without end has half of the time, and the others have the other half.
-        time.sleep(min(time.monotonic() - self._read_at, MAX_PAUSE_SECONDS))
+        took = time.monotonic() - self._read_at
+        time.sleep(min(took, MAX_PAUSE_SECONDS))
         while self.is_behind() and not self._is_closed:
             time.sleep(PAUSE_SECONDS)
+        size = min(size, self._next_size(took))
+        self.wait_turn()
         if self._received:
             received, self._received = self._received[:size], self._received[size:]
         else:
             received = self._socket.recv(size)
         self._read_at = time.monotonic()
         return received
+
+    def _next_size(self, took: float) -> int:
+        """Return how much to read, so that it is worked off soon: frames may be tiny, or large."""
+        factor = 0.5 if took > PIECE_SECONDS else 2
+        size = int(self._read_bytes * factor)
+        self._read_bytes = min(max(size, MIN_READ_BYTES), MAX_READ_BYTES)
+        return self._read_bytes
 
     def fileno(self) -> int:
         number: int = self._socket.fileno()
@@ -174,19 +190,6 @@ def handshake_of(environ: WSGIEnvironment) -> dict[str, Any]:
         "HTTP_SEC_WEBSOCKET_VERSION": VERSION,
         "HTTP_SEC_WEBSOCKET_KEY": environ["HTTP_SEC_WEBSOCKET_KEY"].strip(),
     }
-
-
-class WebSocketServer(Server):  # type: ignore[misc] # simple_websocket has no types
-    """The library's server, whose reading ends the connection whatever ends the reading."""
-
-    def _thread(self) -> None:
-        try:
-            super()._thread()
-        except Exception as error:
-            log.error("a WebSocket is ended: %s", one_line(error))
-            self.connected = False
-            self.event.set()
-            self.sock.close()
 
 
 def has_much_unheard(server: Server) -> bool:

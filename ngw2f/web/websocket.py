@@ -21,13 +21,13 @@ from ngw2f.tracing import following
 from ngw2f.web import auth, messages
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, one_line
 from ngw2f.web.events import subscribe
+from ngw2f.web.frames import WebSocketServer
 from ngw2f.web.rooms import load, tell_typing
 from ngw2f.web.services import Services
 from ngw2f.web.upgrade import (
     CLOSE_SECONDS,
     FrameSocket,
     SwitchingProtocols,
-    WebSocketServer,
     handshake_of,
     has_much_unheard,
     take_over,
@@ -138,7 +138,7 @@ class Conversation:
             while True:
                 self._hear(self._server.receive())
                 # Much may have come at once; others have their turn between two messages.
-                gevent.sleep(0)
+                self._socket.wait_turn()
         self._subscription.end(Ending.CLOSED)
         writer.join(CLOSE_SECONDS)
 

@@ -9,6 +9,7 @@ import pytest
 import websocket
 from websocket import ABNF
 
+from ngw2f.web.frames import MAX_FRAMES
 from tests.live.server import ChatServer
 
 ENGINE = "/socket.io/?EIO=4&transport=websocket"
@@ -69,6 +70,26 @@ def test_endless_message_ends_the_connection(chat: ChatServer, path: str) -> Non
     connection = connect(chat, path)
     with suppress(BrokenPipeError, ConnectionResetError):  # It may end before all is sent.
         connection.send_frame(ABNF.create_frame("x" * 2 * MEGABYTE, ABNF.OPCODE_TEXT, fin=0))
+        while connection.sock.recv(4096):
+            pass
+    connection.shutdown()
+
+
+@pytest.mark.parametrize("path", ["/ws", ENGINE])
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [(ABNF.OPCODE_PONG, ABNF.OPCODE_PONG), (ABNF.OPCODE_TEXT, ABNF.OPCODE_CONT)],
+    ids=["pongs", "fragments"],
+)
+def test_endless_small_frames_end_the_connection(
+    chat: ChatServer, path: str, first: int, more: int
+) -> None:
+    connection = connect(chat, path)
+    fin = int(more == ABNF.OPCODE_PONG)
+    begin, go_on = (ABNF.create_frame("", opcode, fin).format() for opcode in (first, more))
+    # The client sends that much, and stays.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.sock.sendall(begin + go_on * 5 * MAX_FRAMES)
         while connection.sock.recv(4096):
             pass
     connection.shutdown()
