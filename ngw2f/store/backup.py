@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from ngw2f.settings import Settings
 from ngw2f.store.in_use import exclusive_use
 from ngw2f.store.migrate import known_versions
+from ngw2f.store.schema import metadata
 from ngw2f.store.succession import greatest_ids, succeed
 from ngw2f.store.whole_file import whole_file
 
@@ -80,13 +82,29 @@ def _restore_postgresql(settings: Settings, url: URL, source: Path) -> None:
     with engine.connect() as connection:
         namespace = connection.scalar(text("SELECT current_schema()"))
     _check_dump(source, str(namespace))
-    options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]
     with exclusive_use(settings):
         with engine.connect() as connection:
             used = greatest_ids(connection)
-        _run("pg_restore", [*options, str(source)], url)
+        _replace_postgresql(url, source, str(namespace))
         with engine.begin() as connection:
             succeed(connection, used)
+
+
+def _replace_postgresql(url: URL, source: Path, namespace: str) -> None:
+    """Put a dump in the place of all tables of the chat, in one transaction.
+
+    pg_restore alone would leave those that the dump does not know: its schema may be an older
+    one, whose tables they refer to.
+    """
+    names = ", ".join(f'"{namespace}"."{name}"' for name in (*metadata.tables, "alembic_version"))
+    with tempfile.TemporaryDirectory() as directory:
+        script = Path(directory, "restore.sql")
+        options = ["--clean", "--if-exists", "--no-owner", f"--file={script}"]
+        _run("pg_restore", [*options, str(source)])
+        # One statement, as they refer to each other; what is not ours and refers to them stops it.
+        drop = f"SET client_min_messages = warning; DROP TABLE IF EXISTS {names}"
+        options = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
+        _run("psql", [*options, f"--command={drop}", f"--file={script}"], url)
 
 
 def _check_dump(source: Path, namespace: str) -> None:
@@ -165,7 +183,7 @@ def _run(program: str, options: Sequence[str], url: URL | None = None) -> str:
     if told.returncode:
         lines = told.stderr.strip().splitlines() or [f"it ended with {told.returncode}"]
         # What follows an error is its statement, and hints.
-        reason = next((line for line in lines if "error:" in line), lines[-1])
+        reason = next((line for line in lines if "error:" in line.lower()), lines[-1])
         raise BackupError(f"{program}: {reason.removeprefix(f'{program}: error: ')}")
     return told.stdout
 

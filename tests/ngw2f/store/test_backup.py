@@ -203,6 +203,25 @@ def test_dump_of_something_else_changes_nothing(numbers, settings, target, other
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])
+def test_backup_of_an_older_version_replaces_a_newer_one(numbers, settings, target):
+    """Its tables have no keys yet, which would keep those that they refer to."""
+    url = make_url(numbers.engine.url)
+    _run(
+        "pg_dump", ["--format=custom", f"--file={target}", "--exclude-table=idempotency_keys"], url
+    )
+    with numbers.writing() as connection:
+        connection.execute(text("INSERT INTO numbers VALUES (2)"))
+    numbers.close()
+    restore(settings, target)
+    assert numbers_in(settings) == [1]
+    database = Database(settings.sqlalchemy_url)
+    with database.reading() as connection:
+        found = connection.scalar(text("SELECT to_regclass('idempotency_keys')"))
+    database.close()
+    assert found is None
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
 def test_restore_waits_for_nobody(numbers, settings, target):
     """It refuses while somebody uses the database."""
     back_up(settings, target)
