@@ -35,7 +35,8 @@ from ngw2f.refusals import TOO_SLOW, refusal_of, written
 from ngw2f.request_body import PacedUnreader
 from ngw2f.turnstile import Turnstile
 
-# What asks for it may end the worker if it has to wait; the answer takes no time.
+# What asks for it may end the worker if it has to wait; the answer takes no time. It comes
+# over a connection of its own, or first.
 HEALTH_PATH = "/healthz"
 # gunicorn's master kills a worker that has not been heard of for `timeout` seconds.
 NOTIFY_SECONDS = 1.0
@@ -148,7 +149,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
             if request is None:
                 self._give_up(unreader, connection)
                 return
-            if request.path != HEALTH_PATH:
+            if number > 1 or request.path != HEALTH_PATH:
                 connection.wait_turn()
             # A proxy says who its client is once, for all requests of a connection.
             proxy = request.proxy_protocol_info = request.proxy_protocol_info or proxy

@@ -153,7 +153,7 @@ REFUSED = {
     "unknown session": (handshake(ENGINE + b"&sid=unknown"), b"400"),
     "other version": (handshake(b"/ws", UPGRADE.replace(b": 13", b": 8")), b"426"),
     "a body": (handshake(b"/ws", UPGRADE + b"Content-Length: 2\r\n") + b"hi", b"400"),
-    "POST": (b"POST" + handshake(ENGINE)[3:], b"426"),
+    "POST": (b"POST" + handshake(ENGINE)[3:], b"400"),
     "HEAD": (b"HEAD" + handshake(b"/ws")[3:], b"426"),
     "bad token": (handshake(b"/ws", UPGRADE + b"Authorization: Bearer x\r\n"), b"401"),
     "another transport first": (

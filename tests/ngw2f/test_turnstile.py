@@ -43,3 +43,17 @@ def test_nothing_waits_where_there_is_time() -> None:
     turnstile.go_through()
     assert not others
     gevent.sleep(0)
+
+
+def test_who_comes_again_waits_behind_the_others() -> None:
+    turnstile, done = Turnstile(), []
+
+    def work(name: str) -> None:
+        for _ in range(3):
+            turnstile.go_through()
+            done.append(name)
+            spin(SLICE_SECONDS)
+
+    gevent.joinall([gevent.spawn(work, name) for name in "abc"])
+    # The first one is there again before the others have come.
+    assert "".join(done) == "aabcabcbc"
