@@ -6,7 +6,7 @@ from ngw2f.http import Request, Response, problem, see_other
 from ngw2f.store.users import UserRow
 from ngw2f.text.password import MIN_PASSWORD_CHARACTERS
 from ngw2f.web import accounts, auth
-from ngw2f.web.pages import personal, sign_in_form
+from ngw2f.web.pages import copy_retry_after, personal, sign_in_form
 from ngw2f.web.services import Services
 from ngw2f.web.users import ChangedUser, change_user
 
@@ -41,9 +41,7 @@ def change_password(services: Services, request: Request) -> Response:
         if error.code not in SAID_ON_PAGE:
             raise
         response = _page(services, user, detail=error.description or "", status=error.code)
-        for name, value in error.get_headers():
-            if name == "Retry-After":
-                response.headers[name] = value
+        copy_retry_after(error, response)
         return response
     response = see_other(f"{PATH}?changed=1")
     accounts.remember_device(services, request, response, user.id)

@@ -5,7 +5,7 @@ Everything works by forms and redirects, so without JavaScript.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 from werkzeug.exceptions import (
@@ -48,12 +48,18 @@ class Draft:
     """What was typed into a form, and why it was refused, if it was."""
 
     text: str = ""
-    detail: str = ""
-    status: int = 200
+    error: HTTPException | None = None
 
-    @classmethod
-    def refused(cls, text: str, error: HTTPException) -> Self:
-        return cls(text, error.description or "", error.code or 400)
+    @property
+    def detail(self) -> str:
+        return (self.error.description or "") if self.error else ""
+
+    def answered(self, response: Response) -> Response:
+        """Return *response*, a page with the form, as the answer to what was typed."""
+        if self.error:
+            response.status_code = self.error.code or 400
+            copy_retry_after(self.error, response)
+        return response
 
 
 EMPTY = Draft()
@@ -102,7 +108,7 @@ def _room_page(
         }
     is_page = request.preferred("text") == "html" or bool(draft.detail)
     name = "room.html" if is_page else "room.txt"
-    response = personal(services.templates.page(name, values, draft.status))
+    response = draft.answered(personal(services.templates.page(name, values)))
     if is_page and reader is None:
         ask_for_cookies(request, response)
     return response
@@ -139,7 +145,7 @@ def post_message(
     try:
         _once(request, source, lambda key: post(services, room, user, source, key=key))
     except REFUSALS as error:
-        draft = Draft.refused(source, error)
+        draft = Draft(source, error)
         return _room_page(services, request, user, name, room_id, draft)
     return see_other(room.links.page + "#end")
 
@@ -155,7 +161,7 @@ def _edit_page(services: Services, user: UserRow, message: Message, draft: Draft
     with services.database.reading() as connection:
         room = load(connection, message.room_id, user)
     values = {"message": message, "room": room, "reader": user, "draft": draft}
-    return personal(services.templates.page("edit.html", values, draft.status))
+    return draft.answered(personal(services.templates.page("edit.html", values)))
 
 
 def edit_message(services: Services, request: Request, message_id: int) -> Response:
@@ -167,7 +173,7 @@ def edit_message(services: Services, request: Request, message_id: int) -> Respo
     except REFUSALS as error:
         with services.database.reading() as connection:
             message = load_own(connection, message_id, user)
-        return _edit_page(services, user, message, Draft.refused(source, error))
+        return _edit_page(services, user, message, Draft(source, error))
     return see_other(room.links.page + f"#m{message_id}")
 
 
@@ -297,6 +303,13 @@ def ask_for_cookies(request: Request, response: Response) -> None:
         samesite="Lax",
         secure=request.is_secure,
     )
+
+
+def copy_retry_after(error: HTTPException, response: Response) -> None:
+    """Say on a page, too, when what was refused may be tried again."""
+    for name, value in error.get_headers():
+        if name == "Retry-After":
+            response.headers[name] = value
 
 
 def _local_path(path: str) -> str:

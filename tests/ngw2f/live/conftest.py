@@ -37,7 +37,7 @@ class Stage:
 
     def user(self, nickname: str) -> UserRow:
         environ = create_environ(environ_overrides={"REMOTE_ADDR": "127.0.0.1"})
-        return accounts.register(self.services, Request(environ), nickname, "secret")
+        return accounts.register(self.services, Request(environ), nickname, "secret").user
 
     def lobby(self) -> Room:
         with self.services.database.reading() as connection:
