@@ -81,6 +81,26 @@ def test_websocket_is_upgraded(client, recorders):
     assert request.values("Connection") == ["upgrade"]
 
 
+@pytest.mark.parametrize(
+    ("version", "connection", "upgrade"),
+    [
+        ("1.0", "Upgrade", "websocket"),
+        ("1.1", "keep-alive", "websocket"),
+        ("1.1", "not-upgrade", "websocket"),
+        ("1.1", "upgraded", "websocket"),
+        ("1.1", "Upgrade", "websocket|h2c"),
+        ("1.1", "Upgrade", "xwebsocket"),
+    ],
+)
+def test_what_is_no_handshake_is_not_upgraded(client, recorders, version, connection, upgrade):
+    head = f"GET /ws HTTP/{version}\r\nHost: localhost\r\nConnection: {connection}\r\n"
+    with client.secure_socket() as secure:
+        secure.sendall(f"{head}Upgrade: {upgrade}\r\n\r\n".encode())
+        assert secure.recv(1000).startswith(b"HTTP/1.1 200 ")
+    (request,) = recorders[0].requests + recorders[1].requests
+    assert request.values("Upgrade") == []
+
+
 def test_page_is_not_upgraded(client, recorders):
     client.ask("/", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
     (request,) = recorders[0].requests + recorders[1].requests
