@@ -121,7 +121,7 @@ def _is_variant(parameters: Sequence[str]) -> bool:
         name, _, value = parameter.partition("=")
         name, value = name.strip(), value.strip().strip('"')
         if name == "q":
-            return False  # What follows are extensions of the field (RFC 7231), not of the type.
+            return False  # Extensions of the field, not of the type (RFC 9110 section 12.5.1).
         if parameter and not (name == "charset" and value in ("utf-8", "utf8")):
             return True
     return False

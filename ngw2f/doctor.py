@@ -22,8 +22,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from ngw2f.broker import Broker, connect, embedded_socket
 from ngw2f.descriptors import WORKER_CONNECTIONS, possible_connections
 from ngw2f.jobs.bell import QUEUES
+from ngw2f.jobs.link_policy import build_policy
 from ngw2f.jobs.roll_call import RollCall
-from ngw2f.settings import Settings, unknown_variables
+from ngw2f.settings import SettingError, Settings, unknown_variables
 from ngw2f.store import messages
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import alembic_config, known_versions, why_no_engine
@@ -81,6 +82,10 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("warning", "settings", "requests are profiled (profile_dir), which is slow")
     if settings.links_allow:
         yield Finding("warning", "settings", "links may reach hosts of yours (links_allow)")
+    try:
+        build_policy(settings)
+    except SettingError as error:
+        yield Finding("error", "settings", str(error))
     environment = os.environ.get("NGW2F_ENV", "development")
     yield Finding("ok", "settings", f"read, for {environment}; data in {settings.data_path}")
 

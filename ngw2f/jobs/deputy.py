@@ -94,6 +94,9 @@ class Deputy:
             raise
         if not said:
             self.close()
+            if stopping.is_set():
+                # It was told to end before it could listen to that; what waits goes on waiting.
+                return 0
             raise DeputyError(f"the process that fetches ended with {child.process.returncode}")
         if not said.isdigit():
             raise DeputyError(said.decode())

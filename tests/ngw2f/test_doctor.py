@@ -100,6 +100,12 @@ def test_newer_schema(settings, database):
     assert "newer version of the chat, which must be run" in said(settings, "database")
 
 
+@pytest.mark.parametrize("entry", ["x", "x:99999"])
+def test_link_policy_that_stops_the_start(tmp_path, entry):
+    settings = Settings(data_dir=str(tmp_path), links_allow=(entry,))
+    assert any(line.startswith("NGW2F_LINKS_ALLOW: ") for _, line in wrong(settings))
+
+
 def test_driver_that_is_not_there(settings):
     foreign = msgspec.structs.replace(settings, database_url="postgresql+pg8000://localhost/chat")
     assert said(foreign, "database").startswith("its driver is not installed (No module named")

@@ -171,3 +171,15 @@ def test_says_what_went_wrong(settings, say, site, monkeypatch):
 def test_without_one_the_worker_fetches_itself(workshop, say, site):
     say(site.url("/a"))
     assert fetch_links() == 1
+
+
+def test_process_that_is_ended_before_it_listens_is_no_failure(settings, monkeypatch, tmp_path):
+    # SIGTERM ends it without a word, as it does before there is a handler.
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec sleep 300\n")
+    program.chmod(0o700)
+    monkeypatch.setattr("ngw2f.jobs.deputy.sys.executable", str(program))
+    deputy = Deputy(settings, None)
+    stopping = threading.Event()
+    stopping.set()
+    assert deputy.fetch(stopping) == 0
