@@ -2,6 +2,7 @@
 
 import gc
 import signal
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -10,6 +11,16 @@ import pytest
 
 from ngw2f.text.markdown import MAX_HTML_CHARACTERS, MAX_SECONDS, MarkdownRenderer
 from tests.ngw2f.text.slow import SLOW
+
+
+@pytest.fixture(autouse=True)
+def _untraced():
+    """Take the time of the renderer, not of coverage's tracer, which is many times slower."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
+
 
 # Of processor time. What the limit interrupts is still cleaned up, and shown as typed.
 LONGEST_SECONDS = 2.5 * MAX_SECONDS
