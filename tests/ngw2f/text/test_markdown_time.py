@@ -15,7 +15,7 @@ from tests.ngw2f.text.slow import SLOW
 
 @pytest.fixture(autouse=True)
 def _untraced():
-    """Take the time of the renderer, not of coverage's tracer, which is many times slower."""
+    """Keep coverage out: the limit, raised while its tracer holds a lock, leaves it locked."""
     tracer = sys.gettrace()
     sys.settrace(None)
     yield
