@@ -10,6 +10,8 @@ from ngw2f.store.rooms import LATEST_MESSAGES
 from ngw2f.store.schema import memberships, messages, rooms, users
 
 NOW = time.time()
+# Than any test runs, however long after this file was imported.
+LATER = NOW + 1e6
 ROOM = {"created_at": NOW, "updated_at": NOW}
 USER = {**ROOM, "password_hash": "", "last_seen_at": NOW}
 
@@ -110,9 +112,9 @@ def test_online_in_pages(service, client, crowd, wanted, chunk, monkeypatch):
 def test_filters_stay_from_page_to_page(service, client, crowd):
     with service.services.database.writing() as connection:
         changed = users.c.id.in_([4, 8, 90])
-        connection.execute(users.update().where(changed).values(updated_at=NOW + 1e6))
+        connection.execute(users.update().where(changed).values(updated_at=LATER))
     service.services.presence.enter([4, 90, 91])
-    since = NOW + 1000
+    since = LATER - 1
     assert follow(client, f"/api/users?updated_since={since}&limit=1") == [[4], [8], [90]]
     path = f"/api/users?updated_since={since}&online=1&limit=1"
     assert follow(client, path) == [[4], [90]]
