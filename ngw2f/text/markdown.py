@@ -29,6 +29,10 @@ MAX_HTML_CHARACTERS = 64 * 1024
 # Links and coloured code have up to ten times what was typed; a short one may have more.
 MAX_RATIO = 12
 MAX_SMALL_CHARACTERS = 4 * 1024
+# Code that holds locks, of which one stays locked if it is interrupted: whoever waits for it
+# next waits for ever. The limit waits until it is left, and then looks again.
+LOCKING_MODULES = ("coverage", "importlib", "logging", "threading")
+WAIT_SECONDS = 0.01
 
 TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "code", "div"),
@@ -107,8 +111,11 @@ def _time_limit(seconds: float) -> Iterator[None]:
     And again after each *seconds*: one that is raised while an object is being deleted is lost.
     """
 
-    def give_up(_signal: int, _frame: FrameType | None) -> None:
-        raise _OutOfTimeError
+    def give_up(_signal: int, frame: FrameType | None) -> None:
+        if frame and frame.f_globals.get("__name__", "").partition(".")[0] in LOCKING_MODULES:
+            signal.setitimer(signal.ITIMER_VIRTUAL, WAIT_SECONDS, seconds)
+        else:
+            raise _OutOfTimeError
 
     handler = signal.signal(signal.SIGVTALRM, give_up)
     try:
