@@ -27,6 +27,9 @@ RUN_FOLDERS = ("body", "proxy", "cache", "static", "acme")
 # How many connections may wait to be taken; no more than net.core.somaxconn. nginx's own 511
 # is soon full where thousands come back at once.
 BACKLOG = 16384
+# How many instances are asked in turn to take a change that the first did not; nginx leads a
+# request no further than ten times.
+MAX_CHANGE_SERVERS = 6
 # What a process may open; half of it are connections, of which a stream takes two.
 FILES = 65536
 
@@ -148,6 +151,7 @@ def _values(front: Front, program: Program) -> dict[str, str]:
     is_new_http2 = program.version >= (1, 25, 1)
     public_port = front.public_port or front.https_port
     listen = functools.partial(_listen, front)
+    servers = _servers(front, front.servers)
     tls = "ssl" if is_new_http2 else "ssl http2"
     return {
         "modules": _load_brotli(front.modules),
@@ -170,7 +174,9 @@ def _values(front: Front, program: Program) -> dict[str, str]:
         "resolver": f"resolver {front.resolver} valid={RESOLVED_SECONDS}s;"
         if front.resolver
         else "",
-        "servers": _servers(front, front.servers),
+        "servers": servers,
+        "change_upstreams": _change_upstreams(servers),
+        "change_locations": _change_locations(servers),
         # Where a machine is cut off, each waits for proxy_connect_timeout; none is put aside.
         "stream_servers": _servers(front, front.stream_servers or front.servers, "max_fails=0"),
         "public_port": "" if public_port == 443 else f":{public_port}",
@@ -197,6 +203,35 @@ def _servers(
         follows = " resolve" if front.resolver and not server.startswith("unix:") else ""
         lines.append(f"    server {server} {fails}{follows};")
     return "\n".join(lines)
+
+
+def _change_upstreams(lines: str) -> str:
+    """Return an upstream for each of the lines that name a server: `chat_once_1` and so on."""
+    return "\n".join(
+        f"upstream chat_once_{number} {{\n    zone chat_once_{number} 64k;\n{line}\n}}"
+        for number, line in enumerate(_change_servers(lines), 1)
+    )
+
+
+def _change_locations(lines: str) -> str:
+    """Return a location for each of these upstreams; what fails there is led to the next."""
+    count = len(_change_servers(lines))
+    locations = []
+    for number in range(1, count + 1):
+        following = f"@change_{number + 1}" if number < count else "@change_failed"
+        locations.append(
+            f"location @change_{number} {{\n"
+            "    if ($is_sent) {\n        return 502;\n    }\n"
+            "    include change.conf;\n"
+            f"    error_page 502 504 = {following};\n"
+            f"    proxy_pass http://chat_once_{number};\n"
+            "}"
+        )
+    return "\n".join(locations)
+
+
+def _change_servers(lines: str) -> list[str]:
+    return lines.splitlines()[:MAX_CHANGE_SERVERS]
 
 
 def _listen(front: Front, port: int, options: str) -> str:

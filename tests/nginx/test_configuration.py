@@ -118,6 +118,6 @@ def test_instance_of_another_machine_may_be_put_aside(front):
     """A machine that is cut off refuses nothing: each request would wait for it."""
     render(replace(front, servers=["10.0.0.1:8000", "unix:/run/one.sock"]))
     upstreams = (front.directory / "upstreams.conf").read_text()
-    assert upstreams.count("server 10.0.0.1:8000 max_fails=2 fail_timeout=5s;") == 2
+    assert upstreams.count("server 10.0.0.1:8000 max_fails=2 fail_timeout=5s;") == 3
     assert upstreams.count("server 10.0.0.1:8000 max_fails=0;") == 2
-    assert upstreams.count("server unix:/run/one.sock max_fails=0;") == 4
+    assert upstreams.count("server unix:/run/one.sock max_fails=0;") == 5

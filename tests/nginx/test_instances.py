@@ -22,13 +22,13 @@ def three(tmp_path, directory):
 
 
 def asked(client, target, method="GET"):
-    body = b"x" if method == "POST" else None
+    body = None if method == "GET" else b"x"
     answers = [client.ask(target, method, body) for _ in range(ROUNDS)]
     assert {answer.status for answer in answers} == {200}
     return Counter(answer.json["instance"] for answer in answers)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 def test_pages_go_to_all(client, method):
     assert set(asked(client, "/", method)) == {"one", "two"}
 
@@ -40,7 +40,7 @@ def test_socketio_sticks_to_one(client):
     assert polled == posted
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("path", ["/", "/socket.io/", "/api/events"])
 def test_others_take_over(three, path, method):
     client, paths = three

@@ -98,8 +98,8 @@ def test_names_are_followed_where_that_is_asked_for(tmp_path: Path, monkeypatch)
     render(make_front(tmp_path, servers, resolver="127.0.0.11"))
     text = (tmp_path / "conf" / "upstreams.conf").read_text()
     assert text.count("resolver 127.0.0.11 valid=5s;") == 1
-    assert text.count(f"server {NAME}:8000 max_fails=2 fail_timeout=5s resolve;") == 2
-    assert text.count("server unix:/run/one.sock max_fails=0;") == 4
+    assert text.count(f"server {NAME}:8000 max_fails=2 fail_timeout=5s resolve;") == 3
+    assert text.count("server unix:/run/one.sock max_fails=0;") == 5
 
 
 def test_nginx_that_is_too_old_for_that(tmp_path: Path, monkeypatch) -> None:

@@ -6,12 +6,14 @@ import threading
 
 import pytest
 
+from nginx.render import MAX_CHANGE_SERVERS
 from tests.nginx.running import make_front, running
 
 
 @contextlib.contextmanager
 def cutting_off(path, answer=b""):
-    """Run an instance that reads a request and ends with it."""
+    """Run an instance that reads a request and ends with it; give the requests."""
+    requests = []
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
@@ -22,13 +24,13 @@ def cutting_off(path, answer=b""):
                 while True:
                     connection, _ = listener.accept()
                     with connection:
-                        connection.recv(65_536)
+                        requests.append(connection.recv(65_536))
                         connection.sendall(answer)
 
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            yield
+            yield requests
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join(60)
@@ -44,8 +46,26 @@ def cut_off(tmp_path_factory, directory):
 
 
 @pytest.fixture(scope="module")
+def two_cut_off(tmp_path_factory, directory):
+    """Give a client of two such instances, and a function that takes what they have read."""
+    paths = [directory / f"cut-off-{number}.sock" for number in range(2)]
+    front = make_front(tmp_path_factory.mktemp("two"), paths)
+    with cutting_off(paths[0]) as one, cutting_off(paths[1]) as two, running(front) as client:
+
+        def take():
+            taken = [*one, *two]
+            one.clear()
+            two.clear()
+            return taken
+
+        yield client, take
+
+
+@pytest.fixture(scope="module")
 def away(tmp_path_factory, directory):
-    with running(make_front(tmp_path_factory.mktemp("away"), [directory / "none.sock"])) as client:
+    """Give a client of more instances than are asked in turn, none of which is there."""
+    paths = [directory / f"none-{number}.sock" for number in range(MAX_CHANGE_SERVERS + 1)]
+    with running(make_front(tmp_path_factory.mktemp("away"), paths)) as client:
         yield client
 
 
@@ -56,6 +76,23 @@ def test_change_that_was_sent_may_have_been_done(cut_off, method):
     assert "this may have been done" in answer.json["detail"]
     assert "same Idempotency-Key" in answer.json["detail"]
     assert "Retry-After" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/api/messages/1", "/rooms/lobby"])
+@pytest.mark.parametrize("body", [None, b"{}"], ids=["bare", "body"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_no_other_instance_is_sent_the_change(two_cut_off, method, body, path):
+    client, take = two_cut_off
+    answer = client.ask(path, method, body)
+    assert answer.status == 503
+    assert b"his may have been done" in answer.body
+    assert [request.split()[:2] for request in take()] == [[method.encode(), path.encode()]]
+
+
+def test_other_instance_is_asked_for_a_read(two_cut_off):
+    client, take = two_cut_off
+    assert client.ask("/api/messages").status == 503
+    assert len(take()) == 2
 
 
 def test_it_may_be_sent_again_with_its_key(cut_off):
@@ -77,7 +114,7 @@ def test_read_may_be_tried_again(cut_off):
     assert answer.headers["Retry-After"] == "5"
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
 def test_what_was_not_sent_was_not_done(away, method):
     answer = away.ask("/api/messages", method, None if method == "GET" else b"{}")
     assert answer.status == 503
