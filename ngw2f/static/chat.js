@@ -12,6 +12,10 @@ const TYPING_MILLISECONDS = 4000;
 const NEAR_THE_END_PIXELS = 120;
 /* As many messages as the history gives at once. */
 const PAGE = 200;
+/* A page that stays open for weeks shows so many messages, and so many rooms that it did not
+ * come with; the others are a link away. */
+const MAX_MESSAGES = 1000;
+const MAX_NEW_ROOMS = 50;
 
 const nicknames = new Map();
 const online = new Map();
@@ -126,7 +130,27 @@ function showMessage(message) {
   const text = item.querySelector(".text");
   if (text.innerHTML !== message.html) text.innerHTML = message.html;
   showPreviews(item, message.previews);
-  if (wasAtEnd) scrollToEnd();
+  if (!wasAtEnd) return;
+  dropOldest();
+  scrollToEnd();
+}
+
+/* Nobody is reading the oldest messages: the page is at its end. */
+function dropOldest() {
+  const items = [...list.querySelectorAll(".message")];
+  if (items.length <= MAX_MESSAGES) return;
+  for (const item of items.slice(0, -MAX_MESSAGES)) item.remove();
+  const first = idOf(items.at(-MAX_MESSAGES));
+  list.dataset.older = first;
+  let link = document.querySelector(".older a");
+  if (!link) {
+    link = element("a", "", "Older messages");
+    link.rel = "prev";
+    const line = element("p", "older");
+    line.append(link);
+    list.before(line);
+  }
+  link.href = `${location.pathname}?before=${first}`;
 }
 
 function idOf(item) {
@@ -148,6 +172,8 @@ function segment(name) {
   return encodeURIComponent(name).replace(/[!'()*]/g, hexadecimal);
 }
 
+const newRooms = [];
+
 function showRoom(changed) {
   /* By its id: two private rooms may have one name. */
   if (document.querySelector(`.rooms a[data-room="${changed.id}"]`)) return;
@@ -158,6 +184,8 @@ function showRoom(changed) {
   const item = element("li");
   item.append(link);
   document.querySelector(".rooms ul").append(item);
+  newRooms.push(item);
+  if (newRooms.length > MAX_NEW_ROOMS) newRooms.shift().remove();
 }
 
 function markUnread(roomId) {
