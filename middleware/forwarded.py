@@ -34,6 +34,16 @@ FIELDS = frozenset(
     | {f"{PREFIX}_{name}" for name in ("BY", "FOR", "HOST", "PORT", "PREFIX", "PROTO")}
     | {f"{PREFIX}_{name}" for name in ("PROTOCOL", "SCHEME", "SERVER", "SSL", "URI")}
 )
+# What clients send of their own accord. Proxies have no end of names for what they add, so any
+# other field may be the sign of one. (RequestIDMiddleware gives each request an id.)
+_CLIENT_FIELDS = re.compile(
+    "HTTP_(?:"
+    "ACCEPT(?:_CHARSET|_ENCODING|_LANGUAGE)?|AUTHORIZATION|CACHE_CONTROL|CONNECTION|CONTENT_[A-Z]+"
+    "|COOKIE|DATE|DNT|EXPECT|FROM|HOST|IF_[A-Z_]+|KEEP_ALIVE|ORIGIN|PRAGMA|PREFER|PRIORITY|RANGE"
+    "|REFERER|SAVE_DATA|TE|TRAILER|TRANSFER_ENCODING|UPGRADE(?:_INSECURE_REQUESTS)?|USER_AGENT"
+    "|X_REQUEST_ID|SEC_[A-Z_]+|X_PROMETHEUS_[A-Z_]+"
+    ")"
+)
 # RFC 7239 section 6: an address, of IPv6 in brackets where a port follows; the port may be hidden.
 _BRACKETS = re.compile(r"\[([^\[\]]*)\](?::(?:\d{0,5}|_[\w.-]*))?", re.ASCII)
 _IPV4 = re.compile(r"([\d.]+)(?::(?:\d{0,5}|_[\w.-]*))?", re.ASCII)
@@ -59,13 +69,14 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 def may_be_forwarded(environ: WSGIEnvironment) -> bool:
     """Say whether a proxy may be between us and a client whose address we do not know.
 
-    Then `REMOTE_ADDR` is not the client's, and a loopback address says nothing of it.
+    Then `REMOTE_ADDR` is not the client's, and a loopback address says nothing of it. Any field
+    that clients do not send by themselves counts as a proxy's; one that adds none is not seen.
     """
     state = environ.get(KEY)
     if state == BELIEVED:
         return False
     return state == REMOVED or any(
-        key.startswith(PREFIX) or key in FIELDS or key == "HTTP_VIA" for key in environ
+        key.startswith("HTTP_") and not _CLIENT_FIELDS.fullmatch(key) for key in environ
     )
 
 

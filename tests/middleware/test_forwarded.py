@@ -138,12 +138,34 @@ def test_peer_is_written_in_one_way() -> None:
     assert KEY not in seen(0, None, "")
 
 
-@pytest.mark.parametrize("key", ["HTTP_VIA", "HTTP_X_FORWARDED_ANYTHING"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "HTTP_VIA",
+        "HTTP_X_FORWARDED_ANYTHING",
+        "HTTP_FORWARDED_FOR",
+        "HTTP_X_PROXYUSER_IP",
+        "HTTP_X_ENVOY_EXTERNAL_ADDRESS",
+        "HTTP_WL_PROXY_CLIENT_IP",
+        "HTTP_CDN_LOOP",
+        "HTTP_X_AMZN_TRACE_ID",
+        "HTTP_PROXY_CONNECTION",
+        "HTTP_X_NEVER_HEARD_OF",
+    ],
+)
 def test_other_signs_of_a_proxy(key: str) -> None:
     assert may_be_forwarded(seen(0, None, **{key: "x"}))
     assert may_be_forwarded(seen(1, None, **{key: "x"}))
     assert not may_be_forwarded(seen(1, "192.0.2.7", **{key: "x"}))
     assert not may_be_forwarded(seen(1, None))
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["HTTP_USER_AGENT", "HTTP_SEC_FETCH_SITE", "HTTP_X_PROMETHEUS_SCRAPE_TIMEOUT_SECONDS", "X"],
+)
+def test_what_clients_say_is_no_sign_of_a_proxy(key: str) -> None:
+    assert not may_be_forwarded(seen(0, None, **{key: "x"}))
 
 
 def test_negative_number_is_refused() -> None:

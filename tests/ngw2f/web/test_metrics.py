@@ -96,7 +96,8 @@ def test_client_behind_a_proxy_is_not_this_machine(build):
 
 @pytest.mark.parametrize(
     "name",
-    ["Forwarded", "Via", "X-Real-IP", "CF-Connecting-IP"]
+    ["Forwarded", "Via", "X-Real-IP", "CF-Connecting-IP", "Forwarded-For", "X-ProxyUser-Ip"]
+    + ["X-Envoy-External-Address", "X-Azure-ClientIP", "CDN-Loop", "X-Unheard-Of"]
     + [f"X-Forwarded-{end}" for end in ("For", "Host", "Port", "Proto", "Whatever")],
 )
 @pytest.mark.parametrize("address", ["127.0.0.1", ""], ids=["loopback", "socket"])
