@@ -2,11 +2,13 @@
 
 `https://en.wikipedia.org/wiki/Rust_(programming_language)` ends with a parenthesis; in
 `(see http://a/)` it is the sentence's. So a link has as many as it opens, as in GitHub's Markdown
-(GFM section 6.9).
+(GFM section 6.9). No address is guessed: `o/ann@a.example` may be somebody else's than ann's.
 """
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 from markdown_it import MarkdownIt
@@ -16,17 +18,31 @@ from markdown_it.token import Token
 
 # Each of these looks at a character only so many times, however often the pattern fails.
 LINK: Final = re.compile(
-    r"(?:https?://|(?P<www>www\.))[^\W_][-\w.?,!'(){}\[\]/+&@%$#=:\"|~;]*"
-    # What a link may end with; a sentence's full stop is none of it.
-    r"(?<=[^\W_]|[-/#@$+=])",
-    re.IGNORECASE,
+    r"(?:https?://|(?P<www>www\.))[^\W_][^\s\x00-\x1f\x7f<>\"^`\\]*", re.IGNORECASE
 )
-# At most 64 characters before the `@` (RFC 5321 section 4.5.3.1.1).
+# Where what could go on does not: at a delimiter written as HTML does, and at the next link.
+LINK_END: Final = re.compile(r"&(?:lt|gt|quot|nbsp);|[,;|)\]]+https?://", re.IGNORECASE)
+BRACKET: Final = re.compile(r"[\[\]]")
+BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f\w]")
+# A reference at the end is text (GFM section 6.9).
+LAST_REFERENCE: Final = re.compile(r"&[a-z0-9]+\Z", re.IGNORECASE)
+# What a link may end with, besides letters and digits; a sentence's full stop is none of it.
+LAST: Final = "-/#@$+="
+OPENED_BY: Final = {")": "(", "]": "[", "}": "{"}
+# Two that Persian and Indian words have within, and the dot between Japanese ones.
+WITHIN_WORDS: Final = "\u200c\u200d\u30fb"
+# Before `www.` these make it a part of an address, of a path or of a longer name.
+BEFORE_NAMES: Final = "@/\\.-"
+# At most 64 characters before the `@` (RFC 5321 section 4.5.3.1.1). What may be a part of an
+# address, and is not read as such here, must not stand between it and a word before.
 MAIL: Final = re.compile(
-    r"(?<![-+./@\w])(?=[-+.\w]{1,64}@)[-+\w]+(?:\.[-+\w]+)*"
+    r"(?<![-+./@\\\w])(?<!\w[#$%&*^~'])(?=[-+.'\w]{1,64}@)[-+\w]+(?:[.'][-+\w]+)*"
     r"@(?:[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,63}(?![-@\w])",
     re.IGNORECASE | re.ASCII,
 )
+IN_ADDRESSES: Final = "@.-+_#$%&*^~'\\"
+WORDS: Final = re.compile(r"\S+")
+TEXTS: Final = ("text", "text_special")
 
 
 def find_bare_links(parser: MarkdownIt) -> None:
@@ -34,7 +50,7 @@ def find_bare_links(parser: MarkdownIt) -> None:
     # What ends plain text: the parser's own characters, and where a link may begin.
     ends = parser.inline.terminator_re.pattern
     parser.inline.terminator_re = re.compile(
-        rf"{ends}|(?<![^\W_])(?:h(?=ttps?://)|w(?=ww\.))", re.IGNORECASE
+        rf"{ends}|(?<![0-9A-Za-z])(?:h(?=ttps?://)|w(?=ww\.))", re.IGNORECASE
     )
     parser.inline.ruler.before("escape", "bare_link", bare_link)
     parser.core.ruler.after("inline", "bare_mail", bare_mail)
@@ -45,23 +61,71 @@ def bare_link(state: StateInline, silent: bool) -> bool:
     # While the end of `[...]` is looked for, a link must not hide it.
     if silent or state.linkLevel or state.src[state.pos] not in "hHwW":
         return False
-    if state.pos and state.src[state.pos - 1].isalnum():
+    if is_in_word(state.src, state.pos):
         return False
     match = LINK.match(state.src, state.pos, state.posMax)
-    if match is None:
+    if match is None or (match["www"] and not _is_name(state, match[0])):
         return False
-    end = match.end()
-    open_ones = match[0].count("(") - match[0].count(")")
-    while open_ones > 0 and state.src.startswith(")", end, state.posMax):
-        open_ones -= 1
-        end += 1
-    text = state.src[state.pos : end]
+    typed = match[0][: link_length(match[0])]
+    text = typed.replace("&amp;", "&")
     url = state.md.normalizeLink("http://" + text if match["www"] else text)
     state.push("link_open", "a", 1).attrs = {"href": url}
     state.push("text", "", 0).content = text
     state.push("link_close", "a", -1)
-    state.pos = end
+    state.pos += len(typed)
     return True
+
+
+def _is_name(state: StateInline, text: str) -> bool:
+    is_part = state.pos > 0 and state.src[state.pos - 1] in BEFORE_NAMES
+    return not is_part and "@" not in text.partition("/")[0]
+
+
+def link_length(text: str) -> int:
+    """Return how much of *text*, which begins with a link and has no blank, is that link."""
+    end = len(text)
+    depth = 0
+    for match in BRACKET.finditer(text, 0, end):
+        depth += 1 if match[0] == "[" else -1
+        if depth < 0:
+            end = match.start()
+            break
+    for match in BEYOND_ASCII.finditer(text, 0, end):
+        if not _is_within_words(match[0]):
+            end = match.start()
+            break
+    if delimiter := LINK_END.search(text, 0, end):
+        end = delimiter.start()
+    limit = end
+    while not (text[end - 1].isalnum() or text[end - 1] in LAST or _is_mark(text[end - 1])):
+        end -= 1
+    if text.startswith(";", end) and (reference := LAST_REFERENCE.search(text, 0, end)):
+        return reference.start()
+    while end < limit and (opening := OPENED_BY.get(text[end])):
+        if text.count(opening, 0, end) <= text.count(text[end], 0, end):
+            break
+        end += 1
+    return end
+
+
+def is_in_word(text: str, position: int) -> bool:
+    """Say whether what stands before *position* goes on there.
+
+    Chinese, Japanese and Thai have no blanks between their words; nor has a link after them.
+    """
+    # Of the marks on a letter only so many are looked at.
+    for before in reversed(text[max(position - 8, 0) : position]):
+        if not _is_mark(before):
+            return before.isalnum() and unicodedata.category(before) != "Lo"
+    return False
+
+
+def _is_within_words(character: str) -> bool:
+    return character in WITHIN_WORDS or _is_mark(character)
+
+
+def _is_mark(character: str) -> bool:
+    return character > "\x7f" and unicodedata.category(character).startswith("M")
 
 
 def bare_mail(state: StateCore) -> None:
@@ -73,21 +137,51 @@ def bare_mail(state: StateCore) -> None:
 
 def _with_mail(tokens: list[Token]) -> Iterator[Token]:
     links = 0
-    for token in tokens:
-        links += token.nesting if token.tag == "a" else 0
-        if links or token.type != "text" or "@" not in token.content:
-            yield token
+    for is_text, group in groupby(tokens, lambda token: token.type in TEXTS):
+        if is_text and not links:
+            yield from _with_mail_in_text(list(group))
             continue
-        end = 0
-        for match in MAIL.finditer(token.content):
-            yield _text(token.content[end : match.start()], token.level)
-            link = Token("link_open", "a", 1, level=token.level)
-            link.attrSet("href", f"mailto:{match[0]}")
-            yield link
-            yield _text(match[0], token.level + 1)
-            yield Token("link_close", "a", -1, level=token.level)
-            end = match.end()
-        yield _text(token.content[end:], token.level)
+        for token in group:
+            links += token.nesting if token.tag == "a" else 0
+            yield token
+
+
+def _with_mail_in_text(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield a text's tokens; the parser parts it at each backslash and each reference."""
+    text = "".join(token.content for token in tokens)
+    as_read = "".join(map(_as_read, tokens))
+    addresses = list(_addresses(as_read))
+    if not addresses:
+        yield from tokens
+        return
+    level, end = tokens[0].level, 0
+    for start, next_end in addresses:
+        yield _text(text[end:start], level)
+        link = Token("link_open", "a", 1, level=level)
+        link.attrSet("href", f"mailto:{text[start:next_end]}")
+        yield link
+        yield _text(text[start:next_end], level + 1)
+        yield Token("link_close", "a", -1, level=level)
+        end = next_end
+    yield _text(text[end:], level)
+
+
+def _as_read(token: Token) -> str:
+    """Return a text so that a character after a backslash is in no address."""
+    is_escaped = token.type == "text_special" and token.markup == "\\" + token.content
+    return "\\" if is_escaped and token.content in IN_ADDRESSES else token.content
+
+
+def _addresses(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where an address begins and ends; none in a URL, which may hold a password."""
+    for word in WORDS.finditer(text):
+        url = word[0].find("://")
+        for match in MAIL.finditer(text, word.start(), word.end()):
+            after = text[match.end() : match.end() + 2].removeprefix(".")[:1]
+            goes_on = after > "\x7f" and (is_in_word(after, 1) or _is_mark(after))
+            is_in_url = 0 <= url < match.start() - word.start()
+            if not (goes_on or is_in_url or is_in_word(text, match.start())):
+                yield match.start(), match.end()
 
 
 def _text(text: str, level: int) -> Token:
