@@ -16,7 +16,7 @@ from ngw2f.settings import Settings
 from ngw2f.store.previews import Content
 from ngw2f.text.errors import LinkError, LinkFailed, LinkRefused
 from ngw2f.text.fetch import TIMEOUT_SECONDS, USER_AGENT, Fetched, Fetcher, Terms, Trace, ignore
-from ngw2f.text.media import IMAGE_TYPES, IMAGES, LINKS, OEMBED
+from ngw2f.text.media import IMAGE_TYPES, IMAGES, LINKS, OEMBED, OPAQUE_TYPE
 from ngw2f.text.oembed import find_oembed_url, read_oembed
 from ngw2f.text.preview import Preview, make_preview
 from ngw2f.text.thumbnail import Thumbnail, Thumbnailer
@@ -163,7 +163,8 @@ class Visitor:
                 room.release()
 
     def _has_room(self, held: list[threading.Semaphore], media_type: str) -> bool:
-        room = self._images if media_type in IMAGE_TYPES else self._pages
+        is_picture = media_type in IMAGE_TYPES or media_type == OPAQUE_TYPE
+        room = self._images if is_picture else self._pages
         if not room.acquire(timeout=ROOM_SECONDS):
             return False
         held.append(room)

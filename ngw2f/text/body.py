@@ -21,11 +21,14 @@ MAX_RATIO: Final = 200
 RATIO_FROM_BYTES: Final = 256 * 1024
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_GZIP_START = b"\x1f"  # RFC 1952 section 2.3.1.
 # The registered content codings (IANA, HTTP Parameters), but for gzip. Any other word is none:
 # sites write "none", "utf-8" or a media type, and send the body as it is.
 _CODINGS = frozenset(
     {"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "pack200-gzip"} | {"zstd"}
 )
+# Those of transfer (IANA, HTTP Transfer Coding Registry), but for "chunked".
+_TRANSFER_CODINGS = frozenset({"compress", "deflate", "gzip"})
 
 
 def read_body(
@@ -51,20 +54,24 @@ def read_body(
 
 
 def _decompressor_for(response: HTTPResponse) -> "zlib._Decompress | None":
-    transfer = response.headers.get("Transfer-Encoding", "chunked").strip(" \t").lower()
-    if transfer not in ("chunked", "identity"):
+    # Of other words, "chunked" alone means something, however often it is there.
+    if not _TRANSFER_CODINGS.isdisjoint(_members(response, "Transfer-Encoding")):
         raise LinkFailed("encoding", "the transfer coding is not one that was asked for")
-    codings = [
-        coding
-        for member in response.headers.get("Content-Encoding", "").lower().split(",")
-        if (coding := member.partition(";")[0].strip(" \t\"'").removeprefix("x-"))
-        in _CODINGS | {"gzip"}
-    ]
+    known = _CODINGS | {"gzip"}
+    codings = [each for each in _members(response, "Content-Encoding") if each in known]
     if not codings:
         return None
     if codings == ["gzip"]:  # RFC 9110 section 8.4.1.3.
         return zlib.decompressobj(_GZIP_WINDOW)
     raise LinkFailed("encoding", "the content coding is not one that was asked for")
+
+
+def _members(response: HTTPResponse, name: str) -> list[str]:
+    """Return the words of a list, without parameters and quotes."""
+    return [
+        member.partition(";")[0].strip(" \t\"'").removeprefix("x-")
+        for member in response.headers.get(name, "").lower().split(",")
+    ]
 
 
 class _Body:
@@ -89,6 +96,8 @@ class _Body:
         return self._bytes.tell() > self._max_bytes
 
     def add(self, piece: bytes) -> None:
+        if self._consumed == 0 and not piece.startswith(_GZIP_START):
+            self._decompressor = None  # Somebody on the way has undone it, and left the word.
         if self._decompressor is None:
             self._write(piece)
             return

@@ -27,10 +27,11 @@ from ngw2f.text.connect import Connect, connect_to, connect_to_first
 from ngw2f.text.deadline import Deadline
 from ngw2f.text.errors import LinkFailed
 from ngw2f.text.lifetime import Bounds, lifetime_seconds
-from ngw2f.text.media import Accepted, Limit, parse_content_type
+from ngw2f.text.media import OPAQUE_TYPE, Accepted, limit_of, parse_content_type
 from ngw2f.text.policy import Policy
 from ngw2f.text.resolve import Resolve, SystemResolver
 from ngw2f.text.sites import Sites
+from ngw2f.text.sniff import sniff_media_type
 from ngw2f.text.target import Target, join_target, parse_target
 from ngw2f.text.wire import GuardedConnection, Wire, connection_to
 
@@ -232,11 +233,16 @@ class Fetcher:
         media_type, charset = parse_content_type(
             ", ".join(response.headers.getlist("Content-Type"))
         )
-        limit = _get_limit(media_type, visit.accepted)
-        visit.trace("type", media_type)
+        limit = limit_of(media_type, visit.accepted)
+        if limit is None:
+            raise _not_read()
+        visit.trace("type", media_type or "none")
         wire.bytes_left = limit.max_bytes + MAX_FRAMING_BYTES
-        body, is_cut = read_body(response, limit, lambda: visit.has_room(media_type))
+        asked_for = OPAQUE_TYPE if OPAQUE_TYPE in visit.accepted else media_type
+        body, is_cut = read_body(response, limit, lambda: visit.has_room(asked_for))
         visit.trace("body", f"{len(body)} bytes" + (", cut" if is_cut else ""))
+        if media_type not in visit.accepted:
+            media_type = _look_at(body, is_cut, response, visit.accepted)
         lifetime = lifetime_seconds(response.headers, self._now(), self._bounds)
         return Fetched(target.url, media_type, charset, body, is_cut, lifetime)
 
@@ -252,10 +258,20 @@ class _Visit:
     has_room: Room
 
 
-def _get_limit(media_type: str, accepted: Accepted) -> Limit:
-    if media_type not in accepted:
-        raise LinkFailed("type", "the site's answer is of a type that is not read")
-    return accepted[media_type]
+def _look_at(body: bytes, is_cut: bool, response: HTTPResponse, accepted: Accepted) -> str:
+    """Return of which of the accepted types a body is that is called something else, or nothing."""
+    if OPAQUE_TYPE in accepted:
+        return OPAQUE_TYPE
+    # A site may forbid to take what it does not name for a page (Fetch Standard, section 3.6).
+    options = response.headers.get("X-Content-Type-Options", "").split(",")[0]
+    media_type = sniff_media_type(body, may_be_page=options.strip().lower() != "nosniff")
+    if media_type not in accepted or (is_cut and not accepted[media_type].may_be_cut):
+        raise _not_read()
+    return media_type
+
+
+def _not_read() -> LinkFailed:
+    return LinkFailed("type", "the site's answer is of a type that is not read")
 
 
 def _get_redirect_target(response: HTTPResponse, target: Target, trace: Trace) -> Target:

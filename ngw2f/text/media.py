@@ -37,6 +37,8 @@ _REGISTERED: Final = MappingProxyType(
         **dict.fromkeys(("image/x-gif",), "image/gif"),
         **dict.fromkeys(("text/xhtml", "text/x-html", "application/html"), "text/html"),
         **dict.fromkeys(("binary/octet-stream", "application/binary"), OPAQUE_TYPE),
+        # Who says so does not know (MIME Sniffing Standard, section 7).
+        **dict.fromkeys(("unknown/unknown", "application/unknown"), ""),
     }
 )
 # What a page shows for itself is smaller; a photograph as cameras make them is not. A worker of
@@ -57,6 +59,17 @@ LINKS: Final[Accepted] = MappingProxyType(
     {**PAGES, **{media: IMAGES[media] for media in IMAGE_TYPES}}
 )
 OEMBED: Final[Accepted] = MappingProxyType({"application/json": Limit(MEGABYTE // 4)})
+
+
+def limit_of(media_type: str, accepted: Accepted) -> Limit | None:
+    """Return how much is read of an answer of that type, empty if it has none; None if nothing.
+
+    Where pictures are asked for, their bytes say what they are, if they can be pixels.
+    """
+    is_picture = media_type.startswith("image/") and not media_type.startswith("image/svg")
+    if OPAQUE_TYPE in accepted and (is_picture or not media_type):
+        return accepted[OPAQUE_TYPE]
+    return accepted.get(media_type or "text/html")
 
 
 # A media type at the start of a member of the list, in quotes or not (RFC 9110 section 8.3.1).

@@ -72,10 +72,13 @@ class MeteredReader(io.RawIOBase):
 _READ = frozenset(
     {b"age", b"cache-control", b"connection", b"content-encoding", b"content-length"}
     | {b"content-type", b"date", b"expires", b"location", b"transfer-encoding"}
+    | {b"x-content-type-options"}
 )
 # A field line: a name without blanks, which may wrongly stand before the colon (RFC 9112 section
 # 5.1), and the rest.
 _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++)[ \t]*+(:.*)", re.DOTALL)
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}+[ \t]*+(?:[;\r\n]|\Z)")
+_LENGTH = re.compile("[0-9]{1,18}")
 
 
 class HeadReader(io.BufferedReader):
@@ -120,6 +123,16 @@ class FinalResponse(http.client.HTTPResponse):
             if not http.client.SWITCHING_PROTOCOLS < found[1] < http.client.OK:
                 return found
             http.client.parse_headers(self.fp)
+
+    def begin(self) -> None:
+        super().begin()
+        # HTTP/1.0 has no chunks; what says so there may still send them (RFC 9112 section 6.1).
+        is_old = self.version < 11 and "Transfer-Encoding" in self.headers
+        if is_old and not _CHUNK_SIZE.match(self.fp.peek(1)):
+            del self.headers["Transfer-Encoding"]
+            self.chunked = False
+            length = self.headers.get("Content-Length", "")
+            self.length = int(length) if _LENGTH.fullmatch(length) else None
 
 
 class GuardedConnection(HTTPConnection):

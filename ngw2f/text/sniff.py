@@ -1,0 +1,33 @@
+"""What a body is that its site does not name (RFC 9110 section 8.3), as browsers look at it.
+
+The MIME Sniffing Standard, section 7.1, narrowed to what previews are made of.
+"""
+
+import re
+from typing import Final
+
+# What of a body is looked at (section 5.2).
+HEADER_BYTES: Final = 1445
+HTML: Final = re.compile(
+    rb"[\t\n\f\r ]*+<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b"
+    rb"|body|br|p|!--)[ >]",
+    re.IGNORECASE,
+)
+XHTML: Final = re.compile(rb"[\t\n\f\r ]*+<\?xml[^<]*(?:<![^<]*)*<html[\t\n\f\r >]")
+# Section 6.1.
+IMAGES: Final = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
+    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
+    (re.compile(rb"GIF8[79]a"), "image/gif"),
+    (re.compile(rb"RIFF.{4}WEBPVP", re.DOTALL), "image/webp"),
+)
+
+
+def sniff_media_type(body: bytes, *, may_be_page: bool = True) -> str:
+    """Return the media type that the first bytes of *body* have, or an empty one."""
+    header = body[:HEADER_BYTES]
+    if may_be_page and HTML.match(header):
+        return "text/html"
+    if may_be_page and XHTML.match(header):
+        return "application/xhtml+xml"
+    return next((media_type for magic, media_type in IMAGES if magic.match(header)), "")
