@@ -64,7 +64,7 @@ def changing_headers(
     `change` gives a new list: the one it gets belongs to the application.
     """
 
-    def start(status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Write:
+    def start(status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         try:
             return start_response(status, change(status, headers), exc_info)
         finally:
@@ -72,6 +72,11 @@ def changing_headers(
             exc_info = None
 
     return start
+
+
+def write_nothing(_chunk: bytes) -> None:
+    """Stand in for the `write` that a server lacks (Granian): what is lost is not lost silently."""
+    raise TypeError("this server has no write()")
 
 
 class WrappedBody:

@@ -68,13 +68,14 @@ class AccessLogMiddleware:
             return self.app(environ, start_response)
         body = LoggedBody(environ, self.write)
 
-        def start(status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Write:
+        def start(status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
             try:
                 write = start_response(status, headers, exc_info)
             finally:
                 exc_info = None
             body.status = status
-            return partial(body.write, write)
+            # Granian has none.
+            return write if write is None else partial(body.write, write)
 
         try:
             body.inner = self.app(environ, start)

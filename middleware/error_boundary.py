@@ -12,7 +12,7 @@ from typing import TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from middleware._paths import quoted, whole_path
-from middleware._wsgi import ExcInfo, Headers, WrappedBody, Write
+from middleware._wsgi import ExcInfo, Headers, WrappedBody, Write, write_nothing
 from middleware.answer import Answer
 
 Page: TypeAlias = Callable[[WSGIEnvironment], Answer]
@@ -28,14 +28,16 @@ class ErrorBoundaryMiddleware:
     """Answer 500 for an exception from below, as long as nothing has been sent.
 
     Request: passes as it is. Response: as it is, or, after an exception in the call or before the
-    first byte has gone out, the error page. After that the exception is raised again, which ends
-    the connection, and the client can tell that the body is not whole.
+    first chunk has gone out, the error page. After that the exception is raised again, which ends
+    the connection, and the client can tell that the body is not whole. An empty chunk counts: most
+    servers send the headers with it.
 
     The first chunk is taken before the body is returned, and only then is `start_response` passed
     on. So the page is nearly always the first that the server hears of, and needs no `exc_info`:
     servers raise that again (Werkzeug's and Flask's test clients), cut the page off (uWSGI) or
-    have read the status by then (Granian). Where the headers may be with the server already,
-    after an empty chunk or a 1xx, it gets the exception as `exc_info`.
+    have read the status by then (Granian). For the same reason an answer that the application
+    itself replaces, with `exc_info`, is not passed on until its first chunk. Where the server
+    knows of another answer already, of a 1xx or of one that it refuses, it gets `exc_info`.
 
     `page`: makes the answer from environ, an `Answer`; a plain sentence unless given. It should do
         little: if it fails too, that is logged, and the plain sentence is sent.
@@ -112,16 +114,16 @@ class GuardedResponse:
     def __init__(self, start_response: StartResponse) -> None:
         self.start_response = start_response
         self.held: tuple[str, Headers] | None = None
-        # Whether the server has been told, and whether it has had a byte of content.
+        # Whether the server has been told, and whether it has had content, if only an empty chunk.
         self.is_started = False
         self.is_sent = False
         self.server_write: Write | None = None
 
-    def start(self, status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Write:
-        """Stand in for the server's `start_response`: hold back the first call of it."""
-        is_first = self.held is None and not self.is_started and exc_info is None
+    def start(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
+        """Stand in for the server's `start_response`: hold back what has not begun."""
+        may_hold = not self.is_started and (self.held is None or exc_info is not None)
         # What follows a 1xx is no content, and takes its time: a WebSocket's session.
-        if is_first and status[:1] != "1":
+        if may_hold and status[:1] != "1":
             self.held = (status, headers[:])
             return self.write
         self.release()
@@ -142,9 +144,9 @@ class GuardedResponse:
     def write(self, chunk: bytes) -> None:
         """Stand in for the server's `write`."""
         self.release()
-        self.is_sent = self.is_sent or bool(chunk)
-        assert self.server_write is not None  # noqa: S101 # It is what start() has given.
-        self.server_write(chunk)
+        write = self.server_write or write_nothing
+        self.is_sent = write is not write_nothing
+        write(chunk)
 
     def replace(self, page: Answer) -> None:
         """Start the page, during the handling of the exception that it is for."""
@@ -192,8 +194,7 @@ class GuardedBody(WrappedBody):
             chunk = self.guarded_chunk()
         else:
             self._first = None
-        if chunk:
-            self._response.is_sent = True
+        self._response.is_sent = True
         return chunk
 
     def guarded_chunk(self) -> bytes:

@@ -109,7 +109,7 @@ class RewrittenResponse:
         self.start_response = start_response
         self.transformer: Transformer | None = None
 
-    def start(self, status: str, headers: Headers, exc_info: ExcInfo | None = None, /) -> Write:
+    def start(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         """Stand in for the server's `start_response`; decides anew each time that it is called."""
         try:
             transformer, headers = self.decide(status, headers)
@@ -118,7 +118,7 @@ class RewrittenResponse:
             exc_info = None
         # Only now: if the headers were out already, the server has raised, and all stays.
         self.transformer = transformer
-        if transformer is None:
+        if transformer is None or write is None:
             return write
         feed = transformer.feed
         return lambda chunk: write(feed(chunk))

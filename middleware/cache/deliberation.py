@@ -226,7 +226,7 @@ class Deliberation:
 
 
 def _discard_head(
-    status: str, headers: Headers, exc_info: object = None, /
+    status: str, headers: Headers, exc_info: object = None
 ) -> Callable[[bytes], object]:
     return _discard
 

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 from wsgiref.types import StartResponse
 
-from middleware._wsgi import Headers, close_body
+from middleware._wsgi import Headers, close_body, write_nothing
 from middleware.cache.collapsing import Flight
 from middleware.cache.dates import parse_date
 from middleware.cache.entry import Entry
@@ -137,7 +137,7 @@ class Exchange:
 
     # The application's side.
 
-    def _note_start(self, status: str, headers: Headers, exc_info: Any = None, /) -> Write:
+    def _note_start(self, status: str, headers: Headers, exc_info: Any = None) -> Write:
         try:
             if self._replied:
                 # Too late for us to decide anew; the server knows whether it is too late for it.
@@ -320,9 +320,10 @@ class Exchange:
         self._replied = True
         try:
             if exc_info is None:
-                self._write = self._start_response(status, headers)
+                write = self._start_response(status, headers)
             else:
-                self._write = self._start_response(status, headers, exc_info)
+                write = self._start_response(status, headers, exc_info)
+            self._write = write_nothing if write is None else write
         finally:
             exc_info = None
 

@@ -46,7 +46,7 @@ class UnsafeRequest:
         return self._body
 
     def _start(
-        self, status: str, headers: Headers, exc_info: Any = None, /
+        self, status: str, headers: Headers, exc_info: Any = None
     ) -> Callable[[bytes], object]:
         try:
             if self._fill is not None:

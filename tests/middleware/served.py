@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -71,7 +72,13 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
     if path != "/fails":
         status, headers = ANSWERS.get(path, ("200 OK", PLAIN))
         write = start_response(status, list(headers))
-    if write is not None and path.startswith("/written"):
+    if write is not None and path == "/replaced":
+        try:
+            raise RuntimeError("on purpose")
+        except RuntimeError:
+            start_response("503 Later", list(PLAIN), sys.exc_info())
+        return [b"later"]
+    if path.startswith("/written"):
         write(b"one,")
     if path in {"/fails", "/started-fails", "/written-fails"}:
         raise RuntimeError("on purpose")

@@ -142,6 +142,18 @@ def serve(app: WSGIApplication, path: str = "/", method: str = "GET", **options:
     return Exchange(create_environ(path, method=method, **options)).run(app)
 
 
+def without_write(app: WSGIApplication) -> WSGIApplication:
+    """Serve an application as Granian does, whose `start_response` gives nothing back."""
+
+    def served(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: Headers, exc_info: ExcInfo | None = None) -> None:
+            start_response(status, headers, exc_info)
+
+        return app(environ, start)  # type: ignore[arg-type] # It is not as it should be.
+
+    return served
+
+
 class TrackedBody:
     """A body that counts what is done to it; its iterator is another object, as PEP 3333 allows."""
 

@@ -168,6 +168,13 @@ def calls_by_name(start_response: Any, status: str, headers: Headers, exc_info: 
     return start_response(status, headers, exc_info=exc_info)
 
 
+def takes_no_names(app: WSGIApplication) -> WSGIApplication:
+    def middleware(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return app(environ, lambda *arguments: start_response(*arguments))
+
+    return middleware
+
+
 def keeps_exc_info_in_its_frame(
     start_response: Any, status: str, headers: Headers, exc_info: Any
 ) -> Any:
@@ -361,6 +368,7 @@ MISTAKES: dict[str, tuple[Middleware, set[str]]] = {
         start_changed(calls_by_name),
         {"status_headers_and_content_arrive"},
     ),
+    "exc_info has no name": (takes_no_names, {"exc_info_may_be_given_by_name"}),
     "write is lost": (start_changed(loses_write), {"write_comes_before_the_body"}),
     "repeated headers are lost": (
         start_changed(drops_repeated),

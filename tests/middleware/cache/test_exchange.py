@@ -10,7 +10,13 @@ import pytest
 
 from middleware._wsgi import Headers
 from tests.middleware.cache.around import Client, Exchange, Origin, fresh, request
-from tests.middleware.serving import BrokenError, ProtocolError, TrackedBody, answering
+from tests.middleware.serving import (
+    BrokenError,
+    ProtocolError,
+    TrackedBody,
+    answering,
+    without_write,
+)
 
 LASTING: Headers = [("Cache-Control", "max-age=60, stale-if-error=60"), ("ETag", '"a"')]
 
@@ -54,6 +60,17 @@ def test_two_writes_arrive_in_order() -> None:
 
     client = Client(app)
     assert [client.ask().content for _ in range(2)] == [b"one,two,three"] * 2
+
+
+def test_what_cannot_be_written_is_an_error_and_not_stored() -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", LASTING)(b"one,")
+        return [b"two"]
+
+    client = Client(app)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="write"):
+            Exchange(request()).run(without_write(client.cache))
 
 
 def test_error_after_an_empty_write_replaces_the_answer() -> None:
