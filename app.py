@@ -28,6 +28,7 @@ from ngw2f.limits import SIGN_INS, build_limiter
 from ngw2f.profiling import OneProfileMiddleware
 from ngw2f.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
+from ngw2f.web.accounts import who_signs_in
 from ngw2f.web.caching import TARGETED_FIELD
 from ngw2f.web.errors import error_page
 from ngw2f.web.services import Services, build_services
@@ -54,7 +55,10 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
     decide = partial(PreRoutingMiddleware, rules=decisions)
     limiter = build_limiter(services.broker)
     limit = partial(
-        RateLimitMiddleware, limiter=limiter, rules=rate_rules(), storage_errors=(RedisError,)
+        RateLimitMiddleware,
+        limiter=limiter,
+        rules=rate_rules(services),
+        storage_errors=(RedisError,),
     )
     static = partial(
         StaticFilesMiddleware, directory=STATIC, prefix="/static", max_age_seconds=STATIC_SECONDS
@@ -104,10 +108,10 @@ def trusted_proxy(settings: Settings) -> Callable[[WSGIApplication], WSGIApplica
     return lambda app: ProxyFix(forwarded(app), x_for=0, x_proto=count, x_host=count)
 
 
-def rate_rules() -> list[RateRule]:
+def rate_rules(services: Services) -> list[RateRule]:
     """Return what is limited before anybody knows who asks; the rest is in `ngw2f/limits.py`."""
-    paths = ["/login", "/api/tokens"]
-    return [RateRule("sign-in", parse(SIGN_INS), ["POST"], paths, without_storage="closed")]
+    limit, paths, key = parse(SIGN_INS), ["/login", "/api/tokens"], partial(who_signs_in, services)
+    return [RateRule("sign-in", limit, ["POST"], paths, key, without_storage="closed")]
 
 
 application = create_application(load_settings())

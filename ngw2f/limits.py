@@ -25,7 +25,7 @@ RETRY_AFTER_SECONDS = 10
 WRITES = ("POST", "PUT", "DELETE")
 Write = Literal[
     "post", "edit", "delete", "typing", "room", "membership", "account", "token", "revoke",
-    "register",
+    "register", "sign-in",
 ]  # fmt: skip
 
 
@@ -41,7 +41,7 @@ class Rule(NamedTuple):
     is_closed: bool = False
 
 
-# Each is for one account, but the last, which is for one address.
+# Each is for one account, but the last two, which are for one address.
 RULES = (
     Rule("post", "600/minute", "messages"),
     # A worker renders an edited message again.
@@ -58,6 +58,8 @@ RULES = (
     Rule("revoke", "60/minute", "tokens and sessions given up"),
     # Each costs a password's hash. People behind one address share it.
     Rule("register", "60/minute", "registrations", is_closed=True),
+    # The chain counts the same, under this name, but for browsers that it lets pass.
+    Rule("sign-in", SIGN_INS, "tries to sign in", is_closed=True),
 )
 
 # What the request at hand was counted under; None outside of a request.

@@ -7,6 +7,7 @@ counted apart from those of strangers.
 import hashlib
 import secrets
 import time
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -41,6 +42,15 @@ def is_device_of(connection: Connection, token: str, user_id: int) -> bool:
         devices.c.expires_at > time.time(),
     )
     return connection.execute(statement).first() is not None
+
+
+def is_any_device(connection: Connection, tokens: Sequence[str]) -> bool:
+    """Say whether one of them is anybody's."""
+    statement = select(devices.c.id).where(
+        devices.c.digest.in_([digest_of(token) for token in tokens]),
+        devices.c.expires_at > time.time(),
+    )
+    return connection.execute(statement.limit(1)).first() is not None
 
 
 def forget_devices_of(connection: Connection, user_id: int) -> None:

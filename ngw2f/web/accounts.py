@@ -1,8 +1,14 @@
-"""Accounts: registering one, and proving by a password whose one is."""
+"""Accounts: registering one, and proving by a password whose one is.
+
+Sets `ngw2f.known_browser` in the environ: somebody has signed in with the browser before, so
+the chain has not counted this try to sign in.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import NamedTuple
+from wsgiref.types import WSGIEnvironment
 
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
@@ -19,11 +25,16 @@ from ngw2f.text.lookalikes import shapes_of
 from ngw2f.text.names import InvalidNameError, check_nickname, composed, name_key, old_name_key
 from ngw2f.text.password import InvalidPasswordError
 from ngw2f.tries import Guesser
+from ngw2f.web.errors import DATABASE_ERRORS
 from ngw2f.web.services import Services
 
 # What waits to be hashed is done within some seconds.
 RETRY_AFTER_SECONDS = 2
 TAKEN = "the nickname is taken"
+DEVICE = "device-"
+# So many people's marks of a browser are looked at before their sign-in.
+MAX_DEVICES_OF_BROWSER = 8
+KNOWN_BROWSER = "ngw2f.known_browser"
 LOOKS_TAKEN = "the nickname is taken, by one that looks the same"
 
 
@@ -44,13 +55,16 @@ def check_password(
 ) -> Credentials | None:
     """Return what is stored of the user whose nickname and password these are, else None.
 
-    Raises 429 after too many wrong tries, or while too many wait in the queue for
-    this account; 503 if too many wait.
+    Raises 429 after too many wrong tries, or too many from this address, or while too many
+    wait in the queue for this account; 503 if too many wait.
     """
     key = name_key(nickname)
     with services.database.reading() as connection:
         found = find_named(connection, nickname)
         guesser = _guesser(connection, request, found)
+    if KNOWN_BROWSER in request.environ and not guesser.is_known:
+        # Another's account: for that, the browser is a stranger's.
+        services.limits.take("sign-in", _address(request))
     return _check(services, key, found, password, guesser)
 
 
@@ -100,6 +114,26 @@ def _guesser(connection: Connection, request: Request, found: Credentials | None
     return Guesser(_address(request))
 
 
+def who_signs_in(services: Services, environ: WSGIEnvironment) -> str | None:
+    """Return the address that a try to sign in counts for, as far as its head says.
+
+    None for a browser that somebody has signed in with before: whoever shares its address
+    does not shut it out. At whose account it tries is in the body (`check_password`).
+    """
+    cookies = Request(environ).cookies
+    marks = (value for name, value in cookies.items() if name.startswith(DEVICE))
+    tokens = list(islice(marks, MAX_DEVICES_OF_BROWSER))
+    try:
+        if tokens:
+            with services.database.reading() as connection:
+                if devices.is_any_device(connection, tokens):
+                    environ[KNOWN_BROWSER] = True
+                    return None
+    except DATABASE_ERRORS:
+        pass  # Whoever asks the database next says so.
+    return client_address(environ)
+
+
 def remember_device(services: Services, request: Request, response: Response, user_id: int) -> None:
     """Have the browser keep that the user has signed in with it, unless it does already."""
     name = device_cookie(user_id)
@@ -122,7 +156,7 @@ def remember_device(services: Services, request: Request, response: Response, us
 
 def device_cookie(user_id: int) -> str:
     """Return the cookie's name: several people may use one browser."""
-    return f"device-{user_id}"
+    return f"{DEVICE}{user_id}"
 
 
 def _renewed(services: Services, found: Credentials, new_hash: str) -> Credentials | None:

@@ -30,6 +30,16 @@ def test_device_is_stored_hashed(database, ann):
     assert token.encode() not in digest
 
 
+def test_any_of_several_is_somebodys(database, ann):
+    token = create(database, ann)
+    with database.reading() as connection:
+        assert devices.is_any_device(connection, ["x", token])
+        assert not devices.is_any_device(connection, ["x", ""])
+    with database.writing() as connection:
+        connection.execute(update(table).values(expires_at=0))
+        assert not devices.is_any_device(connection, [token])
+
+
 def test_devices_are_forgotten(database, ann, bob):
     anns, bobs = create(database, ann), create(database, bob)
     with database.writing() as connection:

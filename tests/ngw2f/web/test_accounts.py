@@ -1,12 +1,16 @@
 """Who is let in, and who is not, after wrong tries."""
 
+from functools import partial
+
 import pytest
 from sqlalchemy import text
 
+from ngw2f.limits import RULES, Limits
 from ngw2f.store import users
 from ngw2f.tries import WrongTries
 from tests.client import BROWSER, PASSWORD, Client
 
+BAD_MARKS = ["device-1=", "device-1=x", "device-1=\xff", 'device-1="', r'device-1="\355\240\200"']
 STRANGER, OWNER, ELSEWHERE = "198.51.100.1", "203.0.113.1", "192.0.2.1"
 
 
@@ -23,12 +27,23 @@ def chat(build):
 def at(chat):
     """Give a function that returns a browser at an address."""
 
-    def browser(address):
-        client = Client(chat)
-        client.extra_environ["REMOTE_ADDR"] = address
-        return client
+    return partial(browser_at, chat)
 
-    return browser
+
+@pytest.fixture
+def crowded(build, monkeypatch):
+    """Give a chat that lets an address try to sign in four times."""
+    monkeypatch.setattr("app.SIGN_INS", "4/day")
+    service = build()
+    rules = [rule._replace(limit="4/day") if rule.name == "sign-in" else rule for rule in RULES]
+    object.__setattr__(service.services, "limits", Limits(service.services.broker, rules))
+    return service
+
+
+def browser_at(chat, address):
+    client = Client(chat)
+    client.extra_environ["REMOTE_ADDR"] = address
+    return client
 
 
 def guess(client, times=2):
@@ -65,6 +80,32 @@ def test_browser_that_has_signed_in_before_is_let_through(at):
     assert known.sign_in("ann").status_int == 303
     # It cannot guess for ever either.
     assert guess(known, 3) == [401, 401, 429]
+
+
+def test_browser_is_not_shut_out_by_strangers_behind_its_address(crowded):
+    known, stranger = browser_at(crowded, OWNER), browser_at(crowded, OWNER)
+    known.sign_in("ann")
+    browser_at(crowded, ELSEWHERE).register("bob")
+    assert [stranger.sign_in("", "").status_int for _ in range(4)] == [400, 400, 400, 429]
+    assert known.sign_in("ann").status_int == 303
+    # At another's account it is one of the strangers.
+    assert known.sign_in("bob").status_int == 429
+    assert guess(known, 1) == [401]
+
+
+def test_browser_at_anothers_account_is_counted_as_strangers_are(crowded):
+    known, stranger = browser_at(crowded, OWNER), browser_at(crowded, OWNER)
+    known.sign_in("ann")
+    browser_at(crowded, ELSEWHERE).register("bob")
+    assert [known.sign_in("bob", "wrong").status_int for _ in range(4)] == [401, 401, 401, 429]
+    assert stranger.sign_in("ann").status_int == 429
+
+
+def test_marks_that_are_none_leave_the_browser_a_stranger(crowded):
+    stranger = browser_at(crowded, OWNER)
+    headers = {**BROWSER, "Cookie": "; ".join(f"device-{number}=x" for number in range(99))}
+    answers = [stranger.post("/login", {}, headers=headers).status_int for _ in range(5)]
+    assert answers == [400, 400, 400, 400, 429]
 
 
 def test_bearer_is_never_locked_out(at):
@@ -121,7 +162,7 @@ def test_devices_cookie(chat):
     assert device[0].partition("=")[2] not in repr(rows)
 
 
-@pytest.mark.parametrize("cookie", ["device-1=", "device-1=x", "device-1=\xff", 'device-1="'])
+@pytest.mark.parametrize("cookie", BAD_MARKS)
 def test_cookie_that_is_no_device(at, cookie):
     at(OWNER).register("ann")
     stranger = at(STRANGER)
