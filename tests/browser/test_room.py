@@ -288,3 +288,38 @@ def test_message_that_was_not_sent_waits_beside_the_next(open_room: Any) -> None
     ann.click("#unsent button")
     ann.wait_for_selector(".message:has-text('the first')")
     assert ann.locator("#unsent li").count() == 0
+
+
+def test_page_that_stays_open_lists_the_newest_rooms(chat: ChatServer, open_room: Any) -> None:
+    ann = open_room("ann")
+    rooms = ann.locator(".rooms a[data-room]")
+    came_with = rooms.count()
+    token = chat.register("founder")
+    for number in range(52):
+        name = {"name": f"founded {number}."}
+        chat.call("POST", "/api/rooms", token, json=name).raise_for_status()
+    ann.wait_for_selector(".rooms a:has-text('founded 51.')")
+    sync_api.expect(rooms).to_have_count(came_with + 50)
+    assert ann.locator(".rooms a:text-is('# founded 1.')").count() == 0
+    assert ann.locator(".rooms a[aria-current]").count() == 1
+
+
+def test_page_that_stays_open_shows_the_newest_messages(open_room: Any) -> None:
+    ann = open_room("ann")
+    ann.evaluate(
+        """() => {
+            const old = Array.from({ length: 1000 }, (_, index) => {
+                const item = document.createElement("li");
+                item.className = "message";
+                item.id = `m${index - 1000}`;
+                return item;
+            });
+            document.getElementById("messages").prepend(...old);
+            document.getElementById("end").scrollIntoView({ block: "end" });
+        }"""
+    )
+    say(ann, "the newest of all")
+    ann.wait_for_selector(".message:has-text('the newest of all')")
+    sync_api.expect(ann.locator(".message")).to_have_count(1000)
+    first = ann.locator(".message").first.get_attribute("id").removeprefix("m")
+    assert ann.get_attribute(".older a", "href").endswith(f"?before={first}")
