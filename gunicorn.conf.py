@@ -46,11 +46,12 @@ secure_scheme_headers = {}
 
 def on_starting(server):
     """Check and migrate once, before any worker; then start the embedded parts."""
-    begin_anew(settings.metrics_path)
     for name in unknown_variables():
         server.log.warning("%s is no setting; it is ignored", name)
-    if subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
-        sys.exit("ngw2f: the database could not be migrated")
+    if status := subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
+        # It has said why, in a line, unless it was killed.
+        sys.exit(status if status > 0 else "ngw2f: the check of settings and database was killed")
+    begin_anew(settings.metrics_path)
     server.embedded = hooks.start_embedded(settings)
     hooks.hear_signals_after_forks()
     server.reload_guard = guard_reload(server, Systemd())

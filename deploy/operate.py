@@ -55,8 +55,9 @@ def become(name: str) -> None:
 def run(environment: Path | None, arguments: Sequence[str]) -> None:
     """Become the command. Raises OSError, KeyError of a user that is not there."""
     unit = read_unit(UNIT)
-    variables = {"NGW2F_SETTINGS": unit["WorkingDirectory"]}
+    variables = {"NGW2F_SETTINGS": str(ROOT)}
     if environment is None:
+        variables = {"NGW2F_SETTINGS": unit["WorkingDirectory"]}
         variables |= read_environment([unit["Environment"]])
     file = environment or Path(unit["EnvironmentFile"])
     variables |= read_environment(file.read_text().splitlines())

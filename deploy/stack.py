@@ -36,11 +36,11 @@ from deploy.health import is_healthy
 from nginx.certificate import make_certificate
 from nginx.render import FILES, Front, command, find_nginx, render
 from ngw2f import cli
-from ngw2f.broker import Broker, broker_url, embedded_socket
-from ngw2f.jobs.link_policy import build_policy
+from ngw2f.broker import Broker, broker_url, connect, embedded_socket
+from ngw2f.precheck import check, make_folder
 from ngw2f.settings import SettingError, Settings, load_settings
 from ngw2f.store.database import Database
-from ngw2f.store.migrate import why_no_engine
+from ngw2f.store.reasons import reason_of, why_no_engine
 
 ROOT = Path(__file__).resolve().parent.parent
 HTTP_PORT = "8080"
@@ -78,8 +78,9 @@ def start() -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # Each line reaches the screen when it is written.
     os.environ["PYTHONUNBUFFERED"] = "1"
+    make_folder("STACK_DIR", _var())
     settings = _settings()
-    build_policy(settings)
+    check(settings)
     _hold_alone(settings)
     _check_ports()
     processes = [
@@ -106,6 +107,8 @@ def _check_ports() -> None:
         except OSError as error:
             reason = f"port {text} cannot be had ({os.strerror(error.errno or 0)})"
             raise StackError(f"{reason}; stop what uses it, or set {name}") from error
+    if os.environ["STACK_HTTP_PORT"] == os.environ["STACK_HTTPS_PORT"]:
+        raise StackError("STACK_HTTP_PORT and STACK_HTTPS_PORT must be two ports")
 
 
 def _foundations(settings: Settings) -> list[str]:
@@ -114,6 +117,8 @@ def _foundations(settings: Settings) -> list[str]:
     if settings.is_embedded:
         os.environ["NGW2F_REDIS_URL"] = broker_url(settings)
         names.append("valkey")
+    else:
+        _check_broker(settings)
     if settings.database_url:
         _check_database(settings)
     else:
@@ -126,6 +131,15 @@ def _foundations(settings: Settings) -> list[str]:
     return names
 
 
+def _check_broker(settings: Settings) -> None:
+    """See whether the operator's own Redis can be reached."""
+    try:
+        with connect(settings, ASK_SECONDS) as redis:
+            redis.ping()
+    except RedisError as error:
+        raise StackError(f"NGW2F_REDIS_URL: {reason_of(error)}") from error
+
+
 def _check_database(settings: Settings) -> None:
     """See whether the operator's own database can be reached, and is one."""
     try:
@@ -135,8 +149,7 @@ def _check_database(settings: Settings) -> None:
     except (ArgumentError, ImportError, ValueError) as error:
         raise StackError(f"NGW2F_DATABASE_URL: {why_no_engine(error)}") from error
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise StackError(f"NGW2F_DATABASE_URL: {reason}") from error
+        raise StackError(f"NGW2F_DATABASE_URL: {reason_of(error)}") from error
 
 
 def _write_environment(settings: Settings) -> None:

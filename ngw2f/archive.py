@@ -10,12 +10,14 @@ from typing import BinaryIO, NoReturn
 from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.settings import Settings
-from ngw2f.store.backup import BackupError, back_up, check_database, restore
+from ngw2f.store.backup import BackupError, back_up, restore
 from ngw2f.store.database import Database
 from ngw2f.store.exchange import ImportRefusedError, export_lines, import_lines
 from ngw2f.store.in_use import InUseError, exclusive_use
 from ngw2f.store.migrate import MigrationError, migrate
+from ngw2f.store.reasons import reason_of
 from ngw2f.store.succession import succeed
+from ngw2f.store.usable import UnusableError, check_chat
 from ngw2f.store.whole_file import whole_file
 
 STANDARD = Path("-")
@@ -34,16 +36,15 @@ def run(command: str, settings: Settings, path: Path) -> None:
                     _export(settings, path)
                 case "import":
                     _import(settings, path)
-    except (BackupError, ImportRefusedError, InUseError, MigrationError, OSError,
+    except (BackupError, ImportRefusedError, InUseError, MigrationError, UnusableError, OSError,
             OverflowError) as error:  # fmt: skip
         sys.exit(f"ngw2f {command}: {error}")
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        sys.exit(f"ngw2f {command}: {reason}")
+        sys.exit(f"ngw2f {command}: {reason_of(error)}")
 
 
 def _export(settings: Settings, path: Path) -> None:
-    check_database(settings)
+    check_chat(settings)
     if path == STANDARD:
         _write(settings, sys.stdout.buffer)
         return

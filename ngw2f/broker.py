@@ -18,7 +18,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 
 from ngw2f.sentinel import SCHEME, connect_by_sentinel
-from ngw2f.settings import Settings
+from ngw2f.settings import SettingError, Settings
 
 T = TypeVar("T")
 
@@ -95,7 +95,10 @@ class Broker:
 
 
 def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:
-    """Return a client; it connects at its first command, so after a fork."""
+    """Return a client; it connects at its first command, so after a fork.
+
+    Raises SettingError for a URL of which none can be made.
+    """
     url = broker_url(settings)
     options: dict[str, Any] = {
         "socket_timeout": timeout_seconds,
@@ -104,9 +107,17 @@ def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:
         # restarts. A time-out is not tried again: it has cost enough.
         "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     }
-    if url.startswith(SCHEME):
-        return connect_by_sentinel(url, **options)
-    return Redis.from_url(url, **options)
+    try:
+        if url.startswith(SCHEME):
+            client = connect_by_sentinel(url, **options)
+        else:
+            client = Redis.from_url(url, **options)
+        # It would complain of an option that there is not at its first command.
+        client.connection_pool.make_connection()
+    except (ValueError, TypeError, RedisError) as error:
+        reason = str(error).rpartition("__init__() ")[2]
+        raise SettingError(f"NGW2F_REDIS_URL: its options are wrong ({reason})") from None
+    return client
 
 
 def _read_health(redis: Redis) -> Health:

@@ -3,10 +3,11 @@
 import argparse
 import logging
 import os
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -91,7 +92,12 @@ def _parser() -> argparse.ArgumentParser:
         archive.add_argument("file", type=Path)
         archive.set_defaults(run=partial(_archive, name))
 
-    # Processes that the others start; they need descriptors that only those have.
+    # Processes that the others start. The first one looks for what would stop them; the rest
+    # need descriptors that only those have.
+    check = commands.add_parser("check")
+    check.add_argument("--database", action="store_true")
+    check.set_defaults(run=_check)
+
     process = commands.add_parser("worker-process")
     process.add_argument("--queues", type=_queues, default=",".join(QUEUES))
     process.add_argument("--status", type=int)
@@ -142,30 +148,49 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _migrate(_options: argparse.Namespace) -> None:
-    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.exc import SQLAlchemyError
 
+    from ngw2f.precheck import check
     from ngw2f.store.migrate import MigrationError, migrate
+    from ngw2f.store.reasons import reason_of
 
     settings = load_settings()
-    name = "NGW2F_DATABASE_URL" if settings.database_url else "NGW2F_DATA_DIR"
+    check(settings)
     try:
         migrate(settings)
-    except DBAPIError as error:
-        raise SettingError(f"{name}: {str(error.orig).splitlines()[0]}") from error
-    except MigrationError as error:
-        raise SettingError(f"{name}: {error}") from error
-    except OSError as error:
-        raise SettingError(f"NGW2F_DATA_DIR: {error}") from error
+    except SQLAlchemyError as error:
+        raise SettingError(f"{settings.database_name}: {reason_of(error)}") from error
+    except (MigrationError, OSError) as error:
+        raise SettingError(f"{settings.database_name}: {error}") from error
+
+
+def _check(options: argparse.Namespace) -> None:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from ngw2f.precheck import check
+    from ngw2f.store.usable import NewerError, UnusableError, check_chat
+
+    settings = load_settings()
+    check(settings)
+    if not options.database:
+        return
+    try:
+        # One that cannot be asked may be back soon; beside a newer schema an old worker goes on.
+        with suppress(SQLAlchemyError, NewerError):
+            check_chat(settings)
+    except UnusableError as error:
+        raise SettingError(f"{settings.database_name}: {error}") from error
 
 
 def _worker(options: argparse.Namespace) -> None:
-    from ngw2f.jobs.link_policy import build_policy
     from ngw2f.metrics.files import begin_anew
     from ngw2f.supervisor import Supervisor, default_pools, worker_specs
     from ngw2f.systemd import Systemd
 
     settings = _settings()
-    build_policy(settings)
+    # In a process of its own: this one stays, and shall stay small.
+    if status := subprocess.call([sys.executable, "-m", "ngw2f", "check", "--database"]):
+        sys.exit(status)
     begin_anew(settings.metrics_path)
     pools = default_pools(options.workers)
     if options.queues:
@@ -176,13 +201,20 @@ def _worker(options: argparse.Namespace) -> None:
 
 def _jobs(options: argparse.Namespace) -> None:
     from redis.exceptions import RedisError
+    from sqlalchemy.exc import SQLAlchemyError
 
     from ngw2f.broker import Broker, connect
     from ngw2f.jobs import failed
     from ngw2f.jobs.bell import RENDER, Bell
     from ngw2f.store.database import Database
+    from ngw2f.store.reasons import reason_of
+    from ngw2f.store.usable import UnusableError, check_chat
 
     settings = load_settings()
+    try:
+        check_chat(settings)
+    except (UnusableError, SQLAlchemyError) as error:
+        raise SettingError(f"{settings.database_name}: {reason_of(error)}") from error
     database = Database(settings.sqlalchemy_url)
     try:
         with connect(settings, 5.0) as redis:

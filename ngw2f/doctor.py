@@ -12,8 +12,6 @@ from pathlib import Path
 from shlex import quote
 from typing import cast
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import text
@@ -22,13 +20,14 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from ngw2f.broker import Broker, connect, embedded_socket
 from ngw2f.descriptors import WORKER_CONNECTIONS, possible_connections
 from ngw2f.jobs.bell import QUEUES
-from ngw2f.jobs.link_policy import build_policy
 from ngw2f.jobs.roll_call import RollCall
+from ngw2f.precheck import look
 from ngw2f.settings import SettingError, Settings, unknown_variables
 from ngw2f.store import messages
 from ngw2f.store.database import Database
-from ngw2f.store.migrate import alembic_config, known_versions, why_no_engine
 from ngw2f.store.private import is_open_to_others, sqlite_path
+from ngw2f.store.reasons import reason_of, why_no_engine
+from ngw2f.store.usable import UnusableError, check_version, find_chat
 
 TIMEOUT_SECONDS = 5.0
 # Below this, SQLite and the append-only file have soon nowhere to write.
@@ -64,8 +63,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
         part = check.__name__.removeprefix("check_")
         try:
             yield from check(settings)
+        except SettingError as error:
+            yield Finding("error", part, str(error))
         except (SQLAlchemyError, RedisError, OSError) as error:
-            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            reason = reason_of(error)
             yield Finding("error", part, f"it cannot be asked: {reason}")
 
 
@@ -83,7 +84,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     if settings.links_allow:
         yield Finding("warning", "settings", "links may reach hosts of yours (links_allow)")
     try:
-        build_policy(settings)
+        look(settings)
     except SettingError as error:
         yield Finding("error", "settings", str(error))
     environment = os.environ.get("NGW2F_ENV", "development")
@@ -137,14 +138,11 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         return
     try:
         with database.reading() as connection:
-            version = MigrationContext.configure(connection).get_current_revision()
-            newest = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
-            if version != newest:
-                advice = "run `ngw2f migrate`"
-                if version and version not in known_versions():
-                    advice = "it is of a newer version of the chat, which must be run"
-                sentence = f"its schema is {version}, the newest is {newest}; {advice}"
-                yield Finding("error", "database", sentence)
+            try:
+                find_chat(connection)
+                newest = check_version(connection)
+            except UnusableError as error:
+                yield Finding("error", "database", str(error))
                 return
             name = connection.dialect.name
             yield Finding("ok", "database", f"{name}, with the newest schema ({newest})")

@@ -6,6 +6,7 @@ of .secrets.toml, environment variables `NGW2F_NAME`.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,18 +16,55 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from msgspec import Meta
 
+from ngw2f.allowed import MAX_SHOWN_CHARACTERS, allowed, not_text, shown
+
 PREFIX = "NGW2F_"
 # Names with the prefix that are no settings: which section to read, and the
 # two by which a server hands itself over to its successor (ngw2f/embedded.py).
 RESERVED = {"ENV", "SETTINGS", "LIFELINE", "STATUS"}
 
 MEGABYTE = 1024 * 1024
-Positive = Annotated[int, Meta(ge=1)]
+# What databases, Redis and the system count with takes more; nobody means more.
+MAX_COUNT = 2**31 - 1
+MAX_BYTES = 2**40
+Positive = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+# Of processes and connections, which are there at once.
+Several = Annotated[int, Meta(ge=1, le=1_000)]
 Days = Annotated[float, Meta(gt=0, le=3650)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
-DatabaseURL = Annotated[str, Meta(pattern=r"^$|^(sqlite|postgresql)(\+\w+)?://")]
+# Each process would have a database in memory for itself.
+SQLITE_URL = r"sqlite(\+\w+)?:///(?!:memory:|file:|\?)[^\n\r]+"
+DATABASE_URL = rf"^({SQLITE_URL}|postgresql(\+\w+)?://[^\n\r]*)?\Z"
+DatabaseURL = Annotated[
+    str,
+    Meta(
+        pattern=DATABASE_URL,
+        description="postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, sqlite:////PATH/OF/A/FILE "
+        "(one in memory would be each process's own), or empty",
+    ),
+]
 SENTINEL_URL = r"redis\+sentinel://([^:@/]*:[^@/]*@)?[^@/,]+:\d+(,[^@/,]+:\d+)*/[^/?]+(/\d+)?"
-RedisURL = Annotated[str, Meta(pattern=rf"^$|^(rediss?|unix)://|^{SENTINEL_URL}$")]
+REDIS_URL = rf"^(rediss?://[^\n\r]*|unix://([^/\n\r]*@)?/[^\n\r]+|{SENTINEL_URL})?\Z"
+RedisURL = Annotated[
+    str,
+    Meta(
+        pattern=REDIS_URL,
+        description="redis:// or rediss:// and HOST:PORT/DATABASE, unix:///PATH/OF/A/SOCKET, "
+        "redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DATABASE, or empty",
+    ),
+]
+UserAgent = Annotated[
+    str,
+    Meta(max_length=200, pattern=r"^[ -~]*\Z", description="at most 200 characters of ASCII"),
+]
+Token = Annotated[
+    str,
+    Meta(
+        pattern=r"^([!-~]{16,1000})?\Z",
+        description="16 to 1,000 characters of ASCII without blanks, or empty",
+    ),
+]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
@@ -42,11 +80,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # SQLAlchemy's URL; empty: SQLite under data_dir.
     database_url: DatabaseURL = ""
     # Connections of each process to PostgreSQL, at most; SQLite has no such limit.
-    database_connections: Positive = 20
+    database_connections: Several = 20
     # redis://, rediss://, unix:// or redis+sentinel://; empty: the embedded Valkey.
     redis_url: RedisURL = ""
     # What every key of ours in Redis starts with, and every name of a queue or job of RQ's.
-    redis_prefix: str = "ngw2f:"
+    redis_prefix: Annotated[str, Meta(max_length=100)] = "ngw2f:"
     # How long a web request waits for Redis before it goes on without.
     redis_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 0.2
 
@@ -62,9 +100,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Hosts ("name:port") that links may be fetched from although not public.
     links_allow: list[str] = []
     # Ports that links are fetched from on any public host, beside 80 and 443.
-    links_ports: list[Annotated[int, Meta(ge=1, le=65_535)]] = []
+    links_ports: list[Port] = []
     # What the worker calls itself to the sites; empty: what it is.
-    links_user_agent: Annotated[str, Meta(max_length=200, pattern=r"^[ -~]*$")] = ""
+    links_user_agent: UserAgent = ""
 
     # What an account may have: rooms that it made, memberships that others gave it, API
     # tokens (and as many sessions; the oldest goes where one more is made). Members of a room.
@@ -77,11 +115,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_body_bytes: Positive = 256 * 1024
     max_message_characters: Positive = 10_000
     # How much each web process keeps of answers that may be given again; 0: nothing.
-    cache_bytes: Annotated[int, Meta(ge=0)] = 64 * 1024 * 1024
+    cache_bytes: Annotated[int, Meta(ge=0, le=MAX_BYTES)] = 64 * 1024 * 1024
     # Events kept in the stream, for clients that come back.
     stream_length: Positive = 20_000
     # How much memory they may take in Redis, at most.
-    stream_bytes: Annotated[int, Meta(ge=MEGABYTE)] = 64 * MEGABYTE
+    stream_bytes: Annotated[int, Meta(ge=MEGABYTE, le=MAX_BYTES)] = 64 * MEGABYTE
 
     # How long they live: an API token; a page's session; one with "remember me".
     token_days: Days = 90
@@ -91,14 +129,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_wait_seconds: Seconds = 30
 
     # How much memory the embedded broker may take. Its stream takes a quarter at most.
-    embedded_bytes: Annotated[int, Meta(ge=4 * MEGABYTE)] = 256 * MEGABYTE
+    embedded_bytes: Annotated[int, Meta(ge=4 * MEGABYTE, le=MAX_BYTES)] = 256 * MEGABYTE
     # RQ worker processes beside the embedded broker that render (one more fetches
     # links), and how many jobs each does before a fresh one takes its place.
-    embedded_workers: Positive = 1
+    embedded_workers: Several = 1
     worker_max_jobs: Positive = 2_000
 
     # Who bears this token may read /metrics; empty: whoever is on this machine.
-    metrics_token: Annotated[str, Meta(pattern=r"^$|^[!-~]{16,}$")] = ""
+    metrics_token: Token = ""
 
     # Where each request leaves a profile, for looking where the time goes; empty: nowhere.
     profile_dir: str = ""
@@ -130,6 +168,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return f"sqlite:///{quote(str(self.data_path / 'chat.sqlite3'))}"
 
     @property
+    def database_name(self) -> str:
+        """The setting that says which database it is."""
+        return f"{PREFIX}DATABASE_URL" if self.database_url else f"{PREFIX}DATA_DIR"
+
+    @property
     def is_embedded(self) -> bool:
         """Say whether the broker is our own."""
         return not self.redis_url
@@ -143,18 +186,27 @@ def load_settings(
     *directory* is where `NGW2F_SETTINGS` points, or the current one. Raises
     SettingError.
     """
-    directory = directory or Path(environ.get(f"{PREFIX}SETTINGS", "."))
+    directory = directory or _directory(environ)
     section = environ.get(f"{PREFIX}ENV", "development")
     values: dict[str, Any] = {}
     for name in ("settings.toml", ".secrets.toml"):
         tables = _read_toml(directory / name)
         if name == "settings.toml" and tables and section not in tables:
-            raise SettingError(f"NGW2F_ENV: settings.toml has no section [{section}]")
+            named = section if section.isidentifier() else shown(section)
+            raise SettingError(f"NGW2F_ENV: settings.toml has no section [{named}]")
         values |= tables.get("default", {}) | tables.get(section, {})
     for name, text in _variables(environ).items():
         if name in Settings.__struct_fields__:
             values[name] = _from_text(name, text)
     return _convert(values)
+
+
+def _directory(environ: Mapping[str, str]) -> Path:
+    named = environ.get(f"{PREFIX}SETTINGS", ".")
+    if not Path(named).is_dir():
+        # Without its files a server would go by the defaults, and say nothing.
+        raise SettingError(f"{PREFIX}SETTINGS: there is no folder {shown(named, 200)}")
+    return Path(named)
 
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -176,11 +228,13 @@ def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
         tables = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError:
+        raise SettingError(f"{path.name}: it is nested too deeply") from None
+    except (OSError, ValueError) as error:
         raise SettingError(f"{path.name}: {error}") from error
     for name, table in tables.items():
         if not isinstance(table, dict):
-            raise SettingError(f"{path.name}: {name} stands outside of the sections")
+            raise SettingError(f"{path.name}: {_name(name)} stands outside of the sections")
     return tables
 
 
@@ -195,37 +249,40 @@ def _from_text(name: str, text: str) -> object:
 def _convert(values: dict[str, Any]) -> Settings:
     for name in values:
         if name not in Settings.__struct_fields__:
-            raise SettingError(f"{PREFIX}{name.upper()}: there is no such setting")
+            raise SettingError(f"{PREFIX}{_name(name).upper()}: there is no such setting")
     for name, value in values.items():
+        if reason := not_text(value):
+            raise SettingError(f"{PREFIX}{name.upper()}: {reason}")
         try:
             # One at a time, so that the error can name the setting as it is set;
             # not strict: the environment has only text ("8", "false").
             msgspec.convert({name: value}, Settings, strict=False)
-        except msgspec.ValidationError as error:
-            reason = str(error).split(" - at ")[0]
+        except msgspec.ValidationError:
             # A URL may hold a password.
-            value_shown = "" if name.endswith(("_url", "_token")) else f", not {value!r}"
-            raise SettingError(f"{PREFIX}{name.upper()}: {reason}{value_shown}") from error
+            value_shown = "" if name.endswith(("_url", "_token")) else f", not {shown(value)}"
+            kind = allowed(Settings.__annotations__[name])
+            sentence = f"{PREFIX}{name.upper()}: it must be {kind}{value_shown}"
+            raise SettingError(sentence) from None
     settings = msgspec.convert(values, Settings, strict=False)
-    _check_port(settings.redis_url)
-    _check_path(settings.data_dir)
+    _check_redis(settings.redis_url)
     return settings
 
 
-def _check_path(data_dir: str) -> None:
-    """Raise SettingError for a name that no URL of a database can hold."""
+def _name(name: str) -> str:
+    """Return a name that somebody wrote, in one line."""
+    return name if name.isidentifier() and len(name) <= MAX_SHOWN_CHARACTERS else shown(name)
+
+
+def _check_redis(redis_url: str) -> None:
+    """Raise SettingError for what redis-py would refuse later, or not look at."""
+    if not redis_url.startswith(("redis://", "rediss://")):
+        return
+    hint = "(in a password, write special characters as %XX)"
     try:
-        data_dir.encode()
-    except UnicodeEncodeError:
-        raise SettingError(f"{PREFIX}DATA_DIR: its name is not valid UTF-8") from None
-
-
-def _check_port(redis_url: str) -> None:
-    """Raise SettingError where redis-py would not take the URL, in each process by itself."""
-    if redis_url.startswith(("redis://", "rediss://")):
-        try:
-            _ = urlsplit(redis_url).port
-        except ValueError:
-            # What was taken for a port may be a password's end.
-            sentence = "its port is none (in a password, write special characters as %XX)"
-            raise SettingError(f"{PREFIX}REDIS_URL: {sentence}") from None
+        parts = urlsplit(redis_url)
+        _ = parts.port
+    except ValueError:
+        # What was taken for a port may be a password's end.
+        raise SettingError(f"{PREFIX}REDIS_URL: its port is none {hint}") from None
+    if not re.fullmatch(r"/?[0-9]{0,9}", parts.path) or parts.fragment:
+        raise SettingError(f"{PREFIX}REDIS_URL: its database is no number {hint}")

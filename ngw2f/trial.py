@@ -76,6 +76,8 @@ def main() -> None:
     """Load configuration and application as gunicorn would, then migrate; say if both went well."""
     verdict, arguments = int(sys.argv[1]), json.loads(os.environ.pop(ARGUMENTS))
     commands = (
+        # Says in a line what the application would say in a traceback.
+        ["ngw2f", "check"],
         # By its name, also where it was started by its script: nothing hides it here.
         ["gunicorn", *arguments, "--check-config"],
         ["ngw2f", "migrate"],

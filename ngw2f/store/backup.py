@@ -16,16 +16,17 @@ from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.settings import Settings
 from ngw2f.store.in_use import exclusive_use
-from ngw2f.store.migrate import known_versions
+from ngw2f.store.migrate import TABLES, known_versions
+from ngw2f.store.reasons import reason_of
 from ngw2f.store.schema import metadata
 from ngw2f.store.succession import greatest_ids, succeed
+from ngw2f.store.usable import UnusableError, check_chat
 from ngw2f.store.whole_file import whole_file
 
-# Without these it is no chat, of whichever version.
-TABLES = {"users", "tokens", "rooms", "memberships", "messages", "alembic_version"}
 # As pg_restore lists them: TABLE, or TABLE DATA; the schema; the name.
 LISTED = re.compile(r"^\d+; \d+ \d+ (TABLE(?: DATA)?) (\S+) (\S+) ", re.MULTILINE)
 COPIED_VERSION = re.compile(r"^COPY .*alembic_version .*;\n(.*)\n\\\.$", re.MULTILINE)
@@ -38,8 +39,10 @@ class BackupError(Exception):
 def back_up(settings: Settings, target: Path) -> None:
     """Write one state of the database into a new file, which only its owner may read."""
     is_sqlite = settings.sqlalchemy_url.startswith("sqlite")
-    if is_sqlite:
-        check_database(settings)
+    try:
+        check_chat(settings, any_version=True)
+    except (UnusableError, SQLAlchemyError) as error:
+        raise BackupError(reason_of(error)) from error
     url = make_url(settings.sqlalchemy_url)
     try:
         with whole_file(target) as part:
@@ -125,13 +128,6 @@ def _check_dump(source: Path, namespace: str) -> None:
 def _check_version(source: Path, version: str) -> None:
     if version not in known_versions():
         raise BackupError(f"{source} is of a newer version of the chat (schema {version})")
-
-
-def check_database(settings: Settings) -> None:
-    """Raise BackupError if there is no SQLite: it would be made by the first look at it."""
-    path = _sqlite_path(make_url(settings.sqlalchemy_url))
-    if settings.sqlalchemy_url.startswith("sqlite") and not path.exists():
-        raise BackupError(f"there is no database at {path}")
 
 
 def _check_sqlite(source: Path) -> None:

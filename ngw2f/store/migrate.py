@@ -10,15 +10,19 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.exc import ArgumentError
 
 from ngw2f.settings import Settings
 from ngw2f.store.private import make_private, sqlite_path
+from ngw2f.store.reasons import of_another_program, why_no_engine
+from ngw2f.store.schema import metadata
 
 # Any number that no other program on the same PostgreSQL server is likely to use.
 ADVISORY_LOCK = 0x6E677732
 LOCK_FILE = "migrate.lock"
+# Without these it is no chat, of whichever version.
+TABLES = {"users", "tokens", "rooms", "memberships", "messages", "alembic_version"}
 
 
 class MigrationError(Exception):
@@ -28,7 +32,8 @@ class MigrationError(Exception):
 def migrate(settings: Settings) -> None:
     """Run the migrations that the database has not seen yet. Creates what is missing.
 
-    Raises MigrationError where there is no driver, or the database is ahead of this code.
+    Raises MigrationError where there is no driver, the database is ahead of this code, or another
+    program's.
     """
     settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -37,21 +42,17 @@ def migrate(settings: Settings) -> None:
         engine = create_engine(settings.sqlalchemy_url, hide_parameters=True)
     except (ArgumentError, ImportError, ValueError) as error:
         raise MigrationError(why_no_engine(error)) from error
+    if engine.dialect.is_async:
+        raise MigrationError("its driver is an asynchronous one; use postgresql+psycopg")
     try:
         with engine.connect() as connection, _alone(connection, settings.data_path):
+            _refuse_foreign(connection)
             command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
         reason = f"it is of a newer version of the chat ({error})"
         raise MigrationError(reason) from error
     finally:
         engine.dispose()
-
-
-def why_no_engine(error: Exception) -> str:
-    """Say in a line why SQLAlchemy makes no engine of a URL, which may hold a password."""
-    if isinstance(error, ImportError):
-        return f"its driver is not installed ({error})"
-    return str(error) if isinstance(error, NoSuchModuleError) else "this is no URL of a database"
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -66,6 +67,24 @@ def known_versions() -> set[str]:
     """Return the names of all schemas that this version of the chat can go on from."""
     scripts = ScriptDirectory.from_config(alembic_config())
     return {script.revision for script in scripts.walk_revisions()}
+
+
+def newest_version() -> str:
+    """Return the name of this version's schema."""
+    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    """Raise MigrationError where a chat would get between the tables of another program.
+
+    Other tables beside the chat's are fine.
+    """
+    tables = set(inspect(connection).get_table_names())
+    is_migrated = "alembic_version" in tables and connection.scalar(
+        text("SELECT count(*) FROM alembic_version")
+    )
+    if not tables >= TABLES if is_migrated else tables & set(metadata.tables):
+        raise MigrationError(of_another_program(tables - {"alembic_version"}))
 
 
 @contextmanager

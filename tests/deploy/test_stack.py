@@ -136,7 +136,11 @@ def operate(directory, *arguments):
             {"STACK_HTTP_PORT": "taken"},
             "stack: port taken cannot be had (Address already in use); ",
         ),
-        ({"NGW2F_DATA_DIR": "/proc/none"}, "stack: "),
+        ({"STACK_HTTPS_PORT": "same"}, "stack: STACK_HTTP_PORT and STACK_HTTPS_PORT must be two"),
+        ({"NGW2F_DATA_DIR": "/proc/none"}, "stack: NGW2F_DATA_DIR: "),
+        ({"STACK_DIR": "/proc/none"}, "stack: STACK_DIR: "),
+        ({"NGW2F_PROFILE_DIR": "/proc/none"}, "stack: NGW2F_PROFILE_DIR: "),
+        ({"NGW2F_REDIS_URL": "redis://127.0.0.1:1"}, "stack: NGW2F_REDIS_URL: Error 111 "),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -145,6 +149,8 @@ def test_what_would_stop_a_part_is_one_line(directory, setting, line):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = str(taken.getsockname()[1])
         setting = {name: text.replace("taken", number) for name, text in setting.items()}
+        if setting.get("STACK_HTTPS_PORT") == "same":
+            setting = dict.fromkeys(("STACK_HTTP_PORT", "STACK_HTTPS_PORT"), str(free_port()))
         ports = {"STACK_HTTP_PORT": str(free_port()), "STACK_HTTPS_PORT": str(free_port())}
         environment = {**os.environ, **ports, "STACK_DIR": str(directory), **setting}
         command = [sys.executable, "-m", "deploy.stack"]

@@ -3,6 +3,7 @@ import resource
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -133,7 +134,7 @@ def program(settings, *command, **options):
     """Start a Python program that has the settings of the tests."""
     names = ("data_dir", "database_url", "redis_url")
     variables = {f"NGW2F_{name.upper()}": getattr(settings, name) for name in names}
-    environment = {**os.environ, **variables, "NGW2F_SETTINGS": settings.data_dir}
+    environment = {**os.environ, **variables, "NGW2F_SETTINGS": str(Path(settings.data_dir).parent)}
     return subprocess.Popen([sys.executable, *command], env=environment, **options)
 
 

@@ -76,6 +76,7 @@ def test_database_that_is_away(data_dir, monkeypatch):
         ("postgresql+nothing://localhost/chat", "Can't load plugin"),
         ("postgresql+pg8000://localhost/chat", r"its driver is not installed \(No module named"),
         ("postgresql://chat:hush@localhost:hush/chat", "this is no URL of a database"),
+        ("postgresql+psycopg_async://localhost/chat", "its driver is an asynchronous one; use"),
     ],
 )
 def test_url_that_leads_nowhere(data_dir, monkeypatch, url, reason):
@@ -98,8 +99,34 @@ def test_database_of_a_newer_version(data_dir):
 
 def test_data_dir_that_is_a_file(data_dir):
     data_dir.touch()
-    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: "):
+    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: .* is no folder$"):
         cli.main(["migrate"])
+
+
+def test_url_of_a_file_where_there_is_no_folder(data_dir, monkeypatch):
+    monkeypatch.setenv("NGW2F_DATABASE_URL", f"sqlite:///{data_dir}/none/chat.sqlite3")
+    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATABASE_URL: .*No such file"):
+        cli.main(["migrate"])
+
+
+def test_jobs_do_not_make_a_database(data_dir):
+    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: there is no database at "):
+        cli.main(["jobs"])
+    assert not data_dir.exists()
+
+
+def test_check_of_a_database(data_dir):
+    cli.main(["check"])
+    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: there is no database at "):
+        cli.main(["check", "--database"])
+    cli.main(["migrate"])
+    cli.main(["check", "--database"])
+
+
+def test_check_of_a_database_that_is_away(data_dir, monkeypatch):
+    """It may be back when the first job comes."""
+    monkeypatch.setenv("NGW2F_DATABASE_URL", "postgresql+psycopg://127.0.0.1:1/chat")
+    cli.main(["check", "--database"])
 
 
 def test_serve_is_gunicorn_in_a_checkout(data_dir, called, monkeypatch):
@@ -137,7 +164,7 @@ def test_processes_get_their_descriptors(data_dir, called):
     assert [arguments[1:] for arguments in calls] == [(["render", "links"], 5, 6), (7,), (8, 9)]
 
 
-def test_pool_of_workers(data_dir, monkeypatch):
+def test_pool_of_workers(data_dir, monkeypatch, capfd):
     pools = []
 
     class Pool:
@@ -148,6 +175,10 @@ def test_pool_of_workers(data_dir, monkeypatch):
         def run(self):
             pools.append("ran")
 
+    with pytest.raises(SystemExit, match=r"^1$"):
+        cli.main(["worker"])
+    assert "NGW2F_DATA_DIR: there is no database at" in capfd.readouterr().err
+    cli.main(["migrate"])
     monkeypatch.setattr("ngw2f.supervisor.Supervisor", Pool)
     cli.main(["worker", "--workers=2"])
     assert pools == [

@@ -86,6 +86,22 @@ def test_file_in_place_of_the_folder(tmp_path):
     assert "is no folder" in said(settings, "disk")
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.parametrize("value", ["{}/file", "{}/file/profiles"])
+def test_folder_of_profiles_that_cannot_be(settings, tmp_path, value):
+    (tmp_path / "file").touch()
+    name = value.format(tmp_path)
+    wanted = msgspec.structs.replace(settings, profile_dir=name)
+    assert "NGW2F_PROFILE_DIR: " in said(wanted, "settings")
+    assert not (tmp_path / "profiles").exists()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_options_that_no_redis_has(settings):
+    wrong_url = msgspec.structs.replace(settings, redis_url="redis://127.0.0.1?timeout=1")
+    assert "NGW2F_REDIS_URL: its options are wrong" in said(wrong_url, "broker")
+
+
 def test_old_schema(settings, database):
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")

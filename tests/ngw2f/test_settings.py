@@ -67,6 +67,20 @@ def test_list_is_comma_separated(tmp_path):
         ("NGW2F_REDIS_URL", "redis+sentinel://localhost/chat"),
         ("NGW2F_REDIS_URL", "redis+sentinel://localhost:1/chat/first"),
         ("NGW2F_DATABASE_URL", "mysql://localhost/chat"),
+        ("NGW2F_DATABASE_URL", "sqlite://"),
+        ("NGW2F_DATABASE_URL", "sqlite:///:memory:"),
+        ("NGW2F_DATABASE_URL", "sqlite:///file:chat?mode=memory&uri=true"),
+        ("NGW2F_DATABASE_URL", "\n"),
+        ("NGW2F_REDIS_URL", "unix://"),
+        ("NGW2F_REDIS_URL", "unix://valkey.sock"),
+        ("NGW2F_REDIS_URL", "redis://localhost/first"),
+        ("NGW2F_REDIS_URL", "redis://localhost\n"),
+        ("NGW2F_ROOMS_PER_ACCOUNT", "99999999999999999999"),
+        ("NGW2F_EMBEDDED_WORKERS", "1000000"),
+        ("NGW2F_CACHE_BYTES", "9" * 5000),
+        ("NGW2F_REDIS_PREFIX", "x" * 5000),
+        ("NGW2F_LINKS_USER_AGENT", os.fsdecode(b"\xff")),
+        ("NGW2F_LINKS_ALLOW", os.fsdecode(b"\xff")),
         ("NGW2F_LOG_LEVEL", "LOUD"),
     ],
 )
@@ -76,10 +90,40 @@ def test_wrong_value_names_the_setting(tmp_path, name, value):
     line = str(caught.value)
     assert line.startswith(f"{name}: ")
     assert "\n" not in line
+    assert len(line) < 250
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "may_be"),
+    [
+        ("NGW2F_RATE_LIMIT", "no", "true or false"),
+        ("NGW2F_LOG_FORMAT", "xml", "json or text"),
+        ("NGW2F_LOG_LEVEL", "info", "CRITICAL, DEBUG, ERROR, INFO or WARNING"),
+        ("NGW2F_TRUSTED_PROXIES", "11", "a whole number from 0 to 10"),
+        ("NGW2F_TOKEN_DAYS", "0", "a number above 0 and up to 3650"),
+        ("NGW2F_LINKS_PORTS", "0", "a list, and each of it a whole number from 1 to 65535"),
+        ("NGW2F_DATA_DIR", "", "text, and not empty"),
+        ("NGW2F_REDIS_PREFIX", "x" * 101, "text of at most 100 characters"),
+    ],
+)
+def test_wrong_value_is_told_what_it_may_be(tmp_path, name, value, may_be):
+    with pytest.raises(SettingError, match=f"^{name}: it must be {may_be}, not ") as caught:
+        load(tmp_path, {name: value})
+    assert str(caught.value).partition(", not ")[2][:60] in f"{value!r} {[value]!r}"
+
+
+def test_type_that_a_variable_cannot_have(tmp_path):
+    with pytest.raises(SettingError, match=r"^NGW2F_PROFILE_DIR: it must be text, not 1$"):
+        load(tmp_path, settings="[development]\nprofile_dir = 1\n")
+
+
+def test_text_with_a_nul(tmp_path):
+    with pytest.raises(SettingError, match=r"^NGW2F_DATA_DIR: it has a NUL in it$"):
+        load(tmp_path, settings='[development]\ndata_dir = "a\\u0000b"\n')
 
 
 def test_wrong_value_in_file(tmp_path):
-    with pytest.raises(SettingError, match=r"NGW2F_STREAM_LENGTH: Expected `int`"):
+    with pytest.raises(SettingError, match=r"NGW2F_STREAM_LENGTH: it must be a whole number"):
         load(tmp_path, settings="[development]\nstream_length = []\n")
 
 
@@ -97,7 +141,22 @@ def test_unknown_name_in_file(tmp_path):
         load(tmp_path, settings="[development]\ntoken_day = 1\n")
 
 
-@pytest.mark.parametrize("content", ["= 1", "default = 1", "[development]\nx = '\x00'"])
+def test_names_in_a_file_are_shown_in_one_line(tmp_path):
+    with pytest.raises(SettingError, match=r"^NGW2F_'A\\NB': there is no such setting$"):
+        load(tmp_path, settings='[development]\n"a\\nb" = 1\n')
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "= 1",
+        "default = 1",
+        "[development]\nx = '\x00'",
+        f"[development]\nx = {'9' * 5000}",
+        f"[development]\nx = {'[' * 5000}",
+    ],
+    ids=["no name", "no section", "NUL", "long number", "deep"],
+)
 def test_file_that_is_none(tmp_path, content):
     with pytest.raises(SettingError, match=r"^settings\.toml: "):
         load(tmp_path, settings=content)
@@ -112,6 +171,17 @@ def test_file_that_is_not_utf8(tmp_path):
 def test_unknown_section(tmp_path):
     with pytest.raises(SettingError, match=r"NGW2F_ENV: settings\.toml has no section \[prod\]"):
         load(tmp_path, {"NGW2F_ENV": "prod"}, settings="[production]\n")
+
+
+def test_section_is_shown_in_one_line(tmp_path):
+    with pytest.raises(SettingError, match=r"^NGW2F_ENV: .* no section \['a\\n'\]$"):
+        load(tmp_path, {"NGW2F_ENV": "a\n"}, settings="[production]\n")
+
+
+def test_folder_of_settings_that_is_not_there(tmp_path):
+    """The defaults would trust no proxy, and nobody would be told."""
+    with pytest.raises(SettingError, match=r"^NGW2F_SETTINGS: there is no folder '/.*/none'$"):
+        load_settings(environ={"NGW2F_SETTINGS": f"{tmp_path}/none"})
 
 
 def test_unknown_variables_are_named():
@@ -149,5 +219,5 @@ def test_user_agent_is_one_line(tmp_path):
 
 
 def test_data_directory_is_utf8():
-    with pytest.raises(SettingError, match="NGW2F_DATA_DIR: its name is not valid UTF-8"):
+    with pytest.raises(SettingError, match="NGW2F_DATA_DIR: it is not valid UTF-8"):
         load_settings(Path("/nowhere"), {"NGW2F_DATA_DIR": os.fsdecode(b"/srv/\xff")})

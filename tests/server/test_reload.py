@@ -37,6 +37,7 @@ def reload(server):
 BROKEN = {
     "settings.toml: ": "[development\n",
     "NGW2F_LOG_LEVEL: ": '[development]\nlog_level = "LOUD"\n',
+    "NGW2F_PROFILE_DIR: ": '[development]\nprofile_dir = "/proc/none"\n',
     "NGW2F_DATABASE_URL: ": (
         '[development]\ndatabase_url = "postgresql+psycopg://chat:hush@127.0.0.1:1/chat"\n'
     ),

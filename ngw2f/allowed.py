@@ -1,0 +1,66 @@
+"""What a setting may be, in the words of whoever sets it; and what was written instead."""
+
+from collections.abc import Iterable
+
+from msgspec import inspect
+
+MAX_SHOWN_CHARACTERS = 60
+
+
+def allowed(annotation: object) -> str:
+    """Say what a value of that type may be; what a type's `description` says goes first."""
+    return _in_words(inspect.type_info(annotation))
+
+
+def shown(value: object, longest: int = MAX_SHOWN_CHARACTERS) -> str:
+    """Return a value in one line of bounded length."""
+    text = repr(value)
+    if len(text) > longest:
+        return f"{text[:longest]}... ({len(text)} characters)"
+    return text
+
+
+def not_text(value: object) -> str:
+    """Say why no file, URL or key can hold a text, "" if one can; a list has many."""
+    for text in value if isinstance(value, list) else [value]:
+        if not isinstance(text, str):
+            continue
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return "it is not valid UTF-8"
+        if "\0" in text:
+            return "it has a NUL in it"
+    return ""
+
+
+def _in_words(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.Metadata(type=inner, extra_json_schema=extra):
+            return str((extra or {}).get("description") or _in_words(inner))
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.LiteralType(values=values):
+            return _one_of(map(str, values))
+        case inspect.ListType(item_type=item):
+            return f"a list, and each of it {_in_words(item)}"
+        case inspect.IntType():
+            return f"a whole number{_bounds(kind)}"
+        case inspect.FloatType():
+            return f"a number{_bounds(kind)}"
+        case inspect.StrType(min_length=1):
+            return "text, and not empty"
+        case inspect.StrType(max_length=int(longest)):
+            return f"text of at most {longest} characters"
+    return "text"
+
+
+def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
+    if kind.gt is not None:
+        return f" above {kind.gt} and up to {kind.le}"
+    return f" from {kind.ge} to {kind.le}"
+
+
+def _one_of(words: Iterable[str]) -> str:
+    *some, last = words
+    return f"{', '.join(some)} or {last}"

@@ -1,0 +1,56 @@
+import pytest
+
+from ngw2f.precheck import check
+from ngw2f.settings import SettingError, Settings
+
+
+@pytest.mark.parametrize("name", ["data_dir", "profile_dir"])
+def test_folder_is_made(tmp_path, name):
+    values = {"data_dir": str(tmp_path), name: str(tmp_path / "a" / "b")}
+    check(Settings(**values))
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+@pytest.mark.parametrize("name", ["data_dir", "profile_dir"])
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("file", "is no folder"),
+        ("dangling", "is no folder"),
+        ("file/folder", "cannot be made: Not a directory"),
+        ("x" * 300, "cannot be made: File name too long"),
+    ],
+)
+def test_folder_that_cannot_be_had(tmp_path, name, path, reason):
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "none")
+    values = {"data_dir": str(tmp_path), name: str(tmp_path / path)}
+    with pytest.raises(SettingError, match=f"^NGW2F_{name.upper()}: /.*{reason}$") as caught:
+        check(Settings(**values))
+    assert len(str(caught.value)) < 300
+
+
+def test_folder_that_this_user_may_not_write(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(SettingError, match=r"^NGW2F_DATA_DIR: .* cannot be written by this user$"):
+        check(Settings(data_dir=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h?timeout=1",
+        "redis://h?socket_timeout=x",
+        "redis://h?protocol=9",
+        "rediss://h?ssl_cert_reqs=maybe",
+        "unix:///s?x=1",
+    ],
+)
+def test_options_that_no_redis_has(tmp_path, url):
+    with pytest.raises(SettingError, match=r"^NGW2F_REDIS_URL: its options are wrong"):
+        check(Settings(data_dir=str(tmp_path), redis_url=url))
+
+
+def test_links_that_no_policy_allows(tmp_path):
+    with pytest.raises(SettingError, match=r"^NGW2F_LINKS_ALLOW: "):
+        check(Settings(data_dir=str(tmp_path), links_allow=["x"]))
