@@ -41,6 +41,7 @@ MAX_REDIRECTS: Final = 5
 MAX_HEADER_BYTES: Final = 64 * 1024
 # Chunk sizes and trailers around a body, and what was read ahead of it.
 MAX_FRAMING_BYTES: Final = 64 * 1024
+ANSWERS: Final = frozenset({200, 203})  # A proxy says 203 that changed something (15.3.4).
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})  # RFC 9110 section 15.4.
 USER_AGENT: Final = "NGW2F link preview (one request a link that somebody posted)"
 
@@ -227,7 +228,7 @@ class Fetcher:
     def _read_answer(
         self, response: HTTPResponse, target: Target, visit: "_Visit", wire: Wire
     ) -> Fetched:
-        if response.status != http.client.OK:
+        if response.status not in ANSWERS:
             reason = f"the site answers with status {response.status}"
             raise LinkFailed("status", reason, status=response.status)
         media_type, charset = parse_content_type(

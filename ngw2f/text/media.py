@@ -64,10 +64,10 @@ OEMBED: Final[Accepted] = MappingProxyType({"application/json": Limit(MEGABYTE /
 def limit_of(media_type: str, accepted: Accepted) -> Limit | None:
     """Return how much is read of an answer of that type, empty if it has none; None if nothing.
 
-    Where pictures are asked for, their bytes say what they are, if they can be pixels.
+    Where pictures are asked for, their bytes say what they are, as in browsers. Where one is gone,
+    there is a page.
     """
-    is_picture = media_type.startswith("image/") and not media_type.startswith("image/svg")
-    if OPAQUE_TYPE in accepted and (is_picture or not media_type):
+    if OPAQUE_TYPE in accepted and media_type not in (*PAGES, "image/svg+xml"):
         return accepted[OPAQUE_TYPE]
     return accepted.get(media_type or "text/html")
 

@@ -14,7 +14,7 @@ from ngw2f.text.clean import clean_text
 from ngw2f.text.errors import LinkRefused
 from ngw2f.text.fetch import Fetched
 from ngw2f.text.media import IMAGE_TYPES
-from ngw2f.text.tags import Tag, iterate_tags
+from ngw2f.text.tags import DRAWINGS, Tag, iterate_tags
 from ngw2f.text.target import Target, join_target, parse_target
 
 MAX_TITLE: Final = 200
@@ -26,8 +26,7 @@ MAX_VALUES: Final = 8
 MAX_IMAGES: Final = 4
 
 # A title in these is not the page's; what stands in a template is not in the page at all.
-_DRAWINGS = frozenset({"math", "svg"})
-_APART = frozenset({*_DRAWINGS, "noscript", "template"})
+_APART = frozenset({*DRAWINGS, "noscript", "template"})
 _WANTED = frozenset({"base", "link", "meta", "title", *_APART})
 MAX_DEPTH: Final = 100
 
@@ -44,6 +43,8 @@ _IMAGES = (
     "twitter:image:src",
     "<image_src>",
 )
+
+_NAMES = frozenset((*_TITLES, *_DESCRIPTIONS, *_SITE_NAMES, *_IMAGES))
 
 # What a page says, by name, in its order.
 Found = dict[str, list[str]]
@@ -103,11 +104,11 @@ def _collect(page: str, target: Target) -> tuple[Found, Target]:
             base = base or _join(target, tag.attributes.get("href", ""))
         else:
             if tag.name == "meta":  # It ends all drawings (HTML Standard, section 13.2.6.5).
-                apart = [each for each in apart if each not in _DRAWINGS]
-            name, value = _read_tag(tag)
-            if name and value.strip() and not (apart and name == "<title>"):
+                apart = [each for each in apart if each not in DRAWINGS]
+            names, value = _read_tag(tag)
+            for name in names if value.strip() else ():
                 values = found.setdefault(name, [])
-                if len(values) < MAX_VALUES:
+                if len(values) < MAX_VALUES and not (apart and name == "<title>"):
                     values.append(value)
     return found, base or target
 
@@ -117,19 +118,22 @@ def _enter_or_leave(apart: list[str], tag: Tag) -> None:
     if tag.is_end:
         if tag.name in apart:
             del apart[len(apart) - 1 - apart[::-1].index(tag.name) :]
-    elif not (tag.is_self_closing and tag.name in _DRAWINGS) and len(apart) < MAX_DEPTH:
+    elif not (tag.is_self_closing and tag.name in DRAWINGS) and len(apart) < MAX_DEPTH:
         apart.append(tag.name)
 
 
-def _read_tag(tag: Tag) -> tuple[str, str]:
+def _read_tag(tag: Tag) -> tuple[list[str], str]:
+    """Return what a tag gives a value for, and that value."""
     attributes = tag.attributes
     if tag.name == "title":
-        return "<title>", tag.text
+        return ["<title>"], tag.text
     if tag.name == "link":
         relations = attributes.get("rel", "").lower().split()
-        return ("<image_src>" if "image_src" in relations else ""), attributes.get("href", "")
-    name = attributes.get("property") or attributes.get("name") or ""
-    return name.strip().lower(), attributes.get("content", "")
+        return ["<image_src>"] if "image_src" in relations else [], attributes.get("href", "")
+    # A property may be several (RDFa Core section 5), and stand beside a name.
+    written = f"{attributes.get('property', '')} {attributes.get('name', '')}"
+    known = (name for name in written.lower().split() if name in _NAMES)
+    return list(dict.fromkeys(known)), attributes.get("content", "")
 
 
 def _get_first_text(found: Found, names: tuple[str, ...], max_characters: int) -> str:

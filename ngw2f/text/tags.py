@@ -27,6 +27,9 @@ RAW_TEXT: Final = frozenset(
     {"iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"}
 )
 
+# In these, what closes itself has no content, be it a script.
+DRAWINGS: Final = frozenset({"math", "svg"})
+
 # A comment, other markup up to ">" ("</" without a name is that, too), or a tag with its name.
 _START = r"<(?:(!--)|([!?]|/(?![A-Za-z]))|(/?)([A-Za-z][^\s/>]*+))"
 # An attribute: its name, which may begin with "=", and its value unless no "=" follows.
@@ -66,11 +69,11 @@ class Tag:
 def iterate_tags(page: str, wanted: frozenset[str]) -> Iterator[Tag]:
     """Give out the wanted elements' tags in order. A page that ends inside a tag ends before it."""
     # Most of a page is text and tags that nobody wants: these are passed over in one go.
-    names = "|".join(sorted(wanted | RAW_TEXT))
+    names = "|".join(sorted(wanted | RAW_TEXT | DRAWINGS))
     dull_tag = rf"</?(?!(?:{names})[\s/>])[A-Za-z][^\s/>]*+{_TO_TAG_END}"
     dull = rf"(?:[^<]++|<(?![A-Za-z/!?])|{dull_tag}){{0,100}}"
     find_next = re.compile(dull + _START, re.IGNORECASE).match
-    position = 0
+    position = depth = 0
     while (start := find_next(page, position)) is not None:
         comment, markup, slash, name = start.groups()
         name = (name or "").lower()
@@ -85,11 +88,14 @@ def iterate_tags(page: str, wanted: frozenset[str]) -> Iterator[Tag]:
             return
         position = end
         text = ""
-        if name in RAW_TEXT and not slash:
+        closes_itself = page[end - 2] == "/"
+        if name in DRAWINGS:
+            depth = max(0, depth - 1) if slash else depth + (not closes_itself)
+        if name in RAW_TEXT and not slash and not (closes_itself and depth):
             text, position = _read_raw_text(page, end, name)
         if name in wanted:
             attributes = _read_attributes(page, start.end(), end - 1)
-            yield Tag(name, bool(slash), attributes, text, page[end - 2] == "/")
+            yield Tag(name, bool(slash), attributes, text, closes_itself)
 
 
 def _find_comment_end(page: str, position: int) -> int:

@@ -40,6 +40,8 @@ _SAFE_IN_PATH = "!$&'()*+,;=:@/?~%-._[]"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LINE_ENDS = re.compile("[\t\r\n]")
 # What Unicode calls a space (Zs), written in the names of files.
+# What editors leave at the ends of a pasted text: zero-width spaces, and marks of order.
+_UNSEEN = "\u200b\u200e\u200f\u2060\ufeff"
 _BLANK = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 
@@ -105,7 +107,7 @@ def encode_blanks(reference: str) -> str:
     wrap what they write. It is judged afterwards: a host holds no encoded blank, so there they are
     refused.
     """
-    reference = _LINE_ENDS.sub("", reference.strip())
+    reference = _LINE_ENDS.sub("", reference.strip().strip(_UNSEEN).strip())
     return _BLANK.sub(lambda blank: quote(blank.group()), reference)
 
 
