@@ -7,8 +7,8 @@ what was wrong. How it is shown (problem+json, page, text) is decided in
 
 import hashlib
 import math
-from collections.abc import Iterable
-from typing import Any, Literal, TypeVar
+from collections.abc import Collection, Iterable
+from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import unquote_to_bytes, urlencode
 
 import msgspec
@@ -68,11 +68,13 @@ class Request(WerkzeugRequest):
         """Return what the client accepts (RFC 9110 section 12.5.1)."""
         return Accept(self.environ.get("HTTP_ACCEPT"))
 
-    def preferred(self, default: Form) -> Form:
-        """Return the form that Accept likes best; *default* where it does not care, or has none."""
-        offers = sorted(MEDIA_TYPES, key=lambda media_type: FORMS[media_type] != default)
+    def preferred(self, default: Form, forms: Collection[Form] = tuple(get_args(Form))) -> Form:
+        """Return the one of *forms* that Accept likes best; *default* where it names none."""
+        names = [name for name, form in FORMS.items() if form in forms]
         # By another name only where it is asked for by that.
-        others = [name for name in FORMS if name not in MEDIA_TYPES and self.accepts.names(name)]
+        others = [name for name in names if name not in MEDIA_TYPES and self.accepts.names(name)]
+        offers = [name for name in MEDIA_TYPES if name in names]
+        offers.sort(key=lambda media_type: FORMS[media_type] != default)
         best = self.accepts.best([*offers, *others])
         return FORMS[best] if best else default
 

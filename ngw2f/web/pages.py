@@ -16,7 +16,7 @@ from werkzeug.exceptions import (
     UnprocessableEntity,
 )
 
-from ngw2f.http import Request, Response, add_vary, problem, see_other, tagged
+from ngw2f.http import Form, Request, Response, add_vary, problem, see_other, tagged
 from ngw2f.live.entry import EntryId
 from ngw2f.resources import Message, Room
 from ngw2f.store import events, messages, rooms, users
@@ -33,6 +33,9 @@ T = TypeVar("T")
 
 # A page has links to so many rooms, and to a list of all.
 MAX_NEAR_ROOMS = 50
+
+# A page is there in these; for programs there is the API.
+PAGE_FORMS: tuple[Form, ...] = ("text", "html")
 
 # What a browser that keeps cookies sends with the form to sign in.
 COOKIES_KEPT = "cookies-kept"
@@ -106,7 +109,7 @@ def _room_page(
             "max_characters": services.settings.max_message_characters,
             "draft": draft,
         }
-    is_page = request.preferred("text") == "html" or bool(draft.detail)
+    is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(draft.detail)
     name = "room.html" if is_page else "room.txt"
     response = draft.answered(personal(services.templates.page(name, values)))
     if is_page and reader is None:
@@ -131,7 +134,7 @@ def list_rooms(services: Services, request: Request) -> Response:
         "reader": reader,
         "base_url": request.host_url,
     }
-    name = "rooms.html" if request.preferred("text") == "html" else "rooms.txt"
+    name = "rooms.html" if request.preferred("text", PAGE_FORMS) == "html" else "rooms.txt"
     return tagged(request, personal(services.templates.page(name, values)))
 
 
@@ -272,7 +275,7 @@ def _room_with(services: Services, message_id: int, user: UserRow) -> Room:
 def sign_in_form(
     services: Services, request: Request, detail: str = "", status: int = 200
 ) -> Response:
-    is_page = request.preferred("text") == "html" or request.method == "POST"
+    is_page = request.preferred("text", PAGE_FORMS) == "html" or request.method == "POST"
     if not is_page:
         raise auth.unauthorized(detail or "sign in at /login, or send a token")
     # Who asks for a page may send a body too, which nobody has looked at.

@@ -55,6 +55,19 @@ def test_preferred_form_for_programs(accept, form):
     assert request(headers={"Accept": accept}).preferred("json") == form
 
 
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("application/json, text/html;q=0.5", "html"),
+        ("application/json, */*;q=0.5", "text"),
+        ("application/problem+json", "text"),
+        ("application/json, application/xhtml+xml;q=0.1", "html"),
+    ],
+)
+def test_form_that_is_not_there_is_not_preferred(accept, form):
+    assert request(headers={"Accept": accept}).preferred("text", ("text", "html")) == form
+
+
 @pytest.mark.parametrize("text", ["0", "7", "007", str(MAX_ID)])
 def test_integer_argument(text):
     assert request(f"/?n={text}").integer_argument("n", 0) == int(text)

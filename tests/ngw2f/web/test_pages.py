@@ -346,6 +346,12 @@ def test_caches_know_what_a_page_depends_on(client):
     assert set(answer.headers["Vary"].split(", ")) == {"Accept", "Cookie"}
 
 
+@pytest.mark.parametrize("path", ["/", "/rooms", "/rooms/lobby"])
+def test_program_that_takes_html_too_gets_it(client, path):
+    answer = client.get(path, headers={"Accept": "application/json, text/html;q=0.5"})
+    assert answer.content_type == "text/html"
+
+
 @pytest.mark.parametrize("path", ["/rooms/none", "/rooms/%00", "/rooms/%ff", "/rooms/%ED%A0%80"])
 def test_unknown_room(client, path):
     assert "there is no such room" in client.get(path, status=404).text
