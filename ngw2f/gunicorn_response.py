@@ -1,4 +1,4 @@
-"""gunicorn's response, with three changes; nothing of what a client reads is lost by them.
+"""gunicorn's response, with four changes; nothing of what a client reads is lost by them.
 
 - **Date is the application's.** gunicorn counts Date among the hop-by-hop fields, drops
   the application's and writes its own. From a cache that is wrong: Date says when the
@@ -8,6 +8,8 @@
   one packet, instead of two.
 - **A header line is checked once.** Most lines of most responses are the same; gunicorn's
   regular expressions need not see them every time.
+- **Many bytes are sent as they are**, not as a part of a copy. Many clients may be sent the same
+  ones, and one that does not read them would keep a copy of its own.
 """
 
 from functools import lru_cache
@@ -20,6 +22,8 @@ from gunicorn.http import wsgi
 Base: Any = wsgi.Response
 Line: TypeAlias = tuple[str, str]
 
+# So much is copied, to be sent in one call.
+MAX_COPIED_BYTES = 64 * 1024
 # So many different lines are remembered; what differs each time is not worth it.
 REMEMBERED_LINES = 2_048
 ALWAYS_NEW = frozenset({"X-Request-ID", "Set-Cookie"})
@@ -125,7 +129,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             if self.chunked and type(chunk) is bytes and chunk:
                 # All that is left to do, for a stream's each event to each client.
                 self.sent += len(chunk)
-                _send(self.sock, _framed(chunk))
+                _send_chunk(self.sock, b"", chunk)
             else:
                 super().write(chunk)
             return
@@ -154,7 +158,13 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             super()._emit_body(data)
             return
         head, self._head = self._head, b""
-        _send(self.sock, head + (_framed(data) if self.chunked else data))
+        if self.chunked:
+            _send_chunk(self.sock, head, data)
+        elif len(data) <= MAX_COPIED_BYTES:
+            _send(self.sock, head + data)
+        else:
+            _send(self.sock, head)
+            _send(self.sock, data)
 
     def _flush(self) -> None:
         """Send a head that no bytes came after."""
@@ -163,9 +173,15 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             util.write(self.sock, head)
 
 
-def _framed(chunk: bytes) -> bytes:
-    """Return it as one chunk (RFC 9112 section 7.1)."""
-    return b"%X\r\n%b\r\n" % (len(chunk), chunk)
+def _send_chunk(sock: socket, head: bytes, chunk: bytes) -> None:
+    """Send a head, or none, and what follows it as one chunk (RFC 9112 section 7.1)."""
+    size = len(chunk)
+    if size <= MAX_COPIED_BYTES:
+        _send(sock, b"%b%X\r\n%b\r\n" % (head, size, chunk))
+        return
+    _send(sock, b"%b%X\r\n" % (head, size))
+    _send(sock, chunk)
+    _send(sock, b"\r\n")
 
 
 def _send(sock: socket, data: bytes) -> None:

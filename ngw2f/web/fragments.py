@@ -17,6 +17,7 @@ from ngw2f.store import messages
 MAX_BYTES = 16 * 1024 * 1024
 # Pages are made of fragments, so they are quickly made again.
 MAX_PAGES = 64
+MAX_PAGE_BYTES = 8 * 1024 * 1024
 
 Versions = tuple[tuple[int, int], ...]
 
@@ -29,11 +30,12 @@ class PageContent(NamedTuple):
 
 
 class MessageFragments:
-    """Fragments of JSON up to a number of bytes; the oldest are dropped first."""
+    """Fragments of JSON, and pages, up to a number of bytes each; the oldest are dropped first."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES, max_page_bytes: int = MAX_PAGE_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._bytes = 0
+        self._max_page_bytes = max_page_bytes
+        self._bytes = self._page_bytes = 0
         self._fragments: dict[tuple[int, int], bytes] = {}
         self._pages: dict[Versions, PageContent] = {}
         self._encoder = msgspec.json.Encoder()
@@ -44,10 +46,15 @@ class MessageFragments:
         if page is None:
             content = self._join(connection, versions)
             page = PageContent(content, etag_of(content))
-            while len(self._pages) >= MAX_PAGES:
-                del self._pages[next(iter(self._pages))]
-            self._pages[versions] = page
+            self._keep_page(versions, page)
         return page
+
+    def _keep_page(self, versions: Versions, page: PageContent) -> None:
+        self._pages[versions] = page
+        self._page_bytes += len(page.content)
+        while len(self._pages) > MAX_PAGES or self._page_bytes > self._max_page_bytes:
+            oldest = next(iter(self._pages))
+            self._page_bytes -= len(self._pages.pop(oldest).content)
 
     def _join(self, connection: Connection, versions: Versions) -> bytes:
         known = self._fragments

@@ -117,6 +117,36 @@ def test_response_is_gunicorns_but_for_the_date(
         assert re.sub(r"Date: [^\r]*", "Date: D", mine) == expected
 
 
+class Recorder:
+    """A socket that takes all, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[bytes] = []
+
+    def send(self, content: bytes) -> int:
+        self.given.append(content)
+        return len(content)
+
+    sendall = send
+
+
+@pytest.mark.parametrize("headers", [[("Content-Length", "100000")], []], ids=["length", "chunked"])
+def test_many_bytes_are_not_copied(headers: list[tuple[str, str]]) -> None:
+    """So clients that are sent the same ones, and do not read, have no copies of their own."""
+    sock, many = Recorder(), b"x" * 100_000
+    response: Any = wsgi.Response(Request(), sock, CONFIG)
+    response.start_response("200 OK", headers)
+    response.write(many)
+    if not headers:
+        response.write(many)
+    response.close()
+    assert sum(content is many for content in sock.given) == (1 if headers else 2)
+    head, _, body = b"".join(sock.given).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    chunk = b"186A0\r\n%b\r\n" % many
+    assert body == (many if headers else chunk * 2 + b"0\r\n\r\n")
+
+
 @pytest.mark.parametrize("name", ["X-A", "X-Request-ID", "Set-Cookie"])
 def test_line_break_is_refused_each_time(name: str) -> None:
     for _ in range(2):

@@ -1,0 +1,39 @@
+"""What is kept of messages' JSON is bounded in bytes."""
+
+from sqlalchemy import Connection
+
+from ngw2f.store import messages
+from ngw2f.web.fragments import MessageFragments
+
+
+def post(connection: Connection, source: str) -> int:
+    return messages.create_message(connection, 1, 1, source, source).id
+
+
+def test_large_pages_are_not_kept(client, service):
+    """64 pages of 200 long messages are a gigabyte."""
+    client.register("ann")
+    fragments = MessageFragments(max_page_bytes=5_000)
+    with service.services.database.writing() as connection:
+        ids = [post(connection, "x" * 1_000) for _ in range(4)]
+        versions = [tuple((each, 1) for each in ids[: count + 1]) for count in range(4)]
+        for each in versions:
+            page = fragments.page(connection, each)
+            assert page.content.count(b'"source":"xxx') == len(each)
+        # The largest is not kept, and those that are fit.
+        kept = list(fragments._pages)
+        assert versions[3] not in kept
+        fragments.page(connection, versions[0])
+        assert fragments.page(connection, versions[0]) is fragments._pages[versions[0]]
+    sizes = [len(page.content) for page in fragments._pages.values()]
+    assert fragments._page_bytes == sum(sizes) <= 5_000
+
+
+def test_oldest_pages_are_dropped_first(client, service):
+    client.register("ann")
+    fragments = MessageFragments()
+    with service.services.database.writing() as connection:
+        ids = [post(connection, "x") for _ in range(66)]
+        for each in ids:
+            fragments.page(connection, ((each, 1),))
+    assert list(fragments._pages) == [((each, 1),) for each in ids[-64:]]
