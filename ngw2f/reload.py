@@ -8,7 +8,7 @@ Here a reload has two steps, and the master's loop turns through both: it answer
 watchdog, reaps workers and hears signals. First what is there now is tried in processes of
 its own (ngw2f/trial.py). Then new workers are forked, and the old ones go on until all of the
 new ones serve. If one of them ends before it serves, or hangs, the new ones are ended, and the
-master takes back the configuration that it had.
+master takes back what it had (ngw2f/before.py).
 
 A worker that fails to boot ends the master only where none has ever served. Later there is
 a pause instead, and another try: somebody may be about to mend what lies there.
@@ -25,6 +25,7 @@ from typing import Any
 from gunicorn.errors import HaltServer
 
 from ngw2f import renewal
+from ngw2f.before import Before, state_of
 from ngw2f.systemd import Systemd
 from ngw2f.trial import Trial
 
@@ -44,7 +45,7 @@ class _ForkedError(Exception):
 class Succession:
     """New workers on their way, and what the master had before."""
 
-    configuration: Any
+    before: Before
     newest_age: int
     # The addresses may be others now, and the old sockets closed.
     listeners: list[Any] = field(default_factory=list)
@@ -158,7 +159,7 @@ class ReloadGuard:
     def _fork(self) -> None:
         """Have the master read what there is now, and fork new workers, and do nothing else."""
         server = self._server
-        succession = self._succession = Succession(server.app.cfg, server.worker_age)
+        succession = self._succession = Succession(state_of(server), server.worker_age)
         self._is_forking = True
         try:
             succession.keep(server.LISTENERS)
@@ -190,7 +191,9 @@ class ReloadGuard:
         self._manage_workers()
         self._server.log.info("reload: the new workers serve; the old ones stop")
         self._systemd.tell("READY=1\nSTATUS=reloaded")
-        renewal.tell(self._server.cfg.pidfile, renewal.READY, os.getpid())
+        # Whoever waits looks where the pid file was when the reload began.
+        for pid_file in {succession.before.configuration.pidfile, self._server.cfg.pidfile}:
+            renewal.tell(pid_file, renewal.READY, os.getpid())
 
     def _give_up(self, succession: Succession, reason: str) -> None:
         self._take_back(succession)
@@ -208,9 +211,8 @@ class ReloadGuard:
         for pid, worker in self._new_workers(succession).items():
             # Who has not begun to serve may hang.
             server.kill_worker(pid, signal.SIGTERM if _serves(worker) else signal.SIGKILL)
-        has_moved = server.app.cfg.address != succession.configuration.address
-        server.app.cfg = succession.configuration
-        server.setup(server.app)
+        has_moved = server.app.cfg.address != succession.before.configuration.address
+        succession.before.restore(server)
         if has_moved:
             server.LISTENERS, succession.listeners = succession.listeners, server.LISTENERS
         succession.close()

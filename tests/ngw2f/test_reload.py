@@ -51,6 +51,7 @@ class Master:
         self.num_workers, self.worker_age = 1, 1
         self.WORKERS = {10: worker(1)}
         self.LISTENERS = []
+        self.pidfile, self.proc_name = None, "test"
         self.done = []
         self.ended = []
         self.app = SimpleNamespace(cfg=self.configuration(directory))

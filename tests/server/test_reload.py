@@ -81,6 +81,7 @@ def post_worker_init(worker):
     if (here / "broken").exists():
         raise ValueError("it cannot begin")
     begin(worker)
+    (here / "mark").write_text(os.environ.get("MARK", "none"))
 """
 
 
@@ -188,14 +189,23 @@ def test_upgrade_during_a_check_is_another_matter(held):
 
 def test_new_worker_that_cannot_begin_is_given_up(held):
     held.go("broken")
+    (held.directory / "more.py").write_text("raw_env = ['MARK=new']\n")
     first = held.server.web_workers()
     assert "a new worker ended before it served" in " ".join(reload(held.server))
     assert held.server.web_workers() == first
     assert held.server.get("/api/messages").status_code == 200
     assert held.told() == renewal.REFUSED
+    assert held.pid_file.exists()
+    # What is started now has the environment of the old ones, too.
     (held.directory / "broken").unlink()
+    held.first = first
+    for pid in first:
+        os.kill(pid, signal.SIGKILL)
+    held.wait_for_new_workers()
+    assert (held.directory / "mark").read_text() == "none"
     held.begin()
     held.wait_for_new_workers()
+    wait_until(lambda: (held.directory / "mark").read_text() == "new", SECONDS)
 
 
 def test_new_worker_that_hangs_is_given_up(held):
