@@ -48,8 +48,13 @@ class OwnRequest(Request):  # type: ignore[misc] # gunicorn has no types
         return self._parse_python(unreader, buf)
 
     def parse_request_line(self, line_bytes: bytes) -> None:
-        """Take the request line: HTTP/1.9 is answered as HTTP/1.1 (RFC 9110 section 2.5)."""
+        """Take the request line: HTTP/1.9 is answered as HTTP/1.1 (RFC 9110 section 2.5).
+
+        A target has no fragment (RFC 9112 section 3.2), which gunicorn would cut off.
+        """
         super().parse_request_line(line_bytes)
+        if "#" in self.uri:
+            raise InvalidRequestLine("")
         self.version = min(self.version, HTTP_1_1)
 
     def set_body_reader(self) -> None:

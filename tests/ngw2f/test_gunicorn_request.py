@@ -84,6 +84,12 @@ def test_absolute_target_that_cannot_be(target: bytes) -> None:
         parsed(b"GET %b HTTP/1.1\r\nHost: a\r\n" % target)
 
 
+@pytest.mark.parametrize("target", [b"/a#b", b"/a?b#", b"http://a/#b", b"*#", b"#"])
+def test_target_has_no_fragment(target: bytes) -> None:
+    with pytest.raises(InvalidRequestLine):
+        parsed(b"GET %b HTTP/1.1\r\nHost: a\r\n" % target)
+
+
 def test_absolute_target_needs_a_host_too() -> None:
     with pytest.raises(InvalidHeader):
         parsed(b"GET http://b/ HTTP/1.1\r\n")
