@@ -16,6 +16,7 @@ from ngw2f.text.fetch import Fetched
 from ngw2f.text.media import IMAGE_TYPES
 from ngw2f.text.tags import DRAWINGS, Tag, iterate_tags
 from ngw2f.text.target import Target, join_target, parse_target
+from ngw2f.text.visible import is_visible
 
 MAX_TITLE: Final = 200
 MAX_DESCRIPTION: Final = 500
@@ -138,7 +139,7 @@ def _read_tag(tag: Tag) -> tuple[list[str], str]:
 
 def _get_first_text(found: Found, names: tuple[str, ...], max_characters: int) -> str:
     texts = (clean_text(value, max_characters) for value in _iterate_values(found, names))
-    return next(filter(None, texts), "")
+    return next(filter(is_visible, texts), "")
 
 
 def _get_urls(found: Found, names: tuple[str, ...], base: Target) -> tuple[str, ...]:

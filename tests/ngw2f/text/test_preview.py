@@ -68,6 +68,7 @@ TITLES = [
         (["<meta property=x name=og:title content=named><title>page</title>"], "named"),
         ([meta("og:title", "\u200b"), meta("og:title", "second")], "second"),
         (["<title></title><title>second</title>"], "second"),
+        ([meta("og:title", "\u2800"), meta("og:title", "second")], "second"),
         (["<!-- <title>comment</title> --><title>page</title>"], "page"),
         (["<!-- <title>comment</title> --!><title>page</title>"], "page"),
         (["<math><mi><title>formula</title></mi></math><title>page</title>"], "page"),

@@ -5,9 +5,10 @@ from ngw2f.text.visible import is_visible, shows_anything
 UNSEEN = (
     " \t\n\xa0\xad\u034f\u115f\u180e\u200b\u200d\u2028\u2060\u2800\u3000\u3164\ufe0f\ufeff\uffa0"
 )
+BLANKS = "\U00013430\U00013441\U00013442\U00016fe4\U0001d159"
 
 
-@pytest.mark.parametrize("text", ["", *UNSEEN, UNSEEN, "\U000e0041", "\U000e0100"])
+@pytest.mark.parametrize("text", ["", *UNSEEN, UNSEEN, "\U000e0041", "\U000e0100", *BLANKS])
 def test_unseen(text):
     assert not is_visible(text)
 
