@@ -1,10 +1,11 @@
 """A body read to its limit and not a byte further, decompressed as it comes."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Final
 
+from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
 from ngw2f.text.errors import LinkFailed
@@ -44,13 +45,32 @@ def read_body(
     if declared is not None and declared > limit.max_bytes and not limit.may_be_cut:
         raise LinkFailed("size", f"the body is said to be {declared} bytes long")
     body = _Body(limit, _decompressor_for(response), has_room)
-    for count, piece in enumerate(response.stream(PIECE_BYTES, decode_content=False)):
+    for count, piece in enumerate(_pieces(response, limit)):
         if count >= MAX_PIECES:
             raise LinkFailed("protocol", "the body comes in too many chunks")
         body.add(piece)
         if body.is_full:
             break
     return body.finish()
+
+
+def _pieces(response: HTTPResponse, limit: Limit) -> Iterator[bytes]:
+    """Yield what comes of the body; where its chunks break off, a page is what has come till then.
+
+    So it is where there is less than its Content-Length says, and in browsers.
+    """
+    has_begun = False
+    try:
+        for piece in response.stream(PIECE_BYTES, decode_content=False):
+            has_begun = True
+            yield piece
+    except ProtocolError as error:
+        cause = error.__cause__
+        partial = getattr(cause, "partial", b"")
+        rest = partial if isinstance(partial, bytes) else b""
+        if isinstance(cause, OSError) or not limit.may_be_cut or not (has_begun or rest):
+            raise
+        yield rest
 
 
 def _decompressor_for(response: HTTPResponse) -> "zlib._Decompress | None":

@@ -66,6 +66,28 @@ def test_old_versions_length_holds(internet: Internet, fetcher: Fetcher) -> None
     assert fetcher.fetch(URL, PAGES).body == HTML
 
 
+BROKEN_OFF = {
+    "no last chunk": chunked(HTML),
+    "half a chunk": chunked(HTML) + b"ffff\r\nx",
+    "bad size": chunked(HTML) + b"zz\r\n",
+}
+
+
+@pytest.mark.parametrize("body", BROKEN_OFF.values(), ids=BROKEN_OFF)
+def test_page_that_breaks_off_is_what_came(
+    internet: Internet, fetcher: Fetcher, body: bytes
+) -> None:
+    internet.site("example.com", answer(body, "Transfer-Encoding: chunked"))
+    assert fetcher.fetch(URL, PAGES).body.startswith(HTML)
+
+
+@pytest.mark.parametrize("body", BROKEN_OFF.values(), ids=BROKEN_OFF)
+def test_picture_that_breaks_off_is_none(internet: Internet, fetcher: Fetcher, body: bytes) -> None:
+    sent = answer(body, "Transfer-Encoding: chunked", media="image/png")
+    internet.site("example.com", sent)
+    assert failure_of(fetcher, IMAGES).kind == "protocol"
+
+
 def test_page_that_is_not_the_gzip_it_is_called(internet: Internet, fetcher: Fetcher) -> None:
     internet.site("example.com", answer(HTML, "Content-Encoding: gzip"))
     assert fetcher.fetch(URL, PAGES).body == HTML
