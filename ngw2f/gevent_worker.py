@@ -29,6 +29,7 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
 from werkzeug.exceptions import HTTPException
 
+from middleware.rate_limit import client_address
 from ngw2f.connection import SEND_SECONDS, Connection
 from ngw2f.gunicorn_request import OwnRequest
 from ngw2f.refusals import TOO_SLOW, refusal_of, written
@@ -121,7 +122,8 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         """Serve a connection until one of the two ends it."""
         # It has the default of the process, which an application may have changed.
         client.setblocking(True)
-        connection = Connection(client, self._turnstile.go_through)
+        wait_turn = partial(self._turnstile.go_through, _who_is_at(address))
+        connection = Connection(client, wait_turn)
         self._clients[gevent.getcurrent()] = connection
         try:
             self._serve_requests(listener.getsockname(), connection, address)
@@ -228,6 +230,11 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
             self.notify()
             self._close_idle()
             gevent.sleep(POLL_SECONDS)
+
+
+def _who_is_at(address: Any) -> str:
+    """Return for whom a connection takes its turn; all that come over a Unix socket are one."""
+    return client_address({"REMOTE_ADDR": address[0]}) or "" if address else ""
 
 
 def _drain(request: OwnRequest) -> None:

@@ -1,7 +1,9 @@
 import time
 
 import gevent
+import pytest
 from gevent import socket
+from gevent.event import Event
 
 from ngw2f.turnstile import SLICE_SECONDS, Turnstile
 
@@ -57,3 +59,46 @@ def test_who_comes_again_waits_behind_the_others() -> None:
     gevent.joinall([gevent.spawn(work, name) for name in "abc"])
     # The first one is there again before the others have come.
     assert "".join(done) == "aabcabcbc"
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> tuple[Turnstile, Event]:
+    """Give a turnstile that lets nobody through, and what opens it."""
+    turnstile, is_open = Turnstile(), Event()
+    monkeypatch.setattr(turnstile, "_has_time", is_open.is_set)
+    return turnstile, is_open
+
+
+def test_addresses_take_turns(closed: tuple[Turnstile, Event]) -> None:
+    turnstile, is_open = closed
+    done: list[str] = []
+
+    def work(address: str, name: str) -> None:
+        turnstile.go_through(address)
+        done.append(name)
+
+    pieces = [("a", f"a{number}") for number in range(6)] + [("b", "b0"), ("c", "c0"), ("c", "c1")]
+    workers = [gevent.spawn(work, *piece) for piece in pieces]
+    gevent.sleep(0)
+    is_open.set()
+    gevent.joinall(workers)
+    assert done == ["a0", "b0", "c0", "a1", "c1", "a2", "a3", "a4", "a5"]
+    assert not turnstile._waiting
+
+
+@pytest.mark.parametrize("killed", [[0], [1], [2, 3], [0, 1, 2], list(range(9))])
+def test_killed_ones_hold_nobody_up(closed: tuple[Turnstile, Event], killed: list[int]) -> None:
+    turnstile, is_open = closed
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        turnstile.go_through(f"address {number % 3}")
+        done.append(number)
+
+    workers = [gevent.spawn(work, number) for number in range(9)]
+    gevent.sleep(0)
+    gevent.killall([workers[number] for number in killed])
+    is_open.set()
+    gevent.joinall(workers)
+    assert sorted([*done, *killed]) == list(range(9))
+    assert not turnstile._waiting
