@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes, urlencode
 
 import msgspec
 from gunicorn.http.errors import NoMoreData, ParseException
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import Authorization, MultiDict
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -62,6 +62,15 @@ class Request(WerkzeugRequest):
             return super().args
         except UnicodeDecodeError as error:
             raise problem(400, "the query is not valid UTF-8") from error
+
+    @cached_property
+    def authorization(self) -> Authorization | None:
+        """Return what Authorization says; None where it says nothing that can be read."""
+        try:
+            return super().authorization
+        except ValueError:
+            # Werkzeug catches base64 that is none, but not what is beyond ASCII.
+            return None
 
     @cached_property
     def accepts(self) -> Accept:

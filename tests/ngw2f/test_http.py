@@ -47,6 +47,11 @@ def test_preferred_form(accept, form):
     assert request(headers=headers).preferred("text") == form
 
 
+@pytest.mark.parametrize("field", ["Basic \xe9", "Basic =\xff", "Basic /w=="])
+def test_authorization_that_cannot_be_read_is_none(field):
+    assert request(headers={"Authorization": field}).authorization is None
+
+
 @pytest.mark.parametrize(
     ("accept", "form"),
     [("*/*", "json"), ("application/json;q=0, */*", "text"), ("text/*", "text"), ("x", "json")],

@@ -51,6 +51,7 @@ def test_answer_is_not_kept_for_longer_than_its_token_is_good(build, path):
         None,
         "Basic",
         "Basic !!",
+        "Basic \xe9",
         "Basic " + "/" * 8,
         "Bearer x",
         "Digest x=1",
