@@ -21,7 +21,7 @@ LINK: Final = re.compile(
     r"(?:https?://|(?P<www>www\.))[^\W_][^\s\x00-\x1f\x7f<>\"^`\\]*", re.IGNORECASE
 )
 # Where what could go on does not: at a delimiter written as HTML does, and at the next link.
-LINK_END: Final = re.compile(r"&(?:lt|gt|quot|nbsp);|[,;|)\]]+https?://", re.IGNORECASE)
+LINK_END: Final = re.compile(r"&(?:lt|gt|quot|nbsp);|[,;|)\]]https?://", re.IGNORECASE)
 BRACKET: Final = re.compile(r"[\[\]]")
 BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f\w]")
 # A reference at the end is text (GFM section 6.9).
@@ -29,6 +29,7 @@ LAST_REFERENCE: Final = re.compile(r"&[a-z0-9]+\Z", re.IGNORECASE)
 # What a link may end with, besides letters and digits; a sentence's full stop is none of it.
 LAST: Final = "-/#@$+="
 OPENED_BY: Final = {")": "(", "]": "[", "}": "{"}
+CLOSED_BY: Final = {opening: closing for closing, opening in OPENED_BY.items()}
 # Two that Persian and Indian words have within, and the dot between Japanese ones.
 WITHIN_WORDS: Final = "\u200c\u200d\u30fb"
 # Before `www.` these make it a part of an address, of a path or of a longer name.
@@ -96,16 +97,27 @@ def link_length(text: str) -> int:
             break
     if delimiter := LINK_END.search(text, 0, end):
         end = delimiter.start()
-    limit = end
-    while not (text[end - 1].isalnum() or text[end - 1] in LAST or _is_mark(text[end - 1])):
-        end -= 1
+    end = _trimmed(text, end)
     if text.startswith(";", end) and (reference := LAST_REFERENCE.search(text, 0, end)):
         return reference.start()
-    while end < limit and (opening := OPENED_BY.get(text[end])):
-        if text.count(opening, 0, end) <= text.count(text[end], 0, end):
-            break
-        end += 1
     return end
+
+
+def _trimmed(text: str, end: int) -> int:
+    """Return the end without a sentence's punctuation, and brackets that are not opened within."""
+    surplus = {
+        closing: text.count(closing, 0, end) - text.count(opening, 0, end)
+        for closing, opening in OPENED_BY.items()
+    }
+    while True:
+        last = text[end - 1]
+        if surplus.get(last, 1) <= 0 or last.isalnum() or last in LAST or _is_mark(last):
+            return end
+        if last in surplus:
+            surplus[last] -= 1
+        elif closing := CLOSED_BY.get(last):
+            surplus[closing] += 1
+        end -= 1
 
 
 def is_in_word(text: str, position: int) -> bool:

@@ -1,8 +1,10 @@
 import re
+import time
 from html import unescape
 
 import pytest
 
+from ngw2f.text.autolinks import link_length
 from ngw2f.text.links import find_links
 from ngw2f.text.markdown import MarkdownRenderer
 
@@ -22,7 +24,8 @@ def renderer() -> MarkdownRenderer:
         ("(http://a.example/x_(y)), and", "http://a.example/x_(y)"),
         ("http://a.example/((x))", "http://a.example/((x))"),
         ("http://a.example/(x", "http://a.example/(x"),
-        ("http://a.example/(x!)", "http://a.example/(x"),
+        ("http://a.example/(x!)", "http://a.example/(x!)"),
+        ("http://a.example/x())", "http://a.example/x()"),
         ("http://a.example/x_(y)_z", "http://a.example/x_(y)_z"),
         ("www.a.example/x_(y)", "http://www.a.example/x_(y)"),
         ("[x](http://a.example/x_(y))", "http://a.example/x_(y)"),
@@ -111,6 +114,10 @@ def test_address_is_a_link(renderer: MarkdownRenderer, source: str, addresses: l
         ("http://a.example/x[1]", ["http://a.example/x[1]"]),
         ("(http://a.example/x[(1)]).", ["http://a.example/x[(1)]"]),
         ("[http://a.example/x], more", ["http://a.example/x"]),
+        ("(http://a.example/#x().)", ["http://a.example/#x()"]),
+        ("http://a.example/?x[]{}, and", ["http://a.example/?x[]{}"]),
+        ("(http://a.example/x[).", ["http://a.example/x"]),
+        ("http://a.example/x)))(((", ["http://a.example/x"]),
         ("[http://a.example](x", ["http://a.example"]),
         ("{http://a.example/{x}}", ["http://a.example/{x}"]),
         ('{"url":"http://a.example/x","b":1}', ["http://a.example/x"]),
@@ -141,3 +148,10 @@ def test_address_is_a_link(renderer: MarkdownRenderer, source: str, addresses: l
 )
 def test_link_is_what_was_meant(renderer: MarkdownRenderer, source: str, links: list[str]) -> None:
     assert links_of(renderer.render(source)) == links
+
+
+@pytest.mark.parametrize("unit", [")", "()", "[", "&a", "\u0301", ";"])
+def test_what_follows_a_link_is_looked_at_once(unit: str) -> None:
+    start = time.process_time()
+    assert link_length("http://a" + unit * 100_000) >= len("http://a")
+    assert time.process_time() - start < 5  # A hundredth of it, or minutes.
