@@ -37,7 +37,7 @@ def run(command: str, settings: Settings, path: Path) -> None:
                 case "import":
                     _import(settings, path)
     except (BackupError, ImportRefusedError, InUseError, MigrationError, UnusableError, OSError,
-            OverflowError) as error:  # fmt: skip
+            OverflowError, UnicodeDecodeError) as error:  # fmt: skip
         sys.exit(f"ngw2f {command}: {error}")
     except SQLAlchemyError as error:
         sys.exit(f"ngw2f {command}: {reason_of(error)}")

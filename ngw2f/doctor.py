@@ -65,7 +65,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield from check(settings)
         except SettingError as error:
             yield Finding("error", part, str(error))
-        except (SQLAlchemyError, RedisError, OSError) as error:
+        except (SQLAlchemyError, RedisError, OSError, UnicodeDecodeError) as error:
             reason = reason_of(error)
             yield Finding("error", part, f"it cannot be asked: {reason}")
 

@@ -133,9 +133,9 @@ def _check_version(source: Path, version: str) -> None:
 def _check_sqlite(source: Path) -> None:
     """Raise BackupError unless *source* is a whole database of this chat, of no newer version."""
     with _reading(source) as connection:
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
-            raise BackupError(f"{source} is damaged: {found}")
+            raise BackupError(f"{source} is damaged: {' '.join(found.split())}")
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         if not {name for (name,) in tables} >= TABLES:
             raise BackupError(f"{source} is no backup of a chat")
@@ -153,6 +153,9 @@ def _reading(source: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old:
             yield old
+    except UnicodeDecodeError as error:
+        # SQLite's very complaint may have bytes of it.
+        raise BackupError(f"{source} is damaged: {error}") from error
     except sqlite3.DatabaseError as error:
         raise BackupError(f"{source}: {error}") from error
 
@@ -174,6 +177,7 @@ def _run(program: str, options: Sequence[str], url: URL | None = None) -> str:
         env=os.environ | ({"PGPASSWORD": str(url.password)} if url and url.password else {}),
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     if told.returncode:

@@ -102,7 +102,7 @@ def _whole(lines: Iterator[Line], expected: dict[str, Any]) -> Iterator[Line]:
 def _decode(line: bytes) -> Line:
     try:
         name, row = msgspec.json.decode(line, type=tuple[str, dict[str, Any]])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ImportRefusedError(f"this is no line of an export: {line[:60]!r}") from error
     return name, row
 

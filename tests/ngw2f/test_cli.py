@@ -306,3 +306,24 @@ def test_explain_link_that_is_refused(data_dir, capsys):
         .out.splitlines()[-1]
         .startswith("refused address   127.0.0.1 is not public")
     )
+
+
+def test_reader_that_has_enough(data_dir):
+    """As `head` has; what it left is no failure of ours."""
+    cli.main(["migrate"])
+    reader, writer = os.pipe()
+    os.close(reader)
+    told = subprocess.run(
+        [sys.executable, "-m", "ngw2f", "doctor"], stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert (told.returncode, told.stderr) == (1, b"")
+
+
+def test_interrupt_is_no_traceback(data_dir, monkeypatch):
+    def interrupt(_settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ngw2f.doctor.examine", interrupt)
+    with pytest.raises(SystemExit, match=r"^130$"):
+        cli.main(["doctor"])

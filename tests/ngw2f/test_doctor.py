@@ -97,6 +97,15 @@ def test_folder_of_profiles_that_cannot_be(settings, tmp_path, value):
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
+def test_damaged_text_in_the_database(settings, tmp_path):
+    path = tmp_path / "chat.sqlite3"
+    path.write_bytes(
+        path.read_bytes().replace(b"CREATE TABLE messages", b"CREATE \xff\xfeABLE \xffssages")
+    )
+    assert "it cannot be asked" in said(settings, "database")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_options_that_no_redis_has(settings):
     wrong_url = msgspec.structs.replace(settings, redis_url="redis://127.0.0.1?timeout=1")
     assert "NGW2F_REDIS_URL: its options are wrong" in said(wrong_url, "broker")

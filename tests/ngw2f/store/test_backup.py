@@ -124,6 +124,12 @@ def damage(path, at):
     path.write_bytes(content)
 
 
+def write_over(path, old, new):
+    before = path.read_bytes()
+    assert old in before
+    path.write_bytes(before.replace(old, new))
+
+
 def other_version(path, statement):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(statement)
@@ -133,6 +139,10 @@ def other_version(path, statement):
 HARM = {
     "damaged": lambda path: damage(path, 8192),
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:20_000]),
+    "an index of other rows": lambda path: write_over(path, b"\x17\tlobby", b"\x17\tlobbz"),
+    "no text": lambda path: write_over(
+        path, b"CREATE TABLE messages", b"CREATE \xffABLE \xb8essages"
+    ),
     "empty": lambda path: path.write_bytes(b""),
     "no chat": lambda path: other_version(path, "DROP TABLE alembic_version"),
     "another program": lambda path: other_version(path, "DROP TABLE memberships"),

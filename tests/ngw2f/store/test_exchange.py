@@ -80,6 +80,7 @@ def test_used_database_is_left_alone(filled, other):
     ("line", "message"),
     [
         (b"{", "no line of an export"),
+        (b'["rooms",{"name":"\xed\xa0\x80"}]', "no line of an export"),
         (b'["nonsense", {}]\n', "no table nonsense"),
         (b'["users", {"id": 1}]\n', "other columns"),
     ],
