@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any] | None)
 ErrorTypes: TypeAlias = tuple[type[Exception], ...]
 
 
@@ -30,6 +31,16 @@ def names_of(option: str, values: Iterable[str]) -> tuple[str, ...]:
         if not isinstance(name, str):
             raise TypeError(f"{option} is a list of names, and {name!r} is none")
     return found
+
+
+def function_of(option: str, function: F) -> F:
+    """Give an option that is called for each request, or None.
+
+    Raises `TypeError` now for a list of paths, say, and not at the first request.
+    """
+    if function is not None and not callable(function):
+        raise TypeError(f"{option} is a function, not {function!r}")
+    return function
 
 
 def errors_of(option: str, types: type[Exception] | Iterable[type[Exception]]) -> ErrorTypes:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from middleware._options import function_of
 from middleware._paths import quoted, whole_path
 from middleware._wsgi import ExcInfo, Headers, WrappedBody, Write, write_nothing
 from middleware.answer import Answer
@@ -63,7 +64,7 @@ class ErrorBoundaryMiddleware:
         logger: logging.Logger | None = None,
     ) -> None:
         self.app = app
-        self.page = page
+        self.page = function_of("page", page)
         self.logger = logger or logging.getLogger("middleware.errors")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from wsgiref.util import is_hop_by_hop
 
-from middleware._options import list_of
+from middleware._options import function_of, list_of
 from middleware._wsgi import (
     NO_CONTENT_STATUSES,
     Headers,
@@ -45,7 +45,7 @@ class HeaderRule:
             raise ValueError("Content-Length says where a body ends, and is no matter of rules")
         self.name = name
         self.change = change
-        self.when = when
+        self.when = function_of("when", when)
         # Whether it does nothing where there is no such line.
         self.needs_line = needs_line
 

@@ -18,7 +18,7 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Literal, NamedTuple, Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from middleware._options import errors_of, list_of, names_of
+from middleware._options import errors_of, function_of, list_of, names_of
 from middleware._paths import wsgi_path
 from middleware._wsgi import Headers, changing_headers
 from middleware.answer import Answer
@@ -97,6 +97,9 @@ class RateRule:
             raise ValueError(f"the name of a policy is a token: {self.name!r}")
         object.__setattr__(self, "methods", checked_methods(self.methods))
         path_test(self.path)
+        function_of("key", self.key)
+        if not hasattr(self.limit, "get_expiry"):
+            raise TypeError(f"limit is such as limits.parse('5/minute'), not {self.limit!r}")
         if self.without_storage not in {"open", "closed"}:
             raise ValueError(f"without_storage is open or closed, not {self.without_storage!r}")
 
@@ -300,7 +303,11 @@ def path_test(path: str | Sequence[str] | None) -> Callable[[str], object]:
     """Make the test whether a path is one of those that a rule names."""
     if path is None:
         return lambda path: True
-    exact = [wsgi_path(each) for each in ([path] if isinstance(path, str) else path)]
+    exact = [
+        wsgi_path(each) for each in names_of("path", [path] if isinstance(path, str) else path)
+    ]
+    if not exact or "?" in "".join(exact):
+        raise ValueError(f"path: {path!r} is that of no request; it has no query")
     if "*" not in "".join(exact):
         return frozenset(exact).__contains__
     patterns = ("[^/]+".join(map(re.escape, each.split("*"))) for each in exact)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from middleware._options import names_of
+from middleware._options import function_of, names_of
 from middleware._wsgi import (
     ExcInfo,
     Headers,
@@ -16,6 +17,7 @@ from middleware._wsgi import (
     with_vary,
     without_headers,
 )
+from middleware.headers import TOKEN
 
 # True of the content as it was: its length and its digests (RFC 9110 section 8.6, RFC 9530), and
 # that parts of it can be had, which are not parts of what we send (RFC 9110 section 14.3).
@@ -27,6 +29,7 @@ FIELDS_OF_THE_OLD_CONTENT = (
     "content-md5",
     "accept-ranges",
 )
+MEDIA_TYPE = re.compile(rf"{TOKEN.pattern}/{TOKEN.pattern}")
 
 
 class Transformer(Protocol):
@@ -80,8 +83,11 @@ class RewritingMiddleware:
         vary: Iterable[str] = (),
     ) -> None:
         self.app = app
-        self.make = make
+        self.make = function_of("make", make)
         content_types = names_of("content_types", content_types)
+        for name in content_types:
+            if not MEDIA_TYPE.fullmatch(name):
+                raise ValueError(f"content_types: {name!r} is no media type, as in 'text/html'")
         self.content_types = frozenset(name.lower() for name in content_types)
         self.vary = names_of("vary", vary)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from middleware._options import function_of
 from middleware._wsgi import Headers, changing_headers
 from middleware.headers import TOKEN, checked
 
@@ -73,7 +74,7 @@ class ServerTimingMiddleware:
         Timings().add(name, 0)  # Refuses a bad name now, not at the first request.
         self.app = app
         self.name = name
-        self.when = when
+        self.when = function_of("when", when)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self.when is not None and not self.when(environ):

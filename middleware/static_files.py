@@ -78,6 +78,9 @@ class StaticFilesMiddleware:
         root = os.path.realpath(directory)
         if not os.path.isdir(root):
             raise ValueError(f"directory: {os.fspath(directory)!r} is none")
+        for end in types or ():
+            if not end.startswith("."):
+                raise ValueError(f"types: {end!r} is no end of a name, as in '.js'")
         table = {**TYPES, **(types or {})}
         found = dict(files_below(root))
         front = wsgi_path(prefix).rstrip("/")

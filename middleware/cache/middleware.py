@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication
 
-from middleware._options import errors_of
+from middleware._options import errors_of, function_of
 from middleware.cache.collapsing import Flights
 from middleware.cache.deliberation import Deliberation, Spawn
 from middleware.cache.entry import Entry
@@ -112,7 +112,7 @@ class HTTPCacheMiddleware:
         self._time = clock
         self._keys = KeyMaker()
         self._collapse_seconds = collapse_seconds
-        self._exempt = exempt
+        self._exempt = function_of("exempt", exempt)
         self._spawn = _start_thread if spawn is None else spawn
         self._send_status = send_status
         self._hit = self._parts.status.hit(0).removesuffix("0")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
+from middleware._options import function_of
 from middleware.answer import Answer
 
 
@@ -35,8 +36,8 @@ class Maintenance:
         body: str = "We are working on it, and will be back soon.\n",
         content_type: str = "text/plain; charset=utf-8",
     ) -> None:
-        self.active = active
-        self.admits = admits
+        self.active = function_of("active", active)
+        self.admits = function_of("admits", admits)
         headers = [("Retry-After", str(retry_after_seconds)), ("Cache-Control", "no-store")]
         self.answer = Answer("503 Service Unavailable", body, headers, content_type=content_type)
 

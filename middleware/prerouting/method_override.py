@@ -35,6 +35,8 @@ class MethodOverride:
         self.methods = frozenset(names_of("methods", methods))
         if not self.methods <= set(METHODS):
             raise ValueError(f"only {', '.join(METHODS)} can be chosen")
+        if not isinstance(parameter, str) or not parameter:
+            raise TypeError(f"parameter is a name, not {parameter!r}")
         self.parameter = parameter
 
     def route(self, environ: WSGIEnvironment, app: WSGIApplication) -> WSGIApplication | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from middleware._paths import below, first_segment, shift, wsgi_prefix
+
+# With a port or without; no scheme, no path.
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:\d+)?", re.ASCII)
 
 
 class Mount:
@@ -39,6 +43,8 @@ class MountHost:
     segments = None
 
     def __init__(self, host: str, target: WSGIApplication) -> None:
+        if not HOST.fullmatch(host):
+            raise ValueError(f"host: {host!r} is none, as in 'docs.example.org'")
         self.host = host.lower()
         self.target = target
 

@@ -26,6 +26,8 @@ class Versions:
         names = names_of("versions", versions)
         if any("/" in name or not name for name in names):
             raise ValueError("a version is one segment of a path")
+        if not names:
+            raise ValueError("versions: there is none")
         self.prefixes = tuple((wsgi_prefix(f"/{name}"), name) for name in names)
         self.segments = frozenset(first_segment(prefix) for prefix, _ in self.prefixes)
 

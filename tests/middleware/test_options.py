@@ -13,11 +13,21 @@ from limits.strategies import FixedWindowRateLimiter
 from middleware.answer import Answer
 from middleware.cache import GroupClock, HTTPCacheMiddleware, MemoryStore, RedisStore
 from middleware.cross_origin import CrossOriginGuardMiddleware
-from middleware.headers import HeadersMiddleware, remove_header
-from middleware.prerouting import MethodOverride, PreRoutingMiddleware, Split, Versions
+from middleware.error_boundary import ErrorBoundaryMiddleware
+from middleware.headers import HeadersMiddleware, remove_header, set_header
+from middleware.prerouting import (
+    Maintenance,
+    MethodOverride,
+    MountHost,
+    PreRoutingMiddleware,
+    Split,
+    Versions,
+)
 from middleware.rate_limit import RateLimitMiddleware, RateRule
 from middleware.rewriting import RewritingMiddleware
 from middleware.security import SecurityHeadersMiddleware, SecurityPolicy
+from middleware.server_timing import ServerTimingMiddleware
+from middleware.static_files import StaticFilesMiddleware
 from tests.middleware.serving import answering, serve
 
 APP = answering()
@@ -138,6 +148,62 @@ def test_content_policy_has_one_text_for_each_name() -> None:
 def test_application_for_no_variant_is_refused() -> None:
     with pytest.raises(ValueError, match="new2"):
         Split("front", {"old": 1, "new": 1}, apps={"new2": APP})
+
+
+FUNCTIONS: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "ServerTiming": ("when", lambda it: ServerTimingMiddleware(APP, when=it)),
+    "a header rule": ("when", lambda it: set_header("X-A", "1", when=it)),
+    "Maintenance": ("admits", lambda it: Maintenance(lambda: True, admits=it)),
+    "its switch": ("active", Maintenance),
+    "cache": ("exempt", lambda it: HTTPCacheMiddleware(APP, exempt=it)),
+    "error boundary": ("page", lambda it: ErrorBoundaryMiddleware(APP, page=it)),
+    "rewriting": ("make", lambda it: RewritingMiddleware(APP, it)),
+    "a limit's key": ("key", lambda it: RateRule("p", LIMIT, ["POST"], "/x", key=it)),
+}
+
+
+@pytest.mark.parametrize("value", ["/events", ["/events"], True], ids=repr)
+@pytest.mark.parametrize(("option", "make"), FUNCTIONS.values(), ids=FUNCTIONS)
+def test_path_or_list_is_no_function(
+    option: str, make: Callable[[Any], object], value: Any
+) -> None:
+    with pytest.raises(TypeError, match=rf"{option} is a function"):
+        make(value)
+
+
+NEVER: dict[str, tuple[str, Callable[[], object]]] = {
+    "no path": ("path", lambda: RateRule("p", LIMIT, ["POST"], [])),
+    "a query": ("path", lambda: RateRule("p", LIMIT, ["POST"], "/find?q=*")),
+    "bytes": ("path", lambda: RateRule("p", LIMIT, ["POST"], b"/login")),  # type: ignore[arg-type]
+    "a limit's text": ("limit", lambda: RateRule("p", "5/minute", ["POST"])),  # type: ignore[arg-type]
+    "a URL": ("host", lambda: MountHost("https://docs.example.org", APP)),
+    "a path": ("host", lambda: MountHost("docs.example.org/a", APP)),
+    "a parameter": (
+        "content_types",
+        lambda: RewritingMiddleware(APP, Anything(), content_types=["text/html; charset=utf-8"]),
+    ),
+    "half a type": (
+        "content_types",
+        lambda: RewritingMiddleware(APP, Anything(), content_types=["html"]),
+    ),
+    "no dot": (
+        "types",
+        lambda: StaticFilesMiddleware(APP, ".", prefix="/s", types={"js": "text/javascript"}),
+    ),
+    "no version": ("versions", lambda: Versions([])),
+    "methods in the name's place": ("parameter", lambda: MethodOverride(["PUT"])),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize(("option", "make"), NEVER.values(), ids=NEVER)
+def test_what_would_never_apply_is_refused(option: str, make: Callable[[], object]) -> None:
+    with pytest.raises((TypeError, ValueError), match=option):
+        make()
+
+
+@pytest.mark.parametrize("host", ["docs.example.org", "Docs:8080", "[::1]:80", "b\xfccher"])
+def test_host_may_have_a_port(host: str) -> None:
+    assert MountHost(host, APP)
 
 
 def test_lists_may_be_iterators() -> None:
