@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 
 import gevent
 
+from ngw2f.unsent import Unsent
+
 # What a client that reads nothing is waited for, and a second more for so many bytes.
 SEND_SECONDS = 30.0
 SEND_BYTES_A_SECOND = 8 * 1024
@@ -32,8 +34,14 @@ class Connection:
     connection over calls it before the first byte that is not HTTP.
     """
 
-    def __init__(self, sock: Any, wait_turn: Callable[[], None] = gevent.sleep) -> None:
+    def __init__(
+        self,
+        sock: Any,
+        wait_turn: Callable[[], None] = gevent.sleep,
+        unsent: Unsent | None = None,
+    ) -> None:
         self._socket = sock
+        self._unsent = unsent or Unsent()
         # What goes on without a pause calls it before each piece of work.
         self.wait_turn = wait_turn
         self._has_switched = False
@@ -65,14 +73,31 @@ class Connection:
         self._socket.settimeout(None)
         return self._socket, self.take_buffered()
 
-    def sendall(self, content: bytes | memoryview) -> None:
+    def send_long(self, content: bytes) -> None:
+        """Send all of it, counted with what other clients have not read. Raises as `sendall`."""
+        left = memoryview(content)[self.send(content) :]
+        if left:
+            with self._unsent.holding(len(content), self._cut_off) as note_progress:
+                self.sendall(left, note_progress)
+
+    def sendall(
+        self, content: bytes | memoryview, note_progress: Callable[[], None] | None = None
+    ) -> None:
         """Send all of it. Raises TimeoutError for a client that does not read, or too slowly."""
         left = memoryview(content)
         deadline = time.monotonic() + SEND_SECONDS + len(left) / SEND_BYTES_A_SECOND
         while left:
             left = left[self.send(left) :]
+            if note_progress:
+                note_progress()
             if left and time.monotonic() > deadline:
                 raise TimeoutError("the client reads too slowly")
+
+    def _cut_off(self) -> None:
+        """Have whoever sends over it learn that the client has gone."""
+        # By a twin: with TLS, gevent's socket would take away what the sender works with.
+        with suppress(OSError), socket.socket(fileno=os.dup(self.fileno())) as twin:
+            twin.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close it, in the way of RFC 9112 section 9.6 where a client may still be sending.

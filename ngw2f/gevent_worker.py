@@ -35,6 +35,7 @@ from ngw2f.gunicorn_request import OwnRequest
 from ngw2f.refusals import TOO_SLOW, refusal_of, written
 from ngw2f.request_body import PacedUnreader
 from ngw2f.turnstile import Turnstile
+from ngw2f.unsent import Unsent
 
 # What asks for it may end the worker if it has to wait; the answer takes no time. It comes
 # over a connection of its own, or first.
@@ -83,6 +84,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         self._idle: dict[IdleTimeout, gevent.Greenlet] = {}
         self._clients: WeakKeyDictionary[gevent.Greenlet, Any] = WeakKeyDictionary()
         self._turnstile = Turnstile()
+        self._unsent = Unsent()
 
     @property
     def is_serving(self) -> bool:
@@ -123,7 +125,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         # It has the default of the process, which an application may have changed.
         client.setblocking(True)
         wait_turn = partial(self._turnstile.go_through, _who_is_at(address))
-        connection = Connection(client, wait_turn)
+        connection = Connection(client, wait_turn, self._unsent)
         self._clients[gevent.getcurrent()] = connection
         try:
             self._serve_requests(listener.getsockname(), connection, address)

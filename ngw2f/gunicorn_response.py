@@ -164,7 +164,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             _send(self.sock, head + data)
         else:
             _send(self.sock, head)
-            _send(self.sock, data)
+            getattr(self.sock, "send_long", self.sock.sendall)(data)
 
     def _flush(self) -> None:
         """Send a head that no bytes came after."""

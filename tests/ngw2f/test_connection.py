@@ -8,6 +8,8 @@ import pytest
 
 from ngw2f import connection as connections
 from ngw2f.connection import Connection
+from ngw2f.unsent import Unsent
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -52,6 +54,37 @@ def test_client_that_does_not_read_is_let_go(
     connection.settimeout(0.01)
     with pytest.raises(TimeoutError):
         connection.sendall(b"x" * 10_000_000)
+
+
+def test_client_that_does_not_read_is_cut_off_for_others() -> None:
+    unsent = Unsent(15_000_000)
+    ends: list[str] = []
+
+    def send(connection: Connection) -> None:
+        try:
+            connection.send_long(b"x" * 10_000_000)
+            ends.append("read")
+        except BrokenPipeError:
+            ends.append("cut off")
+
+    (ours, theirs), (others, reading) = socket.socketpair(), socket.socketpair()
+    with ours, theirs, others, reading:
+        for sock in (ours, others):
+            # A blocking one would take all before it returns.
+            sock.settimeout(60)
+        stalled = threading.Thread(target=send, args=[Connection(ours, unsent=unsent)])
+        stalled.start()
+        wait_until(lambda: unsent._bytes > 0)
+        reader = threading.Thread(target=send, args=[Connection(others, unsent=unsent)])
+        reader.start()
+        stalled.join()
+        assert ends == ["cut off"]
+        left = 10_000_000
+        while left:
+            left -= len(reading.recv(min(left, 1 << 20)))
+        reader.join()
+    assert ends == ["cut off", "read"]
+    assert unsent._bytes == 0
 
 
 def test_client_that_reads_too_slowly_is_let_go(
