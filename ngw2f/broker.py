@@ -140,9 +140,11 @@ def broker_url(settings: Settings) -> str:
 
 
 def embedded_socket(data_path: Path) -> Path:
-    """Return where the embedded Valkey listens: under var/, or a short path where that is long."""
+    """Return where the embedded Valkey listens: under var/, or below /tmp if that cannot be."""
     path = data_path / "valkey.sock"
-    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
+    # Valkey lists its clients with it, a line each, and RQ reads that.
+    is_one_line = len(str(path).splitlines()) == 1
+    if is_one_line and len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path
     name = hashlib.sha256(os.fsencode(data_path)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"ngw2f-{os.getuid()}-{name}" / "valkey.sock"

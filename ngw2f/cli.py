@@ -1,6 +1,7 @@
 """The `ngw2f` command."""
 
 import argparse
+import io
 import logging
 import os
 import signal
@@ -42,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if rest and options.run is not _serve:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A path may have letters that the terminal does not.
+        sys.stdout.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="[%(process)d] [%(levelname)s] %(message)s")
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)

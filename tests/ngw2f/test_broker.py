@@ -98,5 +98,12 @@ def test_long_path_gets_a_short_socket():
     assert path == embedded_socket(long) != embedded_socket(other)
 
 
+@pytest.mark.parametrize("end", ["\n", "\x85", "\u2028"])
+def test_path_of_two_lines_is_not_a_sockets(end):
+    """Valkey's list of clients has it, and who reads that reads lines."""
+    path = embedded_socket(Path(f"/one{end}two"))
+    assert path.parent.parent == Path(tempfile.gettempdir())
+
+
 def test_path_is_measured_in_bytes():
     assert not embedded_socket(Path("/" + "ä" * 60)).is_relative_to("/" + "ä" * 60)

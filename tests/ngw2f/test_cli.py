@@ -327,3 +327,12 @@ def test_interrupt_is_no_traceback(data_dir, monkeypatch):
     monkeypatch.setattr("ngw2f.doctor.examine", interrupt)
     with pytest.raises(SystemExit, match=r"^130$"):
         cli.main(["doctor"])
+
+
+def test_letters_that_the_terminal_has_not(tmp_path):
+    environment = os.environ | {"NGW2F_DATA_DIR": f"{tmp_path}/ü", "PYTHONIOENCODING": "ascii"}
+    told = subprocess.run(
+        [sys.executable, "-m", "ngw2f", "doctor"], env=environment, capture_output=True
+    )
+    assert told.stderr == b""
+    assert rb"data in " + os.fsencode(tmp_path) + rb"/\xfc" in told.stdout
