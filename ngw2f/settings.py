@@ -27,6 +27,7 @@ MEGABYTE = 1024 * 1024
 # What databases, Redis and the system count with takes more; nobody means more.
 MAX_COUNT = 2**31 - 1
 MAX_BYTES = 2**40
+MAX_PORT = 65_535
 Positive = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 # Of processes and connections, which are there at once.
 Several = Annotated[int, Meta(ge=1, le=1_000)]
@@ -43,7 +44,11 @@ DatabaseURL = Annotated[
         "(one in memory would be each process's own), or empty",
     ),
 ]
-SENTINEL_URL = r"redis\+sentinel://([^:@/]*:[^@/]*@)?[^@/,]+:\d+(,[^@/,]+:\d+)*/[^/?]+(/\d+)?"
+SENTINEL_HOST = r"[^@/,\n\r]+:[0-9]{1,5}"
+SENTINEL_URL = (
+    rf"redis\+sentinel://([^:@/\n\r]*:[^@/\n\r]*@)?{SENTINEL_HOST}(,{SENTINEL_HOST})*"
+    r"/[^/?\n\r]+(/\d{1,9})?"
+)
 REDIS_URL = rf"^(rediss?://[^\n\r]*|unix://([^/\n\r]*@)?/[^\n\r]+|{SENTINEL_URL})?\Z"
 RedisURL = Annotated[
     str,
@@ -64,7 +69,7 @@ Token = Annotated[
         description="16 to 1,000 characters of ASCII without blanks, or empty",
     ),
 ]
-Port = Annotated[int, Meta(ge=1, le=65_535)]
+Port = Annotated[int, Meta(ge=1, le=MAX_PORT)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
@@ -275,6 +280,9 @@ def _name(name: str) -> str:
 
 def _check_redis(redis_url: str) -> None:
     """Raise SettingError for what redis-py would refuse later, or not look at."""
+    ports = re.findall(r":([0-9]+)[,/]", redis_url.rpartition("@")[2])
+    if redis_url.startswith("redis+sentinel://") and any(int(port) > MAX_PORT for port in ports):
+        raise SettingError(f"{PREFIX}REDIS_URL: the port of a sentinel is none")
     if not redis_url.startswith(("redis://", "rediss://")):
         return
     hint = "(in a password, write special characters as %XX)"

@@ -77,9 +77,9 @@ def parse_allow_list(entries: Iterable[str]) -> frozenset[tuple[str, int]]:
 
 def _parse_allowed(entry: str) -> tuple[str, int]:
     if set(entry) & set("/?#") or not entry.rpartition(":")[2].isdecimal():
-        raise ValueError(f"{entry!r} is not host:port")
+        raise ValueError(f"{entry[:300]!r} is not host:port")
     try:
         target = parse_target(f"http://{entry}")
     except LinkRefused as error:
-        raise ValueError(f"{entry!r} is not host:port: {error.reason}") from error
+        raise ValueError(f"{entry[:300]!r} is not host:port: {error.reason}") from error
     return target.host, target.port

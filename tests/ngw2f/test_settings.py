@@ -66,6 +66,7 @@ def test_list_is_comma_separated(tmp_path):
         ("NGW2F_REDIS_URL", "rediss://localhost:99999"),
         ("NGW2F_REDIS_URL", "redis+sentinel://localhost/chat"),
         ("NGW2F_REDIS_URL", "redis+sentinel://localhost:1/chat/first"),
+        ("NGW2F_REDIS_URL", "redis+sentinel://localhost:1,localhost:65536/chat"),
         ("NGW2F_DATABASE_URL", "mysql://localhost/chat"),
         ("NGW2F_DATABASE_URL", "sqlite://"),
         ("NGW2F_DATABASE_URL", "sqlite:///:memory:"),
