@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import gevent
 import pytest
 from werkzeug.test import create_environ
 
@@ -64,13 +63,40 @@ class Stage:
         return self.hub.subscribe(JSONLines(), user.id if user else None, None, after)
 
 
-def read(subscription: Subscription) -> str:
-    """Return all that is there for a subscriber now."""
+class NothingError(Exception):
+    """There is nothing for a subscriber now."""
+
+
+class Impatient:
+    """Stands in for what a subscription waits with: where it would wait, there is nothing."""
+
+    def get(self) -> None:
+        raise NothingError
+
+    def clear(self) -> None:
+        pass
+
+    def switch(self, _value: object) -> None:
+        pass
+
+
+def read_chunks(subscription: Subscription) -> list[bytes]:
+    """Return all that is there for a subscriber now, however long that takes."""
     chunks = []
-    with gevent.Timeout(0.02, exception=False):
+    waiter, subscription.waiter = subscription.waiter, Impatient()
+    try:
         while chunk := subscription.next_chunk():
             chunks.append(chunk)
-    return b"".join(chunks).decode()
+    except NothingError:
+        pass
+    finally:
+        subscription.waiter = waiter
+    return chunks
+
+
+def read(subscription: Subscription) -> str:
+    """Return all that is there for a subscriber now, as text."""
+    return b"".join(read_chunks(subscription)).decode()
 
 
 @pytest.fixture

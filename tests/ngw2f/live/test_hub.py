@@ -1,6 +1,5 @@
 import json
 
-import gevent
 import pytest
 
 from ngw2f.live.entry import Entry, EntryId
@@ -11,7 +10,7 @@ from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store import rooms, tokens
 from ngw2f.store.tokens import digest_of
 from ngw2f.web import auth
-from tests.ngw2f.live.conftest import Stage, read
+from tests.ngw2f.live.conftest import Stage, read, read_chunks
 
 
 def sources(subscription: Subscription) -> list[str]:
@@ -299,11 +298,7 @@ def large(stage: Stage) -> list[str]:
 
 
 def test_client_that_was_away_is_given_few_bytes_at_once(stage: Stage, large: list[str]) -> None:
-    subscription = stage.subscribe(after="0")
-    chunks = []
-    with gevent.Timeout(0.1, exception=False):
-        while chunk := subscription.next_chunk():
-            chunks.append(chunk)
+    chunks = read_chunks(stage.subscribe(after="0"))
     lines = b"".join(chunks).splitlines()
     heard = [json.loads(line)["data"].get("source") for line in lines]
     assert [each for each in heard if each] == large
