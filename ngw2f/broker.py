@@ -112,8 +112,10 @@ def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:
             client = connect_by_sentinel(url, **options)
         else:
             client = Redis.from_url(url, **options)
-        # It would complain of an option that there is not at its first command.
-        client.connection_pool.make_connection()
+        # An option that there is not would be found at the first command. A connection that the
+        # pool made would count as one of those that it may have.
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)
     except (ValueError, TypeError, RedisError) as error:
         reason = str(error).rpartition("__init__() ")[2]
         raise SettingError(f"NGW2F_REDIS_URL: its options are wrong ({reason})") from None

@@ -8,7 +8,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from ngw2f import broker as module
-from ngw2f.broker import MAX_SOCKET_PATH_BYTES, Broker, broker_url, embedded_socket
+from ngw2f.broker import MAX_SOCKET_PATH_BYTES, Broker, broker_url, connect, embedded_socket
 from ngw2f.settings import Settings
 
 
@@ -83,6 +83,12 @@ def test_connection_that_broke_is_tried_again(broker, redis):
     broker.redis.ping()
     redis.client_kill_filter(_type="normal", skipme=True)
     assert broker.attempt(lambda client: client.ping(), False) is True
+
+
+def test_client_has_all_the_connections_that_it_may_have(valkey_url):
+    settings = Settings(redis_url=f"{valkey_url}?max_connections=1")
+    with connect(settings) as client:
+        assert client.ping()
 
 
 def test_url_of_the_embedded_one():
