@@ -50,6 +50,9 @@ class MessageFragments:
         return page
 
     def _keep_page(self, versions: Versions, page: PageContent) -> None:
+        # While this one waited for its rows, another may have made the same.
+        if before := self._pages.pop(versions, None):
+            self._page_bytes -= len(before.content)
         self._pages[versions] = page
         self._page_bytes += len(page.content)
         while len(self._pages) > MAX_PAGES or self._page_bytes > self._max_page_bytes:

@@ -29,6 +29,24 @@ def test_large_pages_are_not_kept(client, service):
     assert fragments._page_bytes == sum(sizes) <= 5_000
 
 
+def test_page_that_two_made_at_once_is_counted_once(client, service, monkeypatch):
+    """While one waits for its rows, another may ask for the same page."""
+    client.register("ann")
+    fragments = MessageFragments()
+    load_messages = messages.load_messages
+
+    def load_after_another(connection, message_ids):
+        monkeypatch.setattr(messages, "load_messages", load_messages)
+        fragments.page(connection, versions)
+        return load_messages(connection, message_ids)
+
+    monkeypatch.setattr(messages, "load_messages", load_after_another)
+    with service.services.database.writing() as connection:
+        versions = ((post(connection, "x"), 1),)
+        page = fragments.page(connection, versions)
+    assert fragments._page_bytes == len(page.content)
+
+
 def test_oldest_pages_are_dropped_first(client, service):
     client.register("ann")
     fragments = MessageFragments()
