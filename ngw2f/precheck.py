@@ -13,8 +13,7 @@ from ngw2f.settings import SettingError, Settings
 
 def check(settings: Settings) -> None:
     """Make the folders that are missing. Raises SettingError for what would stop a process."""
-    build_policy(settings)
-    connect(settings).close()
+    _check_values(settings)
     make_folder("NGW2F_DATA_DIR", settings.data_path)
     if settings.profile_dir:
         make_folder("NGW2F_PROFILE_DIR", Path(settings.profile_dir))
@@ -34,13 +33,18 @@ def make_folder(name: str, path: Path) -> None:
 
 def look(settings: Settings) -> None:
     """Do what `check` does, and make nothing."""
-    build_policy(settings)
-    connect(settings).close()
+    _check_values(settings)
     if settings.profile_dir:
         path = Path(settings.profile_dir).absolute()
         there = next(each for each in (path, *path.parents) if os.path.lexists(each))
         if reason := why_not_writable(there):
             raise SettingError(f"NGW2F_PROFILE_DIR: {reason}")
+
+
+def _check_values(settings: Settings) -> None:
+    """Raise SettingError for hosts and options that are none; nothing is connected to."""
+    build_policy(settings)
+    connect(settings).close()
 
 
 def why_not_writable(path: Path) -> str:
