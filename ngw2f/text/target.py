@@ -39,9 +39,9 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _SAFE_IN_PATH = "!$&'()*+,;=:@/?~%-._[]"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LINE_ENDS = re.compile("[\t\r\n]")
-# What Unicode calls a space (Zs), written in the names of files.
 # What editors leave at the ends of a pasted text: zero-width spaces, and marks of order.
 _UNSEEN = "\u200b\u200e\u200f\u2060\ufeff"
+# What Unicode calls a space (Zs), written in the names of files.
 _BLANK = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 

@@ -31,11 +31,11 @@ from ngw2f.web.services import Services
 # What waits to be hashed is done within some seconds.
 RETRY_AFTER_SECONDS = 2
 TAKEN = "the nickname is taken"
+LOOKS_TAKEN = "the nickname is taken, by one that looks the same"
 DEVICE = "device-"
 # So many people's marks of a browser are looked at before their sign-in.
 MAX_DEVICES_OF_BROWSER = 8
 KNOWN_BROWSER = "ngw2f.known_browser"
-LOOKS_TAKEN = "the nickname is taken, by one that looks the same"
 
 
 def is_registered(services: Services, nickname: str) -> bool:

@@ -171,6 +171,7 @@ def test_path_or_list_is_no_function(
         make(value)
 
 
+# Some are what a type checker would refuse, and what is written where there is none.
 NEVER: dict[str, tuple[str, Callable[[], object]]] = {
     "no path": ("path", lambda: RateRule("p", LIMIT, ["POST"], [])),
     "a query": ("path", lambda: RateRule("p", LIMIT, ["POST"], "/find?q=*")),

@@ -6,15 +6,15 @@ import pytest
 
 from ngw2f.text.errors import LinkFailed
 from ngw2f.text.fetch import Fetcher
-from ngw2f.text.media import IMAGES, LINKS, PAGES
+from ngw2f.text.media import IMAGES, LINKS, PAGES, Accepted
 from tests.ngw2f.text.lab import HTML, Internet, answer, chunked, read_request
 
 URL = "http://example.com/"
 
 
-def failure_of(fetcher: Fetcher, accepted: object = PAGES) -> LinkFailed:
+def failure_of(fetcher: Fetcher, accepted: Accepted = PAGES) -> LinkFailed:
     with pytest.raises(LinkFailed) as caught:
-        fetcher.fetch(URL, accepted)  # type: ignore[arg-type] # As in the other tests.
+        fetcher.fetch(URL, accepted)
     return caught.value
 
 
