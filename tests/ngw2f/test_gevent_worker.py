@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ GET = b"GET %b HTTP/1.1\r\nHost: chat\r\n\r\n"
 # An application that says with files where it is, and waits for files.
 APPLICATION = """
 import gevent, os, pathlib
+from gevent.monkey import get_original
 HERE = pathlib.Path(os.environ["HERE"])
 
 def wait_for(name, pause):
@@ -31,6 +33,13 @@ class Application:
                 wait_for("finish", gevent.sleep)
             finally:
                 (HERE / "finished").touch()
+        if environ["PATH_INFO"] == "/alone":
+            wait_for("go", get_original("time", "sleep"))
+        if environ["PATH_INFO"] == "/work":
+            # As computing does, for longer than a turn.
+            get_original("time", "sleep")(0.02)
+            with (HERE / "addresses").open("a") as file:
+                file.write(environ["REMOTE_ADDR"] + "\\n")
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
 
@@ -96,12 +105,13 @@ class Server:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return int(children[-1]) if children else 0
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+    def connect(self, address: str = "127.0.0.1") -> socket.socket:
+        there = ("127.0.0.1", self.port)
+        return socket.create_connection(there, timeout=60, source_address=(address, 0))
 
-    def ask(self, path: bytes = b"/") -> socket.socket:
-        """Return a connection on which a request is under way."""
-        sock = wait_until(self._try_to_connect, 60)
+    def ask(self, path: bytes = b"/", address: str = "127.0.0.1") -> socket.socket:
+        """Return a connection from an address, on which a request is under way."""
+        sock = wait_until(lambda: self._try_to_connect(address), 60)
         sock.sendall(GET % path)
         return sock
 
@@ -111,9 +121,9 @@ class Server:
     def touch(self, name: str) -> None:
         (self.directory / name).touch()
 
-    def _try_to_connect(self) -> socket.socket | None:
+    def _try_to_connect(self, address: str) -> socket.socket | None:
         try:
-            return self.connect()
+            return self.connect(address)
         except ConnectionRefusedError:
             return None
 
@@ -178,7 +188,10 @@ def test_told_to_stop_at_once_it_ends_requests_before_it_closes(
 def test_idle_connections_are_closed(start: Callable[..., Server]) -> None:
     server = start("application", "--keep-alive", "300")
     # Taken in their order: when the second is answered, the first one is not in the backlog.
-    with wait_until(server._try_to_connect, 60) as silent, server.ask() as idle:
+    with (
+        wait_until(lambda: server._try_to_connect("127.0.0.1"), 60) as silent,
+        server.ask() as idle,
+    ):
         read_answer(idle)
         worker = server.worker()
         os.kill(worker, signal.SIGTERM)
@@ -249,3 +262,20 @@ def test_several_workers_share_the_connections(start: Callable[..., Server]) -> 
     for _ in range(4):
         with server.ask() as sock:
             read_answer(sock)
+
+
+def test_addresses_take_turns(start: Callable[..., Server]) -> None:
+    """Whoever has one request waits for few of those of whoever has many."""
+    server = start()
+    with ExitStack() as stack:
+        stack.enter_context(server.ask(b"/alone"))
+        wait_until(lambda: server.has("before-go"))
+        # They are all there when the worker looks again.
+        senders = ["127.0.0.2"] * 40 + ["127.0.0.3"]
+        sockets = [stack.enter_context(server.ask(b"/work", sender)) for sender in senders]
+        server.touch("go")
+        for sock in sockets:
+            read_answer(sock)
+    addresses = (server.directory / "addresses").read_text().split()
+    assert len(addresses) == 41
+    assert addresses.index("127.0.0.3") < 20

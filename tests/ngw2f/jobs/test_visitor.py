@@ -173,6 +173,19 @@ def test_picture_of_a_store_of_files_is_one(internet, visitor):
     assert visitor.visit("http://example.com/").content.media_type == "image/webp"
 
 
+@pytest.mark.parametrize("media", ["image/png", "binary/octet-stream", "text/plain"])
+def test_picture_by_any_name_needs_the_room_of_one(internet, make_fetcher, monkeypatch, media):
+    monkeypatch.setattr(module, "MAX_IMAGES", 0)
+    monkeypatch.setattr(module, "ROOM_SECONDS", 0.01)
+    page = b"<title>A page</title><meta property=og:image content='http://a.example.com/1'>"
+    internet.site("example.com", answer(page), at="8.8.0.1")
+    # What follows a picture's end is no matter; a small one is read in any case.
+    large = answer(picture() + bytes(100_000), media=media)
+    internet.site("a.example.com", large, at="8.8.0.2")
+    content = Visitor(make_fetcher(), Thumbnailer()).visit("http://example.com/").content
+    assert (content.title, content.media_type) == ("A page", "")
+
+
 def test_file_of_no_type_is_no_preview(internet, visitor):
     internet.site("example.com", answer(picture(), media="binary/octet-stream"))
     error = visitor.visit("http://example.com/").error

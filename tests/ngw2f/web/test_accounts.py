@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from ngw2f.limits import RULES, Limits
-from ngw2f.store import users
+from ngw2f.store import devices, users
 from ngw2f.tries import WrongTries
 from tests.client import BROWSER, PASSWORD, Client
 
@@ -106,6 +106,14 @@ def test_marks_that_are_none_leave_the_browser_a_stranger(crowded):
     headers = {**BROWSER, "Cookie": "; ".join(f"device-{number}=x" for number in range(99))}
     answers = [stranger.post("/login", {}, headers=headers).status_int for _ in range(5)]
     assert answers == [400, 400, 400, 400, 429]
+
+
+def test_only_so_many_marks_are_looked_up(crowded, monkeypatch):
+    asked = []
+    monkeypatch.setattr(devices, "is_any_device", lambda _connection, tokens: asked.append(tokens))
+    headers = {**BROWSER, "Cookie": "; ".join(f"device-{number}=x" for number in range(99))}
+    browser_at(crowded, OWNER).post("/login", {}, headers=headers)
+    assert [len(tokens) for tokens in asked] == [8]
 
 
 def test_bearer_is_never_locked_out(at):
