@@ -31,7 +31,7 @@ def main() -> None:
 
 def measure(kind: str) -> tuple[float, float, float, float]:
     """Give the four figures of a worker type, in seconds."""
-    command = f"gunicorn --worker-class {kind} --bind 127.0.0.1:<port> stream:application"
+    command = f"gunicorn --worker-class {kind} stream:application"
     with Stage(Path(__file__).parent) as stage, ThreadPoolExecutor() as clients:
         port = stage.serve(command)
         ask(port, "/")  # A worker's first request is slower than all others.

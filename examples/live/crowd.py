@@ -14,7 +14,7 @@ from typing import NamedTuple
 from examples.transcript.stage import Stage
 from examples.transcript.wire import Wire
 
-COMMAND = "gunicorn --worker-class gevent --bind 127.0.0.1:<port> clock:application"
+COMMAND = "gunicorn --worker-class gevent clock:application"
 SECONDS = 5.0
 POLL_SECONDS = 0.5
 

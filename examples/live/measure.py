@@ -90,7 +90,7 @@ def main() -> None:
     plot: dict[str, dict[str, float]] = {"Requests for ten ticks": {}, "Bytes, both ways": {}}
     print(f"{'transport':<20}{'requests':>9}{'sent':>7}{'received':>10}{'late (ms)':>11}")
     with Stage(Path(__file__).parent) as stage:
-        command = "gunicorn --worker-class gevent --bind 127.0.0.1:<port> clock:application"
+        command = "gunicorn --worker-class gevent clock:application"
         port = stage.serve(command)
         for name, transport in TRANSPORTS.items():
             requests, sent, received, late = measure(port, transport)

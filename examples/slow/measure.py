@@ -26,8 +26,8 @@ class Arrangement(NamedTuple):
 
 
 RQ = (
-    "sh valkey.sh <port-9>",
-    *["rq worker --url redis://127.0.0.1:<port-9> -q -w rq.SimpleWorker"] * 2,
+    "sh valkey.sh 8009",
+    *["rq worker --url redis://127.0.0.1:8009 -q -w rq.SimpleWorker"] * 2,
 )
 ARRANGEMENTS = [
     Arrangement("sync", "direct:application"),
@@ -60,11 +60,10 @@ def measure(arrangement: Arrangement) -> tuple[float, float, float]:
     """Give the three times of an arrangement."""
     with Stage(Path(__file__).parent) as stage, ThreadPoolExecutor(SLOW) as clients:
         for helper in arrangement.helpers:
-            stage.give_ports(helper)
-            stage.start(helper.replace("<port-9>", stage.values["port-9"]))
+            stage.start(helper)
         if arrangement.helpers:
-            stage.environ["REDIS_URL"] = f"redis://127.0.0.1:{stage.values['port-9']}"
-        port = stage.serve(f"gunicorn --bind 127.0.0.1:<port> {arrangement.command}")
+            stage.environ["REDIS_URL"] = f"redis://127.0.0.1:{stage.ports['8009']}"
+        port = stage.serve(f"gunicorn {arrangement.command}")
         ask(port, "/")  # A worker's first request is slower than all others.
         begun = time.monotonic()
         slow = [clients.submit(ask, port, arrangement.path) for _ in range(SLOW)]

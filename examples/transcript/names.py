@@ -17,8 +17,7 @@ KINDS = {
     "token": (r"[\w.-]+", True),
     "task": (r"[\w-]+", True),
     "basic": (r"[\w+/=]+", True),
-    # Set by the runner: free ports, the process of the last server, a directory to throw away.
-    "port": (r"\d+", True),
+    # Set by the player: the process of the last server, a directory to throw away.
     "pid": (r"\d+", True),
     "directory": (r"[^\s\"]+", True),
 }

@@ -49,12 +49,11 @@ class Player:
         self.stage.check(lines[0])
 
     def play_command(self, lines: list[str]) -> None:
-        self.stage.give_ports(lines[0])
         command = filled(lines[0], self.stage.values)
         self.tell(f"$ {command}")
         words = command.split()
         if words[:1] == ["telnet"]:
-            self.terminals.connect(words)
+            self.terminals.connect(self.stage.ports.in_command(command).split())
         elif words[-1:] == ["&"]:
             self.stage.start(command[:-1])
         else:
@@ -66,8 +65,9 @@ class Player:
 
     def play_seen(self, lines: list[str]) -> None:
         reader = self.output or self.terminals.connection
-        taken = reader.expect(lines, self.stage.values)
-        self.tell("\n".join(f"< {line}" for line in shown(taken)))
+        ports = self.stage.ports
+        taken = reader.expect([ports.in_seen(line) for line in lines], self.stage.values)
+        self.tell("\n".join(f"< {line}" for line in shown(ports.as_written(taken))))
 
     def play_closed(self, lines: list[str]) -> None:
         self.terminals.leave(is_closed=True)

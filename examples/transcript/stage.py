@@ -11,12 +11,19 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from examples.transcript.machine import answers, free_port, has_module
-from examples.transcript.names import NAME
+from examples.transcript.machine import answers, has_module
+from examples.transcript.ports import DEFAULT, Ports
 from examples.transcript.reading import DeviationError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+# Files that name ports.
+REWRITTEN = {".conf", ".js", ".sh"}
+# Depends on nginx's version, and on who starts it: that he may not write where its package logs
+# (it reads its -c after that), and that a signal was sent.
+REMARKS = re.compile(
+    rb"(?m)^(nginx: \[alert\] could not open error log|.* signal process started).*\n"
+)
 
 
 class LackingError(Exception):
@@ -24,11 +31,15 @@ class LackingError(Exception):
 
 
 class Stage:
-    """A place to play one transcript. Leaving it stops what was started there."""
+    """A place to play one transcript: a copy of its folder, with ports of its own.
+
+    Leaving it stops what was started there, and removes it.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
         self.scratch = tempfile.TemporaryDirectory(prefix="transcript-")
+        self.directory = Path(self.scratch.name) / directory.name
+        self.ports = Ports()
         self.values = {"directory": self.scratch.name}
         self.servers: list[subprocess.Popen[bytes]] = []
         # `python` and what is installed with it are those that run this.
@@ -40,7 +51,12 @@ class Stage:
             "PATH": os.pathsep.join(path),
             "PYTHONPATH": os.pathsep.join(filter(None, modules)),
             "PYTHONUNBUFFERED": "1",
+            "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{self.ports[DEFAULT]}",
         }
+        shutil.copytree(directory, self.directory, ignore=shutil.ignore_patterns("__pycache__"))
+        for file in self.directory.rglob("*"):
+            if file.suffix in REWRITTEN:
+                file.write_text(self.ports.in_command(file.read_text()))
 
     def __enter__(self) -> "Stage":
         return self
@@ -48,7 +64,14 @@ class Stage:
     def __exit__(self, *_exc_info: object) -> None:
         for server in reversed(self.servers):
             stop(server)
+        self.stop_daemons()
         self.scratch.cleanup()
+
+    def stop_daemons(self) -> None:
+        """End those that have left the terminal, by the files in which they wrote their ids."""
+        for file in self.directory.glob("*.pid"):
+            with suppress(ProcessLookupError, ValueError):
+                os.kill(int(file.read_text()), signal.SIGTERM)
 
     def check(self, need: str) -> None:
         """Raise `LackingError` if there is no such program, or no such module to import."""
@@ -57,40 +80,32 @@ class Stage:
         if not found:
             raise LackingError(f"needs {need}")
 
-    def give_ports(self, command: str) -> None:
-        """Give each port that a command names, and that is new, a number that is free."""
-        for name in NAME.findall(command):
-            if name.startswith("port") and name not in self.values:
-                self.values[name] = str(free_port())
-
     def serve(self, command: str) -> int:
-        """Start a server on a port of its own, which its command calls <port>, and give that."""
-        port = free_port()
-        self.values["port"] = str(port)
-        self.start(command.replace("<port>", str(port)))
-        return port
+        """Start a server, and return the port of its that stands first in the command."""
+        self.start(command)
+        return int(self.ports.named_in(command)[0])
 
     def run(self, command: str) -> bytes:
-        """Run a command to its end, and give what it printed."""
-        shell = ["bash", "-c", command]
+        """Run a command to its end, and return what it printed."""
+        shell = ["bash", "-c", self.ports.in_command(command)]
         ended = subprocess.run(
             shell, cwd=self.directory, env=self.environ, stdin=subprocess.DEVNULL, timeout=120,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
-        return ended.stdout
+        return self.ports.as_written(REMARKS.sub(b"", ended.stdout))
 
     def start(self, command: str) -> None:
         """Start a server, and wait until each port that its command names answers."""
         log = Path(self.scratch.name) / f"server-{len(self.servers)}.log"
         with log.open("wb") as output:
             server = subprocess.Popen(
-                ["bash", "-c", command], cwd=self.directory, env=self.environ,
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                ["bash", "-c", self.ports.in_command(command)], cwd=self.directory,
+                env=self.environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
             )  # fmt: skip
         self.servers.append(server)
         self.values["pid"] = str(server.pid)
-        given = {value for name, value in self.values.items() if name.startswith("port")}
-        ports = given & set(re.findall(r"\d+", command))
+        ports = self.ports.named_in(command)
         deadline = time.monotonic() + START_SECONDS
         while not all(answers(int(port)) for port in ports):
             if server.poll() is not None or time.monotonic() > deadline:

@@ -11,7 +11,7 @@ from examples.transcript.stage import Stage
 from tests.needs import lacking
 from tests.waiting import is_ever
 
-COMMAND = "gunicorn --worker-class gevent --bind 127.0.0.1:<port> clock:application"
+COMMAND = "gunicorn --worker-class gevent clock:application"
 PUSHED = ["streaming", "Server-Sent Events", "WebSocket", "Socket.IO"]
 
 

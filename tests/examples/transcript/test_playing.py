@@ -9,7 +9,8 @@ import pytest
 from examples.transcript import reading
 from examples.transcript.__main__ import main
 from examples.transcript.machine import answers
-from examples.transcript.playing import play
+from examples.transcript.notation import parse
+from examples.transcript.playing import Player, play
 from examples.transcript.reading import DeviationError
 from examples.transcript.stage import LackingError, Stage
 from tests.waiting import wait_until
@@ -185,15 +186,18 @@ def test_commands_run_beside_the_file(written):
 # The shell stays between us and what it starts, if that writes into a file.
 @pytest.mark.parametrize("output", ["", " > <directory>/printed 2>&1"])
 def test_server_is_started_and_stopped(written, output):
-    told = []
-    play(written(f"$ python -m http.server -b 127.0.0.1 <port>{output} &\n"), told.append)
-    port = int(told[0].split("127.0.0.1 ")[1].split()[0])
+    with Stage(written("").parent) as stage:
+        Player(stage, lambda _text: None).play(
+            list(parse(f"$ python -m http.server -b 127.0.0.1 8000{output} &\n"))
+        )
+        port = int(stage.ports["8000"])
+        assert answers(port)
     wait_until(lambda: not answers(port))
 
 
 def test_server_that_ends_at_once_is_told(written):
     with pytest.raises(DeviationError, match="did not start"):
-        play(written("$ echo <port> &\n"))
+        play(written("$ echo 8000 &\n"))
 
 
 def test_number_that_is_no_port_is_not_waited_for(tmp_path, monkeypatch):
@@ -239,7 +243,7 @@ def test_command_says_how_it_went(written, text, status, capsys):
         ("Connection closed.\n", 2, "line 1: nothing is connected here"),
         ("$ telnet 127.0.0.1\n", 2, "line 1: it is `telnet HOST PORT`"),
         ("$ telnet 127.0.0.1 http\n", 2, "line 1: it is `telnet HOST PORT`"),
-        ("$ telnet 127.0.0.1 <port>\n", 1, "line 1: [Errno 111] Connection refused"),
+        ("$ telnet 127.0.0.1 8000\n", 1, "line 1: [Errno 111] Connection refused"),
         ("\xff", 2, "line 1 is no line of a transcript"),
     ],
     ids=[
@@ -283,7 +287,15 @@ def test_servers_do_not_wait_for_a_reader(written, tmp_path, monkeypatch):
         pauses.append("Enter")
 
     monkeypatch.setattr("builtins.input", read_until_all_is_played)
-    assert main(["--pause", str(written("# words\n$ echo a\n< a\n\n# words\n$ touch end\n"))]) == 0
+    assert (
+        main(
+            [
+                "--pause",
+                str(written(f"# words\n$ echo a\n< a\n\n# words\n$ touch {tmp_path}/end\n")),
+            ]
+        )
+        == 0
+    )
     assert len(pauses) == 2
 
 

@@ -1,0 +1,47 @@
+"""The ports that a transcript names, and those on which it is played.
+
+A person types 8000 and 8080. The player gives each of them another that is free, so that
+transcripts play side by side, and beside what is running already.
+"""
+
+import re
+
+from examples.transcript.machine import free_port
+
+# What gunicorn takes if its command line has no other.
+DEFAULT = "8000"
+UNBOUND = re.compile(r"\bgunicorn (?!.*--bind)|\bngw2f serve\b")
+PORT = re.compile(r"(?<![\w.-])(80[08]\d)(?![\w.-])")
+# In what is seen, such a number may be a length, unless a host or a quote stands before it.
+PORT_SEEN = re.compile(r"(?:(?<=[\w\]]:)|(?<=[ (=]'))(80[08]\d)(?!\w)")
+
+
+class Ports:
+    """Ports as they are written, each with the free one that stands for it."""
+
+    def __init__(self) -> None:
+        self.free: dict[str, str] = {}
+
+    def __getitem__(self, written: str) -> str:
+        if written not in self.free:
+            self.free[written] = str(free_port())
+        return self.free[written]
+
+    def named_in(self, command: str) -> list[str]:
+        """Return the free ports for those on which a command may serve."""
+        default = [DEFAULT] if UNBOUND.search(command) else []
+        return [self[port] for port in default + PORT.findall(command)]
+
+    def in_command(self, text: str) -> str:
+        """Return a command, or a file of a program's, with free ports in it."""
+        return PORT.sub(lambda port: self[port[0]], text)
+
+    def in_seen(self, line: str) -> str:
+        """Return a line that is to be seen, with free ports where it names ports."""
+        return PORT_SEEN.sub(lambda port: self[port[0]], line)
+
+    def as_written(self, printed: bytes) -> bytes:
+        """Return what a program printed, with the ports that the transcript has."""
+        for written, free in self.free.items():
+            printed = printed.replace(free.encode(), written.encode())
+        return printed
