@@ -48,6 +48,8 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 	$(PYTHON) -m venv .venv
 
 .venv/bin/ngw2f: deploy/command.sh | .venv/bin/python
+	@# A step is run in its own folder, where Python would not look for this checkout.
+	@echo '$(CURDIR)' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/checkout.pth"
 	@cp deploy/command.sh $@
 
 .venv/.run: requirements.txt .venv/bin/ngw2f | .venv/bin/python

@@ -1,5 +1,6 @@
 """Play a transcript: type what is typed, and compare what comes."""
 
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from examples.transcript.notation import Step, parse, shown, typed
 from examples.transcript.reading import DeviationError, Reader
 from examples.transcript.stage import Stage
 from examples.transcript.terminals import Terminals
+
+# How a shell's user ends what was started with `&`.
+JOB = re.compile(r"kill %(\d+)")
 
 
 class Player:
@@ -56,6 +60,8 @@ class Player:
             self.terminals.connect(self.stage.ports.in_command(command).split())
         elif words[-1:] == ["&"]:
             self.stage.start(command[:-1])
+        elif job := JOB.fullmatch(command):
+            self.stage.end(int(job[1]))
         else:
             self.output = Reader(received=self.stage.run(command))
 

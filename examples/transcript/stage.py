@@ -3,20 +3,18 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from examples.transcript.machine import answers, has_module
 from examples.transcript.ports import DEFAULT, Ports
 from examples.transcript.reading import DeviationError
+from examples.transcript.stopping import stop, stop_daemons
 
 START_SECONDS = 60.0
-STOP_SECONDS = 15.0
 # Files that name ports.
 REWRITTEN = {".conf", ".js", ".sh"}
 # Depends on nginx's version, and on who starts it: that he may not write where its package logs
@@ -64,14 +62,8 @@ class Stage:
     def __exit__(self, *_exc_info: object) -> None:
         for server in reversed(self.servers):
             stop(server)
-        self.stop_daemons()
+        stop_daemons(self.directory)
         self.scratch.cleanup()
-
-    def stop_daemons(self) -> None:
-        """End those that have left the terminal, by the files in which they wrote their ids."""
-        for file in self.directory.glob("*.pid"):
-            with suppress(ProcessLookupError, ValueError):
-                os.kill(int(file.read_text()), signal.SIGTERM)
 
     def check(self, need: str) -> None:
         """Raise `LackingError` if there is no such program, or no such module to import."""
@@ -112,13 +104,8 @@ class Stage:
                 raise DeviationError(f"the server did not start:\n{log.read_text()}")
             time.sleep(0.02)
 
-
-def stop(server: subprocess.Popen[bytes]) -> None:
-    """End a server and all that it has started."""
-    server.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        server.wait(STOP_SECONDS)
-    # What a shell has started goes on without the shell.
-    with suppress(ProcessLookupError):
-        os.killpg(server.pid, signal.SIGKILL)
-    server.wait()
+    def end(self, job: int) -> None:
+        """End the server that was started as the job of this number, counted from 1."""
+        if not 0 < job <= len(self.servers):
+            raise DeviationError(f"there is no job {job}")
+        stop(self.servers[job - 1])
