@@ -48,9 +48,9 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 	$(PYTHON) -m venv .venv
 
 .venv/bin/ngw2f: deploy/command.sh | .venv/bin/python
+	@cp deploy/command.sh $@
 	@# A step is run in its own folder, where Python would not look for this checkout.
 	@echo '$(CURDIR)' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/checkout.pth"
-	@cp deploy/command.sh $@
 
 .venv/.run: requirements.txt .venv/bin/ngw2f | .venv/bin/python
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements.txt
