@@ -49,8 +49,11 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 
 .venv/bin/ngw2f: deploy/command.sh | .venv/bin/python
 	@cp deploy/command.sh $@
+
+.venv/.checkout: | .venv/bin/python
 	@# A step is run in its own folder, where Python would not look for this checkout.
 	@echo '$(CURDIR)' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/checkout.pth"
+	@touch $@
 
 .venv/.run: requirements.txt .venv/bin/ngw2f | .venv/bin/python
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements.txt
@@ -60,11 +63,11 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-stack.txt
 	@touch $@ .venv/.run
 
-.venv/.examples: requirements-examples.txt .venv/bin/ngw2f | .venv/bin/python
+.venv/.examples: requirements-examples.txt .venv/bin/ngw2f | .venv/.checkout .venv/bin/python
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-examples.txt
 	@touch $@ .venv/.run
 
-.venv/.test: requirements-test.txt .venv/bin/ngw2f | .venv/bin/python
+.venv/.test: requirements-test.txt .venv/bin/ngw2f | .venv/.checkout .venv/bin/python
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-test.txt
 	@touch $@ .venv/.run .venv/.examples
 
