@@ -287,15 +287,8 @@ def test_servers_do_not_wait_for_a_reader(written, tmp_path, monkeypatch):
         pauses.append("Enter")
 
     monkeypatch.setattr("builtins.input", read_until_all_is_played)
-    assert (
-        main(
-            [
-                "--pause",
-                str(written(f"# words\n$ echo a\n< a\n\n# words\n$ touch {tmp_path}/end\n")),
-            ]
-        )
-        == 0
-    )
+    transcript = written(f"# words\n$ echo a\n< a\n\n# words\n$ touch {tmp_path}/end\n")
+    assert main(["--pause", str(transcript)]) == 0
     assert len(pauses) == 2
 
 
