@@ -212,13 +212,14 @@ def test_error_after_a_byte_is_no_page(server: Served, path: str) -> None:
 
 
 def test_error_after_an_empty_chunk_is_no_page(server: Served) -> None:
-    # With that chunk some servers send the headers, or have read the status before; some end the
-    # connection, by a reset or without one.
+    # With that chunk some servers send the headers, or have read the status before. Granian may
+    # end the connection before it has sent them.
     with contextlib.suppress(ConnectionError):
         sent = server.raw(
             "GET /breaks-empty HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )
         assert b"the page" not in sent
+        assert sent or server.name == "granian"
         assert not sent or sent.endswith(b"\r\n\r\n") or sent.split()[1] == b"500"
 
 
