@@ -113,8 +113,13 @@ def test_server_has_the_lines_that_it_promises():
 @pytest.mark.parametrize("path", sorted(WALK.glob("*/README.md")), ids=name_of)
 def test_readme_is_a_screen(path):
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 60
+    assert len(lines) <= 50
     assert max(map(len, lines)) <= 120
+
+
+def test_nginx_stands_in_front_of_each_application_in_the_same_way():
+    steps = ["gunicorn", "wsgi", "werkzeug", "flask"]
+    assert len({(WALK / step / "nginx.conf").read_text() for step in steps}) == 1
 
 
 @pytest.mark.parametrize("step", STEPS)
