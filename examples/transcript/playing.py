@@ -70,10 +70,13 @@ class Player:
         self.terminals.connection.send(typed(lines, self.stage.values))
 
     def play_seen(self, lines: list[str]) -> None:
-        reader = self.output or self.terminals.connection
-        ports = self.stage.ports
-        taken = reader.expect([ports.in_seen(line) for line in lines], self.stage.values)
-        self.tell("\n".join(f"< {line}" for line in shown(ports.as_written(taken))))
+        if self.output:
+            taken = self.output.expect(lines, self.stage.values)
+        else:
+            ports = self.stage.ports
+            lines = [ports.in_seen(line) for line in lines]
+            taken = ports.as_written(self.terminals.connection.expect(lines, self.stage.values))
+        self.tell("\n".join(f"< {line}" for line in shown(taken)))
 
     def play_closed(self, lines: list[str]) -> None:
         self.terminals.leave(is_closed=True)

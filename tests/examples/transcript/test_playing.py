@@ -25,6 +25,17 @@ SEEN = """\
 """
 ASKED = "> GET / HTTP/1.0\n>\n"
 CLOSED = "Connection closed by foreign host.\n"
+# A server that sends everybody elsewhere: serve.py PORT URL.
+REDIRECTING = """\
+import sys
+from wsgiref.simple_server import make_server
+
+def application(environ, start_response):
+    start_response("302 Found", [("Location", sys.argv[2]), ("Content-Length", "0")])
+    return []
+
+make_server("127.0.0.1", int(sys.argv[1]), application).serve_forever()
+"""
 
 
 @pytest.fixture
@@ -193,6 +204,39 @@ def test_server_is_started_and_stopped(written, output):
         port = int(stage.ports["8000"])
         assert answers(port)
     wait_until(lambda: not answers(port))
+
+
+def test_job_is_ended_by_its_number(written):
+    with Stage(written("").parent) as stage:
+        player = Player(stage, lambda _text: None)
+        server = "$ python -m http.server -b 127.0.0.1 {} &\n"
+        player.play(list(parse(server.format(8000) + server.format(8001) + "$ kill %2\n")))
+        assert [answers(int(stage.ports[port])) for port in ("8000", "8001")] == [True, False]
+
+
+@pytest.mark.parametrize("job", [0, 1])
+def test_job_that_is_none_is_told(written, job):
+    with pytest.raises(DeviationError, match=f"there is no job {job}"):
+        play(written(f"$ kill %{job}\n"))
+
+
+def test_port_is_told_as_it_is_written(written, tmp_path):
+    """Whether a command prints it, or a server sends it."""
+    (tmp_path / "serve.py").write_text(REDIRECTING)
+    url = "http://localhost:8000/"
+    told = []
+    play(
+        written(
+            f"$ echo {url}\n< {url}\n"
+            f"$ python serve.py 8000 {url} &\n$ telnet localhost 8000\n{ASKED}"
+            f"< HTTP/1.0 302 Found\n< Date: <date>\n< Server: <text>\n< Location: {url}\n"
+            f"< Content-Length: 0\n<\n{CLOSED}"
+        ),
+        told.append,
+    )
+    seen = "\n".join(told)
+    assert f"$ echo {url}\n< {url}\n$ python serve.py 8000 {url} &" in seen
+    assert f"< Location: {url}\n" in seen
 
 
 def test_server_that_ends_at_once_is_told(written):
