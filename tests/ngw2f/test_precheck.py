@@ -1,6 +1,6 @@
 import pytest
 
-from ngw2f.precheck import check
+from ngw2f.precheck import check, look
 from ngw2f.settings import SettingError, Settings
 
 
@@ -46,11 +46,13 @@ def test_folder_that_this_user_may_not_write(tmp_path, monkeypatch):
         "unix:///s?x=1",
     ],
 )
-def test_options_that_no_redis_has(tmp_path, url):
+@pytest.mark.parametrize("before", [check, look])
+def test_options_that_no_redis_has(tmp_path, url, before):
     with pytest.raises(SettingError, match=r"^NGW2F_REDIS_URL: its options are wrong"):
-        check(Settings(data_dir=str(tmp_path), redis_url=url))
+        before(Settings(data_dir=str(tmp_path), redis_url=url))
 
 
-def test_links_that_no_policy_allows(tmp_path):
+@pytest.mark.parametrize("before", [check, look])
+def test_links_that_no_policy_allows(tmp_path, before):
     with pytest.raises(SettingError, match=r"^NGW2F_LINKS_ALLOW: "):
-        check(Settings(data_dir=str(tmp_path), links_allow=["x"]))
+        before(Settings(data_dir=str(tmp_path), links_allow=["x"]))
