@@ -22,7 +22,7 @@ class Player:
     def __init__(self, stage: Stage, tell: Callable[[str], None]) -> None:
         self.stage = stage
         self.tell = tell
-        self.terminals = Terminals()
+        self.terminals = Terminals(stage.ports)
         # What a command of this terminal has printed, until it is compared.
         self.output: Reader | None = None
 
@@ -57,7 +57,7 @@ class Player:
         self.tell(f"$ {command}")
         words = command.split()
         if words[:1] == ["telnet"]:
-            self.terminals.connect(self.stage.ports.in_command(command).split())
+            self.terminals.connect(command)
         elif words[-1:] == ["&"]:
             self.stage.start(command[:-1])
         elif job := JOB.fullmatch(command):
@@ -70,12 +70,7 @@ class Player:
         self.terminals.connection.send(typed(lines, self.stage.values))
 
     def play_seen(self, lines: list[str]) -> None:
-        if self.output:
-            taken = self.output.expect(lines, self.stage.values)
-        else:
-            ports = self.stage.ports
-            lines = [ports.in_seen(line) for line in lines]
-            taken = ports.as_written(self.terminals.connection.expect(lines, self.stage.values))
+        taken = (self.output or self.terminals).expect(lines, self.stage.values)
         self.tell("\n".join(f"< {line}" for line in shown(taken)))
 
     def play_closed(self, lines: list[str]) -> None:

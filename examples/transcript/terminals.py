@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Sequence
 
+from examples.transcript.ports import Ports
 from examples.transcript.reading import Reader
 
 CONNECT_SECONDS = 10.0
@@ -11,8 +12,9 @@ CONNECT_SECONDS = 10.0
 class Terminals:
     """The connections by the terminal's name, and which terminal it is that one types in."""
 
-    def __init__(self) -> None:
+    def __init__(self, ports: Ports) -> None:
         self.name = ""
+        self.ports = ports
         self.connections: dict[str, Reader] = {}
 
     @property
@@ -22,14 +24,20 @@ class Terminals:
             raise ValueError("nothing is connected here: `$ telnet HOST PORT` comes before it")
         return self.connections[self.name]
 
-    def connect(self, words: Sequence[str]) -> None:
+    def connect(self, command: str) -> None:
         """Do what `telnet HOST PORT` does. Raises `OSError`; `ValueError` for other words."""
+        words = self.ports.in_command(command).split()
         if len(words) != 3 or not words[2].isdecimal():
             raise ValueError(f"it is `telnet HOST PORT`, not `{' '.join(words)}`")
         if self.name in self.connections:
             self.leave(is_closed=False)
         connection = socket.create_connection((words[1], int(words[2])), CONNECT_SECONDS)
         self.connections[self.name] = Reader(connection)
+
+    def expect(self, lines: Sequence[str], values: dict[str, str]) -> bytes:
+        """Take the lines from this terminal's connection; give their bytes, ports as written."""
+        free = [self.ports.in_seen(line) for line in lines]
+        return self.ports.as_written(self.connection.expect(free, values))
 
     def leave(self, *, is_closed: bool) -> None:
         """Leave the connection of this terminal; nothing may be unread."""
