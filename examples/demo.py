@@ -1,4 +1,4 @@
-"""Walk through the steps, or one of them: `python -m examples.demo [STEP]`.
+"""Walk through the steps, or show one of them or of the asides: `python -m examples.demo [NAME]`.
 
 A step is its README, then its transcripts, with a pause wherever there is something to say.
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 from examples.transcript.__main__ import main as play
 
 STEPS = ["http", "gunicorn", "wsgi", "middleware", "werkzeug", "flask", "slow", "live", "chat"]
+# What the steps lead past: not on the way, and shown when it is asked for by name.
+ASIDES: list[str] = []
 
 
 def main(arguments: list[str]) -> int:
@@ -24,13 +26,13 @@ def main(arguments: list[str]) -> int:
 
 
 def step_of(argument: str) -> str:
-    """Find a step by its name or number; end the program if there is none."""
+    """Find a step by its name or number, or an aside; end the program if there is none."""
     if argument.isdecimal() and 1 <= int(argument) <= len(STEPS):
         return STEPS[int(argument) - 1]
-    if argument in STEPS:
+    if argument in STEPS + ASIDES:
         return argument
-    names = ", ".join(f"{number} {name}" for number, name in enumerate(STEPS, 1))
-    sys.exit(f"there is no step {argument}; there are {names}")
+    names = [f"{number} {name}" for number, name in enumerate(STEPS, 1)] + ASIDES
+    sys.exit(f"there is no step {argument}; there are {', '.join(names)}")
 
 
 def show(step: str, *, pauses: bool) -> int:

@@ -40,9 +40,9 @@ def test_demo_installs_what_the_steps_need():
     setup = configparser.ConfigParser()
     setup.read(REPOSITORY / "setup.cfg")
     lines = setup["options.extras_require"]["examples"].splitlines()
-    names = {re.split(r"[<>=]", line)[0] for line in lines if line and not line.startswith("#")}
+    names = {re.split(r"[<>=[]", line)[0] for line in lines if line and not line.startswith("#")}
     installed = (REPOSITORY / "requirements-examples.txt").read_text()
-    assert names == {"flask", "tornado"}
+    assert {"flask", "tornado"} <= names
     assert all(f"\n{name}==" in installed for name in names)
 
 

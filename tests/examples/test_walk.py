@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import examples
-from examples.demo import STEPS
+from examples.demo import ASIDES, STEPS
 from examples.transcript.machine import answers, free_port
 from examples.transcript.stage import LackingError, Stage
 from tests.needs import lacking
@@ -55,9 +55,9 @@ def name_of(path):
     return str(path.relative_to(WALK))
 
 
-def test_every_folder_is_a_step():
+def test_every_folder_is_a_step_or_an_aside():
     folders = {path.parent.name for path in TRANSCRIPTS}
-    assert folders == set(STEPS)
+    assert folders == {*STEPS, *ASIDES}
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_nginx_stands_in_front_of_each_application_in_the_same_way():
     assert len({(WALK / step / "nginx.conf").read_text() for step in steps}) == 1
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", STEPS + ASIDES)
 def test_readme_leads_to_each_transcript(step):
     text = (WALK / step / "README.md").read_text(encoding="utf-8")
     there = {path.name for path in TRANSCRIPTS if path.parent.name == step}
@@ -174,7 +174,7 @@ def blocks_of(readme):
     ]
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", STEPS + ASIDES)
 def test_readme_runs_as_written(step, begun):
     try:
         begun[step].result()
