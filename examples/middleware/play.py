@@ -6,6 +6,7 @@ this file. It is read again when it has changed; if that fails, or a layer does,
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -80,6 +81,8 @@ def main() -> int:
         bind = {"NGW2F_DATA_DIR": directory, "GUNICORN_CMD_ARGS": f"--bind={address}"}
         environ = {**os.environ, **bind}
         server = subprocess.Popen(command, env=environ)
+        # Whoever stops this stops the server; then the folder goes.
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
             return server.wait()
         except KeyboardInterrupt:

@@ -37,22 +37,34 @@ def file(tmp_path):
 
 
 @pytest.fixture
-def port(file):
-    """Run the playground with a file of the test's own."""
+def playground(file):
+    """Run the playground with a file of the test's own, its temporary folders beside it."""
     port = free_port()
-    environ = {**os.environ, "PYTHONPATH": str(Path(play.__file__).parents[2])}
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(Path(play.__file__).parents[2]),
+        "TMPDIR": str(file.parent),
+    }
     server = subprocess.Popen(
         [sys.executable, "-m", "examples.middleware.play", str(port)],
         cwd=file.parent, env=environ, start_new_session=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not answers(port):
-        assert server.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    yield port
-    os.killpg(server.pid, signal.SIGINT)
-    assert server.wait(60) == 0
+    try:
+        deadline = time.monotonic() + 60
+        while not answers(port):
+            assert server.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield port, server
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGINT)
+            assert server.wait(60) == 0
+
+
+@pytest.fixture
+def port(playground):
+    return playground[0]
 
 
 def ask(port, path="/"):
@@ -91,6 +103,32 @@ def test_chain_is_around_the_chat_and_follows_the_file(port, file):
     assert "FileNotFoundError" in page
     file.with_suffix(".bak").rename(file)
     assert "ZeroDivisionError" in ask(port)[1]
+
+
+def processes_of(directory):
+    """Give the processes that were started with this directory in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if str(directory).encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue  # Another user's, or ended meanwhile.
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+def test_sigterm_leaves_neither_process_nor_folder(playground, file):
+    _, server = playground
+    assert len(processes_of(file.parent)) > 1
+    assert list(file.parent.glob("playground-*/"))
+    server.terminate()
+    assert server.wait(60) == 0
+    deadline = time.monotonic() + 60
+    while processes_of(file.parent):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert not list(file.parent.glob("playground-*/"))
 
 
 def test_versions_of_one_moment_differ(file):
