@@ -31,6 +31,10 @@ conformance: .venv/.test ## Judge the cache by http-tests/cache-tests, checked o
 demo: .venv/.examples ## Walk from telnet to the chat: all the steps, or one (STEP=3).
 	@$(BIN)/python -m examples.demo $(STEP)
 
+talk: .venv/.run ## Make slides of docs/talk.md: build/talk.html, and a PDF if chromium is there.
+	@$(BIN)/python -m examples.talk
+	@! command -v chromium > /dev/null || chromium --headless --no-sandbox --print-to-pdf=build/talk.pdf build/talk.html
+
 requirements: .venv/.test ## Pin the newest versions that setup.cfg allows, with their hashes.
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --upgrade \
 	    setup.cfg -o requirements.txt
@@ -71,4 +75,4 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-test.txt
 	@touch $@ .venv/.run .venv/.examples
 
-.PHONY: help run stack cert test check conformance demo requirements clean
+.PHONY: help run stack cert test check conformance demo talk requirements clean
