@@ -36,6 +36,8 @@ BESIDE_PACKAGES = [
     "app.py", "gunicorn.conf.py", "settings.toml", "setup.cfg", "pyproject.toml", "README.md",
     "LICENSE",
 ]  # fmt: skip
+# Programs of what the package needs, which steps start.
+SCRIPTS = {"flask", "gunicorn", "rq"}
 # What the commands of a README need, beside the package.
 NEEDS = {
     "http": ["nginx: apt install nginx"],
@@ -201,7 +203,7 @@ def install(directory):
     (modules / "needed.pth").write_text("\n".join(needed))
     programs = environment / "bin"
     for path in Path(sysconfig.get_path("scripts")).iterdir():
-        if path.name in ("gunicorn", "rq"):
+        if path.name in SCRIPTS:
             _, _, rest = path.read_text().partition("\n")
             (programs / path.name).write_text(f"#!{programs}/python\n{rest}")
             (programs / path.name).chmod(0o755)
