@@ -43,6 +43,7 @@ NEEDS = {
     "http": ["nginx: apt install nginx"],
     "gunicorn": ["pkill: apt install procps"],
     "flask": ["import flask: pip install flask"],
+    "sessions": ["import flask: pip install flask"],
     "live": [
         "import socketio: pip install python-socketio",
         "import simple_websocket: pip install simple-websocket",
