@@ -30,6 +30,9 @@ AT_A_TIME = 5
 PLAY_SECONDS = 240
 # A README's command that does nothing but play transcripts.
 PLAYED = re.compile(r"(?m)^python -m examples\.transcript (.*\.telnet)$")
+# What a person types in the talk "NGW2F" (Chad Rempp) for the same demo, by the notes of its
+# speaker: each command, those that enter its folder too, and the line of the request.
+TYPED_IN_THE_TALK = {"http": 6, "gunicorn": 9, "wsgi": 8, "werkzeug": 8, "flask": 8}
 # What setup.cfg installs, and what it is built by.
 PACKAGES = ["ngw2f", "middleware", "examples"]
 BESIDE_PACKAGES = [
@@ -118,6 +121,17 @@ def test_readme_is_a_screen(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 50
     assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_step_begins_by_hand_and_with_no_more_lines_than_the_talk(step):
+    session, _ = blocks_of(WALK / step / "README.md")[0]
+    lines = session.splitlines()
+    assert any(line.startswith("$ telnet ") for line in lines)
+    assert lines.count(">") == 1, "one empty line ends the request"
+    entering_the_folder = 1
+    typed = entering_the_folder + sum(line.startswith(("$", ">")) for line in lines)
+    assert typed <= TYPED_IN_THE_TALK.get(step, max(TYPED_IN_THE_TALK.values()))
 
 
 def test_nginx_stands_in_front_of_each_application_in_the_same_way():
