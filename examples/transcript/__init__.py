@@ -8,7 +8,7 @@
                          a program or a Python module that has to be there
     $ command &          starts a server, and waits until its port answers
     $ telnet HOST PORT   connects; what is typed from here on goes there
-    $ kill %1            ends the server that was started first
+    $ kill %1            ends the server that was started first; with -9 at once
     $ command            runs to its end; the seen lines below are its output
     > line               is typed, and ends in CR LF as telnet sends it
     < line               is seen

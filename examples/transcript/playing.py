@@ -13,7 +13,7 @@ from examples.transcript.stage import Stage
 from examples.transcript.terminals import Terminals
 
 # How a shell's user ends what was started with `&`.
-JOB = re.compile(r"kill %(\d+)")
+JOB = re.compile(r"kill (-9 )?%(\d+)")
 
 
 class Player:
@@ -61,7 +61,7 @@ class Player:
         elif words[-1:] == ["&"]:
             self.stage.start(command[:-1])
         elif job := JOB.fullmatch(command):
-            self.stage.end(int(job[1]))
+            self.stage.end(int(job[2]), at_once=bool(job[1]))
         else:
             self.output = Reader(received=self.stage.run(command))
 

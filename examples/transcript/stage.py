@@ -12,7 +12,7 @@ from pathlib import Path
 from examples.transcript.machine import answers, has_module
 from examples.transcript.ports import DEFAULT, Ports
 from examples.transcript.reading import DeviationError
-from examples.transcript.stopping import stop, stop_daemons
+from examples.transcript.stopping import kill, stop, stop_daemons
 
 START_SECONDS = 60.0
 # Files that name ports.
@@ -104,8 +104,11 @@ class Stage:
                 raise DeviationError(f"the server did not start:\n{log.read_text()}")
             time.sleep(0.02)
 
-    def end(self, job: int) -> None:
-        """End the server that was started as the job of this number, counted from 1."""
+    def end(self, job: int, *, at_once: bool = False) -> None:
+        """End the server that was started as the job of this number, counted from 1.
+
+        At once, neither it nor what it has started may do anything more.
+        """
         if not 0 < job <= len(self.servers):
             raise DeviationError(f"there is no job {job}")
-        stop(self.servers[job - 1])
+        (kill if at_once else stop)(self.servers[job - 1])

@@ -15,6 +15,11 @@ def stop(server: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
         server.wait(STOP_SECONDS)
     # What a shell has started goes on without the shell.
+    kill(server)
+
+
+def kill(server: subprocess.Popen[bytes]) -> None:
+    """Kill a server's group, as a shell does with a job."""
     with suppress(ProcessLookupError):
         os.killpg(server.pid, signal.SIGKILL)
     server.wait()

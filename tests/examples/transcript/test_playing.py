@@ -214,6 +214,19 @@ def test_job_is_ended_by_its_number(written):
         assert [answers(int(stage.ports[port])) for port in ("8000", "8001")] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("kill", "left"), [("kill", ["it.telnet", "last-words"]), ("kill -9", ["it.telnet"])]
+)
+def test_job_that_is_killed_says_nothing_more(written, kill, left):
+    with Stage(written("").parent) as stage:
+        server = "python -m http.server -b 127.0.0.1 8000 & wait"
+        text = f"$ trap 'touch last-words; exit' TERM; {server} &\n$ {kill} %1\n"
+        Player(stage, lambda _text: None).play(list(parse(text)))
+        assert sorted(path.name for path in stage.directory.iterdir()) == left
+        # What it has started is its group, and ends with it.
+        wait_until(lambda: not answers(int(stage.ports["8000"])))
+
+
 @pytest.mark.parametrize("job", [0, 1])
 def test_job_that_is_none_is_told(written, job):
     with pytest.raises(DeviationError, match=f"there is no job {job}"):
