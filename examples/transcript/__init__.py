@@ -5,7 +5,8 @@
     # words              for the reader
     needs: nginx: apt install nginx
     needs: import flask: pip install flask
-                         a program or a Python module that has to be there
+    needs: local.conf: copy example.conf
+                         a program, a Python module or a file that has to be there
     $ command &          starts a server, and waits until its port answers
     $ telnet HOST PORT   connects; what is typed from here on goes there
     $ kill %1            ends the server that was started first; with -9 at once

@@ -66,11 +66,15 @@ class Stage:
         self.scratch.cleanup()
 
     def check(self, need: str) -> None:
-        """Raise `LackingError` if there is no such program, or no such module to import."""
+        """Raise `LackingError` if there is no such program, file, or module to import."""
         *kind, name = need.partition(":")[0].split()
-        found = has_module(name) if kind else shutil.which(name, path=self.environ["PATH"])
-        if not found:
+        if not (has_module(name) if kind else self.has(name)):
             raise LackingError(f"needs {need}")
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a program of this name, or a file in the folder."""
+        program = shutil.which(name, path=self.environ["PATH"])
+        return program is not None or (self.directory / name).exists()
 
     def serve(self, command: str) -> int:
         """Start a server, and return the port of its that stands first in the command."""

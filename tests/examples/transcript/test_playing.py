@@ -280,6 +280,20 @@ def test_program_or_module_is_found(written, name):
     play(written(f"needs: {name}: it is there\n"))
 
 
+def test_file_is_found_where_the_transcript_is(written, tmp_path):
+    path = written("needs: local.conf: write it\n")
+    with pytest.raises(LackingError, match=r"needs local.conf: write it"):
+        play(path)
+    (tmp_path / "local.conf").touch()
+    play(path)
+
+
+def test_module_is_no_file(written, tmp_path):
+    (tmp_path / "no_such_module").touch()
+    with pytest.raises(LackingError, match="needs import no_such_module"):
+        play(written("needs: import no_such_module: there is none\n"))
+
+
 @pytest.mark.parametrize(
     ("text", "status"),
     [("$ echo a\n< a\n", 0), ("$ echo a\n< b\n", 1), ("needs: nothing-such\n", 2), ("what\n", 2)],
