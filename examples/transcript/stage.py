@@ -9,14 +9,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from examples.transcript.copying import copy
 from examples.transcript.machine import answers, has_module
 from examples.transcript.ports import DEFAULT, Ports
 from examples.transcript.reading import DeviationError
 from examples.transcript.stopping import kill, stop, stop_daemons
 
 START_SECONDS = 60.0
-# Files that name ports.
-REWRITTEN = {".conf", ".js", ".sh"}
 # Depends on nginx's version, and on who starts it: that he may not write where its package logs
 # (it reads its -c after that), and that a signal was sent.
 REMARKS = re.compile(
@@ -51,10 +50,7 @@ class Stage:
             "PYTHONUNBUFFERED": "1",
             "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{self.ports[DEFAULT]}",
         }
-        shutil.copytree(directory, self.directory, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in self.directory.rglob("*"):
-            if file.suffix in REWRITTEN:
-                file.write_text(self.ports.in_command(file.read_text()))
+        copy(directory, self.directory, self.ports)
 
     def __enter__(self) -> "Stage":
         return self

@@ -1,0 +1,40 @@
+"""The copy in which a transcript is played has what npm installed, as a link."""
+
+import pytest
+
+from examples.transcript.copying import copy
+from examples.transcript.ports import Ports
+
+
+@pytest.fixture
+def source(tmp_path):
+    directory = tmp_path / "source"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "target"
+
+
+def test_what_npm_installed_is_linked_as_it_is(source, target):
+    module = source / "node_modules" / "it" / "index.js"
+    module.parent.mkdir(parents=True)
+    module.write_text("listen(8000)")
+    copy(source, target, Ports())
+    assert (target / "node_modules").is_symlink()
+    assert (target / "node_modules/it/index.js").read_text() == "listen(8000)"
+
+
+def test_link_of_a_copy_leads_to_the_same(source, target, tmp_path, monkeypatch):
+    (source / "node_modules").mkdir()
+    monkeypatch.chdir(tmp_path)
+    copy(source.relative_to(tmp_path), target, Ports())
+    copy(target, tmp_path / "other" / "target", Ports())
+    assert (tmp_path / "other/target/node_modules").resolve() == source / "node_modules"
+
+
+def test_without_npm_there_is_no_link(source, target):
+    copy(source, target, Ports())
+    assert list(target.iterdir()) == []
