@@ -47,6 +47,7 @@ NEEDS = {
     "gunicorn": ["pkill: apt install procps"],
     "flask": ["import flask: pip install flask"],
     "sessions": ["import flask: pip install flask"],
+    "commands": ["import flask: pip install flask"],
     "live": [
         "import socketio: pip install python-socketio",
         "import simple_websocket: pip install simple-websocket",
