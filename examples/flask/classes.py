@@ -14,6 +14,7 @@ SORRY = {
 class NotesView(MethodView):
     """A method for each of HTTP's; what a view needs comes in from outside."""
 
+    # Flask would answer OPTIONS; the step before does not.
     provide_automatic_options = False
     # An instance for each request is the default; what it needs is the same each time.
     init_every_request = False

@@ -15,6 +15,7 @@ application.config["MAX_CONTENT_LENGTH"] = 1000
 notes: list[str] = []
 
 
+# Flask would answer OPTIONS; the step before does not.
 @application.get("/", provide_automatic_options=False)
 def index() -> Response:
     lines = [f"{number}: {note}\n" for number, note in enumerate(notes, 1)]

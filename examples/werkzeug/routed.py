@@ -5,6 +5,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 from werkzeug.routing import Map, Rule
 
 MAX_BYTES = 1000
+# Werkzeug's own reason phrases are in capitals. A client ignores them (RFC 9112 section 4).
 SORRY = {
     NotFound: ("no such note\n", "404 Not Found"),
     MethodNotAllowed: ("not like that\n", "405 Method Not Allowed"),
@@ -54,5 +55,4 @@ def sorry(error: HTTPException) -> Response:
     return Response(*SORRY[type(error)], {"Allow": ", ".join(allowed)} if allowed else {})
 
 
-Response.autocorrect_location_header = False
 application = NoteRequest.application(Notes().answer)

@@ -47,5 +47,4 @@ def wrong(allowed: str) -> Response:
     return Response("not like that\n", "405 Method Not Allowed", {"Allow": allowed})
 
 
-Response.autocorrect_location_header = False
 application = Request.application(Notes().answer)
