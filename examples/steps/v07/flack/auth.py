@@ -1,0 +1,1 @@
+../../v05/flack/auth.py

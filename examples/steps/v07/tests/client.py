@@ -1,0 +1,23 @@
+"""What all tests begin with: a client, and an empty database."""
+
+import os
+import unittest
+from pathlib import Path
+
+from werkzeug.test import Client
+
+# Before anything is imported that reads the configuration.
+os.environ["FLACK_CONFIG"] = "testing"
+
+from ..config import CONFIG
+from ..flack import models
+from ..flack.flack import application
+
+ANN = {"nickname": "ann", "password": "secret"}
+
+
+class FlackTest(unittest.TestCase):
+    def setUp(self) -> None:
+        models.create_tables()
+        self.addCleanup(Path(CONFIG.database).unlink)
+        self.client = Client(application)

@@ -1,0 +1,1 @@
+../../v07/flack/models.py

@@ -1,0 +1,1 @@
+../../v07/tests/client.py

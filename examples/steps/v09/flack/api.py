@@ -1,0 +1,1 @@
+../../v08/flack/api.py

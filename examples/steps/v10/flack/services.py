@@ -1,0 +1,11 @@
+"""What an application has, and a view is given: no module has any of it for itself."""
+
+from typing import NamedTuple
+
+from .models import Models
+from .stats import Stats
+
+
+class Services(NamedTuple):
+    models: Models
+    stats: Stats
