@@ -1,0 +1,1 @@
+../../../v11/flack/api/tokens.py

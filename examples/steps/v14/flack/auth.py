@@ -1,0 +1,1 @@
+../../v10/flack/auth.py

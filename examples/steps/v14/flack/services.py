@@ -1,0 +1,1 @@
+../../v13/flack/services.py

@@ -1,0 +1,1 @@
+../v12/gunicorn_conf.py

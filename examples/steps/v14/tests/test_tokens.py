@@ -1,0 +1,1 @@
+../../v06/tests/test_tokens.py
