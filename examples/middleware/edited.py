@@ -1,0 +1,84 @@
+"""Put a chain around the chat as a file has it now, without the layers that are switched off."""
+
+import inspect
+import runpy
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from examples.middleware.switches import Switches
+from middleware.answer import Answer
+from middleware.chain import Layer, chain, check_names
+from middleware.error_boundary import ErrorBoundaryMiddleware
+
+Version = tuple[int, int]
+
+
+class Reading(NamedTuple):
+    """What was made of the file and the switches, as they were at a moment."""
+
+    version: Version
+    off: frozenset[str]
+    layers: Sequence[Layer]
+    failure: str
+    application: WSGIApplication
+
+
+class EditedChain:
+    """An application with `layers` of a file around it, and between them and it layers of its own.
+
+    File and switches are looked at before each request. If the chain cannot be made, or a layer
+    fails, the answer says why.
+    """
+
+    def __init__(
+        self, path: Path, app: WSGIApplication, switches: Switches, own: Sequence[Layer] = ()
+    ) -> None:
+        self.path = path
+        self.app = app
+        self.switches = switches
+        self.own = own
+        self.last: Reading | None = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self.now().application(environ, start_response)
+
+    def now(self) -> Reading:
+        """Return the chain as file and switches have it now."""
+        version, off = version_of(self.path), self.switches.off()
+        last = self.last
+        if last is None or (last.version, last.off) != (version, off):
+            self.last = last = self.read(version, off)
+        return last
+
+    def read(self, version: Version, off: frozenset[str]) -> Reading:
+        layers = list(self.own)  # These can be switched where the file cannot be read, too.
+        try:
+            edited = [*runpy.run_path(str(self.path))["layers"], *self.own]
+            check_names(edited)
+            layers = edited
+            chained = chain([layer for layer in layers if layer.name not in off], self.app)
+        except Exception:
+            answer = what_went_wrong({})
+            return Reading(version, off, layers, traceback.format_exc(), answer)
+        safe = ErrorBoundaryMiddleware(chained, page=what_went_wrong)
+        return Reading(version, off, layers, "", safe)
+
+
+def version_of(path: Path) -> Version:
+    # The clock of files ticks some hundred times a second: two versions may have one time.
+    found = path.stat() if path.exists() else None
+    return (found.st_mtime_ns, found.st_size) if found else (-1, -1)
+
+
+def what_went_wrong(_environ: WSGIEnvironment) -> Answer:
+    """Tell of the exception that is being handled: who reads it is who typed what raised it."""
+    return Answer("500 Internal Server Error", traceback.format_exc())
+
+
+def what_it_does(layer: Layer) -> str:
+    """Return the first line of what the middleware says of itself; empty if it says nothing."""
+    said = inspect.getdoc(getattr(layer.factory, "func", layer.factory)) or ""
+    return said.partition("\n")[0].replace("`", "")
