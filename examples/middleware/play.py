@@ -2,59 +2,39 @@
 
 The chain is `layers` in playground.py: the one in the current directory, or else the one beside
 this file. It is read again when it has changed; if that fails, or a layer does, the page says why.
+Below it are the chat's own layers. /playground shows all of them, and switches each off and on.
 """
 
 import os
-import runpy
 import signal
 import subprocess
 import sys
 import tempfile
-import traceback
-from collections.abc import Iterable
 from pathlib import Path
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.types import WSGIApplication
 
-from middleware.answer import Answer
-from middleware.chain import chain
+from examples.middleware.edited import EditedChain, what_went_wrong
+from examples.middleware.panel import PREFIX, Panel
+from examples.middleware.runs import Runs
+from examples.middleware.switches import Switches
+from middleware.chain import Layer, chain
+from middleware.cross_origin import CrossOriginGuardMiddleware
 from middleware.error_boundary import ErrorBoundaryMiddleware
+from middleware.prerouting import Mount, PreRoutingMiddleware
+from middleware.security import SecurityHeadersMiddleware
 
 NAME = "playground.py"
-Version = tuple[int, int]
 
 
-class Playground:
-    """An application with the chain of a file around it, as the file is now."""
-
-    def __init__(self, path: Path, app: WSGIApplication) -> None:
-        self.path = path
-        self.app = app
-        self.version: Version | None = None
-        self.current: WSGIApplication = app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        version = version_of(self.path)
-        if version != self.version:
-            self.version, self.current = version, self.read()
-        return self.current(environ, start_response)
-
-    def read(self) -> WSGIApplication:
-        try:
-            chained = chain(runpy.run_path(str(self.path))["layers"], self.app)
-        except Exception:
-            return what_went_wrong({})
-        return ErrorBoundaryMiddleware(chained, page=what_went_wrong)
-
-
-def version_of(path: Path) -> Version:
-    # The clock of files ticks some hundred times a second: two versions may have one time.
-    found = path.stat() if path.exists() else None
-    return (found.st_mtime_ns, found.st_size) if found else (-1, -1)
-
-
-def what_went_wrong(_environ: WSGIEnvironment) -> Answer:
-    """Tell of the exception that is being handled: who reads it is who typed what raised it."""
-    return Answer("500 Internal Server Error", traceback.format_exc())
+def with_panel(edited: EditedChain, runs: Runs) -> WSGIApplication:
+    """Put the page beside the chain."""
+    layers = [
+        Layer("security headers", SecurityHeadersMiddleware, "neither scripts nor frames"),
+        Layer("errors", lambda app: ErrorBoundaryMiddleware(app, page=what_went_wrong), "why"),
+        Layer("guard", CrossOriginGuardMiddleware, "no other site switches a layer"),
+    ]
+    panel = chain(layers, Panel(edited, runs))
+    return PreRoutingMiddleware(edited, [Mount(PREFIX, panel)])
 
 
 def playground_path() -> Path:
@@ -66,15 +46,25 @@ def __getattr__(name: str) -> object:
     """Make the application only in the server that asks for it: it opens the chat's database."""
     if name != "application":
         raise AttributeError(name)
-    from app import application as chat
+    import app
+    from ngw2f.chat import Chat
     from ngw2f.service import Service
 
-    return Service(chat.services, Playground(playground_path(), chat))
+    services = app.application.services
+    own = [
+        layer._replace(name=f"chat: {layer.name}")
+        for layer in app.layers(services.settings, services)
+    ]
+    folder = services.settings.data_path
+    switches, chat = Switches(folder / "switches"), Chat(services)
+    edited = EditedChain(playground_path(), chat, switches, own)
+    return Service(services, with_panel(edited, Runs(folder / "runs.json")), chat.route_of)
 
 
 def main() -> int:
     address = f"127.0.0.1:{sys.argv[1] if len(sys.argv) > 1 else 8000}"
     print(f"Edit {playground_path()}, and reload http://{address}/", flush=True)
+    print(f"Switch its layers off and on at http://{address}{PREFIX}", flush=True)
     # gunicorn takes the first application that is named, so this one instead of the chat's own.
     command = [sys.executable, "-m", "ngw2f", "serve", "examples.middleware.play:application"]
     with tempfile.TemporaryDirectory(prefix="playground-") as directory:

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -22,12 +24,29 @@ rules = [set_header("X-Edited", "yes")]
 layers = [Layer("headers", partial(HeadersMiddleware, response=rules), "mine")]
 """
 
+WORKERS = """
+import os
+from functools import partial
+from middleware.chain import Layer
+from middleware.headers import HeadersMiddleware, set_header
+who = set_header("X-Worker", str(os.getpid()))
+played = set_header("X-Played-With", "yes")
+layers = [
+    Layer("who", partial(HeadersMiddleware, response=[who]), "tells the worker"),
+    Layer("played", partial(HeadersMiddleware, response=[played]), "to be switched"),
+]
+"""
+
 FAILING = """
 from middleware.chain import Layer
 def failing(app):
     return lambda environ, start_response: 1 / 0
 layers = [Layer("failing", failing, "to see what the page says")]
 """
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"
+)
 
 
 @pytest.fixture
@@ -37,13 +56,14 @@ def file(tmp_path):
 
 
 @pytest.fixture
-def playground(file):
+def playground(file, request):
     """Run the playground with a file of the test's own, its temporary folders beside it."""
     port = free_port()
     environ = {
         **os.environ,
         "PYTHONPATH": str(Path(play.__file__).parents[2]),
         "TMPDIR": str(file.parent),
+        "WEB_CONCURRENCY": str(getattr(request, "param", 1)),
     }
     server = subprocess.Popen(
         [sys.executable, "-m", "examples.middleware.play", str(port)],
@@ -67,8 +87,8 @@ def port(playground):
     return playground[0]
 
 
-def ask(port, path="/"):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+def ask(port, path="/", timeout=60):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     connection.request("GET", path, headers={"Accept": "text/html"})
     response = connection.getresponse()
     content = response.read().decode()
@@ -117,7 +137,7 @@ def processes_of(directory):
     return found
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+@needs_proc
 def test_sigterm_leaves_neither_process_nor_folder(playground, file):
     _, server = playground
     assert len(processes_of(file.parent)) > 1
@@ -131,11 +151,62 @@ def test_sigterm_leaves_neither_process_nor_folder(playground, file):
     assert not list(file.parent.glob("playground-*/"))
 
 
-def test_versions_of_one_moment_differ(file):
-    before, modified = play.version_of(file), file.stat().st_mtime_ns
-    file.write_text(EDITED)
-    os.utime(file, ns=(modified, modified))
-    assert play.version_of(file) != before
+def switch(port, headers=(), **form):
+    """Send the form of /playground, as a click does; give the status."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    typed = {"Content-Type": "application/x-www-form-urlencoded", **dict(headers)}
+    connection.request("POST", "/playground", urlencode(form), typed)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+@contextmanager
+def paused(pid):
+    """Stop a worker for a while, so that the other one answers."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        deadline = time.monotonic() + 60
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def two_workers(port):
+    """Give the process numbers of both, once both have answered."""
+    first = int(ask(port)[0].headers["X-Worker"])
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        # gunicorn ends a worker that has been silent for 30 s, and the other may still be starting.
+        with paused(first), suppress(TimeoutError):
+            return first, int(ask(port, timeout=5)[0].headers["X-Worker"])
+    pytest.fail("one worker alone answers")
+
+
+@needs_proc
+@pytest.mark.parametrize("playground", [2], indirect=True, ids=["two workers"])
+def test_switches_hold_for_all_workers(port, file):
+    file.write_text(WORKERS)
+    assert switch(port, {"Origin": "http://evil.example"}, off="played") == 403
+    assert switch(port, off="nosuch") == 400
+    first, second = two_workers(port)
+    with paused(first):
+        assert ask(port)[0].headers["X-Played-With"] == "yes"
+        assert switch(port, {"Origin": f"http://127.0.0.1:{port}"}, off="played") == 303
+    with paused(second):
+        response, _ = ask(port)
+        assert int(response.headers["X-Worker"]) == first
+        assert "X-Played-With" not in response.headers
+        assert switch(port, on="played") == 303
+    # One line is the worker's.
+    assert "Different lines: 1 new, 1 changed." in ask(port, "/playground")[1]
+    assert ask(port)[0].headers["X-Played-With"] == "yes"
+    # The chat's own layers are switched, too.
+    assert switch(port, off="chat: security headers") == 303
+    assert "Content-Security-Policy" not in ask(port)[0].headers
 
 
 def test_file_beside_the_module_is_the_last_resort(tmp_path, monkeypatch):

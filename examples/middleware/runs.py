@@ -1,0 +1,42 @@
+"""Keep the last two runs in a file, since the next request may reach another process."""
+
+import os
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import msgspec
+
+from examples.middleware.asking import Question, Run
+
+
+class Runs:
+    """The last run, and the one before it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def last_two(self) -> tuple[Run | None, Run | None]:
+        """Return the run before, and the last one; None where there has not been one."""
+        before, now = [None, None, *self.load()][-2:]
+        return before, now
+
+    def question(self) -> Question:
+        """Return what was asked last."""
+        runs = self.load()
+        return runs[-1].question if runs else Question()
+
+    def is_last(self, question: Question) -> bool:
+        """Say whether this was asked last."""
+        return any(run.question == question for run in self.load()[-1:])
+
+    def add(self, run: Run) -> None:
+        runs = [*self.load(), run][-2:]
+        # Whoever reads meanwhile gets the old file as a whole, or the new one.
+        with NamedTemporaryFile(dir=self.path.parent, delete=False) as file:
+            file.write(msgspec.json.encode(runs))
+        os.replace(file.name, self.path)
+
+    def load(self) -> list[Run]:
+        if not self.path.exists():
+            return []
+        return msgspec.json.decode(self.path.read_bytes(), type=list[Run])
