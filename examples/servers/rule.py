@@ -1,0 +1,84 @@
+"""How many workers? Two for each processor and one more, says the rule: python rule.py.
+
+Sync workers, on two processors of this machine, asked by so many clients that none has nothing to
+do. A request takes 40 ms, and waits, computes, or does half of each. Requests per second, and the
+milliseconds that the median client waits.
+"""
+
+import os
+import statistics
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from examples.transcript.stage import Stage
+
+SECONDS = 0.04
+REQUESTS_PER_CLIENT = 3
+KINDS = ["wait", "half", "compute"]
+
+
+class Times(NamedTuple):
+    """The life of a request by the machine's clock, as client and server see it."""
+
+    asked: float
+    begun: float
+    done: float
+    answered: float
+
+
+def main() -> None:
+    processors = keep_two_processors()
+    print(f"{'workers':<14}" + "".join(f"{kind:>9}{'ms':>6}" for kind in KINDS))
+    names = {"1": 1, "n": processors, "2n+1": 2 * processors + 1, "4n": 4 * processors}
+    for name, workers in names.items():
+        row = measure(workers, clients=4 * processors)
+        figures = "".join(f"{rate:>9.0f}{1000 * median:>6.0f}" for rate, median in row.values())
+        print(f"{name + ' = ' + str(workers):<14}{figures}", flush=True)
+
+
+def keep_two_processors() -> int:
+    """Keep this process, and those that it starts, to two processors, where the system can."""
+    if not hasattr(os, "sched_setaffinity"):
+        return os.cpu_count() or 1
+    kept = sorted(os.sched_getaffinity(0))[:2]
+    os.sched_setaffinity(0, kept)
+    return len(kept)
+
+
+def measure(workers: int, clients: int, seconds: float = SECONDS) -> dict[str, tuple[float, float]]:
+    """Give requests per second and the median seconds of one, for each kind of request."""
+    with Stage(Path(__file__).parent) as stage, ThreadPoolExecutor(clients) as pool:
+        port = stage.serve(f"gunicorn --workers {workers} work:application")
+        wait_for_workers(port, workers, pool)
+        row = {}
+        for kind in KINDS:
+            targets = [f"/{kind}?{seconds}"] * (clients * REQUESTS_PER_CLIENT)
+            begun = time.monotonic()
+            times = list(pool.map(lambda target: ask(port, target), targets))
+            rate = len(targets) / (time.monotonic() - begun)
+            row[kind] = rate, statistics.median(each.answered - each.asked for each in times)
+        return row
+
+
+def wait_for_workers(port: int, workers: int, pool: ThreadPoolExecutor) -> None:
+    """Wait until all workers are seen to work at the same time."""
+    # On a busy machine the first may be done before the last has begun, unless it takes longer.
+    seconds = 0.1
+    times = [ask(port, "/")]
+    while len(times) < workers or max(t.begun for t in times) > min(t.done for t in times):
+        times = list(pool.map(ask, [port] * workers, [f"/wait?{seconds}"] * workers))
+        seconds *= 1.5
+
+
+def ask(port: int, target: str) -> Times:
+    asked = time.monotonic()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{target}", timeout=60) as answer:
+        begun, done = (float(line.split()[1]) for line in answer)
+    return Times(asked, begun, done, time.monotonic())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Wait, compute, or half of each, for the seconds after the `?`: gunicorn work:application.
+
+The answer says when it began and when it was done, by the machine's clock, so that what several
+processes say can be put in order. Each line is sent at once.
+"""
+
+import time
+from collections.abc import Iterator
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+# How much of the time is spent waiting.
+WAITING = {"/wait": 1.0, "/half": 0.5, "/compute": 0.0}
+
+
+def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    yield now("begun")
+    if environ["PATH_INFO"] in WAITING:
+        seconds = float(environ["QUERY_STRING"])
+        waiting = WAITING[environ["PATH_INFO"]] * seconds
+        # Not for no time: under gevent that would let others go first.
+        if waiting:
+            time.sleep(waiting)
+        compute(seconds - waiting)
+    yield now("done")
+
+
+def compute(seconds: float) -> None:
+    """Compute for as long in processor time, whoever else computes."""
+    begun = time.thread_time()
+    while time.thread_time() - begun < seconds:
+        pass
+
+
+def now(word: str) -> bytes:
+    return f"{word} {time.monotonic():.6f}\n".encode()

@@ -1,0 +1,94 @@
+"""What the tables of the servers argue, by counts and orders that no machine is too slow for.
+
+What arithmetic forbids is asserted of each measurement. What a busy machine may hide is asked
+again with longer requests, beside which whatever the machine is busy with is short.
+"""
+
+import os
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from examples.servers import kinds, rule
+from examples.transcript.machine import has_module
+from examples.transcript.stage import Stage
+from tests.needs import lacking
+
+FOLDER = Path(kinds.__file__).parent
+# What a request takes. The second is for a busy machine, the third for a hopeless one.
+SECONDS = [0.05, 0.5, 5]
+# Most requests that wait at once, and whether a quick one passes one that computes.
+EXPECTED = {
+    "2 processes": (2, True),
+    "4 threads": (4, True),
+    "gevent": (8, False),
+    "asyncio": (8, False),
+    "asyncio, no await": (1, False),
+    "asyncio and thread": (8, True),
+}
+COMMANDS = {
+    command: list(group) for command, group in groupby(kinds.KINDS, lambda kind: kind.command)
+}
+
+
+def test_each_kind_has_an_expectation():
+    assert [kind.name for kind in kinds.KINDS] == list(EXPECTED)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_kind_waits_and_computes(command):
+    if command == kinds.UVICORN and not has_module("uvicorn"):
+        lacking("uvicorn", "pip install uvicorn")
+    with Stage(FOLDER) as stage:
+        port = stage.serve(command)
+        for kind in COMMANDS[command]:
+            most, is_passed = EXPECTED[kind.name]
+            assert any(waits(port, kind, most, seconds) for seconds in SECONDS), kind.name
+            assert any(passes(port, kind, seconds) == is_passed for seconds in SECONDS), kind.name
+
+
+def waits(port, kind, most, seconds):
+    at_once, all_seconds = kinds.wait_at_once(port, f"{kind.wait}?{seconds}")
+    assert at_once <= most
+    # Less a little, as the timers of event loops are coarse.
+    assert all_seconds >= 0.9 * seconds * kinds.CLIENTS / most
+    return at_once == most
+
+
+def passes(port, kind, seconds):
+    is_passed = kinds.passes(port, f"{kind.compute}?{seconds}")
+    # Where one thread does all, nothing may pass; elsewhere it may be late.
+    assert EXPECTED[kind.name][1] or not is_passed
+    return is_passed
+
+
+@pytest.fixture
+def processors():
+    """Keep what a test starts to two processors."""
+    kept = os.sched_getaffinity(0)
+    yield rule.keep_two_processors()
+    os.sched_setaffinity(0, kept)
+
+
+def test_workers_beyond_processors_gain_by_waiting_alone(processors):
+    workers = 2 * processors
+
+    def gains(seconds):
+        row = rule.measure(workers, clients=2 * workers, seconds=seconds)
+        rates = {kind: rate * seconds for kind, (rate, _) in row.items()}
+        # A request takes its wait from a worker, and its processor time from a processor.
+        assert rates["wait"] <= workers
+        assert rates["half"] <= 2 * processors
+        assert rates["compute"] <= processors
+        assert all(median >= seconds for _, median in row.values())
+        return rates["wait"] > processors
+
+    assert any(gains(seconds) for seconds in SECONDS)
+
+
+def test_table_says_what_is_not_installed(monkeypatch, capsys):
+    monkeypatch.setattr(kinds, "KINDS", COMMANDS[kinds.UVICORN])
+    monkeypatch.setattr(kinds, "has_module", lambda _name: False)
+    kinds.main()
+    assert "is not installed" in capsys.readouterr().out
