@@ -41,6 +41,7 @@ BESIDE_PACKAGES = [
 ]  # fmt: skip
 # Programs of what the package needs, which steps start.
 SCRIPTS = {"flask", "granian", "gunicorn", "rq", "uvicorn", "uwsgi"}
+SCRIPTS = {"celery", "flask", "gunicorn", "rq"}
 # What the commands of a README need, beside the package.
 NEEDS = {
     "http": ["nginx: apt install nginx"],
@@ -48,6 +49,7 @@ NEEDS = {
     "flask": ["import flask: pip install flask"],
     "sessions": ["import flask: pip install flask"],
     "commands": ["import flask: pip install flask"],
+    "queues": ["import celery: pip install celery"],
     "live": [
         "import socketio: pip install python-socketio",
         "import simple_websocket: pip install simple-websocket",

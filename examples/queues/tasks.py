@@ -1,0 +1,19 @@
+"""The job for Celery, three times: REDIS_URL=... celery -A tasks worker.
+
+`early` is what Celery does by itself: a message is acknowledged before the work begins.
+`late` is acknowledged when it ends, `again` also goes back if the process dies that does it.
+"""
+
+import os
+
+from celery import Celery
+
+from examples.queues.work import work
+
+app = Celery("tasks", broker=os.environ["REDIS_URL"], backend=os.environ["REDIS_URL"])
+# A worker takes no more than it works on, so that another may have what is next.
+app.conf.worker_prefetch_multiplier = 1
+
+early = app.task(name="early")(work)
+late = app.task(name="late", acks_late=True)(work)
+again = app.task(name="again", acks_late=True, reject_on_worker_lost=True)(work)

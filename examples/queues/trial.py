@@ -1,0 +1,107 @@
+"""One job whose worker is killed in the middle, as `killed.py` tries it."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from examples.queues.sides import CelerySide, RQSide
+from examples.transcript.stage import Stage
+from examples.transcript.stopping import kill
+
+PATIENCE_SECONDS = 120.0
+FINAL = {"SUCCESS", "FAILURE", "finished", "failed"}
+
+
+class Arrangement(NamedTuple):
+    """How the job is sent, and what is killed: the worker, the child in which it works, all."""
+
+    side: type[CelerySide | RQSide]
+    name: str
+    killed: str
+
+
+class Outcome(NamedTuple):
+    kept: str
+    begun: int
+    done: int
+    says: str
+
+
+class Trial:
+    """One job, and the workers that try it; `url` is a database of its own."""
+
+    def __init__(self, stage: Stage, url: str, arrangement: Arrangement) -> None:
+        _, self.name, self.killed = arrangement
+        self.directory, self.environ = stage.directory, {**stage.environ, "REDIS_URL": url}
+        self.job = arrangement.side(url, arrangement.name)
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def run(self) -> Outcome:
+        """Say what Redis has kept, how often the job was begun and done, and what is said of it."""
+        try:
+            self.work()
+            kept = self.kill()
+            if self.killed in ("all", "nothing") and kept != "-":
+                self.pass_time()
+                self.work()
+            if self.count("begun") == 2:
+                # What was killed is not done.
+                self.let_go(done=2 if self.killed == "nothing" else 1)
+            return Outcome(kept, self.count("begun"), self.count("done"), self.job.says())
+        finally:
+            for worker in self.workers:
+                kill(worker)
+            self.job.redis.close()
+
+    def work(self) -> None:
+        """Start a worker, and wait until it has begun, or has seen that there is nothing to do."""
+        command = ["bash", "-c", f"exec {self.job.command} > /dev/null 2>&1"]
+        self.workers.append(
+            subprocess.Popen(command, cwd=self.directory, env=self.environ, start_new_session=True)
+        )
+        wait_for(lambda: self.count("begun") == len(self.workers) or self.is_over())
+
+    def kill(self) -> str:
+        """Kill what is to be killed, and say where Redis has the job then."""
+        if self.name == "early":
+            # The worker acknowledges when the child says that it begins.
+            wait_for(lambda: self.job.kept() == "-")
+        if self.killed in ("all", "worker"):
+            self.workers[0].kill()
+            self.workers[0].wait()
+        if self.killed in ("all", "child"):
+            [child] = self.job.redis.lrange("begun", 0, -1)
+            os.kill(int(child), signal.SIGKILL)
+        if self.killed == "worker":
+            self.let_go(done=1)
+        if self.killed == "child":
+            wait_for(lambda: self.count("begun") == 2 or self.is_over())
+        return self.job.kept()
+
+    def pass_time(self) -> None:
+        """Make it look as if nothing was heard of the job for a long time."""
+        for entry, _ in self.job.redis.zscan_iter(self.job.times):
+            self.job.redis.zadd(self.job.times, {entry: 0})
+
+    def let_go(self, done: int) -> None:
+        """Let the job go on wherever it has begun, until it is done so often."""
+        # One word more, for those that were killed while they waited for it.
+        self.job.redis.rpush("go", *["go"] * 3)
+        wait_for(lambda: self.count("done") == done and self.is_over())
+
+    def is_over(self) -> bool:
+        return self.job.says() in FINAL and self.job.kept() in ("-", "failed")
+
+    def count(self, name: str) -> int:
+        return int(self.job.redis.llen(name))
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the job is not begun, or not done")
+        time.sleep(0.02)
