@@ -40,8 +40,7 @@ BESIDE_PACKAGES = [
     "LICENSE",
 ]  # fmt: skip
 # Programs of what the package needs, which steps start.
-SCRIPTS = {"flask", "granian", "gunicorn", "rq", "uvicorn", "uwsgi"}
-SCRIPTS = {"celery", "flask", "gunicorn", "rq"}
+SCRIPTS = {"celery", "flask", "granian", "gunicorn", "rq", "uvicorn", "uwsgi"}
 # What the commands of a README need, beside the package.
 NEEDS = {
     "http": ["nginx: apt install nginx"],
