@@ -1,0 +1,25 @@
+"""What Werkzeug makes of a request, and of an answer: gunicorn headers:application."""
+
+from werkzeug import Request, Response
+
+# What this could answer with.
+TYPES = ["text/html", "application/json"]
+LANGUAGES = ["en", "de"]
+
+
+@Request.application
+def application(request: Request) -> Response:
+    sent = request.authorization
+    understood = {
+        "tags": request.args.getlist("tag"),
+        "type": request.accept_mimetypes.best_match(TYPES),
+        "language": request.accept_languages.best_match(LANGUAGES),
+        "user": sent.username if sent else None,
+        "cookies": request.cookies.to_dict(),
+        "not since": request.if_modified_since,
+    }
+    text = "".join(f"{name}: {value}\n" for name, value in understood.items())
+    response = Response(text, mimetype="text/plain")
+    response.add_etag()
+    # Answers 304 or 206 where the request allows it.
+    return response.make_conditional(request, accept_ranges=True, complete_length=len(text))
