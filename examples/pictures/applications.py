@@ -1,0 +1,81 @@
+"""Watch WSGI: what a server calls, and what an application says and gives.
+
+In gunicorn `hooks.py` puts it around what is loaded. Another server is given the name of
+`examples.pictures.applications:application`, and PICTURE_APP says what that is.
+"""
+
+import json
+import os
+import pkgutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from examples.pictures.events import log_of_run
+
+# Who is watched, from the outermost application to the innermost, after the server.
+NAMES, APP = "PICTURE_NAMES", "PICTURE_APP"
+SHOWN = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "HTTP_COOKIE")
+# So that what was given is on the wire before more is given.
+PAUSE_SECONDS = 0.05
+
+
+class Body:
+    """What an application returned, with each part written down as it is given."""
+
+    def __init__(self, body: Iterable[bytes], given: Callable[[str], None], call: Any) -> None:
+        self.body, self.given, self.call = body, given, call
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self.body:
+            self.given(repr(part))
+            yield part
+            time.sleep(PAUSE_SECONDS)
+
+    def close(self) -> None:
+        if hasattr(self.body, "close"):
+            self.call("close()")
+            self.body.close()
+
+
+class Watched:
+    """An application between two names: who calls it, and who it is."""
+
+    def __init__(self, app: WSGIApplication, caller: str, name: str) -> None:
+        self.app, self.caller, self.name = app, caller, name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.app, name)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        shown = [f"{key} = {environ[key]!r}" for key in SHOWN if environ.get(key)]
+        self.call("application(environ, start_response)", *shown)
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            self.answer(
+                f"start_response({status!r}, [", *(f"  {header}" for header in headers), "])"
+            )
+            return start_response(status, headers, *more)
+
+        return Body(self.app(environ, start), self.answer, self.call)
+
+    def call(self, *lines: str) -> None:
+        log_of_run().tell(self.caller, self.name, *lines)
+
+    def answer(self, *lines: str) -> None:
+        log_of_run().tell(self.name, self.caller, *lines)
+
+
+def watch(app: Any, names: list[str]) -> Any:
+    """Watch an application, and the one that it has inside, as far as there are names."""
+    caller, name, *further = names
+    if further:
+        app.app = watch(app.app, [name, *further])
+    return Watched(app, caller, name)
+
+
+def __getattr__(name: str) -> object:
+    if name != "application":
+        raise AttributeError(name)
+    return watch(pkgutil.resolve_name(os.environ[APP]), json.loads(os.environ[NAMES]))

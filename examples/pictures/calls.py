@@ -1,0 +1,45 @@
+"""Watch calls: which of some functions calls which, with what, and what it returns."""
+
+import re
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from examples.pictures.events import log_of_run
+
+# What is different at each run.
+VARYING = re.compile(r" object at 0x\w+|(?<=')http://[^/]*")
+
+
+def watch_calls(names: dict[str, str], outermost: str) -> None:
+    """Write down the calls of functions: `file.py:Class.function`, and its name in the picture."""
+    callers = [outermost]
+    tell = log_of_run().tell
+
+    def profile(frame: FrameType, what: str, value: Any) -> None:
+        code = frame.f_code
+        name = names.get(f"{code.co_filename.rpartition('/')[2]}:{code.co_qualname}")
+        if name and what == "call":
+            tell(callers[-1], name, f"{code.co_name}({', '.join(arguments(frame))})")
+            callers.append(name)
+        elif name and what == "return":
+            callers.pop()
+            tell(name, callers[-1], f"return {said(value)}")
+
+    sys.setprofile(profile)
+
+
+def arguments(frame: FrameType) -> Iterator[str]:
+    """Give the arguments of a call, without `self` and without those that are off."""
+    for name in frame.f_code.co_varnames[: frame.f_code.co_argcount]:
+        value = frame.f_locals[name]
+        if name != "self" and value not in (None, False):
+            yield f"{name}=True" if value is True else said(value)
+
+
+def said(value: Any) -> str:
+    """Write a value down without what differs from run to run."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(said, value))})"
+    return str(getattr(value, "__qualname__", None) or VARYING.sub("", repr(value)))

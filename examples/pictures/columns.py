@@ -1,0 +1,30 @@
+"""Where the columns of a picture stand, so that there is room for what is said between them."""
+
+from collections.abc import Sequence
+
+from examples.pictures.events import Event
+
+WIDTH, MARGIN, EDGE = 760, 12, 60
+# How near columns may stand to leave room for what is said right of them.
+MIN_GAP = 92
+# What a character of what is said takes, with some room.
+MONOSPACE = 6.7
+
+
+def width_of(event: Event) -> float:
+    return max(map(len, event.lines)) * MONOSPACE
+
+
+def columns_of(actors: Sequence[str], events: Sequence[Event]) -> list[int]:
+    """Return where the columns stand: evenly, but with room right of each for what is said."""
+    gap = (WIDTH - 2 * EDGE) / (len(actors) - 1)
+    columns = [EDGE + number * gap for number in range(len(actors))]
+    for event in filter(lambda event: event.source, events):
+        left = min(actors.index(event.source), actors.index(event.target))
+        wanted = WIDTH - MARGIN - 8 - width_of(event)
+        if left and wanted < columns[left]:
+            gap = max(MIN_GAP, (wanted - EDGE) / left)
+            columns[: left + 1] = [
+                min(x, EDGE + n * gap) for n, x in enumerate(columns[: left + 1])
+            ]
+    return [round(x) for x in columns]

@@ -1,0 +1,48 @@
+"""What happens in a run, written down by all of its processes in one file, and read in order."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Event(NamedTuple):
+    """Lines that went from one to another; words for the reader come from nobody."""
+
+    at: int
+    source: str
+    target: str
+    lines: list[str]
+
+
+class Log:
+    """A file of events."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def tell(self, source: str, target: str, *lines: str) -> None:
+        """Append an event. The clock is the same for all processes of the machine."""
+        line = json.dumps(Event(time.monotonic_ns(), source, target, list(lines))) + "\n"
+        # One write at the end of the file: no process writes into another one's line.
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.write(file, line.encode())
+        os.close(file)
+
+    def read(self) -> list[Event]:
+        """Return the events in order; what follows at once between the same two is one event."""
+        events: list[Event] = []
+        for event in sorted(
+            Event(*json.loads(line)) for line in self.path.read_text().splitlines()
+        ):
+            if events and event.source and events[-1][1:3] == event[1:3]:
+                events[-1].lines.extend(event.lines)
+            else:
+                events.append(event)
+        return events
+
+
+def log_of_run() -> Log:
+    """Return the log of the run that this process was started for."""
+    return Log(Path(os.environ["PICTURE_LOG"]))

@@ -1,0 +1,9 @@
+"""Settings of a worker of RQ that is watched: rq worker --config examples.pictures.rq_settings."""
+
+import json
+import os
+
+from examples.pictures.calls import watch_calls
+from examples.pictures.hooks import CALLS
+
+watch_calls(json.loads(os.environ[CALLS]), "RQ worker")
