@@ -1,0 +1,94 @@
+"""The tour: a picture, three questions and an experiment at each stop, and they are true."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from examples.demo import STEPS
+from examples.pictures.__main__ import PICTURES
+from examples.transcript.notation import parse
+from examples.transcript.playing import Player
+from examples.transcript.stage import LackingError, Stage
+from tests.needs import lacking
+
+DIRECTORY = PICTURES.parents[1] / "examples"
+TEXT = (PICTURES.parent / "tour.md").read_text(encoding="utf-8")
+STOPS = dict(zip(STEPS, re.findall(r"(?ms)^## \d\. .*?(?=^## )", TEXT), strict=True))
+SUMMARY = re.compile(r"<details><summary>(.+)</summary>")
+EXPERIMENT = re.compile(
+    r"\*\*Experiment\.\*\* [^<]*what\sdo\syou\sexpect\?\n\n((?: {4}.*\n)+)\n"
+    r"<details><summary>What you see</summary>\n\n((?: {4}.*\n)+)"
+)
+# Two processors can wait for more than two things.
+AT_A_TIME = 4
+
+
+def lines_of(block):
+    return [line.removeprefix("    ") for line in block.splitlines()]
+
+
+def test_first_screen_says_what_one_will_know_and_needs():
+    screen = "\n".join(TEXT.splitlines()[:25])
+    assert "At the end you know" in screen
+    assert "You need" in screen
+
+
+def test_tour_is_read_in_twenty_minutes():
+    assert len(TEXT.split()) <= 4000
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_stop_has_picture_questions_and_experiment(step):
+    *questions, outcome = SUMMARY.findall(STOPS[step])
+    assert f"](pictures/{STEPS.index(step) + 1}-{step}.svg)" in STOPS[step]
+    assert len(questions) == 3
+    assert all(question.endswith("?") for question in questions)
+    assert outcome == "What you see"
+    assert len(EXPERIMENT.findall(STOPS[step])) == 1
+
+
+class Typist(Player):
+    """Types what the experiment says, and keeps what its commands print."""
+
+    def __init__(self, stage):
+        super().__init__(stage, lambda _text: None)
+        self.printed = ""
+
+    def play_command(self, lines):
+        super().play_command(lines)
+        if self.output:
+            self.printed += self.output.received.decode()
+            self.output = None
+
+
+def experiment(step):
+    """Give what the commands of an experiment print, and what the tour says that they print."""
+    commands, seen = map(lines_of, EXPERIMENT.search(STOPS[step]).groups())
+    with Stage(DIRECTORY / step) as stage:
+        for need in ["nginx: apt install nginx", "curl: apt install curl"]:
+            if need.partition(":")[0] in " ".join(commands):
+                stage.check(need)
+        stage.environ["TMPDIR"] = stage.scratch.name
+        player = Typist(stage)
+        try:
+            player.play(list(parse("\n".join(commands))))
+        finally:
+            player.terminals.close()
+    return player.printed.splitlines(), seen
+
+
+@pytest.fixture(scope="module")
+def experiments():
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        # The chat takes longest.
+        yield {step: pool.submit(experiment, step) for step in reversed(STEPS)}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_experiment_ends_as_the_tour_says(step, experiments):
+    try:
+        printed, seen = experiments[step].result()
+    except LackingError as error:
+        lacking(*str(error).removeprefix("needs ").split(": ", 1))
+    assert printed == seen
