@@ -48,13 +48,15 @@ def keep_two_processors() -> int:
     return len(kept)
 
 
-def measure(workers: int, clients: int, seconds: float = SECONDS) -> dict[str, tuple[float, float]]:
+def measure(
+    workers: int, clients: int, kinds: list[str] = KINDS, seconds: float = SECONDS
+) -> dict[str, tuple[float, float]]:
     """Give requests per second and the median seconds of one, for each kind of request."""
     with Stage(Path(__file__).parent) as stage, ThreadPoolExecutor(clients) as pool:
         port = stage.serve(f"gunicorn --workers {workers} work:application")
         wait_for_workers(port, workers, pool)
         row = {}
-        for kind in KINDS:
+        for kind in kinds:
             targets = [f"/{kind}?{seconds}"] * (clients * REQUESTS_PER_CLIENT)
             begun = time.monotonic()
             times = list(pool.map(lambda target: ask(port, target), targets))
