@@ -26,7 +26,7 @@ def kill(server: subprocess.Popen[bytes]) -> None:
 
 
 def stop_daemons(directory: Path) -> None:
-    """End those that have left the terminal, by the files in which they wrote their ids."""
-    for file in directory.rglob("*.pid"):
+    """End those that have left the terminal, by the files that have their ids."""
+    for file in directory.rglob("*.pid*"):
         with suppress(ProcessLookupError, ValueError):
             os.kill(int(file.read_text()), signal.SIGTERM)

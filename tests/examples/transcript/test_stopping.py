@@ -1,13 +1,28 @@
+"""What a transcript has started ends, also what has left the terminal."""
+
 import signal
 import subprocess
+
+import pytest
 
 from examples.transcript.stopping import stop_daemons
 
 
-def test_daemon_of_a_folder_below_is_ended(tmp_path):
-    with subprocess.Popen(["sleep", "60"]) as daemon:
-        below = tmp_path / "v12"
-        below.mkdir()
-        (below / "nginx.pid").write_text(f"{daemon.pid}\n")
-        stop_daemons(tmp_path)
-        assert daemon.wait(60) == -signal.SIGTERM
+@pytest.mark.parametrize(
+    "name", ["nginx.pid", "nginx.pid.oldbin", "gunicorn.pid.2", "v12/nginx.pid"]
+)
+def test_daemon_is_ended_by_the_file_that_has_its_id(tmp_path, name):
+    with subprocess.Popen(["sleep", "300"]) as daemon:
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"{daemon.pid}\n")
+        try:
+            stop_daemons(tmp_path)
+            assert daemon.wait(60) == -signal.SIGTERM
+        finally:
+            daemon.kill()
+
+
+def test_file_without_an_id_ends_nothing(tmp_path):
+    (tmp_path / "nginx.pid").write_text("")
+    stop_daemons(tmp_path)
