@@ -44,6 +44,7 @@ SCRIPTS = {"celery", "flask", "granian", "gunicorn", "rq", "uvicorn", "uwsgi"}
 # What the commands of a README need, beside the package.
 NEEDS = {
     "http": ["nginx: apt install nginx"],
+    "front": ["nginx: apt install nginx"],
     "gunicorn": ["pkill: apt install procps"],
     "flask": ["import flask: pip install flask"],
     "sessions": ["import flask: pip install flask"],
@@ -56,6 +57,8 @@ NEEDS = {
 }
 
 TRANSCRIPTS = sorted(WALK.glob("*/*.telnet"))
+# Pages beside a README, with sessions in them.
+PAGES = sorted(path for path in WALK.glob("*/*.md") if path.name != "README.md")
 PROGRAMS = sorted(path for path in WALK.rglob("*.py") if path.read_text())
 
 
@@ -79,7 +82,10 @@ def begun(request, tmp_path_factory):
                 case "test_transcript_is_what_is_seen", call:
                     run, what, step = play_copied, call.params["path"], call.params["path"].parent
                 case "test_readme_runs_as_written", call:
-                    run, what, step = run_readme, call.params["step"], WALK / call.params["step"]
+                    step = WALK / call.params["step"]
+                    run, what = run_page, step / "README.md"
+                case "test_page_runs_as_written", call:
+                    run, what, step = run_page, call.params["page"], call.params["page"].parent
                 case _:
                     continue
             installed = installed or pool.submit(install, tmp_path_factory.mktemp("package"))
@@ -196,9 +202,22 @@ def blocks_of(readme):
 @pytest.mark.parametrize("step", STEPS + ASIDES)
 def test_readme_runs_as_written(step, begun):
     try:
-        begun[step].result()
+        begun[WALK / step / "README.md"].result()
     except LackingError as error:
         lacking(*str(error).removeprefix("needs ").split(": ", 1))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_page_runs_as_written(page, begun):
+    try:
+        begun[page].result()
+    except LackingError as error:
+        lacking(*str(error).removeprefix("needs ").split(": ", 1))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_readme_leads_to_each_page(page):
+    assert f"({page.name})" in (page.parent / "README.md").read_text(encoding="utf-8")
 
 
 def install(directory):
@@ -233,9 +252,9 @@ def environ_without_checkout():
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
-def run_readme(step, directory, installed):
-    """Run the commands of a step that was copied; its transcripts are played by another test."""
-    check_needs(step)
+def run_page(page, directory, installed):
+    """Run the commands of a page that was copied; its transcripts are played by another test."""
+    check_needs(directory.name)
     ports = {str(number): str(free_port()) for number in (8000, 8001)}
     environ = {
         **environ_without_checkout(),
@@ -244,7 +263,7 @@ def run_readme(step, directory, installed):
     }
     running = []
     try:
-        for block, goes_on in blocks_of(directory / "README.md"):
+        for block, goes_on in blocks_of(directory / page.name):
             if block.startswith("$ "):
                 play_block(block, directory, installed)
                 continue
