@@ -1,0 +1,39 @@
+"""Processor time is that of the programs of one folder."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+from examples.transcript.usage import processes_in, processor_seconds, ticks_of
+
+BUSY = "import time\nwhile time.process_time() < 0.1: pass\nprint(flush=True)\ninput()"
+
+
+@contextmanager
+def program(directory):
+    """Run a program that takes a tenth of a second of processor time and then waits."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", BUSY], cwd=directory, **pipes) as running:
+        try:
+            running.stdout.readline()
+            yield running
+        finally:
+            running.kill()
+
+
+def test_programs_of_a_folder_are_counted(tmp_path):
+    with program(tmp_path) as one, program(tmp_path) as other:
+        assert set(processes_in(tmp_path)) == {one.pid, other.pid}
+        assert processor_seconds(tmp_path) >= 0.18
+
+
+def test_programs_of_other_folders_are_not_counted(tmp_path):
+    (tmp_path / "here").mkdir()
+    with program(tmp_path):
+        assert processor_seconds(tmp_path / "here") == 0
+
+
+def test_program_that_has_ended_took_nothing(tmp_path):
+    with program(tmp_path) as running:
+        assert ticks_of(running.pid) > 0
+    assert ticks_of(running.pid) == 0
