@@ -16,10 +16,11 @@ class Stream:
     def __init__(self, pause):
         self.pause = pause
         self.is_closed = False
+        self.ticks = 0
 
     def __iter__(self):
-        for number in itertools.count():
-            yield b"tick %d\n" % number
+        for self.ticks in itertools.count(1):
+            yield b"tick %d\n" % self.ticks
             gevent.sleep(self.pause)
 
     def close(self):
@@ -81,14 +82,16 @@ def test_what_is_no_request_is_refused(question, mistake):
 def test_stream_is_cut_and_closed(monkeypatch):
     monkeypatch.setattr(asking, "STREAM_SECONDS", 0.01)
     stream = Stream(pause=30)
-    assert asked(body=stream)[1].body == "tick 0\n"
+    assert asked(body=stream)[1].body == "tick 1\n"
     assert stream.is_closed
 
 
 def test_endless_body_is_cut_and_closed(monkeypatch):
-    monkeypatch.setattr(asking, "STREAM_SECONDS", 60)
+    monkeypatch.setattr(asking, "STREAM_SECONDS", 600)
+    monkeypatch.setattr(asking, "MAX_BODY_BYTES", 12)
     stream = Stream(pause=0)
-    assert len(asked(body=stream)[1].body) == asking.MAX_BODY_BYTES
+    assert asked(body=stream)[1].body == "tick 1\ntick "
+    assert stream.ticks == 2
     assert stream.is_closed
 
 
