@@ -14,7 +14,7 @@ from examples.transcript.reading import DeviationError
 from examples.transcript.stage import LackingError
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-MAX_CHARACTERS = 72
+MAX_CHARACTERS = 96
 # Ids of tasks, and of scripts in Redis.
 LONG_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f-]{24,}\b")
 

@@ -40,6 +40,8 @@ class Stop(NamedTuple):
 
 
 NGINX = Wire("nginx", "worker", "8000", "8009")
+# What a worker of RQ takes from the queue, and what it leaves.
+FINISHED = r"(LMOVE.*)|(HSET \S+ status finished)|(XADD \S+)"
 # A script of the chat's appends an event to the stream.
 PUBLISHED = r"(EVALSHA \w+ 2 ngw2f:events) .* (message\.\w+) "
 MAP = {"map.py:MapAdapter.match": "URL map"}
@@ -71,7 +73,7 @@ STOPS = [
         {"8000": "worker"}, names=["worker", "queued.py"], calls={"work.py:wait": "work.py"},
         wires=[
             Wire("queued.py", "Valkey", "8002", "8001", "RPUSH|HGET .* status|XREVRANGE"),
-            Wire("RQ worker", "Valkey", "8003", "8001", "LMOVE|HSET \\S+ status finished|XADD"),
+            Wire("RQ worker", "Valkey", "8003", "8001", FINISHED),
         ],
     ),
     Stop(
@@ -79,7 +81,7 @@ STOPS = [
         names=["worker", "clock.py"], hidden="Server|Date|Cache-Control|REQUEST_METHOD",
     ),
     Stop(
-        "chat", ["ann", "bob", "worker", "Valkey", "RQ worker"], {"8000": "worker"},
+        "chat", ["bob", "ann", "worker", "Valkey", "RQ worker"], {"8000": "worker"},
         wires=[
             Wire("worker", "Valkey", "8002", "8001", f"{PUBLISHED}|(RPUSH.*)"),
             Wire("RQ worker", "Valkey", "8003", "8001", f"{PUBLISHED}|(HGETALL rq:job:ngw2f.*)"),
