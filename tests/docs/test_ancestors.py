@@ -42,6 +42,18 @@ LINES = [
     if line.startswith("|") and not line.startswith(("|---", "| there"))
 ]
 
+# As the speaker's notes number them; 7.5 and 7.7 are not there.
+SECTIONS = """
+    1 1.1 2 3 3.1 3.2 4 4.1 4.2 4.3 4.4 4.5 5 5.1 5.2 5.3 5.4 5.5 5.6 6 6.1 6.2 6.3 6.4 6.5
+    7 7.1 7.2 7.3 7.4 7.6 7.8 8 9
+"""
+# As Flack's tags.
+VERSIONS = [f"v0.{number}" for number in range(1, 16)]
+
+
+def test_no_section_and_no_version_is_left_out():
+    assert {*SECTIONS.split(), *VERSIONS} - {line.there.split()[0] for line in LINES} == set()
+
 
 def test_each_line_has_a_command_and_a_test_or_a_reason():
     assert [
@@ -69,9 +81,9 @@ def is_test(name):
 
 
 def is_example(name):
-    """Say whether tests/examples/test_walk.py is given it: a transcript, or a README's folder."""
+    """Say whether tests/examples/test_walk.py is given it: a file, or the folder of a README."""
     path = REPOSITORY / "examples" / name
-    return path.is_file() if path.suffix == ".telnet" else (path / "README.md").is_file()
+    return path.is_file() if path.suffix else (path / "README.md").is_file()
 
 
 @cache
