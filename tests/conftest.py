@@ -35,6 +35,7 @@ from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
 from ngw2f.valkey import valkey_spec
 from tests.client import Client
+from tests.npm import install
 from tests.postgresql import run_postgresql
 from tests.waiting import wait_until
 
@@ -89,6 +90,12 @@ def redis(valkey_url: str) -> Iterator[Redis]:
     with Redis.from_url(valkey_url, socket_timeout=REDIS_TIMEOUT_SECONDS) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of what npm has installed."""
+    return install(tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture(scope="session")

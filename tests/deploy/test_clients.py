@@ -46,25 +46,11 @@ def say(fleet, headers, source):
     return answer.json["id"]
 
 
-@pytest.fixture(scope="module")
-def node_modules(tmp_path_factory):
-    given = os.environ.get("NGW2F_NODE_MODULES")
-    if given:
-        return given
-    npm = shutil.which("npm") or lacking("npm", "apt-get install npm")
-    directory = tmp_path_factory.mktemp("npm")
-    command = [npm, "install", "--no-audit", "--no-fund", "--prefix", directory]
-    installed = subprocess.run([*command, "socket.io-client@4"], capture_output=True, timeout=300)
-    if installed.returncode:
-        lacking("socket.io-client", "npm install socket.io-client")
-    return str(directory / "node_modules")
-
-
 def test_socketio_client_with_its_default_transports(fleet, ann, node_modules):
     node = shutil.which("node") or lacking("node", "apt-get install nodejs")
     token = ann["Authorization"].removeprefix("Bearer ")
     certificate = str(fleet.client.front.certificate)
-    trusting = {**os.environ, "NODE_PATH": node_modules, "NODE_EXTRA_CA_CERTS": certificate}
+    trusting = {**os.environ, "NODE_PATH": str(node_modules), "NODE_EXTRA_CA_CERTS": certificate}
     url = f"https://{fleet.client.host}"
     told = subprocess.run(
         [node, SCRIPT, url, token, "5"], env=trusting, capture_output=True, text=True, timeout=60

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -16,7 +15,6 @@ import requests
 from tests.live.listeners import ALL
 from tests.live.proxy import CuttingProxy
 from tests.live.server import ChatServer
-from tests.needs import lacking
 
 MESSAGES = 1_000
 MESSAGES_A_SECOND = 32
@@ -24,24 +22,6 @@ CUT_SECONDS = (1.0, 6.0)
 # What comes last has so long to reach everybody.
 SETTLE_SECONDS = 60
 CLIENTS = Path(__file__).parent / "clients" / "listen.cjs"
-PACKAGES = ("socket.io-client@4", "ws@8", "eventsource@4")
-
-
-@pytest.fixture(scope="session")
-def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the official clients, from `NGW2F_NODE_MODULES` or npm."""
-    given = os.environ.get("NGW2F_NODE_MODULES")
-    if given:
-        return Path(given)
-    if not shutil.which("node") or not shutil.which("npm"):
-        lacking("node and npm", "apt-get install nodejs npm")
-    directory = tmp_path_factory.mktemp("npm")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(directory), *PACKAGES]
-    try:
-        subprocess.run(command, capture_output=True, timeout=300, check=True)
-    except subprocess.SubprocessError:
-        lacking("the official clients", f"npm install {' '.join(PACKAGES)}")
-    return directory / "node_modules"
 
 
 @pytest.fixture
