@@ -12,7 +12,7 @@ from examples.transcript.__main__ import main as play
 
 STEPS = ["http", "gunicorn", "wsgi", "middleware", "werkzeug", "flask", "slow", "live", "chat"]
 # What the steps lead past: not on the way, and shown when it is asked for by name.
-ASIDES = ["front", "sessions", "commands", "steps", "servers", "queues", "toolbox"]
+ASIDES = ["front", "sessions", "commands", "steps", "servers", "queues", "toolbox", "socketio"]
 
 
 def main(arguments: list[str]) -> int:
