@@ -50,4 +50,4 @@ def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 8001)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 8081)
