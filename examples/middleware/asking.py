@@ -1,69 +1,20 @@
 """Ask an application for something, within this process, and keep what it answered."""
 
-import re
-from collections.abc import Iterable, Mapping
-from urllib.parse import unquote_to_bytes
-from wsgiref.types import WSGIApplication, WSGIEnvironment
-from wsgiref.util import setup_testing_defaults
+import traceback
+from collections.abc import Iterable
+from wsgiref.types import WSGIApplication
 
 import gevent
 import msgspec
 
+from examples.middleware.question import Question
 from middleware._wsgi import ExcInfo, Headers, Write, close_body
 
 MAX_BODY_BYTES = 64 * 1024
 # A stream has no end. What comes at once is shown, and what comes a little later.
 STREAM_SECONDS = 1.0
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-
-class Question(msgspec.Struct, frozen=True):
-    """A request as it is typed: headers are lines of `Name: value`."""
-
-    method: str = "GET"
-    path: str = "/"
-    headers: str = "Accept: text/html"
-
-    def changed(self, form: Mapping[str, str]) -> "Question":
-        """Return it with what a form says instead."""
-        now = msgspec.structs.asdict(self)
-        typed = {name: form.get(name, value) for name, value in now.items()}
-        return Question(**{name: "\n".join(text.splitlines()) for name, text in typed.items()})
-
-    def check(self) -> None:
-        """Raise `ValueError` if it is no request."""
-        if self.method not in METHODS:
-            raise ValueError(f"the method is one of {', '.join(METHODS)}, and not {self.method!r}")
-        if not self.path.startswith("/") or not self.path.isprintable():
-            raise ValueError(f"a path begins with a slash: {self.path!r}")
-        self.header_list()
-
-    def header_list(self) -> Headers:
-        lines = [line for line in self.headers.splitlines() if line.strip()]
-        pairs = [(name, value.strip()) for name, _, value in (ln.partition(":") for ln in lines)]
-        for line, (name, value) in zip(lines, pairs, strict=True):
-            if not TOKEN.fullmatch(name) or ":" not in line or not value.isprintable():
-                raise ValueError(f"a header is a line of `Name: value`: {line!r}")
-        return pairs
-
-    def environ(self, host: str) -> WSGIEnvironment:
-        path, _, query = self.path.partition("?")
-        environ = {
-            "REQUEST_METHOD": self.method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-            "QUERY_STRING": query.encode().decode("latin-1"),
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_HOST": host,
-        }
-        for name, value in self.header_list():
-            key = name.upper().replace("-", "_")
-            key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
-            environ[key] = value.encode().decode("latin-1")
-        setup_testing_defaults(environ)
-        return environ
+# Nor has a layer that hangs.
+ANSWER_SECONDS = 60.0
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -77,30 +28,49 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def ask(app: WSGIApplication, question: Question, off: Iterable[str], host: str) -> Run:
-    """Call the application as a server does, and close what it returns."""
+    """Call the application as a server does, and close what it returns.
+
+    What it raises is told behind what it gave before: a server has a log for it.
+    """
     started: list[tuple[str, Headers]] = []
     chunks: list[bytes] = []
 
-    def start(status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
-        started.append((status, list(headers)))
-        return chunks.append
+    def write(chunk: bytes) -> None:
+        chunks.append(sendable(chunk))
 
-    body = app(question.environ(host), start)
+    def start(status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
+        pairs = [(name, value) for name, value in headers]
+        for text in (status, *(text for pair in pairs for text in pair)):
+            text.encode("latin-1")  # Nothing else can be sent.
+        started.append((status, pairs))
+        return write
+
+    failure = b""
     try:
-        take(body, chunks)
-    finally:
-        close_body(body)
+        with gevent.Timeout(ANSWER_SECONDS):
+            body = app(question.environ(host), start)
+            try:
+                take(body, chunks)
+            finally:
+                close_body(body)
+    except (Exception, SystemExit, gevent.Timeout):
+        failure = traceback.format_exc().encode(errors="replace")
     status, headers = started[-1] if started else ("start_response was not called", [])
-    text = b"".join(chunks)[:MAX_BODY_BYTES].decode(errors="replace")
-    return Run(question, sorted(off), status, headers, text)
+    content = b"".join(chunks)[:MAX_BODY_BYTES] + failure
+    return Run(question, sorted(off), status, headers, content.decode(errors="replace"))
 
 
 def take(body: Iterable[bytes], chunks: list[bytes]) -> None:
-    """Take the first chunk, however long it takes, and then what does not take too long."""
+    """Take the first chunk, and then what does not take too long."""
     iterator = iter(body)
-    chunks += [chunk for chunk in [next(iterator, b"")] if chunk]
+    chunks.append(sendable(next(iterator, b"")))
     size = sum(map(len, chunks))
     with gevent.Timeout(STREAM_SECONDS, False):
         while size < MAX_BODY_BYTES and (chunk := next(iterator, None)) is not None:
-            chunks.append(chunk)
+            chunks.append(sendable(chunk))
             size += len(chunk)
+
+
+def sendable(chunk: bytes) -> bytes:
+    """Return a part of a body. Raises `TypeError` for a string, as servers do."""
+    return memoryview(chunk).tobytes()

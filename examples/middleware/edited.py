@@ -69,8 +69,11 @@ class EditedChain:
 
 def version_of(path: Path) -> Version:
     # The clock of files ticks some hundred times a second: two versions may have one time.
-    found = path.stat() if path.exists() else None
-    return (found.st_mtime_ns, found.st_size) if found else (-1, -1)
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (-1, -1)
+    return (found.st_mtime_ns, found.st_size)
 
 
 def what_went_wrong(_environ: WSGIEnvironment) -> Answer:

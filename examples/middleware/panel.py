@@ -8,15 +8,18 @@ from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jinja2 import Environment, StrictUndefined
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
-from examples.middleware.asking import METHODS, Question, ask
+from examples.middleware.asking import ask
 from examples.middleware.compare import compare
 from examples.middleware.edited import EditedChain, what_it_does
+from examples.middleware.question import METHODS, Question
 from examples.middleware.runs import Runs
 from examples.middleware.switches import check_known
 from middleware.answer import Answer, OtherMethods
+from middleware.forwarded import may_be_forwarded
 
 PREFIX = "/playground"
 HERE = Path(__file__).parent
@@ -24,6 +27,12 @@ CLIENTS = {"127.0.0.1", "::1"}
 HOSTS = {"127.0.0.1", "localhost", "[::1]"}
 MAX_FORM_BYTES = 64 * 1024
 ELSEWHERE = Answer("403 Forbidden", "The playground is for this machine alone.\n")
+
+
+class FormRequest(Request):
+    """A request whose body is bounded, also where its length is not said (chunks)."""
+
+    max_content_length = MAX_FORM_BYTES
 
 
 class Panel:
@@ -39,12 +48,13 @@ class Panel:
         self.style = Answer("200 OK", style, content_type="text/css; charset=utf-8")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self.answer(Request(environ))(environ, start_response)
+        return self.answer(FormRequest(environ))(environ, start_response)
 
     def answer(self, request: Request) -> WSGIApplication:
         # A name that leads here from elsewhere (DNS rebinding) is not one of these.
         host = request.host.removesuffix(f":{request.host.rpartition(':')[2]}")
-        if host not in HOSTS or request.remote_addr not in CLIENTS:
+        is_here = host in HOSTS and request.remote_addr in CLIENTS
+        if not is_here or may_be_forwarded(request.environ):
             return ELSEWHERE
         match request.path, request.method:
             case "/", "POST":
@@ -59,9 +69,11 @@ class Panel:
 
     def act(self, request: Request) -> WSGIApplication:
         """Switch, and send the request anew; what cannot be is refused before anything is done."""
-        if (request.content_length or 0) > MAX_FORM_BYTES:
+        try:
+            form = request.form
+        except RequestEntityTooLarge:
             return Answer("413 Content Too Large", "That is too much for a form.\n")
-        form, names = request.form, [layer.name for layer in self.edited.now().layers]
+        names = [layer.name for layer in self.edited.now().layers]
         question = self.runs.question().changed(form)
         on = names if "all" in form else form.getlist("on")
         off = form.getlist("off")

@@ -6,7 +6,8 @@ from tempfile import NamedTemporaryFile
 
 import msgspec
 
-from examples.middleware.asking import Question, Run
+from examples.middleware.asking import Run
+from examples.middleware.question import Question
 
 
 class Runs:

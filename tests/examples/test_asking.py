@@ -1,13 +1,16 @@
 """A request within the process, and what it answers."""
 
 import itertools
+import sys
 from wsgiref.validate import validator
 
 import gevent
 import pytest
 
 from examples.middleware import asking
-from examples.middleware.asking import Question, ask
+from examples.middleware.asking import ask
+from examples.middleware.question import Question
+from examples.middleware.runs import Runs
 
 
 class Stream:
@@ -62,23 +65,6 @@ def test_run_keeps_answer_and_what_was_off():
     assert (run.body, run.off) == ("café\n", ["a", "b"])
 
 
-@pytest.mark.parametrize(
-    ("question", "mistake"),
-    [
-        (Question(method="BREW"), "the method is one of GET, HEAD"),
-        (Question(path="lobby"), "a path begins with a slash: 'lobby'"),
-        (Question(path="/\x00"), "a path begins with a slash"),
-        (Question(headers="Accept"), "a header is a line of `Name: value`: 'Accept'"),
-        (Question(headers="A B: c"), "a header is a line of"),
-        (Question(headers="A: b\x00"), "a header is a line of"),
-    ],
-    ids=["method", "path", "control", "no colon", "blank", "control in header"],
-)
-def test_what_is_no_request_is_refused(question, mistake):
-    with pytest.raises(ValueError, match=mistake):
-        question.check()
-
-
 def test_stream_is_cut_and_closed(monkeypatch):
     monkeypatch.setattr(asking, "STREAM_SECONDS", 0.01)
     stream = Stream(pause=30)
@@ -93,6 +79,37 @@ def test_endless_body_is_cut_and_closed(monkeypatch):
     assert asked(body=stream)[1].body == "tick 1\ntick "
     assert stream.ticks == 2
     assert stream.is_closed
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "body", "mistake"),
+    [
+        ("200 OK", "1", ["hello"], "TypeError"),
+        ("200 OK", "1", (1 / number for number in [0]), "ZeroDivisionError"),
+        ("200 OK", "1", (b"%d" % (1 / number) for number in [1, 0]), "ZeroDivisionError"),
+        ("200 OK", "1", (sys.exit(1) for _ in range(1)), "SystemExit"),
+        ("200 OK", 1, [b"hello"], "AttributeError"),
+        (200, "1", [b"hello"], "AttributeError"),
+        ("200 OK", "\ud800", [b"hello"], "UnicodeEncodeError"),
+    ],
+    ids=["text", "at once", "late", "exit", "header", "status", "no latin-1"],
+)
+def test_mistake_of_an_application_is_told_and_kept(status, header, body, mistake, tmp_path):
+    def app(_environ, start_response):
+        start_response(status, [("X-Number", header)])
+        return body
+
+    run = ask(app, Question(), [], "localhost")
+    assert mistake in run.body.splitlines()[-1]
+    runs = Runs(tmp_path / "runs.json")
+    runs.add(run)
+    assert runs.last_two() == (None, run)
+
+
+def test_application_that_hangs_is_left(monkeypatch):
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.01)
+    run = ask(lambda environ, start_response: gevent.sleep(600), Question(), [], "localhost")
+    assert "Timeout" in run.body.splitlines()[-1]
 
 
 def test_application_that_does_not_start_is_told():

@@ -1,7 +1,8 @@
 """Two answers, line by line."""
 
-from examples.middleware.asking import Question, Run
+from examples.middleware.asking import Run
 from examples.middleware.compare import Row, compare
+from examples.middleware.question import Question
 
 LINES = [f"line {number}" for number in range(20)]
 

@@ -20,6 +20,16 @@ BROKEN = """
 from middleware.chain import Layer
 layers = [Layer("broken", 1 / 1, "cannot be made")]
 """
+LATE = """
+from middleware.chain import Layer
+def late(app):
+    def answer(environ, start_response):
+        start_response("200 OK", [])
+        yield b"half\\n"
+        1 / 0
+    return answer
+layers = [Layer("late", late, "fails behind its first part")]
+"""
 
 
 @pytest.fixture
@@ -158,6 +168,11 @@ def test_other_machines_are_refused(client):
     client.get("/playground", extra_environ={"REMOTE_ADDR": "192.0.2.1"}, status=403)
 
 
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "Via"])
+def test_who_comes_by_a_proxy_is_refused(client, name):
+    client.get("/playground", headers={name: "127.0.0.1"}, status=403)
+
+
 def test_two_workers_agree(client, file):
     other = new_client(file)
     click(client, send="yes")
@@ -184,6 +199,13 @@ def test_layer_that_cannot_be_made_can_be_switched_off(client, file):
     assert "hello" in client.get("/")
 
 
+def test_layer_that_fails_late_can_be_switched_off(client, file):
+    file.write_text(LATE)
+    page = click(client, off="late")
+    page.mustcontain("half", "ZeroDivisionError", "&lt;body&gt;")
+    assert states(page)["late"] == "false"
+
+
 def test_page_runs_no_scripts_and_has_its_sheet(client):
     page = client.get("/playground")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
@@ -196,6 +218,9 @@ def test_other_paths_methods_and_sizes(client):
     assert client.put("/playground", status=405).headers["Allow"].startswith("GET")
     much = {"headers": "a" * panel.MAX_FORM_BYTES}
     assert client.post("/playground", much, status=413)
+    # In chunks, with no length before them.
+    chunks = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    assert client.post("/playground", much, extra_environ=chunks, status=413)
     # Not below it.
     assert "hello" in client.get("/playgrounds")
 

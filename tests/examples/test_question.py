@@ -1,0 +1,22 @@
+"""A request as it is typed."""
+
+import pytest
+
+from examples.middleware.question import Question
+
+
+@pytest.mark.parametrize(
+    ("question", "mistake"),
+    [
+        (Question(method="BREW"), "the method is one of GET, HEAD"),
+        (Question(path="lobby"), "a path begins with a slash: 'lobby'"),
+        (Question(path="/\x00"), "a path begins with a slash"),
+        (Question(headers="Accept"), "a header is a line of `Name: value`: 'Accept'"),
+        (Question(headers="A B: c"), "a header is a line of"),
+        (Question(headers="A: b\x00"), "a header is a line of"),
+    ],
+    ids=["method", "path", "control", "no colon", "blank", "control in header"],
+)
+def test_what_is_no_request_is_refused(question, mistake):
+    with pytest.raises(ValueError, match=mistake):
+        question.check()
