@@ -48,6 +48,8 @@ class Stage:
             "PATH": os.pathsep.join(path),
             "PYTHONPATH": os.pathsep.join(filter(None, modules)),
             "PYTHONUNBUFFERED": "1",
+            # Some machines ask for colours everywhere (FORCE_COLOR).
+            "PYTHON_COLORS": "0",
             "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{self.ports[DEFAULT]}",
         }
         copy(directory, self.directory, self.ports)

@@ -16,7 +16,7 @@ def processes_in(directory: Path) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
-            if (entry / "cwd").resolve(strict=True) == directory:
+            if (entry / "cwd").samefile(directory):
                 found.append(int(entry.name))
     return found
 

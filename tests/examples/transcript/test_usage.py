@@ -27,6 +27,13 @@ def test_programs_of_a_folder_are_counted(tmp_path):
         assert processor_seconds(tmp_path) >= 0.18
 
 
+def test_folder_may_be_named_by_a_link(tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "link").symlink_to("here")
+    with program(tmp_path / "here") as running:
+        assert processes_in(tmp_path / "link") == [running.pid]
+
+
 def test_programs_of_other_folders_are_not_counted(tmp_path):
     (tmp_path / "here").mkdir()
     with program(tmp_path):
