@@ -48,8 +48,9 @@ class Stage:
             "PATH": os.pathsep.join(path),
             "PYTHONPATH": os.pathsep.join(filter(None, modules)),
             "PYTHONUNBUFFERED": "1",
-            # Some machines ask for colours everywhere (FORCE_COLOR).
+            # Some machines ask for colours everywhere (FORCE_COLOR), or send all to a proxy.
             "PYTHON_COLORS": "0",
+            "no_proxy": "*",
             "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{self.ports[DEFAULT]}",
         }
         copy(directory, self.directory, self.ports)

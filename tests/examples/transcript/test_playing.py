@@ -227,6 +227,12 @@ def test_job_that_is_killed_says_nothing_more(written, kill, left):
         wait_until(lambda: not answers(int(stage.ports["8000"])))
 
 
+def test_no_proxy_is_asked(written, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    ask = "import urllib.request as r; print(r.urlopen('http://localhost:8000').status)"
+    play(written(f'$ python -m http.server -b 127.0.0.1 8000 &\n$ python -c "{ask}"\n< 200\n'))
+
+
 @pytest.mark.parametrize("job", [0, 1])
 def test_job_that_is_none_is_told(written, job):
     with pytest.raises(DeviationError, match=f"there is no job {job}"):
