@@ -1,7 +1,7 @@
 """Take one layer away at a time, and say what still works: python peel.py."""
 
 import os
-import select
+import selectors
 import signal
 import socket
 from contextlib import ExitStack
@@ -64,11 +64,12 @@ def connect(port: int, begun: bytes, stack: ExitStack) -> socket.socket:
 
 def is_first(port: int, others: list[bytes], patience: float) -> bool:
     """Say whether a quick request is answered while others, which came first, are not."""
-    with ExitStack() as stack:
+    with ExitStack() as stack, selectors.DefaultSelector() as selector:
         slow = [connect(port, begun, stack) for begun in others]
         quick = connect(port, b"GET /hello/Ada HTTP/1.0\r\n\r\n", stack)
-        answered, _, _ = select.select([quick, *slow], [], [], patience)
-        return answered == [quick]
+        for each in (quick, *slow):
+            selector.register(each, selectors.EVENT_READ)
+        return [key.fileobj for key, _ in selector.select(patience)] == [quick]
 
 
 def is_replaced(pid: int, port: int) -> bool:
