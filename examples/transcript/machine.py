@@ -1,9 +1,13 @@
 """What this machine has: modules that can be imported, ports that are free or that answer."""
 
 import importlib.util
+import os
 import random
 import socket
 from contextlib import suppress
+
+# What keeps a port that was given from being given again.
+claims: dict[int, int] = {}
 
 
 def has_module(name: str) -> bool:
@@ -14,14 +18,19 @@ def free_port() -> int:
     # Below those that the system gives to connections: none takes it before a server does.
     while True:
         port = random.randrange(20_000, 32_000)
-        # UDP's port of the same number, which nobody uses: until this process ends, another that
-        # looks for a port sees by it that this one is given, also where no server listens yet.
+        # UDP's port of the same number, which nobody uses: until this process gives it back, or
+        # ends, another that looks for a port sees by it that this one is given, also where no
+        # server listens yet.
         claim = socket.socket(type=socket.SOCK_DGRAM)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             claim.bind(("127.0.0.1", port))
-            claim.detach()
+            claims[port] = claim.detach()
             return port
         claim.close()
+
+
+def give_back(port: int) -> None:
+    os.close(claims.pop(port))
 
 
 def answers(port: int) -> bool:

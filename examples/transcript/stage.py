@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from examples.transcript.copying import copy
-from examples.transcript.machine import answers, has_module
+from examples.transcript.machine import answers, give_back, has_module
 from examples.transcript.ports import DEFAULT, Ports
 from examples.transcript.reading import DeviationError
 from examples.transcript.stopping import kill, stop, stop_daemons
@@ -62,6 +62,8 @@ class Stage:
         for server in reversed(self.servers):
             stop(server)
         stop_daemons(self.directory)
+        for port in self.ports.free.values():
+            give_back(int(port))
         self.scratch.cleanup()
 
     def check(self, need: str) -> None:
