@@ -41,9 +41,8 @@ class Panel:
     def __init__(self, edited: EditedChain, runs: Runs) -> None:
         self.edited = edited
         self.runs = runs
-        source = (HERE / "panel.html").read_text(encoding="utf-8")
         rules = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-        self.template = rules.from_string(source)
+        self.template = rules.from_string((HERE / "panel.html").read_text(encoding="utf-8"))
         style = (HERE / "panel.css").read_text(encoding="utf-8")
         self.style = Answer("200 OK", style, content_type="text/css; charset=utf-8")
 
@@ -71,6 +70,7 @@ class Panel:
         """Switch, and send the request anew; what cannot be is refused before anything is done."""
         try:
             form = request.form
+            request.stream.read(1)  # Otherwise what is too long in chunks would be cut.
         except RequestEntityTooLarge:
             return Answer("413 Content Too Large", "That is too much for a form.\n")
         names = [layer.name for layer in self.edited.now().layers]
