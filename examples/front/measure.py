@@ -8,7 +8,8 @@ what does a file cost the servers (in microseconds of processor time)?
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,10 +60,7 @@ def delay(port: int, trouble: Callable[[int, ExitStack], None], patience: float)
         begun = time.monotonic()
         quick = connect(port, stack)
         quick.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        quick.settimeout(patience)
-        with suppress(TimeoutError):
-            quick.recv(1, socket.MSG_PEEK)
-        quick.settimeout(60)
+        wait([quick], patience)
         others.close()
         if not read(quick).endswith(b"quick\n"):
             raise ConnectionError("the quick request got another answer")

@@ -1,15 +1,14 @@
 """What a transcript needs around it: programs, free ports, a directory, connections."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from examples.transcript.copying import copy
+from examples.transcript.environ import environ_of
 from examples.transcript.machine import answers, give_back, has_module
 from examples.transcript.ports import DEFAULT, Ports
 from examples.transcript.reading import DeviationError
@@ -39,20 +38,7 @@ class Stage:
         self.ports = Ports()
         self.values = {"directory": self.scratch.name}
         self.servers: list[subprocess.Popen[bytes]] = []
-        # `python` and what is installed with it are those that run this.
-        # Servers may be where only an administrator's PATH looks.
-        path = [str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin", "/sbin"]
-        modules = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-        self.environ = {
-            **os.environ,
-            "PATH": os.pathsep.join(path),
-            "PYTHONPATH": os.pathsep.join(filter(None, modules)),
-            "PYTHONUNBUFFERED": "1",
-            # Some machines ask for colours everywhere (FORCE_COLOR), or send all to a proxy.
-            "PYTHON_COLORS": "0",
-            "no_proxy": "*",
-            "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{self.ports[DEFAULT]}",
-        }
+        self.environ = environ_of(self.ports[DEFAULT])
         copy(directory, self.directory, self.ports)
 
     def __enter__(self) -> "Stage":
