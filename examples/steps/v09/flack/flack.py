@@ -25,4 +25,5 @@ URLS = Map(RULES)
 def application(request: Request) -> Response:
     note_arrival()
     view, _ = URLS.bind_to_environ(request).match()
-    return view(request)  # type: ignore[no-any-return] # view is Any
+    response: Response = view(request)
+    return response
