@@ -3,6 +3,7 @@
 It stands outside the chain that it shows, so no switch and no mistake takes it away.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -51,8 +52,7 @@ class Panel:
 
     def answer(self, request: Request) -> WSGIApplication:
         # A name that leads here from elsewhere (DNS rebinding) is not one of these.
-        host = request.host.removesuffix(f":{request.host.rpartition(':')[2]}")
-        is_here = host in HOSTS and request.remote_addr in CLIENTS
+        is_here = re.sub(r":\d+$", "", request.host) in HOSTS and request.remote_addr in CLIENTS
         if not is_here or may_be_forwarded(request.environ):
             return ELSEWHERE
         match request.path, request.method:

@@ -157,6 +157,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(client, file, form, mista
         ({"Origin": "http://localhost:8001"}, 303),
         ({"Host": "127.0.0.1:8001", "Origin": "http://127.0.0.1:8001"}, 303),
         ({"Host": "[::1]:8001"}, 303),
+        ({"Host": "[::1]"}, 303),
         ({"Host": "localhost"}, 303),
         ({}, 303),
     ],
