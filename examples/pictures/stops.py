@@ -1,5 +1,6 @@
 """What is played at each stop, and who is watched."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,10 +26,10 @@ class Stop(NamedTuple):
     actors: list[str]
     # Who answers telnet, by port.
     servers: dict[str, str]
-    wires: list[Wire] = []  # noqa: RUF012 # Nobody changes it.
+    wires: Sequence[Wire] = ()
     # From a worker inwards: who calls whom as PEP 3333 has it, and the functions called there.
-    names: list[str] = []  # noqa: RUF012
-    calls: dict[str, str] = {}  # noqa: RUF012
+    names: Sequence[str] = ()
+    calls: Mapping[str, str] = {}
     # What a server that is not gunicorn serves.
     app: str = ""
     # Lines that are not drawn.
