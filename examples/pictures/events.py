@@ -6,6 +6,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+# Where all processes of a run find its log.
+LOG = "PICTURE_LOG"
+
 
 class Event(NamedTuple):
     """Lines that went from one to another; words for the reader come from nobody."""
@@ -45,4 +48,4 @@ class Log:
 
 def log_of_run() -> Log:
     """Return the log of the run that this process was started for."""
-    return Log(Path(os.environ["PICTURE_LOG"]))
+    return Log(Path(os.environ[LOG]))

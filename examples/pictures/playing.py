@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 from examples.pictures import hooks
-from examples.pictures.applications import NAMES
-from examples.pictures.events import Event, Log
+from examples.pictures.applications import APP, NAMES
+from examples.pictures.events import LOG, Event, Log
 from examples.pictures.stops import Stop, Wire
 from examples.pictures.taps import Tap
 from examples.transcript.machine import free_port
@@ -58,7 +58,7 @@ def play(stop: Stop) -> list[Event]:
     steps = list(parse(stop.transcript.read_text(encoding="utf-8")))
     with Stage(EXAMPLES / stop.folder) as stage:
         log = Log(Path(stage.scratch.name) / "events")
-        stage.environ |= {"PICTURE_LOG": str(log.path), "PICTURE_APP": stop.app}
+        stage.environ |= {LOG: str(log.path), APP: stop.app}
         stage.environ |= {NAMES: json.dumps(stop.names), hooks.CALLS: json.dumps(stop.calls)}
         if stop.names:
             stage.environ["GUNICORN_CMD_ARGS"] += f" --config {hooks.__file__}"

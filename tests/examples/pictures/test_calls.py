@@ -1,7 +1,7 @@
 import sys
 
 from examples.pictures.calls import said, watch_calls
-from examples.pictures.events import Log
+from examples.pictures.events import LOG, Log
 
 
 def inner(number):
@@ -13,7 +13,7 @@ def outer(word, is_loud=False):
 
 
 def test_calls_and_returns_are_written_down(tmp_path, monkeypatch):
-    monkeypatch.setenv("PICTURE_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv(LOG, str(tmp_path / "log"))
     before = sys.getprofile()
     try:
         watch_calls({"test_calls.py:outer": "one", "test_calls.py:inner": "two"}, "caller")
