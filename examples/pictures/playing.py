@@ -9,7 +9,6 @@ from examples.pictures.applications import APP, NAMES
 from examples.pictures.events import LOG, Event, Log
 from examples.pictures.stops import Stop, Wire
 from examples.pictures.taps import Tap
-from examples.transcript.machine import free_port
 from examples.transcript.notation import parse
 from examples.transcript.playing import Player
 from examples.transcript.stage import Stage
@@ -29,9 +28,8 @@ class TappedTerminals(Terminals):
     def connect(self, command: str) -> None:
         telnet, host, written = command.split()
         wire = Wire(self.name or telnet, self.servers[written])
-        tapped = free_port()
-        Tap(self.log, wire, tapped, int(self.ports[written]))
-        super().connect(f"{telnet} {host} {tapped}")
+        tap = Tap(self.log, wire, int(self.ports[written]))
+        super().connect(f"{telnet} {host} {tap.port}")
 
 
 class TappedPlayer(Player):
@@ -63,7 +61,7 @@ def play(stop: Stop) -> list[Event]:
         if stop.names:
             stage.environ["GUNICORN_CMD_ARGS"] += f" --config {hooks.__file__}"
         for wire in stop.wires:
-            Tap(log, wire, int(stage.ports[wire.port]), int(stage.ports[wire.behind]))
+            Tap(log, wire, int(stage.ports[wire.behind]), int(stage.ports[wire.port]))
         player = TappedPlayer(stage, log, stop.servers)
         try:
             player.play(steps)

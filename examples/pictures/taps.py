@@ -13,9 +13,10 @@ from examples.pictures.stops import Wire
 class Tap:
     """What goes between a client and a server, for each connection, both ways."""
 
-    def __init__(self, log: Log, wire: Wire, port: int, behind: int) -> None:
+    def __init__(self, log: Log, wire: Wire, behind: int, port: int = 0) -> None:
         self.log, self.wire, self.behind = log, wire, behind
         self.listener = socket.create_server(("127.0.0.1", port))
+        self.port: int = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self) -> None:
