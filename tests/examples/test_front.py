@@ -4,8 +4,6 @@ Whoever waits has come after the others, and whoever does not is answered while 
 so on a busy machine too. There it takes longer, so that patience may be long where it is not used.
 """
 
-import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from examples.front import measure, peel
-from examples.transcript.machine import has_module
-from tests.needs import lacking
+from examples.transcript.stage import Stage
+from tests.examples.needs import lacking_as_in_transcripts
 
 LAYERS = Path(measure.__file__).parent / "layers.md"
 AT_A_TIME = 5
@@ -55,10 +53,9 @@ RUNS = {
 @pytest.fixture(scope="module")
 def runs():
     """Begin all, a few at a time, since most of it waits; give the futures."""
-    if not shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):
-        lacking("nginx", "apt install nginx")
-    if not has_module("flask"):
-        lacking("flask", "pip install flask")
+    with lacking_as_in_transcripts(), Stage(LAYERS.parent) as stage:
+        stage.check("nginx: apt install nginx")
+        stage.check("import flask: pip install flask")
     with ThreadPoolExecutor(AT_A_TIME) as pool, pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "IDLE", IDLE)
         yield {name: pool.submit(run) for name, run in RUNS.items()}

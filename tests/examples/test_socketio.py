@@ -1,6 +1,5 @@
 """Both types of Socket.IO with the official client in a browser, alone and behind nginx."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from examples.socketio import emit
 from examples.transcript.playing import play
 from examples.transcript.stage import Stage
 from tests.browser.test_room import browser
+from tests.examples.needs import lacking_as_in_transcripts
 from tests.needs import lacking
 
 __all__ = ["browser"]
@@ -88,14 +88,13 @@ def test_node_server_tells_what_python_emits(stage, open_page):
 
 
 def test_node_server_by_hand(aside):
-    if not shutil.which("curl"):
-        lacking("curl", "apt-get install curl")
-    play(aside / "node.telnet")
+    with lacking_as_in_transcripts():
+        play(aside / "node.telnet")
 
 
 def test_two_servers_need_sessions_that_stick(stage, open_page):
-    if not shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin"):
-        lacking("nginx", "apt-get install nginx")
+    with lacking_as_in_transcripts():
+        stage.check("nginx: apt install nginx")
     for conf, port, state in [
         ("nginx.conf", "8080", "transport error"),
         ("sticky.conf", "8081", "connected"),

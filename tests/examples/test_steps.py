@@ -12,8 +12,7 @@ import pytest
 
 from examples.steps import diffs
 from examples.transcript.playing import play
-from examples.transcript.stage import LackingError
-from tests.needs import lacking
+from tests.examples.needs import lacking_as_in_transcripts
 
 STEPS = diffs.STEPS
 VERSIONS = sorted(path.name for path in STEPS.glob("v??"))
@@ -103,10 +102,8 @@ def play_session(steps, version):
 
 @pytest.mark.parametrize("version", PLAYED)
 def test_refactoring_is_not_seen_from_outside(version, begun):
-    try:
+    with lacking_as_in_transcripts():
         begun[play_session, version].result()
-    except LackingError as error:
-        lacking(*str(error).removeprefix("needs ").split(": ", 1))
 
 
 BEGUN = {

@@ -9,8 +9,8 @@ from examples.demo import STEPS
 from examples.pictures.__main__ import PICTURES
 from examples.transcript.notation import parse
 from examples.transcript.playing import Player
-from examples.transcript.stage import LackingError, Stage
-from tests.needs import lacking
+from examples.transcript.stage import Stage
+from tests.examples.needs import lacking_as_in_transcripts
 
 DIRECTORY = PICTURES.parents[1] / "examples"
 TEXT = (PICTURES.parent / "tour.md").read_text(encoding="utf-8")
@@ -87,8 +87,6 @@ def experiments():
 
 @pytest.mark.parametrize("step", STEPS)
 def test_experiment_ends_as_the_tour_says(step, experiments):
-    try:
+    with lacking_as_in_transcripts():
         printed, seen = experiments[step].result()
-    except LackingError as error:
-        lacking(*str(error).removeprefix("needs ").split(": ", 1))
     assert printed == seen

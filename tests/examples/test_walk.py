@@ -18,7 +18,8 @@ import pytest
 import examples
 from examples.demo import ASIDES, STEPS
 from examples.transcript.machine import answers, free_port
-from examples.transcript.stage import LackingError, Stage
+from examples.transcript.stage import Stage
+from tests.examples.needs import lacking_as_in_transcripts
 from tests.needs import lacking
 
 WALK = Path(examples.__file__).parent
@@ -204,18 +205,14 @@ def blocks_of(readme):
 
 @pytest.mark.parametrize("step", STEPS + ASIDES)
 def test_readme_runs_as_written(step, begun):
-    try:
+    with lacking_as_in_transcripts():
         begun[WALK / step / "README.md"].result()
-    except LackingError as error:
-        lacking(*str(error).removeprefix("needs ").split(": ", 1))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_page_runs_as_written(page, begun):
-    try:
+    with lacking_as_in_transcripts():
         begun[page].result()
-    except LackingError as error:
-        lacking(*str(error).removeprefix("needs ").split(": ", 1))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -12,8 +12,8 @@ from examples.pictures.__main__ import PICTURES, shortened
 from examples.pictures.stops import STOPS
 from examples.transcript.names import NAME
 from examples.transcript.notation import parse
-from examples.transcript.stage import LackingError, Stage
-from tests.needs import lacking
+from examples.transcript.stage import Stage
+from tests.examples.needs import lacking_as_in_transcripts
 
 TEXT = re.compile(r"<text [^>]*>(.*)</text>")
 NUMBERED = {f"{number}-{stop.folder}.svg": stop for number, stop in enumerate(STOPS, 1)}
@@ -35,11 +35,8 @@ def lines_of(stop, *kinds):
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     """Draw two stops that start quickly."""
-    with Stage(PICTURES) as stage:
-        try:
-            stage.check("nginx: apt install nginx")
-        except LackingError as error:
-            lacking(*str(error).removeprefix("needs ").split(": ", 1))
+    with lacking_as_in_transcripts(), Stage(PICTURES) as stage:
+        stage.check("nginx: apt install nginx")
     directory = tmp_path_factory.mktemp("pictures")
     command = [sys.executable, "-m", "examples.pictures", directory, "http", "wsgi"]
     subprocess.run(command, cwd=PICTURES.parents[1], check=True, timeout=120)
