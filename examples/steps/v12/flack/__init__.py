@@ -1,1 +1,1 @@
-../../v11/flack/__init__.py
+../../v10/flack/__init__.py
