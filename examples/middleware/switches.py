@@ -11,13 +11,6 @@ from urllib.parse import quote, unquote
 SUFFIX = ".off"
 
 
-class UnknownLayerError(ValueError):
-    """Tell of a name that no layer has, and of those that there are."""
-
-    def __init__(self, name: str, names: Iterable[str]) -> None:
-        super().__init__(f"no layer is named {name!r}; there are: {', '.join(names)}")
-
-
 class Switches:
     """A switch for each layer, on unless somebody has switched it off."""
 
@@ -43,8 +36,8 @@ class Switches:
 
 
 def check_known(wanted: Iterable[str], names: Iterable[str]) -> None:
-    """Raise `UnknownLayerError` if one of the wanted is not among the names."""
+    """Raise `ValueError` if one of the wanted is not among the names."""
     names = list(names)
     for name in wanted:
         if name not in names:
-            raise UnknownLayerError(name, names)
+            raise ValueError(f"no layer is named {name!r}; there are: {', '.join(names)}")
