@@ -54,9 +54,12 @@ class Question(msgspec.Struct, frozen=True):
             "REMOTE_ADDR": "127.0.0.1",
             "HTTP_HOST": host,
         }
+        fields: dict[str, list[str]] = {}
         for name, value in self.header_list():
             key = name.upper().replace("-", "_")
             key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
-            environ[key] = value.encode().decode("latin-1")
+            fields.setdefault(key, []).append(value.encode().decode("latin-1"))
+        # As gunicorn has a field that comes more than once.
+        environ |= {key: ",".join(values) for key, values in fields.items()}
         setup_testing_defaults(environ)
         return environ

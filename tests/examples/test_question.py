@@ -20,3 +20,10 @@ from examples.middleware.question import Question
 def test_what_is_no_request_is_refused(question, mistake):
     with pytest.raises(ValueError, match=mistake):
         question.check()
+
+
+def test_field_that_comes_twice_is_one_list():
+    question = Question(headers="Host: here\nX-Forwarded-For: a\nx-forwarded-for: b")
+    environ = question.environ("localhost")
+    assert environ["HTTP_X_FORWARDED_FOR"] == "a,b"
+    assert environ["HTTP_HOST"] == "here"
