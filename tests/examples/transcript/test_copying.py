@@ -38,3 +38,20 @@ def test_link_of_a_copy_leads_to_the_same(source, target, tmp_path, monkeypatch)
 def test_without_npm_there_is_no_link(source, target):
     copy(source, target, Ports())
     assert list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["nginx.conf", "client.js", "valkey.sh", "deep/nginx.conf"])
+def test_files_that_name_ports_have_the_free_ones(source, target, name):
+    (source / name).parent.mkdir(exist_ok=True)
+    (source / name).write_text("listen 8000")
+    ports = Ports()
+    copy(source, target, ports)
+    assert (target / name).read_text() == f"listen {ports['8000']}"
+
+
+def test_programs_are_copied_as_they_are_and_caches_are_not(source, target):
+    (source / "__pycache__").mkdir()
+    (source / "client.py").write_text("port = 8000")
+    copy(source, target, Ports())
+    assert [path.name for path in target.iterdir()] == ["client.py"]
+    assert (target / "client.py").read_text() == "port = 8000"

@@ -174,6 +174,13 @@ def test_two_terminals_have_connections_of_their_own(answer, written):
     play(path)
 
 
+def test_what_came_is_read_before_another_connection(answer, written):
+    port = answer(ANSWER)
+    head = SEEN.removesuffix("< hello\n")
+    with pytest.raises(DeviationError, match="there is more"):
+        play(written(f"{conversation(port, head, '')}$ telnet 127.0.0.1 {port}\n"))
+
+
 def test_output_of_a_command_is_compared(written):
     play(written("$ printf 'a\\nb\\n'\n< a\n< b\n"))
 
