@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,11 @@ def test_nginx_finds_nothing(front):
     told = subprocess.run([*command(front), "-t"], capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     assert "warn" not in told.stderr
+
+
+def test_there_is_a_worker_for_each_processor(front):
+    told = subprocess.run([*command(front), "-T"], capture_output=True, text=True)
+    assert re.findall(r"(?m)^worker_processes .*$", told.stdout) == ["worker_processes auto;"]
 
 
 def test_gixy_finds_nothing(front):
