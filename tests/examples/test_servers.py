@@ -5,6 +5,9 @@ again with longer requests, beside which whatever the machine is busy with is sh
 """
 
 import os
+import re
+import subprocess
+import sys
 from itertools import groupby
 from pathlib import Path
 
@@ -97,3 +100,12 @@ def test_table_says_what_is_not_installed(monkeypatch, capsys):
     monkeypatch.setattr(kinds, "has_module", lambda _name: False)
     kinds.main()
     assert "is not installed" in capsys.readouterr().out
+
+
+def test_worker_waits_longer_for_a_typist_than_by_default():
+    printed = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--print-config", "counter:application"], cwd=FOLDER,
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+    [seconds] = re.findall(r"(?m)^timeout\s+= (\d+)$", printed)
+    assert int(seconds) >= 300
