@@ -13,7 +13,7 @@ from itertools import count
 from queue import PriorityQueue
 from typing import TypeVar
 
-from ngw2f.text.errors import LinkFailed
+from ngw2f.links.guard.errors import LinkFailed
 
 T = TypeVar("T")
 Task = Callable[[], None]

@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 from ngw2f.jobs.marks import Mark, left_behind
 from ngw2f.jobs.turns import turn
 from ngw2f.jobs.visitor import Visit
+from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.live.log import EventLog
 from ngw2f.store import messages, previews
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run
 from ngw2f.store.previews import DuePreview, Schedule
-from ngw2f.text.errors import LinkRefused
 
 # Any number that no other program on the same PostgreSQL server is likely to use.
 ADVISORY_LOCK = 0x6E677734

@@ -4,8 +4,8 @@ gunicorn's master checks this at the start, before it forks; so nothing here may
 what gevent has to patch in the workers first.
 """
 
+from ngw2f.links.guard.policy import WEB_PORTS, Policy, parse_allow_list
 from ngw2f.settings import SettingError, Settings
-from ngw2f.text.policy import WEB_PORTS, Policy, parse_allow_list
 
 
 def build_policy(settings: Settings) -> Policy:

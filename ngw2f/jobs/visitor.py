@@ -12,11 +12,19 @@ from urllib.parse import urlsplit
 from ngw2f.jobs.desk import Desk, Note
 from ngw2f.jobs.desk import ignore as note_nothing
 from ngw2f.jobs.link_policy import build_policy
+from ngw2f.links.guard.errors import LinkError, LinkFailed, LinkRefused
+from ngw2f.links.guard.fetch import (
+    TIMEOUT_SECONDS,
+    USER_AGENT,
+    Fetched,
+    Fetcher,
+    Terms,
+    Trace,
+    ignore,
+)
+from ngw2f.links.guard.media import IMAGE_TYPES, IMAGES, LINKS, OEMBED, OPAQUE_TYPE
 from ngw2f.settings import Settings
 from ngw2f.store.previews import Content
-from ngw2f.text.errors import LinkError, LinkFailed, LinkRefused
-from ngw2f.text.fetch import TIMEOUT_SECONDS, USER_AGENT, Fetched, Fetcher, Terms, Trace, ignore
-from ngw2f.text.media import IMAGE_TYPES, IMAGES, LINKS, OEMBED, OPAQUE_TYPE
 from ngw2f.text.oembed import find_oembed_url, read_oembed
 from ngw2f.text.preview import Preview, make_preview
 from ngw2f.text.thumbnail import Thumbnail, Thumbnailer

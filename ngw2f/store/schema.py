@@ -171,7 +171,7 @@ previews = Table(
     "previews",
     metadata,
     Column("id", Integer, primary_key=True),
-    # Normalised (ngw2f/text/target.py), at most 2,048 characters, all of them ASCII.
+    # Normalised (ngw2f/links/guard/target.py), at most 2,048 characters, all of them ASCII.
     Column("url", Text, nullable=False),
     # The private room whose messages show it; 0: those of all public rooms.
     Column("private_room_id", Integer, nullable=False, server_default="0"),

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ngw2f.text.errors import LinkFailed, LinkRefused
-from ngw2f.text.fetch import Fetched, Fetcher
-from ngw2f.text.media import LINKS
+from ngw2f.links.guard.errors import LinkFailed, LinkRefused
+from ngw2f.links.guard.fetch import Fetched, Fetcher
+from ngw2f.links.guard.media import LINKS
 from ngw2f.text.oembed import find_oembed_url
 from ngw2f.text.preview import make_preview
 

@@ -7,9 +7,9 @@ stay, so that nothing is fetched that a reader could not have clicked.
 import logging
 from typing import Final
 
-from ngw2f.text.errors import LinkRefused
+from ngw2f.links.guard.errors import LinkRefused
+from ngw2f.links.guard.target import parse_target
 from ngw2f.text.tags import iterate_tags
-from ngw2f.text.target import parse_target
 
 MAX_LINKS: Final = 5
 

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from ngw2f.links.guard.errors import LinkFailed, LinkRefused
+from ngw2f.links.guard.fetch import Fetched
+from ngw2f.links.guard.target import Target, encode_blanks, parse_target
 from ngw2f.text.clean import clean_text
-from ngw2f.text.errors import LinkFailed, LinkRefused
-from ngw2f.text.fetch import Fetched
 from ngw2f.text.preview import MAX_DESCRIPTION, MAX_SITE_NAME, MAX_TITLE, Preview
-from ngw2f.text.target import Target, encode_blanks, parse_target
 
 
 @dataclass(frozen=True, slots=True)

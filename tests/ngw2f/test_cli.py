@@ -15,7 +15,7 @@ from ngw2f.embedded import EmbeddedError
 from ngw2f.jobs.bell import LINKS, RENDER, queue_name
 from ngw2f.store import messages
 from ngw2f.store.turns import MAX_ATTEMPTS
-from tests.ngw2f.text.lab import Site, answer
+from tests.ngw2f.links.lab import Site, answer
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import signal
 
 from ngw2f.cli import main
 from ngw2f.jobs import visitor
-from ngw2f.text.fetch import Fetched
+from ngw2f.links.guard.fetch import Fetched
 from ngw2f.text.markdown import MarkdownRenderer
 from ngw2f.text.preview import Preview
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from ngw2f.jobs.desk import Desk
-from ngw2f.text.errors import LinkFailed
+from ngw2f.links.guard.errors import LinkFailed
 from tests.waiting import wait_until
 
 

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 from sqlalchemy import update
 
+from ngw2f.links.guard.media import MAX_IMAGE_BYTES, MEGABYTE
 from ngw2f.store.schema import previews as table
-from ngw2f.text.media import MAX_IMAGE_BYTES, MEGABYTE
-from tests.ngw2f.text.lab import Site, answer, read_request
-from tests.ngw2f.text.test_fetch_hostile import flood
+from tests.ngw2f.links.guard.test_fetch_hostile import flood
+from tests.ngw2f.links.lab import Site, answer, read_request
 from tests.ngw2f.text.test_thumbnail import JPEG, insert, jpeg_of_scans, png_of_texts
 from tests.waiting import wait_until
 

@@ -9,11 +9,11 @@ from PIL import Image
 
 from ngw2f.jobs import visitor as module
 from ngw2f.jobs.visitor import Patience, Visitor
-from ngw2f.text.fetch import Fetcher
-from ngw2f.text.policy import Policy
+from ngw2f.links.guard.fetch import Fetcher
+from ngw2f.links.guard.policy import Policy
 from ngw2f.text.thumbnail import Thumbnailer
 from tests.ngw2f.jobs.conftest import picture
-from tests.ngw2f.text.lab import answer, read_request, small_internet
+from tests.ngw2f.links.lab import answer, read_request, small_internet
 from tests.waiting import wait_until
 
 VIDEO = "http://example.com/video"

@@ -2,9 +2,9 @@ from collections.abc import Callable
 
 import pytest
 
+from ngw2f.links.guard.fetch import Fetcher
 from ngw2f.text.explain import explain_link
-from ngw2f.text.fetch import Fetcher
-from tests.ngw2f.text.lab import Internet, answer, redirect_to
+from tests.ngw2f.links.lab import Internet, answer, redirect_to
 
 
 def test_each_check_is_told_in_order(internet: Internet, fetcher: Fetcher) -> None:

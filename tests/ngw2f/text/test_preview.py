@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngw2f.text.fetch import Fetched
+from ngw2f.links.guard.fetch import Fetched
 from ngw2f.text.preview import Preview, make_preview
 
 URL = "https://example.com/a/b"

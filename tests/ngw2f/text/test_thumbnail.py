@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ngw2f.text.errors import LinkFailed
-from ngw2f.text.media import MAX_IMAGE_BYTES
+from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.guard.media import MAX_IMAGE_BYTES
 from ngw2f.text.thumbnail import MAX_PIXELS, MAX_SCANS, Thumbnailer
 
 RED = (255, 0, 0)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from ngw2f.text.errors import LinkFailed
+from ngw2f.links.guard.errors import LinkFailed
 
 
 class Deadline:

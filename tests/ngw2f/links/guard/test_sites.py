@@ -3,9 +3,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from ngw2f.text.deadline import Deadline
-from ngw2f.text.errors import LinkFailed
-from ngw2f.text.sites import Sites
+from ngw2f.links.guard.deadline import Deadline
+from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.guard.sites import Sites
 
 PLENTY_SECONDS = 60
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ngw2f.text.media import accept_images, parse_content_type
+from ngw2f.links.guard.media import accept_images, parse_content_type
 
 
 def test_size_of_images_is_a_setting() -> None:

@@ -5,10 +5,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from ngw2f.text.address import Address
-from ngw2f.text.connect import connect_to, connect_to_first
-from ngw2f.text.deadline import Deadline
-from ngw2f.text.errors import LinkFailed
+from ngw2f.links.guard.address import Address
+from ngw2f.links.guard.connect import connect_to, connect_to_first
+from ngw2f.links.guard.deadline import Deadline
+from ngw2f.links.guard.errors import LinkFailed
 
 LOOPBACK = ip_address("127.0.0.1")
 

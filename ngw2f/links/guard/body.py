@@ -8,8 +8,8 @@ from typing import Final
 from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
-from ngw2f.text.errors import LinkFailed
-from ngw2f.text.media import Limit
+from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.guard.media import Limit
 
 PIECE_BYTES: Final = 16 * 1024
 # So much of any body is held, however many are on their way; whether there is room for the rest

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ngw2f.text.address import SPECIAL_IPV4, SPECIAL_IPV6, Address
-from ngw2f.text.errors import LinkFailed, LinkRefused
-from ngw2f.text.fetch import Fetcher
-from ngw2f.text.media import LINKS
-from ngw2f.text.policy import Policy
+from ngw2f.links.guard.address import SPECIAL_IPV4, SPECIAL_IPV6, Address
+from ngw2f.links.guard.errors import LinkFailed, LinkRefused
+from ngw2f.links.guard.fetch import Fetcher
+from ngw2f.links.guard.media import LINKS
+from ngw2f.links.guard.policy import Policy
 
 SPECIAL = [end for block, _ in (*SPECIAL_IPV4, *SPECIAL_IPV6) for end in (block[0], block[-1])]
 FULL_WIDTH = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}

@@ -2,9 +2,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from ngw2f.text.errors import LinkRefused
-from ngw2f.text.policy import Policy, parse_allow_list
-from ngw2f.text.target import parse_target
+from ngw2f.links.guard.errors import LinkRefused
+from ngw2f.links.guard.policy import Policy, parse_allow_list
+from ngw2f.links.guard.target import parse_target
 
 INTERNAL = Policy(allow=parse_allow_list(["wiki.corp:8080", "127.0.0.1:9000", "[::1]:9000"]))
 

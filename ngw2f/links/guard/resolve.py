@@ -7,8 +7,8 @@ from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from ngw2f.text.address import Address
-from ngw2f.text.errors import LinkFailed
+from ngw2f.links.guard.address import Address
+from ngw2f.links.guard.errors import LinkFailed
 
 # Name and seconds to addresses, best first. A name with a dot at its end is absolute (RFC 1034
 # section 3.1). Raises `LinkFailed` of kind `dns` or `timeout`.

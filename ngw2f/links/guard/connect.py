@@ -6,9 +6,9 @@ from ipaddress import IPv6Address
 from itertools import chain, zip_longest
 from typing import Final
 
-from ngw2f.text.address import Address
-from ngw2f.text.deadline import Deadline
-from ngw2f.text.errors import LinkFailed
+from ngw2f.links.guard.address import Address
+from ngw2f.links.guard.deadline import Deadline
+from ngw2f.links.guard.errors import LinkFailed
 
 MAX_ATTEMPTS: Final = 4
 # One dead address shall not take the time of the others. There is no race (RFC 8305 section 5), so

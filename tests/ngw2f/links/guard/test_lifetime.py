@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngw2f.text.lifetime import Bounds, lifetime_seconds
+from ngw2f.links.guard.lifetime import Bounds, lifetime_seconds
 
 NOW = 784_111_777.0  # RFC 9110 section 5.6.7's Sun, 06 Nov 1994 08:49:37 GMT.
 BOUNDS = Bounds(shortest=60, longest=100_000, unsaid=5000)

@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
-from ngw2f.text.address import Address
-from ngw2f.text.errors import LinkFailed, LinkRefused
-from ngw2f.text.fetch import Fetcher
-from ngw2f.text.media import LINKS, PAGES
-from tests.ngw2f.text.lab import HTML, Internet, answer, chunked, read_request, redirect_to
+from ngw2f.links.guard.address import Address
+from ngw2f.links.guard.errors import LinkFailed, LinkRefused
+from ngw2f.links.guard.fetch import Fetcher
+from ngw2f.links.guard.media import LINKS, PAGES
+from tests.ngw2f.links.lab import HTML, Internet, answer, chunked, read_request, redirect_to
 
 URL = "http://example.com/"
 # Before any of the sites below is done, on a machine that others use too.

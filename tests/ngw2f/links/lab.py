@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 
-from ngw2f.text.address import Address
-from ngw2f.text.connect import connect_to
-from ngw2f.text.errors import LinkFailed
+from ngw2f.links.guard.address import Address
+from ngw2f.links.guard.connect import connect_to
+from ngw2f.links.guard.errors import LinkFailed
 
 Handler = Callable[[socket.socket], None]
 

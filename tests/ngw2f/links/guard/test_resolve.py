@@ -6,8 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from ngw2f.text.errors import LinkFailed
-from ngw2f.text.resolve import SystemResolver
+from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.guard.resolve import SystemResolver
 from tests.waiting import wait_until
 
 PLENTY_SECONDS = 60

@@ -1,7 +1,7 @@
 import pytest
 
-from ngw2f.text.deadline import Deadline
-from ngw2f.text.errors import LinkFailed
+from ngw2f.links.guard.deadline import Deadline
+from ngw2f.links.guard.errors import LinkFailed
 
 
 def test_time_runs_out() -> None:

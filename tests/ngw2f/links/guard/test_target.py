@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngw2f.text.errors import LinkRefused
-from ngw2f.text.target import Target, join_target, parse_target
+from ngw2f.links.guard.errors import LinkRefused
+from ngw2f.links.guard.target import Target, join_target, parse_target
 
 ACCEPTED = {
     "http://example.com": "http://example.com/",

@@ -21,19 +21,19 @@ import certifi
 import urllib3.exceptions
 from urllib3.response import HTTPResponse
 
-from ngw2f.text.address import Address
-from ngw2f.text.body import read_body
-from ngw2f.text.connect import Connect, connect_to, connect_to_first
-from ngw2f.text.deadline import Deadline
-from ngw2f.text.errors import LinkFailed
-from ngw2f.text.lifetime import Bounds, lifetime_seconds
-from ngw2f.text.media import OPAQUE_TYPE, Accepted, limit_of, parse_content_type
-from ngw2f.text.policy import Policy
-from ngw2f.text.resolve import Resolve, SystemResolver
-from ngw2f.text.sites import Sites
+from ngw2f.links.guard.address import Address
+from ngw2f.links.guard.body import read_body
+from ngw2f.links.guard.connect import Connect, connect_to, connect_to_first
+from ngw2f.links.guard.deadline import Deadline
+from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.guard.lifetime import Bounds, lifetime_seconds
+from ngw2f.links.guard.media import OPAQUE_TYPE, Accepted, limit_of, parse_content_type
+from ngw2f.links.guard.policy import Policy
+from ngw2f.links.guard.resolve import Resolve, SystemResolver
+from ngw2f.links.guard.sites import Sites
+from ngw2f.links.guard.target import Target, join_target, parse_target
+from ngw2f.links.guard.wire import GuardedConnection, Wire, connection_to
 from ngw2f.text.sniff import sniff_media_type
-from ngw2f.text.target import Target, join_target, parse_target
-from ngw2f.text.wire import GuardedConnection, Wire, connection_to
 
 TIMEOUT_SECONDS: Final = 10.0
 # http to https, to www, to the language, to the article, and one more.

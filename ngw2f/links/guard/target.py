@@ -14,8 +14,8 @@ from urllib.parse import quote, urljoin
 
 import idna
 
-from ngw2f.text.address import Address
-from ngw2f.text.errors import LinkRefused
+from ngw2f.links.guard.address import Address
+from ngw2f.links.guard.errors import LinkRefused
 
 MAX_URL_CHARACTERS: Final = 2048
 MAX_NAME_CHARACTERS: Final = 253  # RFC 1035 section 2.3.4, without the root's dot.

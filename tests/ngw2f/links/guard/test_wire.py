@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ngw2f.text.errors import LinkFailed
-from ngw2f.text.fetch import Fetcher, public_tls
-from ngw2f.text.media import PAGES
+from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.guard.fetch import Fetcher, public_tls
+from ngw2f.links.guard.media import PAGES
 from tests.needs import lacking
-from tests.ngw2f.text.lab import HTML, Internet, answer, read_request
+from tests.ngw2f.links.lab import HTML, Internet, answer, read_request
 
 
 class Authority:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from ngw2f.text.errors import LinkFailed, LinkRefused
-from ngw2f.text.fetch import Fetched, Fetcher
-from ngw2f.text.media import IMAGES, LINKS, PAGES
-from ngw2f.text.policy import Policy, parse_allow_list
-from tests.ngw2f.text.lab import HTML, Internet, answer, chunked, read_request, redirect_to
+from ngw2f.links.guard.errors import LinkFailed, LinkRefused
+from ngw2f.links.guard.fetch import Fetched, Fetcher
+from ngw2f.links.guard.media import IMAGES, LINKS, PAGES
+from ngw2f.links.guard.policy import Policy, parse_allow_list
+from tests.ngw2f.links.lab import HTML, Internet, answer, chunked, read_request, redirect_to
 
 URL = "http://example.com/"
 

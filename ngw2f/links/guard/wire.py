@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, cast
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from ngw2f.text.deadline import Deadline
-from ngw2f.text.errors import LinkFailed
-from ngw2f.text.target import Target
+from ngw2f.links.guard.deadline import Deadline
+from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.guard.target import Target
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from ngw2f.text.body import SMALL_BYTES
-from ngw2f.text.errors import LinkFailed
-from ngw2f.text.fetch import Fetcher, Terms
-from ngw2f.text.media import LINKS, MEGABYTE
-from tests.ngw2f.text.lab import HTML, Internet, Site, answer
-from tests.ngw2f.text.test_fetch_hostile import drip, flood, wait_after
+from ngw2f.links.guard.body import SMALL_BYTES
+from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.guard.fetch import Fetcher, Terms
+from ngw2f.links.guard.media import LINKS, MEGABYTE
+from tests.ngw2f.links.guard.test_fetch_hostile import drip, flood, wait_after
+from tests.ngw2f.links.lab import HTML, Internet, Site, answer
 
 FETCH_ALL_AT_ONCE = """
 import os, sys, threading, time
-from ngw2f.text.errors import LinkFailed
-from ngw2f.text.fetch import Fetcher
-from ngw2f.text.media import LINKS
-from ngw2f.text.policy import Policy
+from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.guard.fetch import Fetcher
+from ngw2f.links.guard.media import LINKS
+from ngw2f.links.guard.policy import Policy
 
 ports = [int(port) for port in sys.argv[1:]]
 fetcher = Fetcher(Policy(allow=frozenset(("127.0.0.1", port) for port in ports)))

@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
-from ngw2f.text.fetch import Fetcher, public_tls
-from ngw2f.text.policy import Policy
-from tests.ngw2f.text.lab import Internet, small_internet
+from ngw2f.links.guard.fetch import Fetcher, public_tls
+from ngw2f.links.guard.policy import Policy
+from tests.ngw2f.links.lab import Internet, small_internet
 
 # What is not about time fails for its own reason, on a machine that others use too.
 PLENTY_SECONDS = 60.0

@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from ngw2f.text.errors import LinkFailed
-from ngw2f.text.fetch import Fetcher
-from ngw2f.text.media import IMAGES, LINKS, PAGES, Accepted
-from tests.ngw2f.text.lab import HTML, Internet, answer, chunked, read_request
+from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.guard.fetch import Fetcher
+from ngw2f.links.guard.media import IMAGES, LINKS, PAGES, Accepted
+from tests.ngw2f.links.lab import HTML, Internet, answer, chunked, read_request
 
 URL = "http://example.com/"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngw2f.text.address import SPECIAL_IPV4, SPECIAL_IPV6, reason_against
+from ngw2f.links.guard.address import SPECIAL_IPV4, SPECIAL_IPV6, reason_against
 
 PUBLIC = """
 1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 93.184.216.34 100.63.255.255 100.128.0.0 126.255.255.255

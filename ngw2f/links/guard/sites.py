@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ngw2f.text.deadline import Deadline
+from ngw2f.links.guard.deadline import Deadline
 
 MAX_AT_SITE: Final = 4
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ngw2f.text.address import Address, Network, reason_against
-from ngw2f.text.errors import LinkRefused
-from ngw2f.text.target import Target, parse_target
+from ngw2f.links.guard.address import Address, Network, reason_against
+from ngw2f.links.guard.errors import LinkRefused
+from ngw2f.links.guard.target import Target, parse_target
 
 WEB_PORTS: Final = frozenset({80, 443})
 
