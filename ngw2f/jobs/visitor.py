@@ -23,11 +23,11 @@ from ngw2f.links.guard.fetch import (
     ignore,
 )
 from ngw2f.links.guard.media import IMAGE_TYPES, IMAGES, LINKS, OEMBED, OPAQUE_TYPE
+from ngw2f.links.preview.oembed import find_oembed_url, read_oembed
+from ngw2f.links.preview.page import Preview, make_preview
+from ngw2f.links.preview.thumbnail import Thumbnail, Thumbnailer
 from ngw2f.settings import Settings
 from ngw2f.store.previews import Content
-from ngw2f.text.oembed import find_oembed_url, read_oembed
-from ngw2f.text.preview import Preview, make_preview
-from ngw2f.text.thumbnail import Thumbnail, Thumbnailer
 
 # How many large bodies are held at a time, so that a worker stays under 200 MB: pages of
 # up to a megabyte and images of two. A body that waits for room holds little, and is cut

@@ -11,6 +11,7 @@ from ngw2f.jobs.bell import LINKS, RENDER, Bell
 from ngw2f.jobs.link_outbox import LinkOutbox
 from ngw2f.jobs.outbox import Outbox
 from ngw2f.jobs.visitor import Visitor, build_fetcher
+from ngw2f.links.preview.thumbnail import Thumbnailer
 from ngw2f.live.groups import open_group_clock
 from ngw2f.live.log import EventLog
 from ngw2f.metrics.files import Recorder
@@ -18,7 +19,6 @@ from ngw2f.metrics.tally import Tally
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.text.markdown import MarkdownRenderer
-from ngw2f.text.thumbnail import Thumbnailer
 
 
 @dataclass(frozen=True, slots=True)

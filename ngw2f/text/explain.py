@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from ngw2f.links.guard.errors import LinkFailed, LinkRefused
 from ngw2f.links.guard.fetch import Fetched, Fetcher
 from ngw2f.links.guard.media import LINKS
-from ngw2f.text.oembed import find_oembed_url
-from ngw2f.text.preview import make_preview
+from ngw2f.links.preview.oembed import find_oembed_url
+from ngw2f.links.preview.page import make_preview
 
 
 def explain_link(fetcher: Fetcher, url: str) -> tuple[bool, list[str]]:

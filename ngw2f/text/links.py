@@ -9,7 +9,7 @@ from typing import Final
 
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.guard.target import parse_target
-from ngw2f.text.tags import iterate_tags
+from ngw2f.links.preview.tags import iterate_tags
 
 MAX_LINKS: Final = 5
 

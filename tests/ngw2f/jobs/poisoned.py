@@ -6,8 +6,8 @@ import signal
 from ngw2f.cli import main
 from ngw2f.jobs import visitor
 from ngw2f.links.guard.fetch import Fetched
+from ngw2f.links.preview.page import Preview
 from ngw2f.text.markdown import MarkdownRenderer
-from ngw2f.text.preview import Preview
 
 render = MarkdownRenderer.render
 make_preview = visitor.make_preview

@@ -18,7 +18,7 @@ from ngw2f.links.guard.media import MAX_IMAGE_BYTES, MEGABYTE
 from ngw2f.store.schema import previews as table
 from tests.ngw2f.links.guard.test_fetch_hostile import flood
 from tests.ngw2f.links.lab import Site, answer, read_request
-from tests.ngw2f.text.test_thumbnail import JPEG, insert, jpeg_of_scans, png_of_texts
+from tests.ngw2f.links.preview.test_thumbnail import JPEG, insert, jpeg_of_scans, png_of_texts
 from tests.waiting import wait_until
 
 MAX_MEGABYTES = 200

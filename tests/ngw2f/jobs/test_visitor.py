@@ -11,7 +11,7 @@ from ngw2f.jobs import visitor as module
 from ngw2f.jobs.visitor import Patience, Visitor
 from ngw2f.links.guard.fetch import Fetcher
 from ngw2f.links.guard.policy import Policy
-from ngw2f.text.thumbnail import Thumbnailer
+from ngw2f.links.preview.thumbnail import Thumbnailer
 from tests.ngw2f.jobs.conftest import picture
 from tests.ngw2f.links.lab import answer, read_request, small_internet
 from tests.waiting import wait_until

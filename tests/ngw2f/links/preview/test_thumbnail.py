@@ -11,7 +11,7 @@ from PIL import Image
 
 from ngw2f.links.guard.errors import LinkFailed
 from ngw2f.links.guard.media import MAX_IMAGE_BYTES
-from ngw2f.text.thumbnail import MAX_PIXELS, MAX_SCANS, Thumbnailer
+from ngw2f.links.preview.thumbnail import MAX_PIXELS, MAX_SCANS, Thumbnailer
 
 RED = (255, 0, 0)
 BLUE = (0, 0, 255)

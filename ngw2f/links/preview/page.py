@@ -13,9 +13,9 @@ from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.guard.fetch import Fetched
 from ngw2f.links.guard.media import IMAGE_TYPES
 from ngw2f.links.guard.target import Target, join_target, parse_target
-from ngw2f.text.charset import decode_page
-from ngw2f.text.clean import clean_text
-from ngw2f.text.tags import DRAWINGS, Tag, iterate_tags
+from ngw2f.links.preview.charset import decode_page
+from ngw2f.links.preview.clean import clean_text
+from ngw2f.links.preview.tags import DRAWINGS, Tag, iterate_tags
 from ngw2f.text.visible import is_visible
 
 MAX_TITLE: Final = 200

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Final
 
-from ngw2f.text.tags import iterate_tags
+from ngw2f.links.preview.tags import iterate_tags
 
 # Python's codec to the labels that mean it. What the web calls Latin-1 or ASCII is windows-1252.
 _CODECS = {

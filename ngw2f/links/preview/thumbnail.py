@@ -14,7 +14,7 @@ from typing import Final
 from PIL import Image, PngImagePlugin
 
 from ngw2f.links.guard.errors import LinkFailed
-from ngw2f.text.orientation import ON_ITS_SIDE, TURNS, read_orientation
+from ngw2f.links.preview.orientation import ON_ITS_SIDE, TURNS, read_orientation
 
 # What Pillow opens at all, and how many pixels of it: as many as take some 75 MB at their worst.
 # Measured, that is 6 bytes a pixel for a progressive JPEG (its coefficients), 8 for a PNG with

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngw2f.text.clean import clean_text
+from ngw2f.links.preview.clean import clean_text
 
 CASES = {
     "plain": ("A title", "A title"),

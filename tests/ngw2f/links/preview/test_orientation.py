@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ngw2f.text.orientation import read_orientation
+from ngw2f.links.preview.orientation import read_orientation
 
 
 def exif_of(tags: dict[int, object]) -> bytes:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngw2f.text.charset import CODEC_OF_LABEL, decode_page
+from ngw2f.links.preview.charset import CODEC_OF_LABEL, decode_page
 
 TEXT = "<title>größer</title>"
 

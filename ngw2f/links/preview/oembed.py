@@ -14,8 +14,8 @@ import msgspec
 from ngw2f.links.guard.errors import LinkFailed, LinkRefused
 from ngw2f.links.guard.fetch import Fetched
 from ngw2f.links.guard.target import Target, encode_blanks, parse_target
-from ngw2f.text.clean import clean_text
-from ngw2f.text.preview import MAX_DESCRIPTION, MAX_SITE_NAME, MAX_TITLE, Preview
+from ngw2f.links.preview.clean import clean_text
+from ngw2f.links.preview.page import MAX_DESCRIPTION, MAX_SITE_NAME, MAX_TITLE, Preview
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngw2f.text.tags import Tag, iterate_tags, unescape_attribute
+from ngw2f.links.preview.tags import Tag, iterate_tags, unescape_attribute
 
 ALL = frozenset({"a", "meta", "title", "script", "b", "p"})
 

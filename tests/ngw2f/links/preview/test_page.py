@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ngw2f.links.guard.fetch import Fetched
-from ngw2f.text.preview import Preview, make_preview
+from ngw2f.links.preview.page import Preview, make_preview
 
 URL = "https://example.com/a/b"
 

@@ -5,8 +5,8 @@ import pytest
 from ngw2f.links.guard.errors import LinkFailed
 from ngw2f.links.guard.fetch import Fetched
 from ngw2f.links.guard.target import parse_target
-from ngw2f.text.oembed import PROVIDERS, find_oembed_url, read_oembed
-from ngw2f.text.preview import Preview
+from ngw2f.links.preview.oembed import PROVIDERS, find_oembed_url, read_oembed
+from ngw2f.links.preview.page import Preview
 
 VIDEO = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
 
