@@ -12,7 +12,7 @@ import sys
 from ngw2f import hooks
 from ngw2f.descriptors import WORKER_CONNECTIONS
 from ngw2f.gunicorn_response import use_own_response
-from ngw2f.jobs.link_policy import build_policy
+from ngw2f.links.settings import build_policy
 from ngw2f.metrics.files import begin_anew, fold_dead
 from ngw2f.reload import guard_reload
 from ngw2f.settings import SettingError, load_settings, unknown_variables

@@ -12,10 +12,10 @@ from functools import cache
 from redis import Redis
 
 from ngw2f.jobs.workshop import Workshop, build_workshop
+from ngw2f.links.find import find_links
 from ngw2f.settings import load_settings
 from ngw2f.store import messages
 from ngw2f.store.previews import attach_links
-from ngw2f.text.links import find_links
 
 try:
     import celery

@@ -250,7 +250,7 @@ def _jobs(options: argparse.Namespace) -> None:
 
 
 def _explain_link(options: argparse.Namespace) -> None:
-    from ngw2f.jobs.visitor import build_fetcher
+    from ngw2f.links.visit import build_fetcher
     from ngw2f.text.explain import explain_link
 
     has_preview, lines = explain_link(build_fetcher(load_settings()), options.url)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ngw2f.broker import connect
-from ngw2f.jobs.link_policy import build_policy
+from ngw2f.links.settings import build_policy
 from ngw2f.settings import SettingError, Settings
 
 

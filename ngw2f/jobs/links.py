@@ -16,11 +16,11 @@ from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import OperationalError
 
-from ngw2f.jobs.link_outbox import LinkOutbox
-from ngw2f.jobs.visitor import PATIENT, Patience, Visit, Visitor
 from ngw2f.jobs.workshop import Workshop, current_workshop
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.guard.sites import MAX_AT_SITE
+from ngw2f.links.outbox import LinkOutbox
+from ngw2f.links.visit import PATIENT, Patience, Visit, Visitor
 from ngw2f.metrics.families import FETCH_SECONDS
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.previews import DuePreview

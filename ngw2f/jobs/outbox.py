@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from ngw2f.jobs.marks import Mark, left_behind
 from ngw2f.jobs.shares import Shares
 from ngw2f.jobs.turns import file_lock
+from ngw2f.links.find import find_links
 from ngw2f.live.log import EventLog
 from ngw2f.resources import Message
 from ngw2f.store import messages, tasks
@@ -19,7 +20,6 @@ from ngw2f.store.database import Database
 from ngw2f.store.events import Run
 from ngw2f.store.previews import attach_links
 from ngw2f.store.turns import MAX_ATTEMPTS
-from ngw2f.text.links import find_links
 from ngw2f.tracing import following
 
 MAX_BATCH = 250

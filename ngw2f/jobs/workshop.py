@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from middleware.cache import SharedGroupClock
 from ngw2f.broker import Broker
 from ngw2f.jobs.bell import LINKS, RENDER, Bell
-from ngw2f.jobs.link_outbox import LinkOutbox
 from ngw2f.jobs.outbox import Outbox
-from ngw2f.jobs.visitor import Visitor, build_fetcher
+from ngw2f.links.outbox import LinkOutbox
 from ngw2f.links.preview.thumbnail import Thumbnailer
+from ngw2f.links.visit import Visitor, build_fetcher
 from ngw2f.live.groups import open_group_clock
 from ngw2f.live.log import EventLog
 from ngw2f.metrics.files import Recorder

@@ -4,7 +4,7 @@ import os
 import signal
 
 from ngw2f.cli import main
-from ngw2f.jobs import visitor
+from ngw2f.links import visit as visitor
 from ngw2f.links.guard.fetch import Fetched
 from ngw2f.links.preview.page import Preview
 from ngw2f.text.markdown import MarkdownRenderer

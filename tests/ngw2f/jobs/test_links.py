@@ -5,11 +5,12 @@ import time
 
 import pytest
 
-from ngw2f.jobs import link_outbox, links, upkeep
+from ngw2f.jobs import links, upkeep
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.marks import Mark
 from ngw2f.jobs.render import render_messages
-from ngw2f.jobs.visitor import Patience
+from ngw2f.links import outbox as link_outbox
+from ngw2f.links.visit import Patience
 from tests.waiting import wait_until
 
 
@@ -157,7 +158,7 @@ def test_failure_is_kept(workshop, client, say, site):
 
 
 def test_failure_is_tried_again(workshop, client, say, site, monkeypatch):
-    monkeypatch.setattr("ngw2f.jobs.link_outbox.RETRY_SECONDS", (0, 0))
+    monkeypatch.setattr("ngw2f.links.outbox.RETRY_SECONDS", (0, 0))
     say(site.url("/gone"))
     render_messages()
     assert fetch_links() == 3
@@ -173,7 +174,7 @@ def die_at(settings, preview_id):
 
 
 def test_death_is_a_failure(workshop, settings, say, site, monkeypatch):
-    monkeypatch.setattr("ngw2f.jobs.link_outbox.RETRY_AFTER_DEATH_SECONDS", (0, 0))
+    monkeypatch.setattr("ngw2f.links.outbox.RETRY_AFTER_DEATH_SECONDS", (0, 0))
     say(site.url("/a"))
     render_messages()
     for _ in range(2):
@@ -199,14 +200,14 @@ def test_living_one_has_not_failed(workshop, say, site):
 
 
 def test_refused_is_not_tried_again(workshop, client, say, monkeypatch):
-    monkeypatch.setattr("ngw2f.jobs.link_outbox.RETRY_SECONDS", (0, 0))
+    monkeypatch.setattr("ngw2f.links.outbox.RETRY_SECONDS", (0, 0))
     say("http://127.0.0.1:1/")
     render_messages()
     assert fetch_links() == 1
 
 
 def test_refused_is_logged(workshop, say, caplog):
-    caplog.set_level("INFO", "ngw2f.jobs.visitor")
+    caplog.set_level("INFO", "ngw2f.links.visit")
     say("http://127.0.0.1:1/")
     render_messages()
     fetch_links()
@@ -310,7 +311,7 @@ def test_message_is_shown_when_its_link_breaks_us(workshop, client, say, site, m
     def stumble(*_arguments):
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr("ngw2f.jobs.visitor.make_preview", stumble)
+    monkeypatch.setattr("ngw2f.links.visit.make_preview", stumble)
     path = say(site.url("/a"))
     render_messages()
     assert fetch_links() == 1

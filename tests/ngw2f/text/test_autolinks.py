@@ -4,8 +4,8 @@ from html import unescape
 
 import pytest
 
+from ngw2f.links.find import find_links
 from ngw2f.text.autolinks import link_length
-from ngw2f.text.links import find_links
 from ngw2f.text.markdown import MarkdownRenderer
 
 

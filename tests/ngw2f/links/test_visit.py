@@ -7,11 +7,11 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from ngw2f.jobs import visitor as module
-from ngw2f.jobs.visitor import Patience, Visitor
+from ngw2f.links import visit as module
 from ngw2f.links.guard.fetch import Fetcher
 from ngw2f.links.guard.policy import Policy
 from ngw2f.links.preview.thumbnail import Thumbnailer
+from ngw2f.links.visit import Patience, Visitor
 from tests.ngw2f.jobs.conftest import picture
 from tests.ngw2f.links.lab import answer, read_request, small_internet
 from tests.waiting import wait_until

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
-from ngw2f.jobs.desk import Desk, Note
-from ngw2f.jobs.desk import ignore as note_nothing
-from ngw2f.jobs.link_policy import build_policy
 from ngw2f.links.guard.errors import LinkError, LinkFailed, LinkRefused
 from ngw2f.links.guard.fetch import (
     TIMEOUT_SECONDS,
@@ -23,9 +20,12 @@ from ngw2f.links.guard.fetch import (
     ignore,
 )
 from ngw2f.links.guard.media import IMAGE_TYPES, IMAGES, LINKS, OEMBED, OPAQUE_TYPE
+from ngw2f.links.one_thread import Desk, Note
+from ngw2f.links.one_thread import ignore as note_nothing
 from ngw2f.links.preview.oembed import find_oembed_url, read_oembed
 from ngw2f.links.preview.page import Preview, make_preview
 from ngw2f.links.preview.thumbnail import Thumbnail, Thumbnailer
+from ngw2f.links.settings import build_policy
 from ngw2f.settings import Settings
 from ngw2f.store.previews import Content
 

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from ngw2f.jobs.desk import Desk
 from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.one_thread import Desk
 from tests.waiting import wait_until
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ngw2f.text.links import find_links
+from ngw2f.links.find import find_links
 
 
 def render(source: str) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from ngw2f.jobs.link_policy import build_policy
+from ngw2f.links.settings import build_policy
 from ngw2f.settings import SettingError, Settings
 
 
