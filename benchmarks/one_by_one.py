@@ -11,7 +11,7 @@ from functools import cache
 
 from redis import Redis
 
-from ngw2f.jobs.workshop import Workshop, build_workshop
+from ngw2f.jobs.context import Workshop, build_workshop
 from ngw2f.links.find import find_links
 from ngw2f.settings import load_settings
 from ngw2f.store import messages

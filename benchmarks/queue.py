@@ -26,7 +26,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
 
 from ngw2f.broker import Broker, connect
-from ngw2f.jobs.bell import RENDER, Bell
+from ngw2f.jobs.wakeup import RENDER, Bell
 from ngw2f.settings import Settings
 from ngw2f.store import messages, users
 from ngw2f.store.database import Database

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ngw2f.settings import SettingError, Settings, load_settings
 
-# What a worker can work on. (ngw2f/jobs/bell.py has the names, too, but imports RQ.)
+# What a worker can work on. (ngw2f/jobs/wakeup.py has the names, too, but imports RQ.)
 QUEUES = ("render", "links")
 
 # What gunicorn needs; in a checkout it lies around us, else where pip put it.
@@ -217,7 +217,7 @@ def _jobs(options: argparse.Namespace) -> None:
 
     from ngw2f.broker import Broker, connect
     from ngw2f.jobs import failed
-    from ngw2f.jobs.bell import RENDER, Bell
+    from ngw2f.jobs.wakeup import RENDER, Bell
     from ngw2f.store.database import Database
     from ngw2f.store.reasons import reason_of
     from ngw2f.store.usable import UnusableError, check_chat
@@ -297,8 +297,8 @@ def _worker_process(options: argparse.Namespace) -> None:
 
 
 def _fetcher(options: argparse.Namespace) -> None:
-    from ngw2f.jobs.deputy import receive_settings, run_deputy
-    from ngw2f.jobs.memory import give_memory_back
+    from ngw2f.jobs.fetch_process import receive_settings, run_deputy
+    from ngw2f.jobs.malloc import give_memory_back
 
     give_memory_back()
     settings = receive_settings(options.parent)

@@ -19,8 +19,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ngw2f.broker import Broker, connect, embedded_socket
 from ngw2f.descriptors import WORKER_CONNECTIONS, possible_connections
-from ngw2f.jobs.bell import QUEUES
-from ngw2f.jobs.roll_call import RollCall
+from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.precheck import look
 from ngw2f.settings import SettingError, Settings, unknown_variables
 from ngw2f.store import messages

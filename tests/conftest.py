@@ -25,10 +25,10 @@ from sqlalchemy.exc import OperationalError
 
 from app import create_application
 from ngw2f.broker import connect
-from ngw2f.jobs.bell import QUEUES
+from ngw2f.jobs.context import Workshop, build_workshop, current_workshop
 from ngw2f.jobs.render import render_messages
+from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.jobs.worker import ChatWorker
-from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
 from ngw2f.service import Service
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database

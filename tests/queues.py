@@ -3,7 +3,7 @@
 from redis import Redis
 from rq import Queue
 
-from ngw2f.jobs.bell import RENDER, Call, job_id, queue_name
+from ngw2f.jobs.wakeup import RENDER, Call, job_id, queue_name
 from ngw2f.settings import Settings
 
 PREFIX = Settings().redis_prefix

@@ -11,7 +11,7 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 
-from ngw2f.jobs.bell import QUEUES, RENDER, Bell, queue_name
+from ngw2f.jobs.wakeup import QUEUES, RENDER, Bell, queue_name
 from ngw2f.store import messages
 from ngw2f.store.database import Database
 from ngw2f.store.turns import MAX_ATTEMPTS

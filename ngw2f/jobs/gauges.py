@@ -7,8 +7,8 @@ from redis import Redis
 from rq.registry import FailedJobRegistry
 
 from ngw2f.broker import Broker
-from ngw2f.jobs.bell import LINKS, RENDER, queue_name
-from ngw2f.jobs.roll_call import RollCall
+from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
 from ngw2f.store import messages, previews
 from ngw2f.store.database import Database
 

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import OperationalError
 
-from ngw2f.jobs.workshop import Workshop, current_workshop
+from ngw2f.jobs.context import Workshop, current_workshop
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.guard.sites import MAX_AT_SITE
 from ngw2f.links.outbox import LinkOutbox

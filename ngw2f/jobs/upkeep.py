@@ -7,8 +7,8 @@ from redis import Redis
 from rq.cron import CronJob, CronScheduler
 from rq.scheduler import RQScheduler
 
-from ngw2f.jobs.bell import QUEUES, RENDER, queue_name
-from ngw2f.jobs.workshop import current_workshop
+from ngw2f.jobs.context import current_workshop
+from ngw2f.jobs.wakeup import QUEUES, RENDER, queue_name
 from ngw2f.store import devices, events, messages, previews, tasks, tokens
 
 SWEEP_SECONDS = 5

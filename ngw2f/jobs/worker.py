@@ -24,11 +24,11 @@ from rq.job import Job
 
 from ngw2f.broker import connect
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
-from ngw2f.jobs.bell import JOB_TIMEOUT_SECONDS, LINKS, queue_name
-from ngw2f.jobs.deputy import Deputy
-from ngw2f.jobs.memory import give_memory_back
-from ngw2f.jobs.roll_call import Beat, RollCall
-from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
+from ngw2f.jobs.context import Workshop, build_workshop, current_workshop
+from ngw2f.jobs.fetch_process import Deputy
+from ngw2f.jobs.heartbeat import Beat, RollCall
+from ngw2f.jobs.malloc import give_memory_back
+from ngw2f.jobs.wakeup import JOB_TIMEOUT_SECONDS, LINKS, queue_name
 from ngw2f.logs import GatheringHandler
 from ngw2f.metrics.families import JOB_SECONDS, JOBS, PROCESSES
 from ngw2f.metrics.files import WRITE_SECONDS, Recorder

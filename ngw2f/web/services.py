@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from middleware.cache import SharedGroupClock
 from ngw2f.broker import Broker
-from ngw2f.jobs.bell import RENDER, Bell
+from ngw2f.jobs.wakeup import RENDER, Bell
 from ngw2f.limits import Limits
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.groups import groups_of, open_group_clock

@@ -8,8 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.broker import Broker
 from ngw2f.http import Request, Response, json_response
-from ngw2f.jobs.bell import QUEUES
-from ngw2f.jobs.roll_call import RollCall
+from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.web.operators import is_operator
 from ngw2f.web.services import Services
 

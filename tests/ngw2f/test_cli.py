@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, inspect
 
 from ngw2f import cli
 from ngw2f.embedded import EmbeddedError
-from ngw2f.jobs.bell import LINKS, RENDER, queue_name
+from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
 from ngw2f.store import messages
 from ngw2f.store.turns import MAX_ATTEMPTS
 from tests.ngw2f.links.lab import Site, answer

@@ -12,8 +12,8 @@ import pytest
 
 from ngw2f import doctor
 from ngw2f.doctor import TRIED_BYTES, examine
-from ngw2f.jobs import roll_call
-from ngw2f.jobs.roll_call import RollCall
+from ngw2f.jobs import heartbeat as roll_call
+from ngw2f.jobs.heartbeat import RollCall
 from ngw2f.settings import Settings
 from ngw2f.store import messages, rooms, users
 from ngw2f.store.migrate import migrate

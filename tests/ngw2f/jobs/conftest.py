@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from ngw2f.jobs.deputy import Deputy
+from ngw2f.jobs.fetch_process import Deputy
 from ngw2f.settings import Settings
 
 PAGE = '<title>Page {path}</title><meta property="og:image" content="{image}">'

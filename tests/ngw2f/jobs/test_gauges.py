@@ -3,10 +3,10 @@ import time
 import msgspec
 import pytest
 
-from ngw2f.jobs.bell import LINKS
+from ngw2f.jobs.context import build_workshop
 from ngw2f.jobs.gauges import QueueGauge, read_gauges
-from ngw2f.jobs.roll_call import RollCall
-from ngw2f.jobs.workshop import build_workshop
+from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs.wakeup import LINKS
 from tests.queues import queue_of
 
 

@@ -20,7 +20,7 @@ def test_events_tell_the_whole_message(client, workshop, redis):
 
 
 def test_silences_the_bell(client, workshop, redis, monkeypatch):
-    monkeypatch.setattr("ngw2f.jobs.bell.FLAG_MILLISECONDS", 60_000)
+    monkeypatch.setattr("ngw2f.jobs.wakeup.FLAG_MILLISECONDS", 60_000)
     client.say(client.join("ann"), "a")
     assert redis.exists("ngw2f:bell:render")
     render_messages()

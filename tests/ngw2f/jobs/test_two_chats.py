@@ -7,8 +7,8 @@ import pytest
 from rq.registry import FailedJobRegistry
 
 from ngw2f.jobs import upkeep
-from ngw2f.jobs.bell import RENDER, job_id, queue_name
 from ngw2f.jobs.failed import list_failed, requeue
+from ngw2f.jobs.wakeup import RENDER, job_id, queue_name
 from tests.client import Client
 from tests.queues import PREFIX, queue_of
 

@@ -4,9 +4,9 @@ import pytest
 from rq import Retry
 
 from ngw2f.jobs import upkeep
-from ngw2f.jobs.bell import LINKS, RENDER
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
+from ngw2f.jobs.wakeup import LINKS, RENDER
 from ngw2f.store import previews
 from tests.queues import PREFIX, id_of, queue_of
 
@@ -48,7 +48,7 @@ def test_sweep_calls_to_lost_link(workshop, redis, say, site):
 
 
 def test_sweep_leaves_running_round_alone(workshop, redis, say, site, monkeypatch):
-    monkeypatch.setattr("ngw2f.jobs.bell.FLAG_MILLISECONDS", 60_000)
+    monkeypatch.setattr("ngw2f.jobs.wakeup.FLAG_MILLISECONDS", 60_000)
     say(site.url("/a"))
     render_messages()
     redis.flushall()

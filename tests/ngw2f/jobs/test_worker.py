@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ngw2f.jobs import worker as module
-from ngw2f.jobs.bell import QUEUES
+from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.jobs.worker import ChatWorker, run_cron, run_worker
 from ngw2f.store import previews
 from ngw2f.store.database import Database

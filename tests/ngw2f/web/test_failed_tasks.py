@@ -3,7 +3,7 @@ from rq.job import Job
 
 from ngw2f.http import Request
 from ngw2f.jobs import outbox, render
-from ngw2f.jobs.bell import RENDER
+from ngw2f.jobs.wakeup import RENDER
 from ngw2f.store import tasks
 from ngw2f.web.waiting import Pending, answer
 from tests.queues import id_of
@@ -55,7 +55,7 @@ def test_failed_task_says_so(client, post, work, workshop, monkeypatch):
 
     task = post("respond-async").headers["Location"]
     monkeypatch.setattr("ngw2f.jobs.outbox.Outbox.render_batch", stumble)
-    monkeypatch.setattr("ngw2f.jobs.bell.RETRY_SECONDS", (0,))
+    monkeypatch.setattr("ngw2f.jobs.wakeup.RETRY_SECONDS", (0,))
     workshop.bell.ring_again()
     work()
     failed = client.get(task)
@@ -75,7 +75,7 @@ def test_task_of_a_message_that_is_set_aside_says_so(client, ann, post, work, mo
         return []
 
     monkeypatch.setattr("ngw2f.jobs.outbox.find_links", stumble)
-    monkeypatch.setattr("ngw2f.jobs.bell.RETRY_SECONDS", (0, 0))
+    monkeypatch.setattr("ngw2f.jobs.wakeup.RETRY_SECONDS", (0, 0))
     task = post("respond-async").headers["Location"]
     other = client.say(ann, "b")["_links"]["self"]
     work()

@@ -6,8 +6,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from ngw2f import __version__, cli
-from ngw2f.jobs.bell import LINKS
-from ngw2f.jobs.roll_call import RollCall
+from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs.wakeup import LINKS
 from ngw2f.store.database import Database
 from ngw2f.web.services import build_services
 from tests.client import Client

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ngw2f.jobs import roll_call
-from ngw2f.jobs.roll_call import RollCall
+from ngw2f.jobs import heartbeat as roll_call
+from ngw2f.jobs.heartbeat import RollCall
 from tests.client import Client
 
 TOKEN = "sixteen-characters-and-more"

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ngw2f.jobs.bell import QUEUES
-from ngw2f.jobs.roll_call import Beat, RollCall
+from ngw2f.jobs.heartbeat import Beat, RollCall
+from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.store.database import Database
 from tests.client import Client
 

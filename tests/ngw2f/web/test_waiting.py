@@ -3,7 +3,7 @@ from threading import Event, Thread
 
 import pytest
 
-from ngw2f.jobs.workshop import build_workshop
+from ngw2f.jobs.context import build_workshop
 from tests.client import Client
 from tests.waiting import wait_until
 

@@ -21,8 +21,8 @@ from types import FrameType
 
 import msgspec
 
+from ngw2f.jobs.context import Workshop, build_workshop, current_workshop
 from ngw2f.jobs.links import fetch_here
-from ngw2f.jobs.workshop import Workshop, build_workshop, current_workshop
 from ngw2f.metrics.files import WRITE_SECONDS
 from ngw2f.settings import Settings
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from middleware.cache import SharedGroupClock
 from ngw2f.broker import Broker
-from ngw2f.jobs.bell import LINKS, RENDER, Bell
 from ngw2f.jobs.outbox import Outbox
+from ngw2f.jobs.wakeup import LINKS, RENDER, Bell
 from ngw2f.links.outbox import LinkOutbox
 from ngw2f.links.preview.thumbnail import Thumbnailer
 from ngw2f.links.visit import Visitor, build_fetcher

@@ -1,6 +1,6 @@
 import msgspec
 
-from ngw2f.jobs.workshop import build_workshop
+from ngw2f.jobs.context import build_workshop
 
 
 def test_connections_are_as_many_as_set(settings):

@@ -11,7 +11,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from ngw2f.jobs.deputy import CALL, Deputy, DeputyError, run_deputy
+from ngw2f.jobs.fetch_process import CALL, Deputy, DeputyError, run_deputy
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from ngw2f.store import previews
@@ -100,7 +100,7 @@ def _poisoned(tmp_path, monkeypatch):
     poisoned = shlex.join([sys.executable, "-m", "tests.ngw2f.jobs.poisoned"])
     program.write_text(f'#!/bin/sh\nshift 2\nexec {poisoned} "$@"\n')
     program.chmod(0o700)
-    monkeypatch.setattr("ngw2f.jobs.deputy.sys.executable", str(program))
+    monkeypatch.setattr("ngw2f.jobs.fetch_process.sys.executable", str(program))
 
 
 @pytest.mark.usefixtures("_poisoned")
@@ -155,7 +155,7 @@ def test_says_what_went_wrong(settings, say, site, monkeypatch):
     def call():
         worker.sendall(CALL)
         said.append(worker.recv(1000))
-        monkeypatch.setattr("ngw2f.jobs.deputy.fetch_here", lambda: 1 // 0)
+        monkeypatch.setattr("ngw2f.jobs.fetch_process.fetch_here", lambda: 1 // 0)
         worker.sendall(CALL)
         said.append(worker.recv(1000))
         worker.close()
@@ -178,7 +178,7 @@ def test_process_that_is_ended_before_it_listens_is_no_failure(settings, monkeyp
     program = tmp_path / "program"
     program.write_text("#!/bin/sh\nexec sleep 300\n")
     program.chmod(0o700)
-    monkeypatch.setattr("ngw2f.jobs.deputy.sys.executable", str(program))
+    monkeypatch.setattr("ngw2f.jobs.fetch_process.sys.executable", str(program))
     deputy = Deputy(settings, None)
     stopping = threading.Event()
     stopping.set()

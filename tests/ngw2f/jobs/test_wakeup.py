@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from rq.job import Job
 
 from ngw2f.broker import Broker
-from ngw2f.jobs import bell as module
-from ngw2f.jobs.bell import RENDER, Bell
+from ngw2f.jobs import wakeup as module
 from ngw2f.jobs.outbox import Outbox
+from ngw2f.jobs.wakeup import RENDER, Bell
 from tests.client import Client
 from tests.queues import id_of, queue_of
 
@@ -86,7 +86,7 @@ def test_call_during_the_job_is_heard(client, work, monkeypatch):
 
 
 class Chat:
-    """The protocol of ngw2f/jobs/bell.py on a real Valkey, with the rows in a set.
+    """The protocol of ngw2f/jobs/wakeup.py on a real Valkey, with the rows in a set.
 
     Posts and workers are generators; each `next` is one step.
     """

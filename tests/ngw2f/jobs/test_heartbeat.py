@@ -1,8 +1,8 @@
 import pytest
 
-from ngw2f.jobs import roll_call
-from ngw2f.jobs.bell import QUEUES
-from ngw2f.jobs.roll_call import Beat, RollCall
+from ngw2f.jobs import heartbeat as roll_call
+from ngw2f.jobs.heartbeat import Beat, RollCall
+from ngw2f.jobs.wakeup import QUEUES
 from tests.waiting import wait_until
 
 
