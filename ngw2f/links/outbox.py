@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from ngw2f.jobs.marks import Mark, left_behind
-from ngw2f.jobs.turns import turn
+from ngw2f.crash_marks import Mark, left_behind
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.visit import Visit
 from ngw2f.live.log import EventLog
+from ngw2f.locks import turn
 from ngw2f.store import messages, previews
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run

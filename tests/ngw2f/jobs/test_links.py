@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from ngw2f.crash_marks import Mark
 from ngw2f.jobs import links, upkeep
 from ngw2f.jobs.links import fetch_links
-from ngw2f.jobs.marks import Mark
 from ngw2f.jobs.render import render_messages
 from ngw2f.links import outbox as link_outbox
 from ngw2f.links.visit import Patience

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from ngw2f.crash_marks import Mark
 from ngw2f.jobs import outbox as module
 from ngw2f.jobs.context import build_workshop
-from ngw2f.jobs.marks import Mark
 from ngw2f.jobs.outbox import MAX_BATCH
 from ngw2f.store import messages, rooms, users
 from ngw2f.store.schema import messages as table
