@@ -10,12 +10,12 @@ from gevent.lock import BoundedSemaphore
 from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.live.access import Access
-from ngw2f.live.caretaker import Caretaker
 from ngw2f.live.entry import REVOKED, Entry, EntryId, Form, entry_of
 from ngw2f.live.feed import Feed
+from ngw2f.live.heartbeat import Caretaker
 from ngw2f.live.log import EventLog, decode_revocation
 from ngw2f.live.reader import StreamReader
-from ngw2f.live.ring import MAX_BYTES, Ring
+from ngw2f.live.recent import MAX_BYTES, Ring
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.settings import Settings
 from ngw2f.store import events

@@ -6,7 +6,7 @@ import gevent
 
 from ngw2f.http import JSON_TYPE, Request, Response, add_vary, problem
 from ngw2f.live.entry import Form
-from ngw2f.live.forms import JSONLines, ServerSentEvents
+from ngw2f.live.formats import JSONLines, ServerSentEvents
 from ngw2f.live.plain import PlainText
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store.tokens import digest_of

@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 
 from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response, problem
-from ngw2f.live.forms import SocketIOPackets
+from ngw2f.live.formats import SocketIOPackets
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.resources import Room
 from ngw2f.store import tokens

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response
 from ngw2f.live.entry import EntryId
-from ngw2f.live.forms import WebSocketFrames, text_frame
+from ngw2f.live.formats import WebSocketFrames, text_frame
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.resources import Message
 from ngw2f.store.users import UserRow

@@ -9,7 +9,7 @@ from werkzeug.test import create_environ
 
 from ngw2f.http import Request
 from ngw2f.live.entry import Entry
-from ngw2f.live.forms import JSONLines
+from ngw2f.live.formats import JSONLines
 from ngw2f.live.hub import Hub
 from ngw2f.live.subscription import Subscription
 from ngw2f.resources import Room

@@ -1,7 +1,7 @@
 import pytest
 
 from ngw2f.live.entry import Entry, EntryId
-from ngw2f.live.forms import JSONLines, ServerSentEvents
+from ngw2f.live.formats import JSONLines, ServerSentEvents
 
 
 @pytest.mark.parametrize(

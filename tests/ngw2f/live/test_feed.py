@@ -2,7 +2,7 @@ import pytest
 
 from ngw2f.live.entry import Entry, EntryId
 from ngw2f.live.feed import ENTRY_BYTES, MAX_CHUNK_BYTES, MAX_JOINED, Feed
-from ngw2f.live.forms import JSONLines
+from ngw2f.live.formats import JSONLines
 
 
 def entry(number: int, size: int = 2) -> Entry:

@@ -4,7 +4,7 @@ import pytest
 
 from ngw2f.live.entry import Entry, EntryId
 from ngw2f.live.feed import Feed
-from ngw2f.live.forms import JSONLines, ServerSentEvents
+from ngw2f.live.formats import JSONLines, ServerSentEvents
 from ngw2f.live.hub import PAGE, PAGE_BYTES
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store import rooms, tokens

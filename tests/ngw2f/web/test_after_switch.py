@@ -8,7 +8,7 @@ import pytest
 from socketio.exceptions import ConnectionRefusedError as Refused
 from sqlalchemy.exc import OperationalError
 
-from ngw2f.live.forms import WebSocketFrames
+from ngw2f.live.formats import WebSocketFrames
 from ngw2f.live.subscription import Ending
 from ngw2f.service import Service
 from ngw2f.web import socketio

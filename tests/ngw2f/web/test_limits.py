@@ -9,7 +9,7 @@ import pytest
 
 from ngw2f.chat import Chat
 from ngw2f.limits import RULES, Limits
-from ngw2f.live.forms import WebSocketFrames
+from ngw2f.live.formats import WebSocketFrames
 from ngw2f.routes import build_url_map
 from ngw2f.service import Service
 from ngw2f.store import users

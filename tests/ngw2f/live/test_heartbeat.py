@@ -5,9 +5,9 @@ import gevent
 import gevent.event
 import pytest
 
-from ngw2f.live import caretaker as module
-from ngw2f.live.caretaker import HEARTBEAT_TICKS, Caretaker
-from ngw2f.live.forms import JSONLines
+from ngw2f.live import heartbeat as module
+from ngw2f.live.formats import JSONLines
+from ngw2f.live.heartbeat import HEARTBEAT_TICKS, Caretaker
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store import tokens
 from ngw2f.store.tokens import digest_of

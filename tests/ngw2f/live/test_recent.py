@@ -1,5 +1,5 @@
 from ngw2f.live.entry import Entry, EntryId
-from ngw2f.live.ring import Ring
+from ngw2f.live.recent import Ring
 
 
 def entry(number: int, size: int = 2) -> Entry:

@@ -7,7 +7,7 @@ from wsproto.connection import Connection
 from wsproto.events import CloseConnection, Ping, TextMessage
 
 from ngw2f.live.entry import Entry, EntryId, Form
-from ngw2f.live.forms import (
+from ngw2f.live.formats import (
     JSON,
     JSONLines,
     ServerSentEvents,
