@@ -26,7 +26,7 @@ from middleware.static_files import StaticFilesMiddleware
 from ngw2f.chat import Chat
 from ngw2f.limits import SIGN_INS, build_limiter
 from ngw2f.profiling import OneProfileMiddleware
-from ngw2f.service import STATIC, Service
+from ngw2f.server.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
 from ngw2f.web.accounts import who_signs_in
 from ngw2f.web.caching import TARGETED_FIELD

@@ -9,14 +9,14 @@ server's life; those that have nothing to do say at the debug level that they ra
 import subprocess
 import sys
 
-from ngw2f import hooks
-from ngw2f.descriptors import WORKER_CONNECTIONS
-from ngw2f.gunicorn_response import use_own_response
 from ngw2f.links.settings import build_policy
 from ngw2f.metrics.files import begin_anew, fold_dead
-from ngw2f.reload import guard_reload
+from ngw2f.server import hooks
+from ngw2f.server.descriptors import WORKER_CONNECTIONS
+from ngw2f.server.gunicorn_response import use_own_response
+from ngw2f.server.reload import guard_reload
+from ngw2f.server.systemd import Systemd, watch_master
 from ngw2f.settings import SettingError, load_settings, unknown_variables
-from ngw2f.systemd import Systemd, watch_master
 
 try:
     settings = load_settings()
@@ -26,7 +26,7 @@ except SettingError as error:
 
 # Streams stay open for hours: a greenlet each, not a thread or a process.
 # gunicorn's own worker of this kind lets no application end its streams.
-worker_class = "ngw2f.gevent_worker.ChatGeventWorker"
+worker_class = "ngw2f.server.gevent_worker.ChatGeventWorker"
 # For each socket that it listens on; as many as descriptors allow, see when_ready.
 worker_connections = WORKER_CONNECTIONS
 # How many connections may wait to be taken, if net.core.somaxconn allows it. nginx is refused

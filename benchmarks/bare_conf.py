@@ -1,13 +1,13 @@
 """gunicorn.conf.py's settings without its hooks, for an application that has none.
 
 What the hook `post_worker_init` does to gunicorn itself stays: responses are written by
-ngw2f/gunicorn_response.py here too, unless BENCHMARK_RESPONSE is "gunicorn".
+ngw2f/server/gunicorn_response.py here too, unless BENCHMARK_RESPONSE is "gunicorn".
 """
 
 import os
 import runpy
 
-from ngw2f.gunicorn_response import use_own_response
+from ngw2f.server.gunicorn_response import use_own_response
 
 _settings = runpy.run_path("gunicorn.conf.py")
 for _name in (

@@ -31,9 +31,9 @@ from benchmarks.queue import wait_for
 from benchmarks.rendering import Client
 from benchmarks.site import address
 from ngw2f.broker import connect
+from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from ngw2f.store.migrate import migrate
-from ngw2f.valkey import valkey_spec
 
 HANGING = (0, 31, 100, 128, 300, 600)
 HALF = 100

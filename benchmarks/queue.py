@@ -27,13 +27,13 @@ from rq import Queue
 
 from ngw2f.broker import Broker, connect
 from ngw2f.jobs.wakeup import RENDER, Bell
+from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from ngw2f.store import messages, users
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.text.plain import plain_html
-from ngw2f.valkey import valkey_spec
 
 SOURCE = "hello *world*, see http://example.com and `code` number {number}"
 OURS, RQ, CELERY = 5_000, 300, 3_000

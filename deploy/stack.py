@@ -37,7 +37,7 @@ from nginx.certificate import make_certificate
 from nginx.render import FILES, Front, command, find_nginx, render
 from ngw2f import cli
 from ngw2f.broker import Broker, broker_url, connect, embedded_socket
-from ngw2f.precheck import check, make_folder
+from ngw2f.server.precheck import check, make_folder
 from ngw2f.settings import SettingError, Settings, load_settings
 from ngw2f.store.database import Database
 from ngw2f.store.reasons import reason_of, why_no_engine

@@ -3,8 +3,8 @@
 import signal
 
 from deploy.foundation import run_until_unused
+from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
-from ngw2f.valkey import valkey_spec
 
 
 def run(settings: Settings) -> None:

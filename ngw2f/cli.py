@@ -162,7 +162,7 @@ def _serve(options: argparse.Namespace) -> None:
 def _migrate(_options: argparse.Namespace) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
-    from ngw2f.precheck import check
+    from ngw2f.server.precheck import check
     from ngw2f.store.migrate import MigrationError, migrate
     from ngw2f.store.reasons import reason_of
 
@@ -179,7 +179,7 @@ def _migrate(_options: argparse.Namespace) -> None:
 def _check(options: argparse.Namespace) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
-    from ngw2f.precheck import check
+    from ngw2f.server.precheck import check
     from ngw2f.store.usable import NewerError, UnusableError, check_chat
 
     settings = load_settings()
@@ -196,8 +196,8 @@ def _check(options: argparse.Namespace) -> None:
 
 def _worker(options: argparse.Namespace) -> None:
     from ngw2f.metrics.files import begin_anew
-    from ngw2f.supervisor import Supervisor, default_pools, worker_specs
-    from ngw2f.systemd import Systemd
+    from ngw2f.server.supervisor import Supervisor, default_pools, worker_specs
+    from ngw2f.server.systemd import Systemd
 
     settings = _settings()
     # In a process of its own: this one stays, and shall stay small.
@@ -313,8 +313,8 @@ def _cron(options: argparse.Namespace) -> None:
 
 
 def _embedded(options: argparse.Namespace) -> None:
-    from ngw2f.embedded import EmbeddedError
-    from ngw2f.valkey import supervise
+    from ngw2f.server.embedded import EmbeddedError
+    from ngw2f.server.valkey import supervise
 
     try:
         supervise(_settings(), options.lifeline, options.status)

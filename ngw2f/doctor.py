@@ -18,10 +18,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ngw2f.broker import Broker, connect, embedded_socket
-from ngw2f.descriptors import WORKER_CONNECTIONS, possible_connections
 from ngw2f.jobs.heartbeat import RollCall
 from ngw2f.jobs.wakeup import QUEUES
-from ngw2f.precheck import look
+from ngw2f.server.descriptors import WORKER_CONNECTIONS, possible_connections
+from ngw2f.server.precheck import look
 from ngw2f.settings import SettingError, Settings, unknown_variables
 from ngw2f.store import messages
 from ngw2f.store.database import Database

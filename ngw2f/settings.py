@@ -20,7 +20,7 @@ from ngw2f.allowed import MAX_SHOWN_CHARACTERS, allowed, not_text, shown
 
 PREFIX = "NGW2F_"
 # Names with the prefix that are no settings: which section to read, and the
-# two by which a server hands itself over to its successor (ngw2f/embedded.py).
+# two by which a server hands itself over to its successor (ngw2f/server/embedded.py).
 RESERVED = {"ENV", "SETTINGS", "LIFELINE", "STATUS"}
 
 MEGABYTE = 1024 * 1024

@@ -29,11 +29,11 @@ from ngw2f.jobs.context import Workshop, build_workshop, current_workshop
 from ngw2f.jobs.render import render_messages
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.jobs.worker import ChatWorker
-from ngw2f.service import Service
+from ngw2f.server.service import Service
+from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
-from ngw2f.valkey import valkey_spec
 from tests.client import Client
 from tests.npm import install
 from tests.postgresql import run_postgresql

@@ -12,7 +12,7 @@ from app import layers
 from middleware.chain import Layer, chain, insert_after
 from middleware.prerouting import Mount, PreRoutingMiddleware
 from ngw2f.chat import Chat
-from ngw2f.service import Service
+from ngw2f.server.service import Service
 
 notes = import_module("notes")  # beside this file
 mounts = partial(PreRoutingMiddleware, rules=[Mount("/flask", notes.application)])

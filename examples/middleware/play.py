@@ -48,7 +48,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(name)
     import app
     from ngw2f.chat import Chat
-    from ngw2f.service import Service
+    from ngw2f.server.service import Service
 
     services = app.application.services
     own = [

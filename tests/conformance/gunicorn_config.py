@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ngw2f.gunicorn_response import use_own_response
+from ngw2f.server.gunicorn_response import use_own_response
 
 worker_class = "gevent"
 # The suite has 25 tests under way at once, and the cache waits for its own background work.

@@ -27,8 +27,8 @@ does nothing where there is no checkout or no Node.
 
 The cache runs with two settings that are not the defaults: `targeted_field="CDN-Cache-Control"`,
 which the suite tests, and `store_set_cookie=True`, which it requires and RFC 9111 7.3 allows.
-gunicorn runs with `ngw2f.gunicorn_response`; without it gunicorn replaces every Date, and two
-required tests fail (`other-date-update`, `other-date-update-expires`). On a server without
+gunicorn runs with `ngw2f.server.gunicorn_response`; without it gunicorn replaces every Date, and
+two required tests fail (`other-date-update`, `other-date-update-expires`). On a server without
 `wsgi.early_hints` one more required and two optional tests fail (`interim-*`).
 
 This page is written by `python -m tests.conformance.report`; the reasons are in

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ngw2f import renewal
+from ngw2f.server import renewal
 from tests.nginx.running import Client
 
 START_SECONDS = 60

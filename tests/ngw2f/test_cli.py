@@ -11,8 +11,8 @@ from rq import Queue
 from sqlalchemy import create_engine, inspect
 
 from ngw2f import cli
-from ngw2f.embedded import EmbeddedError
 from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
+from ngw2f.server.embedded import EmbeddedError
 from ngw2f.store import messages
 from ngw2f.store.turns import MAX_ATTEMPTS
 from tests.ngw2f.links.lab import Site, answer
@@ -159,7 +159,7 @@ def test_processes_get_their_descriptors(data_dir, called):
     cli.main(["worker-process", "--status=5", "--lifeline=6"])
     called("ngw2f.jobs.worker.run_cron")
     cli.main(["cron", "--lifeline=7"])
-    called("ngw2f.valkey.supervise")
+    called("ngw2f.server.valkey.supervise")
     cli.main(["embedded", "--lifeline=8", "--status=9"])
     assert [arguments[1:] for arguments in calls] == [(["render", "links"], 5, 6), (7,), (8, 9)]
 
@@ -179,7 +179,7 @@ def test_pool_of_workers(data_dir, monkeypatch, capfd):
         cli.main(["worker"])
     assert "NGW2F_DATA_DIR: there is no database at" in capfd.readouterr().err
     cli.main(["migrate"])
-    monkeypatch.setattr("ngw2f.supervisor.Supervisor", Pool)
+    monkeypatch.setattr("ngw2f.server.supervisor.Supervisor", Pool)
     cli.main(["worker", "--workers=2"])
     assert pools == [
         [
@@ -196,7 +196,7 @@ def test_embedded_that_cannot_start(data_dir, monkeypatch):
     def fail(*_):
         raise EmbeddedError("Valkey does not answer")
 
-    monkeypatch.setattr("ngw2f.valkey.supervise", fail)
+    monkeypatch.setattr("ngw2f.server.valkey.supervise", fail)
     with pytest.raises(SystemExit, match=r"^ngw2f: Valkey does not answer$"):
         cli.main(["embedded", "--lifeline=8", "--status=9"])
 

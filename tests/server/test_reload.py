@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ngw2f import renewal
+from ngw2f.server import renewal
 from tests.notified import NotifySocket
 from tests.server.server import Server, run_server
 from tests.server.test_life import wait_for_successor
@@ -209,7 +209,7 @@ def test_new_worker_that_cannot_begin_is_given_up(held):
 
 
 def test_new_worker_that_hangs_is_given_up(held):
-    setting = "import ngw2f.reload as module; module.SERVING_SECONDS = {}\n"
+    setting = "import ngw2f.server.reload as module; module.SERVING_SECONDS = {}\n"
     (held.directory / "more.py").write_text(setting.format(1))
     first = held.server.web_workers()
     held.hold("boot")

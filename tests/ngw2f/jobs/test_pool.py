@@ -20,8 +20,8 @@ from redis.exceptions import RedisError
 from ngw2f.broker import Broker, connect
 from ngw2f.jobs.heartbeat import RollCall
 from ngw2f.jobs.wakeup import LINKS, Bell
+from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
-from ngw2f.valkey import valkey_spec
 from tests.waiting import wait_until
 
 POSTS = 100

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from ngw2f.live.formats import WebSocketFrames
 from ngw2f.live.subscription import Ending
-from ngw2f.service import Service
+from ngw2f.server.service import Service
 from ngw2f.web import socketio
 from ngw2f.web.socketio import SocketIOGateway
 from ngw2f.web.upgrade import Session

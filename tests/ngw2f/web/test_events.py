@@ -1,7 +1,7 @@
 import gevent
 import pytest
 
-from ngw2f.service import Service
+from ngw2f.server.service import Service
 from tests.client import Client
 
 

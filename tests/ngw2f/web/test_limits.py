@@ -11,7 +11,7 @@ from ngw2f.chat import Chat
 from ngw2f.limits import RULES, Limits
 from ngw2f.live.formats import WebSocketFrames
 from ngw2f.routes import build_url_map
-from ngw2f.service import Service
+from ngw2f.server.service import Service
 from ngw2f.store import users
 from ngw2f.store.users import UserRow
 from ngw2f.web.services import Services

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.config import Config
 
-from ngw2f import hooks
-from ngw2f.embedded import EmbeddedError
+from ngw2f.server import hooks
+from ngw2f.server.embedded import EmbeddedError
 from ngw2f.settings import Settings
 
 
@@ -50,7 +50,7 @@ def test_embedded_that_cannot_start(monkeypatch):
     def fail(_):
         raise EmbeddedError("var is in use")
 
-    monkeypatch.setattr("ngw2f.embedded.Embedded.start", fail)
+    monkeypatch.setattr("ngw2f.server.embedded.Embedded.start", fail)
     with pytest.raises(SystemExit, match=r"^ngw2f: var is in use$"):
         hooks.start_embedded(Settings())
 
@@ -91,7 +91,7 @@ def test_close_never_raises(caplog):
 
 
 def test_what_a_worker_begins_with_is_not_collected_again():
-    code = "import gc, ngw2f.hooks as h; h.shorten_pauses(); print(gc.get_freeze_count())"
+    code = "import gc, ngw2f.server.hooks as h; h.shorten_pauses(); print(gc.get_freeze_count())"
     output = subprocess.check_output([sys.executable, "-c", code])
     # What a bare interpreter has is thousands of objects.
     assert int(output) > 1_000

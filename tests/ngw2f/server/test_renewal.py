@@ -1,4 +1,4 @@
-from ngw2f import renewal
+from ngw2f.server import renewal
 
 
 def test_last_word_counts(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from gevent import socket
 from gevent.event import Event
 
-from ngw2f.turnstile import SLICE_SECONDS, Turnstile
+from ngw2f.server.turnstile import SLICE_SECONDS, Turnstile
 
 
 def spin(seconds: float) -> None:

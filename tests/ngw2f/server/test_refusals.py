@@ -1,7 +1,7 @@
 import pytest
 from gunicorn.http import errors
 
-from ngw2f.refusals import REFUSALS, refusal_of, written
+from ngw2f.server.refusals import REFUSALS, refusal_of, written
 
 SECRET = "Bearer secret"
 

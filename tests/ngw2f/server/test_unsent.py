@@ -1,6 +1,6 @@
 from contextlib import ExitStack
 
-from ngw2f.unsent import Unsent
+from ngw2f.server.unsent import Unsent
 
 
 def test_slowest_are_cut_off() -> None:

@@ -12,7 +12,7 @@ from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName
 
-from ngw2f.gunicorn_response import REMEMBERED_LINES, OwnResponse, use_own_response
+from ngw2f.server.gunicorn_response import REMEMBERED_LINES, OwnResponse, use_own_response
 
 CONFIG = Config()
 DATE = "Sat, 21 Nov 2020 10:00:00 GMT"

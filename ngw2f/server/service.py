@@ -15,7 +15,7 @@ from ngw2f.store.in_use import UseNote
 from ngw2f.web.services import Services
 
 METER_SECONDS = 1.0
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 
 
 class Service:

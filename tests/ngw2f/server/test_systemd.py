@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.workers.workertmp import WorkerTmp
 
-from ngw2f import systemd as module
-from ngw2f.systemd import Systemd, watch_master
+from ngw2f.server import systemd as module
+from ngw2f.server.systemd import Systemd, watch_master
 from tests.notified import NotifySocket
 
 SECOND = 1_000_000

@@ -1,6 +1,6 @@
 import pytest
 
-from ngw2f.precheck import check, look
+from ngw2f.server.precheck import check, look
 from ngw2f.settings import SettingError, Settings
 
 

@@ -7,7 +7,7 @@ the connections on which no request is under way, and ends when the last one has
 It also lets the master know when it begins to serve.
 
 It serves HTTP/1 alone, and a connection that has switched to another protocol is never
-read as HTTP again, nor written to (ngw2f/connection.py).
+read as HTTP again, nor written to (ngw2f/server/connection.py).
 """
 
 import contextlib
@@ -30,12 +30,12 @@ from gunicorn.workers.ggevent import GeventWorker
 from werkzeug.exceptions import HTTPException
 
 from middleware.rate_limit import client_address
-from ngw2f.connection import SEND_SECONDS, Connection
-from ngw2f.gunicorn_request import OwnRequest
-from ngw2f.refusals import TOO_SLOW, refusal_of, written
-from ngw2f.request_body import PacedUnreader
-from ngw2f.turnstile import Turnstile
-from ngw2f.unsent import Unsent
+from ngw2f.server.connection import SEND_SECONDS, Connection
+from ngw2f.server.gunicorn_request import OwnRequest
+from ngw2f.server.refusals import TOO_SLOW, refusal_of, written
+from ngw2f.server.request_body import PacedUnreader
+from ngw2f.server.turnstile import Turnstile
+from ngw2f.server.unsent import Unsent
 
 # What asks for it may end the worker if it has to wait; the answer takes no time. It comes
 # over a connection of its own, or first.

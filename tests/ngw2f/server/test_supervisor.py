@@ -11,9 +11,9 @@ from collections import Counter
 
 import pytest
 
-from ngw2f import supervisor as module
-from ngw2f.supervisor import ChildSpec, Supervisor, worker_specs
-from ngw2f.systemd import Systemd
+from ngw2f.server import supervisor as module
+from ngw2f.server.supervisor import ChildSpec, Supervisor, worker_specs
+from ngw2f.server.systemd import Systemd
 from tests.waiting import listens_to, wait_until
 
 PRELUDE = """

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ngw2f.systemd import Systemd
+from ngw2f.server.systemd import Systemd
 
 # A child that was told to end gets so long before it is killed.
 STOP_SECONDS = 10.0

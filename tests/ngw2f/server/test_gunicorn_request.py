@@ -4,9 +4,9 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http.errors import InvalidHeader, InvalidHTTPVersion, InvalidRequestLine
 
-from ngw2f.connection import Connection
-from ngw2f.gunicorn_request import OwnRequest, is_host
-from ngw2f.request_body import PacedUnreader
+from ngw2f.server.connection import Connection
+from ngw2f.server.gunicorn_request import OwnRequest, is_host
+from ngw2f.server.request_body import PacedUnreader
 
 CONFIG = Config()
 

@@ -11,7 +11,7 @@ from gunicorn.http.errors import InvalidHeader, InvalidRequestLine
 from gunicorn.http.message import Request
 from gunicorn.util import split_request_uri
 
-from ngw2f.request_body import ChunkedReader, PacedUnreader
+from ngw2f.server.request_body import ChunkedReader, PacedUnreader
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # So much of a body that nobody read is read to keep the connection.

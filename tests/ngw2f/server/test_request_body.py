@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from ngw2f import request_body
-from ngw2f.connection import Connection
-from ngw2f.gunicorn_request import CONTINUE, OwnRequest
-from ngw2f.request_body import MAX_FRAMING_BYTES, MAX_HEAD_BYTES, PacedUnreader
+from ngw2f.server import request_body
+from ngw2f.server.connection import Connection
+from ngw2f.server.gunicorn_request import CONTINUE, OwnRequest
+from ngw2f.server.request_body import MAX_FRAMING_BYTES, MAX_HEAD_BYTES, PacedUnreader
 
 CONFIG = Config()
 CHUNKED = b"POST / HTTP/1.1\r\nHost: chat\r\nTransfer-Encoding: chunked\r\n\r\n"

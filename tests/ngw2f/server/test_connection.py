@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ngw2f import connection as connections
-from ngw2f.connection import Connection
-from ngw2f.unsent import Unsent
+from ngw2f.server import connection as connections
+from ngw2f.server.connection import Connection
+from ngw2f.server.unsent import Unsent
 from tests.waiting import wait_until
 
 

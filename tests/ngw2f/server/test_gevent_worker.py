@@ -58,7 +58,7 @@ if "WAITS" in os.environ:
 
 # The hooks that no worker of this kind is without.
 CONFIGURATION = """
-from ngw2f import hooks
+from ngw2f.server import hooks
 
 def on_starting(server):
     hooks.hear_signals_after_forks()
@@ -86,9 +86,9 @@ class Server:
         self.port = free_port()
         # Longer than tests wait: a worker that goes within their time has ended by itself.
         command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{self.port}", "-k",
-                   "ngw2f.gevent_worker.ChatGeventWorker", "--no-control-socket",
+                   "ngw2f.server.gevent_worker.ChatGeventWorker", "--no-control-socket",
                    "--graceful-timeout", "300", *options, f"tiny:{name}"]  # fmt: skip
-        path = os.pathsep.join([str(Path(__file__).parents[2]), str(directory)])
+        path = os.pathsep.join([str(Path(__file__).parents[3]), str(directory)])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,

@@ -6,9 +6,9 @@ the new ones are forked, some seconds before those serve.
 
 Here a reload has two steps, and the master's loop turns through both: it answers systemd's
 watchdog, reaps workers and hears signals. First what is there now is tried in processes of
-its own (ngw2f/trial.py). Then new workers are forked, and the old ones go on until all of the
-new ones serve. If one of them ends before it serves, or hangs, the new ones are ended, and the
-master takes back what it had (ngw2f/before.py).
+its own (ngw2f/server/trial.py). Then new workers are forked, and the old ones go on until all
+of the new ones serve. If one of them ends before it serves, or hangs, the new ones are ended, and
+the master takes back what it had (ngw2f/server/before.py).
 
 A worker that fails to boot ends the master only where none has ever served. Later there is
 a pause instead, and another try: somebody may be about to mend what lies there.
@@ -24,10 +24,10 @@ from typing import Any
 
 from gunicorn.errors import HaltServer
 
-from ngw2f import renewal
-from ngw2f.before import Before, state_of
-from ngw2f.systemd import Systemd
-from ngw2f.trial import Trial
+from ngw2f.server import renewal
+from ngw2f.server.before import Before, state_of
+from ngw2f.server.systemd import Systemd
+from ngw2f.server.trial import Trial
 
 # A worker boots in a second or two. On the slowest machine it takes less than this; what
 # takes longer hangs.

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import gevent
 
-from ngw2f.unsent import Unsent
+from ngw2f.server.unsent import Unsent
 
 # What a client that reads nothing is waited for, and a second more for so many bytes.
 SEND_SECONDS = 30.0

@@ -12,10 +12,10 @@ import sys
 import traceback
 from typing import Any
 
-from ngw2f.descriptors import raise_limit
-from ngw2f.embedded import Embedded, EmbeddedError
+from ngw2f.server.descriptors import raise_limit
+from ngw2f.server.embedded import Embedded, EmbeddedError
+from ngw2f.server.supervisor import default_pools
 from ngw2f.settings import Settings
-from ngw2f.supervisor import default_pools
 
 # Python's are (700, 10, 10): in the middle of every round of writes to a thousand streams.
 # A client leaves about 30 objects and 20 KB that only a full collection frees, and a client

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ngw2f import embedded as module
-from ngw2f import valkey as valkey_module
 from ngw2f.broker import connect, embedded_socket
-from ngw2f.embedded import LIFELINE_VARIABLE, LOCK_NAME, Embedded, EmbeddedError, is_locked
+from ngw2f.server import embedded as module
+from ngw2f.server import valkey as valkey_module
+from ngw2f.server.embedded import LIFELINE_VARIABLE, LOCK_NAME, Embedded, EmbeddedError, is_locked
+from ngw2f.server.valkey import why_not_private
 from ngw2f.settings import Settings
-from ngw2f.valkey import why_not_private
 from tests.waiting import wait_until
 
 # The supervisor outlives the object that started it: gunicorn reaps it.

@@ -33,7 +33,7 @@ class Trial:
         try:
             # A group of its own: all of it can be ended, and Ctrl-C does not reach it.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ngw2f.trial", str(writer)],
+                [sys.executable, "-m", "ngw2f.server.trial", str(writer)],
                 cwd=directory,
                 env=environ,
                 pass_fds=[writer],

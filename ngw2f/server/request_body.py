@@ -22,7 +22,7 @@ from gunicorn.http.errors import (
 from gunicorn.http.unreader import SocketUnreader
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from ngw2f.connection import SEND_SECONDS
+from ngw2f.server.connection import SEND_SECONDS
 
 # nginx takes 32 kB; a longer head is nobody's.
 MAX_HEAD_BYTES = 48 * 1024

@@ -13,12 +13,12 @@ from gunicorn import sock
 from gunicorn.config import Config
 from gunicorn.errors import HaltServer
 
-from ngw2f import reload, renewal, trial
-from ngw2f.reload import guard_reload
-from ngw2f.systemd import Systemd
+from ngw2f.server import reload, renewal, trial
+from ngw2f.server.reload import guard_reload
+from ngw2f.server.systemd import Systemd
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 APPLICATION = "def application(environ, start_response): ...\n"
 
 
