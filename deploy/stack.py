@@ -35,8 +35,8 @@ from deploy.foundation import USERS_LOCK
 from deploy.health import is_healthy
 from nginx.certificate import make_certificate
 from nginx.render import FILES, Front, command, find_nginx, render
-from ngw2f import cli
 from ngw2f.broker import Broker, broker_url, connect, embedded_socket
+from ngw2f.commands import cli
 from ngw2f.server.precheck import check, make_folder
 from ngw2f.settings import SettingError, Settings, load_settings
 from ngw2f.store.database import Database
@@ -178,7 +178,7 @@ def run_web(number: int) -> None:
     options = ["--bind", f"unix:{path}", "--bind", f"unix:{_stream_socket(settings, number)}"]
     options += ["--workers", "1"]
     options += ["--pid", str(settings.data_path / f"web-{number}.pid")]
-    # Not `python -m gunicorn`, of which a hot upgrade fails (ngw2f/cli.py).
+    # Not `python -m gunicorn`, of which a hot upgrade fails (ngw2f/commands/cli.py).
     gunicorn = str(Path(sysconfig.get_path("scripts")) / "gunicorn")
     _become([gunicorn, "-c", "gunicorn.conf.py", *options, "app:application"])
 

@@ -1,3 +1,3 @@
-from ngw2f.cli import main
+from ngw2f.commands.cli import main
 
 main()

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "ancestors.md"
 REASONS = ("Not here: ", "In words: ")
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-CLI = (REPOSITORY / "ngw2f" / "cli.py").read_text(encoding="utf-8")
+CLI = (REPOSITORY / "ngw2f" / "commands" / "cli.py").read_text(encoding="utf-8")
 
 
 class Line(NamedTuple):

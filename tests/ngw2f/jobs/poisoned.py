@@ -3,7 +3,7 @@
 import os
 import signal
 
-from ngw2f.cli import main
+from ngw2f.commands.cli import main
 from ngw2f.links import visit as visitor
 from ngw2f.links.guard.fetch import Fetched
 from ngw2f.links.preview.page import Preview

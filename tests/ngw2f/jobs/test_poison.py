@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ngw2f import cli
+from ngw2f.commands import cli
 from ngw2f.jobs.outbox import SET_ASIDE
 from ngw2f.store.turns import MAX_ATTEMPTS
 from tests.waiting import wait_until

@@ -5,7 +5,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from ngw2f import __version__, cli
+from ngw2f import __version__
+from ngw2f.commands import cli
 from ngw2f.jobs.heartbeat import RollCall
 from ngw2f.jobs.wakeup import LINKS
 from ngw2f.store.database import Database

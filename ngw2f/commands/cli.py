@@ -147,7 +147,7 @@ def _count(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    directory = Path(__file__).parent.parent
+    directory = Path(__file__).parents[2]
     if not (directory / CONFIGURATION).exists():
         directory = Path(sysconfig.get_path("data")) / "share" / "ngw2f"
     os.environ.setdefault("NGW2F_SETTINGS", os.getcwd())
@@ -250,8 +250,8 @@ def _jobs(options: argparse.Namespace) -> None:
 
 
 def _explain_link(options: argparse.Namespace) -> None:
+    from ngw2f.commands.explain import explain_link
     from ngw2f.links.visit import build_fetcher
-    from ngw2f.text.explain import explain_link
 
     has_preview, lines = explain_link(build_fetcher(load_settings()), options.url)
     _print(lines)
@@ -275,7 +275,7 @@ def _metrics(_options: argparse.Namespace) -> None:
 
 
 def _doctor(_options: argparse.Namespace) -> None:
-    from ngw2f.doctor import examine
+    from ngw2f.commands.doctor import examine
 
     findings = []
     for finding in examine(load_settings()):
@@ -285,7 +285,7 @@ def _doctor(_options: argparse.Namespace) -> None:
 
 
 def _archive(name: str, options: argparse.Namespace) -> None:
-    from ngw2f import archive
+    from ngw2f.commands import archive
 
     archive.run(name, load_settings(), options.file)
 

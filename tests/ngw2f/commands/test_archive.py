@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from ngw2f.archive import run
+from ngw2f.commands.archive import run
 from ngw2f.settings import Settings
 from tests.client import Client
 
@@ -116,7 +116,7 @@ def test_import_into_a_used_chat(spoken, settings, tmp_path):
 HALF = """
 import signal, sys
 from pathlib import Path
-from ngw2f import archive
+from ngw2f.commands import archive
 from ngw2f.settings import load_settings
 
 def half(connection):

@@ -10,7 +10,7 @@ import pytest
 from rq import Queue
 from sqlalchemy import create_engine, inspect
 
-from ngw2f import cli
+from ngw2f.commands import cli
 from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
 from ngw2f.server.embedded import EmbeddedError
 from ngw2f.store import messages
@@ -135,7 +135,7 @@ def test_serve_is_gunicorn_in_a_checkout(data_dir, called, monkeypatch):
     calls = called("os.execv")
     cli.main(["serve", "--bind=127.0.0.1:1", "-w", "2"])
     ((program, command),) = calls
-    root = Path(cli.__file__).parents[1]
+    root = Path(cli.__file__).parents[2]
     assert program == sys.executable
     assert Path(command[1]).name == "gunicorn"
     assert Path(command[1]).exists()
@@ -324,7 +324,7 @@ def test_interrupt_is_no_traceback(data_dir, monkeypatch):
     def interrupt(_settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ngw2f.doctor.examine", interrupt)
+    monkeypatch.setattr("ngw2f.commands.doctor.examine", interrupt)
     with pytest.raises(SystemExit, match=r"^130$"):
         cli.main(["doctor"])
 

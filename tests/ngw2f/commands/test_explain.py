@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
+from ngw2f.commands.explain import explain_link
 from ngw2f.links.guard.fetch import Fetcher
-from ngw2f.text.explain import explain_link
 from tests.ngw2f.links.lab import Internet, answer, redirect_to
 
 

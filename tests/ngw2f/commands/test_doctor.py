@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from ngw2f import doctor
-from ngw2f.doctor import TRIED_BYTES, examine
+from ngw2f.commands import doctor
+from ngw2f.commands.doctor import TRIED_BYTES, examine
 from ngw2f.jobs import heartbeat as roll_call
 from ngw2f.jobs.heartbeat import RollCall
 from ngw2f.settings import Settings
