@@ -25,7 +25,7 @@ from middleware.security import SecurityHeadersMiddleware
 from middleware.static_files import StaticFilesMiddleware
 from ngw2f.chat import Chat
 from ngw2f.limits import SIGN_INS, build_limiter
-from ngw2f.profiling import OneProfileMiddleware
+from ngw2f.observe.profiling import OneProfileMiddleware
 from ngw2f.server.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
 from ngw2f.web.accounts import who_signs_in

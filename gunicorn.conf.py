@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from ngw2f.links.settings import build_policy
-from ngw2f.metrics.files import begin_anew, fold_dead
+from ngw2f.observe.metrics.files import begin_anew, fold_dead
 from ngw2f.server import hooks
 from ngw2f.server.descriptors import WORKER_CONNECTIONS
 from ngw2f.server.gunicorn_response import use_own_response

@@ -45,7 +45,7 @@ from middleware.prerouting import (
 from middleware.rate_limit import RateLimitMiddleware, RateRule
 from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
-from ngw2f.logs import GatheringHandler
+from ngw2f.observe.logs import GatheringHandler
 
 BATCH = 500
 LIMIT_MICROSECONDS = 60

@@ -195,7 +195,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _worker(options: argparse.Namespace) -> None:
-    from ngw2f.metrics.files import begin_anew
+    from ngw2f.observe.metrics.files import begin_anew
     from ngw2f.server.supervisor import Supervisor, default_pools, worker_specs
     from ngw2f.server.systemd import Systemd
 
@@ -330,7 +330,7 @@ def _settings() -> Settings:
 
 
 def _log_as(settings: Settings) -> None:
-    from ngw2f.logs import GatheringHandler
+    from ngw2f.observe.logs import GatheringHandler
 
     root = logging.getLogger()
     root.setLevel(settings.log_level)

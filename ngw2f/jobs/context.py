@@ -14,8 +14,8 @@ from ngw2f.links.preview.thumbnail import Thumbnailer
 from ngw2f.links.visit import Visitor, build_fetcher
 from ngw2f.live.groups import open_group_clock
 from ngw2f.live.log import EventLog
-from ngw2f.metrics.files import Recorder
-from ngw2f.metrics.tally import Tally
+from ngw2f.observe.metrics.files import Recorder
+from ngw2f.observe.metrics.tally import Tally
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.text.markdown import MarkdownRenderer

@@ -23,7 +23,7 @@ import msgspec
 
 from ngw2f.jobs.context import Workshop, build_workshop, current_workshop
 from ngw2f.jobs.links import fetch_here
-from ngw2f.metrics.files import WRITE_SECONDS
+from ngw2f.observe.metrics.files import WRITE_SECONDS
 from ngw2f.settings import Settings
 
 CALL = b"?"

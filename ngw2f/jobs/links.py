@@ -21,7 +21,7 @@ from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.guard.sites import MAX_AT_SITE
 from ngw2f.links.outbox import LinkOutbox
 from ngw2f.links.visit import PATIENT, Patience, Visit, Visitor
-from ngw2f.metrics.families import FETCH_SECONDS
+from ngw2f.observe.metrics.families import FETCH_SECONDS
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.previews import DuePreview
 

@@ -14,13 +14,13 @@ from ngw2f.jobs.shares import Shares
 from ngw2f.links.find import find_links
 from ngw2f.live.log import EventLog
 from ngw2f.locks import file_lock
+from ngw2f.observe.tracing import following
 from ngw2f.resources import Message
 from ngw2f.store import messages, tasks
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run
 from ngw2f.store.previews import attach_links
 from ngw2f.store.turns import MAX_ATTEMPTS
-from ngw2f.tracing import following
 
 MAX_BATCH = 250
 # What is rendered is stored and told of after so long, whatever still waits.

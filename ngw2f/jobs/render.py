@@ -9,8 +9,8 @@ from rq.job import Job
 
 from ngw2f.jobs.context import Workshop, current_workshop
 from ngw2f.jobs.outbox import Batch
-from ngw2f.metrics.families import RENDER_SECONDS
-from ngw2f.metrics.tally import note
+from ngw2f.observe.metrics.families import RENDER_SECONDS
+from ngw2f.observe.metrics.tally import note
 from ngw2f.store import tasks
 
 PROBLEM = (

@@ -29,9 +29,9 @@ from ngw2f.jobs.fetch_process import Deputy
 from ngw2f.jobs.heartbeat import Beat, RollCall
 from ngw2f.jobs.malloc import give_memory_back
 from ngw2f.jobs.wakeup import JOB_TIMEOUT_SECONDS, LINKS, queue_name
-from ngw2f.logs import GatheringHandler
-from ngw2f.metrics.families import JOB_SECONDS, JOBS, PROCESSES
-from ngw2f.metrics.files import WRITE_SECONDS, Recorder
+from ngw2f.observe.logs import GatheringHandler
+from ngw2f.observe.metrics.families import JOB_SECONDS, JOBS, PROCESSES
+from ngw2f.observe.metrics.files import WRITE_SECONDS, Recorder
 from ngw2f.settings import Settings
 from ngw2f.store.in_use import UseNote
 

@@ -6,11 +6,11 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import gevent
 
-from ngw2f.logs import FLUSH_SECONDS as LOG_SECONDS
-from ngw2f.logs import configure_logs
-from ngw2f.metrics.families import DELIVERIES, PROCESSES, STREAMS
-from ngw2f.metrics.files import WRITE_SECONDS
-from ngw2f.metrics.requests import RequestMetrics
+from ngw2f.observe.logs import FLUSH_SECONDS as LOG_SECONDS
+from ngw2f.observe.logs import configure_logs
+from ngw2f.observe.metrics.families import DELIVERIES, PROCESSES, STREAMS
+from ngw2f.observe.metrics.files import WRITE_SECONDS
+from ngw2f.observe.metrics.requests import RequestMetrics
 from ngw2f.store.in_use import UseNote
 from ngw2f.web.services import Services
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
+from ngw2f.observe.tracing import request_id
 from ngw2f.resources import Message, Preview
 from ngw2f.store import turns
 from ngw2f.store.order import after_newest, take_turn
@@ -15,7 +16,6 @@ from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
 from ngw2f.store.turns import IS_SET_ASIDE, IS_WAITING
 from ngw2f.store.users import UserRow
-from ngw2f.tracing import request_id
 
 COLUMNS = (
     messages.c.id,

@@ -16,7 +16,7 @@ from ngw2f import __version__
 from ngw2f.broker import Broker, Health
 from ngw2f.http import Request, Response, problem
 from ngw2f.jobs.gauges import QueueGauge, read_gauges
-from ngw2f.metrics.files import VALUES, fold_dead, locked
+from ngw2f.observe.metrics.files import VALUES, fold_dead, locked
 from ngw2f.store.database import Database
 from ngw2f.web.operators import is_operator
 from ngw2f.web.services import Services

@@ -12,10 +12,10 @@ from ngw2f.live.hub import Hub
 from ngw2f.live.log import EventLog
 from ngw2f.live.presence import Presence
 from ngw2f.live.typing import TypingNotices
-from ngw2f.logs import GatheringHandler
-from ngw2f.meter import RequestMeter
-from ngw2f.metrics.files import Recorder
-from ngw2f.metrics.tally import Tally
+from ngw2f.observe.logs import GatheringHandler
+from ngw2f.observe.meter import RequestMeter
+from ngw2f.observe.metrics.files import Recorder
+from ngw2f.observe.metrics.tally import Tally
 from ngw2f.passwords import Passwords
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database

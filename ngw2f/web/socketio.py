@@ -23,12 +23,12 @@ from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response, problem
 from ngw2f.live.formats import SocketIOPackets
 from ngw2f.live.subscription import Ending, Subscription
+from ngw2f.observe.tracing import following
 from ngw2f.resources import Room
 from ngw2f.store import tokens
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
-from ngw2f.tracing import following
 from ngw2f.web import auth, messages
 from ngw2f.web.engine_requests import EngineRequests
 from ngw2f.web.engineio import StrictServer

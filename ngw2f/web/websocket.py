@@ -15,9 +15,9 @@ from ngw2f.http import Request, Response
 from ngw2f.live.entry import EntryId
 from ngw2f.live.formats import WebSocketFrames, text_frame
 from ngw2f.live.subscription import Ending, Subscription
+from ngw2f.observe.tracing import following
 from ngw2f.resources import Message
 from ngw2f.store.users import UserRow
-from ngw2f.tracing import following
 from ngw2f.web import auth, messages
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, one_line
 from ngw2f.web.events import subscribe

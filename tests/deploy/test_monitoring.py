@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ngw2f.metrics import families
-from ngw2f.metrics.families import Family
+from ngw2f.observe.metrics import families
+from ngw2f.observe.metrics.families import Family
 from tests.needs import lacking
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -6,7 +6,7 @@ from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.jobs.worker import ChatWorker
-from ngw2f.metrics.families import FETCH_SECONDS, JOB_SECONDS, JOBS, RENDER_SECONDS
+from ngw2f.observe.metrics.families import FETCH_SECONDS, JOB_SECONDS, JOBS, RENDER_SECONDS
 from tests.queues import queue_of
 
 

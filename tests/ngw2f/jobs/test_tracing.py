@@ -10,7 +10,7 @@ import pytest
 
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
-from ngw2f.tracing import request_id as current_id
+from ngw2f.observe.tracing import request_id as current_id
 from tests.waiting import wait_until
 
 

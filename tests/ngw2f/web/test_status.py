@@ -46,12 +46,12 @@ def test_stats_over_instances(build, monkeypatch):
     services = [build(), build()]
     now = time.time()
     for service in services:
-        monkeypatch.setattr("ngw2f.meter.time", SimpleNamespace(time=lambda: now - 5))
+        monkeypatch.setattr("ngw2f.observe.meter.time", SimpleNamespace(time=lambda: now - 5))
         for _ in range(30):
             service.services.meter.count()
         service.services.meter.flush()
     # However long it takes to ask.
-    monkeypatch.setattr("ngw2f.meter.time", SimpleNamespace(time=lambda: now))
+    monkeypatch.setattr("ngw2f.observe.meter.time", SimpleNamespace(time=lambda: now))
     told = [Client(service).get("/stats", status=200).json for service in services]
     assert told == [{"requests_per_second": pytest.approx(4)}] * 2
 

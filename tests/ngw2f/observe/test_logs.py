@@ -7,14 +7,14 @@ import pytest
 
 from middleware.access_log import AccessLogMiddleware
 from middleware.request_id import RequestIDMiddleware
-from ngw2f.logs import (
+from ngw2f.observe.logs import (
     LOGGERS,
     MAX_GATHERED_LINES,
     GatheringHandler,
     JSONFormatter,
     configure_logs,
 )
-from ngw2f.tracing import following
+from ngw2f.observe.tracing import following
 from tests.middleware.serving import answering, serve
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from middleware.access_log import LINE, LoggedBody
-from ngw2f.tracing import request_id
+from ngw2f.observe.tracing import request_id
 
 LOGGERS = ("ngw2f", "middleware")
 ACCESS = "middleware.access"

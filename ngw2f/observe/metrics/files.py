@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ngw2f.metrics.families import Family
-from ngw2f.metrics.tally import Tally
+from ngw2f.observe.metrics.families import Family
+from ngw2f.observe.metrics.tally import Tally
 
 # How often a process writes what it has counted.
 WRITE_SECONDS = 1.0

@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from ngw2f.metrics import files
-from ngw2f.metrics.families import DELIVERIES, JOB_SECONDS, PROCESSES, STREAMS
-from ngw2f.metrics.files import Recorder, ValueFile, begin_anew, fold_dead, read_values
-from ngw2f.metrics.tally import Tally
+from ngw2f.observe.metrics import files
+from ngw2f.observe.metrics.families import DELIVERIES, JOB_SECONDS, PROCESSES, STREAMS
+from ngw2f.observe.metrics.files import Recorder, ValueFile, begin_anew, fold_dead, read_values
+from ngw2f.observe.metrics.tally import Tally
 from tests.waiting import wait_until
 
 SPAWN = multiprocessing.get_context("spawn")

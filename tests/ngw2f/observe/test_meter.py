@@ -1,8 +1,8 @@
 import pytest
 
-from ngw2f import meter as module
 from ngw2f.broker import Broker
-from ngw2f.meter import DELAY_SECONDS, WINDOW_SECONDS, RequestMeter
+from ngw2f.observe import meter as module
+from ngw2f.observe.meter import DELAY_SECONDS, WINDOW_SECONDS, RequestMeter
 
 
 class Clock:

@@ -1,7 +1,7 @@
 import pytest
 
-from ngw2f.metrics.families import DELIVERIES, REQUEST_SECONDS, SECONDS, STREAMS
-from ngw2f.metrics.tally import Tally, note
+from ngw2f.observe.metrics.families import DELIVERIES, REQUEST_SECONDS, SECONDS, STREAMS
+from ngw2f.observe.metrics.tally import Tally, note
 
 
 @pytest.fixture

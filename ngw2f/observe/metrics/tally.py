@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 
-from ngw2f.metrics.families import SECONDS, Family
+from ngw2f.observe.metrics.families import SECONDS, Family
 
 Labels = tuple[str, ...]
 # How many observations were at most each of SECONDS, and above the last; then their sum.

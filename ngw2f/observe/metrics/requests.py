@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from ngw2f.metrics.families import CACHE, REQUEST_SECONDS, REQUESTS
-from ngw2f.metrics.tally import Tally, note
+from ngw2f.observe.metrics.families import CACHE, REQUEST_SECONDS, REQUESTS
+from ngw2f.observe.metrics.tally import Tally, note
 
 # Where the cache says what it did.
 CACHE_STATUS = "middleware.cache.status"

@@ -2,9 +2,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ngw2f.metrics.families import CACHE, REQUEST_SECONDS, REQUESTS
-from ngw2f.metrics.requests import CACHE_STATUS, RequestMetrics
-from ngw2f.metrics.tally import Tally
+from ngw2f.observe.metrics.families import CACHE, REQUEST_SECONDS, REQUESTS
+from ngw2f.observe.metrics.requests import CACHE_STATUS, RequestMetrics
+from ngw2f.observe.metrics.tally import Tally
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pstats
 import pytest
 from werkzeug.test import Client as WSGIClient
 
-from ngw2f.profiling import OneProfileMiddleware
+from ngw2f.observe.profiling import OneProfileMiddleware
 from tests.client import Client
 
 
