@@ -23,8 +23,8 @@ from middleware.rate_limit import RateLimitMiddleware, RateRule
 from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
 from middleware.static_files import StaticFilesMiddleware
+from ngw2f.broker.limits import SIGN_INS, build_limiter
 from ngw2f.chat import Chat
-from ngw2f.limits import SIGN_INS, build_limiter
 from ngw2f.observe.profiling import OneProfileMiddleware
 from ngw2f.server.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
@@ -109,7 +109,7 @@ def trusted_proxy(settings: Settings) -> Callable[[WSGIApplication], WSGIApplica
 
 
 def rate_rules(services: Services) -> list[RateRule]:
-    """Return what is limited before anybody knows who asks; the rest is in `ngw2f/limits.py`."""
+    """Return the limits that apply before a user is known (others: `broker/limits.py`)."""
     limit, paths, key = parse(SIGN_INS), ["/login", "/api/tokens"], partial(who_signs_in, services)
     return [RateRule("sign-in", limit, ["POST"], paths, key, without_storage="closed")]
 

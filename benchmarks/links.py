@@ -30,7 +30,7 @@ from benchmarks.load import running
 from benchmarks.queue import wait_for
 from benchmarks.rendering import Client
 from benchmarks.site import address
-from ngw2f.broker import connect
+from ngw2f.broker.connection import connect
 from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from ngw2f.store.migrate import migrate

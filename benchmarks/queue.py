@@ -25,7 +25,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
 
-from ngw2f.broker import Broker, connect
+from ngw2f.broker.connection import Broker, connect
 from ngw2f.jobs.wakeup import RENDER, Bell
 from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings

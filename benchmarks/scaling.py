@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from app import create_application
-from ngw2f.broker import connect
+from ngw2f.broker.connection import connect
 from ngw2f.settings import Settings
 from ngw2f.store import rooms, users
 from ngw2f.store.migrate import migrate

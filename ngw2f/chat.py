@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from middleware.rate_limit import limit_headers
 from middleware.request_id import KEY as REQUEST_ID
+from ngw2f.broker.limits import counting
 from ngw2f.http import Request, Response, no_content
-from ngw2f.limits import counting
 from ngw2f.observe.tracing import following
 from ngw2f.routes import build_url_map
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, error_response

@@ -95,7 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     # May one read without an account?
     anonymous_read: bool = True
-    # Limits on every write (ngw2f/limits.py); off for load tests.
+    # Limits on every write (ngw2f/broker/limits.py); off for load tests.
     rate_limit: bool = True
     # How many proxies in front are believed when they say who the client is.
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0

@@ -24,7 +24,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from app import create_application
-from ngw2f.broker import connect
+from ngw2f.broker.connection import connect
 from ngw2f.jobs.context import Workshop, build_workshop, current_workshop
 from ngw2f.jobs.render import render_messages
 from ngw2f.jobs.wakeup import QUEUES

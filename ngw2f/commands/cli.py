@@ -215,7 +215,7 @@ def _jobs(options: argparse.Namespace) -> None:
     from redis.exceptions import RedisError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from ngw2f.broker import Broker, connect
+    from ngw2f.broker.connection import Broker, connect
     from ngw2f.jobs import failed
     from ngw2f.jobs.wakeup import RENDER, Bell
     from ngw2f.store.database import Database
@@ -263,7 +263,7 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def _metrics(_options: argparse.Namespace) -> None:
-    from ngw2f.broker import Broker
+    from ngw2f.broker.connection import Broker
     from ngw2f.store.database import Database
     from ngw2f.web.metrics import write_text
 

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from middleware.cache import SharedGroupClock
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 from ngw2f.jobs.outbox import Outbox
 from ngw2f.jobs.wakeup import LINKS, RENDER, Bell
 from ngw2f.links.outbox import LinkOutbox

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from redis import Redis
 from rq.registry import FailedJobRegistry
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 from ngw2f.jobs.heartbeat import RollCall
 from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
 from ngw2f.store import messages, previews

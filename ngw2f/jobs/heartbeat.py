@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from redis import Redis
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 
 BEAT_SECONDS = 3.0
 ABSENT_SECONDS = 10.0

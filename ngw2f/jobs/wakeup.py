@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from redis import Redis
 from rq import Callback, Queue, Retry
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 
 # A worker that is killed between taking the job and taking down the flag leaves
 # it up: for so long nobody but the sweep is heard.

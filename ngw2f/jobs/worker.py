@@ -22,7 +22,7 @@ from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.job import Job
 
-from ngw2f.broker import connect
+from ngw2f.broker.connection import connect
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
 from ngw2f.jobs.context import Workshop, build_workshop, current_workshop
 from ngw2f.jobs.fetch_process import Deputy

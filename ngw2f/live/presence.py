@@ -11,7 +11,7 @@ from typing import cast
 
 from redis import Redis
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 
 ONLINE_SECONDS = 60
 # How often a user is written down; a request more often than that costs nothing.

@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from ngw2f.broker import connect
+from ngw2f.broker.connection import connect
 from ngw2f.live.entry import Entry, EntryId, entry_of
 from ngw2f.live.log import EventLog
 from ngw2f.settings import Settings

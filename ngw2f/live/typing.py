@@ -1,6 +1,6 @@
 """Who is writing: told at most once in a few seconds for each user and room."""
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 from ngw2f.live.log import EventLog, Typing
 
 # Clients show it a little longer than this.

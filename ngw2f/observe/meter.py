@@ -9,7 +9,7 @@ from collections import Counter
 
 from redis import Redis
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 
 # The average is over so many whole seconds, the current one left out.
 WINDOW_SECONDS = 15

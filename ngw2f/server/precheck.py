@@ -6,7 +6,7 @@ It imports what gevent has to patch, so gunicorn's master leaves it to `ngw2f mi
 import os
 from pathlib import Path
 
-from ngw2f.broker import connect
+from ngw2f.broker.connection import connect
 from ngw2f.links.settings import build_policy
 from ngw2f.settings import SettingError, Settings
 

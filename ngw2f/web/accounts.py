@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from middleware.rate_limit import client_address
+from ngw2f.broker.tries import Guesser
 from ngw2f.hashing import Asker, TooManyHashesError, TooManyOfOneError
 from ngw2f.http import Request, Response, problem
 from ngw2f.resources import User
@@ -24,7 +25,6 @@ from ngw2f.store.users import Credentials, NicknameTakenError, UserRow
 from ngw2f.text.lookalikes import shapes_of
 from ngw2f.text.names import InvalidNameError, check_nickname, composed, name_key, old_name_key
 from ngw2f.text.password import InvalidPasswordError
-from ngw2f.tries import Guesser
 from ngw2f.web.errors import DATABASE_ERRORS
 from ngw2f.web.services import Services
 

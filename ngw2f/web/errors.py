@@ -13,8 +13,8 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from middleware.answer import Answer
 from middleware.rate_limit import PROBLEM_TYPES
+from ngw2f.broker.limits import LimitExceededError
 from ngw2f.http import Form, Request, Response, add_vary, problem
-from ngw2f.limits import LimitExceededError
 from ngw2f.store.database import CommitLostError, DatabaseBusyError
 from ngw2f.web.services import Services
 

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f import __version__
-from ngw2f.broker import Broker, Health
+from ngw2f.broker.connection import Broker, Health
 from ngw2f.http import Request, Response, problem
 from ngw2f.jobs.gauges import QueueGauge, read_gauges
 from ngw2f.observe.metrics.files import VALUES, fold_dead, locked

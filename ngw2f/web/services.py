@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from middleware.cache import SharedGroupClock
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
+from ngw2f.broker.limits import Limits
+from ngw2f.broker.tries import WrongTries
 from ngw2f.jobs.wakeup import RENDER, Bell
-from ngw2f.limits import Limits
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.groups import groups_of, open_group_clock
 from ngw2f.live.hub import Hub
@@ -19,7 +20,6 @@ from ngw2f.observe.metrics.tally import Tally
 from ngw2f.passwords import Passwords
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
-from ngw2f.tries import WrongTries
 from ngw2f.web.fragments import MessageFragments
 from ngw2f.web.templates import Templates
 

@@ -6,7 +6,7 @@ import msgspec
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 from ngw2f.http import Request, Response, json_response
 from ngw2f.jobs.heartbeat import RollCall
 from ngw2f.jobs.wakeup import QUEUES

@@ -7,7 +7,7 @@ from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from nginx.certificate import make_certificate
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 from ngw2f.settings import Settings
 from tests.deploy.chats import join
 from tests.deploy.fleet import running_fleet

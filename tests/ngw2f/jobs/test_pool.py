@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from redis.exceptions import RedisError
 
-from ngw2f.broker import Broker, connect
+from ngw2f.broker.connection import Broker, connect
 from ngw2f.jobs.heartbeat import RollCall
 from ngw2f.jobs.wakeup import LINKS, Bell
 from ngw2f.server.valkey import valkey_spec

@@ -13,7 +13,7 @@ from hypothesis import settings as configure
 from hypothesis import strategies as st
 from rq.job import Job
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 from ngw2f.jobs import wakeup as module
 from ngw2f.jobs.outbox import Outbox
 from ngw2f.jobs.wakeup import RENDER, Bell

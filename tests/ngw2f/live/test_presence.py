@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 from ngw2f.live import presence as module
 from ngw2f.live.presence import ONLINE_SECONDS, TOUCH_SECONDS, Presence
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 from ngw2f.observe import meter as module
 from ngw2f.observe.meter import DELAY_SECONDS, WINDOW_SECONDS, RequestMeter
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ngw2f.broker import connect, embedded_socket
+from ngw2f.broker.connection import connect, embedded_socket
 from ngw2f.server import embedded as module
 from ngw2f.server import valkey as valkey_module
 from ngw2f.server.embedded import LIFELINE_VARIABLE, LOCK_NAME, Embedded, EmbeddedError, is_locked

@@ -5,9 +5,9 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
-from ngw2f.limits import RULES, Limits
+from ngw2f.broker.limits import RULES, Limits
+from ngw2f.broker.tries import WrongTries
 from ngw2f.store import devices, users
-from ngw2f.tries import WrongTries
 from tests.client import BROWSER, PASSWORD, Client
 
 BAD_MARKS = ["device-1=", "device-1=x", "device-1=\xff", 'device-1="', r'device-1="\355\240\200"']

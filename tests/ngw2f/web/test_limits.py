@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from ngw2f.broker.limits import RULES, Limits
 from ngw2f.chat import Chat
-from ngw2f.limits import RULES, Limits
 from ngw2f.live.formats import WebSocketFrames
 from ngw2f.routes import build_url_map
 from ngw2f.server.service import Service

@@ -5,8 +5,8 @@ import gevent
 import pytest
 from argon2 import PasswordHasher
 
+from ngw2f.broker.tries import WrongTries
 from ngw2f.hashing import MAX_OF_BOTH
-from ngw2f.tries import WrongTries
 from tests.client import PASSWORD, Client
 
 

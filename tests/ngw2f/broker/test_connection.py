@@ -5,10 +5,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from ngw2f.broker_ import connection as module
 from redis.exceptions import ResponseError
 
-from ngw2f import broker as module
-from ngw2f.broker import MAX_SOCKET_PATH_BYTES, Broker, broker_url, connect, embedded_socket
+from ngw2f.broker.connection import (
+    MAX_SOCKET_PATH_BYTES,
+    Broker,
+    broker_url,
+    connect,
+    embedded_socket,
+)
 from ngw2f.settings import Settings
 
 

@@ -4,8 +4,8 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from werkzeug.exceptions import ServiceUnavailable
 
-from ngw2f.broker import Broker
-from ngw2f.limits import RULES, LimitExceededError, Limits, counting
+from ngw2f.broker.connection import Broker
+from ngw2f.broker.limits import RULES, LimitExceededError, Limits, counting
 from ngw2f.settings import Settings
 
 RULES_OF_TWO = [rule._replace(limit="2/hour") for rule in RULES]

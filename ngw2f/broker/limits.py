@@ -16,7 +16,7 @@ from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from middleware.rate_limit import Limiter, Policy, RateRule, Taken
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
 
 # Tries to sign in, from one address. People behind one address share it, so it is generous.
 SIGN_INS = "60/minute"

@@ -4,9 +4,9 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
-from ngw2f.broker import Broker
+from ngw2f.broker.connection import Broker
+from ngw2f.broker.tries import Guesser, WrongTries
 from ngw2f.settings import Settings
-from ngw2f.tries import Guesser, WrongTries
 
 STRANGER, OTHER = Guesser("198.51.100.1"), Guesser("198.51.100.2")
 KNOWN = Guesser("device x", is_known=True)

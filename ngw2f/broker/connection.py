@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 
-from ngw2f.sentinel import SCHEME, connect_by_sentinel
+from ngw2f.broker.sentinel import SCHEME, connect_by_sentinel
 from ngw2f.settings import SettingError, Settings
 
 T = TypeVar("T")

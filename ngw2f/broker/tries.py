@@ -14,8 +14,8 @@ from typing import NamedTuple
 from limits import RateLimitItem, parse
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
-from ngw2f.broker import Broker
-from ngw2f.limits import RETRY_AFTER_SECONDS, build_limiter
+from ngw2f.broker.connection import Broker
+from ngw2f.broker.limits import RETRY_AFTER_SECONDS, build_limiter
 
 # By one address, or one known browser: enough for a forgetful person, too few to guess with.
 BY_ONE = "20/minute"
