@@ -10,6 +10,7 @@ from ngw2f.web import (
     metrics,
     pages,
     rooms,
+    sign_in,
     status,
     thumbnails,
     tokens,
@@ -37,10 +38,10 @@ def build_url_map(socketio: SocketIOGateway) -> Map:
     rules = [
         # People.
         Rule("/", endpoint=pages.home, methods=["GET"]),
-        Rule("/login", endpoint=pages.sign_in_page, methods=["GET"]),
-        Rule("/login", endpoint=pages.sign_in, methods=["POST"]),
-        Rule("/logout", endpoint=pages.sign_out_page, methods=["GET"]),
-        Rule("/logout", endpoint=pages.sign_out, methods=["POST"]),
+        Rule("/login", endpoint=sign_in.sign_in_page, methods=["GET"]),
+        Rule("/login", endpoint=sign_in.sign_in, methods=["POST"]),
+        Rule("/logout", endpoint=sign_in.sign_out_page, methods=["GET"]),
+        Rule("/logout", endpoint=sign_in.sign_out, methods=["POST"]),
         Rule("/account", endpoint=account.show, methods=["GET"]),
         Rule("/account", endpoint=account.change_password, methods=["POST"]),
         Rule("/rooms", endpoint=pages.list_rooms, methods=["GET"]),

@@ -6,8 +6,10 @@ from ngw2f.http import Request, Response, problem, see_other
 from ngw2f.store.users import UserRow
 from ngw2f.text.password import MIN_PASSWORD_CHARACTERS
 from ngw2f.web import accounts, auth
-from ngw2f.web.pages import copy_retry_after, personal, sign_in_form
+from ngw2f.web.caching import personal
+from ngw2f.web.errors import copy_retry_after
 from ngw2f.web.services import Services
+from ngw2f.web.sign_in import sign_in_form
 from ngw2f.web.users import ChangedUser, change_user
 
 PATH = "/account"

@@ -12,7 +12,7 @@ and proxies get `no-cache` and ask again, with the ETag.
 import time
 from collections.abc import Iterable
 
-from ngw2f.http import Request, Response, json_response, tagged
+from ngw2f.http import Request, Response, add_vary, json_response, tagged
 from ngw2f.live.groups import reader_group
 from ngw2f.store.users import UserRow
 
@@ -54,3 +54,10 @@ def kept_json(
 ) -> Response:
     """Return *resource* as JSON with an ETag, to be kept."""
     return tagged(request, kept(json_response(resource), reader, groups, seconds))
+
+
+def personal(response: Response) -> Response:
+    """Mark a page that depends on who asks, and in which form."""
+    response.headers["Cache-Control"] = "private, no-cache"
+    add_vary(response, ["Accept", "Cookie"])
+    return response

@@ -106,5 +106,12 @@ def error_response(services: Services, request: Request, error: HTTPException) -
     return response
 
 
+def copy_retry_after(error: HTTPException, response: Response) -> None:
+    """Say on a page, too, when what was refused may be tried again."""
+    for name, value in error.get_headers():
+        if name == "Retry-After":
+            response.headers[name] = value
+
+
 def _default_form(request: Request) -> Form:
     return "json" if request.path.startswith(API_PREFIXES) else "text"

@@ -6,7 +6,6 @@ Everything works by forms and redirects, so without JavaScript.
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import quote
 
 from werkzeug.exceptions import (
     BadRequest,
@@ -16,31 +15,26 @@ from werkzeug.exceptions import (
     UnprocessableEntity,
 )
 
-from ngw2f.http import Form, Request, Response, add_vary, problem, see_other, tagged
+from ngw2f.http import Request, Response, problem, see_other, tagged
 from ngw2f.live.entry import EntryId
 from ngw2f.resources import Message, Room
 from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.rooms import LOBBY
-from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.store.users import UserRow
 from ngw2f.web import accounts, auth, idempotency
+from ngw2f.web.caching import personal
+from ngw2f.web.errors import copy_retry_after
 from ngw2f.web.messages import edit, load_own, page_of, post, remove
 from ngw2f.web.paging import cursor_of
 from ngw2f.web.rooms import add_member, create_room, load, load_named
 from ngw2f.web.services import Services
+from ngw2f.web.sign_in import ask_for_cookies, sign_in_form
+from ngw2f.web.templates import PAGE_FORMS
 
 T = TypeVar("T")
 
 # A page has links to so many rooms, and to a list of all.
 MAX_NEAR_ROOMS = 50
-
-# A page is there in these; for programs there is the API.
-PAGE_FORMS: tuple[Form, ...] = ("text", "html")
-
-# What a browser that keeps cookies sends with the form to sign in.
-COOKIES_KEPT = "cookies-kept"
-# A page with the form may have been open for long.
-DAYS_OF_A_FORM = 365
 
 # For these a form comes back with what was typed in it.
 REFUSALS = (BadRequest, TooManyRequests)
@@ -210,47 +204,6 @@ def invite(services: Services, request: Request, name: str, room_id: int | None 
     return see_other(room.links.page)
 
 
-def sign_in_page(services: Services, request: Request) -> Response:
-    return sign_in_form(services, request)
-
-
-def sign_in(services: Services, request: Request) -> Response:
-    """Sign a known nickname in, register a new one."""
-    nickname, password = request.form_field("nickname").strip(), request.form_field("password")
-    if request.form_field("cookies") == "asked" and COOKIES_KEPT not in request.cookies:
-        detail = "this browser keeps no cookies: allow them for this site, or sign in once more"
-        response = sign_in_form(services, request, detail, 400)
-        ask_for_cookies(request, response)
-        return response
-    if not nickname or not password:
-        return sign_in_form(services, request, "type a nickname and a password", 400)
-    if accounts.is_registered(services, nickname):
-        credentials = accounts.check_password(services, request, nickname, password)
-        if credentials is None:
-            return sign_in_form(services, request, "wrong nickname or password", 401)
-    else:
-        credentials = accounts.register(services, request, nickname, password).credentials
-    response = see_other(_local_path(request.form_field("next", "/")))
-    remember = bool(request.form_field("remember"))
-    accounts.remember_device(services, request, response, credentials.user_id)
-    auth.set_session(services, request, response, credentials, remember=remember)
-    return personal(response)
-
-
-def sign_out_page(services: Services, request: Request) -> Response:
-    reader = auth.find_reader(services, request)
-    return personal(services.templates.page("sign_out.html", {"reader": reader}))
-
-
-def sign_out(services: Services, request: Request) -> Response:
-    token = request.cookies.get(auth.COOKIE)
-    if token:
-        auth.end_session(services, token)
-    response = see_other("/")
-    response.delete_cookie(auth.COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
-    return personal(response)
-
-
 def _once(request: Request, typed: str, do: Callable[[str | None], T]) -> T:
     """Do what a form asks for, once however often it is sent with the same *typed* into it."""
     key = idempotency.key_of_form(request)
@@ -270,60 +223,3 @@ def _room_with(services: Services, message_id: int, user: UserRow) -> Room:
     """
     with services.database.reading() as connection:
         return load(connection, load_own(connection, message_id, user).room_id, user)
-
-
-def sign_in_form(
-    services: Services, request: Request, detail: str = "", status: int = 200
-) -> Response:
-    is_page = request.preferred("text", PAGE_FORMS) == "html" or request.method == "POST"
-    if not is_page:
-        raise auth.unauthorized(detail or "sign in at /login, or send a token")
-    # Who asks for a page may send a body too, which nobody has looked at.
-    form = request.form if request.method == "POST" else {}
-    values = {
-        "detail": detail,
-        "nickname": form.get("nickname", ""),
-        "next": form.get("next", "/" if request.path == "/login" else quote(request.path)),
-        "reader": None,
-    }
-    response = personal(services.templates.page("sign_in.html", values, status))
-    if request.method != "POST":
-        ask_for_cookies(request, response)
-    return response
-
-
-def ask_for_cookies(request: Request, response: Response) -> None:
-    """Have a browser that is shown the form send a cookie with it, if it keeps any.
-
-    Without one it would be signed in, and asked again by the next page to sign in.
-    """
-    response.set_cookie(
-        COOKIES_KEPT,
-        "yes",
-        max_age=DAYS_OF_A_FORM * SECONDS_A_DAY,
-        path="/login",
-        httponly=True,
-        samesite="Lax",
-        secure=request.is_secure,
-    )
-
-
-def copy_retry_after(error: HTTPException, response: Response) -> None:
-    """Say on a page, too, when what was refused may be tried again."""
-    for name, value in error.get_headers():
-        if name == "Retry-After":
-            response.headers[name] = value
-
-
-def _local_path(path: str) -> str:
-    """Return *path* if it leads to this chat, else its front page."""
-    is_local = path.startswith("/") and not path.startswith(("//", "/\\"))
-    is_in_url_form = path.isprintable() and path.isascii() and " " not in path
-    return path if is_local and is_in_url_form else "/"
-
-
-def personal(response: Response) -> Response:
-    """Mark a page that depends on who asks, and in which form."""
-    response.headers["Cache-Control"] = "private, no-cache"
-    add_vary(response, ["Accept", "Cookie"])
-    return response

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from ngw2f.http import Response
+from ngw2f.http import Form, Response
 from ngw2f.web.static_files import StaticFiles
+
+# A page is there in these; for programs there is the API.
+PAGE_FORMS: tuple[Form, ...] = ("text", "html")
 
 
 class Templates:

@@ -5,40 +5,8 @@ from base64 import b64encode
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.client import BROWSER, PASSWORD, Client
-
-
-def page(client, path="/", status=200):
-    answer = client.get(path, headers=BROWSER, status=status)
-    assert answer.content_type == "text/html"
-    return answer
-
-
-def form_of(answer, action):
-    return next(form for form in answer.forms.values() if form.action == action)
-
-
-def submit(answer, action, **fields):
-    """Fill in a form and send it, as a browser without JavaScript does."""
-    form = form_of(answer, action)
-    for name, value in fields.items():
-        form[name] = value
-    return form.submit(headers=BROWSER)
-
-
-def click(client, answer, text):
-    (link,) = [link for link in answer.html.select("a") if link.text == text]
-    return page(client, link["href"])
-
-
-def texts(answer, selector):
-    return [found.get_text().strip() for found in answer.html.select(selector)]
-
-
-def session(answer):
-    """Return the session cookie's value and attributes."""
-    value, *attributes = answer.headers["Set-Cookie"].split("; ")
-    return value, {attribute.lower() for attribute in attributes}
+from tests.client import BROWSER, PASSWORD
+from tests.ngw2f.web.browsing import click, form_of, page, submit, texts
 
 
 def test_from_registration_to_deletion(client, render):
@@ -57,121 +25,6 @@ def test_from_registration_to_deletion(client, render):
     answer = submit(answer, "/messages/1/delete")
     assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby")
     assert texts(page(client), ".messages") == ["Nobody has said anything here yet."]
-
-
-def test_sign_out(client):
-    client.sign_in("ann")
-    cookie = client.cookies["session"]
-    answer = submit(page(client), "/logout")
-    assert (answer.status_int, answer.headers["Location"]) == (303, "/")
-    assert "session" not in client.cookies
-    client.set_cookie("session", cookie)
-    assert form_of(page(client), "/login")
-
-
-def test_sign_out_page(client):
-    client.sign_in("ann")
-    assert submit(page(client, "/logout"), "/logout").status_int == 303
-    assert client.post("/logout", headers=BROWSER).status_int == 303
-
-
-def test_known_nickname_signs_in(client):
-    client.register("ann")
-    assert client.sign_in("ANN").status_int == 303
-    assert client.get("/api/users").json["users"][0]["nickname"] == "ann"
-    assert len(client.get("/api/users").json["users"]) == 1
-
-
-def test_wrong_password(client):
-    client.register("ann")
-    answer = client.sign_in("ann", "wrong", next="/rooms/lobby")
-    assert answer.status_int == 401
-    assert texts(answer, "[role=alert]") == ["Wrong nickname or password."]
-    form = form_of(answer, "/login")
-    assert (form["nickname"].value, form["next"].value) == ("ann", "/rooms/lobby")
-    assert form["password"].value == ""
-    assert "Set-Cookie" not in answer.headers
-
-
-@pytest.mark.parametrize(("nickname", "password"), [("", PASSWORD), ("ann", ""), (" ", PASSWORD)])
-def test_form_without_all_fields(client, nickname, password):
-    answer = client.sign_in(nickname, password)
-    assert answer.status_int == 400
-    assert texts(answer, "[role=alert]") == ["Type a nickname and a password."]
-    assert client.get("/api/users").json["users"] == []
-
-
-@pytest.mark.parametrize("nickname", ["a\0b", "a:b", "x" * 33, "a\u202eb"])
-def test_nickname_refused(client, nickname):
-    answer = client.sign_in(nickname)
-    assert (answer.status_int, answer.content_type) == (400, "text/html")
-    assert client.get("/api/users").json["users"] == []
-
-
-def test_session_ends_with_the_browser(client):
-    _, attributes = session(client.sign_in("ann"))
-    assert attributes == {"httponly", "path=/", "samesite=lax"}
-
-
-def test_remembered_for_sixty_days(client):
-    value, attributes = session(client.sign_in("ann", remember="1"))
-    assert f"max-age={60 * 86_400}" in attributes
-    assert {"httponly", "samesite=lax"} <= attributes
-    assert len(value.removeprefix("session=")) >= 43
-
-
-def test_secure_under_https(service):
-    client = Client(service)
-    client.extra_environ["wsgi.url_scheme"] = "https"
-    assert "secure" in session(client.sign_in("ann"))[1]
-    assert "secure" in session(client.post("/logout"))[1]
-
-
-def test_session_is_too_old(build):
-    client = Client(build(session_days=1e-9))
-    client.sign_in("ann")
-    assert form_of(page(client), "/login")
-    assert client.post("/rooms/lobby", {"source": "x"}, headers=BROWSER).status_int == 401
-
-
-@pytest.mark.parametrize("cookie", ["session=x", "session=", "session=\xff", 'session="', "\x80"])
-def test_cookie_that_is_none(client, cookie):
-    headers = {**BROWSER, "Cookie": cookie}
-    assert client.get("/", headers=headers).status_int == 200
-    assert client.post("/rooms/lobby", {"source": "x"}, headers=headers).status_int == 401
-    assert client.sources() == []
-
-
-@pytest.mark.parametrize(
-    ("next_path", "location"),
-    [
-        ("/rooms/lobby", "/rooms/lobby"),
-        ("/rooms/tea%20time?before=3", "/rooms/tea%20time?before=3"),
-        ("//evil.example", "/"),
-        ("/\\evil.example", "/"),
-        ("https://evil.example", "/"),
-        ("/a\r\nSet-Cookie: x=y", "/"),
-        ("/\t/evil.example", "/"),
-        ("/rooms/tea time", "/"),
-        ("/rooms/é", "/"),
-        ("", "/"),
-    ],
-)
-def test_next_stays_here(client, next_path, location):
-    assert client.sign_in("ann", next=next_path).headers["Location"] == location
-
-
-@pytest.mark.parametrize("name", ["tea time", "café", "a&b", "日本"])
-def test_back_to_the_room_after_sign_in(build, name):
-    client = Client(build(anonymous_read=False))
-    ann = client.join("ann")
-    client.post_json("/api/rooms", {"name": name}, headers=ann, status=201)
-    client.sign_in("ann")
-    path = next(link["href"] for link in page(client).html.select(".rooms a") if name in link.text)
-    client.reset()
-    answer = submit(page(client, path, 401), "/login", nickname="ann", password=PASSWORD)
-    assert answer.status_int == 303
-    assert texts(answer.follow(headers=BROWSER), "h1") == [name]
 
 
 def test_private_room_by_forms(client):
@@ -367,18 +220,6 @@ def test_pages_are_whole(client):
         for tag in ("form", "div", "main", "ol", "ul", "li", "section", "details", "p"):
             assert html.count(f"<{tag}>") + html.count(f"<{tag} ") == html.count(f"</{tag}>"), tag
         assert BeautifulSoup(html, "html.parser").title.text
-
-
-def test_browser_without_cookies_is_told_so(client):
-    form = form_of(page(client), "/login")
-    form["nickname"], form["password"] = "ann", "a long one"
-    client.reset()
-    answer = form.submit(headers=BROWSER, status=400)
-    assert texts(answer, "[role=alert]")[0].startswith("This browser keeps no cookies")
-    assert "session" not in client.cookies
-    # One that keeps them has it now.
-    submit(answer, "/login", nickname="ann", password="a long one").follow(headers=BROWSER)
-    assert "session" in client.cookies
 
 
 def test_scripts_and_sheets_are_named_by_what_is_in_them(client):

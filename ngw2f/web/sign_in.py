@@ -1,0 +1,99 @@
+"""Pages on which people sign in, register and sign out."""
+
+from urllib.parse import quote
+
+from ngw2f.http import Request, Response, see_other
+from ngw2f.store.tokens import SECONDS_A_DAY
+from ngw2f.web import accounts, auth
+from ngw2f.web.caching import personal
+from ngw2f.web.services import Services
+from ngw2f.web.templates import PAGE_FORMS
+
+# What a browser that keeps cookies sends with the form to sign in.
+COOKIES_KEPT = "cookies-kept"
+# A page with the form may have been open for long.
+DAYS_OF_A_FORM = 365
+
+
+def sign_in_page(services: Services, request: Request) -> Response:
+    return sign_in_form(services, request)
+
+
+def sign_in(services: Services, request: Request) -> Response:
+    """Sign a known nickname in, register a new one."""
+    nickname, password = request.form_field("nickname").strip(), request.form_field("password")
+    if request.form_field("cookies") == "asked" and COOKIES_KEPT not in request.cookies:
+        detail = "this browser keeps no cookies: allow them for this site, or sign in once more"
+        response = sign_in_form(services, request, detail, 400)
+        ask_for_cookies(request, response)
+        return response
+    if not nickname or not password:
+        return sign_in_form(services, request, "type a nickname and a password", 400)
+    if accounts.is_registered(services, nickname):
+        credentials = accounts.check_password(services, request, nickname, password)
+        if credentials is None:
+            return sign_in_form(services, request, "wrong nickname or password", 401)
+    else:
+        credentials = accounts.register(services, request, nickname, password).credentials
+    response = see_other(_local_path(request.form_field("next", "/")))
+    remember = bool(request.form_field("remember"))
+    accounts.remember_device(services, request, response, credentials.user_id)
+    auth.set_session(services, request, response, credentials, remember=remember)
+    return personal(response)
+
+
+def sign_out_page(services: Services, request: Request) -> Response:
+    reader = auth.find_reader(services, request)
+    return personal(services.templates.page("sign_out.html", {"reader": reader}))
+
+
+def sign_out(services: Services, request: Request) -> Response:
+    token = request.cookies.get(auth.COOKIE)
+    if token:
+        auth.end_session(services, token)
+    response = see_other("/")
+    response.delete_cookie(auth.COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
+    return personal(response)
+
+
+def sign_in_form(
+    services: Services, request: Request, detail: str = "", status: int = 200
+) -> Response:
+    is_page = request.preferred("text", PAGE_FORMS) == "html" or request.method == "POST"
+    if not is_page:
+        raise auth.unauthorized(detail or "sign in at /login, or send a token")
+    # Who asks for a page may send a body too, which nobody has looked at.
+    form = request.form if request.method == "POST" else {}
+    values = {
+        "detail": detail,
+        "nickname": form.get("nickname", ""),
+        "next": form.get("next", "/" if request.path == "/login" else quote(request.path)),
+        "reader": None,
+    }
+    response = personal(services.templates.page("sign_in.html", values, status))
+    if request.method != "POST":
+        ask_for_cookies(request, response)
+    return response
+
+
+def ask_for_cookies(request: Request, response: Response) -> None:
+    """Have a browser that is shown the form send a cookie with it, if it keeps any.
+
+    Without one it would be signed in, and asked again by the next page to sign in.
+    """
+    response.set_cookie(
+        COOKIES_KEPT,
+        "yes",
+        max_age=DAYS_OF_A_FORM * SECONDS_A_DAY,
+        path="/login",
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure,
+    )
+
+
+def _local_path(path: str) -> str:
+    """Return *path* if it leads to this chat, else its front page."""
+    is_local = path.startswith("/") and not path.startswith(("//", "/\\"))
+    is_in_url_form = path.isprintable() and path.isascii() and " " not in path
+    return path if is_local and is_in_url_form else "/"
