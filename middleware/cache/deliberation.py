@@ -12,7 +12,8 @@ from middleware.cache.exchange import Exchange
 from middleware.cache.parts import BACKGROUND_KEY, STATUS_KEY, Parts, Request
 from middleware.cache.replies import gateway_timeout, reply, with_age
 from middleware.cache.serving import Decision, decide, may_serve_after_error
-from middleware.cache.vary import Variants, normalize
+from middleware.cache.variants import Variants
+from middleware.cache.vary import normalize
 
 _log = logging.getLogger("middleware.cache")
 

@@ -1,13 +1,9 @@
-"""Which stored response answers a request (RFC 9111 section 4.1)."""
+"""What a request says in the fields that a response varies on (RFC 9111 section 4.1)."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from middleware._wsgi import Headers
 from middleware.cache.fields import split_list, value_of
-
-if TYPE_CHECKING:
-    from middleware.cache.entry import Entry
 
 Selecting = tuple[tuple[str, str | None], ...]
 
@@ -26,11 +22,6 @@ _NO_LISTS = frozenset(
         "HTTP_USER_AGENT",
     }
 )
-# What it takes to remember a selection, in bytes: once, and for each value beside its text.
-_SELECTION_BYTES = 200
-_VALUE_BYTES = 60
-# What may be taken for that by each stored response, beside the text of its own values.
-_SELECTIONS_BYTES = 1024
 
 
 def environ_key(name: str) -> str:
@@ -47,11 +38,6 @@ def selecting_fields(headers: Headers) -> list[str]:
 def selecting_values(headers: Headers, environ: dict[str, Any]) -> Selecting:
     """Note what the request said in the fields that the response varies on."""
     return tuple((key, normalize(key, environ.get(key))) for key in selecting_fields(headers))
-
-
-def text_bytes(values: Iterable[str | None]) -> int:
-    """Count the bytes of field values, which are latin-1 text."""
-    return sum([len(value) for value in values if value])
 
 
 def normalize(key: str, value: str | None) -> str | None:
@@ -76,92 +62,3 @@ def _without_space(member: str) -> str:
     if '"' in member:
         return member
     return member.replace(" ", "").replace("\t", "")
-
-
-def matches(entry: "Entry", environ: dict[str, Any]) -> bool:
-    """Say whether the stored response's selecting fields match the request."""
-    return all(
-        normalize(key, environ.get(key)) == stored
-        or (key == "HTTP_ACCEPT_LANGUAGE" and _speaks_first_choice(entry, environ.get(key)))
-        for key, stored in entry.selecting
-    )
-
-
-def _speaks_first_choice(entry: "Entry", accept_language: str | None) -> bool:
-    """Say whether the response is in the one language that the request likes best.
-
-    No answer could please the client more, so the cache need not ask
-    (RFC 9110 section 12.5.4).
-    """
-    weights: dict[str, float] = {}
-    for member in split_list((accept_language or "").lower()):
-        language, _, weight = member.partition(";")
-        try:
-            weights[language.strip()] = float(weight.strip().removeprefix("q=") or 1)
-        except ValueError:
-            return False
-    best = max(weights.values(), default=0)
-    choices = [language for language, weight in weights.items() if weight == best > 0]
-    spoken = value_of(entry.headers, "content-language")
-    return spoken is not None and choices == [spoken.lower()]
-
-
-def supersedes(new: "Entry", old: "Entry") -> bool:
-    """Say whether the new response takes the place of the old one in the store."""
-    if new.selecting != old.selecting:
-        return False
-    # Parts of one representation live side by side until they join (RFC 9111 section 3.4).
-    return new.span is None or (old.span is not None and new.span.covers(old.span))
-
-
-class Variants:
-    """The stored responses of one resource, newest first; never changed after it is made."""
-
-    __slots__ = ("_remembered", "_remembered_bytes", "entries", "keys")
-
-    def __init__(self, entries: Sequence["Entry"] = ()) -> None:
-        self.entries = tuple(entries)
-        self.keys = tuple(sorted({key for entry in entries for key, _ in entry.selecting}))
-        self._remembered: dict[tuple[str | None, ...], tuple[Entry, ...]] = {}
-        self._remembered_bytes = 0
-
-    def __iter__(self) -> Iterator["Entry"]:
-        return iter(self.entries)
-
-    def select(self, environ: dict[str, Any]) -> tuple["Entry", ...]:
-        """List the stored responses that match the request, newest first.
-
-        The answer for each set of raw values is remembered: a hit then compares
-        nothing and normalises nothing.
-        """
-        get = environ.get
-        values = tuple([get(key) for key in self.keys])
-        found = self._remembered.get(values)
-        if found is None:
-            found = tuple(entry for entry in self.entries if matches(entry, environ))
-            self._remember(values, found)
-        return found
-
-    def _remember(self, values: tuple[str | None, ...], found: tuple["Entry", ...]) -> None:
-        """Remember a selection, within what the stored responses are counted with.
-
-        Values come from anybody, and are as long as the server lets them be.
-        """
-        size = _SELECTION_BYTES + _VALUE_BYTES * len(values) + text_bytes(values)
-        room = sum(_SELECTIONS_BYTES + text_bytes(dict(e.selecting).values()) for e in self.entries)
-        if size > room:
-            return
-        if self._remembered_bytes + size > room:
-            self._remembered.clear()
-            self._remembered_bytes = 0
-        self._remembered[values] = found
-        self._remembered_bytes += size
-
-    def with_entry(self, new: "Entry", limit: int) -> "Variants":
-        """Copy with the response added, without those it supersedes, at most `limit` of them."""
-        kept = [old for old in self.entries if not supersedes(new, old)]
-        return Variants([new, *kept][:limit])
-
-    def replacing(self, old: "Entry", new: "Entry") -> "Variants":
-        """Copy with one response in the place of another."""
-        return Variants([new if entry is old else entry for entry in self.entries])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from middleware.cache.entry import Body, Entry
-from middleware.cache.vary import Variants
+from middleware.cache.variants import Variants
 
 # Variants kept of one resource where a lookup reads them all; a Vary on a field with many
 # values must not fill the store.

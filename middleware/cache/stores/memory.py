@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from middleware.cache.entry import Entry
 from middleware.cache.groups import Clock, GroupClock
-from middleware.cache.vary import Variants, text_bytes
+from middleware.cache.variants import Variants, text_bytes
 
 # Small chunks are joined up to this size: a body of many would cost more memory than bytes.
 _PIECE_BYTES = 16 * 1024

@@ -29,7 +29,7 @@ from middleware.cache.ranges import Span
 from middleware.cache.stores.base import MAX_VARIANTS
 from middleware.cache.stores.redis_client import answers_with_text, errors_of_client
 from middleware.cache.stores.redis_scripts import DROP, LOOKUP, PUT
-from middleware.cache.vary import Variants
+from middleware.cache.variants import Variants
 
 _log = logging.getLogger("middleware.cache")
 
