@@ -17,13 +17,9 @@ from middleware.cache.freshness import control_of, date_of
 from middleware.cache.keeping import Arrival, begin_fill, is_reusable, refusal_of
 from middleware.cache.parts import STATUS_KEY, Environ, Parts, Request, code_of
 from middleware.cache.replies import gateway_timeout, reply, with_age
+from middleware.cache.revalidation import conditions_for, entry_to_update
 from middleware.cache.serving import may_serve_after_error
-from middleware.cache.validation import (
-    conditions_for,
-    entry_to_update,
-    is_not_modified,
-    not_modified_headers,
-)
+from middleware.cache.validation import is_not_modified, not_modified_headers
 
 _log = logging.getLogger("middleware.cache")
 

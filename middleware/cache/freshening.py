@@ -6,8 +6,8 @@ from middleware.cache.fields import value_of
 from middleware.cache.freshness import Control
 from middleware.cache.keeping import Arrival, refusal_of
 from middleware.cache.parts import Parts, Request, code_of
+from middleware.cache.revalidation import updated_headers
 from middleware.cache.storing import OF_REQUEST
-from middleware.cache.validation import updated_headers
 from middleware.cache.vary import Selecting, selecting_values
 
 # If one of these differs, a HEAD's answer speaks of another representation than the stored one.
