@@ -11,7 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from middleware.cache.fields import split_list
+from middleware._fields import split_list
 
 KEY = "middleware.forwarded"
 BELIEVED, REMOVED = "believed", "removed"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from middleware.cache.fields import split_list, split_outside_quotes
+from middleware._fields import split_list, split_outside_quotes
 from middleware.headers import TOKEN
 
 _WEIGHT = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)

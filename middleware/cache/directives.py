@@ -8,7 +8,7 @@ cache do less is taken: a wrong `max-age` counts as 0, so the response is stale
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from middleware.cache.fields import split_list
+from middleware._fields import split_list
 from middleware.cache.structured import Item, StructuredFieldError, parse_dictionary
 
 # A larger number means this one (RFC 9111 section 1.2.2).

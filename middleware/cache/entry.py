@@ -4,10 +4,10 @@ import secrets
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from middleware._fields import value_of, values_of, without
 from middleware._wsgi import Headers
 from middleware.cache.dates import format_date, parse_date
 from middleware.cache.directives import ResponseDirectives
-from middleware.cache.fields import value_of, values_of, without
 from middleware.cache.freshness import (
     age_value,
     control_of,

@@ -6,11 +6,11 @@ from itertools import chain
 from typing import Any
 from wsgiref.types import StartResponse
 
+from middleware._fields import value_of
 from middleware._wsgi import Headers, close_body, write_nothing
 from middleware.cache.collapsing import Flight
 from middleware.cache.dates import parse_date
 from middleware.cache.entry import Entry
-from middleware.cache.fields import value_of
 from middleware.cache.filling import Fill, FillingBody
 from middleware.cache.freshening import freshen, freshen_by_head
 from middleware.cache.freshness import control_of, date_of

@@ -1,8 +1,8 @@
 """Bring a stored response up to date by the head of a new one (RFC 9111 sections 3.2, 4.3.4-5)."""
 
+from middleware._fields import value_of
 from middleware._wsgi import Headers
 from middleware.cache.entry import Entry
-from middleware.cache.fields import value_of
 from middleware.cache.freshness import Control
 from middleware.cache.keeping import Arrival, refusal_of
 from middleware.cache.parts import Parts, Request, code_of

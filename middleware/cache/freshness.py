@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from middleware._fields import value_of, values_of
 from middleware._wsgi import Headers
 from middleware.cache.dates import parse_date
 from middleware.cache.directives import (
@@ -10,7 +11,6 @@ from middleware.cache.directives import (
     parse_response_directives,
     parse_targeted_directives,
 )
-from middleware.cache.fields import value_of, values_of
 from middleware.cache.policy import CachePolicy
 
 # RFC 9110 section 15.1: cacheable without explicit freshness. 206 is in the list as well.

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from urllib.parse import urljoin, urlsplit
 
+from middleware._fields import value_of
 from middleware._wsgi import Headers
-from middleware.cache.fields import value_of
 from middleware.cache.key import normalize_uri, origin_of
 from middleware.cache.structured import Item, StructuredFieldError, Token, parse_list
 

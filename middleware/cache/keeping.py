@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from middleware._fields import value_of, values_of
 from middleware._wsgi import Headers
 from middleware.cache.entry import NO_CONTENT_STATUSES, Entry
-from middleware.cache.fields import value_of, values_of
 from middleware.cache.filling import Fill
 from middleware.cache.freshness import Control
 from middleware.cache.joining import join_parts

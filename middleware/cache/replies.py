@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from middleware._fields import value_of, without
 from middleware._wsgi import Headers
 from middleware.cache.entry import Entry
-from middleware.cache.fields import value_of, without
 from middleware.cache.ranges import Span, parse_range, range_applies
 from middleware.cache.representation import Representation
 from middleware.cache.serving import part_of

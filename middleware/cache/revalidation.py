@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from middleware._fields import HOP_BY_HOP, value_of, without
 from middleware._wsgi import Headers
 from middleware.cache.dates import format_date
 from middleware.cache.entry import Entry
-from middleware.cache.fields import HOP_BY_HOP, value_of, without
 from middleware.cache.validation import is_weak, strongly_equal, weakly_equal
 
 # A 304 says nothing new about the stored bytes (RFC 9111 section 3.2).

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from middleware._fields import HOP_BY_HOP, split_list, value_of, values_of, without
 from middleware._wsgi import Headers
 from middleware.cache.directives import ResponseDirectives
-from middleware.cache.fields import HOP_BY_HOP, split_list, value_of, values_of, without
 from middleware.cache.freshness import (
     HEURISTIC_STATUSES,
     Control,

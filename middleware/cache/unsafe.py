@@ -5,8 +5,8 @@ from itertools import chain
 from typing import Any
 from wsgiref.types import StartResponse
 
+from middleware._fields import value_of
 from middleware._wsgi import Headers
-from middleware.cache.fields import value_of
 from middleware.cache.filling import Fill, FillingBody
 from middleware.cache.freshness import control_of, explicit_lifetime
 from middleware.cache.invalidation import dropped_groups, invalidated_keys, is_error, resolve

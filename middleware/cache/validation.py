@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from middleware._fields import split_list
 from middleware._wsgi import Headers
 from middleware.cache.dates import parse_date
-from middleware.cache.fields import split_list
 
 # What a 304 repeats of the 200 (RFC 9110 section 15.4.5), and what caches after us need.
 _IN_NOT_MODIFIED = frozenset(

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from middleware._fields import split_list, value_of
 from middleware.cache.entry import Entry
-from middleware.cache.fields import split_list, value_of
 from middleware.cache.vary import normalize
 
 # What it takes to remember a selection, in bytes: once, and for each value beside its text.

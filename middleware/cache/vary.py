@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from middleware._fields import split_list, value_of
 from middleware._wsgi import Headers
-from middleware.cache.fields import split_list, value_of
 
 Selecting = tuple[tuple[str, str | None], ...]
 

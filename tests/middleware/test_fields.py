@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from middleware.cache.fields import split_list, value_of, values_of, without
+from middleware._fields import split_list, value_of, values_of, without
 
 HEADERS = [("Vary", "A"), ("X", "1"), ("vary", "B")]
 
