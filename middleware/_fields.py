@@ -4,7 +4,8 @@ The names are compared in lower case, because field names are case-insensitive
 (RFC 9110 section 5.1) and applications write them as they like.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from functools import lru_cache
 
 from middleware._wsgi import Headers
 
@@ -36,10 +37,41 @@ def value_of(headers: Headers, name: str) -> str | None:
     return ", ".join(values) if values else None
 
 
-def without(headers: Headers, names: Iterable[str]) -> Headers:
+def first_value_of(headers: Headers, name: str) -> str | None:
+    """Return the value of the field's first line, or None; `name` in lower case."""
+    for field, value in headers:
+        if field.lower() == name:
+            return value
+    return None
+
+
+@lru_cache(512)
+def _lower_case(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset([name.lower() for name in names])
+
+
+def names_in(headers: Headers) -> frozenset[str]:
+    """Return the names of the fields, in lower case.
+
+    The result is cached by the names alone: an application uses the same lists again and again.
+    """
+    return _lower_case(tuple([name for name, _ in headers]))
+
+
+def without(headers: Headers, names: Collection[str]) -> Headers:
     """Copy the list without the named fields; the names in lower case."""
-    unwanted = frozenset(names)
-    return [pair for pair in headers if pair[0].lower() not in unwanted]
+    if names_in(headers).isdisjoint(names):
+        return list(headers)
+    return [pair for pair in headers if pair[0].lower() not in names]
+
+
+def with_vary(headers: Headers, field: str) -> Headers:
+    """Copy the list with a `Vary` that names this request field (RFC 9110 section 12.5.5)."""
+    values = values_of(headers, "vary")
+    listed = {name.strip().lower() for value in values for name in value.split(",")}
+    if "*" in listed or field.lower() in listed:
+        return list(headers)
+    return [*without(headers, ("vary",)), ("Vary", ", ".join([*values, field]))]
 
 
 def split_list(value: str) -> list[str]:

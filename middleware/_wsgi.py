@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from types import TracebackType
 from typing import TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication
@@ -15,44 +14,8 @@ ExcInfo: TypeAlias = (
 Write: TypeAlias = Callable[[bytes], object]
 Middleware: TypeAlias = Callable[[WSGIApplication], WSGIApplication]
 
+# Responses of these have no content, and so no Content-Length (RFC 9110 section 8.6).
 NO_CONTENT_STATUSES = frozenset({"204", "304"})
-
-
-def header_value(headers: Headers, name: str) -> str | None:
-    """Give the first value of a header; `name` is in lower case."""
-    for key, value in headers:
-        if key.lower() == name:
-            return value
-    return None
-
-
-@lru_cache(512)
-def _lower_case(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset([name.lower() for name in names])
-
-
-def header_names(headers: Headers) -> frozenset[str]:
-    """Give the names of the headers, in lower case.
-
-    It is remembered for the lists of names that come again and again; values make no difference.
-    """
-    return _lower_case(tuple([name for name, _ in headers]))
-
-
-def without_headers(headers: Headers, *names: str) -> Headers:
-    """Give a copy of the list that lacks these headers; `names` are in lower case."""
-    if header_names(headers).isdisjoint(names):
-        return list(headers)
-    return [item for item in headers if item[0].lower() not in names]
-
-
-def with_vary(headers: Headers, field: str) -> Headers:
-    """Give a copy of the list whose `Vary` names a request header (RFC 9110 section 12.5.5)."""
-    values = [value for key, value in headers if key.lower() == "vary"]
-    listed = {name.strip().lower() for value in values for name in value.split(",")}
-    if "*" in listed or field.lower() in listed:
-        return list(headers)
-    return [*without_headers(headers, "vary"), ("Vary", ", ".join([*values, field]))]
 
 
 def changing_headers(

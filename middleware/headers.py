@@ -8,14 +8,9 @@ from typing import TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from wsgiref.util import is_hop_by_hop
 
+from middleware._fields import names_in, without
 from middleware._options import function_of, list_of
-from middleware._wsgi import (
-    NO_CONTENT_STATUSES,
-    Headers,
-    changing_headers,
-    header_names,
-    without_headers,
-)
+from middleware._wsgi import NO_CONTENT_STATUSES, Headers, changing_headers
 
 Condition: TypeAlias = Callable[[WSGIEnvironment], bool]
 Change: TypeAlias = Callable[[Headers], Headers]
@@ -63,7 +58,7 @@ def checked(value: str) -> str:
 def set_header(name: str, value: str, when: Condition | None = None) -> HeaderRule:
     """Make it this one line, whatever was there."""
     line = (name, checked(value))
-    return HeaderRule(name, lambda headers: [*without_headers(headers, name.lower()), line], when)
+    return HeaderRule(name, lambda headers: [*without(headers, (name.lower(),)), line], when)
 
 
 def default_header(name: str, value: str, when: Condition | None = None) -> HeaderRule:
@@ -71,7 +66,7 @@ def default_header(name: str, value: str, when: Condition | None = None) -> Head
     line = (name, checked(value))
 
     def change(headers: Headers) -> Headers:
-        return headers if name.lower() in header_names(headers) else [*headers, line]
+        return headers if name.lower() in names_in(headers) else [*headers, line]
 
     return HeaderRule(name, change, when)
 
@@ -86,7 +81,7 @@ def remove_header(name: str, when: Condition | None = None) -> HeaderRule:
     """Remove all lines of that name."""
 
     def change(headers: Headers) -> Headers:
-        return without_headers(headers, name.lower())
+        return without(headers, (name.lower(),))
 
     return HeaderRule(name, change, when, needs_line=True)
 

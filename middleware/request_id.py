@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from middleware._wsgi import Headers, changing_headers, without_headers
+from middleware._fields import without
+from middleware._wsgi import Headers, changing_headers
 
 KEY = "middleware.request_id"
 # What goes into every log line may not end it, nor fill it.
@@ -48,7 +49,7 @@ class RequestIDMiddleware:
         header = ("X-Request-ID", request_id)
 
         def with_id(status: str, headers: Headers) -> Headers:
-            headers = without_headers(headers, "x-request-id")
+            headers = without(headers, ("x-request-id",))
             headers.append(header)
             return headers
 

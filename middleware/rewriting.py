@@ -7,16 +7,9 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from middleware._fields import first_value_of, with_vary, without
 from middleware._options import function_of, names_of
-from middleware._wsgi import (
-    ExcInfo,
-    Headers,
-    WrappedBody,
-    Write,
-    header_value,
-    with_vary,
-    without_headers,
-)
+from middleware._wsgi import ExcInfo, Headers, WrappedBody, Write
 from middleware.headers import TOKEN
 
 # True of the content as it was: its length and its digests (RFC 9110 section 8.6, RFC 9530), and
@@ -139,16 +132,16 @@ class RewrittenResponse:
         transformer = self.middleware.make(self.environ, status, headers)
         if transformer is None:
             return None, headers
-        headers = weakened(without_headers(headers, *FIELDS_OF_THE_OLD_CONTENT))
+        headers = weakened(without(headers, FIELDS_OF_THE_OLD_CONTENT))
         return (None if self.method == "HEAD" else transformer), headers
 
     def may_be_rewritten(self, status: str, headers: Headers) -> bool:
         if status[0] == "1" or status[:3] in {"204", "205", "206"}:
             return False
-        content_type = header_value(headers, "content-type") or ""
+        content_type = first_value_of(headers, "content-type") or ""
         if content_type.partition(";")[0].strip().lower() not in self.middleware.content_types:
             return False
-        if (header_value(headers, "content-encoding") or "identity").lower() != "identity":
+        if (first_value_of(headers, "content-encoding") or "identity").lower() != "identity":
             return False
         return not any(
             name.lower() == "cache-control" and "no-transform" in value.lower()

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from middleware._fields import names_in
 from middleware._options import names_of
-from middleware._wsgi import Headers, changing_headers, header_names
+from middleware._wsgi import Headers, changing_headers
 from middleware.headers import checked
 
 # What a page usually needs, from here alone; nothing else, nothing inline, and no page may
@@ -123,10 +124,10 @@ class Lines:
 
     def __init__(self, headers: Headers) -> None:
         self.all = headers
-        self.names = header_names(headers)
+        self.names = names_in(headers)
 
     def missing(self, headers: Headers) -> Headers:
-        own = header_names(headers)
+        own = names_in(headers)
         if own.isdisjoint(self.names):
             return self.all
         return [line for line in self.all if line[0].lower() not in own]

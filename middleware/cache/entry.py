@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from middleware._fields import value_of, values_of, without
-from middleware._wsgi import Headers
+from middleware._wsgi import NO_CONTENT_STATUSES, Headers
 from middleware.cache.dates import format_date, parse_date
 from middleware.cache.directives import ResponseDirectives
 from middleware.cache.freshness import (
@@ -25,8 +25,6 @@ from middleware.cache.vary import Selecting
 # So much the clocks of hosts that share a store may differ. What came later than that from now
 # came before the clock was set back, and how old it is cannot be told.
 CLOCK_SECONDS = 60
-# Statuses whose responses have no content and so no Content-Length (RFC 9110 section 8.6).
-NO_CONTENT_STATUSES = frozenset({204, 304})
 
 
 class Body(Protocol):
@@ -110,7 +108,7 @@ class Entry:
         self._work_out_freshness(headers)
         self.groups = groups_of(headers, key)
         self.slots = slots_of(self.groups)
-        self.headers = _complete(headers, self.code, body.size, response_time)
+        self.headers = _complete(headers, status, body.size, response_time)
         self.not_modified_headers = not_modified_headers(self.headers, self.policy.targeted_field)
 
     def _work_out_freshness(self, headers: Headers) -> None:
@@ -221,11 +219,11 @@ class Entry:
         return Entry(**{**parts, **changes})
 
 
-def _complete(headers: Headers, code: int, size: int, response_time: float) -> Headers:
+def _complete(headers: Headers, status: str, size: int, response_time: float) -> Headers:
     """Add what every replay needs: Date (RFC 9110 6.6.1) and Content-Length; drop the old Age."""
     headers = without(headers, {"age"})
     if not values_of(headers, "date"):
         headers.append(("Date", format_date(response_time)))
-    if not values_of(headers, "content-length") and code not in NO_CONTENT_STATUSES:
+    if not values_of(headers, "content-length") and status[:3] not in NO_CONTENT_STATUSES:
         headers.append(("Content-Length", str(size)))
     return headers

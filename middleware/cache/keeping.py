@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from middleware._fields import value_of, values_of
-from middleware._wsgi import Headers
-from middleware.cache.entry import NO_CONTENT_STATUSES, Entry
+from middleware._wsgi import NO_CONTENT_STATUSES, Headers
+from middleware.cache.entry import Entry
 from middleware.cache.filling import Fill
 from middleware.cache.freshness import Control
 from middleware.cache.joining import join_parts
@@ -83,7 +83,7 @@ def begin_fill(
 
     return Fill(
         parts.store.writer(),
-        _expected_length(code, arrival.headers, app_body),
+        _expected_length(arrival, app_body),
         parts.policy.max_body_bytes,
         on_commit=commit,
         on_abort=lambda too_long: on_end(False if too_long else None),
@@ -101,10 +101,10 @@ def announced_length(headers: Headers) -> int | None:
     return int(values[0]) if len(values) == 1 and values[0].isdecimal() else None
 
 
-def _expected_length(code: int, headers: Headers, app_body: Iterable[bytes] | None) -> int | None:
-    if code in NO_CONTENT_STATUSES:
+def _expected_length(arrival: Arrival, app_body: Iterable[bytes] | None) -> int | None:
+    if arrival.status[:3] in NO_CONTENT_STATUSES:
         return 0
-    announced = announced_length(headers)
+    announced = announced_length(arrival.headers)
     if announced is None and isinstance(app_body, list | tuple):
         return sum(map(len, app_body))
     return announced

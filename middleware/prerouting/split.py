@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from middleware._wsgi import Headers, changing_headers, with_vary
+from middleware._fields import with_vary
+from middleware._wsgi import Headers, changing_headers
 from middleware.headers import TOKEN
 
 MONTH = 30 * 24 * 60 * 60

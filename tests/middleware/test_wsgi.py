@@ -4,50 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from middleware import _wsgi
-from middleware._wsgi import Headers, WrappedBody, changing_headers
+from middleware._wsgi import WrappedBody, changing_headers
 from tests.middleware.serving import BrokenError, Exchange, TrackedBody
-
-
-def test_header_value_ignores_case_and_takes_the_first() -> None:
-    headers = [("ETag", '"a"'), ("etag", '"b"')]
-    assert _wsgi.header_value(headers, "etag") == '"a"'
-    assert _wsgi.header_value(headers, "vary") is None
-
-
-def test_names_are_in_lower_case_whatever_the_values() -> None:
-    for value in ("1", "2"):
-        assert _wsgi.header_names([("X-A", value), ("ETag", "e")]) == {"x-a", "etag"}
-
-
-def test_without_headers_copies_where_nothing_is_left_out() -> None:
-    headers = [("X", "y")]
-    copy = _wsgi.without_headers(headers, "etag")
-    assert copy == headers
-    assert copy is not headers
-
-
-def test_without_headers_copies_the_rest() -> None:
-    headers = [("Content-Length", "1"), ("ETag", "x"), ("X", "y")]
-    assert _wsgi.without_headers(headers, "content-length", "etag") == [("X", "y")]
-    assert len(headers) == 3
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ([], ["Cookie"]),
-        ([("vary", "Accept")], ["Accept, Cookie"]),
-        ([("Vary", "Accept"), ("Vary", "Origin")], ["Accept, Origin, Cookie"]),
-        ([("Vary", "accept, cookie")], ["accept, cookie"]),
-        ([("Vary", "*")], ["*"]),
-    ],
-    ids=["none", "other", "two lines", "already", "star"],
-)
-def test_vary_names_the_field_once(before: Headers, after: list[str]) -> None:
-    headers = _wsgi.with_vary(before, "Cookie")
-    assert [value for _, value in headers] == after
-    assert headers is not before
 
 
 def test_change_gets_the_status() -> None:
