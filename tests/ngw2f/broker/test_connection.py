@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from ngw2f.broker_ import connection as module
 from redis.exceptions import ResponseError
 
+from ngw2f.broker import connection as module
 from ngw2f.broker.connection import (
     MAX_SOCKET_PATH_BYTES,
     Broker,
