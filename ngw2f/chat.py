@@ -9,10 +9,11 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from middleware.rate_limit import limit_headers
 from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.broker.limits import counting
+from ngw2f.errors import DomainError
 from ngw2f.http import Request, Response, no_content
 from ngw2f.observe.tracing import following
 from ngw2f.routes import build_url_map
-from ngw2f.web.errors import DATABASE_ERRORS, database_problem, error_response
+from ngw2f.web.errors import DATABASE_ERRORS, database_problem, error_response, http_error
 from ngw2f.web.services import Services
 from ngw2f.web.socketio import SocketIOGateway
 
@@ -23,7 +24,7 @@ OUTSIDE = {"static": "/static/<path>", "healthz": "/healthz"}
 class Chat:
     """One chat. Its state is in its services' database and broker, none of it here.
 
-    What an endpoint raises and is no HTTPException goes up to the error boundary.
+    Errors of HTTP, the domain and the database are answered here; all others by the error boundary.
     """
 
     def __init__(self, services: Services) -> None:
@@ -73,6 +74,8 @@ class Chat:
                 if request.method == "OPTIONS":
                     return _options(error.valid_methods)
             return error_response(self.services, request, error)
+        except DomainError as error:
+            return error_response(self.services, request, http_error(error))
         except DATABASE_ERRORS as error:
             return error_response(self.services, request, database_problem(error))
         return response

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 from limits import parse
 from limits.storage import RedisStorage
 from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
-from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from middleware.rate_limit import Limiter, Policy, RateRule, Taken
 from ngw2f.broker.connection import Broker
+from ngw2f.errors import TooMany, Unavailable
 
 # Tries to sign in, from one address. People behind one address share it, so it is generous.
 SIGN_INS = "60/minute"
@@ -84,15 +84,6 @@ def build_limiter(broker: Broker) -> RateLimiter:
     return SlidingWindowCounterRateLimiter(storage)
 
 
-class LimitExceededError(TooManyRequests):
-    """429: one write too many under the rule `policy`."""
-
-    def __init__(self, rule: Rule, taken: Taken) -> None:
-        self.policy = rule.name
-        seconds = taken.retry_seconds
-        super().__init__(f"too many {rule.what}; try again in {seconds} s", retry_after=seconds)
-
-
 class Limits:
     """Count what accounts do, by the rules above."""
 
@@ -107,7 +98,7 @@ class Limits:
     def take(self, write: Write, who: int | str) -> None:
         """Count one write of an account's id, or of an address.
 
-        Raises LimitExceededError, and ServiceUnavailable under a rule that is closed.
+        Raises TooMany, and Unavailable under a rule that is closed.
         """
         if not self._is_on:
             return
@@ -119,14 +110,14 @@ class Limits:
         )
         if taken is None:
             if rule.is_closed:
-                raise ServiceUnavailable(
-                    "this is not possible right now", retry_after=RETRY_AFTER_SECONDS
-                )
+                raise Unavailable("this is not possible right now", retry_after=RETRY_AFTER_SECONDS)
             return
         if counted is not None:
             counted.append(taken)
         if not taken.is_allowed:
-            raise LimitExceededError(rule, taken)
+            seconds = taken.retry_seconds
+            detail = f"too many {rule.what}; try again in {seconds} s"
+            raise TooMany(detail, retry_after=seconds, policy=rule.name)
 
     def _count(self, policy: Policy, who: str, *, asks: bool) -> Taken:
         limit, name = policy.rule.limit, policy.rule.name

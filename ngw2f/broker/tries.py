@@ -12,10 +12,10 @@ import time
 from typing import NamedTuple
 
 from limits import RateLimitItem, parse
-from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from ngw2f.broker.connection import Broker
 from ngw2f.broker.limits import RETRY_AFTER_SECONDS, build_limiter
+from ngw2f.errors import TooMany, Unavailable
 
 # By one address, or one known browser: enough for a forgetful person, too few to guess with.
 BY_ONE = "20/minute"
@@ -43,16 +43,16 @@ class WrongTries:
         self._by_one, self._by_all = parse(by_one), parse(by_all)
 
     def check(self, account: str, guesser: Guesser) -> None:
-        """Raise TooManyRequests if there were too many, ServiceUnavailable if nobody knows."""
+        """Raise TooMany if there were too many, Unavailable while Redis is unreachable."""
         for limit, *identifiers in self._counts(account, guesser):
             if not self._ask(limit, identifiers, is_one_more=False):
                 seconds = self._seconds_until_reset(limit, identifiers)
-                raise TooManyRequests(
+                raise TooMany(
                     f"too many wrong passwords; try again in {seconds} s", retry_after=seconds
                 )
 
     def count(self, account: str, guesser: Guesser) -> None:
-        """Count a wrong one. Raises ServiceUnavailable."""
+        """Count a wrong one. Raises Unavailable."""
         for limit, *identifiers in self._counts(account, guesser):
             self._ask(limit, identifiers, is_one_more=True)
 
@@ -66,7 +66,7 @@ class WrongTries:
         ask = self._limiter.hit if is_one_more else self._limiter.test
         is_allowed = self._broker.attempt(lambda _redis: ask(limit, *identifiers), None)
         if is_allowed is None:
-            raise ServiceUnavailable(
+            raise Unavailable(
                 "signing in is not possible right now", retry_after=RETRY_AFTER_SECONDS
             )
         return is_allowed

@@ -2,12 +2,13 @@
 
 from werkzeug.exceptions import HTTPException, Unauthorized
 
+from ngw2f.errors import DomainError
 from ngw2f.http import Request, Response, problem, see_other
 from ngw2f.store.users import UserRow
 from ngw2f.text.password import MIN_PASSWORD_CHARACTERS
 from ngw2f.web import accounts, auth
 from ngw2f.web.caching import personal
-from ngw2f.web.errors import copy_retry_after
+from ngw2f.web.errors import copy_retry_after, http_error
 from ngw2f.web.services import Services
 from ngw2f.web.sign_in import sign_in_form
 from ngw2f.web.users import ChangedUser, change_user
@@ -39,7 +40,8 @@ def change_password(services: Services, request: Request) -> Response:
         if new != again:
             raise problem(400, "the two new passwords differ")
         change_user(services, request, user, ChangedUser(None, new, current))
-    except HTTPException as error:
+    except (DomainError, HTTPException) as raised:
+        error = http_error(raised)
         if error.code not in SAID_ON_PAGE:
             raise
         response = _page(services, user, detail=error.description or "", status=error.code)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
 from sqlalchemy import Connection
-from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from middleware.rate_limit import client_address
 from ngw2f.broker.tries import Guesser
+from ngw2f.errors import TooMany, Unavailable
 from ngw2f.hashing import Asker, TooManyHashesError, TooManyOfOneError
 from ngw2f.http import Request, Response, problem
 from ngw2f.resources import User
@@ -220,12 +220,12 @@ def _turns_explained() -> Iterator[None]:
     try:
         yield
     except TooManyOfOneError as error:
-        raise TooManyRequests(
+        raise TooMany(
             "too many passwords of yours wait to be checked; try again in a moment",
             retry_after=RETRY_AFTER_SECONDS,
         ) from error
     except TooManyHashesError as error:
-        raise ServiceUnavailable(
+        raise Unavailable(
             "too many people are signing in; try again in a moment",
             retry_after=RETRY_AFTER_SECONDS,
         ) from error

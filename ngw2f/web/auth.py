@@ -3,8 +3,6 @@
 import time
 
 from sqlalchemy import Connection
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
 
 from ngw2f.http import Request, Response
 from ngw2f.live.log import RevokedTokens
@@ -12,11 +10,10 @@ from ngw2f.store import tokens, users
 from ngw2f.store.events import Run
 from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.store.users import Credentials, UserRow
+from ngw2f.web.errors import unauthorized
 from ngw2f.web.services import Services
 
 COOKIE = "session"
-# Quoted, as RFC 9110 section 11.5 has it: Werkzeug does so only for what is no token.
-REALM = "NGW2F chat"
 
 
 def token_of(request: Request) -> str | None:
@@ -116,10 +113,6 @@ def end_session(services: Services, token: str) -> None:
 def record_revocation(services: Services, connection: Connection, user_id: int) -> Run:
     """Record what makes every process look again at the tokens of a user's streams."""
     return services.events.record(connection, "tokens.revoked", RevokedTokens(user_id))
-
-
-def unauthorized(detail: str) -> Unauthorized:
-    return Unauthorized(detail, www_authenticate=WWWAuthenticate("bearer", {"realm": REALM}))
 
 
 def note_presence(services: Services, user: UserRow) -> None:

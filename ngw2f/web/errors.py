@@ -8,12 +8,25 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import HTTPException, InternalServerError, Unauthorized
+from werkzeug.exceptions import NotFound as NothingThere
 from werkzeug.http import HTTP_STATUS_CODES
 
 from middleware.answer import Answer
 from middleware.rate_limit import PROBLEM_TYPES
-from ngw2f.broker.limits import LimitExceededError
+from ngw2f.errors import (
+    Conflict,
+    DomainError,
+    Forbidden,
+    Gone,
+    Invalid,
+    KeyReused,
+    NotFound,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from ngw2f.http import Form, Request, Response, add_vary, problem
 from ngw2f.store.database import CommitLostError, DatabaseBusyError
 from ngw2f.web.services import Services
@@ -34,6 +47,21 @@ UNCONFIRMED = (
     "same Idempotency-Key, or look first whether it is there"
 )
 
+# The status of each error of the domain (RFC 9110 section 15, RFC 6585 section 4).
+STATUSES: dict[type[DomainError], int] = {
+    Invalid: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Gone: 410,
+    KeyReused: 422,
+    TooMany: 429,
+    Unavailable: 503,
+}
+# Quoted, as RFC 9110 section 11.5 has it: Werkzeug does so only for what is no token.
+REALM = "NGW2F chat"
+
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +71,26 @@ class Problem(msgspec.Struct):
     detail: str
     type: str = "about:blank"
     violated_policies: list[str] | UnsetType = field(default=UNSET, name="violated-policies")
+
+
+def http_error(error: DomainError | HTTPException) -> HTTPException:
+    """Return an error of the domain as HTTP's, with its status, Retry-After and challenge."""
+    if isinstance(error, HTTPException):
+        return error
+    status = STATUSES[type(error)]
+    if status == 401:
+        return unauthorized(error.detail)
+    answer = problem(status, error.detail)
+    if error.retry_after is not None:
+        answer.retry_after = error.retry_after  # type: ignore[attr-defined] # 429 and 503
+    if isinstance(error, TooMany):
+        answer.policy = error.policy  # type: ignore[attr-defined] # read by error_response
+    return answer
+
+
+def unauthorized(detail: str) -> Unauthorized:
+    """Return a 401 that asks for a bearer token (RFC 6750 section 3)."""
+    return Unauthorized(detail, www_authenticate=WWWAuthenticate("bearer", {"realm": REALM}))
 
 
 def database_problem(error: SQLAlchemyError | DatabaseBusyError) -> HTTPException:
@@ -84,13 +132,14 @@ def error_response(services: Services, request: Request, error: HTTPException) -
     status = error.code or 500
     title = HTTP_STATUS_CODES.get(status, "Error")
     detail = error.description or title
-    if detail == NotFound.description:
+    if detail == NothingThere.description:
         detail = f"there is nothing at {request.path}"
     form = request.preferred(_default_form(request))
     if form == "json":
         problem_ = Problem(title, status, detail)
-        if isinstance(error, LimitExceededError):
-            problem_.type, problem_.violated_policies = QUOTA_EXCEEDED, [error.policy]
+        policy = getattr(error, "policy", None)
+        if policy:
+            problem_.type, problem_.violated_policies = QUOTA_EXCEEDED, [policy]
         response = Response(
             msgspec.json.encode(problem_), status, mimetype="application/problem+json"
         )

@@ -7,14 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from werkzeug.exceptions import (
-    BadRequest,
-    HTTPException,
-    TooManyRequests,
-    Unauthorized,
-    UnprocessableEntity,
-)
+from werkzeug.exceptions import BadRequest, HTTPException, Unauthorized, UnprocessableEntity
 
+from ngw2f.errors import Invalid, TooMany
 from ngw2f.http import Request, Response, problem, see_other, tagged
 from ngw2f.live.entry import EntryId
 from ngw2f.resources import Message, Room
@@ -23,7 +18,7 @@ from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
 from ngw2f.web import accounts, auth, idempotency
 from ngw2f.web.caching import personal
-from ngw2f.web.errors import copy_retry_after
+from ngw2f.web.errors import copy_retry_after, http_error
 from ngw2f.web.messages import edit, load_own, page_of, post, remove
 from ngw2f.web.paging import cursor_of
 from ngw2f.web.rooms import add_member, create_room, load, load_named
@@ -37,7 +32,7 @@ T = TypeVar("T")
 MAX_NEAR_ROOMS = 50
 
 # For these a form comes back with what was typed in it.
-REFUSALS = (BadRequest, TooManyRequests)
+REFUSALS = (BadRequest, Invalid, TooMany)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +137,7 @@ def post_message(
     try:
         _once(request, source, lambda key: post(services, room, user, source, key=key))
     except REFUSALS as error:
-        draft = Draft(source, error)
+        draft = Draft(source, http_error(error))
         return _room_page(services, request, user, name, room_id, draft)
     return see_other(room.links.page + "#end")
 
@@ -170,7 +165,7 @@ def edit_message(services: Services, request: Request, message_id: int) -> Respo
     except REFUSALS as error:
         with services.database.reading() as connection:
             message = load_own(connection, message_id, user)
-        return _edit_page(services, user, message, Draft(source, error))
+        return _edit_page(services, user, message, Draft(source, http_error(error)))
     return see_other(room.links.page + f"#m{message_id}")
 
 

@@ -6,6 +6,7 @@ from ngw2f.http import Request, Response, see_other
 from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.web import accounts, auth
 from ngw2f.web.caching import personal
+from ngw2f.web.errors import unauthorized
 from ngw2f.web.services import Services
 from ngw2f.web.templates import PAGE_FORMS
 
@@ -61,7 +62,7 @@ def sign_in_form(
 ) -> Response:
     is_page = request.preferred("text", PAGE_FORMS) == "html" or request.method == "POST"
     if not is_page:
-        raise auth.unauthorized(detail or "sign in at /login, or send a token")
+        raise unauthorized(detail or "sign in at /login, or send a token")
     # Who asks for a page may send a body too, which nobody has looked at.
     form = request.form if request.method == "POST" else {}
     values = {

@@ -20,6 +20,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from werkzeug.exceptions import HTTPException
 
 from middleware.request_id import KEY as REQUEST_ID
+from ngw2f.errors import DomainError
 from ngw2f.http import Request, Response, problem
 from ngw2f.live.formats import SocketIOPackets
 from ngw2f.live.subscription import Ending, Subscription
@@ -32,7 +33,7 @@ from ngw2f.store.users import UserRow
 from ngw2f.web import auth, messages
 from ngw2f.web.engine_requests import EngineRequests
 from ngw2f.web.engineio import StrictServer
-from ngw2f.web.errors import DATABASE_ERRORS, database_problem, one_line
+from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
 from ngw2f.web.rooms import load, load_named, tell_typing
 from ngw2f.web.services import Services
 from ngw2f.web.websocket import ClientId
@@ -149,7 +150,8 @@ class SocketIOGateway:
             environ = self._server.get_environ(sid) or {}
             with following(environ.get(REQUEST_ID, "")):
                 return do(user, said if isinstance(said, dict) else {})
-        except HTTPException as error:
+        except (DomainError, HTTPException) as raised:
+            error = http_error(raised)
             return {"error": error.description, "status": error.code}
         except DATABASE_ERRORS as error:
             return {"error": database_problem(error).description, "status": 503}

@@ -6,6 +6,7 @@ from werkzeug.exceptions import Unauthorized
 
 from ngw2f.http import Request, Response, json_response, no_content
 from ngw2f.web import accounts, auth
+from ngw2f.web.errors import REALM
 from ngw2f.web.services import Services
 
 
@@ -13,7 +14,7 @@ class BasicChallenge(WWWAuthenticate):
     """Ask for Basic authentication in UTF-8 (RFC 7617 section 2.1)."""
 
     def __init__(self) -> None:
-        super().__init__("basic", {"realm": auth.REALM, "charset": "UTF-8"})
+        super().__init__("basic", {"realm": REALM, "charset": "UTF-8"})
 
     def to_header(self) -> str:
         # Quoted, as the RFC has it; Werkzeug does so only for what is no token.

@@ -11,6 +11,7 @@ from simple_websocket import ConnectionClosed, Server
 from werkzeug.exceptions import HTTPException
 
 from middleware.request_id import KEY as REQUEST_ID
+from ngw2f.errors import DomainError
 from ngw2f.http import Request, Response
 from ngw2f.live.entry import EntryId
 from ngw2f.live.formats import WebSocketFrames, text_frame
@@ -19,7 +20,13 @@ from ngw2f.observe.tracing import following
 from ngw2f.resources import Message
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, messages
-from ngw2f.web.errors import DATABASE_ERRORS, database_problem, one_line
+from ngw2f.web.errors import (
+    DATABASE_ERRORS,
+    database_problem,
+    http_error,
+    one_line,
+    unauthorized,
+)
 from ngw2f.web.events import subscribe
 from ngw2f.web.frames import WebSocketServer
 from ngw2f.web.rooms import load, tell_typing
@@ -169,8 +176,9 @@ class Conversation:
             self._follow(told)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._refuse(told, 400, str(error))
-        except HTTPException as error:
-            self._refuse(told, error.code or 500, error.description or "")
+        except (DomainError, HTTPException) as raised:
+            refusal = http_error(raised)
+            self._refuse(told, refusal.code or 500, refusal.description or "")
         except DATABASE_ERRORS as error:
             self._refuse(told, 503, database_problem(error).description or "")
         except Exception as error:
@@ -197,7 +205,7 @@ class Conversation:
     def _place(self, told: FromClient) -> tuple[Services, Any, UserRow]:
         """Return the services, the room and the user of what is told. Raises 401, 404."""
         if self._reader is None:
-            raise auth.unauthorized("sign in, or send a token")
+            raise unauthorized("sign in, or send a token")
         with self._services.database.reading() as connection:
             return self._services, load(connection, told.room_id, self._reader), self._reader
 

@@ -2,10 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from werkzeug.exceptions import ServiceUnavailable
 
 from ngw2f.broker.connection import Broker
-from ngw2f.broker.limits import RULES, LimitExceededError, Limits, counting
+from ngw2f.broker.limits import RULES, Limits, counting
+from ngw2f.errors import TooMany, Unavailable
 from ngw2f.settings import Settings
 
 RULES_OF_TWO = [rule._replace(limit="2/hour") for rule in RULES]
@@ -26,10 +26,10 @@ def limits(broker: Broker) -> Limits:
 def test_writes_are_limited(limits: Limits) -> None:
     limits.take("post", 1)
     limits.take("post", 1)
-    with pytest.raises(LimitExceededError) as refused:
+    with pytest.raises(TooMany) as refused:
         limits.take("post", 1)
     assert 0 < refused.value.retry_after <= 3600
-    assert f"try again in {refused.value.retry_after} s" in str(refused.value.description)
+    assert f"try again in {refused.value.retry_after} s" in str(refused.value.detail)
 
 
 def test_accounts_and_rules_are_counted_apart(limits: Limits) -> None:
@@ -42,7 +42,7 @@ def test_processes_share_the_count(limits: Limits, settings: Settings) -> None:
     limits.take("post", 1)
     limits.take("post", 1)
     other = Broker(settings)
-    with pytest.raises(LimitExceededError):
+    with pytest.raises(TooMany):
         Limits(other, RULES_OF_TWO).take("post", 1)
     other.close()
 
@@ -70,7 +70,7 @@ def test_nobody_is_limited_while_redis_is_away(limits: Limits) -> None:
 
 @pytest.mark.usefixtures("_redis_away")
 def test_nobody_registers_while_redis_is_away(limits: Limits) -> None:
-    with pytest.raises(ServiceUnavailable) as refused:
+    with pytest.raises(Unavailable) as refused:
         limits.take("register", "::1")
     assert refused.value.retry_after
 

@@ -2,10 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from ngw2f.broker.connection import Broker
 from ngw2f.broker.tries import Guesser, WrongTries
+from ngw2f.errors import TooMany, Unavailable
 from ngw2f.settings import Settings
 
 STRANGER, OTHER = Guesser("198.51.100.1"), Guesser("198.51.100.2")
@@ -32,7 +32,7 @@ def try_wrong(tries: WrongTries, guesser: Guesser, times: int = 1) -> None:
 
 def test_wrong_ones_of_one_address_lock_that_address_out(tries: WrongTries) -> None:
     try_wrong(tries, STRANGER, 2)
-    with pytest.raises(TooManyRequests) as refused:
+    with pytest.raises(TooMany) as refused:
         tries.check("ann", STRANGER)
     assert 0 < refused.value.retry_after <= 120
     tries.check("ann", OTHER)
@@ -47,7 +47,7 @@ def test_right_ones_are_not_counted(tries: WrongTries) -> None:
 def test_many_addresses_are_bounded_together(tries: WrongTries) -> None:
     for number in range(5):
         try_wrong(tries, Guesser(f"198.51.100.{number}"))
-    with pytest.raises(TooManyRequests):
+    with pytest.raises(TooMany):
         tries.check("ann", Guesser("203.0.113.1"))
     tries.check("bob", Guesser("203.0.113.1"))
 
@@ -56,7 +56,7 @@ def test_known_browser_is_counted_for_itself(tries: WrongTries) -> None:
     for number in range(5):
         try_wrong(tries, Guesser(f"198.51.100.{number}"))
     try_wrong(tries, KNOWN, 2)
-    with pytest.raises(TooManyRequests):
+    with pytest.raises(TooMany):
         tries.check("ann", KNOWN)
 
 
@@ -74,7 +74,7 @@ def test_nobody_is_let_in_while_redis_is_away(
 
     monkeypatch.setattr(tries._limiter, "test", be_away)
     monkeypatch.setattr(tries._limiter, "hit", be_away)
-    with pytest.raises(ServiceUnavailable):
+    with pytest.raises(Unavailable):
         tries.check("ann", STRANGER)
-    with pytest.raises(ServiceUnavailable):
+    with pytest.raises(Unavailable):
         tries.count("ann", STRANGER)
