@@ -8,7 +8,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.live.log import EventLog
 from ngw2f.live.presence import Presence
-from ngw2f.resources import User
 from ngw2f.store import users
 from ngw2f.store.database import Database, DatabaseBusyError
 
@@ -56,6 +55,4 @@ class Attendance:
         with self._database.reading() as connection:
             rows = [users.find_user(connection, user_id) for user_id in user_ids]
         for row in filter(None, rows):
-            seen = (row.created_at, row.updated_at, row.last_seen_at)
-            user = User.of(row.id, row.nickname, *seen, online=is_online)
-            self._events.tell("user.updated", user)
+            self._events.tell("user.updated", row.as_resource(online=is_online))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, case, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from ngw2f.resources import User
 from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.schema import can_be_stored, nickname_shapes, users
 
@@ -40,6 +41,17 @@ class UserRow:
     last_seen_at: float
     # Of the token by which the user was found, if it was by one.
     token_expires_at: float = field(default=math.inf, compare=False)
+
+    def as_resource(self, *, online: bool) -> User:
+        """Return the user as clients see it; whether it is online is known elsewhere."""
+        return User.of(
+            self.id,
+            self.nickname,
+            self.created_at,
+            self.updated_at,
+            self.last_seen_at,
+            online=online,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from ngw2f.broker.tries import Guesser
 from ngw2f.errors import TooMany, Unavailable
 from ngw2f.hashing import Asker, TooManyHashesError, TooManyOfOneError
 from ngw2f.http import Request, Response, problem
-from ngw2f.resources import User
 from ngw2f.store import devices, users
 from ngw2f.store.devices import DEVICE_DAYS
 from ngw2f.store.tokens import SECONDS_A_DAY
@@ -188,8 +187,7 @@ def register(services: Services, request: Request, nickname: str, password: str)
     try:
         with services.database.writing() as connection:
             user = users.create_user(connection, nickname, key, password_hash, shapes)
-            now = user.created_at
-            resource = User.of(user.id, nickname, now, now, now)
+            resource = user.as_resource(online=False)
             run = services.events.record(connection, "user.updated", resource)
     except NicknameTakenError as error:
         raise problem(400, TAKEN) from error

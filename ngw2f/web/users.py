@@ -46,7 +46,7 @@ class Users(msgspec.Struct):
 def create(services: Services, request: Request) -> Response:
     body = request.json_body(NewUser)
     registered = accounts.register(services, request, body.nickname, body.password)
-    user = _resource(registered.user, is_online=False)
+    user = registered.user.as_resource(online=False)
     response = json_response(user, 201)
     response.headers["Location"] = user.links.self
     return response
@@ -66,7 +66,7 @@ def index(services: Services, request: Request) -> Response:
             rows = _list_online(list_, cursor, online)
         else:
             rows = _list_offline(list_, cursor, online)
-    found = [_resource(row, is_online=row.id in online) for row in cursor.cut(rows)]
+    found = [row.as_resource(online=row.id in online) for row in cursor.cut(rows)]
     response = kept_json(request, Users(found), reader, [USERS], KEPT_SHORTLY_SECONDS)
     link = next_page(request.path, cursor, rows, online=wanted, updated_since=updated_since)
     return linked(response, link)
@@ -98,7 +98,7 @@ def show(services: Services, request: Request, user_id: int) -> Response:
         row = users.find_user(connection, user_id)
     if row is None:
         raise problem(404, "there is no such user")
-    user = _resource(row, is_online=services.presence.is_online(user_id))
+    user = row.as_resource(online=services.presence.is_online(user_id))
     return kept_json(request, user, reader, [USERS], KEPT_SHORTLY_SECONDS)
 
 
@@ -141,7 +141,7 @@ def change_user(services: Services, request: Request, user: UserRow, body: Chang
             users.change_user(connection, user.id, shapes, **values)
             changed = users.find_user(connection, user.id)
             if changed:
-                resource = _resource(changed, is_online=True)
+                resource = changed.as_resource(online=True)
                 runs.append(services.events.record(connection, "user.updated", resource))
     except NicknameTakenError as error:
         raise problem(400, accounts.TAKEN) from error
@@ -171,9 +171,3 @@ def _sign_out_elsewhere(connection: Connection, known: Credentials, keep: str) -
         raise problem(403, "the current password is wrong: it has just been changed")
     tokens.revoke_tokens_of(connection, known.user_id, keep=keep)
     devices.forget_devices_of(connection, known.user_id)
-
-
-def _resource(row: UserRow, *, is_online: bool) -> User:
-    return User.of(
-        row.id, row.nickname, row.created_at, row.updated_at, row.last_seen_at, online=is_online
-    )

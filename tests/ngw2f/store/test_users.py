@@ -80,3 +80,13 @@ def test_password_that_was_checked_is_current_until_it_is_changed(database, ann)
         assert users.replace_password_hash(connection, known, "new")
         assert not users.lock_current(connection, known)
         assert not users.replace_password_hash(connection, known, "newer")
+
+
+def test_resource_of_a_row(ann):
+    user = ann.as_resource(online=True)
+    assert (user.id, user.nickname, user.online) == (ann.id, "Ann", True)
+    assert (user.created_at, user.updated_at, user.last_seen_at) == (
+        ann.created_at,
+        ann.updated_at,
+        ann.last_seen_at,
+    )
