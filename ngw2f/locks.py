@@ -1,4 +1,4 @@
-"""Locks that a killed process cannot keep: the kernel's on a file, PostgreSQL's on a session."""
+"""Locks that end with the process that holds them: on a file, or on a PostgreSQL session."""
 
 import fcntl
 import os
@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import text
-
-from ngw2f.store.database import Database
+from sqlalchemy import Engine, text
 
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Wait until no other process of this machine is in such a block, and keep others waiting."""
+    """Hold an exclusive lock on *path* for the block; wait for it first."""
     lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -23,17 +21,17 @@ def file_lock(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def turn(database: Database, path: Path, key: int) -> Iterator[bool]:
-    """Say whether this process has the turn, of all that use the database; do not wait for it.
+def turn(engine: Engine, path: Path, key: int) -> Iterator[bool]:
+    """Try to take the turn among all processes that use the database; yield whether it is ours.
 
-    With SQLite these are on this machine and lock the file *path*; PostgreSQL keeps a lock
-    under the number *key* for the session.
+    Do not wait. Users of SQLite are all on this machine and lock the file *path*; PostgreSQL
+    keeps a lock under the number *key* for the session.
     """
-    if database.is_sqlite:
+    if engine.dialect.name == "sqlite":
         with _try_file_lock(path) as has_turn:
             yield has_turn
         return
-    with database.engine.connect() as connection:
+    with engine.connect() as connection:
         parameters = {"key": key}
         has_turn = connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), parameters)
         connection.commit()

@@ -71,7 +71,7 @@ class LinkOutbox:
         So a link is fetched once, and a site gets no more connections than its limit,
         without a mark on any row that a killed worker would leave behind.
         """
-        return turn(self._database, self._lock_path, ADVISORY_LOCK)
+        return turn(self._database.engine, self._lock_path, ADVISORY_LOCK)
 
     def list_due(
         self, limit: int, but_ids: Collection[int], but_sites: Collection[str]
