@@ -1,50 +1,65 @@
-"""Werkzeug's profiler around the chat, for looking where the time goes; off unless a setting asks.
+"""A profile of each request, for looking where the time goes; off unless a setting asks for it.
 
-One request at a time is profiled and the others pass: the interpreter has one profiler. What
-other requests do while this one waits is in its profile too, so look with one client. A
-stream is never profiled: Werkzeug's would gather it until its end.
+One request at a time is profiled and the others pass: the interpreter has one profiler. The
+profile also covers what other requests do meanwhile, so profile with a single client. A stream
+is never profiled: the whole response is collected before it is sent.
 """
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable
+from cProfile import Profile
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-from werkzeug.middleware.profiler import ProfilerMiddleware
 
 MAX_NAME_CHARACTERS = 100
 
 
 class OneProfileMiddleware:
-    """Write a file into *directory* for each request that is profiled; `pstats` reads them."""
+    """Write a file into *directory* for each profiled request; `pstats` reads them."""
 
     def __init__(
         self, app: WSGIApplication, *, directory: Path, exempt: Callable[[WSGIEnvironment], bool]
     ) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._app = app
+        self._directory = directory
         self._exempt = exempt
         self._is_free = threading.Lock()
-        self._profiler = ProfilerMiddleware(
-            app,
-            stream=None,
-            profile_dir=str(directory),
-            filename_format=file_name,  # type: ignore[arg-type] # It takes a function too.
-        )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self._exempt(environ) or not self._is_free.acquire(blocking=False):
             return self._app(environ, start_response)
         try:
-            return self._profiler(environ, start_response)
+            return self._profile(environ, start_response)
         finally:
             self._is_free.release()
 
+    def _profile(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        # The application may change the environ.
+        request = f"{environ['REQUEST_METHOD']}.{environ['PATH_INFO'].strip('/') or 'root'}"
+        profile = Profile()
+        start = time.perf_counter()
+        body = profile.runcall(_collect, self._app, environ, start_response)
+        milliseconds = (time.perf_counter() - start) * 1000
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        profile.dump_stats(self._directory / file_name(request, milliseconds))
+        return body
 
-def file_name(environ: WSGIEnvironment) -> str:
-    """Return a name that says which request it was, whatever its path is made of."""
-    request = f"{environ['REQUEST_METHOD']}.{environ['PATH_INFO'].strip('/') or 'root'}"
+
+def _collect(
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> list[bytes]:
+    """Run *app* to its end and return the chunks of its body."""
+    body = app(environ, start_response)
+    try:
+        return list(body)
+    finally:
+        if hasattr(body, "close"):
+            body.close()
+
+
+def file_name(request: str, milliseconds: float) -> str:
+    """Return a file name that tells which request it was, whatever its path contains."""
     plain = re.sub(r"[^A-Za-z0-9.-]", "_", request.replace("/", "."))[:MAX_NAME_CHARACTERS]
-    measured = environ["werkzeug.profiler"]
-    return f"{plain}.{measured['elapsed']:.0f}ms.{measured['time']:.3f}.prof"
+    return f"{plain}.{milliseconds:.0f}ms.{time.time():.3f}.prof"
