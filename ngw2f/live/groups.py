@@ -2,16 +2,11 @@
 
 from pathlib import Path
 
-import msgspec
-
 from middleware.cache import SharedGroupClock
+from ngw2f.live.payloads import decode_revocation
 
 ROOMS = "rooms"
 USERS = "users"
-
-
-class _Revoked(msgspec.Struct):
-    user_id: int
 
 
 def open_group_clock(data_path: Path) -> SharedGroupClock:
@@ -36,5 +31,5 @@ def groups_of(event: str, data: str | bytes, room_id: int | None) -> list[str]:
     elif event == "user.updated":
         groups.append(USERS)
     elif event == "tokens.revoked":
-        groups.append(reader_group(msgspec.json.decode(data, type=_Revoked).user_id))
+        groups.append(reader_group(decode_revocation(data).user_id))
     return groups

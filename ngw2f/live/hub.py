@@ -13,7 +13,8 @@ from ngw2f.live.access import Access
 from ngw2f.live.entry import REVOKED, Entry, EntryId, Form, entry_of
 from ngw2f.live.feed import Feed
 from ngw2f.live.heartbeat import Caretaker
-from ngw2f.live.log import EventLog, decode_revocation
+from ngw2f.live.log import EventLog
+from ngw2f.live.payloads import decode_revocation
 from ngw2f.live.reader import StreamReader
 from ngw2f.live.recent import MAX_BYTES, Ring
 from ngw2f.live.subscription import Ending, Subscription

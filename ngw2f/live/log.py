@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from middleware.cache import Clock
 from ngw2f.broker.connection import Broker
 from ngw2f.live.groups import groups_of
+from ngw2f.live.payloads import DeletedMessage, RevokedTokens, Typing
 from ngw2f.resources import Message, Room, User
 from ngw2f.store import events
 from ngw2f.store.database import Database
@@ -84,32 +85,6 @@ if not newest then return end
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], string.match(newest[1], '^%d+') .. '-*',
            'event', ARGV[2], 'data', ARGV[3], 'room', ARGV[4])
 """
-
-
-class DeletedMessage(msgspec.Struct, frozen=True):
-    """What `message.deleted` says of a message that is no more."""
-
-    id: int
-    room_id: int
-    user_id: int
-
-
-class Typing(msgspec.Struct, frozen=True):
-    """What `typing` says: who writes where."""
-
-    room_id: int
-    user_id: int
-    nickname: str
-
-
-class RevokedTokens(msgspec.Struct, frozen=True):
-    """What `tokens.revoked` tells the hubs, and no client: whose tokens to look at again."""
-
-    user_id: int
-
-
-def decode_revocation(data: bytes) -> RevokedTokens:
-    return msgspec.json.decode(data, type=RevokedTokens)
 
 
 Resource = User | Room | Message | DeletedMessage | Typing | RevokedTokens

@@ -1,7 +1,8 @@
 """Who is writing: told at most once in a few seconds for each user and room."""
 
 from ngw2f.broker.connection import Broker
-from ngw2f.live.log import EventLog, Typing
+from ngw2f.live.log import EventLog
+from ngw2f.live.payloads import Typing
 
 # Clients show it a little longer than this.
 THROTTLE_MILLISECONDS = 3_000

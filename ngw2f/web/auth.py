@@ -5,7 +5,7 @@ import time
 from sqlalchemy import Connection
 
 from ngw2f.http import Request, Response
-from ngw2f.live.log import RevokedTokens
+from ngw2f.live.payloads import RevokedTokens
 from ngw2f.store import tokens, users
 from ngw2f.store.events import Run
 from ngw2f.store.tokens import SECONDS_A_DAY

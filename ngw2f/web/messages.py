@@ -15,7 +15,7 @@ from ngw2f.http import (
     problem,
 )
 from ngw2f.live.groups import room_group
-from ngw2f.live.log import DeletedMessage
+from ngw2f.live.payloads import DeletedMessage
 from ngw2f.resources import Message, Room
 from ngw2f.store import messages, tasks
 from ngw2f.store.keys import KeyUsedError, Use, keep_key

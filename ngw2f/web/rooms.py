@@ -6,7 +6,7 @@ from werkzeug.exceptions import HTTPException
 
 from ngw2f.http import MAX_ID, Request, Response, json_response, no_content, problem
 from ngw2f.live.groups import ROOMS, USERS, room_group
-from ngw2f.live.log import Typing
+from ngw2f.live.payloads import Typing
 from ngw2f.resources import Room, User
 from ngw2f.store import rooms, users
 from ngw2f.store.keys import KeyUsedError, Use, keep_key

@@ -1,7 +1,7 @@
 import pytest
 from redis.exceptions import RedisError
 
-from ngw2f.live.log import RevokedTokens, Typing, decode_revocation
+from ngw2f.live.payloads import Typing
 from ngw2f.store import events
 from tests.ngw2f.live.conftest import Stage
 
@@ -103,10 +103,6 @@ def test_stream_is_trimmed(stage: Stage) -> None:
             run = stage.services.events.record(connection, "typing", *[TYPING] * 100)
         stage.services.events.publish(run)
     assert len(stream(stage)) < 300
-
-
-def test_revocation_names_the_user() -> None:
-    assert decode_revocation(b'{"user_id": 4}') == RevokedTokens(4)
 
 
 def test_stream_is_bounded_in_bytes(stage: Stage) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ngw2f.live import reader as module
 from ngw2f.live.entry import Entry, EntryId
-from ngw2f.live.log import Typing
+from ngw2f.live.payloads import Typing
 from ngw2f.live.reader import MAX_PAUSE_SECONDS, PAUSE_SECONDS, StreamReader
 from ngw2f.store.events import Run
 from tests.ngw2f.live.conftest import Stage

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from ngw2f.live import typing as module
-from ngw2f.live.log import Typing
+from ngw2f.live.payloads import Typing
 from tests.ngw2f.live.conftest import Stage
 from tests.waiting import wait_until
 

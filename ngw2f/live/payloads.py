@@ -1,0 +1,29 @@
+"""What events carry that is no resource: a deleted message, who is typing, revoked tokens."""
+
+import msgspec
+
+
+class DeletedMessage(msgspec.Struct, frozen=True):
+    """The payload of `message.deleted`."""
+
+    id: int
+    room_id: int
+    user_id: int
+
+
+class Typing(msgspec.Struct, frozen=True):
+    """The payload of `typing`: who is typing in which room."""
+
+    room_id: int
+    user_id: int
+    nickname: str
+
+
+class RevokedTokens(msgspec.Struct, frozen=True):
+    """The payload of `tokens.revoked`, for the hubs alone: check this user's tokens again."""
+
+    user_id: int
+
+
+def decode_revocation(data: str | bytes) -> RevokedTokens:
+    return msgspec.json.decode(data, type=RevokedTokens)
