@@ -1,31 +1,39 @@
-"""What the hub does every second: heartbeats, clients that do not read, tokens that expire."""
+"""Every second: send heartbeats, disconnect clients that do not read, check tokens."""
 
 import errno
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Protocol
 
 import gevent
 from sqlalchemy.exc import SQLAlchemyError
 
-if TYPE_CHECKING:
-    from ngw2f.live.hub import Hub
-    from ngw2f.live.subscription import Subscription
+from ngw2f.live.subscription import Subscription
 
 TICK_SECONDS = 1.0
-# Every connection hears something within so many ticks. Which one is its own is as
-# good as random, so that not all do at once.
+# Every connection gets a heartbeat within so many ticks, a part of them at each tick.
 HEARTBEAT_TICKS = 16
-# A client that has not taken what it was sent for so long is cut off.
+# A client that has not read for so long is disconnected.
 STALL_SECONDS = 30.0
-# Tokens expire without an event; all are looked at after so many ticks.
+# Tokens expire without an event; all are checked after so many ticks.
 TOKEN_CHECK_TICKS = 30
 
 log = logging.getLogger(__name__)
 
 
-class Caretaker:
-    def __init__(self, hub: "Hub") -> None:
+class Connections(Protocol):
+    """What the heartbeat looks after: the hub."""
+
+    clock: float
+
+    def subscriptions(self) -> Iterable[Subscription]: ...
+
+    def check_tokens(self) -> None: ...
+
+
+class Heartbeat:
+    def __init__(self, hub: Connections) -> None:
         self._hub = hub
         self._ticks = 0
 
@@ -41,15 +49,14 @@ class Caretaker:
             except SQLAlchemyError as error:
                 log.warning("tokens were not checked: %s", error)
             except Exception:
-                # Without this greenlet no connection hears that it lives: it does not end.
-                log.exception("the caretaker stumbled; it goes on")
+                # Without this greenlet every connection looks dead, so it must not end.
+                log.exception("heartbeat tick failed; continuing")
 
     def _visit(self) -> None:
-        """Look at those whose turn it is."""
+        """Look at the connections whose turn it is."""
         stalled_since = self._hub.clock - STALL_SECONDS
         for subscription in self._hub.subscriptions():
-            # Addresses of objects are multiples of 16.
-            if (id(subscription) >> 5) % HEARTBEAT_TICKS != self._ticks % HEARTBEAT_TICKS:
+            if (subscription.number - self._ticks) % HEARTBEAT_TICKS:
                 continue
             if not subscription.busy_since:
                 subscription.remind()
@@ -57,10 +64,10 @@ class Caretaker:
                 cut_off(subscription)
 
 
-def cut_off(subscription: "Subscription") -> None:
-    """End a connection whose client does not read, in the middle of its writing.
+def cut_off(subscription: Subscription) -> None:
+    """End the connection of a client that does not read, in the middle of a write.
 
-    The error is the one that servers know from clients that have gone.
+    The error is the one that servers expect when a client has gone.
     """
     error = BrokenPipeError(errno.EPIPE, "the client does not read")
     gevent.kill(subscription.greenlet, error)

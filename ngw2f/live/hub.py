@@ -1,5 +1,6 @@
 """The hub: it reads the stream once for a process and hands it to whoever listens."""
 
+import itertools
 import logging
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ngw2f.live.access import Access
 from ngw2f.live.entry import REVOKED, Entry, EntryId, Form, entry_of
 from ngw2f.live.feed import Feed
-from ngw2f.live.heartbeat import Caretaker
+from ngw2f.live.heartbeat import Heartbeat
 from ngw2f.live.log import EventLog
 from ngw2f.live.payloads import decode_revocation
 from ngw2f.live.reader import StreamReader
@@ -39,11 +40,12 @@ class Hub:
         self._database = database
         self._length = settings.stream_length
         self._reader = StreamReader(settings, database, log_, self)
-        self._caretaker = Caretaker(self)
+        self._heartbeat = Heartbeat(self)
         self._listeners: list[Callable[[Entry], None]] = []
         self._greenlets: list[gevent.Greenlet] = []
         self._feeds: dict[tuple[str, frozenset[int]], Feed] = {}
         self._subscriptions: set[Subscription] = set()
+        self._numbers = itertools.count()
         self._ring = Ring(EntryId(0))
         # Of those who are so far behind that the database is asked.
         self._turn = BoundedSemaphore()
@@ -54,7 +56,7 @@ class Hub:
         self.is_draining = False
         # How many entries clients were given, for /metrics.
         self.delivered = 0
-        # The time as of the last tick of the caretaker, exact enough to tell who has stalled.
+        # The time of the last heartbeat tick: exact enough to tell which client has stalled.
         self.clock = time.monotonic()
 
     @property
@@ -68,7 +70,7 @@ class Hub:
     def start(self) -> None:
         """Follow the stream; in the process that serves."""
         self.load()
-        self._greenlets += [gevent.spawn(self._reader.run), gevent.spawn(self._caretaker.run)]
+        self._greenlets += [gevent.spawn(self._reader.run), gevent.spawn(self._heartbeat.run)]
 
     def load(self) -> None:
         """Begin at the newest event that is stored."""
@@ -100,7 +102,7 @@ class Hub:
         """
         self.load()
         feed = self._feed(form, self.access.rooms_of(user_id))
-        subscription = Subscription(self, form, feed, user_id, digest)
+        subscription = Subscription(self, next(self._numbers), form, feed, user_id, digest)
         feed.subscribers += 1
         self._subscriptions.add(subscription)
         if after is not None:

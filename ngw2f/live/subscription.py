@@ -2,18 +2,16 @@
 
 import logging
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import gevent
 from gevent.hub import Waiter
 from sqlalchemy.exc import SQLAlchemyError
 
+from ngw2f.live.access import Access
 from ngw2f.live.entry import Entry, EntryId, Form
 from ngw2f.live.feed import Feed
 from ngw2f.store.database import DatabaseBusyError
-
-if TYPE_CHECKING:
-    from ngw2f.live.hub import Hub
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +25,24 @@ class Ending(Enum):
     REVOKED = "revoked"
     # The client has gone.
     CLOSED = "closed"
+
+
+class Source(Protocol):
+    """What a subscription reads from: the hub."""
+
+    access: Access
+    # How many entries clients were given.
+    delivered: int
+    clock: float
+
+    @property
+    def position(self) -> EntryId: ...
+
+    def entries_after(self, cursor: EntryId) -> list[Entry] | None: ...
+
+    def is_stored(self, cursor: EntryId) -> bool: ...
+
+    def forget(self, subscription: "Subscription") -> None: ...
 
 
 class Subscription:
@@ -48,14 +64,23 @@ class Subscription:
         "form",
         "greenlet",
         "is_due",
+        "number",
         "user_id",
         "waiter",
     )
 
     def __init__(
-        self, hub: "Hub", form: Form, feed: Feed, user_id: int | None, digest: bytes | None
+        self,
+        hub: Source,
+        number: int,
+        form: Form,
+        feed: Feed,
+        user_id: int | None,
+        digest: bytes | None,
     ) -> None:
         self._hub = hub
+        # Counted by the hub; spreads the heartbeats.
+        self.number = number
         self.form = form
         self.feed = feed
         self.user_id = user_id

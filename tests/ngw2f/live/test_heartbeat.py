@@ -7,7 +7,7 @@ import pytest
 
 from ngw2f.live import heartbeat as module
 from ngw2f.live.formats import JSONLines
-from ngw2f.live.heartbeat import HEARTBEAT_TICKS, Caretaker
+from ngw2f.live.heartbeat import HEARTBEAT_TICKS, Heartbeat
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store import tokens
 from ngw2f.store.tokens import digest_of
@@ -17,11 +17,11 @@ SECONDS = 60
 
 
 @pytest.fixture(autouse=True)
-def caretaker(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have a caretaker for whom seconds pass at once."""
+def heartbeat(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run a heartbeat whose seconds are milliseconds."""
     monkeypatch.setattr(module, "TICK_SECONDS", 0.001)
     stage.hub.load()
-    greenlet = gevent.spawn(Caretaker(stage.hub).run)
+    greenlet = gevent.spawn(Heartbeat(stage.hub).run)
     yield
     greenlet.kill()
 
@@ -34,6 +34,15 @@ def hear(subscription: Subscription) -> bytes | None:
 def test_every_connection_hears_that_it_lives(stage: Stage) -> None:
     subscriptions = [stage.subscribe() for _ in range(2 * HEARTBEAT_TICKS)]
     assert {hear(each) for each in subscriptions} == {JSONLines.heartbeat}
+
+
+def test_tick_reminds_an_equal_part(stage: Stage) -> None:
+    subscriptions = [stage.subscribe() for _ in range(2 * HEARTBEAT_TICKS)]
+    # Nothing here lets another greenlet run.
+    for each in subscriptions:
+        each.is_due = False
+    Heartbeat(stage.hub)._visit()
+    assert sum(each.is_due for each in subscriptions) == 2
 
 
 def test_heartbeats_are_repeated(stage: Stage) -> None:
@@ -103,12 +112,12 @@ def test_mistake_does_not_end_it(stage: Stage, caplog: pytest.LogCaptureFixture)
     mistakes = [ValueError("a mistake")]
     remind = Subscription.remind
 
-    def stumble_once(subscription: Subscription) -> None:
+    def fail_once(subscription: Subscription) -> None:
         if mistakes:
             raise mistakes.pop()
         remind(subscription)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Subscription, "remind", stumble_once)
+        patch.setattr(Subscription, "remind", fail_once)
         assert hear(stage.subscribe()) == JSONLines.heartbeat
-    assert "stumbled" in caplog.text
+    assert "heartbeat tick failed" in caplog.text
