@@ -58,39 +58,42 @@ def stall(sent):
     return handle
 
 
-FRAME = Image.new("RGBA", (2000, 2000))
-HOSTILE = {
-    "PNG": page_with("PNG", image("PNG", "RGBA", 8_000_000)),
-    "large PNG": page_with("PNG", image("PNG", "L", 80_000_000)),
-    "JPEG": page_with("JPEG", image("JPEG", "RGB", 12_000_000, progressive=True)),
-    "GIF": page_with("GIF", image("GIF", "P", 8_000_000)),
-    "PNG texts": page_with("PNG", png_of_texts(64)),
-    "JPEG segments": page_with("JPEG", insert(JPEG, 2, b"\xff\xe5\0\2")),
-    "JPEG scans": page_with("JPEG", jpeg_of_scans(50_000)),
-    "WebP": page_with(
-        "WEBP", image("WEBP", "RGBA", 4_000_000, save_all=True, append_images=[FRAME])
-    ),
-    "gzip": answer(gzip.compress(bytes(50 * MEGABYTE)), "Content-Encoding: gzip"),
-    "brotli": answer(b"\xff" * MEGABYTE, "Content-Encoding: br"),
-    "tags": answer(b"<title>x</title>" + b"<meta name=a content=b>" * 44_000),
-    "open tags": answer(b"<title>x" + b"<a " * 349_000),
-    "entities": answer(b"<title>" + b"&amp;" * 209_000),
-    "wide text": answer("<title>\U0001f600".encode() + b"x" * (MEGABYTE - 20)),
-    "endless page": flood(answer(), b"x" * 65_536),
-    "endless image": flood(answer(b"", media="image/png"), b"x" * 65_536),
-    "headers": flood(b"HTTP/1.1 200 OK\r\n", b"X: " + b"x" * 9000 + b"\r\n"),
-    "stalled page": stall(answer(b"x" * (MEGABYTE - 1), "Content-Length: 1048576")),
-    "stalled image": stall(answer(b"x" * (MAX_IMAGE_BYTES - 1), media="image/png")),
-}
+def hostile_sites():
+    """Return what answers each request, by its kind. It takes seconds: not at import."""
+    frame = Image.new("RGBA", (2000, 2000))
+    return {
+        "PNG": page_with("PNG", image("PNG", "RGBA", 8_000_000)),
+        "large PNG": page_with("PNG", image("PNG", "L", 80_000_000)),
+        "JPEG": page_with("JPEG", image("JPEG", "RGB", 12_000_000, progressive=True)),
+        "GIF": page_with("GIF", image("GIF", "P", 8_000_000)),
+        "PNG texts": page_with("PNG", png_of_texts(64)),
+        "JPEG segments": page_with("JPEG", insert(JPEG, 2, b"\xff\xe5\0\2")),
+        "JPEG scans": page_with("JPEG", jpeg_of_scans(50_000)),
+        "WebP": page_with(
+            "WEBP", image("WEBP", "RGBA", 4_000_000, save_all=True, append_images=[frame])
+        ),
+        "gzip": answer(gzip.compress(bytes(50 * MEGABYTE)), "Content-Encoding: gzip"),
+        "brotli": answer(b"\xff" * MEGABYTE, "Content-Encoding: br"),
+        "tags": answer(b"<title>x</title>" + b"<meta name=a content=b>" * 44_000),
+        "open tags": answer(b"<title>x" + b"<a " * 349_000),
+        "entities": answer(b"<title>" + b"&amp;" * 209_000),
+        "wide text": answer("<title>\U0001f600".encode() + b"x" * (MEGABYTE - 20)),
+        "endless page": flood(answer(), b"x" * 65_536),
+        "endless image": flood(answer(b"", media="image/png"), b"x" * 65_536),
+        "headers": flood(b"HTTP/1.1 200 OK\r\n", b"X: " + b"x" * 9000 + b"\r\n"),
+        "stalled page": stall(answer(b"x" * (MEGABYTE - 1), "Content-Length: 1048576")),
+        "stalled image": stall(answer(b"x" * (MAX_IMAGE_BYTES - 1), media="image/png")),
+    }
 
 
 @pytest.fixture
 def ports():
+    handlers = hostile_sites().values()
     with ExitStack() as sites:
         yield [
             sites.enter_context(closing(Site(handler))).port
             for _ in range(SITES_OF_A_KIND)
-            for handler in HOSTILE.values()
+            for handler in handlers
         ]
 
 
