@@ -27,6 +27,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from middleware.negotiation import Accept
+from ngw2f.resources import MAX_ID
 
 T = TypeVar("T")
 Form = Literal["html", "json", "text"]
@@ -44,7 +45,6 @@ FORMS: dict[str, Form] = {
 }
 # By which name each of them goes, in the order in which they are offered.
 MEDIA_TYPES = ("text/plain", "text/html", JSON_TYPE)
-MAX_ID = 2**31 - 1
 # Python itself reads no number of more than some thousand digits.
 MAX_DIGITS = 20
 

@@ -8,6 +8,9 @@ from urllib.parse import quote
 
 import msgspec
 
+# The greatest id that a row can have: PostgreSQL's integer.
+MAX_ID = 2**31 - 1
+
 
 class UserLinks(msgspec.Struct, frozen=True, gc=False):
     self: str

@@ -9,15 +9,14 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, inspect, text
 
+from ngw2f.resources import MAX_ID
 from ngw2f.store.events import NewEvent, add_events
 
 # What clients know by their ids.
 TABLES = ("messages", "rooms", "users")
-MAX_ID = 2**31 - 1
 # So many ids were given at most since what is restored was written; a client that reads on
 # after one of them misses nothing then.
 SKIPPED_IDS = 1_000_000
-
 RESYNC = "resync"
 
 

@@ -4,10 +4,10 @@ import msgspec
 from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
-from ngw2f.http import MAX_ID, Request, Response, json_response, no_content, problem
+from ngw2f.http import Request, Response, json_response, no_content, problem
 from ngw2f.live.groups import ROOMS, USERS, room_group
 from ngw2f.live.payloads import Typing
-from ngw2f.resources import Room, User
+from ngw2f.resources import MAX_ID, Room, User
 from ngw2f.store import rooms, users
 from ngw2f.store.keys import KeyUsedError, Use, keep_key
 from ngw2f.store.rooms import QuotaExceededError, RoomExistsError

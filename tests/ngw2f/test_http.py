@@ -6,7 +6,8 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.test import EnvironBuilder
 
 from ngw2f import http
-from ngw2f.http import FORM_TYPE, MAX_ID, Request
+from ngw2f.http import FORM_TYPE, Request
+from ngw2f.resources import MAX_ID
 
 
 class Point(Struct):

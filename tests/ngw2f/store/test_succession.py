@@ -1,8 +1,9 @@
 from sqlalchemy import insert, text
 
+from ngw2f.resources import MAX_ID
 from ngw2f.store import events, messages, rooms
 from ngw2f.store.schema import messages as messages_table
-from ngw2f.store.succession import MAX_ID, SKIPPED_IDS, greatest_ids, succeed
+from ngw2f.store.succession import SKIPPED_IDS, greatest_ids, succeed
 from tests.ngw2f.store.conftest import create_user
 
 

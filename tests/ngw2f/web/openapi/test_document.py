@@ -5,7 +5,7 @@ import re
 import msgspec
 import pytest
 
-from ngw2f.http import MAX_ID
+from ngw2f.resources import MAX_ID
 from ngw2f.routes import build_url_map
 from ngw2f.settings import Settings
 from ngw2f.text.names import InvalidNameError, check_nickname, check_room_name
