@@ -1,12 +1,12 @@
-"""What the cache in front of the chat may keep, and until what happens.
+"""Which answers the cache in front of the chat may store, and which events invalidate them.
 
-Answers of the API go into it by groups (RFC 9875): `room-ID` for what is in a room,
-`rooms`, `users`, and `reader-ID` for what was made for a signed-in user. The event
-log drops a group with every event that concerns it (ngw2f/live/groups.py), so a
-kept answer is as new as the stream, in every process.
+Answers of the API belong to groups (RFC 9875): `room-ID` for what is in a room, `rooms`, `users`,
+and `reader-ID` for what was made for a signed-in user. Every event makes the event log drop the
+groups that it concerns (ngw2f/live/groups.py), so in every process a stored answer is as new as
+the stream.
 
-Only our own cache is told to keep them, by a field of its own (RFC 9213); browsers
-and proxies get `no-cache` and ask again, with the ETag.
+Only our own cache may store them, by a field of its own (RFC 9213). Browsers and proxies get
+`no-cache` and revalidate with the ETag.
 """
 
 import time
@@ -17,9 +17,10 @@ from ngw2f.live.groups import reader_group
 from ngw2f.store.users import UserRow
 
 TARGETED_FIELD = "NGW2F-Cache-Control"
-# Who polls is seen (is online) only when the chat itself answers: twice a minute at least.
+# A client that polls counts as online only if the chat itself answers it now and then: at least
+# twice a minute.
 KEPT_SECONDS = 30
-# Who is online changes without an event, as time goes by.
+# Users go offline as time passes, without an event.
 KEPT_SHORTLY_SECONDS = 5
 
 
@@ -29,11 +30,11 @@ def kept(
     groups: Iterable[str],
     seconds: int = KEPT_SECONDS,
 ) -> Response:
-    """Let the cache keep *response* for requests with the same credentials, while they are good."""
+    """Let the cache store *response* for requests with the same valid credentials."""
     names = list(groups)
     if reader is not None:
         names.append(reader_group(reader.id))
-        # A token is revoked by an event; it expires without one.
+        # An event says that a token is revoked, but none that it has expired.
         seconds = max(0, int(min(seconds, reader.token_expires_at - time.time())))
     headers = {
         TARGETED_FIELD: f"public, max-age={seconds}",
@@ -52,12 +53,12 @@ def kept_json(
     groups: Iterable[str],
     seconds: int = KEPT_SECONDS,
 ) -> Response:
-    """Return *resource* as JSON with an ETag, to be kept."""
+    """Return *resource* as JSON with an ETag, which the cache may store."""
     return tagged(request, kept(json_response(resource), reader, groups, seconds))
 
 
 def personal(response: Response) -> Response:
-    """Mark a page that depends on who asks, and in which form."""
+    """Mark a page that depends on who asks, and on which form they accept."""
     response.headers["Cache-Control"] = "private, no-cache"
     add_vary(response, ["Accept", "Cookie"])
     return response

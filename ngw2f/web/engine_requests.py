@@ -1,7 +1,7 @@
-"""Engine.IO's HTTP: who opens a session, polls, posts packets, and changes to a WebSocket.
+"""Engine.IO's HTTP requests: open a session, poll, post packets, upgrade to a WebSocket.
 
-A request that the protocol does not have is answered here, and never reaches the library,
-which would wait, fail, or let the session go on.
+Requests that the protocol does not allow are refused here. The library would wait, fail, or let
+the session go on.
 """
 
 from io import BytesIO
@@ -15,8 +15,8 @@ from ngw2f.web.engineio import StrictServer, is_behind
 from ngw2f.web.packets import BadPacketError, parse_payload
 from ngw2f.web.upgrade import SwitchingProtocols, take_over, without_upgrade
 
-# So many sessions without a WebSocket are kept by a process: nothing but a time limit ends
-# those that were opened and left.
+# A process keeps at most this many sessions without a WebSocket. Abandoned ones end only by a time
+# limit.
 MAX_POLLING_SESSIONS = 2_000
 
 NO_POLLING = (
@@ -27,15 +27,15 @@ NO_POLLING = (
 
 
 class EngineRequests:
-    """What comes in for the Engine.IO sessions of one process."""
+    """The requests for the Engine.IO sessions of one process."""
 
     def __init__(self, server: StrictServer) -> None:
         self._server = server
-        # The sessions, with the method, of which a request is under way.
+        # Session and method of each request that is being answered.
         self._under_way: set[tuple[str, str]] = set()
 
     def serve(self, request: Request, *, can_poll: bool) -> Response:
-        """Have the library answer the request, if it is one that the protocol has.
+        """Have the library answer the request, if the protocol allows it.
 
         Raises 400, 403, 413, 426, 501, 503.
         """
@@ -55,7 +55,7 @@ class EngineRequests:
         return self._ask_engine(without_upgrade(request.environ), None, "polling")
 
     def _check(self, request: Request) -> None:
-        """Raise 400 for what is no request of Engine.IO's in the version that is spoken."""
+        """Raise 400 unless it is a request of Engine.IO 4."""
         arguments, environ = request.args, request.environ
         origin = environ.get("HTTP_ORIGIN")
         if origin and origin not in self._server.eio._cors_allowed_origins(environ):
@@ -86,7 +86,7 @@ class EngineRequests:
         return SwitchingProtocols(run)
 
     def _poll(self, request: Request, session: str) -> Response:
-        """Answer a request of a session; what it may not do ends it, as the protocol says."""
+        """Answer a request of a session; one that is not allowed ends it, as the protocol says."""
         turn = (session, request.method)
         connection = self._server.find(session)
         if connection.upgraded:
@@ -120,7 +120,7 @@ class EngineRequests:
         return self._ask_engine(environ, session, "polling")
 
     def _make_room(self) -> None:
-        """Give up the oldest session that nobody has connected, if there are too many.
+        """If there are too many sessions, end the oldest one that nobody has connected to.
 
         Raises 503.
         """
@@ -139,7 +139,7 @@ class EngineRequests:
     def _ask_engine(
         self, environ: WSGIEnvironment, session: str | None, transport: str
     ) -> Response:
-        """Have the library answer what we have understood: the query as it was checked."""
+        """Have the library answer, with a query that has only what we have checked."""
         query = {"EIO": "4", "transport": transport} | ({"sid": session} if session else {})
         started: list[tuple[str, list[tuple[str, str]]]] = []
         body = self._server.handle_request(

@@ -1,8 +1,8 @@
-"""python-socketio's server, made strict: it sees only what a client may send.
+"""python-socketio's server, made strict: it receives only packets that a client may send.
 
-The library takes much on trust: it calls our handlers for events of its own names, keeps
-attachments that nobody asked for, waits for a client that has gone, and lets exceptions out
-of a connection that has switched protocols. What reaches it here was checked before.
+The library trusts its clients: it calls handlers for event names that it reserves for itself,
+stores attachments that nobody asked for, waits for clients that have gone, and lets exceptions
+escape from a connection that has switched protocols. Here, packets are checked before it.
 """
 
 import contextlib
@@ -35,10 +35,10 @@ from ngw2f.web.packets import (
 )
 from ngw2f.web.upgrade import SOCKET, FrameSocket, handshake_of, has_much_unheard
 
-# Nothing more is taken from a client for whom so much waits: a feed's chunk and its answers.
+# While this much waits for a client (a chunk of its feed, and answers), nothing is read from it.
 MAX_UNREAD = 2_000
 MAX_UNREAD_BYTES = 1024 * 1024
-# How long a client has for each of the two packets by which it changes to a WebSocket.
+# How long a client has for each of the two packets that upgrade it to a WebSocket.
 UPGRADE_SECONDS = 10.0
 # RFC 6455 section 7.4.1.
 PROTOCOL_ERROR = 1002
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 class ByteQueue(JoinableQueue):  # type: ignore[misc] # gevent has no types
-    """What waits for one client, and how many bytes that is."""
+    """The packets that wait for one client, and how many bytes they have."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,24 +64,24 @@ class ByteQueue(JoinableQueue):  # type: ignore[misc] # gevent has no types
 
 
 def size_of(packet: Any) -> int:
-    """Return the bytes of a packet in the queue, about; None ends the queue."""
+    """Return about how many bytes a packet has; None marks the end of the queue."""
     return len(packet.data) if packet is not None and isinstance(packet.data, str) else 0
 
 
 def is_behind(connection: Any) -> bool:
-    """Say whether a client goes on sending and does not read what it is answered."""
+    """Return whether a client sends without reading its answers."""
     queue = connection.queue
     return bool(queue.qsize() >= MAX_UNREAD or queue.bytes >= MAX_UNREAD_BYTES)
 
 
 class StrictWebSocket(WebSocketWSGI):  # type: ignore[misc] # engineio has no types
-    """Engine.IO's WebSocket: what it receives is a packet whose turn it is, or the end."""
+    """Engine.IO's WebSocket: it returns only packets that are allowed now, or ends."""
 
     def __init__(self, handler: Any, server: Any) -> None:
         super().__init__(handler, server)
         self._engine = server
         self._connection = handler.__self__
-        # The library would keep a message of any length before it refuses it.
+        # Without it, the library would buffer a message of any length before it refuses it.
         self.server_args["max_message_size"] = server.max_http_buffer_size
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -100,7 +100,7 @@ class StrictWebSocket(WebSocketWSGI):  # type: ignore[misc] # engineio has no ty
     def wait(self) -> str | None:
         packet = self._next_packet()
         if packet is None:
-            # The library's writer may hang on a client that does not read.
+            # The library's writer may block on a client that does not read.
             self._socket.close_soon()
         return packet
 
@@ -110,7 +110,7 @@ class StrictWebSocket(WebSocketWSGI):  # type: ignore[misc] # engineio has no ty
         seconds = engine.ping_interval + engine.ping_timeout if is_open else UPGRADE_SECONDS
         try:
             packet = self.ws.receive(timeout=seconds)
-            # Much may have come at once; others have their turn between two packets.
+            # Many packets may have arrived at once: let other greenlets run between them.
             self._socket.wait_turn()
             if packet is None or connection.closed:
                 return None
@@ -121,7 +121,7 @@ class StrictWebSocket(WebSocketWSGI):  # type: ignore[misc] # engineio has no ty
         except ConnectionClosed:
             return None
         except BadPacketError as error:
-            log.info("a Socket.IO client is cut off: %s", error)
+            log.info("disconnecting a Socket.IO client: %s", error)
             with contextlib.suppress(ConnectionClosed, OSError, LocalProtocolError):
                 self.ws.close(PROTOCOL_ERROR, str(error))
             return None
@@ -129,39 +129,38 @@ class StrictWebSocket(WebSocketWSGI):  # type: ignore[misc] # engineio has no ty
 
 
 class StrictServer(socketio.Server):  # type: ignore[misc] # socketio has no types
-    """Socket.IO's server for the events that it has handlers for, and no others."""
+    """Socket.IO's server, which accepts only events that have a handler."""
 
     def __init__(self, max_bytes: int) -> None:
-        # A client's events are taken one after the other: in order, and never more at once
-        # than it waits for.
+        # Handle a client's events one at a time: in order, and without a greenlet for each.
         super().__init__(async_mode="gevent", async_handlers=False, max_http_buffer_size=max_bytes)
         engine = self.eio
         engine._async = {**engine._async, "websocket": StrictWebSocket, "queue": ByteQueue}
-        # The WebSockets, by Engine.IO's session id.
+        # The sockets of the WebSockets, by Engine.IO's session id.
         engine.frame_sockets = WeakValueDictionary()
 
     def find(self, session: str) -> Any:
-        """Return a session's connection, None if there is none any more."""
+        """Return a session's connection, None if it has ended."""
         connection = self.eio.sockets.get(session)
         return None if connection is None or connection.closed else connection
 
     def cut_off(self, session: str, reason: str) -> None:
-        """End a session at once, without a farewell that the client would have to read."""
+        """End a session at once, without a last packet that the client would have to read."""
         connection = self.find(session)
         if connection:
-            log.info("a Socket.IO client is cut off: %s", reason)
+            log.info("disconnecting a Socket.IO client: %s", reason)
             connection.close(wait=False, abort=True, reason=self.reason.TRANSPORT_ERROR)
             self.eio.sockets.pop(session, None)
 
     def _handle_eio_message(self, session: str, text: Any) -> None:
         if self.find(session) is None:
-            return  # It sent more behind what ended it.
+            return  # The client sent more after the packet that ended the session.
         try:
             self._take(session, parse_message(str(text)))
         except BadPacketError as error:
             self.cut_off(session, str(error))
         except Exception as error:
-            log.error("what came over Socket.IO cannot be followed: %s", one_line(error))
+            log.error("handling a Socket.IO packet failed: %s", one_line(error))
             self.cut_off(session, "an error on our side")
 
     def _handle_eio_disconnect(self, session: str, reason: str) -> None:
@@ -181,7 +180,7 @@ class StrictServer(socketio.Server):  # type: ignore[misc] # socketio has no typ
             error = {"error": "there is no such event", "status": 404}
             answer = Answer(ACKNOWLEDGE, [error], packet.namespace, packet.ack_id)
             self._send_packet(session, answer)
-        # What is left acknowledges an event of ours, and none asks for that.
+        # Ignore acknowledgements: none of our events asks for one.
 
     def _is_taken(self, event: str) -> bool:
         return event not in self.reserved_events and event in self.handlers["/"]

@@ -1,9 +1,8 @@
-"""The JSON of messages and of pages of them, kept by id and version.
+"""A cache of the JSON of messages by id and version, and of pages of them.
 
-A page of the history is asked for far more often than a message changes, and
-most of its cost is to read and to encode the same messages again. What was
-encoded for an (id, version) stays true, so it needs no invalidation; which
-versions are on the page is asked of the database every time.
+Clients ask for a page of the history far more often than a message changes, and most of its cost
+is reading and encoding the same messages again. The JSON for an (id, version) never changes, so
+it needs no invalidation; the database says every time which versions are on the page.
 """
 
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from ngw2f.http import etag_of
 from ngw2f.store import messages
 
 MAX_BYTES = 16 * 1024 * 1024
-# Pages are made of fragments, so they are quickly made again.
+# A page is joined from fragments, so it is cheap to make again.
 MAX_PAGES = 64
 MAX_PAGE_BYTES = 8 * 1024 * 1024
 
@@ -30,7 +29,7 @@ class PageContent(NamedTuple):
 
 
 class MessageFragments:
-    """Fragments of JSON, and pages, up to a number of bytes each; the oldest are dropped first."""
+    """Fragments of JSON, and pages, each up to a number of bytes; the oldest are dropped first."""
 
     def __init__(self, max_bytes: int = MAX_BYTES, max_page_bytes: int = MAX_PAGE_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -41,7 +40,7 @@ class MessageFragments:
         self._encoder = msgspec.json.Encoder()
 
     def page(self, connection: Connection, versions: Versions) -> PageContent:
-        """Return the page of those of *versions* that still exist, as they are."""
+        """Return the page of those *versions* that still exist."""
         page = self._pages.get(versions)
         if page is None:
             content = self._join(connection, versions)
@@ -50,7 +49,7 @@ class MessageFragments:
         return page
 
     def _keep_page(self, versions: Versions, page: PageContent) -> None:
-        # While this one waited for its rows, another may have made the same.
+        # While this request waited for its rows, another one may have made the same page.
         if before := self._pages.pop(versions, None):
             self._page_bytes -= len(before.content)
         self._pages[versions] = page

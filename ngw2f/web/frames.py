@@ -1,4 +1,4 @@
-"""The WebSocket library's server, whose clients may send so many frames."""
+"""The WebSocket library's server, with a limit on the frames that a client sends."""
 
 import contextlib
 import logging
@@ -13,7 +13,7 @@ from wsproto.utilities import LocalProtocolError
 
 from ngw2f.web.errors import one_line
 
-# A client may send so many frames at once, pings and fragments too, and so many a second.
+# How many frames a client may send at once, and per second; pings and fragments count too.
 MAX_FRAMES = 6_000
 FRAMES_A_SECOND = 100
 
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 
 
 class TooManyFramesError(Exception):
-    """A client sends more frames than anybody needs."""
+    """A client sends frames faster than the limit."""
 
 
 class BoundedFrames:
-    """wsproto's connection, whose client may send so many frames."""
+    """wsproto's connection, with a limit on the frames that the client sends."""
 
     def __init__(self, connection: WSConnection) -> None:
         self._connection = connection
@@ -35,7 +35,7 @@ class BoundedFrames:
         self._counted_at = time.monotonic()
 
     def events(self) -> Iterator[Any]:
-        """Return what has come. Raises TooManyFramesError."""
+        """Return the events that have arrived. Raises TooManyFramesError."""
         now = time.monotonic()
         self._left += (now - self._counted_at) * FRAMES_A_SECOND
         self._left, self._counted_at = min(self._left, MAX_FRAMES), now
@@ -47,7 +47,7 @@ class BoundedFrames:
 
 
 class WebSocketServer(Server):  # type: ignore[misc] # simple_websocket has no types
-    """The library's server, whose reading ends the connection whatever ends the reading."""
+    """The library's server; whatever ends its reading thread also ends the connection."""
 
     def handshake(self) -> None:
         super().handshake()
@@ -58,12 +58,12 @@ class WebSocketServer(Server):  # type: ignore[misc] # simple_websocket has no t
         try:
             super()._thread()
         except TooManyFramesError:
-            log.info("a WebSocket is ended: its client sends too many frames")
+            log.info("closing a WebSocket: the client sends too many frames")
             with contextlib.suppress(ConnectionClosed, OSError, LocalProtocolError):
                 self.close(CloseReason.POLICY_VIOLATION, "too many frames")
             self._end()
         except Exception as error:
-            log.error("a WebSocket is ended: %s", one_line(error))
+            log.error("closing a WebSocket after an error: %s", one_line(error))
             self._end()
 
     def _end(self) -> None:

@@ -1,7 +1,7 @@
-"""Engine.IO's and Socket.IO's packets, as far as a client may send them; all else is refused.
+"""The packets of Engine.IO 4 and Socket.IO 5 that a client may send; all others are refused.
 
-Of the protocols' current versions (Engine.IO 4, Socket.IO 5). A client never opens a session,
-never pings one that is open, and has no event of ours that takes binary attachments.
+A client sends no packet to open a session and no ping to an open one, and none of our events takes
+binary attachments.
 """
 
 import re
@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 SEPARATOR = "\x1e"
-# As many as the reference's clients put into one body, and more than they ever do.
+# The reference implementation accepts this many; its clients never send as many.
 MAX_PACKETS = 16
-# Above that, JavaScript's numbers are no longer exact.
+# Greater integers are not exact in JavaScript.
 MAX_ACK_ID = 2**53 - 1
-# A namespace comes back in the answer that there is none.
+# The answer for an unknown namespace repeats its name.
 MAX_NAMESPACE = 256
 
 CLOSE, PONG, MESSAGE = "1", "3", "4"
@@ -27,25 +27,22 @@ PACKET = re.compile(r"([0-6])(?:(/[^,]*)(?:,|\Z))?([0-9]{1,16})?(.*)\Z", re.DOTA
 
 
 class BadPacketError(ValueError):
-    """What came is no packet, or none that a client may send; the message says why."""
+    """Not a packet, or none that a client may send; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One of Socket.IO's packets."""
+    """A Socket.IO packet."""
 
     kind: str
     namespace: str
     ack_id: int | None
-    # Of CONNECT an object or None, of EVENT and ACK a list.
+    # CONNECT has an object or None, EVENT and ACK have a list.
     content: Any
 
 
 def parse_payload(body: bytes) -> list[str]:
-    """Return the Engine.IO packets of a POST, every one of which is good.
-
-    Raises BadPacketError.
-    """
+    """Return the Engine.IO packets of a POST. Raises BadPacketError unless all are valid."""
     try:
         packets = body.decode().split(SEPARATOR)
     except UnicodeDecodeError as error:
@@ -68,12 +65,12 @@ def check_packet(packet: str | bytes) -> None:
 
 
 def parse_message(text: str) -> Packet:
-    """Return the Socket.IO packet that an Engine.IO message has. Raises BadPacketError."""
+    """Return the Socket.IO packet in an Engine.IO message. Raises BadPacketError."""
     match = PACKET.match(text)
     if match is None:
         raise BadPacketError("the message is no Socket.IO packet")
     kind, path, ack_id, rest = match.groups()
-    # The reference leaves out a query, which old clients send.
+    # Old clients send a query, which the reference implementation ignores.
     namespace = (path or "/").partition("?")[0]
     if len(namespace) > MAX_NAMESPACE:
         raise BadPacketError("the name of the namespace is too long")
@@ -92,7 +89,7 @@ def _content(text: str) -> Any:
 
 
 def _check(packet: Packet) -> None:
-    """Raise BadPacketError for content that does not belong to the packet's kind."""
+    """Raise BadPacketError unless the content fits the packet's kind."""
     kind, content = packet.kind, packet.content
     if kind in (BINARY_EVENT, BINARY_ACK):
         raise BadPacketError("no event takes binary attachments")

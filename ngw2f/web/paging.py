@@ -1,4 +1,4 @@
-"""Lists in pages: so many of what follows an id, and a Link to the next page."""
+"""Lists in pages: a number of rows after an id, and a Link to the next page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ Row = TypeVar("Row", bound=HasId)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Which part of a list, in the order of ids, a request asks for."""
+    """The part of a list, ordered by id, that a request asks for."""
 
     limit: int
     after: int
 
     @property
     def wanted(self) -> int:
-        """Return how many to look for: one more tells whether there is a next page."""
+        """Return how many rows to read: one more shows whether there is a next page."""
         return self.limit + 1
 
     def cut(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """Return what is on the page of all that was found."""
+        """Return the rows that are on the page."""
         return rows[: self.limit]
 
 
 def cursor_of(request: Request) -> Cursor:
-    """Return what the query asks for. Raises 400."""
+    """Return the cursor in the query. Raises 400."""
     limit = request.integer_argument("limit", 1) or DEFAULT_LIMIT
     return Cursor(min(limit, MAX_LIMIT), request.integer_argument("after", 0) or 0)
 
 
 def next_page(path: str, cursor: Cursor, rows: Sequence[HasId], **filters: Any) -> str | None:
-    """Return the Link (RFC 8288) to what follows, None if that was all."""
+    """Return the Link (RFC 8288) to the next page, None if there is none."""
     if len(rows) <= cursor.limit:
         return None
     place = {"after": rows[cursor.limit - 1].id, "limit": cursor.limit}

@@ -1,4 +1,4 @@
-"""How pages name the files under `/static/`: by version, and by what has to be in them."""
+"""The URLs and digests by which pages include the files under `/static/`."""
 
 import hashlib
 from base64 import b64encode
@@ -10,10 +10,10 @@ DIRECTORY = Path(__file__).parents[1] / "static"
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file's URL, and its digest as a browser checks it (Subresource Integrity, section 3.1).
+    """A file's URL, and the digest that a browser checks (Subresource Integrity, section 3.1).
 
-    The version in the URL keeps a cache from giving the file of another release, which the
-    browser would refuse.
+    The URL has a version, so no cache answers with the file of another release, which the browser
+    would refuse.
     """
 
     url: str
@@ -21,7 +21,7 @@ class StaticFile:
 
 
 class StaticFiles:
-    """The files of a directory, read again when they change."""
+    """The files of a directory; a file is read again when it has changed."""
 
     def __init__(self, directory: Path = DIRECTORY) -> None:
         self._directory = directory

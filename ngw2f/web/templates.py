@@ -1,4 +1,4 @@
-"""Pages and plain texts, by Jinja2 from `ngw2f/templates/`."""
+"""Pages and plain texts, made by Jinja2 from `ngw2f/templates/`."""
 
 import time
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from ngw2f.http import Form, Response
 from ngw2f.web.static_files import StaticFiles
 
-# A page is there in these; for programs there is the API.
+# The forms of a page; programs use the API.
 PAGE_FORMS: tuple[Form, ...] = ("text", "html")
 
 
 class Templates:
-    """The templates, compiled at their first use."""
+    """The templates; each is compiled when it is first used."""
 
     def __init__(self) -> None:
         self._environment = Environment(
@@ -29,7 +29,7 @@ class Templates:
         self._environment.globals["static"] = StaticFiles()
 
     def page(self, name: str, values: Mapping[str, object], status: int = 200) -> Response:
-        """Return the template *name*: a page if it ends in .html, else plain text."""
+        """Render the template *name*: a page if it ends in .html, else plain text."""
         content = self._environment.get_template(name).render(values)
         mimetype = "text/html" if name.endswith(".html") else "text/plain"
         return Response(content, status, mimetype=mimetype)

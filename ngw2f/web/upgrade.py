@@ -1,8 +1,8 @@
-"""Taking a connection over from HTTP, for WebSockets.
+"""Take a connection over from HTTP, for WebSockets.
 
-PEP 3333 has no place for it; gunicorn gives the connection's socket in the environ.
-To the chain above, a WebSocket is a response 101 with a body that has no bytes, which
-takes as long as the session does. The handshake's answer is written by the library.
+PEP 3333 does not provide for it, but gunicorn puts the connection's socket into the environ. To
+the chain above, a WebSocket is a response 101 whose body has no bytes and lasts as long as the
+session. The WebSocket library writes the answer to the handshake.
 """
 
 import contextlib
@@ -27,29 +27,29 @@ from ngw2f.web.errors import one_line
 log = logging.getLogger(__name__)
 
 SOCKET = "gunicorn.socket"
-# By this the socket of our worker is taken from HTTP for good.
+# The method by which the socket of our worker leaves HTTP for good.
 SWITCH = "switch_protocols"
-# Of the protocol (RFC 6455 sections 4.1 and 4.4).
+# RFC 6455 sections 4.1 and 4.4.
 VERSION = "13"
 KEY_BYTES = 16
-# How long the other side has to answer the end.
+# How long the client has to answer a close frame.
 CLOSE_SECONDS = 0.5
-# So much of what a client has sent waits to be followed: messages, and characters in them.
+# How many messages of a client, and characters in them, may wait to be handled.
 MAX_UNHEARD = 16
 MAX_UNHEARD_CHARACTERS = 64 * 1024
-# So much is read at once, as far as it was worked off in this time before.
+# How much to read at once: more while the last piece was handled within this time, else less.
 MIN_READ_BYTES = 256
 MAX_READ_BYTES = 4096
 PIECE_SECONDS = 0.003
-# How long reading waits for others, at most, and how often it looks whether it may go on.
+# How long reading pauses for other greenlets at most, and how often it checks whether to go on.
 MAX_PAUSE_SECONDS = 0.1
 PAUSE_SECONDS = 0.02
 
 
 class UpgradeRequired(HTTPException):
-    """426: what is here is spoken of by another protocol (RFC 9110 section 15.5.22).
+    """426: this resource needs another protocol (RFC 9110 section 15.5.22).
 
-    It also says which version of it (RFC 6455 section 4.4).
+    It also says which version (RFC 6455 section 4.4).
     """
 
     code = 426
@@ -60,10 +60,10 @@ class UpgradeRequired(HTTPException):
 
 
 class FrameSocket:
-    """A socket on which several greenlets write whole frames.
+    """A socket to which several greenlets write whole frames.
 
-    simple-websocket answers pings on its own and takes what `send` wrote of a frame
-    for all of it; here `send` writes all, and one frame after the other.
+    simple-websocket answers pings on its own, and expects `send` to write all of a frame. Here
+    `send` does so, one frame after the other.
     """
 
     def __init__(self, sock: Any) -> None:
@@ -76,7 +76,7 @@ class FrameSocket:
         self._read_at = time.monotonic()
         self._read_bytes = MIN_READ_BYTES
         self.wait_turn: Callable[[], None] = getattr(sock, "wait_turn", gevent.sleep)
-        # Says that what came is still to be worked off: so long no more is read.
+        # Returns whether input still waits to be handled; until it is, no more is read.
         self.is_behind: Callable[[], bool] = lambda: False
 
     def send(self, frames: bytes) -> int:
@@ -87,14 +87,14 @@ class FrameSocket:
         return len(frames)
 
     def _switch(self) -> None:
-        """Take the connection from HTTP: the first bytes that are sent accept the handshake."""
+        """Take the connection from HTTP; the first bytes sent accept the handshake."""
         self._has_switched = True
         if hasattr(self._socket, SWITCH):
             self._socket, self._received = self._socket.switch_protocols()
 
     def recv(self, size: int) -> bytes:
-        # While there is something to read, reading lets nobody else have a turn. So a client
-        # that sends without end has half of the time, and the others have the other half.
+        # Reading does not yield to other greenlets while there is input. By this pause, a client
+        # that never stops sending gets at most half of the time.
         took = time.monotonic() - self._read_at
         time.sleep(min(took, MAX_PAUSE_SECONDS))
         while self.is_behind() and not self._is_closed:
@@ -109,7 +109,7 @@ class FrameSocket:
         return received
 
     def _next_size(self, took: float) -> int:
-        """Return how much to read, so that it is worked off soon: frames may be tiny, or large."""
+        """Return how much to read so that it is handled soon, whether frames are tiny or large."""
         factor = 0.5 if took > PIECE_SECONDS else 2
         size = int(self._read_bytes * factor)
         self._read_bytes = min(max(size, MIN_READ_BYTES), MAX_READ_BYTES)
@@ -120,11 +120,11 @@ class FrameSocket:
         return number
 
     def close_soon(self) -> None:
-        """Let what is being written reach the client, if it reads, and end the connection."""
+        """End the connection after a moment, in which the client can read the last bytes."""
         gevent.spawn_later(CLOSE_SECONDS, self.close)
 
     def close(self) -> None:
-        """End the connection; the socket itself is the server's to close."""
+        """End the connection; the server closes the socket itself."""
         self._is_closed = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -140,19 +140,19 @@ class Session:
         return self
 
     def __next__(self) -> bytes:
-        # When it is over, nothing can be written to the socket any more, and gunicorn,
-        # which has not sent this response's headers, takes that for a client that left.
+        # After the session nothing can be written to the socket, so gunicorn, which has not sent
+        # this response's headers, treats the client as disconnected.
         try:
             self._run()
         except OSError as error:
-            log.debug("a WebSocket's client has gone: %s", error)
+            log.debug("a WebSocket client has gone: %s", error)
         except Exception as error:
-            log.error("a WebSocket is ended: %s", one_line(error))
+            log.error("a WebSocket session failed: %s", one_line(error))
         raise StopIteration
 
 
 def take_over(request: Request) -> tuple[dict[str, Any], FrameSocket]:
-    """Return the environ that a WebSocket library works with, and its socket.
+    """Return the environ for the WebSocket library, and the socket in it.
 
     Raises 400, 403, 426, 501.
     """
@@ -165,22 +165,22 @@ def take_over(request: Request) -> tuple[dict[str, Any], FrameSocket]:
     if not is_key(request.headers.get("Sec-WebSocket-Key", "")):
         raise problem(400, "Sec-WebSocket-Key is 16 bytes in base64 (RFC 6455 section 4.2.1)")
     if request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ:
-        # Its bytes would be taken for frames.
+        # The library would read its bytes as frames.
         raise problem(400, "a handshake has no body")
     if SOCKET not in request.environ:
         raise problem(501, "this server has no WebSockets")
     check_origin(request)
     sock = FrameSocket(request.environ[SOCKET])
-    # Each library reads lists of protocols in its own way, or none.
+    # Libraries read lists of protocols in different ways, or not at all.
     asked = {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}
     return {**request.environ, **asked, SOCKET: sock}, sock
 
 
 def handshake_of(environ: WSGIEnvironment) -> dict[str, Any]:
-    """Return what the WebSocket library reads: the socket, and the fields that we have checked.
+    """Return the part of the environ that the WebSocket library needs: what we have checked.
 
-    Of the others it would fail at some, and take up what we do not speak: compression for
-    each client on its own, where one frame is made for all of them.
+    Other fields could make it fail, or negotiate compression, which we do not support: all
+    clients get the same frames.
     """
     return {
         SOCKET: environ[SOCKET],
@@ -193,22 +193,22 @@ def handshake_of(environ: WSGIEnvironment) -> dict[str, Any]:
 
 
 def has_much_unheard(server: Server) -> bool:
-    """Say whether so much waits that no more is to be read."""
+    """Return whether so many messages wait that no more should be read."""
     waiting = server.input_buffer
     return len(waiting) >= MAX_UNHEARD or sum(map(len, waiting)) >= MAX_UNHEARD_CHARACTERS
 
 
 def without_upgrade(environ: WSGIEnvironment) -> WSGIEnvironment:
-    """Return an environ by which nobody can take the connection over."""
+    """Return an environ with which no library can take the connection over."""
     withheld = (SOCKET, "HTTP_UPGRADE")
     return {name: value for name, value in environ.items() if name not in withheld}
 
 
 def is_upgrade(request: Request) -> bool:
-    """Say whether a request asks for a WebSocket.
+    """Return whether a request asks for a WebSocket.
 
-    Upgrade means nothing over HTTP/1.0 (RFC 9110 section 7.8), and a WebSocket is opened by GET
-    (RFC 6455 section 4.1).
+    Upgrade has no meaning in HTTP/1.0 (RFC 9110 section 7.8), and GET opens a WebSocket (RFC 6455
+    section 4.1).
     """
     protocol = request.environ.get("SERVER_PROTOCOL")
     is_possible = request.method == "GET" and protocol == "HTTP/1.1"
@@ -216,7 +216,7 @@ def is_upgrade(request: Request) -> bool:
 
 
 def listed(value: str) -> set[str]:
-    """Return the members of a field's list, in lower case."""
+    """Return the members of a list field, in lower case."""
     return {member.strip().lower() for member in value.split(",")}
 
 
@@ -228,7 +228,7 @@ def is_key(text: str) -> bool:
 
 
 def check_origin(request: Request) -> None:
-    """Raise 403 for another site's page that would act with this browser's cookie."""
+    """Raise 403 if a page of another site would act with this browser's cookie."""
     origin = request.headers.get("Origin")
     if origin is None or "HTTP_AUTHORIZATION" in request.environ:
         return
@@ -241,7 +241,7 @@ class SwitchingProtocols(Response):
 
     def __init__(self, run: Callable[[], None]) -> None:
         super().__init__(status=101)
-        # Werkzeug sets one, and there is nothing to have a type.
+        # Werkzeug sets a type, but there is no content.
         del self.headers["Content-Type"]
         self._session = Session(run)
 
