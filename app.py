@@ -53,7 +53,7 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
         Maintenance(FileSwitch(settings.data_path / "maintenance")),
     ]
     decide = partial(PreRoutingMiddleware, rules=decisions)
-    limiter = build_limiter(services.broker)
+    limiter = build_limiter(services.core.broker)
     limit = partial(
         RateLimitMiddleware,
         limiter=limiter,
@@ -63,7 +63,7 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
     static = partial(
         StaticFilesMiddleware, directory=STATIC, prefix="/static", max_age_seconds=STATIC_SECONDS
     )
-    store = MemoryStore(settings.cache_bytes, services.clock)
+    store = MemoryStore(settings.cache_bytes, services.core.clock)
     policy = CachePolicy(targeted_field=TARGETED_FIELD, heuristic_fraction=0)
     keep = partial(HTTPCacheMiddleware, store=store, policy=policy, name="ngw2f", exempt=is_stream)
     return [

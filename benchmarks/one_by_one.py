@@ -11,7 +11,7 @@ from functools import cache
 
 from redis import Redis
 
-from ngw2f.jobs.context import Workshop, build_workshop
+from ngw2f.jobs.context import JobContext, build_context
 from ngw2f.links.find import find_links
 from ngw2f.settings import load_settings
 from ngw2f.store import messages
@@ -24,14 +24,14 @@ except ImportError:
 
 
 @cache
-def workshop() -> Workshop:
+def context() -> JobContext:
     """Return what the jobs of a process work with; made after the fork."""
-    return build_workshop(load_settings())
+    return build_context(load_settings())
 
 
 def render_message(message_id: int) -> None:
     """Render a message, store it and tell of it, as the outbox does with many."""
-    shop = workshop()
+    shop = context()
     with shop.database.reading() as connection:
         ((version, message),) = messages.load_messages(connection, [message_id])
     html = shop.markdown.render(message.source)

@@ -85,10 +85,10 @@ def post_for(settings: Settings, seconds: float, name: str) -> int:
     """Return how many messages this process has posted."""
     with contextlib.closing(create_application(settings)) as service:
         services = service.services
-        with services.database.writing() as connection:
+        with services.core.database.writing() as connection:
             nickname = f"{name}-{time.monotonic_ns()}"
             user_id = users.create_user(connection, nickname, nickname, "hash").id
-        with services.database.reading() as connection:
+        with services.core.database.reading() as connection:
             room = rooms.find_room_named(connection, LOBBY, None)
             user = users.find_user(connection, user_id)
         posted, end = 0, time.monotonic() + seconds

@@ -38,7 +38,7 @@ class Chat:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
-        request.max_content_length = self.services.settings.max_body_bytes
+        request.max_content_length = self.services.core.settings.max_body_bytes
         with following(environ.get(REQUEST_ID, "")), counting() as counted:
             response = self.respond(request)
         if counted:

@@ -25,7 +25,7 @@ from sqlalchemy.exc import OperationalError
 
 from app import create_application
 from ngw2f.broker.connection import connect
-from ngw2f.jobs.context import Workshop, build_workshop, current_workshop
+from ngw2f.jobs.context import JobContext, build_context, current_context
 from ngw2f.jobs.render import render_messages
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.jobs.worker import ChatWorker
@@ -192,9 +192,9 @@ def client(service: Service) -> Client:
 
 
 @pytest.fixture
-def workshop(settings: Settings) -> Iterator[Workshop]:
-    with _open_workshop(settings) as workshop:
-        yield workshop
+def job_context(settings: Settings) -> Iterator[JobContext]:
+    with _open_context(settings) as job_context:
+        yield job_context
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def render(settings: Settings) -> Callable[[], int]:
     """Give a function that renders what waits, without a queue in between."""
 
     def run() -> int:
-        with _open_workshop(settings):
+        with _open_context(settings):
             return render_messages()
 
     return run
@@ -213,8 +213,8 @@ def work(settings: Settings) -> Callable[..., None]:
     """Give a function that runs an RQ worker, of this chat or another, until its queue is empty."""
 
     def run(chat: Settings = settings) -> None:
-        with _open_workshop(chat) as workshop, _signal_handlers_kept():
-            worker = ChatWorker(workshop, QUEUES, chat.worker_max_jobs, None)
+        with _open_context(chat) as job_context, _signal_handlers_kept():
+            worker = ChatWorker(job_context, QUEUES, chat.worker_max_jobs, None)
             worker.work(burst=True, logging_level="WARNING")
             worker.connection.close()
 
@@ -222,14 +222,14 @@ def work(settings: Settings) -> Callable[..., None]:
 
 
 @contextmanager
-def _open_workshop(settings: Settings) -> Iterator[Workshop]:
-    workshop = build_workshop(settings)
-    token = current_workshop.set(workshop)
+def _open_context(settings: Settings) -> Iterator[JobContext]:
+    job_context = build_context(settings)
+    token = current_context.set(job_context)
     try:
-        yield workshop
+        yield job_context
     finally:
-        current_workshop.reset(token)
-        workshop.close()
+        current_context.reset(token)
+        job_context.close()
 
 
 @contextmanager

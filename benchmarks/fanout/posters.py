@@ -48,9 +48,9 @@ def _post_to_log(rate: int, events: int) -> None:
     services = build_services(load_settings())
 
     def send(messages: list[Message]) -> None:
-        with services.database.writing() as connection:
-            run = services.events.record(connection, "message.created", *messages)
-        services.events.publish(run)
+        with services.core.database.writing() as connection:
+            run = services.core.events.record(connection, "message.created", *messages)
+        services.core.events.publish(run)
 
     _send_at(rate, events, send)
     services.close()

@@ -17,7 +17,7 @@ from ngw2f.server.service import Service
 notes = import_module("notes")  # beside this file
 mounts = partial(PreRoutingMiddleware, rules=[Mount("/flask", notes.application)])
 mounted = insert_after(
-    layers(chat.services.settings, chat.services),
+    layers(chat.services.core.settings, chat.services),
     "cross-origin guard",
     Layer("mounts", mounts, "inside all that guards, outside what is the chat's alone"),
 )

@@ -53,9 +53,9 @@ def __getattr__(name: str) -> object:
     services = app.application.services
     own = [
         layer._replace(name=f"chat: {layer.name}")
-        for layer in app.layers(services.settings, services)
+        for layer in app.layers(services.core.settings, services)
     ]
-    folder = services.settings.data_path
+    folder = services.core.settings.data_path
     switches, chat = Switches(folder / "switches"), Chat(services)
     edited = EditedChain(playground_path(), chat, switches, own)
     return Service(services, with_panel(edited, Runs(folder / "runs.json")), chat.route_of)

@@ -21,7 +21,7 @@ from types import FrameType
 
 import msgspec
 
-from ngw2f.jobs.context import Workshop, build_workshop, current_workshop
+from ngw2f.jobs.context import JobContext, build_context, current_context
 from ngw2f.jobs.links import fetch_here
 from ngw2f.observe.metrics.files import WRITE_SECONDS
 from ngw2f.settings import Settings
@@ -122,27 +122,27 @@ def receive_settings(parent: int) -> Settings:
 
 def run_deputy(settings: Settings, parent: int, lifeline: int | None) -> None:
     """Fetch whenever the worker calls, until it is gone; *parent* is a socket that leads to it."""
-    workshop = build_workshop(settings)
-    current_workshop.set(workshop)
+    context = build_context(settings)
+    current_context.set(context)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        workshop.stopping.set()
+        context.stopping.set()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What Pillow finds odd in strangers' pictures: each says something else, and all is kept.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     if lifeline is not None:
-        threading.Thread(target=_end_with, args=[workshop, lifeline], daemon=True).start()
-    workshop.recorder.start()
-    threading.Thread(target=_keep_writing, args=[workshop], daemon=True).start()
+        threading.Thread(target=_end_with, args=[context, lifeline], daemon=True).start()
+    context.core.recorder.start()
+    threading.Thread(target=_keep_writing, args=[context], daemon=True).start()
     with socket.socket(fileno=parent) as calls:
         try:
             while calls.recv(1):
                 calls.sendall(_fetch())
         except OSError:
             log.info("the worker is gone; what it was called to is done")
-    workshop.close()
+    context.close()
 
 
 def _fetch() -> bytes:
@@ -153,16 +153,16 @@ def _fetch() -> bytes:
         return f"links cannot be fetched: {error!r}".encode()[:MAX_SAID]
 
 
-def _keep_writing(workshop: Workshop) -> None:
+def _keep_writing(context: JobContext) -> None:
     """Let /metrics and the log know what this process has counted and said."""
     while True:
-        workshop.recorder.write()
+        context.core.recorder.write()
         for handler in logging.getLogger().handlers:
             handler.flush()
         time.sleep(WRITE_SECONDS)
 
 
-def _end_with(workshop: Workshop, lifeline: int) -> None:
+def _end_with(context: JobContext, lifeline: int) -> None:
     """Wait for the supervisor's end, then start nothing more."""
     os.read(lifeline, 1)
-    workshop.stopping.set()
+    context.stopping.set()

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import OperationalError
 
-from ngw2f.jobs.context import Workshop, current_workshop
+from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.guard.sites import MAX_AT_SITE
 from ngw2f.links.outbox import LinkOutbox
@@ -44,9 +44,9 @@ log = logging.getLogger(__name__)
 
 def fetch_links() -> int:
     """Fetch all that waits, by a process of its own where there is one; return how many."""
-    workshop = current_workshop.get()
-    if workshop.call_deputy:
-        return workshop.call_deputy(workshop.stopping)
+    context = current_context.get()
+    if context.call_deputy:
+        return context.call_deputy(context.stopping)
     return fetch_here()
 
 
@@ -56,16 +56,16 @@ def fetch_here() -> int:
     Whoever comes while another process fetches may leave: that one looks once more
     after it has given up its turn.
     """
-    workshop = current_workshop.get()
-    workshop.link_bell.silence()
+    context = current_context.get()
+    context.link_bell.silence()
     count = 0
-    while workshop.link_outbox.has_due() and not workshop.stopping.is_set():
-        with workshop.link_outbox.turn() as has_turn:
+    while context.link_outbox.has_due() and not context.stopping.is_set():
+        with context.link_outbox.turn() as has_turn:
             if not has_turn:
                 return count
-            workshop.link_outbox.note_deaths()
-            count += Round(workshop).run(time.monotonic() + MAX_ROUND_SECONDS)
-        workshop.link_bell.silence()
+            context.link_outbox.note_deaths()
+            count += Round(context).run(time.monotonic() + MAX_ROUND_SECONDS)
+        context.link_bell.silence()
     return count
 
 
@@ -94,10 +94,10 @@ def _outcome(visit: Visit) -> str:
 class Round:
     """Fetches in threads of their own, started and stored by the job's."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
-        self._outbox: LinkOutbox = workshop.link_outbox
-        self._visitor: Visitor = workshop.visitor
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._outbox: LinkOutbox = context.link_outbox
+        self._visitor: Visitor = context.visitor
         self._running: dict[int, Fetch] = {}
         # With the seconds that each took.
         self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
@@ -109,8 +109,8 @@ class Round:
         """Go on until nothing waits, or the time is over; return how many links were fetched."""
         count = 0
         while True:
-            self._workshop.link_bell.hold()
-            is_open = time.monotonic() < end and not self._workshop.stopping.is_set()
+            self._context.link_bell.hold()
+            is_open = time.monotonic() < end and not self._context.stopping.is_set()
             if is_open:
                 self._start_due()
             if not self._running and not (self._has_work() and is_open):
@@ -118,7 +118,7 @@ class Round:
                 return count
             self._collect()
             count += self._store()
-            if self._workshop.stopping.is_set():
+            if self._context.stopping.is_set():
                 end = min(end, time.monotonic() + STOP_SECONDS)
                 if time.monotonic() >= end:
                     return count
@@ -171,7 +171,7 @@ class Round:
                 due, visit, seconds = self._finished.get(timeout=timeout)
             except Empty:
                 return
-            self._workshop.tally.observe(FETCH_SECONDS, seconds, _outcome(visit))
+            self._context.core.tally.observe(FETCH_SECONDS, seconds, _outcome(visit))
             del self._running[due.id]
             self._unstored.append((due, visit))
             timeout = 0.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from redis import Redis
 from rq.job import Job
 
-from ngw2f.jobs.context import Workshop, current_workshop
+from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.jobs.outbox import Batch
 from ngw2f.observe.metrics.families import RENDER_SECONDS
 from ngw2f.observe.metrics.tally import note
@@ -30,20 +30,20 @@ def render_messages() -> int:
     The bell is silenced first: what is committed from here on rings again, even
     while this job is ending.
     """
-    workshop = current_workshop.get()
-    workshop.bell.silence()
-    render = _timed(workshop)
+    context = current_context.get()
+    context.bell.silence()
+    render = _timed(context)
     count = 0
     failed: dict[int, Exception] = {}
     while True:
-        batch = workshop.outbox.render_batch(render, failed)
+        batch = context.outbox.render_batch(render, failed)
         if batch is None:
             break
         count += len(batch.messages)
         failed |= batch.failed
         _log(batch)
         if batch.has_due_links:
-            workshop.link_bell.ring()
+            context.link_bell.ring()
     for error in failed.values():
         raise error
     return count
@@ -63,13 +63,13 @@ def _log(batch: Batch) -> None:
         log.log(level, "message %(message_id)d %(result)s %(request_id)s", fields)
 
 
-def _timed(workshop: Workshop) -> Callable[[str], str]:
+def _timed(context: JobContext) -> Callable[[str], str]:
     """Return the renderer, with its seconds counted for /metrics."""
-    buckets = workshop.tally.buckets(RENDER_SECONDS)[()]
+    buckets = context.core.tally.buckets(RENDER_SECONDS)[()]
 
     def render(source: str) -> str:
         began_at = time.perf_counter()
-        html = workshop.markdown.render(source)
+        html = context.markdown.render(source)
         note(buckets, time.perf_counter() - began_at)
         return html
 
@@ -80,5 +80,5 @@ def note_failure(job: Job, _redis: Redis, *_error: object) -> None:
     """Tell those who wait by a task, when the job has failed and RQ tries it no more."""
     if job.should_retry:
         return
-    with current_workshop.get().database.writing() as connection:
+    with current_context.get().core.database.writing() as connection:
         tasks.fail_rendering(connection, PROBLEM)

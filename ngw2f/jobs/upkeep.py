@@ -7,7 +7,7 @@ from redis import Redis
 from rq.cron import CronJob, CronScheduler
 from rq.scheduler import RQScheduler
 
-from ngw2f.jobs.context import current_workshop
+from ngw2f.jobs.context import current_context
 from ngw2f.jobs.wakeup import QUEUES, RENDER, queue_name
 from ngw2f.store import devices, events, messages, previews, tasks, tokens
 
@@ -28,27 +28,27 @@ REFRESHED_MESSAGES = 200
 
 def sweep() -> bool:
     """Call the jobs again to what waits and no call seems to have reached; say if there was any."""
-    workshop = current_workshop.get()
+    context = current_context.get()
     before = time.time() - LOST_AFTER_SECONDS
-    with workshop.database.reading() as connection:
+    with context.core.database.reading() as connection:
         is_lost = messages.has_waiting(connection, before)
         is_due = previews.has_due(connection, before) or previews.has_untold(connection)
     if is_lost:
-        workshop.bell.ring_again()
+        context.bell.ring_again()
     if is_due:
         # Not again: a job that fetches from slow sites holds the flag up and needs no call.
-        workshop.link_bell.ring()
+        context.link_bell.ring()
     return is_lost or is_due
 
 
 def clean() -> None:
     """Delete what is expired: tokens, devices, statuses of tasks, events, previews."""
-    workshop = current_workshop.get()
-    with workshop.database.writing() as connection:
+    context = current_context.get()
+    with context.core.database.writing() as connection:
         tokens.delete_expired_tokens(connection)
         devices.delete_expired_devices(connection)
         tasks.delete_old_tasks(connection, time.time() - TASK_TTL_SECONDS)
-        events.delete_old_events(connection, workshop.settings.stream_length)
+        events.delete_old_events(connection, context.core.settings.stream_length)
         previews.delete_unused_previews(connection, time.time())
         first_shown = messages.newest_id(connection) - REFRESHED_MESSAGES
         previews.refresh_previews(connection, time.time(), first_shown)

@@ -24,7 +24,7 @@ from rq.job import Job
 
 from ngw2f.broker.connection import connect
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
-from ngw2f.jobs.context import Workshop, build_workshop, current_workshop
+from ngw2f.jobs.context import JobContext, build_context, current_context
 from ngw2f.jobs.fetch_process import Deputy
 from ngw2f.jobs.heartbeat import Beat, RollCall
 from ngw2f.jobs.malloc import give_memory_back
@@ -46,20 +46,20 @@ log = logging.getLogger(__name__)
 
 
 class ChatWorker(SimpleWorker):
-    """A worker that leaves its workshop to its jobs and retires in time."""
+    """A worker that leaves its context to its jobs and retires in time."""
 
     max_connection_wait_time = MAX_CONNECTION_WAIT_SECONDS
     log_result_lifespan = False
 
     def __init__(
-        self, workshop: Workshop, queues: Sequence[str], max_jobs: int, status: int | None
+        self, context: JobContext, queues: Sequence[str], max_jobs: int, status: int | None
     ) -> None:
         # No socket time-out: it blocks on the queue for minutes.
-        connection = connect(workshop.settings)
-        names = [queue_name(workshop.broker.prefix, queue) for queue in queues]
+        connection = connect(context.core.settings)
+        names = [queue_name(context.core.broker.prefix, queue) for queue in queues]
         super().__init__(names, connection=connection, log_job_description=False)
-        self._stopping = workshop.stopping
-        self._tally = workshop.tally
+        self._stopping = context.stopping
+        self._tally = context.core.tally
         self._job_began_at: float | None = None
         self._status = status
         # Not all of a pool at once.
@@ -112,42 +112,42 @@ def run_worker(
     deputy = Deputy(settings, lifeline) if LINKS.queue in queues else None
     use = UseNote(settings)
     use.note()
-    workshop = replace(build_workshop(settings), call_deputy=deputy.fetch if deputy else None)
-    workshop.markdown.render("```python\nwarm = True\n```")
-    current_workshop.set(workshop)
+    context = replace(build_context(settings), call_deputy=deputy.fetch if deputy else None)
+    context.markdown.render("```python\nwarm = True\n```")
+    current_context.set(context)
     if lifeline is not None:
         threading.Thread(target=_end_with, args=[lifeline], daemon=True).start()
     if deputy:
         deputy.start()
     try:
-        _work(workshop, queues, status)
+        _work(context, queues, status)
     except RedisError as error:
         # The supervisor starts another one in a moment.
         sys.exit(f"the worker for {','.join(queues)} cannot reach Redis: {error}")
     finally:
         if deputy:
             deputy.close()
-    workshop.close()
+    context.close()
     use.close()
 
 
-def _work(workshop: Workshop, queues: Sequence[str], status: int | None) -> None:
-    worker = ChatWorker(workshop, queues, workshop.settings.worker_max_jobs, status)
-    beat = Beat(RollCall(workshop.broker), queues)
+def _work(context: JobContext, queues: Sequence[str], status: int | None) -> None:
+    worker = ChatWorker(context, queues, context.core.settings.worker_max_jobs, status)
+    beat = Beat(RollCall(context.core.broker), queues)
     beat.start()
     for handler in logging.getLogger().handlers:
         if isinstance(handler, GatheringHandler):
             handler.start_gathering()
-    workshop.tally.set(PROCESSES, 1, "rq")
-    workshop.recorder.start()
-    threading.Thread(target=_live, args=[worker, workshop.recorder], daemon=True).start()
+    context.core.tally.set(PROCESSES, 1, "rq")
+    context.core.recorder.start()
+    threading.Thread(target=_live, args=[worker, context.core.recorder], daemon=True).start()
     # What the one before left behind, if it was killed, waits in the outboxes.
-    workshop.outbox.note_deaths()
-    workshop.ring_again(queues)
+    context.outbox.note_deaths()
+    context.ring_again(queues)
     worker.work(logging_level="WARNING")
     beat.stop()
     # RQ may have taken the call from the queue when it was told to stop.
-    workshop.ring_again(queues)
+    context.ring_again(queues)
 
 
 def _live(worker: ChatWorker, recorder: Recorder) -> None:

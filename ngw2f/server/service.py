@@ -32,22 +32,22 @@ class Service:
     ) -> None:
         self.services = services
         # What /metrics tells of requests: a server's hooks call it before and after each.
-        self.requests = RequestMetrics(services.tally, route_of)
+        self.requests = RequestMetrics(services.core.tally, route_of)
         self._chain = chain
         self._greenlets: list[gevent.Greenlet] = []
-        self._use = UseNote(services.settings)
+        self._use = UseNote(services.core.settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._chain(environ, start_response)
 
     def start(self) -> None:
         """Start what runs beside the requests; in the worker process, under gevent."""
-        settings, services = self.services.settings, self.services
+        settings, services = self.services.core.settings, self.services
         self._use.note()
         configure_logs(settings.log_level, services.log)
         services.log.start_gathering()
         services.hub.start()
-        services.recorder.start()
+        services.core.recorder.start()
         self._greenlets += [
             gevent.spawn(services.attendance.run, services.hub.user_ids),
             gevent.spawn(_every, METER_SECONDS, services.meter.flush),
@@ -57,12 +57,12 @@ class Service:
 
     def _record(self) -> None:
         """Let all processes know what this one has counted, for /metrics."""
-        tally, hub = self.services.tally, self.services.hub
+        tally, hub = self.services.core.tally, self.services.hub
         streams = tally.values(STREAMS)
         streams |= dict.fromkeys(streams, 0) | {(form,): n for form, n in hub.streams().items()}
         tally.set(DELIVERIES, hub.delivered)
         tally.set(PROCESSES, 1, "web")
-        self.services.recorder.write()
+        self.services.core.recorder.write()
 
     def drain(self) -> None:
         """Send the clients with open streams to another worker; this one is about to stop."""

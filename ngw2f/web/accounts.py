@@ -38,7 +38,7 @@ KNOWN_BROWSER = "ngw2f.known_browser"
 
 
 def is_registered(services: Services, nickname: str) -> bool:
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         return find_named(connection, nickname) is not None
 
 
@@ -58,7 +58,7 @@ def check_password(
     wait in the queue for this account; 503 if too many wait.
     """
     key = name_key(nickname)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         found = find_named(connection, nickname)
         guesser = _guesser(connection, request, found)
     if KNOWN_BROWSER in request.environ and not guesser.is_known:
@@ -75,7 +75,7 @@ def confirm_password(
     Wrong ones are counted apart from those of strangers, who could lock the user out.
     Raises 429, 503.
     """
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         found = users.find_credentials_of(connection, user.id)
     return _check(services, name_key(user.nickname), found, password, _owner(request))
 
@@ -124,7 +124,7 @@ def who_signs_in(services: Services, environ: WSGIEnvironment) -> str | None:
     tokens = list(islice(marks, MAX_DEVICES_OF_BROWSER))
     try:
         if tokens:
-            with services.database.reading() as connection:
+            with services.core.database.reading() as connection:
                 if devices.is_any_device(connection, tokens):
                     environ[KNOWN_BROWSER] = True
                     return None
@@ -136,10 +136,10 @@ def who_signs_in(services: Services, environ: WSGIEnvironment) -> str | None:
 def remember_device(services: Services, request: Request, response: Response, user_id: int) -> None:
     """Have the browser keep that the user has signed in with it, unless it does already."""
     name = device_cookie(user_id)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         if devices.is_device_of(connection, request.cookies.get(name, ""), user_id):
             return
-    with services.database.writing() as connection:
+    with services.core.database.writing() as connection:
         token = devices.create_device(connection, user_id)
     response.set_cookie(
         name,
@@ -160,7 +160,7 @@ def device_cookie(user_id: int) -> str:
 
 def _renewed(services: Services, found: Credentials, new_hash: str) -> Credentials | None:
     """Store the hash anew that an older release made; None if another password was set."""
-    with services.database.writing() as connection:
+    with services.core.database.writing() as connection:
         is_set = users.replace_password_hash(connection, found, new_hash)
     return Credentials(found.user_id, new_hash) if is_set else None
 
@@ -178,20 +178,20 @@ def register(services: Services, request: Request, nickname: str, password: str)
     except InvalidNameError as error:
         raise problem(400, str(error)) from error
     key, shapes = name_key(nickname), shapes_of(nickname)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         if find_named(connection, nickname):
             raise problem(400, TAKEN)
         if users.is_shape_taken(connection, shapes):
             raise problem(400, LOOKS_TAKEN)
     password_hash = hash_password(services, Asker(key, _address(request)), password)
     try:
-        with services.database.writing() as connection:
+        with services.core.database.writing() as connection:
             user = users.create_user(connection, nickname, key, password_hash, shapes)
             resource = user.as_resource(online=False)
-            run = services.events.record(connection, "user.updated", resource)
+            run = services.core.events.record(connection, "user.updated", resource)
     except NicknameTakenError as error:
         raise problem(400, TAKEN) from error
-    services.events.publish(run)
+    services.core.events.publish(run)
     return Registered(user, Credentials(user.id, password_hash))
 
 

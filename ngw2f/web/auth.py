@@ -34,13 +34,13 @@ def find_reader(services: Services, request: Request) -> UserRow | None:
     token = token_of(request)
     user = None
     if token:
-        with services.database.asking() as connection:
+        with services.core.database.asking() as connection:
             user = tokens.find_token_user(connection, token)
     if user:
         note_presence(services, user)
     elif "HTTP_AUTHORIZATION" in request.environ:
         raise unauthorized("the token is unknown, revoked or expired")
-    elif not services.settings.anonymous_read:
+    elif not services.core.settings.anonymous_read:
         raise unauthorized("sign in to read")
     return user
 
@@ -60,17 +60,17 @@ def create_token(
 
     Raises 429; 401 if the password was changed since.
     """
-    user_id, keep = credentials.user_id, services.settings.tokens_per_account
+    user_id, keep = credentials.user_id, services.core.settings.tokens_per_account
     services.limits.take("token", user_id)
     runs = []
-    with services.database.writing() as connection:
+    with services.core.database.writing() as connection:
         # Else a token would outlive the change that ends all others, and two would count at once.
         if not users.lock_current(connection, credentials):
             raise unauthorized("the password has just been changed")
         token = tokens.create_token(connection, user_id, days, is_session=is_session)
         if tokens.revoke_oldest_tokens(connection, user_id, keep, are_sessions=is_session):
             runs.append(record_revocation(services, connection, user_id))
-    services.events.publish(*runs)
+    services.core.events.publish(*runs)
     return token
 
 
@@ -83,7 +83,7 @@ def set_session(
     remember: bool,
 ) -> None:
     """Sign the user in on this browser, until it is closed or for `remember_days`."""
-    settings = services.settings
+    settings = services.core.settings
     days = settings.remember_days if remember else settings.session_days
     token = create_token(services, credentials, days, is_session=True)
     response.set_cookie(
@@ -98,26 +98,26 @@ def set_session(
 
 def end_session(services: Services, token: str) -> None:
     """Revoke a token, and have the streams end that were opened with it. Raises 429."""
-    with services.database.asking() as connection:
+    with services.core.database.asking() as connection:
         user = tokens.find_token_user(connection, token)
     # A token that is none, or none any more, is no reason to write.
     if user is None:
         return
     services.limits.take("revoke", user.id)
-    with services.database.writing() as connection:
+    with services.core.database.writing() as connection:
         tokens.revoke_token(connection, token)
         run = record_revocation(services, connection, user.id)
-    services.events.publish(run)
+    services.core.events.publish(run)
 
 
 def record_revocation(services: Services, connection: Connection, user_id: int) -> Run:
     """Record what makes every process look again at the tokens of a user's streams."""
-    return services.events.record(connection, "tokens.revoked", RevokedTokens(user_id))
+    return services.core.events.record(connection, "tokens.revoked", RevokedTokens(user_id))
 
 
 def note_presence(services: Services, user: UserRow) -> None:
     """Remember that the user is here: in Redis at once, in the database once a minute."""
     now = time.time()
     if services.attendance.note(user.id) and user.last_seen_at < now - 60:
-        with services.database.writing() as connection:
+        with services.core.database.writing() as connection:
             users.set_last_seen(connection, user.id, now)

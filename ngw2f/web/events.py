@@ -117,7 +117,7 @@ def _preferred_form(services: Services, request: Request) -> tuple[str, Form]:
     forms: dict[str, Form] = {
         EVENT_STREAM: ServerSentEvents(),
         "application/x-ndjson": JSONLines(),
-        "text/plain": PlainText(services.database),
+        "text/plain": PlainText(services.core.database),
     }
     media_type = request.accepts.best(list(forms))
     if media_type is None:

@@ -48,7 +48,7 @@ class Posted:
 def index(services: Services, request: Request, room_id: int = LOBBY_ID) -> Response:
     reader = auth.find_reader(services, request)
     page = page_of(request)
-    with services.database.asking() as connection:
+    with services.core.database.asking() as connection:
         found = messages.list_versions(connection, room_id, reader, page)
         if not found.versions:
             load_room(connection, room_id, reader)  # Is it empty, or not there?
@@ -62,7 +62,7 @@ def index(services: Services, request: Request, room_id: int = LOBBY_ID) -> Resp
 
 def show(services: Services, request: Request, message_id: int) -> Response:
     reader = auth.find_reader(services, request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         message = load(connection, message_id, reader)
     return kept_json(request, message, reader, [room_group(message.room_id)])
 
@@ -71,7 +71,7 @@ def create(services: Services, request: Request, room_id: int = LOBBY_ID) -> Res
     user = auth.require_user(services, request)
     key = idempotency.key_of(request)
     body = request.json_body(NewMessage)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         room = load_room(connection, room_id, user)
     with_task = waiting.wants_task(request)
     posted = post(services, room, user, body.source, key=key, with_task=with_task)
@@ -108,16 +108,16 @@ def post(
     source = _check(services, source)
     asked = idempotency.digest_of("message", room.id, source) if key else b""
     try:
-        with services.database.writing() as connection:
+        with services.core.database.writing() as connection:
             html = plain_html(source)
             message = messages.create_message(connection, room.id, user.id, source, html)
             if key:
                 keep_key(connection, user.id, key, Use(asked, message.id))
             task_id = _create_task(connection, message) if with_task else None
-            run = services.events.record(connection, "message.created", message)
+            run = services.core.events.record(connection, "message.created", message)
     except KeyUsedError as error:
         return _posted_before(services, user, str(error), asked, with_task=with_task)
-    services.events.publish(run)
+    services.core.events.publish(run)
     services.bell.ring()
     return Posted(message, task_id)
 
@@ -136,14 +136,14 @@ def edit(
     """Store another source for a message of the user's own. Raises 400, 403, 404, 429."""
     services.limits.take("edit", user.id)
     source = _check(services, source)
-    with services.database.writing() as connection:
+    with services.core.database.writing() as connection:
         message = load_own(connection, message_id, user)
         changed = messages.change_message(connection, message, source, plain_html(source))
         if changed is None:
             raise problem(404, "there is no such message")
         task_id = _create_task(connection, message) if with_task else None
-        run = services.events.record(connection, "message.updated", changed)
-    services.events.publish(run)
+        run = services.core.events.record(connection, "message.updated", changed)
+    services.core.events.publish(run)
     services.bell.ring()
     return Posted(changed, task_id)
 
@@ -151,12 +151,12 @@ def edit(
 def remove(services: Services, message_id: int, user: UserRow) -> Message:
     """Delete a message of the user's own and return what it was. Raises 403, 404, 429."""
     services.limits.take("delete", user.id)
-    with services.database.writing() as connection:
+    with services.core.database.writing() as connection:
         message = load_own(connection, message_id, user)
         messages.delete_message(connection, message_id)
         deleted = DeletedMessage(message.id, message.room_id, message.user_id)
-        run = services.events.record(connection, "message.deleted", deleted)
-    services.events.publish(run)
+        run = services.core.events.record(connection, "message.deleted", deleted)
+    services.core.events.publish(run)
     return message
 
 
@@ -194,19 +194,19 @@ def _posted_before(
     services: Services, user: UserRow, key: str, asked: bytes, *, with_task: bool
 ) -> Posted:
     """Return what the key was used for, as it is now. Raises 410, 422."""
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         message_id = idempotency.find_made(connection, user, key, asked)
         message = messages.find_message(connection, message_id or 0, user)
     if message is None:
         raise problem(410, "this message was posted, and is deleted since")
     task_id = None
     if with_task and not message.rendered:
-        with services.database.writing() as connection:
+        with services.core.database.writing() as connection:
             task_id = tasks.find_task_of(connection, message.id) or _create_task(
                 connection, message
             )
     # Whoever stored it may have been killed before it did this.
-    services.clock.drop([room_group(message.room_id)])
+    services.core.clock.drop([room_group(message.room_id)])
     services.bell.ring()
     return Posted(message, task_id)
 
@@ -228,7 +228,7 @@ def _is_rendered(message: Message) -> bool:
 
 def _check(services: Services, source: str) -> str:
     try:
-        return check_source(source, services.settings.max_message_characters)
+        return check_source(source, services.core.settings.max_message_characters)
     except InvalidTextError as error:
         raise problem(400, str(error)) from error
 

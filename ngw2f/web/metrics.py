@@ -44,8 +44,10 @@ def show(services: Services, request: Request) -> Response:
         raise problem(
             403, "only for who bears metrics_token, or without that setting for this machine"
         )
-    services.recorder.write()
-    text = write_text(services.settings.metrics_path, services.database, services.broker)
+    services.core.recorder.write()
+    text = write_text(
+        services.core.settings.metrics_path, services.core.database, services.core.broker
+    )
     response = Response(text, content_type=CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -15,7 +15,7 @@ def is_operator(services: Services, request: Request) -> bool:
     address is the client's own: what a trusted proxy says of it. With a proxy in between
     that is not trusted, everybody would seem to be here.
     """
-    token = services.settings.metrics_token
+    token = services.core.settings.metrics_token
     if token:
         return hmac.compare_digest((token_of(request) or "").encode(), token.encode())
     if may_be_forwarded(request.environ):

@@ -80,7 +80,7 @@ def _room_page(
     draft: Draft = EMPTY,
 ) -> Response:
     page = page_of(request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         # Read first: what happens after it comes over the stream.
         cursor = EntryId(events.last_id(connection))
         room = load_named(connection, name, reader, room_id)
@@ -95,7 +95,7 @@ def _room_page(
             "is_live": page.before is None and page.after is None,
             "older": found[0].id if has_more and page.after is None else None,
             "base_url": request.host_url,
-            "max_characters": services.settings.max_message_characters,
+            "max_characters": services.core.settings.max_message_characters,
             "draft": draft,
         }
     is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(draft.detail)
@@ -113,7 +113,7 @@ def list_rooms(services: Services, request: Request) -> Response:
     except Unauthorized as error:
         return sign_in_form(services, request, str(error.description), error.code)
     cursor = cursor_of(request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         found = rooms.list_rooms(connection, reader, after=cursor.after, limit=cursor.wanted)
     shown = cursor.cut(found)
     has_more = len(found) > cursor.limit
@@ -131,7 +131,7 @@ def post_message(
     services: Services, request: Request, name: str, room_id: int | None = None
 ) -> Response:
     user = auth.require_user(services, request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         room = load_named(connection, name, user, room_id)
     source = request.form_field("source")
     try:
@@ -144,13 +144,13 @@ def post_message(
 
 def edit_page(services: Services, request: Request, message_id: int) -> Response:
     user = auth.require_user(services, request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         message = load_own(connection, message_id, user)
     return _edit_page(services, user, message, Draft(message.source))
 
 
 def _edit_page(services: Services, user: UserRow, message: Message, draft: Draft) -> Response:
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         room = load(connection, message.room_id, user)
     values = {"message": message, "room": room, "reader": user, "draft": draft}
     return draft.answered(personal(services.templates.page("edit.html", values)))
@@ -163,7 +163,7 @@ def edit_message(services: Services, request: Request, message_id: int) -> Respo
     try:
         edit(services, message_id, user, source)
     except REFUSALS as error:
-        with services.database.reading() as connection:
+        with services.core.database.reading() as connection:
             message = load_own(connection, message_id, user)
         return _edit_page(services, user, message, Draft(source, http_error(error)))
     return see_other(room.links.page + f"#m{message_id}")
@@ -190,7 +190,7 @@ def create(services: Services, request: Request) -> Response:
 def invite(services: Services, request: Request, name: str, room_id: int | None = None) -> Response:
     user = auth.require_user(services, request)
     nickname = request.form_field("nickname").strip()
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         room = load_named(connection, name, user, room_id)
         credentials = accounts.find_named(connection, nickname)
     if credentials is None:
@@ -216,5 +216,5 @@ def _room_with(services: Services, message_id: int, user: UserRow) -> Room:
 
     It is read before the change, which is not to be told of as failed because a read fails.
     """
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         return load(connection, load_own(connection, message_id, user).room_id, user)

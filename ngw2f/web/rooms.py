@@ -38,7 +38,7 @@ class Members(msgspec.Struct):
 def index(services: Services, request: Request) -> Response:
     reader = auth.find_reader(services, request)
     cursor = cursor_of(request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         found = rooms.list_rooms(connection, reader, after=cursor.after, limit=cursor.wanted)
     response = kept_json(request, Rooms(list(cursor.cut(found))), reader, [ROOMS])
     return linked(response, next_page(request.path, cursor, found))
@@ -46,7 +46,7 @@ def index(services: Services, request: Request) -> Response:
 
 def show(services: Services, request: Request, room_id: int) -> Response:
     reader = auth.find_reader(services, request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         room = load(connection, room_id, reader)
     return kept_json(request, room, reader, [room_group(room_id)])
 
@@ -64,7 +64,7 @@ def create(services: Services, request: Request) -> Response:
 def members(services: Services, request: Request, room_id: int) -> Response:
     reader = auth.find_reader(services, request)
     cursor = cursor_of(request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         room = load(connection, room_id, reader)
         rows = rooms.list_members(connection, room.id, after=cursor.after, limit=cursor.wanted)
     online = services.presence.online_ids()
@@ -76,10 +76,10 @@ def members(services: Services, request: Request, room_id: int) -> Response:
 
 def add_member(services: Services, request: Request, room_id: int, user_id: int) -> Response:
     """Let another user into a room that one is a member of. Raises 403, 404, 409, 429."""
-    settings = services.settings
+    settings = services.core.settings
     member = auth.require_user(services, request)
     services.limits.take("membership", member.id)
-    with services.database.writing() as connection:
+    with services.core.database.writing() as connection:
         room = _load_as_member(connection, room_id, member)
         if users.find_user(connection, user_id) is None:
             raise problem(404, "there is no such user")
@@ -93,27 +93,27 @@ def add_member(services: Services, request: Request, room_id: int, user_id: int)
             )
         except QuotaExceededError as error:
             raise problem(409, str(error)) from error
-        run = services.events.record(connection, "room.updated", room)
-    services.events.publish(run)
+        run = services.core.events.record(connection, "room.updated", room)
+    services.core.events.publish(run)
     return no_content()
 
 
 def remove_member(services: Services, request: Request, room_id: int, user_id: int) -> Response:
     member = auth.require_user(services, request)
     services.limits.take("membership", member.id)
-    with services.database.writing() as connection:
+    with services.core.database.writing() as connection:
         room = _load_as_member(connection, room_id, member)
         if users.find_user(connection, user_id) is None:
             raise problem(404, "there is no such user")
         rooms.remove_member(connection, room.id, user_id)
-        run = services.events.record(connection, "room.updated", room)
-    services.events.publish(run)
+        run = services.core.events.record(connection, "room.updated", room)
+    services.core.events.publish(run)
     return no_content()
 
 
 def type_in(services: Services, request: Request, room_id: int) -> Response:
     user = auth.require_user(services, request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         room = load(connection, room_id, user)
     tell_typing(services, room, user)
     return no_content()
@@ -141,9 +141,9 @@ def create_room(
     if key and (room := _made_before(services, user, key, asked)):
         return room
     services.limits.take("room", user.id)
-    most = services.settings.rooms_per_account
+    most = services.core.settings.rooms_per_account
     try:
-        with services.database.writing() as connection:
+        with services.core.database.writing() as connection:
             room = rooms.create_room(
                 connection,
                 name,
@@ -155,13 +155,13 @@ def create_room(
             )
             if key:
                 keep_key(connection, user.id, key, Use(asked, room.id))
-            run = services.events.record(connection, "room.created", room)
+            run = services.core.events.record(connection, "room.created", room)
     except (RoomExistsError, QuotaExceededError, KeyUsedError) as error:
         made = _made_before(services, user, key, asked) if key else None
         if made is None:
             raise _refused(error) from error
         return made
-    services.events.publish(run)
+    services.core.events.publish(run)
     return room
 
 
@@ -200,7 +200,7 @@ def load_named(
 
 def _made_before(services: Services, user: UserRow, key: str, asked: bytes) -> Room | None:
     """Return the room that the key was used for, as it is now. Raises 404, 422."""
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         room_id = idempotency.find_made(connection, user, key, asked)
         return None if room_id is None else load(connection, room_id, user)
 

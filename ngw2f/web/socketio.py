@@ -57,7 +57,7 @@ class SocketIOGateway:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._server = StrictServer(services.settings.max_body_bytes)
+        self._server = StrictServer(services.core.settings.max_body_bytes)
         self._engine = EngineRequests(self._server)
         self._subscriptions: dict[str, Subscription] = {}
         self._readers: dict[str, UserRow | None] = {}
@@ -90,7 +90,7 @@ class SocketIOGateway:
             raise Refused("token is text")
         token = said.get("token") or auth.token_of(request) or ""
         reader = self._find_user(token)
-        if reader is None and (said.get("token") or not self.services.settings.anonymous_read):
+        if reader is None and (said.get("token") or not self.services.core.settings.anonymous_read):
             raise Refused(
                 "the token is unknown, revoked or expired" if token else "sign in to read"
             )
@@ -176,7 +176,7 @@ class SocketIOGateway:
 
     def _room_of(self, user: UserRow, said: dict[str, Any]) -> Room:
         room_id = said.get("room_id")
-        with self.services.database.reading() as connection:
+        with self.services.core.database.reading() as connection:
             if room_id is None:
                 return load_named(connection, LOBBY, user)
             # What was meant for another room does not go to the lobby; True is an int.
@@ -194,7 +194,7 @@ class SocketIOGateway:
     def _find_user(self, token: object) -> UserRow | None:
         if not isinstance(token, str) or not token:
             return None
-        with self.services.database.reading() as connection:
+        with self.services.core.database.reading() as connection:
             return tokens.find_token_user(connection, token)
 
     def _pump(self, sid: str, session: str, subscription: Subscription) -> None:
@@ -241,7 +241,7 @@ class SocketIOGateway:
 
 def can_poll(services: Services, request: Request) -> bool:
     """Say whether all requests of a client reach the same process."""
-    return services.settings.sticky or not request.environ.get("wsgi.multiprocess")
+    return services.core.settings.sticky or not request.environ.get("wsgi.multiprocess")
 
 
 def _check_client_id(client_id: object) -> None:

@@ -38,11 +38,11 @@ def ready(services: Services, request: Request) -> Response:
 
     What fails how is for those who may read /metrics: it has addresses, paths and versions.
     """
-    redis = services.broker.redis
+    redis = services.core.broker.redis
     parts = {
-        "database": _check(services.database.ping),
+        "database": _check(services.core.database.ping),
         "broker": _check(redis.ping),
-        "workers": _check(lambda: _need_workers(services.broker)),
+        "workers": _check(lambda: _need_workers(services.core.broker)),
     }
     is_ready = set(parts.values()) == {"ok"}
     if not is_ready and not is_operator(services, request):

@@ -10,7 +10,7 @@ FOREVER = "public, max-age=31536000, immutable"
 
 def show(services: Services, _request: Request, name: str) -> Response:
     """Answer whoever knows the name: it is random, and stands in messages alone."""
-    with services.database.asking() as connection:
+    with services.core.database.asking() as connection:
         found = find_thumbnail(connection, name)
     if found is None:
         raise problem(404, "there is no such picture")

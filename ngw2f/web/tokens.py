@@ -35,7 +35,7 @@ def create(services: Services, request: Request) -> Response:
         )
     if credentials is None:
         raise Unauthorized("wrong nickname or password", www_authenticate=BasicChallenge())
-    token = auth.create_token(services, credentials, services.settings.token_days)
+    token = auth.create_token(services, credentials, services.core.settings.token_days)
     response = json_response(Token(token))
     response.headers["Cache-Control"] = "no-store"
     return response

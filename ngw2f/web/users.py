@@ -58,7 +58,7 @@ def index(services: Services, request: Request) -> Response:
     updated_since = request.time_argument("updated_since")
     wanted = request.integer_argument("online", 0, 1)
     online = services.presence.online_ids()
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         list_ = partial(users.list_users, connection, updated_since)
         if wanted is None:
             rows = list_(after=cursor.after, limit=cursor.wanted)
@@ -94,7 +94,7 @@ def _list_offline(list_: ListUsers, cursor: Cursor, online: set[int]) -> list[Us
 
 def show(services: Services, request: Request, user_id: int) -> Response:
     reader = auth.find_reader(services, request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         row = users.find_user(connection, user_id)
     if row is None:
         raise problem(404, "there is no such user")
@@ -133,7 +133,7 @@ def change_user(services: Services, request: Request, user: UserRow, body: Chang
         known, values["password_hash"] = _new_password(services, request, user, body)
     runs: list[Run] = []
     try:
-        with services.database.writing() as connection:
+        with services.core.database.writing() as connection:
             # Whoever signs out has locked a token when its turn comes: rows go before turns.
             if known:
                 _sign_out_elsewhere(connection, known, keep=auth.token_of(request) or "")
@@ -142,10 +142,10 @@ def change_user(services: Services, request: Request, user: UserRow, body: Chang
             changed = users.find_user(connection, user.id)
             if changed:
                 resource = changed.as_resource(online=True)
-                runs.append(services.events.record(connection, "user.updated", resource))
+                runs.append(services.core.events.record(connection, "user.updated", resource))
     except NicknameTakenError as error:
         raise problem(400, accounts.TAKEN) from error
-    services.events.publish(*runs)
+    services.core.events.publish(*runs)
 
 
 def _new_password(

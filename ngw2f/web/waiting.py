@@ -77,7 +77,7 @@ def answer(services: Services, request: Request, pending: Pending[T], *, status:
 def show_task(services: Services, request: Request, task_id: str) -> Response:
     """Answer 202 while it runs, then send to what came of it, or say why there is nothing."""
     reader = auth.find_reader(services, request)
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         task = tasks.find_task(connection, task_id, reader)
     if task is None:
         raise problem(404, "there is no such task, or what it made is deleted")
@@ -103,7 +103,7 @@ def _wait_seconds(services: Services, request: Request) -> int | None:
     text = request.preferences.get("wait", "")
     if not (text.isascii() and text.isdecimal()):
         return None
-    return min(int(text[:9]), int(services.settings.max_wait_seconds))
+    return min(int(text[:9]), int(services.core.settings.max_wait_seconds))
 
 
 def _wait_until_ready(services: Services, pending: Pending[T], seconds: int) -> T:
@@ -115,7 +115,7 @@ def _wait_until_ready(services: Services, pending: Pending[T], seconds: int) -> 
         time.sleep(pause)
         pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
         try:
-            with services.database.reading() as connection:
+            with services.core.database.reading() as connection:
                 found = pending.reload(connection, resource)
         except DATABASE_ERRORS:
             # The change is stored, and said to be.

@@ -103,7 +103,7 @@ def connect(services: Services, request: Request) -> Response:
         subscription = None
         try:
             subscription = subscribe(services, request, WebSocketFrames(), reader, after)
-            limit = services.settings.max_body_bytes
+            limit = services.core.settings.max_body_bytes
             server = WebSocketServer(handshake_of(environ), max_message_size=limit)
             conversation = Conversation(services, reader, subscription, server, sock)
             with following(environ.get(REQUEST_ID, "")):
@@ -206,7 +206,7 @@ class Conversation:
         """Return the services, the room and the user of what is told. Raises 401, 404."""
         if self._reader is None:
             raise unauthorized("sign in, or send a token")
-        with self._services.database.reading() as connection:
+        with self._services.core.database.reading() as connection:
             return self._services, load(connection, told.room_id, self._reader), self._reader
 
     def _refuse(self, told: FromClient | None, status: int, detail: str) -> None:

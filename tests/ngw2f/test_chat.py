@@ -53,7 +53,7 @@ def call(app, body, headers, path="/api/messages", **environ):
 @pytest.mark.parametrize("path", ["/api/messages", "/rooms/lobby", "/api/users", "/login"])
 def test_too_long_is_refused_unread(service, client, path):
     headers = {**client.join("ann"), "Content-Type": "application/x-www-form-urlencoded"}
-    length = str(service.services.settings.max_body_bytes + 1)
+    length = str(service.services.core.settings.max_body_bytes + 1)
     status, _ = call(service, Untouchable(), headers, path, CONTENT_LENGTH=length)
     assert status == 413
     assert client.sources() == []
@@ -62,7 +62,7 @@ def test_too_long_is_refused_unread(service, client, path):
 
 @pytest.mark.parametrize("path", ["/api/messages", "/rooms/lobby"])
 def test_too_long_in_chunks_is_not_read_on(service, client, path):
-    body, limit = Endless(), service.services.settings.max_body_bytes
+    body, limit = Endless(), service.services.core.settings.max_body_bytes
     headers = {**client.join("ann"), "Content-Type": "application/x-www-form-urlencoded"}
     status, _ = call(service, body, headers, path, **CHUNKED)
     assert status == 413
@@ -147,7 +147,7 @@ def test_database_that_fails(client, service, monkeypatch, caplog):
     def fail():
         raise OperationalError("SELECT 1", {}, Exception("disk I/O error\nat sector 5"))
 
-    monkeypatch.setattr(service.services.database, "asking", fail)
+    monkeypatch.setattr(service.services.core.database, "asking", fail)
     answer = client.get("/api/messages")
     assert answer.status_int == 503
     assert "disk" not in answer.text
@@ -155,7 +155,7 @@ def test_database_that_fails(client, service, monkeypatch, caplog):
 
 
 def test_bugs_are_caught_by_the_boundary(client, service, monkeypatch, caplog):
-    monkeypatch.setattr(service.services.database, "asking", lambda: 1 // 0)
+    monkeypatch.setattr(service.services.core.database, "asking", lambda: 1 // 0)
     answer = client.get("/api/messages", status=500)
     assert answer.json["detail"] == "something went wrong on our side, and has been logged"
     assert "ZeroDivisionError" in caplog.text

@@ -84,6 +84,9 @@ def test_handshake_with_any_origin(service, caplog):
 
 def test_what_is_stored_is_not_in_an_error_of_the_database(service):
     statement = text("INSERT INTO no_such_table (name) VALUES (:name)")
-    with service.services.database.reading() as connection, pytest.raises(DBAPIError) as caught:
+    with (
+        service.services.core.database.reading() as connection,
+        pytest.raises(DBAPIError) as caught,
+    ):
         connection.execute(statement, {"name": MARK})
     assert MARK not in "".join(traceback.format_exception(caught.value))

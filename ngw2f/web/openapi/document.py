@@ -47,7 +47,7 @@ REFUSALS: dict[int, tuple[str, tuple[str, ...]]] = {
 
 def show(services: Services, request: Request) -> Response:
     """Answer with the description of this chat's API."""
-    content = msgspec.json.encode(build_document(services.settings))
+    content = msgspec.json.encode(build_document(services.core.settings))
     response = Response(content, content_type=JSON_TYPE)
     response.headers["Cache-Control"] = f"public, max-age={CACHE_SECONDS}"
     return tagged(request, response)

@@ -259,9 +259,9 @@ def test_one_failed_job_is_requeued(failed, run, queues):
     assert [line.split()[1] for line in run("jobs")] == [failed[0]]
 
 
-def test_all_that_failed_is_requeued(failed, client, workshop, run, work):
+def test_all_that_failed_is_requeued(failed, client, job_context, run, work):
     client.say(client.join("Ann"), "*a*")
-    with workshop.database.writing() as connection:
+    with job_context.core.database.writing() as connection:
         for _ in range(MAX_ATTEMPTS):
             messages.count_attempt(connection, 1)
     work()

@@ -39,10 +39,10 @@ def test_only_the_workers_are_missing(settings):
     ]
 
 
-def test_worker_for_one_queue(settings, workshop, monkeypatch):
+def test_worker_for_one_queue(settings, job_context, monkeypatch):
     # However long it takes to ask.
     monkeypatch.setattr(roll_call, "ABSENT_SECONDS", 600)
-    RollCall(workshop.broker).note(["render"], "one")
+    RollCall(job_context.core.broker).note(["render"], "one")
     assert [part for part, _ in wrong(settings)] == ["workers"]
     assert "1 for render none is there for links" in said(settings, "workers")
 

@@ -16,38 +16,41 @@ def say(client):
     return lambda source: client.say(ann, source)
 
 
-def observed(workshop, family):
+def observed(job_context, family):
     """Return how often each series was observed."""
-    series = workshop.tally.buckets(family)
+    series = job_context.core.tally.buckets(family)
     return {labels: sum(buckets[:-1]) for labels, buckets in series.items()}
 
 
-def test_each_message_is_timed(workshop, say):
+def test_each_message_is_timed(job_context, say):
     for number in range(3):
         say(str(number))
     render_messages()
-    assert observed(workshop, RENDER_SECONDS) == {(): 3}
+    assert observed(job_context, RENDER_SECONDS) == {(): 3}
 
 
-def test_fetches_by_how_they_end(workshop, say, site):
+def test_fetches_by_how_they_end(job_context, say, site):
     say(f"{site.url('/a')} {site.url('/b')} {site.url('/gone')} http://127.0.0.1:1/")
     render_messages()
     fetch_links()
-    assert observed(workshop, FETCH_SECONDS) == {
+    assert observed(job_context, FETCH_SECONDS) == {
         ("fetched",): 2,
         ("failed",): 1,
         ("refused",): 1,
     }
 
 
-def test_jobs_by_how_they_end(workshop, redis):
+def test_jobs_by_how_they_end(job_context, redis):
     queue_of(redis).enqueue("ngw2f.jobs.render.render_messages")
     queue_of(redis).enqueue("math.sqrt", -1)
-    worker = ChatWorker(workshop, QUEUES, 100, None)
+    worker = ChatWorker(job_context, QUEUES, 100, None)
     for _ in range(2):
         job, queue = worker.dequeue_job_and_maintain_ttl(1)
         worker.prepare_execution(job)
         worker.perform_job(job, queue)
     worker.connection.close()
-    assert workshop.tally.values(JOBS) == {("render_messages", "done"): 1, ("sqrt", "failed"): 1}
-    assert observed(workshop, JOB_SECONDS) == {("render_messages",): 1, ("sqrt",): 1}
+    assert job_context.core.tally.values(JOBS) == {
+        ("render_messages", "done"): 1,
+        ("sqrt", "failed"): 1,
+    }
+    assert observed(job_context, JOB_SECONDS) == {("render_messages",): 1, ("sqrt",): 1}

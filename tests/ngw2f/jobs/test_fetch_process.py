@@ -21,7 +21,7 @@ SECONDS = 60
 
 
 @pytest.fixture
-def say(client, workshop):
+def say(client, job_context):
     ann = client.join("Ann")
 
     def say_and_render(source):
@@ -40,28 +40,28 @@ def deputy(settings, monkeypatch):
     deputy.close()
 
 
-def test_fetches_when_it_is_called(deputy, say, site, workshop):
+def test_fetches_when_it_is_called(deputy, say, site, job_context):
     say(f"{site.url('/a')} {site.url('/b')}")
-    assert deputy.fetch(workshop.stopping) == 2
-    assert deputy.fetch(workshop.stopping) == 0
+    assert deputy.fetch(job_context.stopping) == 2
+    assert deputy.fetch(job_context.stopping) == 0
     say(site.url("/c"))
-    assert deputy.fetch(workshop.stopping) == 1
+    assert deputy.fetch(job_context.stopping) == 1
     assert sorted(site.paths) == ["/a", "/b", "/c"]
 
 
-def test_odd_pictures_are_not_worth_a_warning(deputy, say, site, workshop, capfd):
+def test_odd_pictures_are_not_worth_a_warning(deputy, say, site, job_context, capfd):
     exif = b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHLL", 0x010E, 2, 10**6, 8) + bytes(4)
     output = BytesIO()
     Image.new("RGB", (9, 9)).save(output, "JPEG", exif=b"Exif\0\0" + exif)
     site.picture = output.getvalue()
     say(site.url("/picture"))
-    assert deputy.fetch(workshop.stopping) == 1
+    assert deputy.fetch(job_context.stopping) == 1
     assert "Warning" not in capfd.readouterr().err
-    with workshop.database.reading() as connection:
+    with job_context.core.database.reading() as connection:
         assert previews.previews_of(connection, [1])[1][0].image_width == 9
 
 
-def test_finishes_when_its_worker_is_gone(deputy, say, site, workshop):
+def test_finishes_when_its_worker_is_gone(deputy, say, site, job_context):
     say(f"{site.url('/hang')} {site.url('/other')}")
     child = deputy.start()
     child.socket.sendall(CALL)
@@ -71,11 +71,11 @@ def test_finishes_when_its_worker_is_gone(deputy, say, site, workshop):
     wait_until(lambda: "/later" in site.paths, SECONDS)
     site.closing.set()
     assert child.process.wait(SECONDS) == 0
-    assert not workshop.link_outbox.has_due()
+    assert not job_context.link_outbox.has_due()
     assert len(site.paths) == 3
 
 
-def test_another_one_is_started_when_it_dies(deputy, say, site, workshop):
+def test_another_one_is_started_when_it_dies(deputy, say, site, job_context):
     say(site.url("/hang"))
     child = deputy.start()
 
@@ -86,10 +86,10 @@ def test_another_one_is_started_when_it_dies(deputy, say, site, workshop):
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(DeputyError, match="the process that fetches ended with -9"):
-        deputy.fetch(workshop.stopping)
+        deputy.fetch(job_context.stopping)
     killer.join()
     site.closing.set()
-    assert deputy.fetch(workshop.stopping) == 1
+    assert deputy.fetch(job_context.stopping) == 1
     assert site.paths == ["/hang", "/hang"]
 
 
@@ -104,13 +104,13 @@ def _poisoned(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("_poisoned")
-def test_link_that_kills_is_left_after_three_times(deputy, say, site, workshop):
+def test_link_that_kills_is_left_after_three_times(deputy, say, site, job_context):
     say(f"{site.url('/POISON')} {site.url('/other')}")
     deaths = []
-    while has_more(workshop):
-        wait_until(workshop.link_outbox.has_due, SECONDS)
+    while has_more(job_context):
+        wait_until(job_context.link_outbox.has_due, SECONDS)
         try:
-            deputy.fetch(workshop.stopping)
+            deputy.fetch(job_context.stopping)
         except DeputyError as error:
             deaths.append(str(error))
     assert deaths == ["the process that fetches ended with -9"] * 3
@@ -118,22 +118,22 @@ def test_link_that_kills_is_left_after_three_times(deputy, say, site, workshop):
     assert "/other" in site.paths
 
 
-def has_more(workshop):
+def has_more(job_context):
     """Say whether a link waits, be it for its next try."""
-    with workshop.database.reading() as connection:
+    with job_context.core.database.reading() as connection:
         return previews.list_due(connection, time.time() + 9_999, 1)
 
 
-def test_worker_that_stops_waits_for_no_hanging_link(deputy, say, site, workshop):
+def test_worker_that_stops_waits_for_no_hanging_link(deputy, say, site, job_context):
     say(site.url("/hang"))
 
     def stop():
         wait_until(lambda: site.paths, SECONDS)
-        workshop.stopping.set()
+        job_context.stopping.set()
 
     stopper = threading.Thread(target=stop)
     stopper.start()
-    assert deputy.fetch(workshop.stopping) == 0
+    assert deputy.fetch(job_context.stopping) == 0
     stopper.join()
 
 
@@ -168,7 +168,7 @@ def test_says_what_went_wrong(settings, say, site, monkeypatch):
     assert said[1].startswith(b"links cannot be fetched: ZeroDivisionError")
 
 
-def test_without_one_the_worker_fetches_itself(workshop, say, site):
+def test_without_one_the_worker_fetches_itself(job_context, say, site):
     say(site.url("/a"))
     assert fetch_links() == 1
 

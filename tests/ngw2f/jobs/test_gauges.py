@@ -3,7 +3,7 @@ import time
 import msgspec
 import pytest
 
-from ngw2f.jobs.context import build_workshop
+from ngw2f.jobs.context import build_context
 from ngw2f.jobs.gauges import QueueGauge, read_gauges
 from ngw2f.jobs.heartbeat import RollCall
 from ngw2f.jobs.wakeup import LINKS
@@ -16,39 +16,42 @@ def say(client):
     return lambda source: client.say(ann, source)
 
 
-def gauges(workshop):
-    return {gauge.name: gauge for gauge in read_gauges(workshop.database, workshop.broker)}
+def gauges(job_context):
+    return {
+        gauge.name: gauge
+        for gauge in read_gauges(job_context.core.database, job_context.core.broker)
+    }
 
 
-def test_nothing_waits(workshop):
-    assert gauges(workshop) == {
+def test_nothing_waits(job_context):
+    assert gauges(job_context) == {
         name: QueueGauge(name, 0, 0.0, failed_jobs=0, workers=0) for name in ("render", "links")
     }
 
 
-def test_messages_and_links_wait(workshop, say, site):
+def test_messages_and_links_wait(job_context, say, site):
     say(f"{site.url('/a')} {site.url('/b')}")
-    assert gauges(workshop)["render"].waiting == 1
-    workshop.outbox.render_batch(workshop.markdown.render)
+    assert gauges(job_context)["render"].waiting == 1
+    job_context.outbox.render_batch(job_context.markdown.render)
     time.sleep(0.01)
-    measured = gauges(workshop)
+    measured = gauges(job_context)
     assert measured["render"].waiting == 0
     assert measured["links"].waiting == 2
     assert 0.01 <= measured["links"].oldest_wait_seconds < 60
 
 
-def test_workers_are_counted(workshop):
-    RollCall(workshop.broker).note([LINKS.queue], "one")
-    assert gauges(workshop)["links"].workers == 1
+def test_workers_are_counted(job_context):
+    RollCall(job_context.core.broker).note([LINKS.queue], "one")
+    assert gauges(job_context)["links"].workers == 1
 
 
-def test_failed_jobs_are_counted(workshop, redis, work):
+def test_failed_jobs_are_counted(job_context, redis, work):
     queue_of(redis).enqueue("math.sqrt", -1)
     work()
-    assert gauges(workshop)["render"].failed_jobs == 1
+    assert gauges(job_context)["render"].failed_jobs == 1
 
 
 def test_gauges_without_redis(settings):
-    away = build_workshop(msgspec.structs.replace(settings, redis_url="redis://127.0.0.1:1"))
+    away = build_context(msgspec.structs.replace(settings, redis_url="redis://127.0.0.1:1"))
     assert gauges(away)["render"] == QueueGauge("render", 0, 0.0, failed_jobs=None, workers=None)
     away.close()

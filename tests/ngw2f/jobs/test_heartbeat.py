@@ -7,8 +7,8 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def present(workshop):
-    return RollCall(workshop.broker)
+def present(job_context):
+    return RollCall(job_context.core.broker)
 
 
 def test_nobody_is_there(present):

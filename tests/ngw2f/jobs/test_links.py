@@ -34,7 +34,7 @@ def previews(client, path):
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
-def test_link_gets_its_preview(workshop, client, say, site):
+def test_link_gets_its_preview(job_context, client, say, site):
     path = say(f"look: {site.url('/a')}")
     assert render_messages() == 1
     assert previews(client, path) == []
@@ -52,7 +52,7 @@ def test_link_gets_its_preview(workshop, client, say, site):
     ]
 
 
-def test_preview_is_told_of(workshop, client, say, site, redis):
+def test_preview_is_told_of(job_context, client, say, site, redis):
     say(site.url("/a"))
     render_messages()
     fetch_links()
@@ -62,7 +62,7 @@ def test_preview_is_told_of(workshop, client, say, site, redis):
     assert b'"title":"Page /a"' in newest[b"data"]
 
 
-def test_list_shows_new_preview(workshop, client, say, site):
+def test_list_shows_new_preview(job_context, client, say, site):
     say(site.url("/a"))
     render_messages()
     client.get("/api/messages")
@@ -71,7 +71,9 @@ def test_list_shows_new_preview(workshop, client, say, site):
     assert message["previews"][0]["title"] == "Page /a"
 
 
-def test_link_tells_nobody_that_it_was_posted_in_a_private_room(workshop, client, ann, say, site):
+def test_link_tells_nobody_that_it_was_posted_in_a_private_room(
+    job_context, client, ann, say, site
+):
     den = {"name": "den", "private": True}
     room = client.post_json("/api/rooms", den, headers=ann, status=201).json
     client.say(ann, site.url("/a"), room["_links"]["messages"])
@@ -85,7 +87,7 @@ def test_link_tells_nobody_that_it_was_posted_in_a_private_room(workshop, client
     assert site.paths.count("/a") == 2
 
 
-def test_picture_is_served_by_the_chat(workshop, client, say, site):
+def test_picture_is_served_by_the_chat(job_context, client, say, site):
     path = say(site.url("/with-picture"))
     render_messages()
     fetch_links()
@@ -96,7 +98,7 @@ def test_picture_is_served_by_the_chat(workshop, client, say, site):
     assert answer.body.startswith(b"RIFF")
 
 
-def test_link_to_a_picture_is_fetched_once(workshop, client, say, site):
+def test_link_to_a_picture_is_fetched_once(job_context, client, say, site):
     path = say(site.url("/picture.png"))
     render_messages()
     fetch_links()
@@ -104,7 +106,7 @@ def test_link_to_a_picture_is_fetched_once(workshop, client, say, site):
     assert site.paths == ["/picture.png"]
 
 
-def test_same_link_is_fetched_once(workshop, client, say, site):
+def test_same_link_is_fetched_once(job_context, client, say, site):
     paths = [say(site.url("/a")) for _ in range(100)]
     render_messages()
     assert fetch_links() == 1
@@ -122,7 +124,7 @@ def updates(redis):
     ]
 
 
-def test_all_messages_of_a_link_are_told(workshop, client, say, site, redis, monkeypatch):
+def test_all_messages_of_a_link_are_told(job_context, client, say, site, redis, monkeypatch):
     monkeypatch.setattr(link_outbox, "MAX_TOLD", 3)
     paths = [say(site.url("/a")) for _ in range(10)]
     render_messages()
@@ -131,14 +133,14 @@ def test_all_messages_of_a_link_are_told(workshop, client, say, site, redis, mon
     assert all(previews(client, path) for path in paths)
 
 
-def test_killed_while_it_tells(workshop, say, site, redis, monkeypatch):
+def test_killed_while_it_tells(job_context, say, site, redis, monkeypatch):
     """What is left to be told is found by the next job, which the sweep calls."""
     monkeypatch.setattr(link_outbox, "MAX_TOLD", 3)
     for _ in range(10):
         say(site.url("/a"))
     render_messages()
-    (due,) = workshop.link_outbox.list_due(1, [], [])
-    workshop.link_outbox.store([(due, workshop.visitor.visit(due.url))])
+    (due,) = job_context.link_outbox.list_due(1, [], [])
+    job_context.link_outbox.store([(due, job_context.visitor.visit(due.url))])
     assert sorted(updates(redis)) == [8, 9, 10]
     assert upkeep.sweep()
     assert fetch_links() == 0
@@ -146,7 +148,7 @@ def test_killed_while_it_tells(workshop, say, site, redis, monkeypatch):
     assert not upkeep.sweep()
 
 
-def test_failure_is_kept(workshop, client, say, site):
+def test_failure_is_kept(job_context, client, say, site):
     path = say(site.url("/gone"))
     render_messages()
     assert fetch_links() == 1
@@ -157,7 +159,7 @@ def test_failure_is_kept(workshop, client, say, site):
     assert previews(client, path) == []
 
 
-def test_failure_is_tried_again(workshop, client, say, site, monkeypatch):
+def test_failure_is_tried_again(job_context, client, say, site, monkeypatch):
     monkeypatch.setattr("ngw2f.links.outbox.RETRY_SECONDS", (0, 0))
     say(site.url("/gone"))
     render_messages()
@@ -173,40 +175,42 @@ def die_at(settings, preview_id):
     os.close(dead._file)
 
 
-def test_death_is_a_failure(workshop, settings, say, site, monkeypatch):
+def test_death_is_a_failure(job_context, settings, say, site, monkeypatch):
     monkeypatch.setattr("ngw2f.links.outbox.RETRY_AFTER_DEATH_SECONDS", (0, 0))
     say(site.url("/a"))
     render_messages()
     for _ in range(2):
         die_at(settings, 1)
-        workshop.link_outbox.note_deaths()
-        assert workshop.link_outbox.has_due()
+        job_context.link_outbox.note_deaths()
+        assert job_context.link_outbox.has_due()
     die_at(settings, 1)
     assert fetch_links() == 0
     assert site.paths == []
 
 
-def test_death_of_one_that_is_deleted(workshop, settings):
+def test_death_of_one_that_is_deleted(job_context, settings):
     die_at(settings, 77)
-    workshop.link_outbox.note_deaths()
-    assert list((settings.data_path / "link-marks").iterdir()) == [workshop.link_outbox._mark._path]
+    job_context.link_outbox.note_deaths()
+    assert list((settings.data_path / "link-marks").iterdir()) == [
+        job_context.link_outbox._mark._path
+    ]
 
 
-def test_living_one_has_not_failed(workshop, say, site):
+def test_living_one_has_not_failed(job_context, say, site):
     say(site.url("/a"))
     render_messages()
-    workshop.link_outbox.note(1)
+    job_context.link_outbox.note(1)
     assert fetch_links() == 1
 
 
-def test_refused_is_not_tried_again(workshop, client, say, monkeypatch):
+def test_refused_is_not_tried_again(job_context, client, say, monkeypatch):
     monkeypatch.setattr("ngw2f.links.outbox.RETRY_SECONDS", (0, 0))
     say("http://127.0.0.1:1/")
     render_messages()
     assert fetch_links() == 1
 
 
-def test_refused_is_logged(workshop, say, caplog):
+def test_refused_is_logged(job_context, say, caplog):
     caplog.set_level("INFO", "ngw2f.links.visit")
     say("http://127.0.0.1:1/")
     render_messages()
@@ -214,7 +218,7 @@ def test_refused_is_logged(workshop, say, caplog):
     assert "link refused: port: port 1 is not one that links are fetched from" in caplog.text
 
 
-def test_edited_away_has_no_preview(workshop, client, ann, say, site):
+def test_edited_away_has_no_preview(job_context, client, ann, say, site):
     path = say(site.url("/a"))
     render_messages()
     fetch_links()
@@ -224,11 +228,11 @@ def test_edited_away_has_no_preview(workshop, client, ann, say, site):
     assert previews(client, path) == []
 
 
-def test_four_at_one_site(workshop, say, site):
+def test_four_at_one_site(job_context, say, site):
     say(" ".join(site.url(f"/hang/{number}") for number in range(5)))
     say(" ".join(site.url(f"/hang/{number}") for number in range(5, 10)))
     render_messages()
-    job = threading.Thread(target=fetch_in(workshop))
+    job = threading.Thread(target=fetch_in(job_context))
     job.start()
     wait_until(lambda: len(site.paths) >= 4)
     time.sleep(0.3)  # A fifth would come by then.
@@ -238,27 +242,27 @@ def test_four_at_one_site(workshop, say, site):
     assert site.most_at_once == 4
 
 
-def test_other_process_has_its_turn(workshop, say, site):
+def test_other_process_has_its_turn(job_context, say, site):
     say(site.url("/a"))
     render_messages()
-    with workshop.link_outbox.turn() as has_turn:
+    with job_context.link_outbox.turn() as has_turn:
         assert has_turn
         assert fetch_links() == 0
     assert fetch_links() == 1
 
 
-def test_slow_leave_their_seats(workshop, say, site, make_site, monkeypatch):
+def test_slow_leave_their_seats(job_context, say, site, make_site, monkeypatch):
     monkeypatch.setattr(links, "MAX_SEATED", 2)
     say(" ".join(site.url(f"/hang/{number}") for number in range(3)) + " " + site.url("/quick"))
     render_messages()
-    job = threading.Thread(target=fetch_in(workshop))
+    job = threading.Thread(target=fetch_in(job_context))
     job.start()
     wait_until(lambda: "/quick" in site.paths, 8)  # Before those that hang give up.
     site.closing.set()
     job.join()
 
 
-def test_flood_of_hanging_links_is_hurried(workshop, say, site, monkeypatch):
+def test_flood_of_hanging_links_is_hurried(job_context, say, site, monkeypatch):
     """All places are taken by links that hang: those that came late give way."""
     monkeypatch.setattr(links, "MAX_FETCHES", 3)
     monkeypatch.setattr(links, "MAX_PATIENT", 2)
@@ -267,25 +271,25 @@ def test_flood_of_hanging_links_is_hurried(workshop, say, site, monkeypatch):
     monkeypatch.setattr(link_outbox, "RETRY_SECONDS", (0,) * 9)
     say(" ".join(site.url(f"/hang/{number}") for number in range(3)) + " " + site.url("/quick"))
     render_messages()
-    job = threading.Thread(target=fetch_in(workshop))
+    job = threading.Thread(target=fetch_in(job_context))
     job.start()
     wait_until(lambda: "/quick" in site.paths, 8)  # Before the patient ones give up.
     site.closing.set()
     job.join()
 
 
-def fetch_in(workshop):
+def fetch_in(job_context):
     def fetch():
-        links.current_workshop.set(workshop)
+        links.current_context.set(job_context)
         fetch_links()
 
     return fetch
 
 
-def test_new_links_join_the_round(workshop, client, say, site):
+def test_new_links_join_the_round(job_context, client, say, site):
     say(site.url("/hang"))
     render_messages()
-    job = threading.Thread(target=fetch_in(workshop))
+    job = threading.Thread(target=fetch_in(job_context))
     job.start()
     path = say(site.url("/later"))
     render_messages()
@@ -295,19 +299,21 @@ def test_new_links_join_the_round(workshop, client, say, site):
     job.join()
 
 
-def test_told_to_stop_leaves_the_rest(workshop, say, site):
+def test_told_to_stop_leaves_the_rest(job_context, say, site):
     say(f"{site.url('/hang')} {site.url('/other')}")
     render_messages()
-    job = threading.Thread(target=fetch_in(workshop))
+    job = threading.Thread(target=fetch_in(job_context))
     job.start()
     wait_until(lambda: "/hang" in site.paths)
-    workshop.stopping.set()
+    job_context.stopping.set()
     job.join(8)  # The links that hang would take longer.
     assert not job.is_alive()
-    assert workshop.link_outbox.has_due()
+    assert job_context.link_outbox.has_due()
 
 
-def test_message_is_shown_when_its_link_breaks_us(workshop, client, say, site, monkeypatch, caplog):
+def test_message_is_shown_when_its_link_breaks_us(
+    job_context, client, say, site, monkeypatch, caplog
+):
     def stumble(*_arguments):
         raise RuntimeError("a mistake")
 

@@ -126,16 +126,16 @@ def most_megabytes(pid):
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def fetch_again(workshop):
-    with workshop.database.writing() as connection:
+def fetch_again(job_context):
+    with job_context.core.database.writing() as connection:
         failed = table.c.title == ""
         connection.execute(update(table).where(failed).values(due_at=time.time(), failures=0))
-    workshop.link_bell.ring_again()
+    job_context.link_bell.ring_again()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 @pytest.mark.slow
-def test_memory_stays_bounded(client, workshop, render, ports, worker):
+def test_memory_stays_bounded(client, job_context, render, ports, worker):
     ann = client.join("Ann")
     for number in range(0, len(ports), 4):
         some = ports[number : number + 4]
@@ -144,14 +144,14 @@ def test_memory_stays_bounded(client, workshop, render, ports, worker):
     shown = 0
     # A machine that is busy with other work may be too slow for some.
     for _ in range(TRIES):
-        wait_until(lambda: not workshop.link_outbox.has_due(), 60)
+        wait_until(lambda: not job_context.link_outbox.has_due(), 60)
         answered = client.get("/api/messages?limit=200").json["messages"]
         assert all(message["rendered"] for message in answered)
         titles = [preview["title"] for message in answered for preview in message["previews"]]
         shown = titles.count("A page")
         if shown == WORTH_ONE * SITES_OF_A_KIND:
             break
-        fetch_again(workshop)
+        fetch_again(job_context)
     most = most_megabytes(worker.pid)
     assert most < MAX_MEGABYTES, f"{most:.0f} MB"
     assert shown == WORTH_ONE * SITES_OF_A_KIND

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from ngw2f.crash_marks import Mark
 from ngw2f.jobs import outbox as module
-from ngw2f.jobs.context import build_workshop
+from ngw2f.jobs.context import build_context
 from ngw2f.jobs.outbox import MAX_BATCH
 from ngw2f.store import messages, rooms, users
 from ngw2f.store.schema import messages as table
@@ -49,32 +49,32 @@ def write(write_as):
     return partial(write_as, "ann")
 
 
-def test_empty_outbox(workshop):
-    assert workshop.outbox.render_batch(str.upper) is None
+def test_empty_outbox(job_context):
+    assert job_context.outbox.render_batch(str.upper) is None
 
 
-def test_batch_is_rendered_and_stored(workshop, write, database):
+def test_batch_is_rendered_and_stored(job_context, write, database):
     first, second = write("a", "b")
-    stored = workshop.outbox.render_batch(str.upper).messages
+    stored = job_context.outbox.render_batch(str.upper).messages
     assert [(message.id, message.html) for message in stored] == [(first.id, "A"), (second.id, "B")]
-    assert workshop.outbox.render_batch(str.upper) is None
+    assert job_context.outbox.render_batch(str.upper) is None
     with database.reading() as connection:
         assert messages.reload_message(connection, first) == stored[0]
 
 
-def test_batches_have_a_size(workshop, write):
+def test_batches_have_a_size(job_context, write):
     write(*["a"] * (MAX_BATCH + 1))
-    assert len(workshop.outbox.render_batch(str.upper).messages) == MAX_BATCH
-    assert len(workshop.outbox.render_batch(str.upper).messages) == 1
+    assert len(job_context.outbox.render_batch(str.upper).messages) == MAX_BATCH
+    assert len(job_context.outbox.render_batch(str.upper).messages) == 1
 
 
-def test_batches_have_a_time(workshop, write, monkeypatch):
+def test_batches_have_a_time(job_context, write, monkeypatch):
     monkeypatch.setattr(module, "MAX_BATCH_SECONDS", 0)
     write("a", "b")
-    assert len(workshop.outbox.render_batch(str.upper).messages) == 1
+    assert len(job_context.outbox.render_batch(str.upper).messages) == 1
 
 
-def test_edited_meanwhile(workshop, write, database, backend):
+def test_edited_meanwhile(job_context, write, database, backend):
     (message,) = write("before")
 
     def edit():
@@ -88,31 +88,31 @@ def test_edited_meanwhile(workshop, write, database, backend):
         return source.upper()
 
     editor = threading.Thread(target=edit)
-    stored = workshop.outbox.render_batch(render_slowly).messages
+    stored = job_context.outbox.render_batch(render_slowly).messages
     editor.join()
     assert [m.html for m in stored] == ([] if backend == "sqlite" else ["BEFORE"])
-    assert [m.html for m in workshop.outbox.render_batch(str.upper).messages] == ["AFTER"]
+    assert [m.html for m in job_context.outbox.render_batch(str.upper).messages] == ["AFTER"]
 
 
 def test_each_message_to_one_worker(settings, write):
     write(*[str(number) for number in range(250)])
-    rendered, workshops = [], [build_workshop(settings) for _ in range(3)]
+    rendered, contexts = [], [build_context(settings) for _ in range(3)]
 
-    def work(workshop):
-        while (stored := workshop.outbox.render_batch(str.upper)) is not None:
+    def work(job_context):
+        while (stored := job_context.outbox.render_batch(str.upper)) is not None:
             rendered.extend(message.id for message in stored.messages)
 
-    threads = [threading.Thread(target=work, args=[workshop]) for workshop in workshops]
+    threads = [threading.Thread(target=work, args=[job_context]) for job_context in contexts]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for workshop in workshops:
-        workshop.close()
+    for job_context in contexts:
+        job_context.close()
     assert len(rendered) == len(set(rendered)) == 250
 
 
-def test_long_messages_of_one_delay_nobody(workshop, write_as, monkeypatch):
+def test_long_messages_of_one_delay_nobody(job_context, write_as, monkeypatch):
     monkeypatch.setattr(module, "MAX_BATCH_SECONDS", 0)  # So each has one message.
     rendered = []
 
@@ -125,17 +125,17 @@ def test_long_messages_of_one_delay_nobody(workshop, write_as, monkeypatch):
 
     write_as("eve", *["long"] * 60)
     write_as("ann", "a")
-    workshop.outbox.render_batch(render)
+    job_context.outbox.render_batch(render)
     write_as("bob", "b")
     for _ in range(3):
-        workshop.outbox.render_batch(render)
+        job_context.outbox.render_batch(render)
     assert rendered == ["long", "a", "b", "long"]
 
 
-def test_batch_has_each_authors_oldest(workshop, write_as):
+def test_batch_has_each_authors_oldest(job_context, write_as):
     write_as("eve", *["e"] * MAX_BATCH)
     write_as("ann", "a")
-    stored = workshop.outbox.render_batch(str.upper).messages
+    stored = job_context.outbox.render_batch(str.upper).messages
     assert len(stored) == MAX_BATCH
     assert stored[1].html == "A"
 
@@ -146,56 +146,56 @@ def stumble(source):
     return source.upper()
 
 
-def test_one_that_fails_holds_up_no_other(workshop, write):
+def test_one_that_fails_holds_up_no_other(job_context, write):
     write("a", "bad", "b")
-    batch = workshop.outbox.render_batch(stumble)
+    batch = job_context.outbox.render_batch(stumble)
     assert [message.html for message in batch.messages] == ["A", "B"]
-    assert workshop.outbox.render_batch(stumble, batch.failed) is None
+    assert job_context.outbox.render_batch(stumble, batch.failed) is None
 
 
-def test_one_that_failed_is_tried_last_and_alone(workshop, write):
+def test_one_that_failed_is_tried_last_and_alone(job_context, write):
     write("bad")
-    workshop.outbox.render_batch(stumble)
+    job_context.outbox.render_batch(stumble)
     write("a")
     write("b")
-    sizes = [len(workshop.outbox.render_batch(str.upper).messages) for _ in range(2)]
+    sizes = [len(job_context.outbox.render_batch(str.upper).messages) for _ in range(2)]
     assert sizes == [2, 1]
 
 
-def test_one_that_fails_for_ever_is_set_aside(workshop, write, database):
+def test_one_that_fails_for_ever_is_set_aside(job_context, write, database):
     (bad,) = write("bad")
     for _ in range(MAX_ATTEMPTS):
-        assert list(workshop.outbox.render_batch(stumble).failed) == [bad.id]
-    assert workshop.outbox.render_batch(stumble) is None
+        assert list(job_context.outbox.render_batch(stumble).failed) == [bad.id]
+    assert job_context.outbox.render_batch(stumble) is None
     with database.reading() as connection:
         assert not messages.has_waiting(connection, bad.updated_at + 1)
         assert messages.list_set_aside(connection) == [bad.id]
 
 
-def test_edited_is_tried_again(workshop, write, database):
+def test_edited_is_tried_again(job_context, write, database):
     (bad,) = write("bad")
     for _ in range(MAX_ATTEMPTS):
-        workshop.outbox.render_batch(stumble)
+        job_context.outbox.render_batch(stumble)
     with database.writing() as connection:
         messages.change_message(connection, bad, "better", "better")
-    assert workshop.outbox.render_batch(stumble).messages[0].html == "BETTER"
+    assert job_context.outbox.render_batch(stumble).messages[0].html == "BETTER"
 
 
-def test_what_a_dead_worker_was_at_is_counted(workshop, write, database):
+def test_what_a_dead_worker_was_at_is_counted(job_context, write, database):
     (message,) = write("a")
-    dead = Mark(Path(workshop.settings.data_dir) / "marks")
+    dead = Mark(Path(job_context.core.settings.data_dir) / "marks")
     dead.set(message.id)
     dead._map.close()  # As the kernel does.
     os.close(dead._file)
     for _ in range(2):
-        workshop.outbox.note_deaths()
+        job_context.outbox.note_deaths()
     with database.reading() as connection:
         assert connection.scalar(select(table.c.attempts)) == 1
 
 
-def test_what_a_living_worker_is_at_is_not(workshop, write, database):
+def test_what_a_living_worker_is_at_is_not(job_context, write, database):
     (message,) = write("a")
-    workshop.outbox._mark.set(message.id)
-    workshop.outbox.note_deaths()
+    job_context.outbox._mark.set(message.id)
+    job_context.outbox.note_deaths()
     with database.reading() as connection:
         assert connection.scalar(select(table.c.attempts)) == 0

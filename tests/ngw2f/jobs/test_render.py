@@ -3,7 +3,7 @@ import json
 from ngw2f.jobs.render import render_messages
 
 
-def test_all_that_waits(client, workshop):
+def test_all_that_waits(client, job_context):
     ann = client.join("ann")
     for number in range(120):
         client.say(ann, f"*{number}*")
@@ -11,7 +11,7 @@ def test_all_that_waits(client, workshop):
     assert render_messages() == 0
 
 
-def test_events_tell_the_whole_message(client, workshop, redis):
+def test_events_tell_the_whole_message(client, job_context, redis):
     client.say(client.join("ann"), "*a*")
     render_messages()
     *_, (_, fields) = redis.xrange("ngw2f:events")
@@ -19,7 +19,7 @@ def test_events_tell_the_whole_message(client, workshop, redis):
     assert json.loads(fields[b"data"]) == client.get("/api/messages/1").json
 
 
-def test_silences_the_bell(client, workshop, redis, monkeypatch):
+def test_silences_the_bell(client, job_context, redis, monkeypatch):
     monkeypatch.setattr("ngw2f.jobs.wakeup.FLAG_MILLISECONDS", 60_000)
     client.say(client.join("ann"), "a")
     assert redis.exists("ngw2f:bell:render")

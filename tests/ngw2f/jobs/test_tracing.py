@@ -38,7 +38,7 @@ def logged(caplog, monkeypatch):
     return lambda: [record.args for record in caplog.records if isinstance(record.args, dict)]
 
 
-def test_each_message_of_a_batch_has_its_own(workshop, post, logged):
+def test_each_message_of_a_batch_has_its_own(job_context, post, logged):
     ids = [post(source) for source in ("a", "b", "c")]
     render_messages()
     assert [(fields["message_id"], fields["request_id"]) for fields in logged()] == [
@@ -46,7 +46,7 @@ def test_each_message_of_a_batch_has_its_own(workshop, post, logged):
     ]
 
 
-def test_edit_has_its_own(workshop, client, ann, post, logged):
+def test_edit_has_its_own(job_context, client, ann, post, logged):
     post("a")
     edited = client.put_json("/api/messages/1", {"source": "b"}, headers=ann, status=204)
     render_messages()
@@ -54,12 +54,12 @@ def test_edit_has_its_own(workshop, client, ann, post, logged):
     assert fields["request_id"] == edited.headers["X-Request-ID"]
 
 
-def test_failure_has_its_own(workshop, post, logged, monkeypatch):
+def test_failure_has_its_own(job_context, post, logged, monkeypatch):
     def fail(_self, source):
         raise ZeroDivisionError(source)
 
     request_id = post("a")
-    monkeypatch.setattr(type(workshop.markdown), "render", fail)
+    monkeypatch.setattr(type(job_context.markdown), "render", fail)
     with pytest.raises(ZeroDivisionError):
         render_messages()
     (fields,) = logged()
@@ -69,7 +69,7 @@ def test_failure_has_its_own(workshop, post, logged, monkeypatch):
     )
 
 
-def test_link_has_that_of_its_newest_message(workshop, post, logged, site):
+def test_link_has_that_of_its_newest_message(job_context, post, logged, site):
     post(site.url("/a"))
     newest = post(site.url("/a"))
     render_messages()
@@ -79,10 +79,10 @@ def test_link_has_that_of_its_newest_message(workshop, post, logged, site):
     assert fields["site"] == f"127.0.0.1:{site.port}"
 
 
-def test_what_is_logged_meanwhile_names_the_request(workshop, post, caplog, monkeypatch):
+def test_what_is_logged_meanwhile_names_the_request(job_context, post, caplog, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        type(workshop.markdown), "render", lambda *_: seen.append(current_id.get()) or ""
+        type(job_context.markdown), "render", lambda *_: seen.append(current_id.get()) or ""
     )
     ids = [post("a"), post("b")]
     render_messages()

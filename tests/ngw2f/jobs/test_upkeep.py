@@ -14,26 +14,26 @@ def message(client):
 
 
 def make_old(service, seconds):
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         at = {"at": time.time() - seconds}
         connection.execute(text("UPDATE messages SET updated_at = :at"), at)
 
 
-def test_sweep_calls_for_lost_messages(service, message, workshop, redis):
+def test_sweep_calls_for_lost_messages(service, message, job_context, redis):
     redis.flushall()
     make_old(service, LOST_AFTER_SECONDS + 1)
     assert upkeep.sweep()
     assert len(queue_of(redis)) == 1
 
 
-def test_sweep_leaves_fresh_ones_alone(message, workshop, redis, monkeypatch):
+def test_sweep_leaves_fresh_ones_alone(message, job_context, redis, monkeypatch):
     monkeypatch.setattr(upkeep, "LOST_AFTER_SECONDS", 60)
     redis.flushall()
     assert not upkeep.sweep()
     assert len(queue_of(redis)) == 0
 
 
-def test_lost_queue_is_made_up_for(client, service, message, workshop, work, redis):
+def test_lost_queue_is_made_up_for(client, service, message, job_context, work, redis):
     """Redis forgets everything: the message is rendered all the same."""
     redis.flushall()
     make_old(service, LOST_AFTER_SECONDS + 1)
@@ -42,20 +42,20 @@ def test_lost_queue_is_made_up_for(client, service, message, workshop, work, red
     assert client.get("/api/messages/1").json["rendered"]
 
 
-def test_clean_deletes_what_is_expired(client, service, workshop):
+def test_clean_deletes_what_is_expired(client, service, job_context):
     ann = client.join("ann")
     headers = {**ann, "Prefer": "respond-async"}
     client.post_json("/api/messages", {"source": "a"}, headers=headers, status=202)
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         connection.execute(text("UPDATE tokens SET expires_at = 1"))
         connection.execute(text("UPDATE tasks SET created_at = 1"))
     upkeep.clean()
-    with service.services.database.reading() as connection:
+    with service.services.core.database.reading() as connection:
         for table in ("tokens", "tasks"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
 
 
-def test_clean_keeps_what_is_not(client, workshop):
+def test_clean_keeps_what_is_not(client, job_context):
     ann = client.join("ann")
     headers = {**ann, "Prefer": "respond-async"}
     posted = client.post_json("/api/messages", {"source": "a"}, headers=headers, status=202)
@@ -63,7 +63,7 @@ def test_clean_keeps_what_is_not(client, workshop):
     assert client.get(posted.headers["Location"], headers=ann).status_int == 202
 
 
-def test_failed_sweeps_do_not_pile_up(workshop, redis, work, monkeypatch):
+def test_failed_sweeps_do_not_pile_up(job_context, redis, work, monkeypatch):
     """RQ keeps what failed for a year, unless told otherwise."""
     monkeypatch.setattr(upkeep.messages, "has_waiting", lambda *_: 1 // 0)
     monkeypatch.setattr(upkeep, "SWEEP_SECONDS", 30)  # So long it may wait for its worker.

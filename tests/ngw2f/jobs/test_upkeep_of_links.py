@@ -27,19 +27,19 @@ def queued(redis, call):
     return queue_of(redis, call).job_ids
 
 
-def test_nothing_is_lost(workshop, redis):
+def test_nothing_is_lost(job_context, redis):
     assert upkeep.sweep() is False
     assert queued(redis, RENDER) == queued(redis, LINKS) == []
 
 
-def test_sweep_calls_to_lost_message(workshop, redis, say):
+def test_sweep_calls_to_lost_message(job_context, redis, say):
     say("a")
     redis.flushall()
     assert upkeep.sweep() is True
     assert queued(redis, RENDER) == [id_of(RENDER)]
 
 
-def test_sweep_calls_to_lost_link(workshop, redis, say, site):
+def test_sweep_calls_to_lost_link(job_context, redis, say, site):
     say(site.url("/a"))
     render_messages()
     redis.flushall()
@@ -47,21 +47,21 @@ def test_sweep_calls_to_lost_link(workshop, redis, say, site):
     assert queued(redis, LINKS) == [id_of(LINKS)]
 
 
-def test_sweep_leaves_running_round_alone(workshop, redis, say, site, monkeypatch):
+def test_sweep_leaves_running_round_alone(job_context, redis, say, site, monkeypatch):
     monkeypatch.setattr("ngw2f.jobs.wakeup.FLAG_MILLISECONDS", 60_000)
     say(site.url("/a"))
     render_messages()
     redis.flushall()
-    workshop.link_bell.hold()
+    job_context.link_bell.hold()
     assert upkeep.sweep() is True
     assert queued(redis, LINKS) == []
 
 
-def test_stale_preview_is_fetched_again(workshop, say, site):
+def test_stale_preview_is_fetched_again(job_context, say, site):
     say(site.url("/a"))
     render_messages()
     fetch_links()
-    with workshop.database.writing() as connection:
+    with job_context.core.database.writing() as connection:
         previews.set_schedule(connection, 1, previews.Schedule(time.time()))
     upkeep.clean()
     assert fetch_links() == 1

@@ -45,11 +45,11 @@ def told(reader):
 
 
 @pytest.mark.usefixtures("_signals_kept")
-def test_retires_once_after_its_jobs(workshop, redis, pipe, monkeypatch):
+def test_retires_once_after_its_jobs(job_context, redis, pipe, monkeypatch):
     monkeypatch.setattr(module.random, "uniform", lambda _low, _high: 1)
     reader, writer = pipe
     queue = queue_of(redis)
-    worker = ChatWorker(workshop, QUEUES, 2, writer)
+    worker = ChatWorker(job_context, QUEUES, 2, writer)
     for expected in (b"", b"retire\n", b""):
         queue.enqueue("ngw2f.jobs.render.render_messages")
         worker.work(burst=True, logging_level="WARNING")
@@ -57,8 +57,8 @@ def test_retires_once_after_its_jobs(workshop, redis, pipe, monkeypatch):
     worker.connection.close()
 
 
-def test_workers_do_not_retire_together(workshop):
-    workers = [ChatWorker(workshop, QUEUES, 1000, None) for _ in range(20)]
+def test_workers_do_not_retire_together(job_context):
+    workers = [ChatWorker(job_context, QUEUES, 1000, None) for _ in range(20)]
     assert len({worker._jobs_left for worker in workers}) > 1
     assert all(900 <= worker._jobs_left <= 1100 for worker in workers)
 

@@ -39,7 +39,7 @@ class Stage:
         return accounts.register(self.services, Request(environ), nickname, "secret").user
 
     def lobby(self) -> Room:
-        with self.services.database.reading() as connection:
+        with self.services.core.database.reading() as connection:
             room = rooms.find_room_named(connection, "lobby", None)
         assert room is not None
         return room
@@ -52,9 +52,9 @@ class Stage:
 
     def follow(self) -> None:
         """Have the hub read what is new in the stream."""
-        events = self.services.events
+        events = self.services.core.events
         after = f"({self.hub.position}"
-        for entry_id, fields in self.services.broker.redis.xrange(events.key, min=after):
+        for entry_id, fields in self.services.core.broker.redis.xrange(events.key, min=after):
             entry = Entry.of_fields(entry_id, fields)
             assert entry is not None
             self.hub.deliver(entry)

@@ -16,7 +16,7 @@ from tests.ngw2f.live.conftest import Stage
 
 def told(stage: Stage) -> list[tuple[str, bool]]:
     """Return who is said to have come or gone, after the newest event that is stored."""
-    entries = stage.services.broker.redis.xrange(stage.services.events.key)
+    entries = stage.services.core.broker.redis.xrange(stage.services.core.events.key)
     fleeting: list[Any] = [
         json.loads(fields[b"data"]) for entry_id, fields in entries if not entry_id.endswith(b"-0")
     ]
@@ -26,7 +26,9 @@ def told(stage: Stage) -> list[tuple[str, bool]]:
 def long_ago(stage: Stage, user: UserRow) -> float:
     """Have the user been seen for the last time more than a minute ago; return when."""
     seen = time.time() - ONLINE_SECONDS - 10
-    stage.services.broker.redis.zadd(stage.services.broker.key("presence"), {str(user.id): seen})
+    stage.services.core.broker.redis.zadd(
+        stage.services.core.broker.key("presence"), {str(user.id): seen}
+    )
     return seen
 
 
@@ -61,7 +63,7 @@ def test_going_is_told_once_and_stored(stage: Stage) -> None:
     stage.services.attendance.go_round([])
     stage.services.attendance.go_round([])
     assert told(stage) == [("ann", False)]
-    with stage.services.database.reading() as connection:
+    with stage.services.core.database.reading() as connection:
         row = users.find_user(connection, ann.id)
     assert row is not None
     assert row.last_seen_at == pytest.approx(seen, abs=0.01)
@@ -78,7 +80,7 @@ def test_rounds_go_on_after_a_failure(
 ) -> None:
     ann = stage.user("ann")
     long_ago(stage, ann)
-    with stage.services.database.writing() as connection:
+    with stage.services.core.database.writing() as connection:
         connection.exec_driver_sql("ALTER TABLE users RENAME TO lost")
     rounds, third = [], Event()
 

@@ -85,7 +85,7 @@ def test_token_that_has_expired_ends_its_connection(
 ) -> None:
     monkeypatch.setattr(module, "TOKEN_CHECK_TICKS", 1)
     ann = stage.user("ann")
-    with stage.services.database.writing() as connection:
+    with stage.services.core.database.writing() as connection:
         good = tokens.create_token(connection, ann.id, 1)
         expired = tokens.create_token(connection, ann.id, -1)
     ending = stage.hub.subscribe(JSONLines(), ann.id, digest_of(expired))
@@ -102,7 +102,7 @@ def test_goes_on_while_the_database_is_away(
     monkeypatch.setattr(module, "TOKEN_CHECK_TICKS", 1)
     ann = stage.user("ann")
     subscription = stage.hub.subscribe(JSONLines(), ann.id, digest_of("any"))
-    with stage.services.database.writing() as connection:
+    with stage.services.core.database.writing() as connection:
         connection.exec_driver_sql("ALTER TABLE tokens RENAME TO lost")
     assert [hear(subscription) for _ in range(2)] == [JSONLines.heartbeat] * 2
     assert "tokens were not checked" in caplog.text

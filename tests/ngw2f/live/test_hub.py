@@ -92,7 +92,7 @@ def test_id_that_another_process_gave_is_waited_for(stage: Stage) -> None:
     ann = stage.user("ann")
     stage.hub.load()
     stage.post(ann, "told by another process")
-    with stage.services.database.reading() as connection:
+    with stage.services.core.database.reading() as connection:
         ahead = connection.exec_driver_sql("SELECT max(id) FROM events").scalar()
     subscription = stage.subscribe(after=f"{ahead}-0")
     assert sources(subscription) == []
@@ -142,17 +142,17 @@ def test_room_that_is_made_private_later_is_hidden(stage: Stage) -> None:
 
 
 def change_members(stage: Stage, room_id: int, user_id: int, *, leaves: bool) -> None:
-    with stage.services.database.writing() as connection:
+    with stage.services.core.database.writing() as connection:
         change = rooms.remove_member if leaves else rooms.add_member
         change(connection, room_id, user_id)
         room = rooms.find_room(connection, room_id, stage_reader(stage))
         assert room is not None
-        run = stage.services.events.record(connection, "room.updated", room)
-    stage.services.events.publish(run)
+        run = stage.services.core.events.record(connection, "room.updated", room)
+    stage.services.core.events.publish(run)
 
 
 def stage_reader(stage: Stage) -> auth.UserRow:
-    with stage.services.database.reading() as connection:
+    with stage.services.core.database.reading() as connection:
         user = auth.users.find_user(connection, 1)
     assert user is not None
     return user
@@ -202,7 +202,7 @@ def test_new_member_hears_from_then_on(stage: Stage) -> None:
 
 def test_revoked_token_ends_its_subscription(stage: Stage) -> None:
     ann = stage.user("ann")
-    with stage.services.database.writing() as connection:
+    with stage.services.core.database.writing() as connection:
         revoked, kept = (tokens.create_token(connection, ann.id, 1) for _ in range(2))
     ending = stage.hub.subscribe(JSONLines(), ann.id, digest_of(revoked))
     staying = stage.hub.subscribe(JSONLines(), ann.id, digest_of(kept))
@@ -216,9 +216,9 @@ def test_revoked_token_ends_its_subscription(stage: Stage) -> None:
 def test_internal_events_reach_no_client(stage: Stage) -> None:
     ann = stage.user("ann")
     subscription = stage.subscribe()
-    with stage.services.database.writing() as connection:
+    with stage.services.core.database.writing() as connection:
         run = auth.record_revocation(stage.services, connection, ann.id)
-    stage.services.events.publish(run)
+    stage.services.core.events.publish(run)
     stage.follow()
     assert sources(subscription) == []
     assert sources(stage.subscribe(after="0")) == ["user.updated"]
@@ -278,7 +278,7 @@ def test_users_who_are_connected(stage: Stage) -> None:
 def test_position_starts_at_the_newest_stored(stage: Stage) -> None:
     stage.user("ann")
     stage.hub.load()
-    with stage.services.database.reading() as connection:
+    with stage.services.core.database.reading() as connection:
         newest = connection.exec_driver_sql("SELECT max(id) FROM events").scalar()
     assert stage.hub.position == EntryId(newest or 0)
 

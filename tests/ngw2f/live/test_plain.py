@@ -13,7 +13,7 @@ CLOCK = re.compile(r"\[\d\d:\d\d:\d\d ")
 
 @pytest.fixture
 def listener(stage: Stage) -> Subscription:
-    return stage.hub.subscribe(PlainText(stage.services.database))
+    return stage.hub.subscribe(PlainText(stage.services.core.database))
 
 
 def lines(stage: Stage, listener: Subscription) -> str:
@@ -43,7 +43,7 @@ def test_edit_and_deletion_are_told(stage: Stage, listener: Subscription) -> Non
 
 
 def test_rendering_is_nothing_to_read(stage: Stage) -> None:
-    form = PlainText(stage.services.database)
+    form = PlainText(stage.services.core.database)
     rendered = Entry(EntryId(5), "message.updated", b'{"id":1,"rendered":true}', 1)
     assert form.frame(rendered) == b""
 
@@ -59,12 +59,12 @@ def test_users_and_typing_are_nothing_to_read(stage: Stage, listener: Subscripti
 
 
 def test_unknown_author_has_a_mark(stage: Stage) -> None:
-    form = PlainText(stage.services.database)
+    form = PlainText(stage.services.core.database)
     gone = Entry(EntryId(5), "message.deleted", b'{"id":1,"room_id":1,"user_id":99}', 1)
     assert CLOCK.sub("[", form.frame(gone).decode()).startswith("[lobby] ? has")
 
 
 def test_says_what_is_missing_and_when_it_stops(stage: Stage) -> None:
-    form = PlainText(stage.services.database)
+    form = PlainText(stage.services.core.database)
     assert form.resync(EntryId(5)) == b"(some messages are missing here)\n"
     assert form.farewell().endswith(b"come back in a moment)\n")

@@ -39,13 +39,13 @@ class Receiver:
 
 
 def record(stage: Stage) -> Run:
-    with stage.services.database.writing() as connection:
-        return stage.services.events.record(connection, "typing", Typing(1, 1, "ann"))
+    with stage.services.core.database.writing() as connection:
+        return stage.services.core.events.record(connection, "typing", Typing(1, 1, "ann"))
 
 
 def publish(stage: Stage) -> int:
     run = record(stage)
-    stage.services.events.publish(run)
+    stage.services.core.events.publish(run)
     return run.events[0].id
 
 
@@ -74,7 +74,9 @@ def reader(
     monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 20)
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
     services = stage.services
-    reader = StreamReader(services.settings, services.database, services.events, receiver)
+    reader = StreamReader(
+        services.core.settings, services.core.database, services.core.events, receiver
+    )
     thread = follow(reader)
     yield reader
     receiver.is_over = True
@@ -93,7 +95,9 @@ def test_begins_after_what_is_known(stage: Stage, receiver: Receiver) -> None:
     first, second = publish(stage), publish(stage)
     receiver.entries.append(Entry(EntryId(first), "typing", b"{}", None))
     services = stage.services
-    reader = StreamReader(services.settings, services.database, services.events, receiver)
+    reader = StreamReader(
+        services.core.settings, services.core.database, services.core.events, receiver
+    )
     thread = follow(reader)
     wait_until(lambda: len(receiver.entries) >= 2)
     receiver.is_over = True
@@ -106,7 +110,9 @@ def test_what_is_none_of_ours_is_left_out(
     stage: Stage, reader: StreamReader, receiver: Receiver
 ) -> None:
     first = publish(stage)
-    stage.services.broker.redis.xadd(stage.services.events.key, {"other": "thing"}, f"{first}-1")
+    stage.services.core.broker.redis.xadd(
+        stage.services.core.events.key, {"other": "thing"}, f"{first}-1"
+    )
     last = publish(stage)
     wait_until(lambda: last in receiver.ids())
     assert [entry.name for entry in receiver.entries] == ["typing", "typing"]
@@ -158,7 +164,9 @@ def test_pauses_as_long_as_the_writing_took(
     monkeypatch.setattr(module, "time", clock)
     receiver = WokenReceiver(lambda: clock.advance(writing))
     services = stage.services
-    reader = StreamReader(services.settings, services.database, services.events, receiver)
+    reader = StreamReader(
+        services.core.settings, services.core.database, services.core.events, receiver
+    )
     entry = (b"5-0", {b"event": b"typing", b"data": b"{}"})
     assert reader._hand_on([entry]) == pytest.approx(pause)
 
@@ -190,10 +198,10 @@ def test_what_a_full_redis_does_not_take_is_delivered(
 ) -> None:
     first = publish(stage)
     wait_until(lambda: receiver.ids() == [first])
-    stage.services.broker.redis.config_set("maxmemory", 1)
+    stage.services.core.broker.redis.config_set("maxmemory", 1)
     second, third = publish(stage), publish(stage)
     wait_until(lambda: receiver.ids() == [first, second, third])
-    stage.services.broker.redis.config_set("maxmemory", 0)
+    stage.services.core.broker.redis.config_set("maxmemory", 0)
     fourth = publish(stage)
     wait_until(lambda: receiver.ids() == [first, second, third, fourth])
 
@@ -203,15 +211,19 @@ def test_what_the_stream_has_dropped_is_read_from_the_database(
 ) -> None:
     services = stage.services
     ids = [publish(stage) for _ in range(9)]
-    services.broker.redis.xtrim(services.events.key, maxlen=2, approximate=False)
-    reader = StreamReader(services.settings, services.database, services.events, receiver)
-    reader._hand_on(services.broker.redis.xrange(services.events.key))
+    services.core.broker.redis.xtrim(services.core.events.key, maxlen=2, approximate=False)
+    reader = StreamReader(
+        services.core.settings, services.core.database, services.core.events, receiver
+    )
+    reader._hand_on(services.core.broker.redis.xrange(services.core.events.key))
     assert receiver.ids() == ids
 
 
 def test_few_large_entries_are_read_at_once(stage: Stage, receiver: Receiver) -> None:
     services = stage.services
-    reader = StreamReader(services.settings, services.database, services.events, receiver)
+    reader = StreamReader(
+        services.core.settings, services.core.database, services.core.events, receiver
+    )
     large = {b"event": b"typing", b"data": b"x" * 100_000, b"room": b""}
     reader._hand_on([(b"1-0", large), (b"2-0", large)])
     assert reader._count == 10

@@ -17,7 +17,7 @@ def _stored_event(stage: Stage) -> None:
 
 
 def told(stage: Stage) -> list[Typing]:
-    entries = stage.services.broker.redis.xrange(stage.services.events.key)
+    entries = stage.services.core.broker.redis.xrange(stage.services.core.events.key)
     return [
         Typing(**json.loads(fields[b"data"]))
         for _, fields in entries
@@ -43,8 +43,8 @@ def test_users_and_rooms_do_not_wait_for_each_other(stage: Stage) -> None:
 def test_throttle_ends(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "THROTTLE_MILLISECONDS", 600_000)
     stage.services.typing.tell(ANN)
-    redis = stage.services.broker.redis
-    left = redis.pttl(stage.services.broker.key("typing:1:1"))
+    redis = stage.services.core.broker.redis
+    left = redis.pttl(stage.services.core.broker.key("typing:1:1"))
     assert 0 < int(left) <= 600_000
 
 

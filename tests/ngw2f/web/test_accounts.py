@@ -18,7 +18,7 @@ STRANGER, OWNER, ELSEWHERE = "198.51.100.1", "203.0.113.1", "192.0.2.1"
 def chat(build):
     """Give a chat that lets an address be wrong twice, and all of them five times."""
     service = build()
-    broker = service.services.broker
+    broker = service.services.core.broker
     object.__setattr__(service.services, "wrong_tries", WrongTries(broker, "2/minute", "5/hour"))
     return service
 
@@ -36,7 +36,7 @@ def crowded(build, monkeypatch):
     monkeypatch.setattr("app.SIGN_INS", "4/day")
     service = build()
     rules = [rule._replace(limit="4/day") if rule.name == "sign-in" else rule for rule in RULES]
-    object.__setattr__(service.services, "limits", Limits(service.services.broker, rules))
+    object.__setattr__(service.services, "limits", Limits(service.services.core.broker, rules))
     return service
 
 
@@ -164,7 +164,7 @@ def test_devices_cookie(chat):
     # One browser is remembered once.
     again = client.sign_in("ann").headers.getall("Set-Cookie")
     assert [cookie for cookie in again if cookie.startswith("device-")] == []
-    with chat.services.database.reading() as connection:
+    with chat.services.core.database.reading() as connection:
         rows = connection.execute(text("SELECT * FROM devices")).all()
     assert len(rows) == 1
     assert device[0].partition("=")[2] not in repr(rows)
@@ -195,7 +195,7 @@ def test_session_is_not_made_of_a_password_that_was_just_changed(chat, monkeypat
 
     def check_before_it_is_changed(*arguments):
         checked = check(*arguments)
-        with chat.services.database.writing() as connection:
+        with chat.services.core.database.writing() as connection:
             known = users.find_credentials(connection, "ann")
             assert users.replace_password_hash(connection, known, "another")
         return checked
@@ -203,5 +203,5 @@ def test_session_is_not_made_of_a_password_that_was_just_changed(chat, monkeypat
     monkeypatch.setattr(chat.services.passwords, "check", check_before_it_is_changed)
     assert client.ask_token("ann", PASSWORD).status_int == 401
     assert client.sign_in("ann").status_int == 401
-    with chat.services.database.reading() as connection:
+    with chat.services.core.database.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM tokens")).scalar_one() == 0

@@ -66,13 +66,13 @@ def test_any_path_can_be_told(client, path, accept):
 @pytest.mark.parametrize("backend", ["postgresql"])
 def test_commit_without_an_answer_may_have_been_done(client, service, monkeypatch):
     headers = client.join("ann")
-    events = service.services.events
+    events = service.services.core.events
     record = events.record
 
     def record_and_lose_the_server(connection, *arguments):
         run = record(connection, *arguments)
         (pid,) = connection.execute(text("SELECT pg_backend_pid()")).one()
-        with service.services.database.asking() as other:
+        with service.services.core.database.asking() as other:
             other.execute(text("SELECT pg_terminate_backend(:pid, 60000)"), {"pid": pid})
         return run
 
@@ -86,7 +86,7 @@ def test_commit_without_an_answer_may_have_been_done(client, service, monkeypatc
 def test_database_that_is_locked_has_changed_nothing(client, service, monkeypatch):
     headers = client.join("ann")
     monkeypatch.setattr("ngw2f.store.database.LOCK_TIMEOUT_SECONDS", 0)
-    with sqlite3.connect(service.services.settings.data_path / "chat.sqlite3") as other:
+    with sqlite3.connect(service.services.core.settings.data_path / "chat.sqlite3") as other:
         other.execute("BEGIN IMMEDIATE")
         answer = client.post_json("/api/messages", {"source": "x"}, headers=headers)
     other.close()
@@ -110,14 +110,14 @@ def test_what_is_stored_is_said_to_be_though_a_read_fails(client, monkeypatch):
 def test_page_reads_before_it_changes(client, service, monkeypatch, action):
     client.sign_in("ann")
     client.post("/rooms/lobby", {"source": "x"}, headers=BROWSER)
-    writing = service.services.database.writing
+    writing = service.services.core.database.writing
 
     @contextmanager
     def writing_for_the_last_time():
         with writing() as connection:
             yield connection
-        monkeypatch.setattr(type(service.services.database), "reading", None)
+        monkeypatch.setattr(type(service.services.core.database), "reading", None)
 
-    monkeypatch.setattr(service.services.database, "writing", writing_for_the_last_time)
+    monkeypatch.setattr(service.services.core.database, "writing", writing_for_the_last_time)
     answer = client.post(f"/messages/1/{action}", {"source": "y"}, headers=BROWSER)
     assert answer.status_int == 303

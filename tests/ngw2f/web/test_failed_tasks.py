@@ -49,21 +49,21 @@ def test_task_survives_redis(client, post, redis):
     assert client.get(task).status_int == 202
 
 
-def test_failed_task_says_so(client, post, work, workshop, monkeypatch):
+def test_failed_task_says_so(client, post, work, job_context, monkeypatch):
     def stumble(*_arguments):
         raise RuntimeError("a mistake")
 
     task = post("respond-async").headers["Location"]
     monkeypatch.setattr("ngw2f.jobs.outbox.Outbox.render_batch", stumble)
     monkeypatch.setattr("ngw2f.jobs.wakeup.RETRY_SECONDS", (0,))
-    workshop.bell.ring_again()
+    job_context.bell.ring_again()
     work()
     failed = client.get(task)
     assert failed.status_int == 500
     assert failed.content_type == "application/problem+json"
     assert failed.json["detail"] == render.PROBLEM
     monkeypatch.undo()
-    workshop.bell.ring_again()
+    job_context.bell.ring_again()
     work()
     assert client.get(task).status_int == 303
 
@@ -113,13 +113,13 @@ def test_any_endpoint_can_wait(service):
 
 
 def test_any_endpoint_can_have_a_task(service, client):
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         task_id = tasks.create_task(connection, "/numbers/1")
     pending = Pending(0, "/numbers/1", bool, lambda _connection, number: number, task_id)
     response = answer(service.services, Request({}), pending, status=204)
     assert response.status_code == 202
     task = response.headers["Location"]
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         tasks.end_task(connection, task_id)
     assert client.get(task).headers["Location"] == "/numbers/1"
 
@@ -130,6 +130,6 @@ def test_deleted_while_waited_for(service):
     assert response.status_code == 204
 
 
-def test_bell_calls_with_failure_noted(workshop, redis):
-    workshop.bell.ring()
+def test_bell_calls_with_failure_noted(job_context, redis):
+    job_context.bell.ring()
     assert Job.fetch(id_of(RENDER), connection=redis).failure_callback is render.note_failure

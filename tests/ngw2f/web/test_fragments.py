@@ -14,7 +14,7 @@ def test_large_pages_are_not_kept(client, service):
     """64 pages of 200 long messages are a gigabyte."""
     client.register("ann")
     fragments = MessageFragments(max_page_bytes=5_000)
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         ids = [post(connection, "x" * 1_000) for _ in range(4)]
         versions = [tuple((each, 1) for each in ids[: count + 1]) for count in range(4)]
         for each in versions:
@@ -41,7 +41,7 @@ def test_page_that_two_made_at_once_is_counted_once(client, service, monkeypatch
         return load_messages(connection, message_ids)
 
     monkeypatch.setattr(messages, "load_messages", load_after_another)
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         versions = ((post(connection, "x"), 1),)
         page = fragments.page(connection, versions)
     assert fragments._page_bytes == len(page.content)
@@ -50,7 +50,7 @@ def test_page_that_two_made_at_once_is_counted_once(client, service, monkeypatch
 def test_oldest_pages_are_dropped_first(client, service):
     client.register("ann")
     fragments = MessageFragments()
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         ids = [post(connection, "x") for _ in range(66)]
         for each in ids:
             fragments.page(connection, ((each, 1),))

@@ -28,7 +28,7 @@ def post(client, headers, source="hello", path="/api/messages", **fields):
 
 
 def count(service, table, *conditions):
-    with service.services.database.reading() as connection:
+    with service.services.core.database.reading() as connection:
         return connection.scalar(select(func.count()).select_from(table).where(*conditions))
 
 
@@ -190,7 +190,7 @@ def test_client_id_of_another_kind(service, client, ann, client_id):
 
 
 def _place(service):
-    with service.services.database.reading() as connection:
+    with service.services.core.database.reading() as connection:
         return find_room(connection, 1, None), find_user(connection, 1)
 
 

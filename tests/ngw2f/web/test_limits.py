@@ -71,7 +71,7 @@ def limited(service: Service, setting: dict[str, str]) -> Callable[[str], tuple[
         services = service.services
         rules = [rule._replace(limit="1/hour") for rule in RULES if rule.name == name]
         rest = [rule for rule in RULES if rule.name != name]
-        limits = Limits(services.broker, [*rules, *rest])
+        limits = Limits(services.core.broker, [*rules, *rest])
         limits.take(name, ADDRESS if name == "register" else 1)  # type: ignore[arg-type]
         services = replace(services, limits=limits)
         return services, _client(services)
@@ -161,7 +161,7 @@ def test_unknown_session_is_no_reason_to_write(
 
 
 def _user(services: Services) -> UserRow:
-    with services.database.reading() as connection:
+    with services.core.database.reading() as connection:
         user = users.find_user(connection, 1)
     assert user
     return user

@@ -167,7 +167,7 @@ def test_full_last_page_has_no_link(client, history):
 
 
 def test_limit_has_a_limit(client, service, history):
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         rows = "SELECT 1, 1, 'x', 'x', true, 1, 1, 1 FROM messages a, messages b, messages c"
         columns = "room_id, user_id, source, html, rendered, created_at, updated_at, version"
         connection.execute(text(f"INSERT INTO messages ({columns}) {rows}"))
@@ -229,7 +229,7 @@ def test_without_redis_it_is_stored(build, tmp_path):
 
 def test_two_instances_share_nothing(build, client, ann, tmp_path, settings):
     other = build(data_dir=str(tmp_path / "other"), redis_prefix="other:", database_url="")
-    migrate(other.services.settings)
+    migrate(other.services.core.settings)
     second = Client(other)
     client.say(ann, "first")
     assert second.sources() == []

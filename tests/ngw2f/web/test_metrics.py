@@ -25,11 +25,11 @@ def parsed(text):
     }
 
 
-def test_queues(client, workshop):
+def test_queues(client, job_context):
     ann = client.join("ann")
     client.say(ann, "a")
     client.say(ann, "b")
-    RollCall(workshop.broker).note([LINKS.queue], "one")
+    RollCall(job_context.core.broker).note([LINKS.queue], "one")
     answer = client.get("/metrics", status=200)
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -158,7 +158,7 @@ def test_redis_that_is_away(build, tmp_path):
 
 def test_database_that_is_away(client, service, monkeypatch, tmp_path):
     missing = Database(f"sqlite:///{tmp_path}/missing/chat.sqlite3")
-    monkeypatch.setattr(service.services.database, "reading", missing.reading)
+    monkeypatch.setattr(service.services.core.database, "reading", missing.reading)
     found = parsed(client.get("/metrics", status=200).text)
     assert found["ngw2f_database_up",] == 0
     missing.close()
@@ -169,12 +169,12 @@ def test_nobody_waits_with_the_lock(client, service, monkeypatch):
     taken = []
 
     def read(*_):
-        with (service.services.settings.metrics_path / "lock").open("w") as lock:
+        with (service.services.core.settings.metrics_path / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             taken.append(True)
         return []
 
-    service.services.recorder.start()
+    service.services.core.recorder.start()
     monkeypatch.setattr("ngw2f.web.metrics.read_gauges", read)
     found = parsed(client.get("/metrics", status=200).text)
     assert taken == [True]
@@ -185,7 +185,7 @@ def test_printed_by_the_command(settings, monkeypatch, capsys):
     """On a machine that has workers alone, nobody serves /metrics."""
     monkeypatch.setattr(cli, "load_settings", lambda: settings)
     services = build_services(settings)
-    services.recorder.start()
+    services.core.recorder.start()
     cli.main(["metrics"])
     services.close()
     assert parsed(capsys.readouterr().out)["ngw2f_queue_waiting", "links"] == 0

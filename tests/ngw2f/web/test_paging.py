@@ -20,7 +20,7 @@ USER = {**ROOM, "password_hash": "", "last_seen_at": NOW}
 def crowd(service, client):
     """Let there be Ann (1), 119 more users, and as many rooms, half of them private."""
     ann = client.join("ann")
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         connection.execute(insert(users), [_user(number) for number in range(2, 121)])
         connection.execute(insert(rooms), [_room(number) for number in range(2, 121)])
         members = [{"room_id": 2, "user_id": number, "created_at": NOW} for number in range(1, 121)]
@@ -79,7 +79,7 @@ def test_list_in_pages(client, crowd, path, ids):
 
 @pytest.mark.parametrize("limit", [200, 201, 2**31 - 1])
 def test_page_has_at_most_200(service, client, crowd, limit):
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         connection.execute(insert(users), [_user(number) for number in range(121, 300)])
     assert len(follow(client, f"/api/users?limit={limit}")[0]) == 200
 
@@ -110,7 +110,7 @@ def test_online_in_pages(service, client, crowd, wanted, chunk, monkeypatch):
 
 
 def test_filters_stay_from_page_to_page(service, client, crowd):
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         changed = users.c.id.in_([4, 8, 90])
         connection.execute(users.update().where(changed).values(updated_at=LATER))
     service.services.presence.enter([4, 90, 91])
@@ -140,7 +140,7 @@ def near(client, path="/", headers=None):
 
 def test_page_shows_a_choice_of_rooms(service, client, crowd):
     """Its own, the lobby, the reader's, those in which somebody has just spoken, the newest."""
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         said = {**ROOM, "user_id": 1, "source": "x", "html": "x", "rendered": True, "version": 1}
         rows = [{**said, "room_id": room_id} for room_id in (5, *[7] * LATEST_MESSAGES, 4)]
         connection.execute(insert(messages), rows)

@@ -14,7 +14,7 @@ STRANGER = {"REMOTE_ADDR": "192.0.2.7"}
 def attend(service, monkeypatch):
     # However long it takes to ask.
     monkeypatch.setattr(roll_call, "ABSENT_SECONDS", 600)
-    return lambda *queues: RollCall(service.services.broker).note(queues, "one")
+    return lambda *queues: RollCall(service.services.core.broker).note(queues, "one")
 
 
 def test_no_worker(client):

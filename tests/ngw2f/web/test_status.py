@@ -14,8 +14,8 @@ def test_alive(client):
     assert (answer.text, answer.headers["Cache-Control"]) == ("ok\n", "no-store")
 
 
-def test_ready(client, workshop):
-    beat = Beat(RollCall(workshop.broker), QUEUES)
+def test_ready(client, job_context):
+    beat = Beat(RollCall(job_context.core.broker), QUEUES)
     beat.start()
     answer = client.get("/readyz", status=200)
     assert answer.json == dict.fromkeys(("status", "database", "broker", "workers"), "ok")
@@ -36,7 +36,7 @@ def test_without_broker(build, tmp_path):
 
 def test_without_database(client, service, monkeypatch, tmp_path):
     missing = Database(f"sqlite:///{tmp_path}/missing/chat.sqlite3")
-    monkeypatch.setattr(service.services.database, "ping", missing.ping)
+    monkeypatch.setattr(service.services.core.database, "ping", missing.ping)
     assert "unable to open" in client.get("/readyz", status=503).json["database"]
     missing.close()
 

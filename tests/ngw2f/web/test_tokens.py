@@ -95,7 +95,7 @@ def test_old_hash_is_replaced_by_that_of_the_prepared_password(client, service):
     old = service.services.passwords._hasher.hash("se\u0301same")
 
     def stored():
-        with service.services.database.reading() as connection:
+        with service.services.core.database.reading() as connection:
             return users.find_credentials(connection, "ann")
 
     _set_hash(service, old)
@@ -127,7 +127,7 @@ def test_password_that_is_changed_while_its_hash_is_replaced(client, service, mo
 
 
 def _set_hash(service, password_hash):
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         connection.execute(text("UPDATE users SET password_hash = :it"), {"it": password_hash})
 
 
@@ -175,7 +175,7 @@ def test_token_goes_before_cookie(client):
 def test_stored_hashed(client, service):
     ann = client.join("ann")
     token = ann["Authorization"].removeprefix("Bearer ")
-    with service.services.database.reading() as connection:
+    with service.services.core.database.reading() as connection:
         rows = connection.execute(text("SELECT * FROM tokens")).all()
         users = connection.execute(text("SELECT password_hash FROM users")).scalars().all()
     assert token not in repr(rows)
@@ -184,7 +184,7 @@ def test_stored_hashed(client, service):
 
 def test_presence_is_written_once_a_minute(client, service):
     ann = client.join("ann")
-    with service.services.database.writing() as connection:
+    with service.services.core.database.writing() as connection:
         connection.execute(text("UPDATE users SET last_seen_at = 5"))
     client.get("/api/rooms", headers=ann)
     assert client.get("/api/users/1").json["last_seen_at"] > 5
@@ -198,7 +198,7 @@ def test_oldest_token_goes(build):
     made = [client.token("ann") for _ in range(3)]
     statuses = [_status(client, token) for token in made]
     assert statuses == [401, 200, 200]
-    with service.services.database.reading() as connection:
+    with service.services.core.database.reading() as connection:
         run = events.list_events(connection, 0, 10)
     assert [event.name for event in run.events].count("tokens.revoked") == 1
 

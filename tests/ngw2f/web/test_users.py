@@ -189,7 +189,7 @@ def test_old_password_is_no_guessing_game(client, service):
     """Who found a session open tries no more often than who signs in."""
     ann = client.join("ann")
     object.__setattr__(
-        service.services, "wrong_tries", WrongTries(service.services.broker, "2/minute")
+        service.services, "wrong_tries", WrongTries(service.services.core.broker, "2/minute")
     )
     body = {"password": "new", "current_password": "wrong"}
     answers = [client.put_json("/api/users/1", body, headers=ann) for _ in range(3)]

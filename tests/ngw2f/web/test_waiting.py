@@ -3,7 +3,7 @@ from threading import Event, Thread
 
 import pytest
 
-from ngw2f.jobs.context import build_workshop
+from ngw2f.jobs.context import build_context
 from tests.client import Client
 from tests.waiting import wait_until
 
@@ -20,13 +20,13 @@ def render_soon(settings):
     is_over = Event()
 
     def render_all():
-        workshop = build_workshop(settings)
+        job_context = build_context(settings)
         try:
             # Markdown's limit on time needs the main thread.
             while not is_over.wait(0.02):
-                workshop.outbox.render_batch(lambda source: f"<p>rendered {source}</p>")
+                job_context.outbox.render_batch(lambda source: f"<p>rendered {source}</p>")
         finally:
-            workshop.close()
+            job_context.close()
 
     def start():
         threads.append(Thread(target=render_all))
