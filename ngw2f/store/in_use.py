@@ -12,9 +12,12 @@ from contextlib import ExitStack, contextmanager
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from ngw2f.settings import Settings
-from ngw2f.store.migrate import ADVISORY_LOCK, LOCK_FILE
 
 IN_USE_FILE = "in-use.lock"
+# Held while the schema changes: SQLite's is this file, PostgreSQL's is this number, which no
+# other program on the same server is likely to use.
+MIGRATION_FILE = "migrate.lock"
+MIGRATION_KEY = 0x6E677732
 
 OTHERS = text(
     "SELECT coalesce(nullif(application_name, ''), 'a program') || ' as ' || usename"
@@ -60,7 +63,7 @@ def exclusive_use(settings: Settings) -> Iterator[None]:
         return
     engine = create_engine(settings.sqlalchemy_url, poolclass=NullPool)
     with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_KEY})
         connection.commit()
         _refuse_others(connection)
         yield
@@ -70,7 +73,7 @@ def exclusive_use(settings: Settings) -> Iterator[None]:
 @contextmanager
 def _exclusive_files(settings: Settings) -> Iterator[None]:
     with ExitStack() as stack:
-        migrating, used = (_open(settings, name) for name in (LOCK_FILE, IN_USE_FILE))
+        migrating, used = (_open(settings, name) for name in (MIGRATION_FILE, IN_USE_FILE))
         stack.callback(os.close, migrating)
         stack.callback(os.close, used)
         fcntl.flock(migrating, fcntl.LOCK_EX)

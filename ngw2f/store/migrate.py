@@ -14,13 +14,11 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import ArgumentError
 
 from ngw2f.settings import Settings
+from ngw2f.store.in_use import MIGRATION_FILE, MIGRATION_KEY
 from ngw2f.store.private import make_private, sqlite_path
 from ngw2f.store.reasons import of_another_program, why_no_engine
 from ngw2f.store.schema import metadata
 
-# Any number that no other program on the same PostgreSQL server is likely to use.
-ADVISORY_LOCK = 0x6E677732
-LOCK_FILE = "migrate.lock"
 # Without these it is no chat, of whichever version.
 TABLES = {"users", "tokens", "rooms", "memberships", "messages", "alembic_version"}
 
@@ -91,15 +89,15 @@ def _refuse_foreign(connection: Connection) -> None:
 def _alone(connection: Connection, data_path: Path) -> Iterator[None]:
     """Wait until no other process migrates this database, and keep others waiting."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_KEY})
         connection.commit()
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_KEY})
             connection.commit()
         return
-    lock = os.open(data_path / LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o600)
+    lock = os.open(data_path / MIGRATION_FILE, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # The file remembers it. Left to the processes that come next, they would
