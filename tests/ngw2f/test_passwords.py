@@ -2,7 +2,8 @@ import threading
 
 import gevent
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
 from ngw2f import passwords
 from ngw2f.hashing import Asker
@@ -96,6 +97,14 @@ def test_old_password_that_would_be_refused_now():
 
 def test_nobodys_password_opens_nothing():
     assert not Passwords().check(None, "nobody", ANN).is_correct
+
+
+def test_nobodys_hash_is_as_dear_as_others():
+    hasher = CountingHasher()
+    nobodys = Passwords(hasher)._nobody
+    assert extract_parameters(nobodys) == extract_parameters(hasher.hash("sesame"))
+    with pytest.raises(VerifyMismatchError):
+        hasher.verify(nobodys, "nobody")
 
 
 def test_event_loop_goes_on_meanwhile():
