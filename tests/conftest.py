@@ -35,7 +35,7 @@ from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
 from tests.client import Client
-from tests.npm import install
+from tests.npm import install_once
 from tests.postgresql import run_postgresql
 from tests.waiting import wait_until
 
@@ -94,8 +94,10 @@ def redis(valkey_url: str) -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of what npm has installed."""
-    return install(tmp_path_factory.mktemp("npm"))
+    """Give the folder of what npm has installed, once for all of pytest's workers."""
+    base = tmp_path_factory.getbasetemp()
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    return install_once((base.parent if is_worker else base) / "npm")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What npm installs for the tests: once, for all of them."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -13,11 +14,24 @@ CLIENTS = ["socket.io-client@4", "ws@8", "eventsource@4"]
 INSTALL_SECONDS = 300
 
 
-def install(directory: Path) -> Path:
-    """Return a folder with the official clients and servers, `NGW2F_NODE_MODULES` or npm's."""
+def install_once(directory: Path) -> Path:
+    """Return a folder with the official clients and servers, `NGW2F_NODE_MODULES` or npm's.
+
+    Whoever else asks for it with the same *directory* waits, and gets the same one.
+    """
     given = os.environ.get("NGW2F_NODE_MODULES")
     if given:
         return Path(given)
+    directory.mkdir(exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / "installed").exists():
+            _install(directory)
+            (directory / "installed").touch()
+    return directory / "node_modules"
+
+
+def _install(directory: Path) -> None:
     if not shutil.which("node") or not shutil.which("npm"):
         lacking("node and npm", "apt-get install nodejs npm")
     needed = json.loads(EXAMPLE.read_text())["dependencies"]
@@ -27,4 +41,3 @@ def install(directory: Path) -> Path:
         subprocess.run(command, capture_output=True, timeout=INSTALL_SECONDS, check=True)
     except subprocess.SubprocessError:
         lacking("official clients and servers", f"npm install {' '.join(packages)}")
-    return directory / "node_modules"

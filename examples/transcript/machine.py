@@ -2,12 +2,14 @@
 
 import importlib.util
 import os
-import random
 import socket
 from contextlib import suppress
+from random import SystemRandom
 
 # What keeps a port that was given from being given again.
 claims: dict[int, int] = {}
+# Whoever seeds Python's own generator has other processes ask for the same ports.
+numbers = SystemRandom()
 
 
 def has_module(name: str) -> bool:
@@ -17,12 +19,12 @@ def has_module(name: str) -> bool:
 def free_port() -> int:
     # Below those that the system gives to connections: none takes it before a server does.
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = numbers.randrange(20_000, 32_000)
         # UDP's port of the same number, which nobody uses: until this process gives it back, or
         # ends, another that looks for a port sees by it that this one is given, also where no
         # server listens yet.
         claim = socket.socket(type=socket.SOCK_DGRAM)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        with suppress(OSError), socket.create_server(("", port)):
             claim.bind(("127.0.0.1", port))
             claims[port] = claim.detach()
             return port

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.ports import free_port
+from examples.transcript.machine import free_port
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -8,6 +8,7 @@ a, b          .11  instances and workers
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import pytest
 from tests.needs import lacking
 
 MACHINES = {"front": 2, "a": 11, "b": 12}
+# From 10.200.0.0/24 to 10.249.249.0/24.
+NETWORKS = 50 * 250
 
 
 @dataclass
@@ -52,15 +55,31 @@ class Network:
 
 
 @contextlib.contextmanager
+def claimed_number() -> Iterator[int]:
+    """Give a number that no other process has, of those that are networks here."""
+    # One that ended without cleaning up may have left its network; few had this process id.
+    for further in range(NETWORKS):
+        number = (os.getpid() + further) % NETWORKS
+        with socket.socket(socket.AF_UNIX) as claim:
+            try:
+                # In the abstract namespace: it goes with the process, however that ends.
+                claim.bind(f"\0ngw2f-network-{number}")
+            except OSError:
+                continue
+            yield number
+            return
+    raise RuntimeError("all networks are taken")
+
+
+@contextlib.contextmanager
 def running_network() -> Iterator[Network]:
     if os.geteuid() != 0:
         pytest.skip("needs root: network namespaces")
     if not shutil.which("ip"):
         lacking("ip", "apt-get install iproute2")
-    # A network of its own for each run of the tests.
-    number = os.getpid()
-    network = Network(f"ngw{number % 10_000}", f"10.{200 + number % 50}.{number % 250}")
     with contextlib.ExitStack() as stack:
+        number = stack.enter_context(claimed_number())
+        network = Network(f"ngw{number}", f"10.{200 + number // 250}.{number % 250}")
         try:
             _ip("link", "add", network.name, "type", "bridge")
         except subprocess.CalledProcessError as error:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from deploy.stack import ROOT
+from examples.transcript.machine import free_port
 from tests.deploy.chats import Chat, Load, environment, join, running_workers, started
 from tests.deploy.faults import check, streams_opened
 from tests.deploy.fleet import Fleet
 from tests.deploy.followers import EVERY_KIND, following
 from tests.deploy.network import running_network
 from tests.nginx.running import make_front, running
-from tests.ports import free_port
 from tests.postgresql import running_postgresql
 from tests.redis_servers import find_program, running_redis
 from tests.waiting import wait_until

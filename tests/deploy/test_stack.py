@@ -16,11 +16,11 @@ import pytest
 
 from deploy import postgresql
 from deploy.stack import ROOT
+from examples.transcript.machine import free_port
 from nginx.render import Front
 from tests.deploy.chats import join
 from tests.needs import lacking
 from tests.nginx.running import Client, need_nginx
-from tests.ports import free_port
 from tests.waiting import wait_until
 
 # PostgreSQL's cluster is made, and ten processes start at once.

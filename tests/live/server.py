@@ -14,7 +14,7 @@ import requests
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.ports import free_port
+from examples.transcript.machine import free_port
 
 # A server that starts takes a second or two; a machine that others use too takes its time.
 START_SECONDS = 60

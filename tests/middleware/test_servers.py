@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from examples.transcript.machine import free_port
 from tests.needs import lacking
-from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 APPLICATION = "tests.middleware.served:application"

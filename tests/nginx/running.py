@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from examples.transcript.machine import free_port
 from nginx.certificate import make_certificate
 from nginx.render import FILES, Front, command, find_nginx, render
 from tests.needs import lacking
-from tests.ports import free_port
 
 NAMES = ("localhost", "127.0.0.1")
 START_SECONDS = 60

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from examples.transcript.machine import free_port
 from nginx import render as module
 from nginx.render import RESOLVING, Program, RenderError, find_program, main, render
 from tests.nginx.running import make_front, need_nginx, running
-from tests.ports import free_port
 from tests.waiting import wait_until
 
 NAME = "web1"

@@ -6,12 +6,12 @@ import pytest
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from examples.transcript.machine import free_port
 from nginx.certificate import make_certificate
 from ngw2f.broker.connection import Broker
 from ngw2f.settings import Settings
 from tests.deploy.chats import join
 from tests.deploy.fleet import running_fleet
-from tests.ports import free_port
 from tests.redis_servers import find_program, running_redis
 from tests.waiting import wait_until
 

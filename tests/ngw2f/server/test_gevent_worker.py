@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
+from examples.transcript.machine import free_port
 from tests.waiting import wait_until
 
 GET = b"GET %b HTTP/1.1\r\nHost: chat\r\n\r\n"

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from examples.transcript.machine import free_port
 from ngw2f.store import database as module
 from ngw2f.store import users
 from ngw2f.store.database import Database, DatabaseBusyError
-from tests.ports import free_port
 from tests.postgresql import running_postgresql
 
 
