@@ -96,7 +96,7 @@ def reports(tree: Path) -> dict[str, str]:
     """What import-linter says with each plant."""
     plants = [(plant.path, plant.text) for plant in PLANTS.values()]
     environ = os.environ | {"PYTHONPATH": str(tree)}
-    command = [sys.executable, ROOT / "tests" / "planting.py"]
+    command = [sys.executable, str(ROOT / "tests" / "planting.py")]
     done = subprocess.run(
         command, input=json.dumps(plants), cwd=tree, env=environ, stdout=subprocess.PIPE, text=True
     )
