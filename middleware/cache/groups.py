@@ -17,6 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from middleware._options import names_of
 
 SLOTS = 65_536
 _SLOT_BYTES = 8
+_BYTES = SLOTS * _SLOT_BYTES
 
 Slots = Sequence[int]
 
@@ -59,8 +61,11 @@ class GroupClock:
     """The clock of one process. Readers take no lock; a drop takes one for a few microseconds."""
 
     def __init__(self) -> None:
-        self._stamps = memoryview(bytearray(SLOTS * _SLOT_BYTES)).cast("Q")
         self._lock = threading.Lock()
+
+    @cached_property
+    def _stamps(self) -> "memoryview[int]":
+        return memoryview(bytearray(_BYTES)).cast("Q")
 
     def now(self) -> int:
         """Give nanoseconds of CLOCK_MONOTONIC, which all processes of a host share."""
@@ -91,41 +96,74 @@ class SharedGroupClock(GroupClock):
     """The clock of all processes of a host, in a file that they map into memory.
 
     A drop in one process is seen by the next read in any other. `path` should
-    be on a local file system; the file is made if it is not there, and emptied
-    if it was written before the machine was started (CLOCK_MONOTONIC begins
-    anew). It may be opened before or after a fork.
+    be on a local file system. The file is opened at the first use, which makes it
+    and its folder where they are missing, and empties it if it was written before
+    the machine was started (CLOCK_MONOTONIC begins anew). It may be opened before
+    or after a fork.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
         self.path = Path(path)
+        self._opening = threading.Lock()
+        self._map: mmap.mmap | None = None
+        self._file = -1
+        self._is_closed = False
+
+    @cached_property
+    def _stamps(self) -> "memoryview[int]":
+        # Of two threads that come here at once the second gets what the first has opened.
+        with self._opening:
+            if self._is_closed:
+                raise ValueError("the clock is closed")
+            if self._map is None:
+                self._map = self._open()
+            return memoryview(self._map).cast("Q")
+
+    def open(self) -> None:
+        """Open the file now, so that an error is raised here and not by a request: OSError."""
+        _ = self._stamps
+
+    def _open(self) -> mmap.mmap:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with self._lock, _FileLock(self._file):
-            size = SLOTS * _SLOT_BYTES
-            if os.fstat(self._file).st_size != size:
-                os.ftruncate(self._file, 0)
-                os.ftruncate(self._file, size)
-            self._map = mmap.mmap(self._file, size)
-            self._stamps = memoryview(self._map).cast("Q")
-            if max(self._stamps) > self.now():
-                self._map[:] = bytes(size)
+        try:
+            with _FileLock(self._file):
+                return self._map_file()
+        except OSError:
+            os.close(self._file)
+            raise
+
+    def _map_file(self) -> mmap.mmap:
+        if os.fstat(self._file).st_size != _BYTES:
+            os.ftruncate(self._file, 0)
+            os.ftruncate(self._file, _BYTES)
+        stamps = mmap.mmap(self._file, _BYTES)
+        with memoryview(stamps).cast("Q") as view:
+            is_of_before = max(view) > self.now()
+        if is_of_before:
+            stamps[:] = bytes(_BYTES)
+        return stamps
 
     def drop(self, names: Iterable[str]) -> None:
         """Drop the groups in all processes."""
         slots = slots_of(names)
-        if self._map.closed:
+        self.open()
+        if self._is_closed:
             raise ValueError("the clock is closed")
         with self._lock, _FileLock(self._file):
             # The time is taken under the lock, so that no slot goes backwards.
             self._stamp(slots)
 
     def close(self) -> None:
-        """Let go of the file, once. Using the clock after that raises ValueError."""
-        if self._map.closed:
+        """Close the file. Using the clock after that raises ValueError."""
+        if self._is_closed:
             return
-        self._stamps.release()
-        self._map.close()
-        os.close(self._file)
+        self._is_closed = True
+        if self._map is not None:
+            self._stamps.release()
+            self._map.close()
+            os.close(self._file)
 
 
 class _FileLock:

@@ -10,8 +10,7 @@ USERS = "users"
 
 
 def open_group_clock(data_path: Path) -> SharedGroupClock:
-    """Return the clock of all processes on this host that use the same data."""
-    data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Return the clock of all processes on this host that use the same data; it opens by itself."""
     return SharedGroupClock(data_path / "groups.clock")
 
 

@@ -44,6 +44,7 @@ class Service:
         """Start what runs beside the requests; in the worker process, under gevent."""
         settings, services = self.services.core.settings, self.services
         self._use.note()
+        services.core.clock.open()
         configure_logs(settings.log_level, services.log)
         services.log.start_gathering()
         services.hub.start()

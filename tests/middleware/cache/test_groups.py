@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -102,8 +103,47 @@ def test_drops_survive_a_restart_of_the_process(tmp_path: Path) -> None:
     assert SharedGroupClock(tmp_path / "clock").is_dropped(ROOM, started)
 
 
+def test_shared_clock_is_opened_at_its_first_use(tmp_path: Path) -> None:
+    clock = SharedGroupClock(tmp_path / "folder" / "clock")
+    started = clock.now()
+    assert not list(tmp_path.iterdir())
+    assert not clock.is_dropped(ROOM, started)
+    assert clock.path.exists()
+    assert clock.path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_clock_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
+    clock = SharedGroupClock(tmp_path / "clock")
+    clock.path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        clock.open()
+    clock.path.rmdir()
+    assert not clock.is_dropped(ROOM, clock.now())
+
+
+def test_full_disk_leaves_no_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(file: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    clock = SharedGroupClock(tmp_path / "clock")
+    monkeypatch.setattr(os, "ftruncate", fail)
+    with pytest.raises(OSError, match="space"):
+        clock.open()
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(clock._file)
+
+
+def test_clock_is_closed_that_was_never_opened(tmp_path: Path) -> None:
+    clock = SharedGroupClock(tmp_path / "clock")
+    clock.close()
+    with pytest.raises(ValueError, match="closed"):
+        clock.is_dropped(ROOM, 0)
+    assert not clock.path.exists()
+
+
 def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
     clock = SharedGroupClock(tmp_path / "clock")
+    clock.open()
     clock.close()
     clock.close()
     with pytest.raises(ValueError, match="released"):
@@ -131,6 +171,7 @@ def test_file_of_another_size_is_emptied(tmp_path: Path) -> None:
 
 def test_file_is_for_its_owner_only(tmp_path: Path) -> None:
     clock = SharedGroupClock(tmp_path / "clock")
+    clock.open()
     assert clock.path.stat().st_mode & 0o777 == 0o600
 
 
