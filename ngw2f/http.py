@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import unquote_to_bytes, urlencode
 
 import msgspec
-from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.datastructures import Authorization, MultiDict
 from werkzeug.exceptions import (
     BadRequest,
@@ -97,13 +96,9 @@ class Request(WerkzeugRequest):
         return content
 
     def _body_in_chunks(self) -> bytes:
-        try:
-            content = self.get_data()
-            # Werkzeug cuts it off at the limit and is silent.
-            is_cut = len(content) == self.max_content_length and self.environ["wsgi.input"].read(1)
-        except (ParseException, NoMoreData) as error:
-            raise problem(400, "the body is not in chunks as RFC 9112 has them") from error
-        if is_cut:
+        content = self.get_data()
+        # Werkzeug cuts it off at the limit and is silent.
+        if len(content) == self.max_content_length and self.environ["wsgi.input"].read(1):
             raise RequestEntityTooLarge
         return content
 

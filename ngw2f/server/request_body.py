@@ -18,9 +18,10 @@ from gunicorn.http.errors import (
     InvalidChunkSize,
     LimitRequestHeaders,
     NoMoreData,
+    ParseException,
 )
 from gunicorn.http.unreader import SocketUnreader
-from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
 
 from ngw2f.server.connection import SEND_SECONDS
 
@@ -133,7 +134,13 @@ class ChunkedReader:
         return 0 if self.has_ended else math.inf
 
     def read(self, size: int) -> bytes:
-        """Return so many bytes, or less if the body ends. Raises 408, 413, ParseException."""
+        """Return so many bytes, or fewer if the body ends. Raises 400, 408, 413."""
+        try:
+            return self._read(size)
+        except (ParseException, NoMoreData) as error:
+            raise BadRequest("the body is not in chunks as RFC 9112 has them") from error
+
+    def _read(self, size: int) -> bytes:
         pieces = []
         while size > 0 and not self.has_ended:
             if not self._chunk_left:

@@ -1,17 +1,20 @@
 import io
 import json
+import socket
 import sqlite3
 from contextlib import closing
 
 import pytest
 from gunicorn.config import Config
-from gunicorn.http.parser import RequestParser
 from hypothesis import HealthCheck, given
 from hypothesis import settings as configure
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from ngw2f.server.connection import Connection
+from ngw2f.server.gunicorn_request import OwnRequest
+from ngw2f.server.request_body import PacedUnreader
 from ngw2f.store import database as database_module
 from tests.client import BROWSER, Client
 
@@ -116,9 +119,12 @@ def test_body_in_chunks(service, client):
 @pytest.mark.parametrize("path", ["/api/messages", "/rooms/lobby", "/login"])
 def test_chunks_that_are_none(service, client, path, chunks):
     headers = {**client.join("ann"), "Content-Type": "application/x-www-form-urlencoded"}
-    asked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
-    read = next(RequestParser(Config(), iter([asked]), ("127.0.0.1", 1)))
-    assert call(service, read.body, headers, path, **CHUNKED)[0] == 400
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+        theirs.shutdown(socket.SHUT_WR)
+        read = OwnRequest(Config(), PacedUnreader(Connection(ours)), ("127.0.0.1", 1))
+        assert call(service, read.body, headers, path, **CHUNKED)[0] == 400
     assert client.sources() == []
 
 
