@@ -264,12 +264,14 @@ def _print(lines: Iterable[str]) -> None:
 
 def _metrics(_options: argparse.Namespace) -> None:
     from ngw2f.broker.connection import Broker
+    from ngw2f.jobs.gauges import read_gauges
+    from ngw2f.observe.metrics.text import write_text
     from ngw2f.store.database import Database
-    from ngw2f.web.metrics import write_text
 
     settings = load_settings()
     database, broker = Database(settings.sqlalchemy_url), Broker(settings)
-    sys.stdout.write(write_text(settings.metrics_path, database, broker).decode())
+    gauges = partial(read_gauges, database, broker)
+    sys.stdout.write(write_text(settings.metrics_path, broker, gauges).decode())
     broker.close()
     database.close()
 

@@ -1,7 +1,6 @@
-"""How the queues are: what waits, since when, what failed, who works. For /metrics and /readyz."""
+"""The state of the queues, for /metrics and /readyz: what waits, how long, failures, workers."""
 
 import time
-from dataclasses import dataclass
 
 from redis import Redis
 from rq.registry import FailedJobRegistry
@@ -9,22 +8,9 @@ from rq.registry import FailedJobRegistry
 from ngw2f.broker.connection import Broker
 from ngw2f.jobs.heartbeat import RollCall
 from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
+from ngw2f.observe.metrics.text import QueueGauge
 from ngw2f.store import messages, previews
 from ngw2f.store.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class QueueGauge:
-    """One queue. `waiting` counts messages or links, which are what waits, and not RQ's jobs.
-
-    `failed_jobs` and `workers` are None while Redis is away.
-    """
-
-    name: str
-    waiting: int
-    oldest_wait_seconds: float
-    failed_jobs: int | None
-    workers: int | None
 
 
 def read_gauges(database: Database, broker: Broker) -> list[QueueGauge]:

@@ -4,4 +4,5 @@
 - `tally.py`: the counts of one process, in plain dictionaries
 - `files.py`: where they are for the others to read, and what becomes of the dead
 - `requests.py`: what a web worker counts for each request
+- `text.py`: all of it in Prometheus' text form, with what is measured at the scrape
 """

@@ -1,4 +1,4 @@
-"""Every metric of the chat's processes. Those that are asked for at the scrape: web/metrics.py."""
+"""Every metric of the chat's processes. Those measured at the scrape: text.py."""
 
 from dataclasses import dataclass
 from typing import Literal
