@@ -2,8 +2,9 @@ import time
 
 import pytest
 
+from ngw2f.resources import User
 from ngw2f.store import users
-from ngw2f.store.users import NicknameTakenError
+from ngw2f.store.users import NicknameTakenError, UserRow
 
 
 def test_created_user_is_found(database, ann):
@@ -82,11 +83,6 @@ def test_password_that_was_checked_is_current_until_it_is_changed(database, ann)
         assert not users.replace_password_hash(connection, known, "newer")
 
 
-def test_resource_of_a_row(ann):
-    user = ann.as_resource(online=True)
-    assert (user.id, user.nickname, user.online) == (ann.id, "Ann", True)
-    assert (user.created_at, user.updated_at, user.last_seen_at) == (
-        ann.created_at,
-        ann.updated_at,
-        ann.last_seen_at,
-    )
+def test_resource_of_a_row():
+    user = UserRow(7, "Ann", 1.0, 2.0, 3.0).as_resource(online=True)
+    assert user == User.of(7, "Ann", 1.0, 2.0, 3.0, online=True)
