@@ -28,8 +28,8 @@ from ngw2f.chat import Chat
 from ngw2f.observe.profiling import OneProfileMiddleware
 from ngw2f.server.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
-from ngw2f.web.accounts import who_signs_in
 from ngw2f.web.caching import TARGETED_FIELD
+from ngw2f.web.devices import who_signs_in
 from ngw2f.web.errors import error_page
 from ngw2f.web.services import Services, build_services
 

@@ -1,8 +1,8 @@
-"""The queue in front of the password hashes: fair, and too long for nobody to fill alone.
+"""The queue for password hashes: fair, and so limited that nobody can fill it alone.
 
-Each hash takes 64 MiB and a core for some tens of milliseconds, so few are computed
-at a time. An account has one at a time, and addresses take turns: whoever sends
-many waits behind everybody else.
+Each hash takes 64 MiB and a core for some tens of milliseconds, so few are computed at a time.
+An account has one at a time, and addresses take turns: a client that sends many waits for all
+others first.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -12,29 +12,25 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
+from ngw2f.errors import TooMany, Unavailable
+
 THREADS = 2
-# More than this at once would wait for seconds: better to say so.
+# More would wait for seconds; they are refused instead.
 MAX_WAITING = 40
-# People behind one address share it, and strangers may try at an account from many: each
-# has a good part of the queue, but not all of it.
+# Several people share an address, and strangers may attack an account from many addresses: each
+# may have a good part of the queue, but not all of it.
 MAX_OF_ADDRESS = MAX_OF_ACCOUNT = 16
-# At one account from one address: a form that was sent twice, and a program beside it.
+# For one account from one address: a form that was sent twice, and a program beside it.
 MAX_OF_BOTH = 3
+# The queue empties within some seconds.
+RETRY_AFTER_SECONDS = 2
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class TooManyHashesError(Exception):
-    """So many passwords wait to be hashed that one more would wait too long."""
-
-
-class TooManyOfOneError(TooManyHashesError):
-    """One account or one address has its share of the queue already."""
-
-
 class Asker(NamedTuple):
-    """For whom a password is hashed: the account by its key, and the client's address."""
+    """For whom a password is hashed: the account's key, and the client's address."""
 
     account: str
     address: str
@@ -53,9 +49,9 @@ class HashingQueue:
         self._pool = ThreadPool(THREADS)
         self._running = 0
         self._busy_accounts: set[str] = set()
-        # Whose turn it is: the addresses in the order in which they are served.
+        # By address, in the order in which they are served.
         self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
-        # Those that wait and those that are computed.
+        # How many wait or are computed, for each share.
         self._entered: Counter[tuple[str, ...]] = Counter()
         self._total = 0
 
@@ -64,7 +60,7 @@ class HashingQueue:
     ) -> T:
         """Return what *function* returns, once it is the asker's turn.
 
-        Raises TooManyOfOneError, TooManyHashesError.
+        Raises TooMany if the asker has its share of the queue, Unavailable if the queue is full.
         """
         self._admit(asker)
         waiter = _Waiter(asker)
@@ -80,16 +76,22 @@ class HashingQueue:
     def _admit(self, asker: Asker) -> None:
         shares = _shares(asker)
         if any(self._entered[share] >= most for share, most in shares.items()):
-            raise TooManyOfOneError
+            raise TooMany(
+                "too many passwords of yours wait to be checked; try again in a moment",
+                retry_after=RETRY_AFTER_SECONDS,
+            )
         if self._total >= MAX_WAITING:
-            raise TooManyHashesError
+            raise Unavailable(
+                "too many people are signing in; try again in a moment",
+                retry_after=RETRY_AFTER_SECONDS,
+            )
         self._total += 1
         self._entered.update(shares.keys())
 
     def _leave(self, waiter: _Waiter) -> None:
-        """Make room; also for one that was killed while it waited."""
+        """Free the waiter's place, also if its greenlet was killed while it waited."""
         self._total -= 1
-        # Counters keep zeros, unless they are added to.
+        # A Counter keeps zeros; `+` removes them.
         self._entered.subtract(_shares(waiter.asker).keys())
         self._entered = +self._entered
         if waiter.may_start.is_set():
@@ -115,7 +117,7 @@ class HashingQueue:
             waiter.may_start.set()
 
     def _next(self) -> _Waiter | None:
-        """Return the first, by address, whose account has no hash being computed."""
+        """Return the first waiter whose account has no hash under way, by address."""
         for waiters in self._waiting.values():
             for waiter in waiters:
                 if waiter.asker.account not in self._busy_accounts:
@@ -124,7 +126,7 @@ class HashingQueue:
 
 
 def _shares(asker: Asker) -> dict[tuple[str, ...], int]:
-    """Return what an asker counts as, and how many of each there may be."""
+    """Return the shares that an asker counts for, and the maximum of each."""
     return {
         ("account", asker.account): MAX_OF_ACCOUNT,
         ("address", asker.address): MAX_OF_ADDRESS,

@@ -13,36 +13,36 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 from ngw2f.hashing import Asker, HashingQueue
 from ngw2f.text.password import forms_of, prepare_password
 
-# What no password is as UTF-8: compared with, it takes its time and is never right.
+# No password in UTF-8: verifying it takes as long as any other, and always fails.
 NEVER = b"\xff"
 
 
 class Checked(NamedTuple):
-    """Whether a password is right; `new_hash` replaces one that older releases stored."""
+    """Whether a password is right; `new_hash` replaces a hash that an older release stored."""
 
     is_correct: bool
     new_hash: str | None = None
 
 
 class Passwords:
-    """Hash and verify; the calling greenlet waits for its turn, the others go on."""
+    """Hash and verify; the calling greenlet waits for its turn, and the others continue."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
-        # What an unknown nickname's password is compared with, so that the answer
-        # takes as long as for a known one.
+        # Compared with the password for an unknown nickname, so that the answer takes as long
+        # as for a known one.
         self._nobody = _hash_of_nothing(self._hasher)
         self._queues = threading.local()
 
     def hash(self, password: str, asker: Asker) -> str:
-        """Return what to store. Raises InvalidPasswordError, TooManyHashesError."""
+        """Return what to store. Raises InvalidPasswordError, TooMany, Unavailable."""
         prepared = prepare_password(password)
         return self._queue().run(asker, self._hasher.hash, prepared)
 
     def check(self, password_hash: str | None, typed: str, asker: Asker) -> Checked:
-        """Compare; None, for a user that does not exist, takes its time and is never right.
+        """Compare a password with its hash; None stands for a user that does not exist.
 
-        Raises TooManyHashesError.
+        That takes as long, and is never right. Raises TooMany, Unavailable.
         """
         forms = forms_of(typed)
         checked = self._queue().run(asker, self._check, password_hash or self._nobody, forms)
@@ -56,14 +56,14 @@ class Passwords:
         return Checked(is_correct=False)
 
     def _verify(self, password_hash: str, password: str | bytes) -> bool:
-        # Caught here: gevent prints what leaves a thread.
+        # Caught here, because gevent prints exceptions that leave a thread.
         try:
             return self._hasher.verify(password_hash, password)
         except (VerificationError, InvalidHashError):
             return False
 
     def _queue(self) -> HashingQueue:
-        # A queue belongs to the event loop of one thread; under gevent there is one.
+        # A queue belongs to one thread's event loop; under gevent there is one thread.
         if not hasattr(self._queues, "queue"):
             self._queues.queue = HashingQueue()
         queue: HashingQueue = self._queues.queue

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from werkzeug.exceptions import BadRequest, HTTPException, Unauthorized, UnprocessableEntity
+from werkzeug.exceptions import BadRequest, HTTPException, UnprocessableEntity
 
-from ngw2f.errors import Invalid, TooMany
+from ngw2f.actions.sign_in import find_named
+from ngw2f.errors import Invalid, TooMany, Unauthenticated
 from ngw2f.http import Request, Response, problem, see_other, tagged
 from ngw2f.live.entry import EntryId
 from ngw2f.resources import Message, Room
 from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
-from ngw2f.web import accounts, auth, idempotency
+from ngw2f.web import auth, idempotency
 from ngw2f.web.caching import personal
 from ngw2f.web.errors import copy_retry_after, http_error
 from ngw2f.web.messages import edit, load_own, page_of, post, remove
@@ -66,8 +67,8 @@ def show_room(
 ) -> Response:
     try:
         reader = auth.find_reader(services, request)
-    except Unauthorized as error:
-        return sign_in_form(services, request, str(error.description), error.code)
+    except Unauthenticated as error:
+        return sign_in_form(services, request, error.detail, 401)
     return tagged(request, _room_page(services, request, reader, name, room_id))
 
 
@@ -110,8 +111,8 @@ def list_rooms(services: Services, request: Request) -> Response:
     """Answer with all rooms, in pages; a room's own page shows a choice of them."""
     try:
         reader = auth.find_reader(services, request)
-    except Unauthorized as error:
-        return sign_in_form(services, request, str(error.description), error.code)
+    except Unauthenticated as error:
+        return sign_in_form(services, request, error.detail, 401)
     cursor = cursor_of(request)
     with services.core.database.reading() as connection:
         found = rooms.list_rooms(connection, reader, after=cursor.after, limit=cursor.wanted)
@@ -192,7 +193,7 @@ def invite(services: Services, request: Request, name: str, room_id: int | None 
     nickname = request.form_field("nickname").strip()
     with services.core.database.reading() as connection:
         room = load_named(connection, name, user, room_id)
-        credentials = accounts.find_named(connection, nickname)
+        credentials = find_named(connection, nickname)
     if credentials is None:
         raise problem(404, f"there is no user {nickname!r}")
     add_member(services, request, room.id, credentials.user_id)

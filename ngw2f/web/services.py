@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from ngw2f.actions.all import Actions, build_actions
 from ngw2f.broker.limits import Limits
-from ngw2f.broker.tries import WrongTries
 from ngw2f.core import Core, build_core
 from ngw2f.jobs.wakeup import RENDER, Bell
 from ngw2f.live.attendance import Attendance
@@ -13,7 +13,6 @@ from ngw2f.live.presence import Presence
 from ngw2f.live.typing import TypingNotices
 from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.meter import RequestMeter
-from ngw2f.passwords import Passwords
 from ngw2f.settings import Settings
 from ngw2f.web.fragments import MessageFragments
 from ngw2f.web.templates import Templates
@@ -24,6 +23,7 @@ class Services:
     """The core of one chat, and what the web adds to it."""
 
     core: Core
+    actions: Actions
     log: GatheringHandler
     hub: Hub
     bell: Bell
@@ -31,11 +31,8 @@ class Services:
     attendance: Attendance
     typing: TypingNotices
     meter: RequestMeter
-    passwords: Passwords
     templates: Templates
     fragments: MessageFragments
-    # None: the limits are off.
-    wrong_tries: WrongTries | None
     limits: Limits
 
     def close(self) -> None:
@@ -48,21 +45,22 @@ def build_services(settings: Settings) -> Services:
     core = build_core(settings)
     broker, clock = core.broker, core.clock
     presence = Presence(broker)
+    attendance = Attendance(presence, core.database, core.events)
+    limits = Limits(broker, is_on=settings.rate_limit)
     hub = Hub(settings, core.database, core.events)
     # An event that another host publishes makes the cached answers of this one old.
     hub.listen(lambda entry: clock.drop(groups_of(entry.name, entry.data, entry.room_id)))
     return Services(
         core=core,
+        actions=build_actions(core, limits, attendance),
         log=GatheringHandler(settings.log_format),
         hub=hub,
         bell=Bell(broker, RENDER),
         presence=presence,
-        attendance=Attendance(presence, core.database, core.events),
+        attendance=attendance,
         typing=TypingNotices(broker, core.events),
         meter=RequestMeter(broker),
-        passwords=Passwords(),
         templates=Templates(),
         fragments=MessageFragments(),
-        wrong_tries=WrongTries(broker) if settings.rate_limit else None,
-        limits=Limits(broker, is_on=settings.rate_limit),
+        limits=limits,
     )

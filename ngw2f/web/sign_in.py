@@ -4,15 +4,16 @@ from urllib.parse import quote
 
 from ngw2f.http import Request, Response, see_other
 from ngw2f.store.tokens import SECONDS_A_DAY
-from ngw2f.web import accounts, auth
+from ngw2f.web import auth
 from ngw2f.web.caching import personal
+from ngw2f.web.devices import client_of, remember_browser
 from ngw2f.web.errors import unauthorized
 from ngw2f.web.services import Services
 from ngw2f.web.templates import PAGE_FORMS
 
-# What a browser that keeps cookies sends with the form to sign in.
+# A browser that keeps cookies sends this one with the form.
 COOKIES_KEPT = "cookies-kept"
-# A page with the form may have been open for long.
+# A page with the form may stay open for long.
 DAYS_OF_A_FORM = 365
 
 
@@ -21,7 +22,7 @@ def sign_in_page(services: Services, request: Request) -> Response:
 
 
 def sign_in(services: Services, request: Request) -> Response:
-    """Sign a known nickname in, register a new one."""
+    """Sign in a known nickname, or register a new one."""
     nickname, password = request.form_field("nickname").strip(), request.form_field("password")
     if request.form_field("cookies") == "asked" and COOKIES_KEPT not in request.cookies:
         detail = "this browser keeps no cookies: allow them for this site, or sign in once more"
@@ -30,15 +31,13 @@ def sign_in(services: Services, request: Request) -> Response:
         return response
     if not nickname or not password:
         return sign_in_form(services, request, "type a nickname and a password", 400)
-    if accounts.is_registered(services, nickname):
-        credentials = accounts.check_password(services, request, nickname, password)
-        if credentials is None:
-            return sign_in_form(services, request, "wrong nickname or password", 401)
-    else:
-        credentials = accounts.register(services, request, nickname, password).credentials
+    accounts = services.actions.accounts
+    credentials = accounts.sign_in_or_register(client_of(request), nickname, password)
+    if credentials is None:
+        return sign_in_form(services, request, "wrong nickname or password", 401)
     response = see_other(_local_path(request.form_field("next", "/")))
     remember = bool(request.form_field("remember"))
-    accounts.remember_device(services, request, response, credentials.user_id)
+    remember_browser(services, request, response, credentials.user_id)
     auth.set_session(services, request, response, credentials, remember=remember)
     return personal(response)
 
@@ -51,9 +50,9 @@ def sign_out_page(services: Services, request: Request) -> Response:
 def sign_out(services: Services, request: Request) -> Response:
     token = request.cookies.get(auth.COOKIE)
     if token:
-        auth.end_session(services, token)
+        services.actions.sessions.end(token)
     response = see_other("/")
-    response.delete_cookie(auth.COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
+    auth.delete_session(request, response)
     return personal(response)
 
 
@@ -63,7 +62,7 @@ def sign_in_form(
     is_page = request.preferred("text", PAGE_FORMS) == "html" or request.method == "POST"
     if not is_page:
         raise unauthorized(detail or "sign in at /login, or send a token")
-    # Who asks for a page may send a body too, which nobody has looked at.
+    # A GET may have a body too, which nothing has checked.
     form = request.form if request.method == "POST" else {}
     values = {
         "detail": detail,
@@ -78,9 +77,9 @@ def sign_in_form(
 
 
 def ask_for_cookies(request: Request, response: Response) -> None:
-    """Have a browser that is shown the form send a cookie with it, if it keeps any.
+    """Set a cookie that comes back with the form, if the browser keeps cookies.
 
-    Without one it would be signed in, and asked again by the next page to sign in.
+    A browser that keeps none would be signed in, and asked to sign in again by the next page.
     """
     response.set_cookie(
         COOKIES_KEPT,
@@ -94,7 +93,7 @@ def ask_for_cookies(request: Request, response: Response) -> None:
 
 
 def _local_path(path: str) -> str:
-    """Return *path* if it leads to this chat, else its front page."""
+    """Return *path* if it is a path of this chat, else the front page's."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\"))
     is_in_url_form = path.isprintable() and path.isascii() and " " not in path
     return path if is_local and is_in_url_form else "/"

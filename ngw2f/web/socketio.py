@@ -26,7 +26,6 @@ from ngw2f.live.formats import SocketIOPackets
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.observe.tracing import following
 from ngw2f.resources import Room
-from ngw2f.store import tokens
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
@@ -121,7 +120,7 @@ class SocketIOGateway:
     def _ping_user(self, sid: str, token: object = "", *_more: object) -> None:
         user = self._user_of(sid, token)
         if user:
-            auth.note_presence(self.services, user)
+            self.services.actions.sessions.be_present(user)
 
     def _post_message(
         self, sid: str, said: object = None, token: object = "", *_more: object
@@ -192,10 +191,7 @@ class SocketIOGateway:
         return user
 
     def _find_user(self, token: object) -> UserRow | None:
-        if not isinstance(token, str) or not token:
-            return None
-        with self.services.core.database.reading() as connection:
-            return tokens.find_token_user(connection, token)
+        return self.services.actions.sessions.find_user(token) if isinstance(token, str) else None
 
     def _pump(self, sid: str, session: str, subscription: Subscription) -> None:
         """Move what comes from the feed into Engine.IO's queue, as fast as the client reads."""

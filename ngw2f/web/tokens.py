@@ -1,11 +1,12 @@
-"""API tokens: one more for each POST, revoked by the DELETE that bears it."""
+"""API tokens: each POST makes one, and the DELETE that bears it revokes it."""
 
 import msgspec
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from ngw2f.http import Request, Response, json_response, no_content
-from ngw2f.web import accounts, auth
+from ngw2f.web import auth
+from ngw2f.web.devices import client_of
 from ngw2f.web.errors import REALM
 from ngw2f.web.services import Services
 
@@ -17,7 +18,7 @@ class BasicChallenge(WWWAuthenticate):
         super().__init__("basic", {"realm": REALM, "charset": "UTF-8"})
 
     def to_header(self) -> str:
-        # Quoted, as the RFC has it; Werkzeug does so only for what is no token.
+        # Quoted, as the RFC requires; Werkzeug quotes only what is not a token.
         return "Basic " + ", ".join(f'{name}="{value}"' for name, value in self.parameters.items())
 
 
@@ -27,21 +28,20 @@ class Token(msgspec.Struct):
 
 def create(services: Services, request: Request) -> Response:
     """Answer with a token for a nickname and its password, sent as Basic (RFC 7617)."""
-    sent = request.authorization
+    actions, sent = services.actions, request.authorization
     credentials = None
     if sent is not None and sent.type == "basic":
-        credentials = accounts.check_password(
-            services, request, sent.username or "", sent.password or ""
+        credentials = actions.sign_in.check_password(
+            client_of(request), sent.username or "", sent.password or ""
         )
     if credentials is None:
         raise Unauthorized("wrong nickname or password", www_authenticate=BasicChallenge())
-    token = auth.create_token(services, credentials, services.core.settings.token_days)
-    response = json_response(Token(token))
+    response = json_response(Token(actions.sessions.create_token(credentials)))
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def revoke(services: Services, request: Request) -> Response:
     auth.require_user(services, request)
-    auth.end_session(services, auth.token_of(request) or "")
+    services.actions.sessions.end(auth.token_of(request) or "")
     return no_content()

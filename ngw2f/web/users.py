@@ -1,26 +1,24 @@
-"""Users: register, look up, change oneself."""
+"""Users: register, look up, change one's own account."""
 
 from collections.abc import Callable
 from functools import partial
 
 import msgspec
-from sqlalchemy import Connection
 
-from ngw2f.http import Request, Response, json_response, no_content, problem
+from ngw2f.actions.accounts import Changes
+from ngw2f.errors import NotFound
+from ngw2f.http import Request, Response, json_response, no_content
 from ngw2f.live.groups import USERS
 from ngw2f.resources import User
-from ngw2f.store import devices, tokens, users
-from ngw2f.store.events import Run
-from ngw2f.store.users import Credentials, NicknameTakenError, UserRow
-from ngw2f.text.lookalikes import shapes_of
-from ngw2f.text.names import InvalidNameError, check_nickname, name_key
-from ngw2f.text.password import InvalidPasswordError, prepare_password
-from ngw2f.web import accounts, auth
+from ngw2f.store import users
+from ngw2f.store.users import UserRow
+from ngw2f.web import auth
 from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
+from ngw2f.web.devices import client_of
 from ngw2f.web.paging import Cursor, cursor_of, linked, next_page
 from ngw2f.web.services import Services
 
-# Who is online is known apart from the database, which is asked for so many at once.
+# Who is online is not in the database, so its users are looked through in chunks of this size.
 CHUNK = 500
 ListUsers = Callable[..., list[UserRow]]
 
@@ -31,11 +29,11 @@ class NewUser(msgspec.Struct):
 
 
 class ChangedUser(msgspec.Struct):
-    """What a user may change of oneself; what is left out stays."""
+    """What a user wants to change; what is left out stays as it is."""
 
     nickname: str | None = None
     password: str | None = None
-    # Asked for with a new password: who finds a session open does not get the account.
+    # Needed for a new password: whoever finds a session open does not get the account.
     current_password: str | None = None
 
 
@@ -45,8 +43,8 @@ class Users(msgspec.Struct):
 
 def create(services: Services, request: Request) -> Response:
     body = request.json_body(NewUser)
-    registered = accounts.register(services, request, body.nickname, body.password)
-    user = registered.user.as_resource(online=False)
+    client = client_of(request)
+    user = services.actions.accounts.register(client, body.nickname, body.password).user
     response = json_response(user, 201)
     response.headers["Location"] = user.links.self
     return response
@@ -97,7 +95,7 @@ def show(services: Services, request: Request, user_id: int) -> Response:
     with services.core.database.reading() as connection:
         row = users.find_user(connection, user_id)
     if row is None:
-        raise problem(404, "there is no such user")
+        raise NotFound("there is no such user")
     user = row.as_resource(online=services.presence.is_online(user_id))
     return kept_json(request, user, reader, [USERS], KEPT_SHORTLY_SECONDS)
 
@@ -105,69 +103,7 @@ def show(services: Services, request: Request, user_id: int) -> Response:
 def change(services: Services, request: Request, user_id: int) -> Response:
     """Change nickname or password; a new password signs out everywhere else."""
     user = auth.require_user(services, request)
-    if user.id != user_id:
-        raise problem(403, "only the user may do this")
-    services.limits.take("account", user_id)
-    change_user(services, request, user, request.json_body(ChangedUser))
+    body = request.json_body(ChangedUser)
+    changes = Changes(body.nickname, body.password, body.current_password)
+    services.actions.accounts.change(user, user_id, client_of(request), changes)
     return no_content()
-
-
-def change_user(services: Services, request: Request, user: UserRow, body: ChangedUser) -> None:
-    """Do all that the body asks for, or nothing. Raises 400, 403, 429, 503.
-
-    A new password revokes all tokens but the one that was sent, ends their streams, and
-    no browser is known any more.
-    """
-    values: dict[str, str] = {}
-    shapes: frozenset[str] = frozenset()
-    # One that was good once stays good.
-    if body.nickname is not None and body.nickname != user.nickname:
-        try:
-            values["nickname"] = check_nickname(body.nickname)
-        except InvalidNameError as error:
-            raise problem(400, str(error)) from error
-        values["nickname_key"] = name_key(values["nickname"])
-        shapes = shapes_of(values["nickname"])
-    known = None
-    if body.password is not None:
-        known, values["password_hash"] = _new_password(services, request, user, body)
-    runs: list[Run] = []
-    try:
-        with services.core.database.writing() as connection:
-            # Whoever signs out has locked a token when its turn comes: rows go before turns.
-            if known:
-                _sign_out_elsewhere(connection, known, keep=auth.token_of(request) or "")
-                runs.append(auth.record_revocation(services, connection, user.id))
-            users.change_user(connection, user.id, shapes, **values)
-            changed = users.find_user(connection, user.id)
-            if changed:
-                resource = changed.as_resource(online=True)
-                runs.append(services.core.events.record(connection, "user.updated", resource))
-    except NicknameTakenError as error:
-        raise problem(400, accounts.TAKEN) from error
-    services.core.events.publish(*runs)
-
-
-def _new_password(
-    services: Services, request: Request, user: UserRow, body: ChangedUser
-) -> tuple[Credentials, str]:
-    """Return what is stored now, and what is to be. Raises 400, 403, 429, 503."""
-    try:
-        prepare_password(body.password or "")
-    except InvalidPasswordError as error:
-        raise problem(400, str(error)) from error
-    if body.current_password is None:
-        raise problem(403, "to change the password, send the present one as current_password")
-    known = accounts.confirm_password(services, request, user, body.current_password)
-    if known is None:
-        raise problem(403, "the current password is wrong")
-    asker = accounts.owner_asker(request, user)
-    return known, accounts.hash_password(services, asker, body.password or "")
-
-
-def _sign_out_elsewhere(connection: Connection, known: Credentials, keep: str) -> None:
-    # Of two changes by one old password the second would undo what the first is for.
-    if not users.lock_current(connection, known):
-        raise problem(403, "the current password is wrong: it has just been changed")
-    tokens.revoke_tokens_of(connection, known.user_id, keep=keep)
-    devices.forget_devices_of(connection, known.user_id)

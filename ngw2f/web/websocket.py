@@ -192,7 +192,7 @@ class Conversation:
                 self._subscription.resume(told.after)
             case "ping":
                 if self._reader:
-                    auth.note_presence(self._services, self._reader)
+                    self._services.actions.sessions.be_present(self._reader)
                 self._answer("pong", {})
             case "post":
                 message = messages.post_live(*self._place(told), told.source, told.client_id)

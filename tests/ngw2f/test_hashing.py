@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import gevent
 import pytest
 
+from ngw2f.errors import TooMany, Unavailable
 from ngw2f.hashing import (
     MAX_OF_ACCOUNT,
     MAX_OF_ADDRESS,
@@ -12,8 +13,6 @@ from ngw2f.hashing import (
     THREADS,
     Asker,
     HashingQueue,
-    TooManyHashesError,
-    TooManyOfOneError,
 )
 
 
@@ -94,7 +93,7 @@ def test_nobody_fills_the_queue_alone(held: Held, askers, most: int) -> None:
     refused = [greenlet for greenlet in waiting if greenlet.ready()]
     assert len(refused) == 44 - most
     for greenlet in refused:
-        with pytest.raises(TooManyOfOneError):
+        with pytest.raises(TooMany):
             greenlet.get()
     other = held.ask("other", "elsewhere")
     held.release(most + 1)
@@ -104,7 +103,7 @@ def test_nobody_fills_the_queue_alone(held: Held, askers, most: int) -> None:
 def test_queue_is_full(held: Held) -> None:
     for number in range(MAX_WAITING):
         held.ask(str(number), str(number))
-    with pytest.raises(TooManyHashesError):
+    with pytest.raises(Unavailable):
         held.ask("ann", "1").get()
 
 

@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from werkzeug.test import create_environ
 
-from ngw2f.http import Request
+from ngw2f.actions.sign_in import Client
 from ngw2f.live.entry import Entry
 from ngw2f.live.formats import JSONLines
 from ngw2f.live.hub import Hub
 from ngw2f.live.subscription import Subscription
 from ngw2f.resources import Room
 from ngw2f.settings import Settings
-from ngw2f.store import rooms
+from ngw2f.store import rooms, users
 from ngw2f.store.users import UserRow
-from ngw2f.web import accounts, messages
+from ngw2f.web import messages
 from ngw2f.web.rooms import create_room
 from ngw2f.web.services import Services, build_services
 from tests.conftest import REDIS_TIMEOUT_SECONDS
@@ -35,8 +34,12 @@ class Stage:
         return self.services.hub
 
     def user(self, nickname: str) -> UserRow:
-        environ = create_environ(environ_overrides={"REMOTE_ADDR": "127.0.0.1"})
-        return accounts.register(self.services, Request(environ), nickname, "secret").user
+        accounts = self.services.actions.accounts
+        registered = accounts.register(Client("127.0.0.1"), nickname, "secret").user
+        with self.services.core.database.reading() as connection:
+            user = users.find_user(connection, registered.id)
+        assert user is not None
+        return user
 
     def lobby(self) -> Room:
         with self.services.core.database.reading() as connection:

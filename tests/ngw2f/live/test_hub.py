@@ -2,14 +2,15 @@ import json
 
 import pytest
 
+from ngw2f.actions.sessions import record_revocation
 from ngw2f.live.entry import Entry, EntryId
 from ngw2f.live.feed import Feed
 from ngw2f.live.formats import JSONLines, ServerSentEvents
 from ngw2f.live.hub import PAGE, PAGE_BYTES
 from ngw2f.live.subscription import Ending, Subscription
-from ngw2f.store import rooms, tokens
+from ngw2f.store import rooms, tokens, users
 from ngw2f.store.tokens import digest_of
-from ngw2f.web import auth
+from ngw2f.store.users import UserRow
 from tests.ngw2f.live.conftest import Stage, read, read_chunks
 
 
@@ -151,9 +152,9 @@ def change_members(stage: Stage, room_id: int, user_id: int, *, leaves: bool) ->
     stage.services.core.events.publish(run)
 
 
-def stage_reader(stage: Stage) -> auth.UserRow:
+def stage_reader(stage: Stage) -> UserRow:
     with stage.services.core.database.reading() as connection:
-        user = auth.users.find_user(connection, 1)
+        user = users.find_user(connection, 1)
     assert user is not None
     return user
 
@@ -206,7 +207,7 @@ def test_revoked_token_ends_its_subscription(stage: Stage) -> None:
         revoked, kept = (tokens.create_token(connection, ann.id, 1) for _ in range(2))
     ending = stage.hub.subscribe(JSONLines(), ann.id, digest_of(revoked))
     staying = stage.hub.subscribe(JSONLines(), ann.id, digest_of(kept))
-    auth.end_session(stage.services, revoked)
+    stage.services.actions.sessions.end(revoked)
     stage.follow()
     assert ending.ending is Ending.REVOKED
     assert ending.next_chunk() is None
@@ -217,7 +218,7 @@ def test_internal_events_reach_no_client(stage: Stage) -> None:
     ann = stage.user("ann")
     subscription = stage.subscribe()
     with stage.services.core.database.writing() as connection:
-        run = auth.record_revocation(stage.services, connection, ann.id)
+        run = record_revocation(stage.services.core.events, connection, ann.id)
     stage.services.core.events.publish(run)
     stage.follow()
     assert sources(subscription) == []

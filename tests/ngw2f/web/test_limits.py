@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ngw2f.actions.all import build_actions
 from ngw2f.broker.limits import RULES, Limits
 from ngw2f.chat import Chat
 from ngw2f.live.formats import WebSocketFrames
@@ -73,7 +74,8 @@ def limited(service: Service, setting: dict[str, str]) -> Callable[[str], tuple[
         rest = [rule for rule in RULES if rule.name != name]
         limits = Limits(services.core.broker, [*rules, *rest])
         limits.take(name, ADDRESS if name == "register" else 1)  # type: ignore[arg-type]
-        services = replace(services, limits=limits)
+        actions = build_actions(services.core, limits, services.attendance)
+        services = replace(services, limits=limits, actions=actions)
         return services, _client(services)
 
     return build

@@ -92,7 +92,7 @@ def test_credentials_that_are_no_utf_8(client, credentials):
 def test_old_hash_is_replaced_by_that_of_the_prepared_password(client, service):
     """Releases before this one hashed what was typed."""
     client.register("ann")
-    old = service.services.passwords._hasher.hash("se\u0301same")
+    old = service.services.actions.sign_in.passwords._hasher.hash("se\u0301same")
 
     def stored():
         with service.services.core.database.reading() as connection:
@@ -103,24 +103,26 @@ def test_old_hash_is_replaced_by_that_of_the_prepared_password(client, service):
     assert stored().password_hash == old
     assert client.token("ann", "s\u00e9same")
     new = stored().password_hash
-    assert service.services.passwords._hasher.verify(new, "s\u00e9same")
+    assert service.services.actions.sign_in.passwords._hasher.verify(new, "s\u00e9same")
     assert client.token("ann", "se\u0301same")
     assert stored().password_hash == new
 
 
 def test_password_that_is_changed_while_its_hash_is_replaced(client, service, monkeypatch):
     client.register("ann")
-    hasher = service.services.passwords._hasher
+    hasher = service.services.actions.sign_in.passwords._hasher
     old, other = hasher.hash("se\u0301same"), hasher.hash("other")
     _set_hash(service, old)
-    check = service.services.passwords.check
+    check = service.services.actions.sign_in.passwords.check
 
     def check_while_another_sets_it(*arguments):
         checked = check(*arguments)
         _set_hash(service, other)
         return checked
 
-    monkeypatch.setattr(service.services.passwords, "check", check_while_another_sets_it)
+    monkeypatch.setattr(
+        service.services.actions.sign_in.passwords, "check", check_while_another_sets_it
+    )
     assert client.ask_token("ann", "s\u00e9same").status_int == 401
     monkeypatch.undo()
     assert client.token("ann", "other")

@@ -102,14 +102,16 @@ def test_nickname_typed_on_another_keyboard(client, typed):
 
 def test_taken_by_another_just_now(client, service, monkeypatch):
     """Two register one nickname: both look, find nobody, and hash; one is told."""
-    hash_password = service.services.passwords.hash
+    hash_password = service.services.actions.sign_in.passwords.hash
 
     def hash_while_another_registers(password, asker):
         monkeypatch.undo()
         client.register("ann")
         return hash_password(password, asker)
 
-    monkeypatch.setattr(service.services.passwords, "hash", hash_while_another_registers)
+    monkeypatch.setattr(
+        service.services.actions.sign_in.passwords, "hash", hash_while_another_registers
+    )
     body = {"nickname": "Ann", "password": PASSWORD}
     answer = client.post_json("/api/users", body, status=400)
     assert answer.json["detail"] == "the nickname is taken"
@@ -188,9 +190,8 @@ def test_password_is_not_changed_without_the_old_one(client, current):
 def test_old_password_is_no_guessing_game(client, service):
     """Who found a session open tries no more often than who signs in."""
     ann = client.join("ann")
-    object.__setattr__(
-        service.services, "wrong_tries", WrongTries(service.services.core.broker, "2/minute")
-    )
+    tries = WrongTries(service.services.core.broker, "2/minute")
+    service.services.actions.sign_in.wrong_tries = tries
     body = {"password": "new", "current_password": "wrong"}
     answers = [client.put_json("/api/users/1", body, headers=ann) for _ in range(3)]
     assert [answer.status_int for answer in answers] == [403, 403, 429]
@@ -201,7 +202,7 @@ def test_old_password_is_no_guessing_game(client, service):
 def test_two_changes_by_one_old_password(client, service, monkeypatch):
     """Somebody who knows it does not undo the change that is to keep them out."""
     ann = client.join("ann")
-    check = service.services.passwords.check
+    check = service.services.actions.sign_in.passwords.check
 
     def check_before_the_other_change(*arguments):
         checked = check(*arguments)
@@ -210,7 +211,9 @@ def test_two_changes_by_one_old_password(client, service, monkeypatch):
         client.put_json("/api/users/1", body, headers=ann, status=204)
         return checked
 
-    monkeypatch.setattr(service.services.passwords, "check", check_before_the_other_change)
+    monkeypatch.setattr(
+        service.services.actions.sign_in.passwords, "check", check_before_the_other_change
+    )
     body = {"password": "second", "current_password": PASSWORD}
     assert client.put_json("/api/users/1", body, headers=ann).status_int == 403
     assert client.token("ann", "first")

@@ -19,7 +19,7 @@ def chat(build):
     """Give a chat that lets an address be wrong twice, and all of them five times."""
     service = build()
     broker = service.services.core.broker
-    object.__setattr__(service.services, "wrong_tries", WrongTries(broker, "2/minute", "5/hour"))
+    service.services.actions.sign_in.wrong_tries = WrongTries(broker, "2/minute", "5/hour")
     return service
 
 
@@ -36,7 +36,7 @@ def crowded(build, monkeypatch):
     monkeypatch.setattr("app.SIGN_INS", "4/day")
     service = build()
     rules = [rule._replace(limit="4/day") if rule.name == "sign-in" else rule for rule in RULES]
-    object.__setattr__(service.services, "limits", Limits(service.services.core.broker, rules))
+    service.services.actions.sign_in.limits = Limits(service.services.core.broker, rules)
     return service
 
 
@@ -191,7 +191,7 @@ def test_session_is_not_made_of_a_password_that_was_just_changed(chat, monkeypat
     """The change ends all sessions, this one too, which is begun at that moment."""
     client = Client(chat)
     client.register("ann")
-    check = chat.services.passwords.check
+    check = chat.services.actions.sign_in.passwords.check
 
     def check_before_it_is_changed(*arguments):
         checked = check(*arguments)
@@ -200,7 +200,9 @@ def test_session_is_not_made_of_a_password_that_was_just_changed(chat, monkeypat
             assert users.replace_password_hash(connection, known, "another")
         return checked
 
-    monkeypatch.setattr(chat.services.passwords, "check", check_before_it_is_changed)
+    monkeypatch.setattr(
+        chat.services.actions.sign_in.passwords, "check", check_before_it_is_changed
+    )
     assert client.ask_token("ann", PASSWORD).status_int == 401
     assert client.sign_in("ann").status_int == 401
     with chat.services.core.database.reading() as connection:

@@ -1,0 +1,142 @@
+"""Accounts: register one, and change one's nickname or password."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from ngw2f.actions.sessions import record_revocation
+from ngw2f.actions.sign_in import Client, SignIn, find_named, signed_in, stranger
+from ngw2f.broker.limits import Limits
+from ngw2f.core import Core
+from ngw2f.errors import Forbidden, Invalid
+from ngw2f.resources import User
+from ngw2f.store import devices, tokens, users
+from ngw2f.store.events import Run
+from ngw2f.store.users import Credentials, NicknameTakenError, UserRow
+from ngw2f.text.lookalikes import shapes_of
+from ngw2f.text.names import InvalidNameError, check_nickname, name_key
+from ngw2f.text.password import InvalidPasswordError, prepare_password
+
+TAKEN = "the nickname is taken"
+LOOKS_TAKEN = "the nickname is taken, by one that looks the same"
+
+
+class Registered(NamedTuple):
+    user: User
+    credentials: Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a user wants to change; None leaves it as it is."""
+
+    nickname: str | None = None
+    password: str | None = None
+    # Needed for a new password: whoever finds a session open does not get the account.
+    current_password: str | None = None
+
+
+class Accounts:
+    def __init__(self, core: Core, limits: Limits, sign_in: SignIn) -> None:
+        self.limits = limits
+        self._core = core
+        self._sign_in = sign_in
+
+    def register(self, client: Client, nickname: str, password: str) -> Registered:
+        """Store a new user. Raises Invalid, TooMany, Unavailable."""
+        self.limits.take("register", client.address)
+        nickname = _valid_nickname(nickname)
+        key, shapes = name_key(nickname), shapes_of(nickname)
+        with self._core.database.reading() as connection:
+            if find_named(connection, nickname):
+                raise Invalid(TAKEN)
+            if users.is_shape_taken(connection, shapes):
+                raise Invalid(LOOKS_TAKEN)
+        password_hash = self._sign_in.hash_password(key, stranger(client), password)
+        try:
+            with self._core.database.writing() as connection:
+                row = users.create_user(connection, nickname, key, password_hash, shapes)
+                user = row.as_resource(online=False)
+                run = self._core.events.record(connection, "user.updated", user)
+        except NicknameTakenError as error:
+            raise Invalid(TAKEN) from error
+        self._core.events.publish(run)
+        return Registered(user, Credentials(user.id, password_hash))
+
+    def sign_in_or_register(
+        self, client: Client, nickname: str, password: str
+    ) -> Credentials | None:
+        """Check the password of a known nickname, or register a new one; None if it is wrong.
+
+        Raises Invalid, TooMany, Unavailable.
+        """
+        if self._sign_in.is_registered(nickname):
+            return self._sign_in.check_password(client, nickname, password)
+        return self.register(client, nickname, password).credentials
+
+    def change(self, user: UserRow, user_id: int, client: Client, changes: Changes) -> None:
+        """Make all of the changes, or none. Raises Forbidden, Invalid, TooMany, Unavailable.
+
+        A new password revokes all tokens but the one that the client sent, ends their streams,
+        and no browser is known any more.
+        """
+        if user.id != user_id:
+            raise Forbidden("only the user may do this")
+        self.limits.take("account", user.id)
+        values: dict[str, str] = {}
+        shapes: frozenset[str] = frozenset()
+        # A nickname that an older release accepted may be kept.
+        if changes.nickname is not None and changes.nickname != user.nickname:
+            values["nickname"] = _valid_nickname(changes.nickname)
+            values["nickname_key"] = name_key(values["nickname"])
+            shapes = shapes_of(values["nickname"])
+        known = None
+        if changes.password is not None:
+            known = self._confirm(user, client, changes.password, changes.current_password)
+            asker = name_key(user.nickname), signed_in(client)
+            values["password_hash"] = self._sign_in.hash_password(*asker, changes.password)
+        runs: list[Run] = []
+        try:
+            with self._core.database.writing() as connection:
+                # First the rows of the tokens, then the turn of the change: signing out locks
+                # them in the same order.
+                if known:
+                    _sign_out_elsewhere(connection, known, keep=client.token or "")
+                    runs.append(record_revocation(self._core.events, connection, user.id))
+                users.change_user(connection, user.id, shapes, **values)
+                changed = users.find_user(connection, user.id)
+                if changed:
+                    resource = changed.as_resource(online=True)
+                    runs.append(self._core.events.record(connection, "user.updated", resource))
+        except NicknameTakenError as error:
+            raise Invalid(TAKEN) from error
+        self._core.events.publish(*runs)
+
+    def _confirm(self, user: UserRow, client: Client, new: str, current: str | None) -> Credentials:
+        """Return the stored credentials of a user who may set the *new* password."""
+        try:
+            prepare_password(new)
+        except InvalidPasswordError as error:
+            raise Invalid(str(error)) from error
+        if current is None:
+            raise Forbidden("to change the password, send the present one as current_password")
+        known = self._sign_in.confirm_password(client, user, current)
+        if known is None:
+            raise Forbidden("the current password is wrong")
+        return known
+
+
+def _valid_nickname(nickname: str) -> str:
+    try:
+        return check_nickname(nickname)
+    except InvalidNameError as error:
+        raise Invalid(str(error)) from error
+
+
+def _sign_out_elsewhere(connection: Connection, known: Credentials, keep: str) -> None:
+    # Of two changes with the same old password, the second would undo the first.
+    if not users.lock_current(connection, known):
+        raise Forbidden("the current password is wrong: it has just been changed")
+    tokens.revoke_tokens_of(connection, known.user_id, keep=keep)
+    devices.forget_devices_of(connection, known.user_id)

@@ -1,0 +1,27 @@
+"""All actions, built once for each chat."""
+
+from dataclasses import dataclass
+
+from ngw2f.actions.accounts import Accounts
+from ngw2f.actions.sessions import Sessions
+from ngw2f.actions.sign_in import SignIn
+from ngw2f.broker.limits import Limits
+from ngw2f.broker.tries import WrongTries
+from ngw2f.core import Core
+from ngw2f.live.attendance import Attendance
+from ngw2f.passwords import Passwords
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What a person or a program may do: each action checks whether this one may."""
+
+    sign_in: SignIn
+    sessions: Sessions
+    accounts: Accounts
+
+
+def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions:
+    wrong_tries = WrongTries(core.broker) if core.settings.rate_limit else None
+    sign_in = SignIn(core, limits, Passwords(), wrong_tries)
+    return Actions(sign_in, Sessions(core, limits, attendance), Accounts(core, limits, sign_in))

@@ -1,0 +1,121 @@
+"""Tokens and sessions: make them, find whose they are, and revoke them.
+
+A session is the token in a browser's cookie. An account has so many API tokens, and so many
+sessions; one more revokes the oldest.
+"""
+
+import time
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from ngw2f.broker.limits import Limits
+from ngw2f.core import Core
+from ngw2f.errors import Unauthenticated
+from ngw2f.live.attendance import Attendance
+from ngw2f.live.log import EventLog
+from ngw2f.live.payloads import RevokedTokens
+from ngw2f.store import devices, tokens, users
+from ngw2f.store.events import Run
+from ngw2f.store.tokens import SECONDS_A_DAY
+from ngw2f.store.users import Credentials, UserRow
+
+# How often the database is told when a user was last seen.
+SEEN_SECONDS = 60
+
+
+class Session(NamedTuple):
+    """A new session; it ends with the browser if it has no `max_age_seconds`."""
+
+    token: str
+    max_age_seconds: int | None
+
+
+class Sessions:
+    def __init__(self, core: Core, limits: Limits, attendance: Attendance) -> None:
+        self.limits = limits
+        self._core = core
+        self._attendance = attendance
+
+    def find_user(self, token: str | None) -> UserRow | None:
+        """Return whose token this is; None if it is unknown, revoked or expired."""
+        if not token:
+            return None
+        with self._core.database.asking() as connection:
+            return tokens.find_token_user(connection, token)
+
+    def find_reader(self, token: str | None, *, must_be_valid: bool) -> UserRow | None:
+        """Return who reads, and note that the user is here; None for an anonymous reader.
+
+        Raises Unauthenticated for a token that *must_be_valid* and is not, and where reading
+        needs an account.
+        """
+        user = self.find_user(token)
+        if user:
+            self.be_present(user)
+        elif must_be_valid:
+            raise Unauthenticated("the token is unknown, revoked or expired")
+        elif not self._core.settings.anonymous_read:
+            raise Unauthenticated("sign in to read")
+        return user
+
+    def create_token(self, credentials: Credentials) -> str:
+        """Return a new API token. Raises TooMany; Unauthenticated if the password was changed."""
+        return self._create(credentials, self._core.settings.token_days, is_session=False)
+
+    def begin(self, credentials: Credentials, *, remember: bool) -> Session:
+        """Return a new session, for as long as the browser runs or for `remember_days`.
+
+        Raises TooMany; Unauthenticated if the password was changed since it was checked.
+        """
+        settings = self._core.settings
+        days = settings.remember_days if remember else settings.session_days
+        token = self._create(credentials, days, is_session=True)
+        return Session(token, int(days * SECONDS_A_DAY) if remember else None)
+
+    def end(self, token: str) -> None:
+        """Revoke a token, and end the streams that were opened with it. Raises TooMany."""
+        user = self.find_user(token)
+        # Without a valid token there is nothing to write.
+        if user is None:
+            return
+        self.limits.take("revoke", user.id)
+        with self._core.database.writing() as connection:
+            tokens.revoke_token(connection, token)
+            run = record_revocation(self._core.events, connection, user.id)
+        self._core.events.publish(run)
+
+    def remember_browser(self, user_id: int, device: str | None) -> str | None:
+        """Return a device's token for the browser to keep; None if *device* is one already."""
+        with self._core.database.reading() as connection:
+            if device and devices.is_device_of(connection, device, user_id):
+                return None
+        with self._core.database.writing() as connection:
+            return devices.create_device(connection, user_id)
+
+    def be_present(self, user: UserRow) -> None:
+        """Note that the user is here: in Redis at once, in the database once a minute."""
+        now = time.time()
+        if self._attendance.note(user.id) and user.last_seen_at < now - SEEN_SECONDS:
+            with self._core.database.writing() as connection:
+                users.set_last_seen(connection, user.id, now)
+
+    def _create(self, credentials: Credentials, days: float, *, is_session: bool) -> str:
+        user_id, keep = credentials.user_id, self._core.settings.tokens_per_account
+        self.limits.take("token", user_id)
+        runs = []
+        with self._core.database.writing() as connection:
+            # Without the lock, a token could outlive the change of password that revokes all
+            # others, and two sign-ins could count the tokens at the same time.
+            if not users.lock_current(connection, credentials):
+                raise Unauthenticated("the password has just been changed")
+            token = tokens.create_token(connection, user_id, days, is_session=is_session)
+            if tokens.revoke_oldest_tokens(connection, user_id, keep, are_sessions=is_session):
+                runs.append(record_revocation(self._core.events, connection, user_id))
+        self._core.events.publish(*runs)
+        return token
+
+
+def record_revocation(events: EventLog, connection: Connection, user_id: int) -> Run:
+    """Record the event upon which every process checks the tokens of the user's streams."""
+    return events.record(connection, "tokens.revoked", RevokedTokens(user_id))

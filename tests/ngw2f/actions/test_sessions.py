@@ -1,0 +1,148 @@
+"""Tokens and sessions without HTTP."""
+
+import time
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from ngw2f.actions.accounts import Accounts
+from ngw2f.actions.sessions import Sessions
+from ngw2f.actions.sign_in import Client
+from ngw2f.broker.limits import Limits, Rule
+from ngw2f.core import Core
+from ngw2f.errors import TooMany, Unauthenticated
+from ngw2f.store import devices, events, users
+from ngw2f.store.tokens import SECONDS_A_DAY
+from ngw2f.store.users import Credentials
+
+PASSWORD = "open sesame"
+
+
+@pytest.fixture
+def ann(accounts: Accounts) -> Credentials:
+    return accounts.register(Client("192.0.2.1"), "ann", PASSWORD).credentials
+
+
+def test_token_is_its_users(sessions: Sessions, ann: Credentials) -> None:
+    user = sessions.find_user(sessions.create_token(ann))
+    assert user is not None
+    assert user.id == ann.user_id
+
+
+@pytest.mark.parametrize("token", [None, "", "x"])
+def test_token_that_is_none(sessions: Sessions, token: str | None) -> None:
+    assert sessions.find_user(token) is None
+
+
+def test_token_of_a_changed_password(core: Core, sessions: Sessions, ann: Credentials) -> None:
+    with core.database.writing() as connection:
+        assert users.replace_password_hash(connection, ann, "another")
+    with pytest.raises(Unauthenticated, match="the password has just been changed"):
+        sessions.create_token(ann)
+    assert count(core, "tokens") == 0
+
+
+def test_one_token_too_many_revokes_the_oldest(
+    core: Core, sessions: Sessions, ann: Credentials
+) -> None:
+    """Sessions are counted apart; the streams of the revoked token are ended by an event."""
+    most = core.settings.tokens_per_account
+    session = sessions.begin(ann, remember=False).token
+    made = [sessions.create_token(ann) for _ in range(most)]
+    assert revocations(core) == 0
+    sessions.create_token(ann)
+    assert sessions.find_user(made[0]) is None
+    assert sessions.find_user(made[1])
+    assert sessions.find_user(session)
+    assert revocations(core) == 1
+
+
+def test_tokens_are_limited(core: Core, sessions: Sessions, ann: Credentials) -> None:
+    sessions.limits = Limits(core.broker, [Rule("token", "1/day", "tokens")])
+    sessions.create_token(ann)
+    with pytest.raises(TooMany):
+        sessions.begin(ann, remember=True)
+
+
+@pytest.mark.parametrize("remember", [False, True])
+def test_session(core: Core, sessions: Sessions, ann: Credentials, remember: bool) -> None:
+    settings = core.settings
+    days = settings.remember_days if remember else settings.session_days
+    before = time.time()
+    session = sessions.begin(ann, remember=remember)
+    user = sessions.find_user(session.token)
+    assert user is not None
+    good_for = days * SECONDS_A_DAY
+    assert before + good_for <= user.token_expires_at <= time.time() + good_for
+    assert session.max_age_seconds == (good_for if remember else None)
+
+
+def test_ended_session(core: Core, sessions: Sessions, ann: Credentials) -> None:
+    ending, staying = (sessions.begin(ann, remember=False).token for _ in range(2))
+    sessions.end(ending)
+    assert sessions.find_user(ending) is None
+    assert sessions.find_user(staying)
+    assert revocations(core) == 1
+
+
+def test_ending_what_is_no_session_changes_nothing(core: Core, sessions: Sessions) -> None:
+    sessions.end("x")
+    assert revocations(core) == 0
+
+
+def test_anonymous_reader(core: Core, sessions: Sessions) -> None:
+    assert sessions.find_reader(None, must_be_valid=False) is None
+    assert sessions.find_reader("x", must_be_valid=False) is None
+    with pytest.raises(Unauthenticated, match="unknown, revoked or expired"):
+        sessions.find_reader("x", must_be_valid=True)
+
+
+def test_reading_needs_an_account(core: Core, sessions: Sessions, ann: Credentials) -> None:
+    closed = msgspec.structs.replace(core.settings, anonymous_read=False)
+    object.__setattr__(core, "settings", closed)
+    with pytest.raises(Unauthenticated, match="sign in to read"):
+        sessions.find_reader(None, must_be_valid=False)
+    assert sessions.find_reader(sessions.create_token(ann), must_be_valid=False)
+
+
+def test_reader_is_present(core: Core, sessions: Sessions, ann: Credentials) -> None:
+    """The database is told once a minute."""
+    token = sessions.create_token(ann)
+    with core.database.writing() as connection:
+        users.set_last_seen(connection, ann.user_id, 5)
+    reader = sessions.find_reader(token, must_be_valid=True)
+    assert reader is not None
+    assert last_seen(core, ann.user_id) > 5
+    with core.database.writing() as connection:
+        users.set_last_seen(connection, ann.user_id, 6)
+    sessions.be_present(reader)
+    assert last_seen(core, ann.user_id) == 6
+
+
+def test_browser_is_remembered_once(core: Core, sessions: Sessions, ann: Credentials) -> None:
+    device = sessions.remember_browser(ann.user_id, None)
+    assert device is not None
+    assert sessions.remember_browser(ann.user_id, device) is None
+    with core.database.reading() as connection:
+        assert devices.is_device_of(connection, device, ann.user_id)
+    assert sessions.remember_browser(ann.user_id, "x")
+    assert count(core, "devices") == 2
+
+
+def last_seen(core: Core, user_id: int) -> float:
+    with core.database.reading() as connection:
+        user = users.find_user(connection, user_id)
+    assert user is not None
+    return user.last_seen_at
+
+
+def revocations(core: Core) -> int:
+    with core.database.reading() as connection:
+        run = events.list_events(connection, 0, 100)
+    return [event.name for event in run.events].count("tokens.revoked")
+
+
+def count(core: Core, table: str) -> int:
+    with core.database.reading() as connection:
+        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
