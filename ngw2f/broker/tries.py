@@ -1,9 +1,9 @@
-"""How often a wrong password may be tried at one account, counted in Redis over all processes.
+"""Limit the wrong passwords at one account, counted in Redis over all processes.
 
-What one address tries is counted for it alone, so strangers lock nobody out; and the account
-has a wide bound over all addresses, so that many of them are not let guess for ever. A browser
-that has signed in before has a count of its own, which that bound does not touch. What is right
-is not counted.
+Each address has its own count, so that strangers cannot lock the owner out. The account also has
+a wide limit over all addresses, so that many of them cannot guess for ever. A browser that has
+signed in before has its own count, and is not subject to the wide limit. Right passwords are not
+counted.
 """
 
 import hashlib
@@ -17,24 +17,23 @@ from ngw2f.broker.connection import Broker
 from ngw2f.broker.limits import RETRY_AFTER_SECONDS, build_limiter
 from ngw2f.errors import TooMany, Unavailable
 
-# By one address, or one known browser: enough for a forgetful person, too few to guess with.
+# For one address, or one known browser: enough for a forgetful person, too few for guessing.
 BY_ONE = "20/minute"
-# By all that are not known: 7,200 a day, which a password of some length bears.
+# For all that are not known together: 7,200 a day, too few to find a password of some length.
 BY_ALL = "300/hour"
 
 
 class Guesser(NamedTuple):
-    """Who tries a password: by address, or as a browser that its owner has used."""
+    """Who tries a password: an address, or a browser that the owner has used."""
 
     key: str
     is_known: bool = False
 
 
 class WrongTries:
-    """Count the wrong passwords at an account.
+    """Count the wrong passwords at each account.
 
-    While Redis is away nobody is let in: a limit that can be switched off by a
-    flood is none.
+    While Redis is unreachable nobody can sign in: otherwise a flood could switch the limit off.
     """
 
     def __init__(self, broker: Broker, by_one: str = BY_ONE, by_all: str = BY_ALL) -> None:
@@ -52,12 +51,12 @@ class WrongTries:
                 )
 
     def count(self, account: str, guesser: Guesser) -> None:
-        """Count a wrong one. Raises Unavailable."""
+        """Count a wrong password. Raises Unavailable."""
         for limit, *identifiers in self._counts(account, guesser):
             self._ask(limit, identifiers, is_one_more=True)
 
     def _counts(self, account: str, guesser: Guesser) -> list[tuple[RateLimitItem, str, str, str]]:
-        # A nickname may have what separates the parts of a key.
+        # A nickname may contain the character that separates the parts of a key.
         digest = hashlib.sha256(account.encode()).hexdigest()
         own = (self._by_one, "wrong", digest, guesser.key)
         return [own] if guesser.is_known else [own, (self._by_all, "wrong", digest, "all")]
