@@ -1,4 +1,4 @@
-"""Why the chat shows an example otherwise than CommonMark: one line for each reason."""
+"""Why the chat renders an example differently from CommonMark: one line per reason."""
 
 import re
 
@@ -11,21 +11,20 @@ from ngw2f.text.visible import shows_anything
 from tests.commonmark.spec import Example, normalized
 
 REASONS = {
-    "line ends": "Chat: the end of a line is one (`<br>`), as people expect who press Enter.",
-    "raw HTML": "Safety: HTML is shown as it was typed.",
-    "images": "Safety: an image is a link with its text. Loading it would tell a stranger's "
-    "server who reads. In the text of a link it is its text alone.",
-    "schemes": "Safety: links lead to http, https and mailto. What would lead elsewhere is shown "
-    "as it was typed.",
-    "definitions": "Chat: `[INFO]: started` is text. A definition of a link is one only if its "
-    "target is a URL (with `http:`, `https:` or `mailto:`, or from `/` or `#` on) and a link "
-    "uses it; a name with a colon after it (`[INFO]: more`) does not.",
-    "code": "Chat: code is coloured, in a box of its own. What follows a fence and is no "
-    "language's name is shown.",
+    "line ends": "Chat: a line break is kept (`<br>`), as people expect when they press Enter.",
+    "raw HTML": "Safety: HTML is shown as typed.",
+    "images": "Safety: an image becomes a link with its text. Loading it would tell a stranger's "
+    "server who reads. Inside a link's text only its text remains.",
+    "schemes": "Safety: links may use http, https and mailto. Any other link is shown as typed.",
+    "definitions": "Chat: `[INFO]: started` is text. A link definition counts only if its target "
+    "is a URL (`http:`, `https:`, `mailto:`, or starting with `/` or `#`) and a link uses it; a "
+    "name followed by a colon (`[INFO]: more`) does not use it.",
+    "code": "Chat: code is highlighted, in a box. The word after a fence is shown unless it names "
+    "a language.",
     "bare links": "Chat: a link or an address needs no brackets.",
     "empty links": "Chat: a link without a text shows its target.",
-    "empty headings": "Chat: `#` alone is what somebody typed.",
-    "empty": "Chat: what would show nothing is shown as it was typed.",
+    "empty headings": "Chat: a lone `#` is text.",
+    "empty": "Chat: a message that would be blank is shown as typed.",
 }
 
 
