@@ -11,7 +11,7 @@ WHY = {
     ),
     "304-etag-update-response-Content-Range": (
         "RFC 9111 3.2",
-        "As Content-Encoding: it says which bytes are stored.",
+        "Like Content-Encoding, it says which bytes are stored.",
     ),
     "304-etag-update-response-ETag": (
         "RFC 9111 4.3.4",
@@ -22,26 +22,26 @@ WHY = {
     ),
     "304-etag-update-response-": (
         "RFC 9111 3.2",
-        "A 304's fields replace the stored ones, but for those about the stored bytes.",
+        "A 304's fields replace the stored ones, except those about the stored bytes.",
     ),
     "age-parse-": (
         "RFC 9111 5.1",
-        "A value that is not a non-negative integer is ignored; parameters make it one.",
+        "A value with parameters is not a non-negative integer, so it is ignored.",
     ),
     "ccreq-ma": ("RFC 9111 5.2.1.1", "An answer older than the client wants is not sent."),
     "ccreq-max-stale": ("RFC 9111 5.2.1.2", "The client accepts a stale answer."),
-    "ccreq-min-fresh": ("RFC 9111 5.2.1.3", "An answer that ends too soon is not sent."),
+    "ccreq-min-fresh": ("RFC 9111 5.2.1.3", "An answer that expires too soon is not sent."),
     "ccreq-no-cache": ("RFC 9111 5.2.1.4", "The stored response is validated first."),
     "ccreq-no-store": (
         "RFC 9111 5.2.1.5",
         "no-store forbids storing this exchange, not using what is stored already.",
     ),
-    "ccreq-oic": ("RFC 9111 5.2.1.7", "504 where nothing stored can be used."),
+    "ccreq-oic": ("RFC 9111 5.2.1.7", "504 if nothing stored can be used."),
     "cdn-date-update-exceed": ("RFC 9110 6.6.1", "Date is the origin's."),
     "cdn-expires-update-exceed": ("RFC 9213 2.2", "Expires is for the caches after this one."),
     "cdn-max-age-case-insensitive": (
         "RFC 9651 3.1.2",
-        "A key in capitals is no key: the field is invalid and has no effect (RFC 9213 2.1).",
+        "Keys have no capitals: the field is invalid and has no effect (RFC 9213 2.1).",
     ),
     "cdn-max-age-space-": ("RFC 9651 4.2.2", "Space around `=` makes the field invalid."),
     "cdn-remove-age-exceed": ("RFC 9111 5.1", "Age says how old a stored answer is."),
@@ -49,41 +49,41 @@ WHY = {
     "conditional-etag-forward": (
         "RFC 9111 4.3.1",
         (
-            "A client's condition is taken out, so that the whole answer can be stored and shared, "
-            "and is evaluated here on the answer. On what was uncacheable just before, it depends."
+            "The cache removes a client's condition, to store and share the whole answer, and "
+            "evaluates it on the answer. For what was uncacheable just before, it depends."
         ),
     ),
     "conditional-etag-forward-unquoted": (
         "RFC 9110 8.8.3",
-        "Depends on the one before. Nothing is added to what a client sends.",
+        "Depends on the one before. The cache adds nothing to what a client sends.",
     ),
     "conditional-etag-quoted-respond-unquoted": (
         "RFC 9110 8.8.3",
-        "An entity tag has quotes; what has none is another one.",
+        "An entity tag has quotes; without them it is a different one.",
     ),
     "conditional-etag-strong-generate-unquoted": (
         "RFC 9110 8.8.3",
-        "What the origin sent as its tag goes back as it was, or it would not know it.",
+        "The origin's tag goes back unchanged, or the origin would not recognize it.",
     ),
     "conditional-etag-strong-respond-obs-text": (
         "RFC 9110 8.8.3",
-        "The suite's client and server write the tag in different bytes; to a cache they differ.",
+        "The suite's client and server encode the tag in different bytes, so they differ.",
     ),
     "conditional-etag-unquoted-respond-quoted": (
         "RFC 9110 8.8.3",
-        "An entity tag has quotes; what has none is another one.",
+        "An entity tag has quotes; without them it is a different one.",
     ),
     "conditional-etag-unquoted-respond-unquoted": (
         "RFC 9110 8.8.3.2",
-        "Not an entity tag, but the very text that the origin sent.",
+        "Not an entity tag, but exactly what the origin sent.",
     ),
     "conditional-etag-vary-headers-mismatch": (
         "RFC 9111 4.1",
-        "The tags of other variants are asked about: one of them may suit this request too.",
+        "The cache asks about the tags of other variants: one may suit this request too.",
     ),
     "conditional-etag-weak-respond-": (
         "RFC 9110 8.8.3.2",
-        "Not a weak tag, but the very text that the origin sent.",
+        "Not a weak tag, but exactly what the origin sent.",
     ),
     "freshness-max-age-100a": ("RFC 9111 4.2.1", "Not a number: considered stale."),
     "freshness-max-age-a100": ("RFC 9111 4.2.1", "Not a number: considered stale."),
@@ -92,27 +92,30 @@ WHY = {
         "max-age counts from the age of the response, not from its Date alone.",
     ),
     "freshness-max-age-decimal-": ("RFC 9111 1.2.2", "Seconds are whole: considered stale."),
-    "freshness-max-age-quoted": ("RFC 9111 5.2", "Recipients take tokens and quoted strings."),
+    "freshness-max-age-quoted": ("RFC 9111 5.2", "Recipients accept tokens and quoted strings."),
     "freshness-max-age-space-": (
         "RFC 9111 5.2",
         "There is no space around `=`: malformed, so considered stale.",
     ),
     "freshness-max-age-two-": (
         "RFC 9111 4.2.1",
-        "If two differ, the first counts or the response is stale; this cache takes it as stale.",
+        "If two differ, the first counts or the response is stale; here it is stale.",
     ),
-    "freshness-none": ("RFC 9111 4.2.2", "Without Last-Modified there is nothing to guess from."),
+    "freshness-none": (
+        "RFC 9111 4.2.2",
+        "Without Last-Modified a heuristic has no basis.",
+    ),
     "head-200-freshness-update": ("RFC 9111 4.3.5", "A HEAD's 200 updates the stored GET."),
     "head-200-retain": (
         "RFC 9110 9.3.2",
-        "The client gets the HEAD as it came; the stored GET keeps its other fields.",
+        "The client gets the HEAD unchanged; the stored GET keeps its other fields.",
     ),
     "head-200-update": ("RFC 9111 4.3.5", "A HEAD's 200 updates the stored GET."),
     "head-410-update": (
         "RFC 9111 4.3.5",
         (
             "Only a 200 updates. The suite's next request is not answered from the store, so the "
-            "question itself is not reached."
+            "question is not reached."
         ),
     ),
     "head-writethrough": ("RFC 9110 9.3.2", "The method is passed on."),
@@ -127,16 +130,16 @@ WHY = {
     "invalidate-": ("RFC 9111 4.4", "URIs of the same origin in both fields are invalidated."),
     "other-age-delay": (
         "RFC 9111 5.1",
-        "The answer comes from the origin, not from the store: Age would say otherwise.",
+        "The answer comes from the origin, not from the store, which Age would imply.",
     ),
     "other-date-update-expires-update": ("RFC 9111 5.3", "Expires is the origin's."),
     "other-fresh-content-disposition-attachment": (
         "RFC 9111 3",
-        "Content-Disposition says nothing of storing.",
+        "Content-Disposition does not affect storing.",
     ),
     "other-heuristic-content-disposition-attachment": (
         "RFC 9111 3",
-        "Content-Disposition says nothing of storing.",
+        "Content-Disposition does not affect storing.",
     ),
     "pragma-request-extension": ("RFC 9111 5.4", "Only no-cache was ever defined."),
     "pragma-request-no-cache": (
@@ -146,9 +149,9 @@ WHY = {
     "pragma-response-": ("RFC 9111 5.4", "Never had a meaning in responses."),
     "stale-503": (
         "RFC 9111 4.2.4",
-        "A 503 is an answer. Without stale-if-error nothing allows another in its place.",
+        "A 503 is an answer. Without stale-if-error nothing allows replacing it.",
     ),
-    "stale-close": ("RFC 9111 4.2.4", "Disconnected, and nothing forbids it: a day at most."),
+    "stale-close": ("RFC 9111 4.2.4", "Disconnected, and nothing forbids it, for at most a day."),
     "stale-sie-": ("RFC 5861 4", "The response allows it."),
     "stale-warning-": ("RFC 9111 5.5", "Warning is obsolete."),
 }
@@ -161,13 +164,13 @@ NOT_PASSED = {
         "Last-Modified the comparison is with Date (RFC 9111 4.3.2)."
     ),
     "partial-store-partial-reuse-partial-byterange": (
-        "The origin says that it sends 6 bytes (4-9 of 10) and sends 5. Asked for the last 5, it "
+        "The origin announces 6 bytes (4-9 of 10) and sends 5. Asked for the last 5, it "
         "sent the last 5; the suite takes them for those from 4."
     ),
-    "partial-store-partial-reuse-partial-absent": "The same response, asked in another way.",
+    "partial-store-partial-reuse-partial-absent": "The same response, requested differently.",
     "partial-store-partial-complete": (
-        "Expects a range to be completed that has no validator, so that nothing shows that both "
-        "parts are of one representation (RFC 9111 3.4)."
+        "Expects the cache to complete a range without a validator, so nothing shows that both "
+        "parts belong to one representation (RFC 9111 3.4)."
     ),
 }
 
