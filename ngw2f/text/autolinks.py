@@ -1,8 +1,9 @@
 """Bare links and addresses, as people type them into a sentence.
 
-`https://en.wikipedia.org/wiki/Rust_(programming_language)` ends with a parenthesis; in
-`(see http://a/)` it is the sentence's. So a link has as many as it opens, as in GitHub's Markdown
-(GFM section 6.9). No address is guessed: `o/ann@a.example` may be somebody else's than ann's.
+In `https://en.wikipedia.org/wiki/Rust_(programming_language)` the last parenthesis is part of the
+link; in `(see http://a/)` it belongs to the sentence. So a link keeps as many closing brackets as
+it opens, as in GitHub's Markdown (GFM section 6.9). Addresses are never guessed:
+`o/ann@a.example` may not be ann's.
 """
 
 import re
@@ -16,26 +17,26 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-# Each of these looks at a character only so many times, however often the pattern fails.
+# These patterns look at each character a bounded number of times, however often they fail.
 LINK: Final = re.compile(
     r"(?:https?://|(?P<www>www\.))[^\W_][^\s\x00-\x1f\x7f<>\"^`\\]*", re.IGNORECASE
 )
-# Where what could go on does not: at a delimiter written as HTML does, and at the next link.
+# A link also ends at a delimiter written as an HTML reference, and at the next link.
 LINK_END: Final = re.compile(r"&(?:lt|gt|quot|nbsp);|[,;|)\]]https?://", re.IGNORECASE)
 BRACKET: Final = re.compile(r"[\[\]]")
 BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f\w]")
-# A reference at the end is text (GFM section 6.9).
+# A character reference at the end is text (GFM section 6.9).
 LAST_REFERENCE: Final = re.compile(r"&[a-z0-9]+\Z", re.IGNORECASE)
-# What a link may end with, besides letters and digits; a sentence's full stop is none of it.
+# A link may end with these, besides letters and digits, but not with a full stop.
 LAST: Final = "-/#@$+="
 OPENED_BY: Final = {")": "(", "]": "[", "}": "{"}
 CLOSED_BY: Final = {opening: closing for closing, opening in OPENED_BY.items()}
-# Two that Persian and Indian words have within, and the dot between Japanese ones.
+# Joiners within Persian and Indian words, and the dot between Japanese ones.
 WITHIN_WORDS: Final = "\u200c\u200d\u30fb"
-# Before `www.` these make it a part of an address, of a path or of a longer name.
+# After one of these, `www.` is part of an address, a path or a longer name.
 BEFORE_NAMES: Final = "@/\\.-"
-# At most 64 characters before the `@` (RFC 5321 section 4.5.3.1.1). What may be a part of an
-# address, and is not read as such here, must not stand between it and a word before.
+# At most 64 characters before the `@` (RFC 5321 section 4.5.3.1.1). Characters that addresses may
+# contain, but this pattern does not match, must not stand between it and a preceding word.
 MAIL: Final = re.compile(
     r"(?<![-+./@\\\w])(?<!\w[#$%&*^~'])(?=[-+.'\w]{1,64}@)[-+\w]+(?:[.'][-+\w]+)*"
     r"@(?:[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,63}(?![-@\w])",
@@ -47,8 +48,8 @@ TEXTS: Final = ("text", "text_special")
 
 
 def find_bare_links(parser: MarkdownIt) -> None:
-    """Have a parser make links of them."""
-    # What ends plain text: the parser's own characters, and where a link may begin.
+    """Make a parser recognize bare links and addresses."""
+    # Plain text ends at the parser's own characters, and where a link may begin.
     ends = parser.inline.terminator_re.pattern
     parser.inline.terminator_re = re.compile(
         rf"{ends}|(?<![0-9A-Za-z])(?:h(?=ttps?://)|w(?=ww\.))", re.IGNORECASE
@@ -58,8 +59,8 @@ def find_bare_links(parser: MarkdownIt) -> None:
 
 
 def bare_link(state: StateInline, silent: bool) -> bool:
-    """Take a link that is written as it is, but in the text of another link."""
-    # While the end of `[...]` is looked for, a link must not hide it.
+    """Parse a bare link, unless it is in the text of another link."""
+    # In silent mode the parser looks for the end of `[...]`, which a link must not hide.
     if silent or state.linkLevel or state.src[state.pos] not in "hHwW":
         return False
     if is_in_word(state.src, state.pos):
@@ -83,7 +84,7 @@ def _is_name(state: StateInline, text: str) -> bool:
 
 
 def link_length(text: str) -> int:
-    """Return how much of *text*, which begins with a link and has no blank, is that link."""
+    """Return the length of the link at the start of *text*, which contains no blank."""
     end = len(text)
     depth = 0
     for match in BRACKET.finditer(text, 0, end):
@@ -104,7 +105,7 @@ def link_length(text: str) -> int:
 
 
 def _trimmed(text: str, end: int) -> int:
-    """Return the end without a sentence's punctuation, and brackets that are not opened within."""
+    """Return the end without the sentence's punctuation and unmatched closing brackets."""
     surplus = {
         closing: text.count(closing, 0, end) - text.count(opening, 0, end)
         for closing, opening in OPENED_BY.items()
@@ -121,11 +122,11 @@ def _trimmed(text: str, end: int) -> int:
 
 
 def is_in_word(text: str, position: int) -> bool:
-    """Say whether what stands before *position* goes on there.
+    """Return whether *position* is inside a word.
 
-    Chinese, Japanese and Thai have no blanks between their words; nor has a link after them.
+    Chinese, Japanese and Thai put no blanks between words, nor before a link.
     """
-    # Of the marks on a letter only so many are looked at.
+    # Look past at most 7 marks on a letter.
     for before in reversed(text[max(position - 8, 0) : position]):
         if not _is_mark(before):
             return before.isalnum() and unicodedata.category(before) != "Lo"
@@ -141,7 +142,7 @@ def _is_mark(character: str) -> bool:
 
 
 def bare_mail(state: StateCore) -> None:
-    """Make links of the addresses in what is no link yet."""
+    """Make links of the addresses that are not yet in links."""
     for block in state.tokens:
         if block.type == "inline" and block.children and "@" in block.content:
             block.children = list(_with_mail(block.children))
@@ -159,7 +160,7 @@ def _with_mail(tokens: list[Token]) -> Iterator[Token]:
 
 
 def _with_mail_in_text(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Yield a text's tokens; the parser parts it at each backslash and each reference."""
+    """Yield the tokens of a text, which the parser splits at each backslash and reference."""
     text = "".join(token.content for token in tokens)
     as_read = "".join(map(_as_read, tokens))
     addresses = list(_addresses(as_read))
@@ -179,13 +180,13 @@ def _with_mail_in_text(tokens: Sequence[Token]) -> Iterator[Token]:
 
 
 def _as_read(token: Token) -> str:
-    """Return a text so that a character after a backslash is in no address."""
+    """Return a text in which an escaped character cannot be part of an address."""
     is_escaped = token.type == "text_special" and token.markup == "\\" + token.content
     return "\\" if is_escaped and token.content in IN_ADDRESSES else token.content
 
 
 def _addresses(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where an address begins and ends; none in a URL, which may hold a password."""
+    """Yield where each address begins and ends, except in URLs, which may hold a password."""
     for word in WORDS.finditer(text):
         url = word[0].find("://")
         for match in MAIL.finditer(text, word.start(), word.end()):

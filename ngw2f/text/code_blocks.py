@@ -1,4 +1,4 @@
-"""Blocks of code, coloured by Pygments as the fence names the language."""
+"""Code blocks, highlighted by Pygments in the language that the fence names."""
 
 from collections.abc import Sequence
 from html import escape
@@ -12,7 +12,7 @@ from pygments.lexers import get_all_lexers, get_lexer_by_name
 
 
 class CodeRenderer:
-    """Render blocks of code; `colours` may be turned off."""
+    """Render code blocks; `colours` turns highlighting on or off."""
 
     def __init__(self) -> None:
         self.colours = True
@@ -25,11 +25,11 @@ class CodeRenderer:
     ) -> str:
         """Return the HTML of a fenced block.
 
-        Of what follows the fence only a language's name is not shown: whoever goes on writing
-        there means it to be read.
+        Text after the fence is shown unless it is only a language's name: people who write
+        there want it read.
         """
         info, code = tokens[index].info.strip(), tokens[index].content
-        if code and not code.endswith("\n"):  # Nobody has closed it.
+        if code and not code.endswith("\n"):  # The fence is not closed.
             code += "\n"
         first_word = info.partition(" ")[0].lower()
         language = first_word if first_word in self.languages else ""

@@ -1,6 +1,6 @@
-"""CommonMark as the chat writes and shows it: markdown-it-py's parser with rules of our own.
+"""The chat's dialect of CommonMark: markdown-it-py's parser with our own rules.
 
-What differs from CommonMark 0.31, and why, is in docs/markdown.md.
+docs/markdown.md lists the differences from CommonMark 0.31 and their reasons.
 """
 
 import re
@@ -23,11 +23,11 @@ from ngw2f.text.definitions import read_definitions
 from ngw2f.text.visible import is_visible
 
 URL_SCHEMES: Final = frozenset({"http", "https", "mailto"})
-# Quotes and lists in each other; a list counts twice. What would be deeper is shown as typed:
-# the parser itself leaves it out.
+# Nesting of quotes and lists; a list counts twice. Anything deeper is shown as typed, where
+# the parser itself would drop it.
 MAX_NESTING: Final = 20
 
-# What has more becomes too long (`MAX_HTML_CHARACTERS`), and takes long before it does.
+# Larger tables exceed `MAX_HTML_CHARACTERS`, and take long to get there.
 MAX_CELLS: Final = 4_000
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
@@ -35,13 +35,13 @@ BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
 
 def build_parser(code: CodeRenderer) -> MarkdownIt:
-    """Return a parser; making one costs some milliseconds, so keep it."""
-    # A line's end is a line's end, as people expect of a chat. Raw HTML is text.
+    """Return a parser. Building one takes some milliseconds, so keep it."""
+    # Line breaks are kept, as people expect of a chat. Raw HTML is text.
     options = {"html": False, "breaks": True, "xhtmlOut": False, "maxNesting": MAX_NESTING}
     parser = MarkdownIt("commonmark", options)
     parser.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
     parser.validateLink = may_link  # type: ignore[method-assign] # As its documentation says.
-    # A link shows what it was written as: what a name in ASCII decodes to may look like another.
+    # A link shows its text as typed: a decoded IDNA name may look like another.
     parser.normalizeLinkText = str  # type: ignore[method-assign, assignment]
     interrupting = ["paragraph", "reference", "blockquote", "list"]
     blocks = parser.block.ruler
@@ -58,33 +58,33 @@ def build_parser(code: CodeRenderer) -> MarkdownIt:
     rules["link_open"] = partial(link_with_text, renderer)
     rules["fence"] = code.fence
     rules["s_open"], rules["s_close"] = deleted, deleted
-    # Now, not when they are asked for first: who is interrupted there leaves half of them.
+    # Compile the rules now: an interruption at their first use would leave half of them.
     for ruler in (parser.core.ruler, blocks, parser.inline.ruler, parser.inline.ruler2):
         ruler.getRules("")
     return parser
 
 
 def may_link(url: str) -> bool:
-    """Say whether the sanitizer leaves that target; a link to another one is shown as typed."""
+    """Return whether the sanitizer keeps this target; other links are shown as typed."""
     scheme = SCHEME.match(url)
     return scheme is None or scheme[1].lower() in URL_SCHEMES
 
 
 def nested(rule: BlockRule, state: StateBlock, line: int, end_line: int, silent: bool) -> bool:
-    """Take a quote or a list, unless it is too deep."""
+    """Parse a quote or a list, unless it is nested too deep."""
     return state.level < MAX_NESTING - 2 and rule(state, line, end_line, silent)
 
 
 def heading_with_text(state: StateBlock, line: int, end_line: int, silent: bool) -> bool:
-    """Take a heading; `#` alone is what somebody typed."""
+    """Parse a heading; a lone `#` is text."""
     text = getLine(state, line)
     return text.strip(" \t#") != "" and heading(state, line, end_line, silent)
 
 
 def whole_table(state: StateBlock, line: int, end_line: int, silent: bool) -> bool:
-    """Take a table; what is beyond the columns of its head goes into the last one.
+    """Parse a table; cells beyond the header's columns go into the last one.
 
-    And what is beyond its rows is text: a row of one character may have a thousand cells.
+    Rows beyond MAX_CELLS are text: a row of one character may have a thousand cells.
     """
     first = len(state.tokens)
     rows = MAX_CELLS // (getLine(state, line).count("|") + 1)
@@ -126,7 +126,7 @@ def image_as_link(state: StateInline, silent: bool) -> bool:
         state.pos = start
         return False
     if not silent and state.linkLevel:
-        # The text of a link has no link. Without a text, its address is shown.
+        # A link's text contains no link. Without text, show the address.
         opening, closing = state.tokens[first], state.tokens[-1]
         opening.content = "" if _has_text(state.tokens, first) else str(opening.attrs["href"])
         for token in (opening, closing):
@@ -141,7 +141,7 @@ def link_with_text(
     options: OptionsDict,
     environment: EnvType,
 ) -> str:
-    """Return a link's opening tag, and its target where it shows no text."""
+    """Return a link's opening tag, followed by its target if it has no visible text."""
     html = renderer.renderToken(tokens, index, options, environment)
     if _has_text(tokens, index):
         return html
@@ -159,9 +159,9 @@ def _has_text(tokens: Sequence[Token], index: int) -> bool:
 
 
 def number_items(state: StateCore) -> None:
-    """Have the numbers of a list shown that do not follow from those before.
+    """Keep list numbers that do not follow from the previous ones.
 
-    CommonMark goes on counting from the first one. All with the same number are counted, too.
+    CommonMark counts on from the first one. A list that repeats one number is counted too.
     """
     lists: list[tuple[int, int]] = []
     for token in state.tokens:

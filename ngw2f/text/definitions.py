@@ -1,8 +1,8 @@
-"""Link definitions, of which no line is lost.
+"""Link definitions that never hide text.
 
-CommonMark takes `[INFO]: started` for the definition of a link (0.31 section 4.7) and shows
-nothing of it. Here a line is a definition only where its target is a URL and something in the
-message is the link that it defines. Every other one is shown as it was typed.
+CommonMark takes `[INFO]: started` for a link definition (0.31 section 4.7) and does not show
+it. Here a line is a definition only if its target is a URL and a link in the message uses it.
+Any other line is shown as typed.
 """
 
 import re
@@ -17,9 +17,9 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
 IS_URL: Final = re.compile(r"https?://.|mailto:.|\.{0,2}/|#\w", re.IGNORECASE)
-# After so many tries to find out which definitions are used, none is one.
+# After this many attempts to find out which definitions are used, all are treated as text.
 MAX_TRIES: Final = 4
-# Many links by one definition of a long URL are much longer than their source.
+# Many links to one long defined URL are much longer than their source.
 MAX_LINKED_CHARACTERS: Final = 32 * 1024
 
 
@@ -28,8 +28,8 @@ class TooLongError(ValueError):
 
 
 def read_definitions(parser: MarkdownIt) -> None:
-    """Have a parser ask, for each definition, whether it is one."""
-    parser.options["store_labels"] = True  # Or a link does not say by which name it was found.
+    """Make a parser check whether each definition is used."""
+    parser.options["store_labels"] = True  # Links then record the label that they used.
     parser.block.ruler.at("reference", _definition, {"alt": ["paragraph"]})
     parser.inline.ruler.at("link", _link)
 
@@ -42,7 +42,7 @@ def parse_defined(parser: MarkdownIt, source: str) -> tuple[list[Token], EnvType
     shown: set[int] = set()
     used: set[int] = set()
     for tries_left in reversed(range(MAX_TRIES)):
-        # The numbers of the lines at which a definition begins.
+        # Both sets hold the line numbers at which definitions begin.
         environment: EnvType = {"shown": shown, "used": used}
         tokens = parser.parse(source, environment)
         used, unused = _divide(tokens, environment)
@@ -53,13 +53,13 @@ def parse_defined(parser: MarkdownIt, source: str) -> tuple[list[Token], EnvType
 
 
 def _definition(state: StateBlock, line: int, end_line: int, silent: bool) -> bool:
-    if silent:  # Asked whether a paragraph ends here.
+    if silent:  # The parser checks whether a paragraph ends here.
         return line in state.env["used"]
     return line not in state.env["shown"] and reference(state, line, end_line, False)
 
 
 def _link(state: StateInline, silent: bool) -> bool:
-    """Take a link, but for `[INFO]: more`, which looks like a definition that failed."""
+    """Parse a link, except `[INFO]: more`, which looks like a failed definition."""
     if state.src.startswith("[", state.pos) and state.env.get("references"):
         end = parseLinkLabel(state, state.pos, True)
         if end >= 0 and state.src.startswith("]:", end):
@@ -68,7 +68,7 @@ def _link(state: StateInline, silent: bool) -> bool:
 
 
 def _divide(tokens: list[Token], environment: EnvType) -> tuple[set[int], set[int]]:
-    """Return the lines of those definitions that links were made by, and of the others."""
+    """Return the lines of the used definitions, and of the others."""
     references = environment.get("references", {})
     if not references:
         return set(), set()

@@ -1,9 +1,9 @@
-"""What of Unicode nobody sees: it must not tell two names, or two passwords, apart."""
+"""Invisible characters, which must not distinguish two names or two passwords."""
 
 import unicodedata
 
-# Default_Ignorable_Code_Point (UAX 44, DerivedCoreProperties.txt), which Python does not
-# have. Code points that are not assigned yet are in it already, so it hardly changes.
+# Default_Ignorable_Code_Point (UAX 44, DerivedCoreProperties.txt), which Python lacks.
+# It already includes unassigned code points, so it hardly changes.
 DEFAULT_IGNORABLE = (
     (0x00AD, 0x00AD),
     (0x034F, 0x034F),
@@ -28,12 +28,12 @@ WITHOUT_SHAPE = ("C", "Zl", "Zp")
 
 
 def is_ignorable(character: str) -> bool:
-    """Say whether it is shown as nothing where it is not understood."""
+    """Return whether renderers that do not support the character show nothing."""
     code = ord(character)
     return any(first <= code <= last for first, last in DEFAULT_IGNORABLE)
 
 
 def has_shape(character: str) -> bool:
-    """Say whether it is a character of Unicode that something is drawn for, or a space."""
+    """Return whether the character is assigned and visible, or a space."""
     category = unicodedata.category(character)
     return not category.startswith(WITHOUT_SHAPE) and not is_ignorable(character)

@@ -1,8 +1,8 @@
-"""What a name looks like (UTS 39): one shape for names that people take for each other.
+"""The shape of a name (UTS 39), the same for names that people confuse.
 
-Look-alikes count across scripts, and among Latin letters that are not ASCII. Those that one
-keyboard types stay apart (l and 1, rn and m, Thai do dek and kho khwai), or half of all names
-would be taken.
+Characters count as look-alikes across scripts, and among Latin letters that are not ASCII.
+Those from one keyboard stay distinct (l and 1, rn and m, Thai do dek and kho khwai), or half of
+all names would be taken.
 """
 
 import unicodedata
@@ -25,15 +25,15 @@ SYSTEMS = {
     "Hang": {"Kore"},
 }
 WITH_LATIN = {"Hanb", "Jpan", "Kore"}
-# A bar is taken for either letter, in whatever script.
+# A vertical bar of any script may be read as either letter.
 BARS = "il|"
 ANY_BAR = "\0"
 
 
 def is_highly_restrictive(name: str) -> bool:
-    """Say whether *name* mixes scripts as UTS 39 section 5.2 allows at the level of this name.
+    """Return whether *name* meets UTS 39 section 5.2's level "highly restrictive".
 
-    All of one script, or Latin beside Japanese, Korean or Chinese; digits of one kind.
+    That is one script, or Latin with Japanese, Korean or Chinese, and digits of one kind.
     """
     written = unicodedata.normalize("NFKC", name)
     sets = [scripts for scripts in map(_scripts, written) if scripts]
@@ -47,10 +47,10 @@ def is_highly_restrictive(name: str) -> bool:
 
 
 def shapes_of(name: str) -> frozenset[str]:
-    """Return what no two names may share: the skeletons of UTS 39 section 4, without case.
+    """Return the case-folded skeletons of UTS 39 section 4, which no two names may share.
 
-    Usually one; two where a bar of another script is taken for `i` and for `l`. As names do
-    not mix scripts, one with a letter that nothing else looks like is like no other name.
+    There are two if a bar of another script may be read as `i` or `l`, else one. Names do not
+    mix scripts, so a name with a letter that has no look-alike resembles no other name.
     """
     if name.isascii():
         return frozenset((_without_case(name),))
@@ -64,7 +64,7 @@ def shapes_of(name: str) -> frozenset[str]:
 
 
 def _is_of_one_script(character: str) -> bool:
-    """Say whether it is a letter or digit of a script that is not Latin."""
+    """Return whether the character is a letter or digit of a script other than Latin."""
     scripts = _scripts(character)
     return unicodedata.category(character)[0] in "LN" and bool(scripts) and "Latn" not in scripts
 
@@ -75,7 +75,7 @@ def _without_case(skeleton: str) -> str:
 
 
 def _scripts(character: str) -> set[str]:
-    """Return the scripts it is used in, augmented; none for what is used in any."""
+    """Return the character's augmented script set, empty if it is used in any script."""
     scripts = set(script_extension(character))
     if scripts & COMMON:
         return set()
@@ -83,13 +83,13 @@ def _scripts(character: str) -> set[str]:
 
 
 def _has_digits_of_one_kind(name: str) -> bool:
-    """Say whether its digits are all of one row of ten (UTS 39 section 5.3)."""
+    """Return whether all digits are from one decimal system (UTS 39 section 5.3)."""
     zeros = {ord(each) - unicodedata.decimal(each) for each in name if each.isdecimal()}
     return len(zeros) < 2
 
 
 class _Table(NamedTuple):
-    """What stands for each look-alike that is not ASCII; which have one of another script."""
+    """The shape of each look-alike that is not ASCII, and those shared with another script."""
 
     shapes: dict[str, str]
     shared: set[str]
@@ -109,8 +109,8 @@ def _table() -> _Table:
 
 
 def _shared(prototype: str, members: str) -> Iterator[str]:
-    """Yield the single characters of a class that another script has too."""
-    # As they are: kana and Chinese characters look alike within one writing system.
+    """Yield a class's single characters that have a look-alike in another script."""
+    # Not augmented: kana and Chinese characters look alike within one writing system.
     scripts = {each: set(script_extension(each)) for each in members}
     scripts[prototype] = set().union(*map(script_extension, prototype))
     for each, own in scripts.items():

@@ -1,8 +1,8 @@
-"""Make `lookalikes.txt`: `python -m ngw2f.text.lookalikes_source`.
+"""Generate `lookalikes.txt`: `python -m ngw2f.text.lookalikes_source`.
 
-Its source is the package confusable-homoglyphs, whose data is Unicode's confusables.txt (UTS 39
-section 4). Names are stored by what is made of it, so it is a file of ours that changes with a
-migration, and not with a package.
+The source is the package confusable-homoglyphs, whose data is Unicode's confusables.txt (UTS 39
+section 4). The database stores keys computed from the file, so it is committed and changes only
+with a migration, not with the package.
 """
 
 import json
@@ -20,7 +20,7 @@ HEADER = """\
 
 
 def make() -> str:
-    """Return the file's text."""
+    """Return the text of the file."""
     lines = [f"{prototype}\t{''.join(sorted(members))}\n" for prototype, members in _classes()]
     header = HEADER.format(package=PACKAGE, version=version(PACKAGE))
     return header + "".join(sorted(lines))
@@ -38,7 +38,7 @@ def _classes() -> Iterator[tuple[str, set[str]]]:
             continue
         found = _all_like(first, pairs)
         seen |= found
-        # Of "rn" and its likes one is a single letter that people type.
+        # Among the look-alikes of "rn" one is a single letter that people type.
         short = min(found, key=lambda text: (len(text) > 1, not text.isascii()))
         hub = max(sorted(found), key=lambda text: len(pairs[text]))
         prototype = short if (short.isascii() and not hub.isascii()) or hub == "rn" else hub
@@ -57,12 +57,12 @@ def _all_like(first: str, pairs: dict[str, set[str]]) -> set[str]:
 
 
 def _bare(text: str) -> str:
-    # Marks that hold what is written from right to left in its place in the file's comments.
+    # The file's comments contain marks that control right-to-left text.
     return text.replace("\u200e", "")
 
 
 def _is_in_names(text: str) -> bool:
-    """Say whether it is a character that can be in a name when its shape is taken."""
+    """Return whether *text* is a character that names may contain in normalized form."""
     is_decomposed = unicodedata.is_normalized("NFKC", text) and unicodedata.is_normalized(
         "NFD", text
     )

@@ -1,8 +1,8 @@
 """Markdown to safe HTML.
 
-Two walls: the parser is told to leave raw HTML alone, so that it comes out as
-text; and whatever comes out passes nh3, which keeps only the tags, attributes
-and URL schemes below. The second one holds even if the first has a hole.
+There are two defences: the parser treats raw HTML as text; and its output passes through
+nh3, which keeps only the tags, attributes and URL schemes below. The second holds even if
+the first has a hole.
 """
 
 import gc
@@ -20,17 +20,17 @@ from ngw2f.text.definitions import parse_defined
 from ngw2f.text.plain import plain_html
 from ngw2f.text.visible import shows_anything
 
-# A parser's own time grows with the square of some inputs; ordinary messages take less than a
-# millisecond. These are seconds of processor time.
+# Seconds of processor time. Parsing time grows with the square of some inputs; ordinary
+# messages take less than a millisecond.
 MAX_SECONDS = 0.25
-# What 50 of them make of a page is 3 MB. As it was typed, a message of 10,000 characters has at
-# most 60,007 (`&nbsp;` for one).
+# A page of 50 such messages is 3 MB. A message of 10,000 characters shown as typed has at most
+# 60,007 (`&nbsp;` for each).
 MAX_HTML_CHARACTERS = 64 * 1024
-# Links and coloured code have up to ten times what was typed; a short one may have more.
+# Links and highlighted code are up to ten times as long as their source, short ones longer.
 MAX_RATIO = 12
 MAX_SMALL_CHARACTERS = 4 * 1024
-# Code that holds locks, of which one stays locked if it is interrupted: whoever waits for it
-# next waits for ever. The limit waits until it is left, and then looks again.
+# Interrupting this code could leave a lock held for ever. The limit waits until the code has
+# left it, and then tries again.
 LOCKING_MODULES = ("coverage", "importlib", "logging", "threading")
 WAIT_SECONDS = 0.01
 
@@ -43,7 +43,7 @@ ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "li": {"value"}}
 
 
 class MarkdownRenderer:
-    """Render messages, one at a time; making one costs some milliseconds, so keep it."""
+    """Render messages, one at a time. Building one takes some milliseconds, so keep it."""
 
     def __init__(self) -> None:
         self._code = CodeRenderer()
@@ -59,13 +59,13 @@ class MarkdownRenderer:
     def render(self, source: str) -> str:
         """Return *source* as safe HTML.
 
-        As it was typed where that takes too long, becomes too long, or would show nothing.
-        The limit on time needs the process's main thread, where RQ runs its jobs.
+        A message that takes too long, becomes too long or would be blank is shown as typed. The
+        time limit works only in the process's main thread, where RQ runs its jobs.
         """
         try:
             with _collector_paused(), _time_limit(MAX_SECONDS):
                 html = self._render_shortly(source)
-        # Whatever a parser stumbles over, the message is shown.
+        # Whatever breaks the parser, the message is shown.
         except (Exception, _OutOfTimeError):
             html = None
         if html is not None:
@@ -75,7 +75,7 @@ class MarkdownRenderer:
         return html
 
     def _render_shortly(self, source: str) -> str | None:
-        """Return HTML that is not too long: with colours, else without them, else None."""
+        """Return HTML within the limit: highlighted, else without, else None."""
         tokens, environment = parse_defined(self._parser, source)
         for self._code.colours in (True, False):
             html: str = self._parser.renderer.render(tokens, self._parser.options, environment)
@@ -85,7 +85,7 @@ class MarkdownRenderer:
 
 
 def allowed_classes(code: CodeRenderer) -> dict[str, set[str]]:
-    """Return which classes an element may have."""
+    """Return the allowed classes of each element."""
     return {
         "div": {"highlight"},
         "code": {f"language-{name}" for name in code.languages},
@@ -99,16 +99,16 @@ def is_short(html: str, source: str) -> bool:
 
 
 class _OutOfTimeError(BaseException):
-    """No Exception: libraries catch those, and would go on."""
+    """Not an Exception, because libraries catch those and continue."""
 
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise _OutOfTimeError in the block after so many *seconds* of the process's own work.
+    """Raise _OutOfTimeError in the block after *seconds* of user-mode processor time.
 
-    Its own code's, not the kernel's for it, and not of the clock: that a machine is busy, or
-    the process stopped, is no message's fault.
-    And again after each *seconds*: one that is raised while an object is being deleted is lost.
+    Kernel time and wall-clock time do not count: a busy machine or a stopped process is not a
+    message's fault. The error repeats every *seconds*, because one raised while an object is
+    being deleted is lost.
     """
 
     def give_up(_signal: int, frame: FrameType | None) -> None:
@@ -125,16 +125,16 @@ def _time_limit(seconds: float) -> Iterator[None]:
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     finally:
-        # Once more: the limit may have been reached just before the line above.
+        # Again: the limit may have been reached just before the line above.
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, handler)
 
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Have no garbage collected in the block.
+    """Disable garbage collection in the block.
 
-    A full collection may take longer than any message, and what it calls loses exceptions.
+    A full collection may take longer than any message, and finalizers swallow exceptions.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Nicknames and room names: what they may be, and how they are compared."""
+"""Nicknames and room names: which are allowed, and how they are compared."""
 
 import unicodedata
 
@@ -8,24 +8,24 @@ from ngw2f.text.lookalikes import is_highly_restrictive
 MAX_NICKNAME_CHARACTERS = 32
 MAX_ROOM_NAME_CHARACTERS = 64
 
-# What a name has decomposed at most. Normalising takes a time that grows with the square
-# of the number of marks on one letter, so nothing longer is looked at.
+# The longest decomposed name. Normalising time grows with the square of the number of marks
+# on one letter, so longer input is refused unseen.
 MAX_TYPED_CHARACTERS = 4 * MAX_ROOM_NAME_CHARACTERS
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-# Characters of Unicode that are drawn as nothing, or stand for what is not there.
+# Characters drawn as nothing, and placeholders.
 BLANKS = "\u2800\ufffc\ufffd\U00013441\U00013442\U00016fe4\U0001d159"
-# How an emoji is shown, and what makes one of several; both fold away.
+# Emoji presentation selectors, and the joiner of emoji sequences; case folding removes both.
 VARIATIONS, JOINER = "\ufe0e\ufe0f", "\u200d"
-# As many as any language puts on one letter (UTS 39 section 5.4).
+# No language puts more on one letter (UTS 39 section 5.4).
 MAX_MARKS = 4
 # Basic authentication (RFC 7617 section 2) ends the user's name at the first colon.
 REFUSED_IN_NICKNAMES = ":"
-# What proxies and clients read as a part of the URL's structure.
+# Proxies and clients treat these as URL structure.
 REFUSED_IN_ROOM_NAMES = "/\\?#%;"
 
 
 class InvalidNameError(ValueError):
-    """A name that is refused; the message says why."""
+    """A refused name; the message says why."""
 
 
 def check_nickname(nickname: str) -> str:
@@ -42,19 +42,19 @@ def check_room_name(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Return what two names share that differ in case, width, blanks or what is not seen.
+    """Return a key that ignores case, width, kinds of blanks and invisible characters.
 
     It is NFKC_Casefold (UAX 31 section 5.1), with blanks as single spaces.
     """
     if len(name) > MAX_TYPED_CHARACTERS:
-        # No name has this character, so it is the key of none.
+        # No name contains this character, so the key matches none.
         return REPLACEMENT
     seen = "".join(each for each in name if not is_ignorable(each))
     return old_name_key("".join(each for each in old_name_key(seen) if not is_ignorable(each)))
 
 
 def old_name_key(name: str) -> str:
-    """Return the key that releases up to 0.1 gave a name; some names still have theirs."""
+    """Return the key that releases up to 0.1 computed; some stored names still have it."""
     if len(name) > MAX_TYPED_CHARACTERS:
         return REPLACEMENT
     folded = unicodedata.normalize("NFKC", name).casefold()
@@ -62,7 +62,7 @@ def old_name_key(name: str) -> str:
 
 
 def composed(name: str) -> str:
-    """Return a typed name as it would have been stored."""
+    """Return a typed name in the form in which it would be stored."""
     if len(name) > MAX_TYPED_CHARACTERS:
         return REPLACEMENT
     return unicodedata.normalize("NFC", "".join(map(_plain_space, name)))
@@ -100,7 +100,7 @@ def _check_marks(name: str, what: str) -> None:
 
 
 def _is_of_emoji(name: str, index: int) -> bool:
-    """Say whether what is not seen says how the symbol before it is shown, or joins two."""
+    """Return whether an invisible character modifies the symbol before it, or joins two."""
     before, after = name[:index].rstrip(VARIATIONS)[-1:], name[index + 1 :][:1]
     if name[index] in VARIATIONS:
         return _is_symbol(name[index - 1 : index])
@@ -108,7 +108,7 @@ def _is_of_emoji(name: str, index: int) -> bool:
 
 
 def _is_symbol(character: str) -> bool:
-    # Skin tones are Sk; keycaps are made of digits.
+    # Skin tones are Sk; keycap sequences start with digits.
     is_one = bool(character) and character not in BLANKS
     return is_one and unicodedata.category(character) in ("So", "Sm", "Sk", "Po", "Nd")
 

@@ -1,33 +1,33 @@
-"""A password as it is hashed: the profile OpaqueString of RFC 8265 section 4.2.
+"""Passwords prepared for hashing by the profile OpaqueString (RFC 8265 section 4.2).
 
-Two keyboards may send one password as different code points; here they become the same.
+Two keyboards may send one password as different code points; preparation makes them equal.
 """
 
 import unicodedata
 
 from ngw2f.text.invisible import has_shape
 
-# A longer minimum is a matter of this line, and of the page's `minlength`.
+# To raise the minimum, change this line and the page's `minlength`.
 MIN_PASSWORD_CHARACTERS = 1
 MAX_PASSWORD_CHARACTERS = 1024
-# As typed; what is composed has at most four code points for one.
+# As typed; a composed character has at most four code points.
 MAX_TYPED_CHARACTERS = 4 * MAX_PASSWORD_CHARACTERS
 
-# Parts of syllables that compose to none that is in use (RFC 5892 section 2.9).
+# Parts of syllables that do not compose to modern ones (RFC 5892 section 2.9).
 OLD_HANGUL_JAMO = ((0x1100, 0x11FF), (0xA960, 0xA97C), (0xD7B0, 0xD7FB))
 JOINERS = "\u200c\u200d"
 VIRAMA = 9
 
 
 class InvalidPasswordError(ValueError):
-    """A password that is refused; the message says why."""
+    """A refused password; the message says why."""
 
 
 def prepare_password(typed: str) -> str:
-    """Return what of a new password is hashed. Raises InvalidPasswordError.
+    """Return a new password in the form that is hashed. Raises InvalidPasswordError.
 
     The rules on where a middle dot or a geresh may stand (RFC 5892 appendix A.3 to A.9) are
-    about how names look, and left out.
+    omitted: they concern how names look.
     """
     if len(typed) > MAX_TYPED_CHARACTERS:
         raise _wrong_length()
@@ -45,10 +45,10 @@ def prepare_password(typed: str) -> str:
 
 
 def forms_of(typed: str) -> list[str]:
-    """Return as what a password may have been hashed, the likeliest first.
+    """Return the forms in which a password may have been hashed, the likeliest first.
 
-    The first is what `prepare_password` makes of it. Releases that did not know it hashed what
-    was typed: composed, or decomposed by a keyboard of another kind.
+    The first is the result of `prepare_password`. Earlier releases hashed the password as
+    typed: composed, or decomposed by another kind of keyboard.
     """
     if len(typed) > MAX_TYPED_CHARACTERS:
         return []
@@ -62,7 +62,7 @@ def forms_of(typed: str) -> list[str]:
 
 
 def is_unicode(text: str) -> bool:
-    """Say whether *text* can be written as UTF-8: it has no lone surrogate."""
+    """Return whether *text* can be encoded as UTF-8, that is, has no lone surrogate."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -71,7 +71,7 @@ def _plain_space(character: str) -> str:
 
 
 def _joins(password: str, index: int) -> bool:
-    """Say whether it is a joiner after a virama (RFC 5892 appendix A.1 and A.2)."""
+    """Return whether the character is a joiner after a virama (RFC 5892 appendix A.1, A.2)."""
     is_after = index > 0 and unicodedata.combining(password[index - 1]) == VIRAMA
     return is_after and password[index] in JOINERS
 

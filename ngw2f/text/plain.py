@@ -1,16 +1,16 @@
-"""Plain text: what may be posted, and how it looks before it is rendered."""
+"""Plain text: what may be posted, and its HTML before it is rendered."""
 
 from html import escape
 
 from ngw2f.text.visible import is_visible
 
-# What a message may not hold: they show nothing, and databases and terminals
-# take some of them for commands. Tabs and line feeds are text.
+# Forbidden in messages: they are invisible, and databases and terminals interpret some
+# of them as commands. Tabs and line feeds are text.
 CONTROLS = {chr(code) for code in (*range(32), 127, *range(128, 160))} - {"\t", "\n"}
 
 
 class InvalidTextError(ValueError):
-    """A text that is refused; the message says why."""
+    """A refused text; the message says why."""
 
 
 def check_source(source: str, max_characters: int) -> str:
@@ -30,5 +30,5 @@ def check_source(source: str, max_characters: int) -> str:
 
 
 def plain_html(source: str) -> str:
-    """Return *source* as HTML that shows it as it was typed."""
+    """Return HTML that shows *source* as typed."""
     return "<p>" + escape(source).replace("\n", "<br>\n") + "</p>"

@@ -1,12 +1,12 @@
-"""What a body is that its site does not name (RFC 9110 section 8.3), as browsers look at it.
+"""The media type of a body whose site names none (RFC 9110 section 8.3), as in browsers.
 
-The MIME Sniffing Standard, section 7.1, narrowed to what previews are made of.
+This is the MIME Sniffing Standard, section 7.1, narrowed to the types of previews.
 """
 
 import re
 from typing import Final
 
-# What of a body is looked at (section 5.2).
+# The length of the examined prefix (section 5.2).
 HEADER_BYTES: Final = 1445
 HTML: Final = re.compile(
     rb"[\t\n\f\r ]*+<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b"
@@ -24,7 +24,7 @@ IMAGES: Final = (
 
 
 def sniff_media_type(body: bytes, *, may_be_page: bool = True) -> str:
-    """Return the media type that the first bytes of *body* have, or an empty one."""
+    """Return the media type that the first bytes of *body* indicate, or an empty one."""
     header = body[:HEADER_BYTES]
     if may_be_page and HTML.match(header):
         return "text/html"

@@ -1,11 +1,11 @@
-"""Which texts show anything."""
+"""Whether a text shows anything."""
 
 import re
 from typing import Final
 
-# White space, controls, what is no character, and what Unicode calls Default_Ignorable; and what
-# fonts show as a blank: the Braille pattern without dots, the fillers of Hangul and Khitan, blanks
-# and joiners of hieroglyphs, and a note without a head.
+# White space, controls, noncharacters, Default_Ignorable code points; and what fonts show as
+# blank: the empty Braille pattern, fillers of Hangul and Khitan, blanks and joiners of
+# hieroglyphs, and a note without a head.
 UNSEEN: Final = (
     r"\s\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     r"\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
@@ -17,10 +17,10 @@ SEEN_IN_HTML: Final = re.compile(f"<hr>|(?:^|>)(?:[{UNSEEN}]|&nbsp;)*(?!&nbsp;)[
 
 
 def is_visible(text: str) -> bool:
-    """Say whether *text* has a character that can be seen."""
+    """Return whether *text* has a visible character."""
     return SEEN.search(text) is not None
 
 
 def shows_anything(html: str) -> bool:
-    """Say whether *html*, as the sanitizer writes it, has a text that can be seen, or a line."""
+    """Return whether *html*, as the sanitizer writes it, shows text or a rule."""
     return SEEN_IN_HTML.search(html) is not None
