@@ -1,11 +1,10 @@
 """Which IP addresses a link may be fetched from: globally routable unicast, and nothing else.
 
-`ipaddress.is_global` alone does not say that. In Python 3.11 to 3.13 it is true of multicast, of
-192.88.99.0/24, of `::10.0.0.1`, `64:ff9b::10.0.0.1` and `fec0::/10`, of IPv6 blocks that nobody was
-given (`4000::1`), and of an address with a zone; and 192.0.0.0/24, `2002::/16` and
-`64:ff9b:1::/48` changed sides between 3.11 and 3.13. So the tables stand here, after IANA's
-special-purpose address registries (RFC 6890), which also name the few blocks that are routed but
-hold no site.
+`ipaddress.is_global` is not enough. In Python 3.11 to 3.13 it is true for multicast,
+192.88.99.0/24, `::10.0.0.1`, `64:ff9b::10.0.0.1` and `fec0::/10`, for unallocated IPv6 blocks
+(`4000::1`), and for an address with a zone; and 192.0.0.0/24, `2002::/16` and `64:ff9b:1::/48`
+changed between 3.11 and 3.13. So this module has its own tables, after IANA's special-purpose
+address registries (RFC 6890), which also list the few blocks that are routed but hold no site.
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -40,7 +39,7 @@ SPECIAL_IPV4: Final = tuple(
     )
 )
 
-# Outside GLOBAL_UNICAST these only give the reason a better name; inside it they take blocks out.
+# Outside GLOBAL_UNICAST these only make the reason clearer; inside it they exclude blocks.
 GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 SPECIAL_IPV6: Final = tuple(
     (IPv6Network(block), use)
@@ -69,7 +68,7 @@ SPECIAL_IPV6: Final = tuple(
     )
 )
 
-# Addresses that lead to the IPv4 address in their last 32 bits, on a network that has such a path.
+# Addresses that reach the IPv4 address in their last 32 bits, on networks with such a path.
 IPV4_MAPPED: Final = IPv6Network("::ffff:0:0/96")
 NAT64: Final = IPv6Network("64:ff9b::/96")
 # The upper half of an ISATAP interface identifier, for private and for global IPv4 (RFC 5214
@@ -78,12 +77,12 @@ ISATAP_MARKS: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
 
 
 def reason_against(address: Address) -> str | None:
-    """Say why nothing may be fetched from this address, or `None` if it is public unicast.
+    """Return why nothing may be fetched from this address, or `None` if it is public unicast.
 
-    IPv4 inside IPv6 is judged by the IPv4 address where a connection would reach that one: mapped
-    (RFC 4291 section 2.5.5.2), NAT64's well-known prefix (RFC 6052 section 3.1) and ISATAP. What is
-    out of use is refused whatever it holds: compatible, 6to4, Teredo. A network's own NAT64 prefix
-    cannot be known here; an operator who has one names it in `Policy.deny`.
+    If a connection would reach an embedded IPv4 address, that one is checked: mapped (RFC 4291
+    section 2.5.5.2), NAT64's well-known prefix (RFC 6052 section 3.1) and ISATAP. Obsolete forms
+    are always refused: compatible, 6to4, Teredo. A network's own NAT64 prefix is unknown here; an
+    operator who has one adds it to `Policy.deny`.
     """
     if isinstance(address, IPv4Address):
         return _reason_against_ipv4(address)

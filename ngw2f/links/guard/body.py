@@ -1,4 +1,4 @@
-"""A body read to its limit and not a byte further, decompressed as it comes."""
+"""Read a body up to its limit, decompressing it as it arrives."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,34 +12,34 @@ from ngw2f.links.guard.errors import LinkFailed
 from ngw2f.links.guard.media import Limit
 
 PIECE_BYTES: Final = 16 * 1024
-# So much of any body is held, however many are on their way; whether there is room for the rest
-# is asked. What a page says of itself usually stands in here.
+# Every body may hold this much, however many are in flight; beyond it, `has_room` decides. A
+# page's metadata is usually within it.
 SMALL_BYTES: Final = 32 * 1024
-# Chunks of a byte each cost us more than they hold: 40 ms for all these (measured).
+# One-byte chunks cost more than they carry: 40 ms for this many (measured).
 MAX_PIECES: Final = 32 * 1024
-# HTML shrinks 3 to 30 times, a page full of one table row perhaps 100; zlib's limit is 1032.
+# HTML compresses 3 to 30 times, a page of one repeated row perhaps 100; zlib's limit is 1032.
 MAX_RATIO: Final = 200
 RATIO_FROM_BYTES: Final = 256 * 1024
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _GZIP_START = b"\x1f"  # RFC 1952 section 2.3.1.
-# The registered content codings (IANA, HTTP Parameters), but for gzip. Any other word is none:
-# sites write "none", "utf-8" or a media type, and send the body as it is.
+# The registered content codings (IANA, HTTP Parameters), except gzip. Other words are ignored:
+# sites write "none", "utf-8" or a media type, and send the body unencoded.
 _CODINGS = frozenset(
     {"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "pack200-gzip"} | {"zstd"}
 )
-# Those of transfer (IANA, HTTP Transfer Coding Registry), but for "chunked".
+# The transfer codings (IANA, HTTP Transfer Coding Registry), except "chunked".
 _TRANSFER_CODINGS = frozenset({"compress", "deflate", "gzip"})
 
 
 def read_body(
     response: HTTPResponse, limit: Limit, has_room: Callable[[], bool] = lambda: True
 ) -> tuple[bytes, bool]:
-    """Read the body of a response made with `decode_content=False`; say whether it was cut.
+    """Read the body of a response made with `decode_content=False`; return whether it was cut.
 
-    Holds at most the limit, a piece of the wire and a piece of output at a time; little more than
-    `SMALL_BYTES` if there is no room for more. Raises `LinkFailed`: `encoding` for what we did not
-    ask for or cannot be undone, `size` for what is over the limit and of no use cut.
+    Memory is bounded by the limit, one piece of input and one of output, or by little more than
+    `SMALL_BYTES` if there is no room. Raises `LinkFailed`: `encoding` for an encoding that was not
+    requested or is broken, `size` for a body over the limit that is useless when cut.
     """
     declared = response.length_remaining
     if declared is not None and declared > limit.max_bytes and not limit.may_be_cut:
@@ -55,9 +55,9 @@ def read_body(
 
 
 def _pieces(response: HTTPResponse, limit: Limit) -> Iterator[bytes]:
-    """Yield what comes of the body; where its chunks break off, a page is what has come till then.
+    """Yield the body; a page whose chunks break off ends there.
 
-    So it is where there is less than its Content-Length says, and in browsers.
+    The same holds for a body shorter than its Content-Length, and browsers do the same.
     """
     has_begun = False
     try:
@@ -74,7 +74,7 @@ def _pieces(response: HTTPResponse, limit: Limit) -> Iterator[bytes]:
 
 
 def _decompressor_for(response: HTTPResponse) -> "zlib._Decompress | None":
-    # Of other words, "chunked" alone means something, however often it is there.
+    # Of all other words only "chunked" has a meaning, however often it appears.
     if not _TRANSFER_CODINGS.isdisjoint(_members(response, "Transfer-Encoding")):
         raise LinkFailed("encoding", "the transfer coding is not one that was asked for")
     known = _CODINGS | {"gzip"}
@@ -87,7 +87,7 @@ def _decompressor_for(response: HTTPResponse) -> "zlib._Decompress | None":
 
 
 def _members(response: HTTPResponse, name: str) -> list[str]:
-    """Return the words of a list, without parameters and quotes."""
+    """Return the members of a list header, without parameters and quotes."""
     return [
         member.partition(";")[0].strip(" \t\"'").removeprefix("x-")
         for member in response.headers.get(name, "").lower().split(",")
@@ -95,7 +95,7 @@ def _members(response: HTTPResponse, name: str) -> list[str]:
 
 
 class _Body:
-    """The body so far. One byte over the limit is enough to know that there was more."""
+    """The body so far. It is cut if one byte more than the limit arrives."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class _Body:
         self._decompressor = decompressor
         self._has_room = has_room
         self._has_asked = False
-        self._bytes = BytesIO()  # Its getvalue() makes no copy, as a bytearray would need.
+        self._bytes = BytesIO()  # Unlike a bytearray, its getvalue() makes no copy.
         self._consumed = 0
 
     @property
@@ -117,7 +117,7 @@ class _Body:
 
     def add(self, piece: bytes) -> None:
         if self._consumed == 0 and not piece.startswith(_GZIP_START):
-            self._decompressor = None  # Somebody on the way has undone it, and left the word.
+            self._decompressor = None  # A proxy decoded the body, and left the header.
         if self._decompressor is None:
             self._write(piece)
             return
@@ -131,9 +131,9 @@ class _Body:
                 self._max_bytes = SMALL_BYTES
 
     def _inflate(self, decompressor: "zlib._Decompress", piece: bytes) -> None:
-        """Undo gzip (RFC 1952), a piece of output at a time.
+        """Decompress gzip (RFC 1952), a piece of output at a time.
 
-        Only its first member is read, as in browsers; no server sends a second one.
+        Only the first member is read, as in browsers; no server sends a second one.
         """
         while piece and not decompressor.eof and not self.is_full:
             try:

@@ -11,16 +11,16 @@ from ngw2f.links.guard.deadline import Deadline
 from ngw2f.links.guard.errors import LinkFailed
 
 MAX_ATTEMPTS: Final = 4
-# One dead address shall not take the time of the others. There is no race (RFC 8305 section 5), so
-# this leaves room for one lost packet, which is sent again after 1 s (RFC 6298 section 2).
+# A dead address must not use up the time of the others. Attempts do not race (RFC 8305 section
+# 5), so this allows for one lost packet, which is sent again after 1 s (RFC 6298 section 2).
 ATTEMPT_SECONDS: Final = 2.0
 
-# Address, port and seconds to a connected socket; raises OSError.
+# Returns a connected socket for address, port and timeout in seconds; raises OSError.
 Connect = Callable[[Address, int, float], socket.socket]
 
 
 def connect_to(address: Address, port: int, timeout_seconds: float) -> socket.socket:
-    """Connect over TCP. Nothing is resolved: the address is one."""
+    """Connect over TCP to an address, without name resolution."""
     family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

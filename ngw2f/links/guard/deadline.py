@@ -1,4 +1,4 @@
-"""One moment at which a fetch is over, whatever it is waiting for."""
+"""The moment at which a fetch ends, whatever it is waiting for."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from ngw2f.links.guard.errors import LinkFailed
 
 
 class Deadline:
-    """`seconds` from now, on a clock that never goes back."""
+    """A point `seconds` from now, on a monotonic clock."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -15,7 +15,7 @@ class Deadline:
         self._end = clock() + seconds
 
     def remaining(self) -> float:
-        """Give the seconds that are left, more than 0; raise `LinkFailed` when there are none."""
+        """Return the remaining seconds, more than 0; raise `LinkFailed` if there are none."""
         left = self._end - self._clock()
         if left <= 0:
             raise self.failure()

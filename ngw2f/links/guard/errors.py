@@ -1,11 +1,11 @@
-"""Why a link has no preview: we would not go there, or the site did not deliver."""
+"""Why a link has no preview: it was refused, or the fetch failed."""
 
 
 class LinkError(Exception):
-    """A link that gives no preview.
+    """A link without a preview.
 
-    `kind` is one lower-case word, stable, for logs and counters; `reason` is a sentence without its
-    full stop, for a person. Neither holds anything that the site sent unchecked.
+    `kind` is a stable lower-case word for logs and counters; `reason` is a sentence for people,
+    without its full stop. Neither contains unchecked data from the site.
     """
 
     def __init__(self, kind: str, reason: str) -> None:
@@ -15,17 +15,17 @@ class LinkError(Exception):
 
 
 class LinkRefused(LinkError):  # noqa: N818 - named after the outcome.
-    """Nothing was sent, and nothing will be: the link itself is not one that may be fetched.
+    """The link may not be fetched, so nothing was sent.
 
     Kinds: `syntax`, `scheme`, `userinfo`, `host`, `port`, `name`, `address`.
     """
 
 
 class LinkFailed(LinkError):  # noqa: N818 - named after the outcome.
-    """The site's fault, or the network's: another time it may work.
+    """The site or the network failed; a later attempt may succeed.
 
     Kinds: `dns`, `connect`, `tls`, `timeout`, `protocol`, `redirects`, `status`, `type`,
-    `encoding`, `size`, `image`, `oembed`. With `status`, the attribute of that name holds the
+    `encoding`, `size`, `image`, `oembed`. For kind `status`, the attribute `status` holds the
     number.
     """
 

@@ -1,9 +1,9 @@
-"""The guarded fetch: what a stranger's link leads to, read by a server that must not be abused.
+"""The guarded fetch: read what a stranger's link leads to without being abused.
 
-In this order, and again for each redirect: the link is read (`target`), port and name are judged
-(`policy`), the name is resolved once (`resolve`), every address that came back is judged, and one
-of these is connected to (`connect`, `wire`). There is no second resolution between the judgement
-and the connection, so DNS that answers differently the second time has no second time.
+For the link and for each redirect, in this order: parse the link (`target`), check port and name
+(`policy`), resolve the name once (`resolve`), check every resulting address, and connect to one of
+them (`connect`, `wire`). The name is not resolved again between check and connection, so DNS
+rebinding has no chance.
 """
 
 import http.client
@@ -41,24 +41,24 @@ MAX_REDIRECTS: Final = 5
 MAX_HEADER_BYTES: Final = 64 * 1024
 # Chunk sizes and trailers around a body, and what was read ahead of it.
 MAX_FRAMING_BYTES: Final = 64 * 1024
-ANSWERS: Final = frozenset({200, 203})  # A proxy says 203 that changed something (15.3.4).
+ANSWERS: Final = frozenset({200, 203})  # A proxy that changed the response sends 203 (15.3.4).
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})  # RFC 9110 section 15.4.
 USER_AGENT: Final = "NGW2F link preview (one request a link that somebody posted)"
 
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
-# Takes each check as it is passed: its name and what was found.
+# Called for each passed check, with its name and what was found.
 Trace = Callable[[str, str], None]
-# Asked, with the media type, by a body that gets large: is there room for the rest of it?
+# Called with the media type when a body grows large: is there room for the rest?
 Room = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer, whole or cut at its limit. Everything in it is the site's word, nothing is safe.
+    """A response, complete or cut at its limit. All of it is untrusted.
 
-    `url` is the normalised URL that answered, after redirects; `media_type` one of those accepted;
-    `charset` the Content-Type's, in lower case; `lifetime_seconds` is within the given bounds.
+    `url` is the normalised URL after redirects; `media_type` is one of the accepted types;
+    `charset` is the Content-Type's, in lower case; `lifetime_seconds` is within the bounds.
     """
 
     url: str
@@ -74,16 +74,17 @@ def ignore(check: str, found: str) -> None:
 
 
 def unbounded(media_type: str) -> bool:
-    """Have room for every body."""
+    """Allow every body."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one fetch may take, for who has less to give than the fetcher itself.
+    """Limits of one fetch, where they are tighter than the fetcher's own.
 
-    `timeout_seconds` is for all of it, `answer_seconds` for the time until a site begins to answer,
-    redirects included. `has_room` may wait; where it says no, a page is cut and an image fails.
+    `timeout_seconds` covers the whole fetch, `answer_seconds` the time until the site starts to
+    answer, redirects included. `has_room` may wait; if it returns False, a page is cut and an
+    image fails.
     """
 
     timeout_seconds: float = math.inf
@@ -95,17 +96,17 @@ TERMS: Final = Terms()
 
 
 def public_tls() -> ssl.SSLContext:
-    """Make the context for public sites: certifi's authorities, TLS 1.2 or later, names checked."""
+    """Return a context for public sites: certifi's CAs, TLS 1.2 or later, hostnames checked."""
     context = ssl.create_default_context(cafile=certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
 class Fetcher:
-    """Fetches links; one serves all threads of a worker, and keeps count of who is at which site.
+    """Fetches links for all threads of a worker, with a limit of requests per site.
 
-    `timeout_seconds` is for a whole fetch with its redirects. `resolve`, `connect`, `tls`, `clock`
-    (monotonic) and `now` (Unix seconds) are the outside world, and replaced in tests only.
+    `timeout_seconds` covers a fetch with its redirects. `resolve`, `connect`, `tls`, `clock`
+    (monotonic) and `now` (Unix seconds) are the outside world; only tests replace them.
     """
 
     def __init__(
@@ -139,9 +140,9 @@ class Fetcher:
         trace: Trace = ignore,
         terms: Terms = TERMS,
     ) -> Fetched:
-        """Fetch a link; raise `LinkRefused` or `LinkFailed` with the reason, and nothing else.
+        """Fetch a link; raise only `LinkRefused` or `LinkFailed`, with the reason.
 
-        `LinkRefused` can come after a redirect, too: then of the place that was led to.
+        `LinkRefused` may also concern the target of a redirect.
         """
         deadline = Deadline(min(terms.timeout_seconds, self._timeout_seconds), self._clock)
         visit = _Visit(accepted, deadline, deadline, trace, terms.has_room)
@@ -157,7 +158,7 @@ class Fetcher:
         raise LinkFailed("redirects", f"the site redirects more than {MAX_REDIRECTS} times")
 
     def _visit(self, target: Target, visit: "_Visit") -> Fetched | Target:
-        """Make one request; give the answer, or where it redirects to."""
+        """Make one request; return the response, or the redirect's target."""
         addresses = self._get_checked_addresses(target, visit.answer_deadline, visit.trace)
         wire = Wire(visit.answer_deadline, MAX_HEADER_BYTES)
 
@@ -193,8 +194,8 @@ class Fetcher:
     def _get_addresses(self, target: Target, deadline: Deadline) -> Sequence[Address]:
         if target.address is not None:
             return [target.address]
-        # The dot keeps the resolver's search list out of it. An exempt name may be in a hosts
-        # file, where the C library does not find it with a dot.
+        # The dot disables the resolver's search list. An exempt name may be in a hosts file,
+        # where the C library does not find it with a dot.
         name = target.host if self._policy.is_exempt(target) else f"{target.host}."
         addresses = self._resolve(name, deadline.remaining())
         deadline.remaining()
@@ -250,7 +251,7 @@ class Fetcher:
 
 @dataclass(slots=True)
 class _Visit:
-    """What stays the same through the redirects of a fetch."""
+    """What stays the same across the redirects of a fetch."""
 
     accepted: Accepted
     deadline: Deadline
@@ -260,10 +261,10 @@ class _Visit:
 
 
 def _look_at(body: bytes, is_cut: bool, response: HTTPResponse, accepted: Accepted) -> str:
-    """Return of which of the accepted types a body is that is called something else, or nothing."""
+    """Return which accepted type a body has whose Content-Type is missing or another one."""
     if OPAQUE_TYPE in accepted:
         return OPAQUE_TYPE
-    # A site may forbid to take what it does not name for a page (Fetch Standard, section 3.6).
+    # A site may forbid sniffing pages (Fetch Standard, section 3.6).
     options = response.headers.get("X-Content-Type-Options", "").split(",")[0]
     media_type = sniff_media_type(body, may_be_page=options.strip().lower() != "nosniff")
     if media_type not in accepted or (is_cut and not accepted[media_type].may_be_cut):
@@ -276,9 +277,9 @@ def _not_read() -> LinkFailed:
 
 
 def _get_redirect_target(response: HTTPResponse, target: Target, trace: Trace) -> Target:
-    """Read the one Location (RFC 9110 section 10.2.2).
+    """Parse the single Location (RFC 9110 section 10.2.2).
 
-    Bytes over ASCII in it are UTF-8 in use, and otherwise sent as they are.
+    Bytes beyond ASCII are usually UTF-8; others are percent-encoded unchanged.
     """
     locations = {each.strip() for each in response.headers.getlist("Location")}
     if len(locations) != 1:
@@ -295,7 +296,7 @@ def _get_redirect_target(response: HTTPResponse, target: Target, trace: Trace) -
 
 @contextmanager
 def _site_errors(wire: Wire) -> Iterator[None]:
-    """Turn all that a connection can raise into `LinkFailed`, with reasons that we wrote."""
+    """Turn every error of a connection into `LinkFailed`, with a reason of our own."""
     try:
         yield
     except (TimeoutError, urllib3.exceptions.TimeoutError) as error:

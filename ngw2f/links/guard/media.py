@@ -1,4 +1,4 @@
-"""What kinds of answers are read, and how much of each."""
+"""Which media types are read, and how much of each."""
 
 import re
 from collections.abc import Mapping
@@ -11,22 +11,22 @@ MEGABYTE: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many bytes of a body are read, after decompression, and whether a longer one is of use.
+    """How many decompressed bytes of a body to read, and whether a longer one may be cut.
 
-    The start of a page is enough for its preview; a part of an image or of a JSON text is nothing.
+    The start of a page is enough for its preview; part of an image or a JSON text is useless.
     """
 
     max_bytes: int
     may_be_cut: bool = False
 
 
-# Media type, in lower case without parameters, to its limit. What is not in it is not read.
+# Limits by media type, in lower case without parameters. Other types are not read.
 Accepted = Mapping[str, Limit]
 
 IMAGE_TYPES: Final = ("image/webp", "image/png", "image/jpeg", "image/gif")
-# What stores of files call a picture whose name they do not know. Its bytes say what it is.
+# File stores use this for pictures of unknown type. The bytes show the real type.
 OPAQUE_TYPE: Final = "application/octet-stream"
-# Names that are in use and registered nowhere, for those that are.
+# Unregistered names in use, and the registered ones they mean.
 _REGISTERED: Final = MappingProxyType(
     {
         **dict.fromkeys(
@@ -37,17 +37,17 @@ _REGISTERED: Final = MappingProxyType(
         **dict.fromkeys(("image/x-gif",), "image/gif"),
         **dict.fromkeys(("text/xhtml", "text/x-html", "application/html"), "text/html"),
         **dict.fromkeys(("binary/octet-stream", "application/binary"), OPAQUE_TYPE),
-        # Who says so does not know (MIME Sniffing Standard, section 7).
+        # These mean that the type is unknown (MIME Sniffing Standard, section 7).
         **dict.fromkeys(("unknown/unknown", "application/unknown"), ""),
     }
 )
-# What a page shows for itself is smaller; a photograph as cameras make them is not. A worker of
-# 200 MB that fetches 32 links at once has no room for 32 of these.
+# Preview images of pages are smaller, camera photographs larger. A worker of 200 MB that fetches
+# 32 links at once has no room for 32 of these.
 MAX_IMAGE_BYTES: Final = 2 * MEGABYTE
 
 
 def accept_images(max_bytes: int = MAX_IMAGE_BYTES) -> Accepted:
-    """Accept the images that a thumbnail can be made of, each up to so many bytes."""
+    """Accept the image types that thumbnails support, each up to *max_bytes*."""
     return MappingProxyType({media: Limit(max_bytes) for media in (*IMAGE_TYPES, OPAQUE_TYPE)})
 
 
@@ -62,10 +62,10 @@ OEMBED: Final[Accepted] = MappingProxyType({"application/json": Limit(MEGABYTE /
 
 
 def limit_of(media_type: str, accepted: Accepted) -> Limit | None:
-    """Return how much is read of an answer of that type, empty if it has none; None if nothing.
+    """Return the limit for a response of that type (empty: unnamed); None if it is not read.
 
-    Where pictures are asked for, their bytes say what they are, as in browsers. Where one is gone,
-    there is a page.
+    For pictures the bytes decide the type, as in browsers. A page means that the picture is
+    gone.
     """
     if OPAQUE_TYPE in accepted and media_type not in (*PAGES, "image/svg+xml"):
         return accepted[OPAQUE_TYPE]
@@ -81,9 +81,9 @@ _CHARSET = re.compile(r"\bcharset\s*+=\s*+[\"']?([^\s\"';,]{1,40})", re.IGNORECA
 def parse_content_type(value: str) -> tuple[str, str | None]:
     """Split a Content-Type into its media type and its charset (RFC 9110 section 8.3.1).
 
-    Of several, which proxies join by commas, the last that is one counts, and keeps the charset of
-    the one before if that is of the same type (Fetch Standard, "extract a MIME type"). Returns an
-    empty type if there is none, and a registered name for a widespread other one.
+    Of several values, which proxies join by commas, the last valid one counts, and keeps the
+    previous one's charset if the type is the same (Fetch Standard, "extract a MIME type").
+    Returns an empty type if there is none, and the registered name for common other names.
     """
     media_type, charset = "", None
     for member in value.split(","):

@@ -1,4 +1,4 @@
-"""Where links may lead: the ports, the names and the addresses, and the operator's exceptions."""
+"""Where links may lead: ports, names, addresses, and the operator's exceptions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from ngw2f.links.guard.target import Target, parse_target
 
 WEB_PORTS: Final = frozenset({80, 443})
 
-# Names that no public DNS holds; a resolver that answers for one of them means a network's inside.
+# Names outside public DNS; if they resolve, they lead into an internal network.
 SPECIAL_NAMES: Final = {
     "localhost": "RFC 6761 section 6.3",
     "local": "multicast DNS, RFC 6762",
@@ -26,15 +26,13 @@ SPECIAL_NAMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an operator lets links lead to.
+    """What an operator allows links to lead to.
 
-    `ports` are the ports that are fetched from on any public host. `allow` holds hosts with a
-    port, written as in `Target`, that are fetched from although they are not public; for these
-    neither the port, nor the name, nor the addresses that it resolves to are judged, so name only
-    hosts whose DNS is yours. An address there means that address as a link has it, not a name
-    that resolves to it. `deny` holds networks that are public by the tables and still not to be
-    fetched from: the operator's own, or the NAT64 prefix (RFC 6052 section 2.2) of the network
-    that this runs in.
+    `ports` are allowed on any public host. `allow` lists non-public hosts with a port, written
+    as in `Target`; their port, name and resolved addresses are not checked, so list only hosts
+    whose DNS is yours. An address in it matches links with that address, not names that resolve
+    to it. `deny` lists networks that are public by the tables but must not be fetched from: the
+    operator's own, or the local network's NAT64 prefix (RFC 6052 section 2.2).
     """
 
     ports: frozenset[int] = WEB_PORTS
@@ -68,9 +66,9 @@ class Policy:
 
 
 def parse_allow_list(entries: Iterable[str]) -> frozenset[tuple[str, int]]:
-    """Read a setting's `host:port` entries for `Policy.allow`; raise `ValueError` on a bad one.
+    """Parse a setting's `host:port` entries for `Policy.allow`; raise `ValueError` on a bad one.
 
-    The port has to be there: an exception for a host's web server is not one for its database.
+    The port is required: an exception for a host's web server must not cover its database.
     """
     return frozenset(_parse_allowed(entry) for entry in entries)
 

@@ -1,4 +1,4 @@
-"""Names to addresses by the system's resolver, which cannot be interrupted, in bounded time."""
+"""Resolve names in bounded time, although the system's resolver cannot be interrupted."""
 
 import socket
 import threading
@@ -10,21 +10,21 @@ from typing import Final
 from ngw2f.links.guard.address import Address
 from ngw2f.links.guard.errors import LinkFailed
 
-# Name and seconds to addresses, best first. A name with a dot at its end is absolute (RFC 1034
-# section 3.1). Raises `LinkFailed` of kind `dns` or `timeout`.
+# Returns a name's addresses, best first, within some seconds. A final dot makes the name absolute
+# (RFC 1034 section 3.1). Raises `LinkFailed` of kind `dns` or `timeout`.
 Resolve = Callable[[str, float], Sequence[Address]]
 
-# As many as the worker has fetches on their way. A thread that waits for DNS costs some 20 kB; with
-# few slots, names that are made not to answer would hold up all others.
+# As many as a worker has fetches in flight. A thread that waits for DNS costs some 20 kB; with
+# few slots, names crafted not to answer would delay all others.
 DEFAULT_SLOTS: Final = 512
 
 
 class SystemResolver:
-    """`getaddrinfo`, each call on a thread of its own that is left behind when time is up.
+    """`getaddrinfo`, each call in its own thread, which is abandoned when time is up.
 
-    A thread left behind ends when `getaddrinfo` gives up, some 10 to 30 s later with the resolver's
-    usual settings. `slots` bounds how many there are at once; while all are taken, a look-up waits,
-    and then fails. The threads are daemons, so that they do not hold up the end of the process.
+    An abandoned thread ends when `getaddrinfo` gives up, some 10 to 30 s later with the resolver's
+    usual settings. `slots` bounds the number of threads; while all are taken, a look-up waits,
+    and then fails. The threads are daemons, so that they do not delay the end of the process.
     """
 
     def __init__(self, slots: int = DEFAULT_SLOTS) -> None:
@@ -37,7 +37,7 @@ class SystemResolver:
         thread = threading.Thread(target=self._look_up, args=(name, answer), daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # No thread to be had: it will not release the slot.
+        except RuntimeError as error:  # The thread did not start, so it cannot release the slot.
             self._slots.release()
             raise LinkFailed("dns", "the resolver has no thread left") from error
         try:
@@ -58,6 +58,6 @@ class SystemResolver:
 
 
 def _get_addresses(name: str) -> list[Address]:
-    # As bytes, because a text would go through Python's own IDNA codec, which is of 2003.
+    # Bytes, because a str would go through Python's own IDNA codec, which implements IDNA 2003.
     found = socket.getaddrinfo(name.encode("ascii"), None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(ip_address(sockaddr[0]) for *_, sockaddr in found))

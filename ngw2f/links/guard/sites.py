@@ -1,7 +1,7 @@
-"""How many requests one site gets from us at a time, whatever leads to it.
+"""Limit concurrent requests to each site, whatever leads to it.
 
-Links are handed out by where they lead, but a redirect or a page's picture may lead to anywhere:
-a hundred pages of as many names could all send us to one victim.
+The outbox limits links by site, but a redirect or a page's picture may lead anywhere: a hundred
+pages under different names could all lead to one victim.
 """
 
 import threading
@@ -25,7 +25,7 @@ class Sites:
 
     @contextmanager
     def place(self, site: str, deadline: Deadline) -> Iterator[None]:
-        """Wait for a place at a site, and have it in the block; raise `LinkFailed` in time."""
+        """Wait for a slot at a site and hold it in the block; raise `LinkFailed` if too late."""
         with self._changed:
             while self._counts[site] >= self._most:
                 self._changed.wait(deadline.remaining())
