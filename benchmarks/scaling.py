@@ -20,10 +20,9 @@ from pathlib import Path
 from app import create_application
 from ngw2f.broker.connection import connect
 from ngw2f.settings import Settings
-from ngw2f.store import rooms, users
+from ngw2f.store import users
 from ngw2f.store.migrate import migrate
-from ngw2f.store.rooms import LOBBY
-from ngw2f.web.messages import post
+from ngw2f.store.rooms import LOBBY_ID
 from tests.deploy.chats import children
 from tests.deploy.fleet import Fleet, running_fleet
 from tests.live.server import RedisServer
@@ -89,11 +88,10 @@ def post_for(settings: Settings, seconds: float, name: str) -> int:
             nickname = f"{name}-{time.monotonic_ns()}"
             user_id = users.create_user(connection, nickname, nickname, "hash").id
         with services.core.database.reading() as connection:
-            room = rooms.find_room_named(connection, LOBBY, None)
             user = users.find_user(connection, user_id)
         posted, end = 0, time.monotonic() + seconds
         while time.monotonic() < end:
-            post(services, room, user, "hello *world*")
+            services.actions.messages.post(user, LOBBY_ID, "hello *world*")
             posted += 1
         return posted
 

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 
 from ngw2f.actions.accounts import Accounts
+from ngw2f.actions.messages import Messages
+from ngw2f.actions.rooms import Rooms
 from ngw2f.actions.sessions import Sessions
 from ngw2f.actions.sign_in import SignIn
 from ngw2f.broker.limits import Limits
 from ngw2f.broker.tries import WrongTries
 from ngw2f.core import Core
+from ngw2f.jobs.wakeup import RENDER, Bell
 from ngw2f.live.attendance import Attendance
+from ngw2f.live.typing import TypingNotices
 from ngw2f.passwords import Passwords
 
 
@@ -16,6 +20,8 @@ from ngw2f.passwords import Passwords
 class Actions:
     """What a person or a program may do: each action checks whether this one may."""
 
+    messages: Messages
+    rooms: Rooms
     sign_in: SignIn
     sessions: Sessions
     accounts: Accounts
@@ -24,4 +30,10 @@ class Actions:
 def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions:
     wrong_tries = WrongTries(core.broker) if core.settings.rate_limit else None
     sign_in = SignIn(core, limits, Passwords(), wrong_tries)
-    return Actions(sign_in, Sessions(core, limits, attendance), Accounts(core, limits, sign_in))
+    return Actions(
+        messages=Messages(core, limits, Bell(core.broker, RENDER)),
+        rooms=Rooms(core, limits, TypingNotices(core.broker, core.events)),
+        sign_in=sign_in,
+        sessions=Sessions(core, limits, attendance),
+        accounts=Accounts(core, limits, sign_in),
+    )

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from werkzeug.exceptions import BadRequest, HTTPException, UnprocessableEntity
-
+from ngw2f.actions import rights
+from ngw2f.actions.idempotency import digest_of
 from ngw2f.actions.sign_in import find_named
-from ngw2f.errors import Invalid, TooMany, Unauthenticated
+from ngw2f.errors import DomainError, Invalid, KeyReused, TooMany, Unauthenticated
 from ngw2f.http import Request, Response, problem, see_other, tagged
 from ngw2f.live.entry import EntryId
 from ngw2f.resources import Message, Room
@@ -20,20 +20,19 @@ from ngw2f.store.users import UserRow
 from ngw2f.web import auth, idempotency
 from ngw2f.web.caching import personal
 from ngw2f.web.errors import copy_retry_after, http_error
-from ngw2f.web.messages import edit, load_own, page_of, post, remove
+from ngw2f.web.messages import page_of
 from ngw2f.web.paging import cursor_of
-from ngw2f.web.rooms import add_member, create_room, load, load_named
 from ngw2f.web.services import Services
 from ngw2f.web.sign_in import ask_for_cookies, sign_in_form
 from ngw2f.web.templates import PAGE_FORMS
 
 T = TypeVar("T")
 
-# A page has links to so many rooms, and to a list of all.
+# A page links to this many rooms, and to a list of all.
 MAX_NEAR_ROOMS = 50
 
-# For these a form comes back with what was typed in it.
-REFUSALS = (BadRequest, Invalid, TooMany)
+# After these a form comes back with what was typed into it.
+REFUSALS = (Invalid, TooMany)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +40,18 @@ class Draft:
     """What was typed into a form, and why it was refused, if it was."""
 
     text: str = ""
-    error: HTTPException | None = None
+    error: DomainError | None = None
 
     @property
     def detail(self) -> str:
-        return (self.error.description or "") if self.error else ""
+        return self.error.detail if self.error else ""
 
     def answered(self, response: Response) -> Response:
         """Return *response*, a page with the form, as the answer to what was typed."""
         if self.error:
-            response.status_code = self.error.code or 400
-            copy_retry_after(self.error, response)
+            refusal = http_error(self.error)
+            response.status_code = refusal.code or 400
+            copy_retry_after(refusal, response)
         return response
 
 
@@ -82,9 +82,9 @@ def _room_page(
 ) -> Response:
     page = page_of(request)
     with services.core.database.reading() as connection:
-        # Read first: what happens after it comes over the stream.
+        # Read the cursor first: whatever happens after it comes over the stream.
         cursor = EntryId(events.last_id(connection))
-        room = load_named(connection, name, reader, room_id)
+        room = rights.find_room_named(connection, name, reader, room_id)
         found, has_more = messages.list_messages(connection, room.id, reader, page)
         values: dict[str, object] = {
             "room": room,
@@ -108,7 +108,7 @@ def _room_page(
 
 
 def list_rooms(services: Services, request: Request) -> Response:
-    """Answer with all rooms, in pages; a room's own page shows a choice of them."""
+    """Answer with a page of all rooms; a room's own page shows only some of them."""
     try:
         reader = auth.find_reader(services, request)
     except Unauthenticated as error:
@@ -133,12 +133,16 @@ def post_message(
 ) -> Response:
     user = auth.require_user(services, request)
     with services.core.database.reading() as connection:
-        room = load_named(connection, name, user, room_id)
+        room = rights.find_room_named(connection, name, user, room_id)
     source = request.form_field("source")
     try:
-        _once(request, source, lambda key: post(services, room, user, source, key=key))
+        _once(
+            request,
+            source,
+            lambda key: services.actions.messages.post(user, room.id, source, key=key),
+        )
     except REFUSALS as error:
-        draft = Draft(source, http_error(error))
+        draft = Draft(source, error)
         return _room_page(services, request, user, name, room_id, draft)
     return see_other(room.links.page + "#end")
 
@@ -146,13 +150,13 @@ def post_message(
 def edit_page(services: Services, request: Request, message_id: int) -> Response:
     user = auth.require_user(services, request)
     with services.core.database.reading() as connection:
-        message = load_own(connection, message_id, user)
+        message = rights.find_own_message(connection, message_id, user)
     return _edit_page(services, user, message, Draft(message.source))
 
 
 def _edit_page(services: Services, user: UserRow, message: Message, draft: Draft) -> Response:
     with services.core.database.reading() as connection:
-        room = load(connection, message.room_id, user)
+        room = rights.find_room(connection, message.room_id, user)
     values = {"message": message, "room": room, "reader": user, "draft": draft}
     return draft.answered(personal(services.templates.page("edit.html", values)))
 
@@ -162,18 +166,18 @@ def edit_message(services: Services, request: Request, message_id: int) -> Respo
     room = _room_with(services, message_id, user)
     source = request.form_field("source")
     try:
-        edit(services, message_id, user, source)
+        services.actions.messages.edit(user, message_id, source)
     except REFUSALS as error:
         with services.core.database.reading() as connection:
-            message = load_own(connection, message_id, user)
-        return _edit_page(services, user, message, Draft(source, http_error(error)))
+            message = rights.find_own_message(connection, message_id, user)
+        return _edit_page(services, user, message, Draft(source, error))
     return see_other(room.links.page + f"#m{message_id}")
 
 
 def delete_message(services: Services, request: Request, message_id: int) -> Response:
     user = auth.require_user(services, request)
     room = _room_with(services, message_id, user)
-    remove(services, message_id, user)
+    services.actions.messages.remove(user, message_id)
     return see_other(room.links.page)
 
 
@@ -183,7 +187,7 @@ def create(services: Services, request: Request) -> Response:
     name = request.form_field("name").strip()
 
     def make(key: str | None) -> Room:
-        return create_room(services, user, name, private=is_private, key=key)
+        return services.actions.rooms.create(user, name, private=is_private, key=key)
 
     return see_other(_once(request, name, make).links.page)
 
@@ -192,30 +196,31 @@ def invite(services: Services, request: Request, name: str, room_id: int | None 
     user = auth.require_user(services, request)
     nickname = request.form_field("nickname").strip()
     with services.core.database.reading() as connection:
-        room = load_named(connection, name, user, room_id)
+        room = rights.find_room_named(connection, name, user, room_id)
         credentials = find_named(connection, nickname)
     if credentials is None:
         raise problem(404, f"there is no user {nickname!r}")
-    add_member(services, request, room.id, credentials.user_id)
+    services.actions.rooms.admit(user, room.id, credentials.user_id)
     return see_other(room.links.page)
 
 
 def _once(request: Request, typed: str, do: Callable[[str | None], T]) -> T:
-    """Do what a form asks for, once however often it is sent with the same *typed* into it."""
+    """Do what a form asks for; once, however often it is sent with the same *typed* into it."""
     key = idempotency.key_of_form(request)
     try:
         return do(key)
-    except UnprocessableEntity:
+    except KeyReused:
         if key is None:
             raise
         # Somebody went back to the page with this form, and typed something else.
-        return do(idempotency.digest_of(key, typed).hex())
+        return do(digest_of(key, typed).hex())
 
 
 def _room_with(services: Services, message_id: int, user: UserRow) -> Room:
-    """Return the room of a message of the user's own. Raises 403, 404.
+    """Return the room of the user's own message. Raises NotFound, Forbidden.
 
-    It is read before the change, which is not to be told of as failed because a read fails.
+    Read it before the change: a read that fails after it would report the change as failed.
     """
     with services.core.database.reading() as connection:
-        return load(connection, load_own(connection, message_id, user).room_id, user)
+        message = rights.find_own_message(connection, message_id, user)
+        return rights.find_room(connection, message.room_id, user)

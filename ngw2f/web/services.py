@@ -1,16 +1,14 @@
-"""What the endpoints work with, put together once for each chat."""
+"""What the endpoints work with, built once for each chat."""
 
 from dataclasses import dataclass
 
 from ngw2f.actions.all import Actions, build_actions
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core, build_core
-from ngw2f.jobs.wakeup import RENDER, Bell
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.groups import groups_of
 from ngw2f.live.hub import Hub
 from ngw2f.live.presence import Presence
-from ngw2f.live.typing import TypingNotices
 from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.meter import RequestMeter
 from ngw2f.settings import Settings
@@ -26,10 +24,8 @@ class Services:
     actions: Actions
     log: GatheringHandler
     hub: Hub
-    bell: Bell
     presence: Presence
     attendance: Attendance
-    typing: TypingNotices
     meter: RequestMeter
     templates: Templates
     fragments: MessageFragments
@@ -55,10 +51,8 @@ def build_services(settings: Settings) -> Services:
         actions=build_actions(core, limits, attendance),
         log=GatheringHandler(settings.log_format),
         hub=hub,
-        bell=Bell(broker, RENDER),
         presence=presence,
         attendance=attendance,
-        typing=TypingNotices(broker, core.events),
         meter=RequestMeter(broker),
         templates=Templates(),
         fragments=MessageFragments(),

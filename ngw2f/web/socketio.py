@@ -1,9 +1,9 @@
-"""Socket.IO, by python-socketio: over WebSockets, or polling where one process has all.
+"""Socket.IO, by python-socketio: over WebSockets, or by polling if one process gets all requests.
 
-In come `ping_user(token)`, `post_message({source, room_id}, token)` and
-`typing({room_id}, token)`, out goes `updated_model({class, model, event, id})`. The room
-is the lobby and the token that of the connection unless they say otherwise. A client that
-comes back says in `auth` which `id` it has seen: `{token, after}`.
+Clients send `ping_user(token)`, `post_message({source, room_id}, token)` and
+`typing({room_id}, token)`; they receive `updated_model({class, model, event, id})`. Without a room
+it is the lobby, without a token that of the connection. A client that reconnects says in `auth`
+which `id` it saw last: `{token, after}`.
 """
 
 import logging
@@ -17,42 +17,39 @@ import msgspec
 from engineio.exceptions import SocketIsClosedError
 from engineio.packet import MESSAGE, Packet
 from socketio.exceptions import ConnectionRefusedError as Refused
-from werkzeug.exceptions import HTTPException
 
 from middleware.request_id import KEY as REQUEST_ID
-from ngw2f.errors import DomainError
-from ngw2f.http import Request, Response, problem
+from ngw2f.errors import DomainError, Invalid
+from ngw2f.http import Request, Response
 from ngw2f.live.formats import SocketIOPackets
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.observe.tracing import following
-from ngw2f.resources import Room
-from ngw2f.store.rooms import LOBBY
+from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
-from ngw2f.web import auth, messages
+from ngw2f.web import auth, idempotency
 from ngw2f.web.engine_requests import EngineRequests
 from ngw2f.web.engineio import StrictServer
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
-from ngw2f.web.rooms import load, load_named, tell_typing
 from ngw2f.web.services import Services
 from ngw2f.web.websocket import ClientId
 
 NAMESPACE = "/"
-# So many packets, and bytes, wait in Engine.IO for a client; what comes then waits in the
+# At most this many packets, and bytes, wait in Engine.IO for a client; the rest waits in the
 # hub's feed.
 MAX_QUEUED = 100
 MAX_QUEUED_BYTES = 128 * 1024
 PAUSE_SECONDS = 0.05
-# A client that has taken nothing for so long is cut off.
+# A client that reads nothing for this long is disconnected.
 STALL_SECONDS = 30.0
-# A close frame that says "service restart" (RFC 6455 section 5.5.1, IANA's code 1012).
+# A close frame with the code "service restart" (RFC 6455 section 5.5.1, IANA's code 1012).
 CLOSE_FOR_RESTART = b"\x88\x02\x03\xf4"
 
 log = logging.getLogger(__name__)
 
 
 class SocketIOGateway:
-    """The Socket.IO server of one process, as one more reader of its hub."""
+    """The Socket.IO server of one process: each client has a subscription of the hub."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
@@ -79,8 +76,8 @@ class SocketIOGateway:
         except Refused:
             raise
         except Exception as error:
-            # Only when it is refused does the library forget the client.
-            log.error("a Socket.IO client is refused: %s", one_line(error))
+            # The library forgets a client only if it is refused.
+            log.error("refusing a Socket.IO client after an error: %s", one_line(error))
             raise Refused("something went wrong on our side, and has been logged") from error
 
     def _subscribe(self, sid: str, request: Request, said: dict[str, Any]) -> None:
@@ -126,22 +123,22 @@ class SocketIOGateway:
         self, sid: str, said: object = None, token: object = "", *_more: object
     ) -> dict[str, Any]:
         """Store a message; return it, or what is wrong with it."""
-        return self._follow(sid, self._post, said, token)
+        return self._handle(sid, self._post, said, token)
 
     def _type_in(
         self, sid: str, said: object = None, token: object = "", *_more: object
     ) -> dict[str, Any]:
-        """Tell the others in the room that the user is writing."""
-        return self._follow(sid, self._tell_of_typing, said, token)
+        """Publish to the others in the room that the user is typing."""
+        return self._handle(sid, self._publish_typing, said, token)
 
-    def _follow(
+    def _handle(
         self,
         sid: str,
         do: Callable[[UserRow, dict[str, Any]], dict[str, Any]],
         said: object,
         token: object,
     ) -> dict[str, Any]:
-        """Do what a client says, and return the answer to it."""
+        """Call *do* with the user and what the client said, and return the answer."""
         try:
             user = self._user_of(sid, token)
             if user is None:
@@ -149,42 +146,31 @@ class SocketIOGateway:
             environ = self._server.get_environ(sid) or {}
             with following(environ.get(REQUEST_ID, "")):
                 return do(user, said if isinstance(said, dict) else {})
-        except (DomainError, HTTPException) as raised:
-            error = http_error(raised)
-            return {"error": error.description, "status": error.code}
+        except DomainError as error:
+            return {"error": error.detail, "status": http_error(error).code}
         except DATABASE_ERRORS as error:
             return {"error": database_problem(error).description, "status": 503}
         except Exception as error:
-            log.error("a Socket.IO event cannot be followed: %s", one_line(error))
+            log.error("handling a Socket.IO event failed: %s", one_line(error))
             text = "something went wrong on our side, and has been logged"
             return {"error": text, "status": 500}
 
     def _post(self, user: UserRow, said: dict[str, Any]) -> dict[str, Any]:
         source = said.get("source")
         if not isinstance(source, str):
-            raise problem(400, "source is text")
+            raise Invalid("source is text")
         _check_client_id(said.get("client_id"))
-        room = self._room_of(user, said)
-        message = messages.post_live(self.services, room, user, source, said.get("client_id"))
-        posted: dict[str, Any] = msgspec.to_builtins(message)
-        return posted
+        key = idempotency.key_of_client(said.get("client_id"))
+        posted = self.services.actions.messages.post(user, _room_id_of(said), source, key=key)
+        message: dict[str, Any] = msgspec.to_builtins(posted.message)
+        return message
 
-    def _tell_of_typing(self, user: UserRow, said: dict[str, Any]) -> dict[str, Any]:
-        tell_typing(self.services, self._room_of(user, said), user)
+    def _publish_typing(self, user: UserRow, said: dict[str, Any]) -> dict[str, Any]:
+        self.services.actions.rooms.type_in(user, _room_id_of(said))
         return {}
 
-    def _room_of(self, user: UserRow, said: dict[str, Any]) -> Room:
-        room_id = said.get("room_id")
-        with self.services.core.database.reading() as connection:
-            if room_id is None:
-                return load_named(connection, LOBBY, user)
-            # What was meant for another room does not go to the lobby; True is an int.
-            if type(room_id) is not int:
-                raise problem(400, "room_id is a whole number")
-            return load(connection, room_id, user)
-
     def _user_of(self, sid: str, token: object) -> UserRow | None:
-        """Return who says something; a client whose token is no longer good is told so."""
+        """Return the user who sent an event, or None, which the client learns by an event."""
         user = self._find_user(token) if token else self._readers.get(sid)
         if user is None:
             self._server.emit("expired_token", to=sid)
@@ -194,10 +180,10 @@ class SocketIOGateway:
         return self.services.actions.sessions.find_user(token) if isinstance(token, str) else None
 
     def _pump(self, sid: str, session: str, subscription: Subscription) -> None:
-        """Move what comes from the feed into Engine.IO's queue, as fast as the client reads."""
+        """Move packets from the feed to Engine.IO's queue, as fast as the client reads them."""
         while not self._server.manager.is_connected(sid, NAMESPACE):
             if sid not in self._subscriptions:
-                return  # Refused, or gone already.
+                return  # The client was refused, or has gone already.
             gevent.sleep(PAUSE_SECONDS)
         try:
             while self._has_room(session) and (chunk := subscription.next_chunk()):
@@ -206,12 +192,12 @@ class SocketIOGateway:
         except SocketIsClosedError:
             pass  # The client has gone.
         except Exception as error:
-            log.error("a Socket.IO client is cut off: %s", one_line(error))
+            log.error("disconnecting a Socket.IO client after an error: %s", one_line(error))
         finally:
             self._end(sid, session, subscription)
 
     def _has_room(self, session: str) -> bool:
-        """Wait until the client has read; False if it has gone or does not read."""
+        """Wait until the client has read packets; return False if it has gone or does not read."""
         for _ in range(int(STALL_SECONDS / PAUSE_SECONDS)):
             connection = self._server.find(session)
             if connection is None:
@@ -223,7 +209,7 @@ class SocketIOGateway:
         return False
 
     def _end(self, sid: str, session: str, subscription: Subscription) -> None:
-        """Close the transport. Socket.IO's own farewell would keep clients from coming back."""
+        """Close the transport. After Socket.IO's own farewell, clients would not reconnect."""
         self._disconnect(sid)
         connection = self._server.find(session)
         sock = self._server.eio.frame_sockets.pop(session, None)
@@ -236,13 +222,24 @@ class SocketIOGateway:
 
 
 def can_poll(services: Services, request: Request) -> bool:
-    """Say whether all requests of a client reach the same process."""
+    """Return whether all requests of a client reach the same process."""
     return services.core.settings.sticky or not request.environ.get("wsgi.multiprocess")
 
 
+def _room_id_of(said: dict[str, Any]) -> int:
+    """Return the room's id that a client sent; the lobby's if it sent none. Raises Invalid."""
+    room_id = said.get("room_id")
+    if room_id is None:
+        return LOBBY_ID
+    # A post for another room must not reach the lobby; True is an int.
+    if type(room_id) is not int:
+        raise Invalid("room_id is a whole number")
+    return room_id
+
+
 def _check_client_id(client_id: object) -> None:
-    """Raise 400 for what a post cannot be called by."""
+    """Raise Invalid unless it can be a client's id of its post."""
     try:
         msgspec.convert(client_id, ClientId)
     except msgspec.ValidationError as error:
-        raise problem(400, f"client_id: {error}") from error
+        raise Invalid(f"client_id: {error}") from error

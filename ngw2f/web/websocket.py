@@ -1,17 +1,16 @@
-"""The WebSocket: what happens, and a way back for posts, typing and pings."""
+"""The WebSocket: sends events, and receives posts, typing and pings."""
 
 import contextlib
 import logging
-from typing import Annotated, Any
+from typing import Annotated
 
 import gevent
 import msgspec
 from msgspec import Meta
 from simple_websocket import ConnectionClosed, Server
-from werkzeug.exceptions import HTTPException
 
 from middleware.request_id import KEY as REQUEST_ID
-from ngw2f.errors import DomainError
+from ngw2f.errors import DomainError, Unauthenticated
 from ngw2f.http import Request, Response
 from ngw2f.live.entry import EntryId
 from ngw2f.live.formats import WebSocketFrames, text_frame
@@ -19,17 +18,10 @@ from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.observe.tracing import following
 from ngw2f.resources import Message
 from ngw2f.store.users import UserRow
-from ngw2f.web import auth, messages
-from ngw2f.web.errors import (
-    DATABASE_ERRORS,
-    database_problem,
-    http_error,
-    one_line,
-    unauthorized,
-)
+from ngw2f.web import auth, idempotency
+from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
 from ngw2f.web.events import subscribe
 from ngw2f.web.frames import WebSocketServer
-from ngw2f.web.rooms import load, tell_typing
 from ngw2f.web.services import Services
 from ngw2f.web.upgrade import (
     CLOSE_SECONDS,
@@ -40,13 +32,13 @@ from ngw2f.web.upgrade import (
     take_over,
 )
 
-# So many answers to a client's messages, and bytes in them, wait; then it has to.
+# When this many answers, or bytes of them, wait for a client, it has to read before it is heard.
 MAX_UNSAID = 16
 MAX_UNSAID_BYTES = 64 * 1024
-# Of what a client sent, so much comes back in a sentence on what was wrong with it.
+# An error quotes at most this many characters of what the client sent.
 MAX_QUOTED = 50
-# A client that was away says so in its first message; for so long nothing is sent
-# that this message could turn out to be about.
+# A client that reconnects may say in its first message which event it saw last. Until this time
+# is over, no event is sent: the client may have seen it.
 RESUME_SECONDS = 1.0
 
 # Close codes (RFC 6455 section 7.4.1, and IANA's registry for 1012).
@@ -57,7 +49,7 @@ CLOSE_CODES = {Ending.DRAINED: SERVICE_RESTART, Ending.REVOKED: POLICY_VIOLATION
 log = logging.getLogger(__name__)
 
 
-# What a client calls a post by: it comes back with the answer.
+# A client's own id for its post, which the answer repeats.
 ClientId = (
     Annotated[str, Meta(min_length=1, max_length=255)]
     | Annotated[int, Meta(ge=-(2**53), le=2**53)]
@@ -66,7 +58,7 @@ ClientId = (
 
 
 class FromClient(msgspec.Struct):
-    """What a client sends; `type` says which of the other fields mean something."""
+    """What a client sends; `type` decides which of the other fields count."""
 
     type: str
     room_id: int = 0
@@ -87,7 +79,7 @@ class Refused(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """What answers a client's message, in the shape of an event; `id` is where the client is."""
+    """An answer to a client, in the shape of an event; `id` is the last event before it."""
 
     id: str
     event: str
@@ -117,7 +109,7 @@ def connect(services: Services, request: Request) -> Response:
 
 
 class Conversation:
-    """One client's WebSocket: this greenlet reads, another one writes."""
+    """One client's WebSocket: one greenlet reads, another one writes."""
 
     def __init__(
         self,
@@ -134,23 +126,26 @@ class Conversation:
         self._socket = sock
 
     def run(self, *, holds: bool) -> None:
-        """Talk until one of the two ends it. *holds*: the client may still say where it was."""
+        """Read and write until one side ends it.
+
+        *holds*: wait first for a message that says which event the client saw last.
+        """
         self._socket.is_behind = self._is_behind
         with contextlib.suppress(ConnectionClosed):
             first = self._server.receive(timeout=RESUME_SECONDS) if holds else None
             if first is not None:
-                self._hear(first)
+                self._receive(first)
         writer = gevent.spawn(self._write)
         with contextlib.suppress(ConnectionClosed):
             while True:
-                self._hear(self._server.receive())
-                # Much may have come at once; others have their turn between two messages.
+                self._receive(self._server.receive())
+                # Many messages may have arrived at once: let other greenlets run between them.
                 self._socket.wait_turn()
         self._subscription.end(Ending.CLOSED)
         writer.join(CLOSE_SECONDS)
 
     def _is_behind(self) -> bool:
-        """Say whether the client sends quicker than it is answered, or than it reads that."""
+        """Return whether the client sends faster than it is answered, or than it reads answers."""
         said, size = self._subscription.unsaid
         return said >= MAX_UNSAID or size >= MAX_UNSAID_BYTES or has_much_unheard(self._server)
 
@@ -163,54 +158,54 @@ class Conversation:
                 self._server.close(code)
                 gevent.sleep(CLOSE_SECONDS)
         except (OSError, ConnectionClosed):
-            pass  # The client has gone; the reading greenlet learns of it too.
+            pass  # The client has gone, which the reading greenlet notices too.
         except Exception as error:
-            log.error("a WebSocket is ended: %s", one_line(error))
-        # Ends the library's reading, and with it ours.
+            log.error("closing a WebSocket after an error: %s", one_line(error))
+        # This ends the library's reading, and with it ours.
         self._socket.close()
 
-    def _hear(self, text: str | bytes) -> None:
-        told = None
+    def _receive(self, text: str | bytes) -> None:
+        sent = None
         try:
-            told = msgspec.json.decode(text, type=FromClient)
-            self._follow(told)
+            sent = msgspec.json.decode(text, type=FromClient)
+            self._handle(sent)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._refuse(told, 400, str(error))
-        except (DomainError, HTTPException) as raised:
-            refusal = http_error(raised)
-            self._refuse(told, refusal.code or 500, refusal.description or "")
+            self._refuse(sent, 400, str(error))
+        except DomainError as error:
+            self._refuse(sent, http_error(error).code or 500, error.detail)
         except DATABASE_ERRORS as error:
-            self._refuse(told, 503, database_problem(error).description or "")
+            self._refuse(sent, 503, database_problem(error).description or "")
         except Exception as error:
-            # The connection has switched protocols: the error boundary could not say it.
-            log.error("what came over a WebSocket cannot be followed: %s", one_line(error))
-            self._refuse(told, 500, "something went wrong on our side, and has been logged")
+            # After the switch of protocols the error boundary cannot answer.
+            log.error("handling a WebSocket message failed: %s", one_line(error))
+            self._refuse(sent, 500, "something went wrong on our side, and has been logged")
 
-    def _follow(self, told: FromClient) -> None:
-        match told.type:
+    def _handle(self, sent: FromClient) -> None:
+        actions = self._services.actions
+        match sent.type:
             case "resume":
-                self._subscription.resume(told.after)
+                self._subscription.resume(sent.after)
             case "ping":
                 if self._reader:
                     self._services.actions.sessions.be_present(self._reader)
                 self._answer("pong", {})
             case "post":
-                message = messages.post_live(*self._place(told), told.source, told.client_id)
-                self._answer("posted", Posted(told.client_id, message))
+                user, key = self._user(), idempotency.key_of_client(sent.client_id)
+                posted = actions.messages.post(user, sent.room_id, sent.source, key=key)
+                self._answer("posted", Posted(sent.client_id, posted.message))
             case "typing":
-                tell_typing(*self._place(told))
+                actions.rooms.type_in(self._user(), sent.room_id)
             case other:
-                self._refuse(told, 400, f"there is no type {other[:MAX_QUOTED]!r}")
+                self._refuse(sent, 400, f"there is no type {other[:MAX_QUOTED]!r}")
 
-    def _place(self, told: FromClient) -> tuple[Services, Any, UserRow]:
-        """Return the services, the room and the user of what is told. Raises 401, 404."""
+    def _user(self) -> UserRow:
+        """Return the user of the connection. Raises Unauthenticated."""
         if self._reader is None:
-            raise unauthorized("sign in, or send a token")
-        with self._services.core.database.reading() as connection:
-            return self._services, load(connection, told.room_id, self._reader), self._reader
+            raise Unauthenticated("sign in, or send a token")
+        return self._reader
 
-    def _refuse(self, told: FromClient | None, status: int, detail: str) -> None:
-        self._answer("error", Refused(told.client_id if told else None, status, detail))
+    def _refuse(self, sent: FromClient | None, status: int, detail: str) -> None:
+        self._answer("error", Refused(sent.client_id if sent else None, status, detail))
 
     def _answer(self, event: str, data: Posted | Refused | dict[str, str]) -> None:
         position: EntryId = self._subscription.last_id

@@ -15,8 +15,6 @@ from ngw2f.resources import Room
 from ngw2f.settings import Settings
 from ngw2f.store import rooms, users
 from ngw2f.store.users import UserRow
-from ngw2f.web import messages
-from ngw2f.web.rooms import create_room
 from ngw2f.web.services import Services, build_services
 from tests.conftest import REDIS_TIMEOUT_SECONDS
 from tests.live.server import RedisServer
@@ -48,10 +46,11 @@ class Stage:
         return room
 
     def room(self, user: UserRow, name: str, *, private: bool = True) -> Room:
-        return create_room(self.services, user, name, private=private)
+        return self.services.actions.rooms.create(user, name, private=private)
 
     def post(self, user: UserRow, source: str, room: Room | None = None) -> int:
-        return messages.post(self.services, room or self.lobby(), user, source).message.id
+        room_id = (room or self.lobby()).id
+        return self.services.actions.messages.post(user, room_id, source).message.id
 
     def follow(self) -> None:
         """Have the hub read what is new in the stream."""

@@ -5,7 +5,6 @@ import pytest
 from ngw2f.live.entry import Entry, EntryId
 from ngw2f.live.plain import PlainText
 from ngw2f.live.subscription import Subscription
-from ngw2f.web import messages
 from tests.ngw2f.live.conftest import Stage, read
 
 CLOCK = re.compile(r"\[\d\d:\d\d:\d\d ")
@@ -35,8 +34,8 @@ def test_further_lines_are_indented(stage: Stage, listener: Subscription) -> Non
 def test_edit_and_deletion_are_told(stage: Stage, listener: Subscription) -> None:
     ann = stage.user("ann")
     number = stage.post(ann, "helo")
-    messages.edit(stage.services, number, ann, "hello")
-    messages.remove(stage.services, number, ann)
+    stage.services.actions.messages.edit(ann, number, "hello")
+    stage.services.actions.messages.remove(ann, number)
     told = lines(stage, listener).splitlines()
     assert told[1:] == ["[lobby] ann (changed): hello",
                         f"[lobby] ann has deleted message {number}"]  # fmt: skip

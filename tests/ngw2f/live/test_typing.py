@@ -4,6 +4,7 @@ import pytest
 
 from ngw2f.live import typing as module
 from ngw2f.live.payloads import Typing
+from ngw2f.live.typing import TypingNotices
 from tests.ngw2f.live.conftest import Stage
 from tests.waiting import wait_until
 
@@ -12,11 +13,15 @@ ANN = Typing(1, 1, "ann")
 
 @pytest.fixture(autouse=True)
 def _stored_event(stage: Stage) -> None:
-    """Have an event in the stream: fleeting ones come behind another."""
+    """Have an event in the stream: a fleeting one needs one before it."""
     stage.user("ann")
 
 
-def told(stage: Stage) -> list[Typing]:
+def notices(stage: Stage) -> TypingNotices:
+    return TypingNotices(stage.services.core.broker, stage.services.core.events)
+
+
+def published(stage: Stage) -> list[Typing]:
     entries = stage.services.core.broker.redis.xrange(stage.services.core.events.key)
     return [
         Typing(**json.loads(fields[b"data"]))
@@ -25,42 +30,42 @@ def told(stage: Stage) -> list[Typing]:
     ]
 
 
-def test_told_once_in_a_while(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_once_in_a_while(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     # Longer than three of them take, however slow the machine is.
     monkeypatch.setattr(module, "THROTTLE_MILLISECONDS", 600_000)
     for _ in range(3):
-        stage.services.typing.tell(ANN)
-    assert told(stage) == [ANN]
+        notices(stage).publish(ANN)
+    assert published(stage) == [ANN]
 
 
 def test_users_and_rooms_do_not_wait_for_each_other(stage: Stage) -> None:
     writers = [ANN, Typing(1, 2, "bob"), Typing(2, 1, "ann")]
     for typing in writers:
-        stage.services.typing.tell(typing)
-    assert told(stage) == writers
+        notices(stage).publish(typing)
+    assert published(stage) == writers
 
 
 def test_throttle_ends(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "THROTTLE_MILLISECONDS", 600_000)
-    stage.services.typing.tell(ANN)
+    notices(stage).publish(ANN)
     redis = stage.services.core.broker.redis
     left = redis.pttl(stage.services.core.broker.key("typing:1:1"))
     assert 0 < int(left) <= 600_000
 
 
-def test_told_again_later(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_again_later(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "THROTTLE_MILLISECONDS", 1)
-    stage.services.typing.tell(ANN)
+    notices(stage).publish(ANN)
 
-    def tell_again() -> bool:
-        stage.services.typing.tell(ANN)
-        return len(told(stage)) == 2
+    def publish_again() -> bool:
+        notices(stage).publish(ANN)
+        return len(published(stage)) == 2
 
-    wait_until(tell_again)
+    wait_until(publish_again)
 
 
-def test_nothing_is_told_while_redis_is_away(stage: Stage) -> None:
+def test_nothing_is_published_while_redis_is_unreachable(stage: Stage) -> None:
     stage.redis_server.stop()
-    stage.services.typing.tell(ANN)
+    notices(stage).publish(ANN)
     stage.redis_server.start()
-    assert told(stage) == []
+    assert published(stage) == []

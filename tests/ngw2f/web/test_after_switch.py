@@ -52,8 +52,8 @@ def test_message_that_fails_is_an_error(
 ) -> None:
     subscription = service.services.hub.subscribe(WebSocketFrames())
     conversation = Conversation(service.services, None, subscription, NOT_ASKED, NOT_ASKED)
-    monkeypatch.setattr(conversation, "_follow", fail)
-    conversation._hear('{"type": "post", "client_id": 7}')
+    monkeypatch.setattr(conversation, "_handle", fail)
+    conversation._receive('{"type": "post", "client_id": 7}')
     (frame,) = subscription._chunks
     answer = json.loads(frame[frame.index(b"{") :])
     assert (answer["data"]["status"], answer["data"]["client_id"]) == (500, 7)

@@ -4,14 +4,13 @@ import threading
 
 import pytest
 from sqlalchemy import func, select
-from werkzeug.exceptions import BadRequest
 
+from ngw2f.errors import Invalid
 from ngw2f.http import Request
-from ngw2f.store.rooms import find_room
+from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.schema import events, messages, rooms
 from ngw2f.store.users import find_user
 from ngw2f.web import idempotency
-from ngw2f.web.messages import post_live
 from tests.client import BROWSER, Client
 
 both = pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
@@ -171,31 +170,29 @@ def test_without_a_key_each_is_stored(client, ann):
 
 @pytest.mark.parametrize("client_id", [7, "seven", "ä" * 255])
 def test_live_post_sent_again(service, client, ann, client_id):
-    gateway = service.services, *_place(service)
-    posted = [_post_live(*gateway, client_id) for _ in range(2)]
+    posted = [_post_live(service.services, client_id) for _ in range(2)]
     assert posted[0] == posted[1]
     assert client.sources() == ["hello"]
 
 
 def test_key_is_one_over_all_transports(service, client, ann):
-    posted = _post_live(service.services, *_place(service), "c1")
+    posted = _post_live(service.services, "c1")
     assert post(client, ann, **{"Idempotency-Key": '"c1"'}).json["id"] == posted.id
 
 
 @pytest.mark.parametrize("client_id", ["", "a" * 256, True, 1.5, [1], {}, 2**60], ids=repr)
 def test_client_id_of_another_kind(service, client, ann, client_id):
-    with pytest.raises(BadRequest):
-        _post_live(service.services, *_place(service), client_id)
+    with pytest.raises(Invalid):
+        _post_live(service.services, client_id)
     assert client.sources() == []
 
 
-def _place(service):
-    with service.services.core.database.reading() as connection:
-        return find_room(connection, 1, None), find_user(connection, 1)
-
-
-def _post_live(services, room, user, client_id):
-    return post_live(services, room, user, "hello", client_id)
+def _post_live(services, client_id):
+    """Post as WebSocket and Socket.IO do."""
+    with services.core.database.reading() as connection:
+        user = find_user(connection, 1)
+    key = idempotency.key_of_client(client_id)
+    return services.actions.messages.post(user, LOBBY_ID, "hello", key=key).message
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ def test_over_websocket(limited: Any, said: str) -> None:
     user = _user(services)
     subscription = services.hub.subscribe(WebSocketFrames(), user.id)
     conversation = Conversation(services, user, subscription, NOT_ASKED, NOT_ASKED)
-    conversation._hear(json.dumps({"type": said, "room_id": 1, "source": "x", "client_id": 7}))
+    conversation._receive(json.dumps({"type": said, "room_id": 1, "source": "x", "client_id": 7}))
     (frame,) = subscription._chunks
     answer = json.loads(frame[frame.index(b"{") :])
     assert answer["event"] == "error"

@@ -1,0 +1,68 @@
+"""Who may see and do what.
+
+A room or a message that an account may not see is not found, as if it did not exist. Whoever may
+see a room may post and type in it. Only its members may add and remove members, and only the
+author may edit or delete a message.
+"""
+
+from sqlalchemy import Connection
+
+from ngw2f.errors import Forbidden, NotFound
+from ngw2f.resources import MAX_ID, Message, Room
+from ngw2f.store import messages, rooms
+from ngw2f.store.users import UserRow
+from ngw2f.text.names import composed
+
+NO_ROOM = "there is no such room"
+NO_MESSAGE = "there is no such message"
+
+
+def find_room(connection: Connection, room_id: int, reader: UserRow | None) -> Room:
+    """Return a room that the reader may see. Raises NotFound."""
+    is_storable = 0 < room_id <= MAX_ID
+    room = rooms.find_room(connection, room_id, reader) if is_storable else None
+    if room is None:
+        raise NotFound(NO_ROOM)
+    return room
+
+
+def find_room_named(
+    connection: Connection, name: str, reader: UserRow | None, room_id: int | None = None
+) -> Room:
+    """Return a room that the reader may see; the id chooses among rooms of one name.
+
+    The name may be composed in another way than the stored one. Raises NotFound.
+    """
+    names = dict.fromkeys((name, composed(name)))
+    if room_id is None:
+        found = (rooms.find_room_named(connection, each, reader) for each in names)
+        room = next(filter(None, found), None)
+    else:
+        room = rooms.find_room(connection, room_id, reader)
+    if room is None or room.name not in names:
+        raise NotFound(NO_ROOM)
+    return room
+
+
+def find_room_of_member(connection: Connection, room_id: int, user: UserRow) -> Room:
+    """Return a room that the user is a member of. Raises NotFound, Forbidden."""
+    room = find_room(connection, room_id, user)
+    if not rooms.is_member(connection, room.id, user.id):
+        raise Forbidden("only members of the room may do this")
+    return room
+
+
+def find_message(connection: Connection, message_id: int, reader: UserRow | None) -> Message:
+    """Return a message that the reader may see. Raises NotFound."""
+    message = messages.find_message(connection, message_id, reader)
+    if message is None:
+        raise NotFound(NO_MESSAGE)
+    return message
+
+
+def find_own_message(connection: Connection, message_id: int, user: UserRow) -> Message:
+    """Return a message that the user wrote. Raises NotFound, Forbidden."""
+    message = find_message(connection, message_id, user)
+    if message.user_id != user.id:
+        raise Forbidden("only the author may do this")
+    return message

@@ -1,0 +1,119 @@
+"""Rooms: create one, let others in and out, type in it."""
+
+from ngw2f.actions import idempotency, rights
+from ngw2f.broker.limits import Limits
+from ngw2f.core import Core
+from ngw2f.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from ngw2f.live.payloads import Typing
+from ngw2f.live.typing import TypingNotices
+from ngw2f.resources import Room
+from ngw2f.store import rooms, users
+from ngw2f.store.keys import KeyUsedError, Use, keep_key
+from ngw2f.store.rooms import QuotaExceededError, RoomExistsError
+from ngw2f.store.users import UserRow
+from ngw2f.text.lookalikes import shapes_of
+from ngw2f.text.names import InvalidNameError, check_room_name, name_key
+
+TAKEN = "a room has this name already, or one that looks the same"
+
+
+class Rooms:
+    def __init__(self, core: Core, limits: Limits, typing: TypingNotices) -> None:
+        self._core = core
+        self._limits = limits
+        self._typing = typing
+
+    def create(self, user: UserRow, name: str, *, private: bool, key: str | None = None) -> Room:
+        """Store a new room; once, however often *key* is sent.
+
+        Raises Invalid, TooMany, Forbidden, KeyReused.
+        """
+        core = self._core
+        try:
+            name = check_room_name(name)
+        except InvalidNameError as error:
+            raise Invalid(str(error)) from error
+        asked = idempotency.digest_of("room", name, private)
+        # A repetition makes no other room, so no limit refuses it.
+        if key and (room := self._made_before(user, key, asked)):
+            return room
+        self._limits.take("room", user.id)
+        try:
+            with core.database.writing() as connection:
+                room = rooms.create_room(
+                    connection,
+                    name,
+                    name_key(name),
+                    user.id,
+                    private=private,
+                    most=core.settings.rooms_per_account,
+                    shapes=shapes_of(name),
+                )
+                if key:
+                    keep_key(connection, user.id, key, Use(asked, room.id))
+                run = core.events.record(connection, "room.created", room)
+        except (RoomExistsError, QuotaExceededError, KeyUsedError) as error:
+            made = self._made_before(user, key, asked) if key else None
+            if made is None:
+                raise _refusal_of(error) from error
+            return made
+        core.events.publish(run)
+        return room
+
+    def admit(self, user: UserRow, room_id: int, user_id: int) -> Room:
+        """Make another user a member of a room that the user is a member of.
+
+        Raises TooMany, NotFound, Forbidden, Conflict.
+        """
+        core, settings = self._core, self._core.settings
+        self._limits.take("membership", user.id)
+        with core.database.writing() as connection:
+            room = rights.find_room_of_member(connection, room_id, user)
+            if users.find_user(connection, user_id) is None:
+                raise NotFound("there is no such user")
+            try:
+                rooms.admit_member(
+                    connection,
+                    room.id,
+                    user_id,
+                    most_rooms=settings.memberships_per_account,
+                    most_members=settings.members_per_room,
+                )
+            except QuotaExceededError as error:
+                raise Conflict(str(error)) from error
+            run = core.events.record(connection, "room.updated", room)
+        core.events.publish(run)
+        return room
+
+    def remove_member(self, user: UserRow, room_id: int, user_id: int) -> Room:
+        """Remove a member, oneself too, from a room that the user is a member of.
+
+        Raises TooMany, NotFound, Forbidden.
+        """
+        core = self._core
+        self._limits.take("membership", user.id)
+        with core.database.writing() as connection:
+            room = rights.find_room_of_member(connection, room_id, user)
+            if users.find_user(connection, user_id) is None:
+                raise NotFound("there is no such user")
+            rooms.remove_member(connection, room.id, user_id)
+            run = core.events.record(connection, "room.updated", room)
+        core.events.publish(run)
+        return room
+
+    def type_in(self, user: UserRow, room_id: int) -> None:
+        """Publish to the others in a room that the user is typing. Raises NotFound, TooMany."""
+        with self._core.database.reading() as connection:
+            room = rights.find_room(connection, room_id, user)
+        self._limits.take("typing", user.id)
+        self._typing.publish(Typing(room.id, user.id, user.nickname))
+
+    def _made_before(self, user: UserRow, key: str, asked: bytes) -> Room | None:
+        """Return the room that the key was used for, as it is now. Raises NotFound, KeyReused."""
+        with self._core.database.reading() as connection:
+            room_id = idempotency.find_made(connection, user, key, asked)
+            return None if room_id is None else rights.find_room(connection, room_id, user)
+
+
+def _refusal_of(error: Exception) -> DomainError:
+    return Forbidden(str(error)) if isinstance(error, QuotaExceededError) else Invalid(TAKEN)
