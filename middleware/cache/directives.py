@@ -9,12 +9,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from middleware._fields import split_list
-from middleware.cache.structured import Item, StructuredFieldError, parse_dictionary
+from middleware.cache.structured import Item, Member, StructuredFieldError, parse_dictionary
 
 # A larger number means this one (RFC 9111 section 1.2.2).
 MAX_SECONDS = 2**31
 
-Arguments = Mapping[str, Sequence[str | None]]
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What follows the name of a directive, read in both ways that a directive may need."""
+
+    # 0 if the argument is not a number: the response is then stale.
+    seconds: int = 0
+    # The names of fields, in lower case; none if the argument is not a list of them.
+    fields: tuple[str, ...] = ()
+    is_given: bool = True
+
+
+Arguments = Mapping[str, Sequence[Argument]]
+
+_NO_ARGUMENT = Argument(is_given=False)
+# Another type than the directive takes: the directive counts as if it had no argument.
+_MALFORMED = Argument()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +90,11 @@ def parse_targeted_directives(value: str) -> ResponseDirectives | None:
         members = parse_dictionary(value)
     except StructuredFieldError:
         return None
-    arguments: dict[str, list[str | None]] = {}
-    for name, member in members.items():
-        content = member.value if isinstance(member, Item) else ()
-        if content is True:
-            arguments[name] = [None]
-        elif content is not False:
-            # Quotes inside quotes: nothing that was no number can be read as one.
-            arguments[name] = [str(content) if type(content) is int else f'""{content!r}""']
-            if type(content) is str and name in _FIELD_LISTS:
-                arguments[name] = [f'"{content}"']
+    arguments = {
+        name: [_typed_argument(member)]
+        for name, member in members.items()
+        if not isinstance(member, Item) or member.value is not False
+    }
     return _response_directives(arguments) if members else None
 
 
@@ -104,40 +115,53 @@ def parse_request_directives(cache_control: str | None, pragma: str | None) -> R
     )
 
 
-_FIELD_LISTS = ("no-cache", "private")
-
-
 def _arguments(value: str) -> Arguments:
     """Group the arguments by directive: a directive may be repeated."""
-    arguments: dict[str, list[str | None]] = {}
+    arguments: dict[str, list[Argument]] = {}
     for member in split_list(value):
-        name, equals, argument = member.partition("=")
-        # With space around "=" it is malformed: the name counts, the argument keeps the
-        # space, or gets one, and so is no number.
-        malformed = name != name.rstrip()
-        arguments.setdefault(name.strip().lower(), []).append(
-            (" " * malformed + argument) if equals else None
-        )
+        name, equals, text = member.partition("=")
+        argument = _NO_ARGUMENT
+        if equals:
+            # With space before "=" the directive is malformed; the name counts all the same.
+            argument = _MALFORMED if name != name.rstrip() else _parse_argument(text)
+        arguments.setdefault(name.strip().lower(), []).append(argument)
     return arguments
 
 
+def _parse_argument(text: str) -> Argument:
+    if len(text) < 2 or not text[0] == text[-1] == '"':
+        return Argument(_delta_seconds(text))
+    # A quoted number is accepted, as RFC 9111 section 5.2 asks of recipients. Only a quoted list
+    # is a list of field names (section 5.2.2.4).
+    return Argument(_delta_seconds(text[1:-1]), _field_names(text[1:-1]))
+
+
+def _typed_argument(member: Member) -> Argument:
+    """Read the value of a structured field, where each type stands for itself alone."""
+    value = member.value if isinstance(member, Item) else None
+    if value is True:
+        return _NO_ARGUMENT
+    if type(value) is int:
+        return Argument(max(0, min(value, MAX_SECONDS)))
+    # A Token is a str as well, and no list of names.
+    return Argument(fields=_field_names(value)) if type(value) is str else _MALFORMED
+
+
 def _response_directives(arguments: Arguments) -> ResponseDirectives:
-    listed = frozenset(
-        name for directive in _FIELD_LISTS for name in _field_names(arguments.get(directive, ()))
-    )
+    listing = (*arguments.get("no-cache", ()), *arguments.get("private", ()))
     return ResponseDirectives(
         max_age=_seconds(arguments, "max-age"),
         s_maxage=_seconds(arguments, "s-maxage"),
         stale_while_revalidate=_seconds(arguments, "stale-while-revalidate") or 0,
         stale_if_error=_seconds(arguments, "stale-if-error"),
         no_store="no-store" in arguments,
-        no_cache=_without_list(arguments.get("no-cache", ())),
-        private=_without_list(arguments.get("private", ())),
+        no_cache=_covers_all(arguments.get("no-cache", ())),
+        private=_covers_all(arguments.get("private", ())),
         public="public" in arguments,
         must_revalidate="must-revalidate" in arguments,
         proxy_revalidate="proxy-revalidate" in arguments,
         must_understand="must-understand" in arguments,
-        unstored_fields=listed,
+        unstored_fields=frozenset(name for argument in listing for name in argument.fields),
     )
 
 
@@ -145,37 +169,27 @@ def _seconds(arguments: Arguments, name: str) -> int | None:
     """Read delta-seconds: None if absent, 0 if malformed or if two values differ (4.2.1)."""
     if name not in arguments:
         return None
-    values = {_delta_seconds(argument) for argument in arguments[name]}
+    values = {argument.seconds for argument in arguments[name]}
     return values.pop() if len(values) == 1 else 0
 
 
-def _delta_seconds(argument: str | None) -> int:
-    # A quoted number is accepted, as RFC 9111 section 5.2 asks of recipients.
-    if argument and len(argument) > 2 and argument[0] == argument[-1] == '"':
-        argument = argument[1:-1]
-    if not argument or not (argument.isascii() and argument.isdigit()):
+def _delta_seconds(digits: str) -> int:
+    if not (digits.isascii() and digits.isdigit()):
         return 0
-    return min(int(argument), MAX_SECONDS) if len(argument) < 20 else MAX_SECONDS
+    return min(int(digits), MAX_SECONDS) if len(digits) < 20 else MAX_SECONDS
 
 
 def _max_stale(arguments: Arguments) -> int:
     """Without an argument, any staleness is accepted (RFC 9111 section 5.2.1.2)."""
-    if None in arguments.get("max-stale", ()):
+    if _NO_ARGUMENT in arguments.get("max-stale", ()):
         return MAX_SECONDS
     return _seconds(arguments, "max-stale") or 0
 
 
-def _field_names(arguments: Sequence[str | None]) -> list[str]:
-    return [name.lower() for argument in arguments for name in _quoted_list(argument)]
+def _field_names(text: str) -> tuple[str, ...]:
+    return tuple(name.lower() for name in split_list(text))
 
 
-def _without_list(arguments: Sequence[str | None]) -> bool:
-    """Say whether the directive is there and covers the whole response."""
-    return any(not _quoted_list(argument) for argument in arguments)
-
-
-def _quoted_list(argument: str | None) -> list[str]:
-    """Read a list of field names; only a quoted one is one (RFC 9111 section 5.2.2.4)."""
-    if argument is None or len(argument) < 2 or not argument[0] == argument[-1] == '"':
-        return []
-    return split_list(argument[1:-1])
+def _covers_all(arguments: Sequence[Argument]) -> bool:
+    """Say whether the directive is there and covers the whole response, not only some fields."""
+    return any(not argument.fields for argument in arguments)

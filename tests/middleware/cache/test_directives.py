@@ -105,6 +105,13 @@ def test_targeted_field_lists() -> None:
     assert (read.unstored_fields, read.private, read.no_store) == ({"a", "b"}, True, False)
 
 
+@pytest.mark.parametrize("argument", ["a", "1", "1.5", "@1", ":YQ==:", "(a b)", '%"a"'])
+def test_targeted_list_of_the_wrong_type_covers_all(argument: str) -> None:
+    read = parse_targeted_directives(f"no-cache={argument}, private={argument}")
+    assert read is not None
+    assert (read.no_cache, read.private, read.unstored_fields) == (True, True, frozenset())
+
+
 @pytest.mark.parametrize("pragma", ["no-cache", "x, No-Cache"])
 def test_pragma_counts_without_cache_control(pragma: str) -> None:
     assert parse_request_directives(None, pragma).no_cache
