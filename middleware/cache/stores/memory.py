@@ -64,7 +64,7 @@ class MemoryBodyWriter:
 
     def discard(self) -> None:
         """Forget what was written."""
-        self.__init__()  # type: ignore[misc]  # Back to the start, whatever the fields are.
+        self._pieces, self._small, self._small_bytes = [], [], 0
 
     def _join(self) -> None:
         # One large chunk is kept as it is: join() of a single bytes object does not copy it.
