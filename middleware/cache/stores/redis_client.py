@@ -1,21 +1,67 @@
-"""What a client of Redis raises and answers, found without a need for its package here."""
+"""The connection to Redis, through whatever client the application brings.
 
+The package of the client is not imported: its errors are found by its class.
+"""
+
+import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
+from typing import Any, Protocol
 
-from middleware._options import ErrorTypes
+from middleware._options import ErrorTypes, errors_of
 
-# Packages of clients: what they raise is in their module `exceptions`.
+_log = logging.getLogger("middleware.cache")
+
+# Packages of clients: the errors that they raise are in their module `exceptions`.
 _PACKAGES = ("redis", "valkey")
 
 
-def errors_of_client(client: object) -> ErrorTypes:
-    """List what a client raises if Redis is away, or refuses.
+class RedisClient(Protocol):
+    """What is needed of a client, for instance of redis-py's, with bytes as answers."""
 
-    That is `OSError`, and what the package of the client's class defines in its module
+    def execute_command(self, *args: Any) -> Any:
+        """Send one command and return its answer."""
+        ...
+
+
+class Connection:
+    """Sends commands, and answers None while Redis is unreachable."""
+
+    def __init__(
+        self, client: RedisClient, errors: type[Exception] | Iterable[type[Exception]] | None
+    ) -> None:
+        if answers_with_text(client):
+            raise ValueError("client: it must answer with bytes, without decode_responses")
+        self._client = client
+        self._errors = errors_of_client(client) if errors is None else errors_of("errors", errors)
+        self.is_lost = False
+
+    def command(self, *arguments: Any) -> Any:
+        """Send a command; None if Redis is unreachable, which is logged once until it is back."""
+        try:
+            answer = self._client.execute_command(*arguments)
+        except self._errors:
+            if not self.is_lost:
+                _log.exception("the cache's Redis is unreachable; going on without the cache")
+            self.is_lost = True
+            return None
+        if self.is_lost:
+            _log.warning("the cache's Redis is back")
+        self.is_lost = False
+        return answer
+
+    def script(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """Run a script of Lua; None if Redis is unreachable."""
+        return self.command("EVAL", script, len(keys), *keys, *arguments)
+
+
+def errors_of_client(client: object) -> ErrorTypes:
+    """List what a client raises if Redis is unreachable or refuses a command.
+
+    That is `OSError`, and the errors that the package of the client's class defines in its module
     `exceptions`. Those of redis-py and valkey-py count wherever they are imported: the client may
-    stand around one of theirs.
+    wrap one of theirs.
     """
     packages = {kind.__module__.partition(".")[0] for kind in type(client).__mro__}
     modules = [sys.modules.get(f"{name}.exceptions") for name in {*packages, *_PACKAGES}]
@@ -23,7 +69,7 @@ def errors_of_client(client: object) -> ErrorTypes:
 
 
 def answers_with_text(client: object) -> bool:
-    """Say whether a client of redis-py decodes what it gets: no body would survive that."""
+    """Say whether a redis-py client decodes its answers, which would destroy bodies."""
     pool = getattr(client, "connection_pool", None)
     return bool(getattr(pool, "connection_kwargs", {}).get("decode_responses"))
 

@@ -3,115 +3,16 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import redis
-from redis.exceptions import RedisClusterException
 
 from middleware.cache import CachePolicy, RedisStore
-from middleware.cache.entry import Entry
-from middleware.cache.ranges import Span
-from middleware.cache.stores.redis_client import errors_of_client
-from tests.middleware.cache.around import NOON, Client, Origin, entry, fresh, status_of
-from tests.middleware.cache.stores.server import redis_client, redis_server
-
-KEY = "http://localhost/"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as path:
-        yield path
-
-
-@pytest.fixture
-def connection(server: str) -> Iterator[redis.Redis]:
-    with redis_client(server) as client:
-        client.flushall()
-        yield client
-
-
-def store_on(connection: Any, **options: Any) -> RedisStore:
-    return RedisStore(connection, **options)
-
-
-@pytest.fixture
-def store(connection: redis.Redis) -> RedisStore:
-    return store_on(connection)
-
-
-class Broken:
-    """A client whose server is away until it is told otherwise."""
-
-    def __init__(self, client: redis.Redis) -> None:
-        self.client = client
-        self.away = True
-        self.refused = 0
-
-    def execute_command(self, *arguments: Any) -> Any:
-        if self.away:
-            self.refused += 1
-            raise redis.ConnectionError("away")
-        return self.client.execute_command(*arguments)
-
-
-def new_entry(
-    store: RedisStore, *headers: tuple[str, str], body: bytes = b"hello", **more: Any
-) -> Entry:
-    writer = store.writer()
-    writer.write(body)
-    _, started = store.lookup(KEY)
-    return entry(
-        *headers,
-        ("Cache-Control", "max-age=60"),
-        **({"key": KEY, "started": started} | more),
-        body_object=writer.finish(),
-    )
-
-
-def found(store: RedisStore) -> list[Entry]:
-    return list(store.lookup(KEY)[0])
-
-
-def content(one: Entry) -> bytes:
-    return b"".join(one.body.pieces(0, one.body.size))
-
-
-def test_what_is_put_is_found_by_another(store: RedisStore, connection: redis.Redis) -> None:
-    policy = CachePolicy(targeted_field="X", stale_if_error_seconds=5)
-    made = new_entry(
-        store,
-        ("Age", "7"),
-        ("X-Latin", "é"),
-        ("Cache-Groups", '"g"'),
-        selecting=(("HTTP_ACCEPT", None), ("HTTP_FOO", "1")),
-        policy=policy,
-        span=Span(0, 5, 10),
-    )
-    assert store.put(made)
-    (one,) = found(store_on(connection))
-    for name in ("id", "status", "headers", "selecting", "born", "policy", "span", "slots", "etag"):
-        assert getattr(one, name) == getattr(made, name), name
-    assert content(one) == b"hello"
-
-
-def test_parsed_entry_is_kept(store: RedisStore) -> None:
-    store.put(new_entry(store))
-    assert found(store)[0] is found(store)[0]
-
-
-def test_memory_of_parsed_entries_is_bounded(
-    store: RedisStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("middleware.cache.stores.redis._REMEMBERED", 2)
-    for number in range(5):
-        store.put(new_entry(store, selecting=(("HTTP_FOO", str(number)),)))
-        assert len(found(store)) == number + 1
-    assert len(store._entries) <= 2
+from tests.middleware.cache.around import NOON, Client, Origin, fresh, status_of
+from tests.middleware.cache.stores.kept import KEY, Broken, content, found, new_entry, store_on
+from tests.middleware.cache.stores.server import redis_client
 
 
 def test_newest_comes_first(store: RedisStore) -> None:
@@ -185,70 +86,6 @@ def test_lost_clock_loses_what_it_vouched_for(store: RedisStore, connection: red
     assert not store.put(late)
 
 
-def test_empty_body(store: RedisStore) -> None:
-    store.put(new_entry(store, body=b""))
-    (one,) = found(store)
-    assert store.is_current(one)
-    assert content(one) == b""
-
-
-def test_large_body_is_written_and_read_in_pieces(store: RedisStore) -> None:
-    whole = bytes(range(256)) * 4096
-    store.put(new_entry(store, body=whole))
-    (one,) = found(store)
-    assert store.is_current(one)
-    assert len(list(one.body.pieces(0, one.body.size))) == 4
-    assert content(one) == whole
-    assert b"".join(one.body.pieces(5, 300_000)) == whole[5:300_000]
-
-
-def test_body_is_fetched_once(store: RedisStore, connection: redis.Redis) -> None:
-    store.put(new_entry(store))
-    (one,) = found(store)
-    assert store.is_current(one)
-    connection.delete(one.body.key)  # type: ignore[attr-defined]
-    assert store.is_current(one)
-    assert content(one) == b"hello"
-    assert b"".join(one.body.pieces(1, 3)) == b"el"
-
-
-@pytest.mark.parametrize("size", [5, 300_000])
-def test_entry_without_its_body_is_not_current(
-    store: RedisStore, connection: redis.Redis, size: int
-) -> None:
-    store.put(new_entry(store, body=b"x" * size))
-    (one,) = found(store)
-    connection.delete(one.body.key)  # type: ignore[attr-defined]
-    assert not store.is_current(one)
-    with pytest.raises(ConnectionError):
-        content(one)
-
-
-def test_copies_in_the_process_are_bounded(connection: redis.Redis) -> None:
-    store = store_on(connection, local_bytes=10)
-    for number in range(5):
-        store.put(new_entry(store, selecting=(("HTTP_FOO", str(number)),)))
-    assert all(map(store.is_current, found(store)))
-    assert store._bodies_size == sum(map(len, store._bodies.values())) == 10
-    assert {content(one) for one in found(store)} == {b"hello"}
-
-
-@pytest.mark.parametrize("size", [0, 5, 300_000])
-def test_discarded_body_leaves_nothing(
-    store: RedisStore, connection: redis.Redis, size: int
-) -> None:
-    writer = store.writer()
-    writer.write(b"x" * size)
-    writer.discard()
-    assert connection.keys("cache:b:*") == []
-
-
-def test_body_that_lost_bytes_is_not_stored(store: RedisStore, connection: redis.Redis) -> None:
-    made = new_entry(store)
-    connection.set(made.body.key, b"hell")  # type: ignore[attr-defined]
-    assert not store.put(made)
-
-
 # While Redis is away.
 
 
@@ -260,7 +97,7 @@ def test_nothing_is_found_and_nothing_stored(
     origin = fresh()
     cache = Client(origin, store=store)
     assert [cache.ask().content for _ in range(3)] == [b"hello"] * 3
-    assert caplog.text.count("is away") == 1
+    assert caplog.text.count("is unreachable") == 1
     client.away = False
     assert [cache.ask().content for _ in range(3)] == [b"hello"] * 3
     assert caplog.text.count("is back") == 1
@@ -297,27 +134,6 @@ def test_request_waits_for_lookups_only(connection: redis.Redis) -> None:
     assert client.refused == 2, "one look, and one as the leader"
 
 
-@pytest.mark.parametrize("method", ["APPEND", "EXPIRE"])
-def test_rest_of_a_body_is_not_sent_to_who_is_away(connection: redis.Redis, method: str) -> None:
-    class Failing(Broken):
-        def execute_command(self, *arguments: Any) -> Any:
-            self.away = self.away or arguments[0] == method
-            return super().execute_command(*arguments)
-
-    client = Failing(connection)
-    client.away = False
-    store = store_on(client)
-    writer = store.writer()
-    for _ in range(4):
-        writer.write(b"x" * 300_000)
-    assert client.refused == 1
-    client.away = False
-    made = entry(key=KEY, started=0, body_object=writer.finish())
-    assert not store.put(made)
-    writer.discard()
-    assert client.refused == 1
-
-
 # The whole cache on it.
 
 
@@ -334,16 +150,6 @@ def test_validated_response_without_its_body_is_asked_for_anew(
     assert (first.status, len(first.content)) == ("200 OK", size)
     assert "hit" in status_of(second)
     assert origin.calls == 3
-
-
-def test_entry_of_another_release_is_not_found(store: RedisStore, connection: redis.Redis) -> None:
-    store.put(new_entry(store))
-    resource = f"cache:r:{KEY}"
-    for field, text in connection.hgetall(resource).items():
-        connection.hset(resource, field, text.replace(b'"policy": {', b'"policy": {"new": 1, '))
-    assert found(store_on(connection)) == []
-    assert store.put(new_entry(store))
-    assert len(found(store_on(connection))) == 1
 
 
 def test_cache_in_two_processes_is_one(connection: redis.Redis) -> None:
@@ -448,25 +254,6 @@ def test_server_that_refuses_is_a_miss(server: str) -> None:
             admin.config_set("requirepass", "")
 
 
-@pytest.mark.parametrize(
-    "error",
-    [redis.TimeoutError, redis.BusyLoadingError, redis.ReadOnlyError, RedisClusterException],
-)
-def test_redis_errors_are_covered(error: type[Exception]) -> None:
-    assert issubclass(error, errors_of_client(object()))
-    assert not issubclass(ValueError, errors_of_client(object()))
-
-
-def test_errors_come_from_the_package_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("keyval.exceptions")
-    error = type("KeyvalError", (Exception,), {"__module__": "keyval.exceptions"})
-    vars(module).update(KeyvalError=error, ValueError=ValueError, text="no class")
-    monkeypatch.setitem(sys.modules, "keyval.exceptions", module)
-    client = type("Client", (), {"__module__": "keyval.client"})()
-    assert error in errors_of_client(client)
-    assert ValueError not in errors_of_client(client)
-
-
 def test_redis_is_not_needed() -> None:
     code = """
 import sys
@@ -478,8 +265,3 @@ class Away:
 assert not RedisStore(Away()).lookup("http://localhost/")[0].entries
 """
     subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
-
-
-def test_client_that_answers_with_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="decode_responses"):
-        RedisStore(redis.Redis(decode_responses=True))

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+import redis
+
+from middleware.cache import CachePolicy, RedisStore
+from middleware.cache.ranges import Span
+from tests.middleware.cache.stores.kept import KEY, content, found, new_entry, store_on
+
+
+def test_what_is_put_is_found_by_another(store: RedisStore, connection: redis.Redis) -> None:
+    policy = CachePolicy(targeted_field="X", stale_if_error_seconds=5)
+    made = new_entry(
+        store,
+        ("Age", "7"),
+        ("X-Latin", "é"),
+        ("Cache-Groups", '"g"'),
+        selecting=(("HTTP_ACCEPT", None), ("HTTP_FOO", "1")),
+        policy=policy,
+        span=Span(0, 5, 10),
+    )
+    assert store.put(made)
+    (one,) = found(store_on(connection))
+    for name in ("id", "status", "headers", "selecting", "born", "policy", "span", "slots", "etag"):
+        assert getattr(one, name) == getattr(made, name), name
+    assert content(one) == b"hello"
+
+
+def test_parsed_entry_is_kept(store: RedisStore) -> None:
+    store.put(new_entry(store))
+    assert found(store)[0] is found(store)[0]
+
+
+def test_memory_of_parsed_entries_is_bounded(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("middleware.cache.stores.redis_texts._REMEMBERED", 2)
+    for number in range(5):
+        store.put(new_entry(store, selecting=(("HTTP_FOO", str(number)),)))
+        assert len(found(store)) == number + 1
+    assert len(store._texts._parsed) <= 2
+
+
+def test_entry_of_another_release_is_not_found(store: RedisStore, connection: redis.Redis) -> None:
+    store.put(new_entry(store))
+    resource = f"cache:r:{KEY}"
+    for field, text in connection.hgetall(resource).items():
+        connection.hset(resource, field, text.replace(b'"policy": {', b'"policy": {"new": 1, '))
+    assert found(store_on(connection)) == []
+    assert store.put(new_entry(store))
+    assert len(found(store_on(connection))) == 1
