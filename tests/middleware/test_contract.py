@@ -487,3 +487,11 @@ def test_cleanup_is_asked_for_after_errors() -> None:
     contract.test_error_in_the_call("when sent")
     contract.test_error_before_the_first_chunk("when sent")
     assert len(asked) == 2
+
+
+def test_check_overridden_by_its_docstring_is_refused() -> None:
+    with pytest.raises(TypeError, match="test_body_is_closed_once_after_head checks nothing"):
+
+        class Lenient(Contract):
+            def test_body_is_closed_once_after_head(self) -> None:
+                """This one differs."""
