@@ -14,6 +14,7 @@ from middleware.cache.replies import gateway_timeout, reply, with_age
 from middleware.cache.serving import Decision, decide, may_serve_after_error
 from middleware.cache.variants import Variants
 from middleware.cache.vary import normalize
+from middleware.cache.verdict import Inquiry
 
 _log = logging.getLogger("middleware.cache")
 
@@ -169,18 +170,18 @@ class Deliberation:
     def _forward(self, decision: Decision) -> Iterable[bytes]:
         matching = self._matching()
         by_etag = not matching
-        return Exchange(
-            self._parts,
+        inquiry = Inquiry(
             self._request,
-            self._start_response,
+            "vary-miss" if self._variants.entries and by_etag else decision.reason,
+            request_time=self._parts.time(),
             started=self._started,
-            reason="vary-miss" if self._variants.entries and by_etag else decision.reason,
             stale=decision.entry,
             candidates=self._candidates(self._variants.entries if by_etag else matching),
             by_etag=by_etag,
             flight=self._flight,
             answers_conditions=self._may_be_shared(),
-        ).run()
+        )
+        return Exchange(self._parts, inquiry, self._start_response).run()
 
     def _may_be_shared(self) -> bool:
         """Say whether the answer is likely to be stored, as far as can be known before."""
@@ -210,15 +211,15 @@ class Deliberation:
             return
         environ = {k: v for k, v in self._request.environ.items() if k not in _OF_CLIENT}
         environ.update({"REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO(), BACKGROUND_KEY: True})
-        exchange = Exchange(
-            self._parts,
+        inquiry = Inquiry(
             Request(environ, self._request.key),
-            _discard_head,
+            "stale",
+            request_time=self._parts.time(),
             started=self._started,
-            reason="stale",
             candidates=self._candidates([entry]),
             flight=flight,
         )
+        exchange = Exchange(self._parts, inquiry, _discard_head)
         try:
             spawn(lambda: _exhaust(exchange))
         except Exception:

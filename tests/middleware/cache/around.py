@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from werkzeug.test import create_environ
 
+from middleware._wsgi import Headers
 from middleware.cache import CachePolicy, HTTPCacheMiddleware, MemoryStore
 from middleware.cache.dates import format_date
 from middleware.cache.entry import Body, Entry
 from middleware.cache.stores.memory import MemoryBody
-from tests.middleware.serving import Exchange
+from tests.middleware.serving import BrokenError, Exchange
 
 # Sat, 21 Nov 2026 10:00:00 GMT.
 NOON = 1_795_255_200.0
 TEXT = ("Content-Type", "text/plain")
+# The header fields of a response that is fresh for a minute, and stands in for errors another one.
+LASTING: Headers = [("Cache-Control", "max-age=60, stale-if-error=60"), ("ETag", '"a"')]
 
 
 class FakeClock:
@@ -130,3 +134,19 @@ def entry(
 
 def status_of(exchange: Exchange) -> str:
     return exchange.header("Cache-Status") or ""
+
+
+def after_a_good_answer(app: Any) -> Client:
+    """Store an answer, let it go stale, and put another application behind the cache."""
+    client = Client(Origin(cache_control="max-age=60, stale-if-error=60", etag='"a"'))
+    client.ask()
+    client.clock.pass_by(61)
+    client.app = app
+    return client
+
+
+def fail_with(start_response: Any, status: str = "500 Error") -> Any:
+    try:
+        raise BrokenError
+    except BrokenError:
+        return start_response(status, [], sys.exc_info())
