@@ -79,6 +79,13 @@ class Entry:
             self._frames[form.name] = frame
         return frame
 
+    def is_framed(self, form: "Form") -> bool:
+        return form.name in self._frames
+
+    def replace(self, form: "Form") -> None:
+        """Have those who read in *form* read anew instead, because the entry cannot be framed."""
+        self._frames[form.name] = form.resync(self.id)
+
 
 def entry_of(event: StoredEvent) -> Entry:
     """Return a stored event as the stream would have it."""
@@ -92,6 +99,8 @@ class Form:
     """
 
     name = ""
+    # What /metrics counts its clients as, if not by the name.
+    counted_as = ""
     # What shows that the connection lives, where nothing else was said for a while.
     heartbeat = b""
 

@@ -17,7 +17,11 @@ class ServerSentEvents(Form):
     heartbeat = b":\n"
 
     def frame(self, entry: Entry) -> bytes:
-        return b"id: %d-%d\nevent: %s\ndata: %s\n\n" % (*entry.id, entry.name.encode(), entry.data)
+        values = (*entry.id, entry.name.encode(), self.data_of(entry))
+        return b"id: %d-%d\nevent: %s\ndata: %s\n\n" % values
+
+    def data_of(self, entry: Entry) -> bytes:
+        return entry.data
 
     def greeting(self, position: EntryId) -> bytes:
         # Without data it is no event, but a client that is cut off before its first
@@ -34,8 +38,7 @@ class JSON(Form):
     name = "json"
 
     def frame(self, entry: Entry) -> bytes:
-        pattern = b'{"id":"%d-%d","event":"%s","data":%s}'
-        return pattern % (*entry.id, entry.name.encode(), entry.data)
+        return object_of(entry, entry.data)
 
 
 class JSONLines(Form):
@@ -74,6 +77,11 @@ class SocketIOPackets(Form):
 
     def resync(self, position: EntryId) -> bytes:
         return b'2["resync",{"id":"%d-%d"}]' % position + self.separator
+
+
+def object_of(entry: Entry, data: bytes) -> bytes:
+    """Return an event as a JSON object with *data* in it."""
+    return b'{"id":"%d-%d","event":"%s","data":%s}' % (*entry.id, entry.name.encode(), data)
 
 
 def text_frame(text: bytes) -> bytes:

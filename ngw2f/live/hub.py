@@ -128,10 +128,30 @@ class Hub:
             log.error("the hub cannot check who may see what: %s", error)
             # Rather nothing than what one may not see any more.
             self._end_all_of_users()
+        self._frame(entry)
         self._ring.add(entry)
         for feed in self._feeds.values():
             if self.access.may_see(feed.rooms, entry):
                 feed.add(entry)
+
+    def _frame(self, entry: Entry) -> None:
+        """Frame the entry in every form in which somebody may read it.
+
+        A form may ask the database, and while it waits others run. So this comes before anybody
+        can see the entry, and again if somebody has come meanwhile who reads in another form.
+        """
+        while forms := [
+            feed.form
+            for feed in self._feeds.values()
+            if not entry.is_framed(feed.form) and self.access.may_see(feed.rooms, entry)
+        ]:
+            for form in forms:
+                try:
+                    entry.frame(form)
+                except Exception:
+                    # Other forms are not affected.
+                    log.exception("event %s cannot be framed as %s", entry.id, form.name)
+                    entry.replace(form)
 
     def entries_after(self, cursor: EntryId) -> list[Entry] | None:
         """Return a page of what follows *cursor*.
@@ -172,7 +192,7 @@ class Hub:
         """Return how many clients there are by the form in which they read."""
         streams: Counter[str] = Counter()
         for feed in self._feeds.values():
-            streams[feed.form.name] += feed.subscribers
+            streams[feed.form.counted_as or feed.form.name] += feed.subscribers
         return streams
 
     def subscriptions(self) -> list[Subscription]:

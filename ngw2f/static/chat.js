@@ -17,7 +17,6 @@ const PAGE = 200;
 const MAX_MESSAGES = 1000;
 const MAX_NEW_ROOMS = 50;
 
-const nicknames = new Map();
 const online = new Map();
 
 /* ---- What is on the page ---- */
@@ -47,92 +46,60 @@ function showTime(time) {
   time.title = at.toLocaleString();
 }
 
-function actionsOf(message) {
-  const actions = element("span", "actions");
-  const edit = element("a", "", "Edit");
-  edit.href = `/messages/${message.id}/edit`;
-  const form = element("form", "inline");
-  form.method = "post";
-  form.action = `/messages/${message.id}/delete`;
-  form.append(element("button", "quiet", "Delete"));
-  actions.append(edit, form);
-  return actions;
-}
-
-function buildMessage(message) {
-  const item = element("li", "message arriving");
-  item.id = `m${message.id}`;
-  item.dataset.user = message.user_id;
-  const head = element("div", "head");
-  const who = element("b", "nickname");
-  const time = element("time");
-  time.dateTime = new Date(message.created_at * 1000).toISOString();
-  showTime(time);
-  head.append(who, " ", time);
-  if (message.user_id === reader) head.append(actionsOf(message));
-  item.append(head, element("div", "text"));
-  nicknameOf(message.user_id).then((nickname) => (who.textContent = nickname));
-  return item;
-}
-
-/* A link's preview, as ngw2f/templates/previews.html has it. What other sites say of
- * themselves is text here, never HTML. */
-function buildPreview(preview) {
-  const link = element("a", "preview");
-  link.href = preview.url;
-  link.rel = "nofollow noopener noreferrer";
-  if (preview.image) {
-    const image = element("img");
-    image.width = preview.image_width;
-    image.height = preview.image_height;
-    image.alt = "";
-    image.src = preview.image;
-    link.append(image);
-  }
-  link.append(isolated("span", "site", preview.site_name));
-  if (preview.title) link.append(isolated("b", "title", preview.title));
-  if (preview.description) {
-    link.append(isolated("span", "description", preview.description));
-  }
-  return link;
-}
-
-/* Text of strangers, whose direction does not spread to what is beside it. */
-function isolated(name, className, text) {
-  const made = element(name, className);
-  made.append(element("bdi", "", text));
-  return made;
-}
-
-function showPreviews(item, previews) {
-  for (const old of item.querySelectorAll(":scope > .preview")) old.remove();
-  item.append(...previews.map(buildPreview));
+/* What the server made of a template, as an element. The server made it safe
+ * (ngw2f/text/markdown.py); nothing in it runs or loads before it is in the page. */
+function parse(fragment) {
+  const template = document.createElement("template");
+  template.innerHTML = fragment;
+  return template.content.firstElementChild;
 }
 
 /* Put a message where its id says, or change the one that is there. */
-function showMessage(message) {
+function showMessage(fresh) {
   const wasAtEnd = isAtEnd();
-  let item = document.getElementById(`m${message.id}`);
-  if (item && Number(item.dataset.updated || 0) > message.updated_at) return;
-  if (!item) {
-    const known = [...list.querySelectorAll(".message")];
-    if (list.dataset.older && known.length && message.id < idOf(known[0])) return;
-    item = buildMessage(message);
-    const next = known.reverse().find((each) => idOf(each) < message.id);
-    if (next) next.after(item);
-    else list.prepend(item);
-    const empty = list.querySelector(".empty");
-    if (empty) empty.remove();
-  }
-  item.dataset.updated = message.updated_at;
-  /* Made safe by the server (ngw2f/text/markdown.py). What is selected, and was read out,
-   * stays where nothing has changed. */
-  const text = item.querySelector(".text");
-  if (text.innerHTML !== message.html) text.innerHTML = message.html;
-  showPreviews(item, message.previews);
+  const item = document.getElementById(fresh.id);
+  if (item && Number(item.dataset.updated) > Number(fresh.dataset.updated)) return;
+  showTime(fresh.querySelector("time"));
+  if (Number(fresh.dataset.user) !== reader) fresh.querySelector(".actions")?.remove();
+  if (item) change(item, fresh);
+  else if (!place(fresh)) return;
   if (!wasAtEnd) return;
   dropOldest();
   scrollToEnd();
+}
+
+/* Say whether there is a place for it: what is older than the page is for the history. */
+function place(fresh) {
+  const known = [...list.querySelectorAll(".message")];
+  if (list.dataset.older && known.length && idOf(fresh) < idOf(known[0])) return false;
+  fresh.classList.add("arriving");
+  const next = known.reverse().find((each) => idOf(each) < idOf(fresh));
+  if (next) next.after(fresh);
+  else list.prepend(fresh);
+  list.querySelector(".empty")?.remove();
+  return true;
+}
+
+/* What is the same stays: it may be selected, or have the focus, or have been read out. */
+function change(item, fresh) {
+  item.dataset.updated = fresh.dataset.updated;
+  const parts = [...item.children];
+  for (const part of [...fresh.children]) {
+    const old = parts.shift();
+    if (!old) item.append(part);
+    else if (!old.isEqualNode(part)) old.replaceWith(part);
+  }
+  for (const part of parts) part.remove();
+}
+
+/* Show a message of the reader's own that was just stored, where its event is not here yet. */
+function showPosted(message) {
+  if (document.getElementById(`m${message.id}`)) return;
+  const item = document.getElementById("on-its-way").content.firstElementChild.cloneNode(true);
+  item.id = `m${message.id}`;
+  item.querySelector("time").dateTime = new Date(message.created_at * 1000).toISOString();
+  item.querySelector(".text").innerHTML = message.html;
+  showMessage(item);
 }
 
 /* Nobody is reading the oldest messages: the page is at its end. */
@@ -142,47 +109,22 @@ function dropOldest() {
   for (const item of items.slice(0, -MAX_MESSAGES)) item.remove();
   const first = idOf(items.at(-MAX_MESSAGES));
   list.dataset.older = first;
-  let link = document.querySelector(".older a");
-  if (!link) {
-    link = element("a", "", "Older messages");
-    link.rel = "prev";
-    const line = element("p", "older");
-    line.append(link);
-    list.before(line);
-  }
+  const link = document.querySelector(".older a");
+  link.rel = "prev";
   link.href = `${location.pathname}?before=${first}`;
+  link.parentElement.hidden = false;
 }
 
 function idOf(item) {
   return Number(item.id.slice(1));
 }
 
-async function nicknameOf(userId) {
-  if (!nicknames.has(userId)) {
-    const asked = fetchJSON(`/api/users/${userId}`).then((user) => user.nickname);
-    nicknames.set(userId, asked.catch(() => (nicknames.delete(userId), "?")));
-  }
-  return nicknames.get(userId);
-}
-
-/* A name as one segment of a path: all but letters, digits and "-._~" encoded, as the server
- * writes it (RFC 3986 section 2.3); encodeURIComponent leaves more. */
-function segment(name) {
-  const hexadecimal = (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
-  return encodeURIComponent(name).replace(/[!'()*]/g, hexadecimal);
-}
-
 const newRooms = [];
 
-function showRoom(changed) {
+function showRoom(item) {
   /* By its id: two private rooms may have one name. */
-  if (document.querySelector(`.rooms a[data-room="${changed.id}"]`)) return;
-  const link = element("a", "", `${changed.private ? "🔒" : "#"} ${changed.name}`);
-  /* An event from before an upgrade does not say where. */
-  link.href = changed._links.page || `/rooms/${segment(changed.name)}`;
-  link.dataset.room = changed.id;
-  const item = element("li");
-  item.append(link);
+  const { room: id } = item.querySelector("a").dataset;
+  if (document.querySelector(`.rooms a[data-room="${id}"]`)) return;
   document.querySelector(".rooms ul").append(item);
   newRooms.push(item);
   if (newRooms.length > MAX_NEW_ROOMS) newRooms.shift().remove();
@@ -194,7 +136,6 @@ function markUnread(roomId) {
 }
 
 function showUser(user) {
-  nicknames.set(user.id, Promise.resolve(user.nickname));
   if (user.online) online.set(user.id, user.nickname);
   else online.delete(user.id);
   for (const who of list.querySelectorAll(`.message[data-user="${user.id}"] .nickname`)) {
@@ -212,16 +153,22 @@ function showPeople() {
 
 const typing = new Map();
 
-function showTyping(who) {
-  if (who.room_id !== room || who.user_id === reader) return;
-  clearTimeout(typing.get(who.nickname));
-  const timer = setTimeout(() => (typing.delete(who.nickname), describeTyping()), 6000);
-  typing.set(who.nickname, timer);
+function showTyping({ room_id, user_id, nickname }) {
+  if (room_id !== room || user_id === reader) return;
+  clearTimeout(typing.get(user_id)?.timer);
+  const timer = setTimeout(() => stopTyping(user_id), 6000);
+  typing.set(user_id, { nickname, timer });
+  describeTyping();
+}
+
+function stopTyping(userId) {
+  clearTimeout(typing.get(userId)?.timer);
+  typing.delete(userId);
   describeTyping();
 }
 
 function describeTyping() {
-  const names = [...typing.keys()];
+  const names = Array.from(typing.values(), ({ nickname }) => nickname);
   const several = names.length > 3 ? "Several people are" : `${names.join(", ")} are`;
   const text = names.length === 1 ? `${names[0]} is` : several;
   document.getElementById("typing").textContent = names.length ? `${text} writing…` : "";
@@ -235,23 +182,20 @@ function showConnection(state, text) {
 
 /* ---- What happens ---- */
 
+/* As the server tells them to pages (ngw2f/live/page.py). */
 const handlers = {
-  "message.created": (message) => {
-    if (message.room_id !== room) return markUnread(message.room_id);
-    nicknameOf(message.user_id).then((name) => {
-      clearTimeout(typing.get(name));
-      typing.delete(name);
-      describeTyping();
-    });
-    return showMessage(message);
+  "message.created": ({ room_id, user_id, fragment }) => {
+    if (room_id !== room) return markUnread(room_id);
+    stopTyping(user_id);
+    return showMessage(parse(fragment));
   },
-  "message.updated": (message) => message.room_id === room && showMessage(message),
+  "message.updated": ({ room_id, fragment }) => room_id === room && showMessage(parse(fragment)),
   "message.deleted": (message) => {
     const item = document.getElementById(`m${message.id}`);
     if (item) item.remove();
   },
-  "room.created": showRoom,
-  "room.updated": showRoom,
+  "room.created": ({ fragment }) => showRoom(parse(fragment)),
+  "room.updated": ({ fragment }) => showRoom(parse(fragment)),
   "user.updated": showUser,
   typing: showTyping,
   resync: () => (readHistory(), readPeople(), readRooms()),
@@ -271,26 +215,36 @@ async function fetchJSON(path, options) {
   return response.json();
 }
 
+async function fetchPage(path) {
+  const response = await fetch(path, { headers: { Accept: "text/html" } });
+  if (!response.ok) throw new Error(response.statusText);
+  return new DOMParser().parseFromString(await response.text(), "text/html");
+}
+
+async function fetchMessages(query = "") {
+  const page = await fetchPage(location.pathname + query);
+  return [...page.querySelectorAll("#messages > .message")];
+}
+
 /* Events are missing: what there is now takes the place of what happened. */
 async function readHistory() {
   const items = [...list.querySelectorAll(".message")];
-  const { messages } = await fetchJSON(`/api/rooms/${room}/messages`);
-  const known = new Set(messages.map((message) => `m${message.id}`));
+  const messages = await fetchMessages();
+  const known = new Set(messages.map((message) => message.id));
   for (const item of items) {
-    if (messages.length && idOf(item) >= messages[0].id && !known.has(item.id)) item.remove();
+    if (messages.length && idOf(item) >= idOf(messages[0]) && !known.has(item.id)) item.remove();
   }
   messages.forEach(showMessage);
-  if (items.length && messages.length) await readBetween(idOf(items.at(-1)), messages[0].id);
+  if (items.length && messages.length) await readBetween(idOf(items.at(-1)), idOf(messages[0]));
 }
 
 /* More may have been said than a page of the history has. */
 async function readBetween(after, before) {
   while (after < before) {
-    const path = `/api/rooms/${room}/messages?limit=${PAGE}&after=${after}`;
-    const { messages } = await fetchJSON(path);
+    const messages = await fetchMessages(`?limit=${PAGE}&after=${after}`);
     messages.forEach(showMessage);
     if (messages.length < PAGE) return;
-    after = messages.at(-1).id;
+    after = idOf(messages.at(-1));
   }
 }
 
@@ -306,8 +260,8 @@ async function readRooms() {
   /* What is newer than all that are shown; the page /rooms has the rest. */
   const shown = [...document.querySelectorAll(".rooms a[data-room]")];
   const newest = Math.max(0, ...shown.map((link) => Number(link.dataset.room)));
-  const { rooms } = await fetchJSON(`/api/rooms?after=${newest}`);
-  rooms.forEach(showRoom);
+  const page = await fetchPage(`/rooms?after=${newest}`);
+  for (const link of page.querySelectorAll(".all-rooms a[data-room]")) showRoom(link.closest("li"));
 }
 
 /* ---- What is written ---- */
@@ -374,7 +328,7 @@ function startComposer(form) {
 
   async function send(outgoing) {
     try {
-      showMessage(await outgoing.post());
+      showPosted(await outgoing.post());
       told.textContent = "";
       scrollToEnd();
     } catch (error) {
@@ -424,11 +378,6 @@ async function remove(event) {
 /* ---- Start ---- */
 
 function start() {
-  for (const item of list.querySelectorAll(".message")) {
-    const nickname = item.querySelector(".nickname").textContent;
-    nicknames.set(Number(item.dataset.user), Promise.resolve(nickname));
-    showTime(item.querySelector("time"));
-  }
   /* An older page of the history stays as it is. */
   if (!list.dataset.live) return;
   const composer = document.querySelector(".room .composer");

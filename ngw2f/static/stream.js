@@ -30,7 +30,7 @@ function sleep(milliseconds) {
 }
 
 async function ask(cursor, wait) {
-  const path = `/api/events?wait=${wait}&after=${encodeURIComponent(cursor)}`;
+  const path = `/api/events?wait=${wait}&after=${encodeURIComponent(cursor)}&as=page`;
   const response = await fetch(path, { headers: { Accept: "application/json" } });
   if (!response.ok) throw new Error(response.statusText);
   return response.json();
@@ -43,7 +43,7 @@ export class SharedStream {
   constructor({ cursor, reader, names, handle, show, isBack }) {
     Object.assign(this, { cursor, names, handle, show, isBack });
     /* Who signs in as somebody else hears other things. */
-    this.name = `ngw2f-stream-${reader || "anonymous"}`;
+    this.name = `ngw2f-page-${reader || "anonymous"}`;
     this.isShared = Boolean(navigator.locks && window.BroadcastChannel);
     this.state = this.text = "";
     /* Of the tab that listens; a new term for each time that it does. */
@@ -140,7 +140,7 @@ export class SharedStream {
   listen(term) {
     clearTimeout(term.retry);
     if (term.source) term.source.close();
-    const source = new EventSource(`/events?after=${encodeURIComponent(this.cursor)}`);
+    const source = new EventSource(`/events?after=${encodeURIComponent(this.cursor)}&as=page`);
     term.source = source;
     source.onopen = () => this.succeed();
     source.onerror = () => {

@@ -7,6 +7,7 @@ import gevent
 from ngw2f.http import JSON_TYPE, Request, Response, add_vary, problem
 from ngw2f.live.entry import Form
 from ngw2f.live.formats import JSONLines, ServerSentEvents
+from ngw2f.live.page import PageEvents, PageLines
 from ngw2f.live.plain import PlainText
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store.tokens import digest_of
@@ -83,7 +84,8 @@ def poll(services: Services, request: Request) -> Response:
     wait = request.integer_argument("wait", 0)
     if wait is None:
         wait = WAIT_SECONDS if after is not None else 0
-    subscription = subscribe(services, request, PolledLines(), reader, after)
+    form = PageLines(services.page_data) if _is_page(request) else PolledLines()
+    subscription = subscribe(services, request, form, reader, after)
     try:
         lines = _next_lines(subscription, min(wait, MAX_WAIT_SECONDS))
         body = b'{"events":[%s],"next":"%s"}'
@@ -114,8 +116,9 @@ def _next_lines(subscription: Subscription, seconds: int) -> list[bytes]:
 
 
 def _preferred_form(services: Services, request: Request) -> tuple[str, Form]:
+    is_page = _is_page(request)
     forms: dict[str, Form] = {
-        EVENT_STREAM: ServerSentEvents(),
+        EVENT_STREAM: PageEvents(services.page_data) if is_page else ServerSentEvents(),
         "application/x-ndjson": JSONLines(),
         "text/plain": PlainText(services.core.database),
     }
@@ -123,3 +126,8 @@ def _preferred_form(services: Services, request: Request) -> tuple[str, Form]:
     if media_type is None:
         raise problem(406, f"the stream is there as {', '.join(forms)}")
     return media_type, forms[media_type]
+
+
+def _is_page(request: Request) -> bool:
+    """Say whether the chat's own page asks, which wants HTML to show (ngw2f/live/page.py)."""
+    return request.args.get("as") == "page"

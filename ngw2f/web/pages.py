@@ -93,6 +93,7 @@ def _room_page(
             "nicknames": users.nicknames_of(connection, {message.user_id for message in found}),
             "reader": reader,
             "cursor": cursor,
+            "on_its_way": Message.of(0, room.id, reader.id if reader else 0, "", "", False, 0, 0),
             "is_live": page.before is None and page.after is None,
             "older": found[0].id if has_more and page.after is None else None,
             "base_url": request.host_url,

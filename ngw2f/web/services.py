@@ -8,11 +8,14 @@ from ngw2f.core import Core, build_core
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.groups import groups_of
 from ngw2f.live.hub import Hub
+from ngw2f.live.nicknames import Nicknames
+from ngw2f.live.page import PageData
 from ngw2f.live.presence import Presence
 from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.meter import RequestMeter
 from ngw2f.settings import Settings
 from ngw2f.web.fragments import MessageFragments
+from ngw2f.web.live_markup import LiveMarkup
 from ngw2f.web.templates import Templates
 
 
@@ -28,6 +31,7 @@ class Services:
     attendance: Attendance
     meter: RequestMeter
     templates: Templates
+    page_data: PageData
     fragments: MessageFragments
     limits: Limits
 
@@ -46,6 +50,9 @@ def build_services(settings: Settings) -> Services:
     hub = Hub(settings, core.database, core.events)
     # An event that another host publishes makes the cached answers of this one old.
     hub.listen(lambda entry: clock.drop(groups_of(entry.name, entry.data, entry.room_id)))
+    nicknames = Nicknames(core.database)
+    hub.listen(nicknames.note)
+    templates = Templates()
     return Services(
         core=core,
         actions=build_actions(core, limits, attendance),
@@ -54,7 +61,8 @@ def build_services(settings: Settings) -> Services:
         presence=presence,
         attendance=attendance,
         meter=RequestMeter(broker),
-        templates=Templates(),
+        templates=templates,
+        page_data=PageData(LiveMarkup(templates, nicknames).show),
         fragments=MessageFragments(),
         limits=limits,
     )

@@ -1,7 +1,7 @@
 """Pages and plain texts, made by Jinja2 from `ngw2f/templates/`."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -33,6 +33,13 @@ class Templates:
         content = self._environment.get_template(name).render(values)
         mimetype = "text/html" if name.endswith(".html") else "text/plain"
         return Response(content, status, mimetype=mimetype)
+
+    def fragment(self, name: str) -> Callable[..., str]:
+        """Return what renders a part of a page.
+
+        It stays as it was compiled, whatever a new release writes over the file.
+        """
+        return self._environment.get_template(name).render
 
 
 def _clock(seconds: float) -> str:

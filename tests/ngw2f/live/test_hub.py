@@ -314,3 +314,54 @@ def test_few_bytes_are_loaded_at_the_start(stage: Stage, large: list[str], monke
     assert len(stage.hub._ring._entries) < 10
     subscription = stage.subscribe(after="0")
     assert [each for each in sources(subscription) if " " in each] == large
+
+
+class Unframed(JSONLines):
+    """A form that cannot be made of a message."""
+
+    name = "unframed"
+
+    def frame(self, entry: Entry) -> bytes:
+        if entry.name == "message.created":
+            raise ValueError("it cannot be framed")
+        return super().frame(entry)
+
+
+def test_event_that_cannot_be_framed_is_told_as_missing(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann = stage.user("ann")
+    stage.follow()
+    lacking, other = stage.hub.subscribe(Unframed()), stage.subscribe()
+    stage.post(ann, "one")
+    stage.follow()
+    assert sources(lacking) == ["resync"]
+    assert sources(other) == ["one"]
+    assert "cannot be framed as unframed" in caplog.text
+
+
+def test_who_comes_while_an_event_is_framed_hears_it_once(stage: Stage) -> None:
+    """A form may ask the database; as PostgreSQL's driver waits, others run."""
+    ann = stage.user("ann")
+    stage.follow()
+    late: list[Subscription] = []
+
+    class Waiting(JSONLines):
+        name = "waiting"
+
+        def frame(self, entry: Entry) -> bytes:
+            late.append(stage.hub.subscribe(ServerSentEvents(), after=str(stage.hub.position)))
+            late.append(stage.hub.subscribe(Slow()))
+            return super().frame(entry)
+
+    class Slow(JSONLines):
+        name = "slow"
+
+        def frame(self, entry: Entry) -> bytes:
+            assert entry.id > stage.hub.position, "somebody may have seen the event before"
+            return super().frame(entry)
+
+    early = stage.hub.subscribe(Waiting())
+    stage.post(ann, "one")
+    stage.follow()
+    assert [read(each).count('"source":"one"') for each in (early, *late)] == [1, 1, 1]

@@ -1,7 +1,10 @@
 import gevent
 import pytest
+from werkzeug.test import create_environ
 
+from ngw2f.http import Request
 from ngw2f.server.service import Service
+from ngw2f.web import events
 from tests.client import Client
 
 
@@ -46,3 +49,18 @@ def test_stream_has_the_form_that_is_accepted(client: Client, accept: str, kind:
 def test_stream_has_no_other_form(client: Client, accept: str) -> None:
     refused = client.get("/events", headers={"Accept": accept}, status=406)
     assert "text/event-stream, application/x-ndjson, text/plain" in refused.text
+
+
+def test_page_gets_markup_over_its_stream(client: Client, service: Service) -> None:
+    client.say(client.join("ann"), "hello")
+    environ = create_environ("/events?after=0&as=page", headers={"Accept": events.EVENT_STREAM})
+    stream = events.stream(service.services, Request(environ))
+    chunks = iter(stream.response)
+    greeting, told = next(chunks), next(chunks)
+    # Operators see by which transport it comes.
+    assert service.services.hub.streams() == {"sse": 1}
+    stream.close()
+    assert greeting.startswith(b"retry: ")
+    name, data = told.decode().strip().split("\n")[-2:]
+    assert name == "event: message.created"
+    assert 'id=\\"m1\\"' in data

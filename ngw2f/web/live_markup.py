@@ -1,0 +1,77 @@
+"""The HTML of messages and rooms that events bring to pages that are open.
+
+It is made of the templates that the pages themselves include, and does not depend on who
+reads it: the page takes away what is not for its reader.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from ngw2f.live.entry import Entry
+from ngw2f.live.nicknames import Nicknames
+from ngw2f.resources import Preview, Room
+from ngw2f.web.templates import Templates
+
+
+class ShownMessage(msgspec.Struct):
+    """What a page shows of an event's message."""
+
+    id: int
+    room_id: int
+    user_id: int
+    html: str
+    created_at: float
+    updated_at: float
+    previews: tuple[Preview, ...] = ()
+
+
+class ShownRoom(msgspec.Struct):
+    id: int
+    name: str
+    private: bool
+
+
+class MessageMarkup(msgspec.Struct):
+    id: int
+    room_id: int
+    user_id: int
+    fragment: str
+
+
+class RoomMarkup(msgspec.Struct):
+    id: int
+    fragment: str
+
+
+class LiveMarkup:
+    """An event's data as a page takes it."""
+
+    def __init__(self, templates: Templates, nicknames: Nicknames) -> None:
+        self._message = templates.fragment("message.html")
+        self._room = templates.fragment("room_link.html")
+        self._nicknames = nicknames
+        self._encoder = msgspec.json.Encoder()
+        self._shown: dict[str, Callable[[bytes], msgspec.Struct]] = {
+            "message.created": self._show_message,
+            "message.updated": self._show_message,
+            "room.created": self._show_room,
+            "room.updated": self._show_room,
+        }
+
+    def show(self, entry: Entry) -> bytes:
+        """Return the data with HTML in it, or as it is if it is about nothing that HTML shows."""
+        show = self._shown.get(entry.name)
+        return self._encoder.encode(show(entry.data)) if show else entry.data
+
+    def _show_message(self, data: bytes) -> MessageMarkup:
+        message = msgspec.json.decode(data, type=ShownMessage)
+        fragment = self._message(
+            message=message, nickname=self._nicknames.of(message.user_id), with_actions=True
+        )
+        return MessageMarkup(message.id, message.room_id, message.user_id, fragment)
+
+    def _show_room(self, data: bytes) -> RoomMarkup:
+        told = msgspec.json.decode(data, type=ShownRoom)
+        room = Room.of(told.id, told.name, told.private, 0, 0)
+        return RoomMarkup(room.id, self._room(each=room, is_current=False))
