@@ -25,12 +25,18 @@ PAGE = (
     '<meta property="og:image" content="/picture.png">'
 )
 PHONE = {"width": 360, "height": 640}
+# Its page is not there before the test says so.
+HELD = "/held"
 
 
 class Site(BaseHTTPRequestHandler):
     """A site whose every page names a picture, and says what it can to do harm."""
 
+    released = threading.Event()
+
     def do_GET(self) -> None:
+        if self.path == HELD:
+            self.released.wait()
         is_picture = self.path.endswith(".png")
         body = picture() if is_picture else PAGE.encode()
         self.send_response(200)
@@ -55,6 +61,7 @@ def site() -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, args=[0.01])
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
+    Site.released.set()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -96,6 +103,20 @@ def test_fits_on_a_phone(open_room: Any, site: str) -> None:
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= PHONE["width"]
     assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
+
+
+def test_what_did_not_change_stays(open_room: Any, site: str) -> None:
+    page = open_room("dora")
+    say(page, f"read me: http://{site}{HELD}")
+    message = page.locator(".message:has-text('read me')")
+    # Rendered, and with what its event alone brings.
+    message.locator(".text a").wait_for(timeout=WAIT_MS)
+    message.locator(".actions").wait_for(state="attached")
+    message.evaluate("item => [...item.children].forEach((part) => { part.isFirst = true; })")
+    Site.released.set()
+    message.locator("a.preview").wait_for(timeout=WAIT_MS)
+    kept = message.evaluate("item => [...item.children].map((part) => part.isFirst || false)")
+    assert kept == [True, True, False]
 
 
 def test_goes_with_the_link(chat: ChatServer, open_room: Any, site: str) -> None:

@@ -95,6 +95,54 @@ def test_only_the_author_gets_actions(open_room: Any) -> None:
     assert bob.locator(".message:has-text('mine alone') .actions").count() == 0
 
 
+def messages(page: Any, text: str) -> list[str]:
+    """Return how messages with *text* are built, without what only moves them in."""
+    script = """items => items.map((item) => {
+        item.classList.remove("arriving");
+        return item.outerHTML;
+    })"""
+    return page.locator(f".message:has-text('{text}')").evaluate_all(script)
+
+
+def test_what_came_live_is_what_a_reload_gives(open_room: Any) -> None:
+    ann, bob = open_room("ann"), open_room("bob")
+    say(ann, "*hers* both <b>")
+    bob.wait_for_selector(".message em:text('hers')")
+    say(bob, "**his** both")
+    for page in (ann, bob):
+        page.wait_for_selector(".message strong:text('his')")
+        page.wait_for_selector(".message em:text('hers')")
+        live = messages(page, "both")
+        assert len(live) == 2
+        page.reload()
+        page.wait_for_selector("#connection[data-state=live]", state="attached")
+        assert messages(page, "both") == live
+
+
+def test_own_message_is_there_before_its_event(open_room: Any) -> None:
+    ann = open_room("ann")
+    ann.route("**/*events?*", lambda route: route.abort())
+    ann.reload()
+    sync_api.expect(ann.locator("#connection")).to_have_attribute("data-state", "away")
+    say(ann, "ahead <b>")
+    posted = ann.locator(".message:has-text('ahead <b>')")
+    sync_api.expect(posted.locator(".nickname")).to_have_text("ann")
+    assert posted.locator(".actions").count() == 0
+    ann.unroute("**/*events?*")
+    posted.locator(".actions").wait_for(state="attached", timeout=RETURN_MS)
+    assert posted.count() == 1
+
+
+def test_new_nickname_is_shown_at_once(chat: ChatServer, open_room: Any) -> None:
+    ann = open_room("ann")
+    token = chat.register("eve")
+    message = chat.call("POST", "/api/messages", token, json={"source": "who am I?"}).json()
+    author = ann.locator(".message:has-text('who am I?') .nickname")
+    sync_api.expect(author).to_have_text("eve")
+    chat.call("PUT", f"/api/users/{message['user_id']}", token, json={"nickname": "Evelyn"})
+    sync_api.expect(author).to_have_text("Evelyn")
+
+
 def test_deleted_message_disappears(open_room: Any) -> None:
     ann, bob = open_room("ann"), open_room("bob")
     say(ann, "soon gone")

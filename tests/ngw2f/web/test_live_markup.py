@@ -32,7 +32,9 @@ def test_message_is_the_one_of_its_authors_page(client: Client) -> None:
     client.sign_in("<b>ann</b>")
     message = client.post_json("/api/messages", {"source": "<i>\n"}, status=201).json
     data = told(client, "message.created")
-    assert parsed(data.pop("fragment")) == shown(client, ".message")
+    fragment = parsed(data.pop("fragment"))
+    assert fragment == shown(client, ".message")
+    assert "&lt;b&gt;ann" in fragment
     assert data == {"id": message["id"], "room_id": 1, "user_id": message["user_id"]}
 
 
@@ -46,6 +48,7 @@ def test_it_is_the_one_of_others_pages_without_actions(client: Client) -> None:
 def test_room_is_the_one_in_both_lists(client: Client) -> None:
     client.post_json("/api/rooms", {"name": "<tea> & cake"}, headers=client.join("ann"))
     fragment = parsed(told(client, "room.created")["fragment"])
+    assert "aria-current" not in fragment
     assert fragment == shown(client, '.rooms li:has([data-room="2"])')
     assert fragment == shown(client, '.all-rooms li:has([data-room="2"])', "/rooms")
 
