@@ -20,9 +20,9 @@ from ngw2f.web.upgrade import SwitchingProtocols, take_over, without_upgrade
 MAX_POLLING_SESSIONS = 2_000
 
 NO_POLLING = (
-    "there are several server processes and nothing in front that keeps a client with one "
-    "of them (the setting `sticky`), so Socket.IO's polling cannot work; connect with "
-    "transports: ['websocket']"
+    "there are several server processes, and no proxy that sends a client always to the same one "
+    "(the setting `sticky`), so Socket.IO's polling cannot work; connect with transports: "
+    "['websocket']"
 )
 
 
@@ -61,11 +61,11 @@ class EngineRequests:
         if origin and origin not in self._server.eio._cors_allowed_origins(environ):
             raise problem(400, "pages of another origin may not connect")
         if arguments.get("transport") not in ("polling", "websocket"):
-            raise problem(400, "transport is polling or websocket")
+            raise problem(400, "transport must be polling or websocket")
         if "j" in arguments:
-            raise problem(400, "JSONP is not spoken here")
+            raise problem(400, "JSONP is not supported")
         if "sid" not in arguments and arguments.getlist("EIO") != ["4"]:
-            raise problem(400, "EIO, the version of Engine.IO, is 4")
+            raise problem(400, "EIO, the version of Engine.IO, must be 4")
 
     def _switch(self, request: Request, session: str | None) -> Response:
         if request.method != "GET":
@@ -90,10 +90,10 @@ class EngineRequests:
         turn = (session, request.method)
         connection = self._server.find(session)
         if connection.upgraded:
-            raise problem(400, "the session goes on over its WebSocket")
+            raise problem(400, "the session continues over its WebSocket")
         if turn in self._under_way:
             self._server.cut_off(session, "two requests at once")
-            raise problem(400, "another request of this session is under way")
+            raise problem(400, "another request of this session is being answered")
         self._under_way.add(turn)
         try:
             if request.method == "GET":
@@ -111,7 +111,7 @@ class EngineRequests:
         if connection is None:
             raise problem(400, "there is no such session")
         if is_behind(connection):
-            raise problem(400, "read what you are answered first")
+            raise problem(400, "read your answers first")
         try:
             parse_payload(body)
         except BadPacketError as error:

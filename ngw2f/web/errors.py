@@ -1,4 +1,4 @@
-"""Errors as the client can read them: problem+json (RFC 9457), a page, or text."""
+"""Error responses in a form that the client accepts: problem+json (RFC 9457), a page, or text."""
 
 import logging
 import traceback
@@ -31,15 +31,15 @@ from ngw2f.http import Form, Request, Response, add_vary, problem
 from ngw2f.store.database import CommitLostError, DatabaseBusyError
 from ngw2f.web.services import Services
 
-# Under these paths programs ask, elsewhere people do.
+# Programs use these paths; people use all others.
 API_PREFIXES = ("/api/", "/tasks/", "/stats", "/healthz", "/readyz", "/metrics")
 RETRY_AFTER_SECONDS = 2
-# As the middleware calls it (draft-ietf-httpapi-ratelimit-headers-10 section 5).
+# The middleware uses the same type (draft-ietf-httpapi-ratelimit-headers-10 section 5).
 QUOTA_EXCEEDED = f"{PROBLEM_TYPES}quota-exceeded"
-# An exception's message may hold what a client sent.
+# The message of an exception may contain what a client sent.
 MAX_SHOWN = 200
 
-# What a database raises that is locked, full, away, or has no connection left.
+# Raised if the database is locked, full or unreachable, or has no connection left.
 DATABASE_ERRORS = (OperationalError, PoolTimeoutError, DatabaseBusyError)
 
 UNCONFIRMED = (
@@ -94,10 +94,10 @@ def unauthorized(detail: str) -> Unauthorized:
 
 
 def database_problem(error: SQLAlchemyError | DatabaseBusyError) -> HTTPException:
-    """Return the 503 for one of DATABASE_ERRORS, raised before a commit, or by it."""
-    log.error("the database fails: %s", str(error).splitlines()[0])
+    """Return the 503 for one of DATABASE_ERRORS that was raised before or by a commit."""
+    log.error("database error: %s", str(error).splitlines()[0])
     if isinstance(error, CommitLostError):
-        # No Retry-After: without a key, it could be done twice.
+        # No Retry-After: a client without a key could do it twice.
         return problem(503, UNCONFIRMED)
     unavailable = problem(503, "the database cannot be used right now; nothing was changed")
     unavailable.retry_after = RETRY_AFTER_SECONDS  # type: ignore[attr-defined] # ServiceUnavailable
@@ -105,14 +105,14 @@ def database_problem(error: SQLAlchemyError | DatabaseBusyError) -> HTTPExceptio
 
 
 def one_line(error: Exception) -> str:
-    """Return what an exception says, and where it was raised, for a log without tracebacks."""
+    """Return an exception's message and where it was raised, for a log without tracebacks."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {str(error)[:MAX_SHOWN]!r}{place}"
 
 
 def error_page(services: Services, environ: WSGIEnvironment) -> Answer:
-    """Return the answer to an exception that nobody expected."""
+    """Return the answer to an unexpected exception."""
     request = Request(environ)
     error = InternalServerError("something went wrong on our side, and has been logged")
     response = error_response(services, request, error)
@@ -128,7 +128,7 @@ def error_page(services: Services, environ: WSGIEnvironment) -> Answer:
 
 
 def error_response(services: Services, request: Request, error: HTTPException) -> Response:
-    """Return what *error* says, in the form that the client asks for."""
+    """Return the response for *error*, in the form that the client prefers."""
     status = error.code or 500
     title = HTTP_STATUS_CODES.get(status, "Error")
     detail = error.description or title
@@ -156,7 +156,7 @@ def error_response(services: Services, request: Request, error: HTTPException) -
 
 
 def copy_retry_after(error: HTTPException, response: Response) -> None:
-    """Say on a page, too, when what was refused may be tried again."""
+    """Copy Retry-After from an error to the page that shows it."""
     for name, value in error.get_headers():
         if name == "Retry-After":
             response.headers[name] = value

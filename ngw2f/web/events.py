@@ -1,4 +1,4 @@
-"""What happens, as it happens, over HTTP: streams and long polling."""
+"""Events over HTTP: streams and long polling."""
 
 from collections.abc import Iterator
 
@@ -15,20 +15,19 @@ from ngw2f.store.users import UserRow
 from ngw2f.web import auth
 from ngw2f.web.services import Services
 
-# The longest that a long poll waits, below the time-outs of proxies, and how long if
-# it does not say.
+# How long a long poll waits at most, which is below the time-outs of proxies, and by default.
 MAX_WAIT_SECONDS = 55
 WAIT_SECONDS = 25
 
 EVENT_STREAM = "text/event-stream"
-# No cache keeps a stream, and nginx does not hold it back.
+# No cache stores a stream, and nginx does not buffer it.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class EventStream:
-    """A body that goes on for as long as the client listens.
+    """A body that lasts as long as the client listens.
 
-    Nothing is in the way of a chunk between the hub and the server.
+    The server gets each chunk directly from the client's subscription.
     """
 
     __slots__ = ("_subscription",)
@@ -50,7 +49,7 @@ class EventStream:
 
 
 class PolledLines(JSONLines):
-    """JSON lines for a list: no heartbeats between them."""
+    """JSON lines that become a list, so without heartbeats between them."""
 
     heartbeat = b""
 
@@ -62,22 +61,22 @@ def stream(services: Services, request: Request) -> Response:
     response = Response(mimetype=media_type, headers=HEADERS)
     add_vary(response, ["Accept", "Authorization", "Cookie"])
     if request.method == "HEAD":
-        # Nobody knows how long it would become.
+        # The length of a stream is unknown.
         response.automatically_set_content_length = False
         return response
     after = request.headers.get("Last-Event-ID") or request.args.get("after")
     subscription = subscribe(services, request, form, reader, after)
     subscription.say(form.greeting(subscription.last_id))
     response.response = EventStream(subscription)
-    # No wrapper around the body.
+    # Werkzeug must not wrap the body.
     response.direct_passthrough = True
     return response
 
 
 def poll(services: Services, request: Request) -> Response:
-    """Answer with what came after an id, or as soon as something does.
+    """Answer with the events after an id, or wait for the next one.
 
-    With neither `after` nor `wait` it says at once where to begin.
+    With neither `after` nor `wait`, answer at once with the id to begin with.
     """
     reader = auth.find_reader(services, request)
     after = request.args.get("after")
@@ -98,7 +97,7 @@ def poll(services: Services, request: Request) -> Response:
 def subscribe(
     services: Services, request: Request, form: Form, reader: UserRow | None, after: str | None
 ) -> Subscription:
-    """Return a subscription that ends with the token by which the client is a user."""
+    """Return a subscription, which ends when the reader's token is revoked."""
     if reader is None:
         return services.hub.subscribe(form, after=after)
     digest = digest_of(auth.token_of(request) or "")
@@ -106,7 +105,7 @@ def subscribe(
 
 
 def _next_lines(subscription: Subscription, seconds: int) -> list[bytes]:
-    # It ends the waiting, not a look into the database that has begun.
+    # The timer ends the wait, but not a query that has begun.
     timer = gevent.spawn_later(seconds, subscription.end, Ending.CLOSED)
     try:
         chunk = subscription.next_chunk()

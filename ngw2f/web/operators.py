@@ -1,4 +1,4 @@
-"""Who may see how the server is: its counts, and what its parts say of their failures."""
+"""Who may see metrics and the details of failures."""
 
 import hmac
 
@@ -9,11 +9,11 @@ from ngw2f.web.services import Services
 
 
 def is_operator(services: Services, request: Request) -> bool:
-    """Say whether who asks bears the token, or where there is none, is on this machine.
+    """Return whether a request has the metrics token or, if none is set, is from this machine.
 
-    Whoever opens our Unix socket, or is at a loopback address, is on this machine. The
-    address is the client's own: what a trusted proxy says of it. With a proxy in between
-    that is not trusted, everybody would seem to be here.
+    It is from this machine if it comes over our Unix socket or from a loopback address. The address
+    is the client's, as a trusted proxy reports it. Behind a proxy that is not trusted, every
+    request would seem to be from this machine.
     """
     token = services.core.settings.metrics_token
     if token:

@@ -1,6 +1,6 @@
 """Pages for people: HTML for a browser, readable text for curl and telnet.
 
-Everything works by forms and redirects, so without JavaScript.
+Everything works with forms and redirects, without JavaScript.
 """
 
 from collections.abc import Callable

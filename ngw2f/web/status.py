@@ -1,4 +1,4 @@
-"""How the server is: ready, busy. Whether it is alive is answered before the chat (app.py)."""
+"""Whether the server is ready, and how busy it is; the chain says whether it is alive (app.py)."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ class Stats(msgspec.Struct):
 
 
 class Readiness(msgspec.Struct):
-    """Each part: "ok", or what is wrong with it, or to strangers "unavailable"."""
+    """Each part is "ok", or what is wrong with it; strangers see only "unavailable"."""
 
     status: str
     database: str
@@ -34,9 +34,9 @@ def stats(services: Services, _request: Request) -> Response:
 
 
 def ready(services: Services, request: Request) -> Response:
-    """Answer 200 if database and broker can be reached and each queue has a worker, else 503.
+    """Answer 200 if database and broker are reachable and each queue has a worker, else 503.
 
-    What fails how is for those who may read /metrics: it has addresses, paths and versions.
+    Only operators see how a part fails: it may have addresses, paths and versions.
     """
     redis = services.core.broker.redis
     parts = {

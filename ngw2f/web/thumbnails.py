@@ -1,15 +1,15 @@
-"""Small pictures of what is behind links: a reader's browser asks us, not a stranger's server."""
+"""Thumbnails of previews: a reader's browser gets them from us, not from a stranger's server."""
 
 from ngw2f.http import Request, Response, problem
 from ngw2f.store.previews import find_thumbnail
 from ngw2f.web.services import Services
 
-# A name never stands for another picture (RFC 8246).
+# The picture of a name never changes (RFC 8246).
 FOREVER = "public, max-age=31536000, immutable"
 
 
 def show(services: Services, _request: Request, name: str) -> Response:
-    """Answer whoever knows the name: it is random, and stands in messages alone."""
+    """Answer anybody who knows the name: it is random, and only messages contain it."""
     with services.core.database.asking() as connection:
         found = find_thumbnail(connection, name)
     if found is None:

@@ -157,18 +157,18 @@ def take_over(request: Request) -> tuple[dict[str, Any], FrameSocket]:
     Raises 400, 403, 426, 501.
     """
     if not is_upgrade(request):
-        raise UpgradeRequired("this is a WebSocket; ask for an upgrade by GET over HTTP/1.1")
+        raise UpgradeRequired("this is a WebSocket; request an upgrade by GET over HTTP/1.1")
     if request.headers.get("Sec-WebSocket-Version") != VERSION:
-        raise UpgradeRequired(f"Sec-WebSocket-Version is {VERSION} (RFC 6455)")
+        raise UpgradeRequired(f"Sec-WebSocket-Version must be {VERSION} (RFC 6455)")
     if "upgrade" not in listed(request.headers.get("Connection", "")):
-        raise problem(400, "Connection names Upgrade (RFC 6455 section 4.2.1)")
+        raise problem(400, "Connection must name Upgrade (RFC 6455 section 4.2.1)")
     if not is_key(request.headers.get("Sec-WebSocket-Key", "")):
-        raise problem(400, "Sec-WebSocket-Key is 16 bytes in base64 (RFC 6455 section 4.2.1)")
+        raise problem(400, "Sec-WebSocket-Key must be 16 bytes in base64 (RFC 6455 section 4.2.1)")
     if request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ:
         # The library would read its bytes as frames.
         raise problem(400, "a handshake has no body")
     if SOCKET not in request.environ:
-        raise problem(501, "this server has no WebSockets")
+        raise problem(501, "this server does not support WebSockets")
     check_origin(request)
     sock = FrameSocket(request.environ[SOCKET])
     # Libraries read lists of protocols in different ways, or not at all.

@@ -1,7 +1,7 @@
-"""Answers that need not, or may, wait for what a request leaves to be done (RFC 7240).
+"""Answers that wait for a job that the request started, or point to it as a task (RFC 7240).
 
-Any endpoint can answer so: it stores a task (ngw2f/store/tasks.py) with its change if
-`wants_task` says so, and returns `answer` with what is `Pending`.
+Any endpoint can answer so: if `wants_task`, it stores a task (ngw2f/store/tasks.py) with its
+change; then it returns `answer` with a `Pending`.
 """
 
 import time
@@ -32,15 +32,15 @@ class TaskStatus(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Pending(Generic[T]):
-    """What a request changed, and how to see that what it left to be done is done."""
+    """What a request changed, and how to check whether its job is done."""
 
-    # As it is now, and where it is.
+    # The resource as it is now, and its path.
     resource: T
     location: str
     is_ready: Callable[[T], bool]
-    # Return it as it is then, None if it is deleted.
+    # Returns the resource as it is by then, None if it was deleted.
     reload: Callable[[Connection, T], T | None]
-    # The task that was asked for.
+    # Set if the client asked for a task.
     task_id: str | None = None
 
 
@@ -49,10 +49,10 @@ def wants_task(request: Request) -> bool:
 
 
 def answer(services: Services, request: Request, pending: Pending[T], *, status: int) -> Response:
-    """Answer what created (201) or changed (204) something as its Prefer field asks for.
+    """Answer a request that created (201) or changed (204) something, as its Prefer field asks.
 
-    `wait=N`: the whole resource, if it is ready within N seconds.
-    `respond-async`: 202 with a task, unless it was ready in the time to wait.
+    `wait=N`: with the whole resource, if it is ready within N seconds.
+    `respond-async`: 202 with a task, unless the resource is ready by then.
     """
     resource = pending.resource
     seconds = _wait_seconds(services, request)
@@ -75,7 +75,7 @@ def answer(services: Services, request: Request, pending: Pending[T], *, status:
 
 
 def show_task(services: Services, request: Request, task_id: str) -> Response:
-    """Answer 202 while it runs, then send to what came of it, or say why there is nothing."""
+    """Answer 202 while the task runs, then redirect to its result, or say why it failed."""
     reader = auth.find_reader(services, request)
     with services.core.database.reading() as connection:
         task = tasks.find_task(connection, task_id, reader)
@@ -99,7 +99,7 @@ def accepted(task_id: str) -> Response:
 
 
 def _wait_seconds(services: Services, request: Request) -> int | None:
-    """Return N of `wait=N`, at most `max_wait_seconds`; no number, no wait."""
+    """Return N of `wait=N`, at most `max_wait_seconds`, or None if N is no number."""
     text = request.preferences.get("wait", "")
     if not (text.isascii() and text.isdecimal()):
         return None
@@ -107,7 +107,7 @@ def _wait_seconds(services: Services, request: Request) -> int | None:
 
 
 def _wait_until_ready(services: Services, pending: Pending[T], seconds: int) -> T:
-    """Return the resource as it is when it is ready or the time is over."""
+    """Return the resource as it is when it is ready, or when the time is over."""
     deadline = time.monotonic() + seconds
     pause = FIRST_PAUSE_SECONDS
     resource = pending.resource
@@ -118,7 +118,7 @@ def _wait_until_ready(services: Services, pending: Pending[T], seconds: int) -> 
             with services.core.database.reading() as connection:
                 found = pending.reload(connection, resource)
         except DATABASE_ERRORS:
-            # The change is stored, and said to be.
+            # The change is stored, so answer that it is.
             break
         if found is None:
             break

@@ -1,1 +1,1 @@
-"""The API as OpenAPI 3.1 describes it, for programs: `GET /api/openapi.json`."""
+"""A description of the API in OpenAPI 3.1, for programs: `GET /api/openapi.json`."""

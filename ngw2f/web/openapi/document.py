@@ -1,4 +1,4 @@
-"""The description as a whole: the table of operations, and what holds for all of them."""
+"""The whole description: the table of operations, and what all of them share."""
 
 from typing import Any
 
@@ -18,29 +18,29 @@ CACHE_SECONDS = 300
 REFERENCE = "#/components/{}/{}"
 SCHEMAS = REFERENCE.format("schemas", "{name}")
 ABOUT = """\
-Times are Unix seconds. Errors are problem details (RFC 9457), or text or a page where Accept
-prefers that. HEAD answers wherever GET does, OPTIONS everywhere with `Allow`; another method is
-405 with `Allow`. What is no HTTP/1.1 that this server takes is a 400, 408, 413, 414, 417, 431, 501
-or 505, before any operation is looked at. docs/api.md says what the events are, and what goes over
+Times are Unix seconds. Errors are problem details (RFC 9457), or text or a page if Accept prefers
+that. HEAD works wherever GET does, OPTIONS everywhere with `Allow`; any other method is a 405 with
+`Allow`. A request that is not HTTP/1.1 as this server accepts it is a 400, 408, 413, 414, 417, 431,
+501 or 505, whatever the operation. docs/api.md describes the events, and the messages over
 WebSocket and Socket.IO."""
 
-# Why an operation is refused, and by which fields the answer says more.
+# Why an operation is refused, and which fields the answer has.
 REFUSALS: dict[int, tuple[str, tuple[str, ...]]] = {
-    400: ("a parameter or the body is not as described, or its name is taken", ()),
+    400: ("a parameter or the body is not as described, or a name is taken", ()),
     401: ("the credentials are wrong, missing, revoked or expired", ("WWW-Authenticate",)),
     403: ("not for this client, or from a page of another origin", ()),
-    404: ("there is no such thing, for this reader", ()),
-    406: ("there is no form that Accept takes", ()),
-    408: ("the body did not come in time", ()),
+    404: ("it does not exist, or this reader may not see it", ()),
+    406: ("no form that Accept allows is available", ()),
+    408: ("the body did not arrive in time", ()),
     409: ("the room, or the user's list of rooms, is full", ()),
-    410: ("what was made by this Idempotency-Key is deleted", ()),
+    410: ("what this Idempotency-Key created is deleted", ()),
     413: ("the body is too long", ()),
-    415: ("the body is not called JSON", ()),
+    415: ("the Content-Type is not JSON", ()),
     422: ("the Idempotency-Key was used for something else", ()),
-    426: ("only as an upgrade of HTTP/1.1", ("Upgrade",)),
+    426: ("only with an upgrade from HTTP/1.1", ("Upgrade",)),
     429: ("too often", ("Retry-After", "RateLimit", "RateLimit-Policy")),
     500: ("something went wrong on our side", ()),
-    501: ("the server that runs this has no WebSockets", ()),
+    501: ("this server does not support WebSockets", ()),
     503: ("the database, the broker or the server cannot be used right now", ("Retry-After",)),
 }
 
@@ -128,7 +128,7 @@ def _responses(operation: Operation) -> Schema:
 
 
 def _why(operation: Operation) -> set[int]:
-    """Return by which statuses an operation may be refused."""
+    """Return the statuses with which an operation may be refused."""
     statuses = {*operation.refusals, 500, 503}
     if operation.who in ("reader", "user", "password"):
         statuses.add(401)
@@ -201,7 +201,7 @@ def _schemas(settings: Settings) -> dict[str, Schema]:
 
 
 def _bound(member: Schema, schema: Schema) -> None:
-    """Add to what a member is; of one that may be null, to the other type."""
+    """Add *schema* to a member's; if it may be null, to that of the other type."""
     text = next((each for each in member.get("anyOf", ()) if each["type"] == "string"), member)
     text |= schema
 

@@ -1,4 +1,4 @@
-"""What requests and answers of several operations have: parameters, fields, and bounds."""
+"""What several operations share: parameters, header fields, and bounds."""
 
 import re
 from typing import Any
@@ -42,7 +42,7 @@ def _header(what: str, **schema: Any) -> Schema:
 
 
 def parameters() -> dict[str, Schema]:
-    """Return the parameters by the names that the table of operations calls them by."""
+    """Return the parameters by the names that the table of operations uses."""
     number = {"type": "integer", "maximum": MAX_ID}
     found: dict[str, Schema] = {
         "user_id": _id("a user"),
@@ -52,23 +52,23 @@ def parameters() -> dict[str, Schema]:
         "before": _query("only messages with a smaller id", minimum=0, **number),
         "after": _query("only messages with a greater id, from the oldest on", minimum=0, **number),
         "beyond": {
-            **_query("only what has a greater id", minimum=0, **number),
+            **_query("only those with a greater id", minimum=0, **number),
             "name": "after",
         },
         "limit": _query(
-            f"how many; of more than {MAX_LIMIT}, {MAX_LIMIT}",
+            f"how many; greater numbers count as {MAX_LIMIT}",
             minimum=1, default=DEFAULT_LIMIT, **number,
         ),
         "updated_since": _query("a time in Unix seconds", type="number"),
         "author": {**_query("a user's messages", minimum=1, **number), "name": "user_id"},
-        "online": _query("1: only who is online; 0: only who is not", type="integer", enum=[0, 1]),
+        "online": _query("1: only users online; 0: only others", type="integer", enum=[0, 1]),
         "cursor": {
             **_query("the id of the last event that was seen", type="string"),
             "name": "after",
         },
         "wait": _query(
-            f"seconds; of more than {MAX_WAIT_SECONDS}, {MAX_WAIT_SECONDS}. With `after`, "
-            f"{WAIT_SECONDS} unless said",
+            f"how many seconds to wait; greater numbers count as {MAX_WAIT_SECONDS}. With `after`, "
+            f"{WAIT_SECONDS} by default",
             minimum=0, **number,
         ),
         "EIO": {
@@ -81,7 +81,7 @@ def parameters() -> dict[str, Schema]:
         },
         "sid": {**_query("the session", type="string", minLength=1), "required": True},
         "If-None-Match": _header("ETags that the client has (RFC 9110 section 13.1.2)"),
-        "Last-Event-ID": _header("the id of the last event that was seen; goes before `after`"),
+        "Last-Event-ID": _header("the id of the last event that was seen; overrides `after`"),
         "Prefer": _header("`wait=N`, `respond-async` (RFC 7240)"),
         "Idempotency-Key": _header("a key for this one request", pattern=KEY_PATTERN),
     }  # fmt: skip
@@ -89,24 +89,24 @@ def parameters() -> dict[str, Schema]:
 
 
 HEADERS: dict[str, Schema] = {
-    "Allow": {"description": "the methods that there are", "schema": TEXT},
+    "Allow": {"description": "the methods that are allowed", "schema": TEXT},
     "Cache-Control": {"description": "who may keep it (RFC 9111)", "schema": TEXT},
-    "Content-Location": {"description": "where what is sent is", "schema": TEXT},
+    "Content-Location": {"description": "the path of what is sent", "schema": TEXT},
     "ETag": {"description": "the version, for If-None-Match", "schema": TEXT},
     "Link": {"description": 'the next page: `<...>; rel="next"` (RFC 8288)', "schema": TEXT},
-    "Location": {"description": "where it is, or will be", "schema": TEXT},
-    "Preference-Applied": {"description": "what of Prefer was followed", "schema": TEXT},
+    "Location": {"description": "its path, also before it exists", "schema": TEXT},
+    "Preference-Applied": {"description": "which preferences were honored", "schema": TEXT},
     "RateLimit": {"description": "what is left of a limit", "schema": TEXT},
     "RateLimit-Policy": {"description": "which limit counts", "schema": TEXT},
-    "Retry-After": {"description": "when to come back, in seconds", "schema": NUMBER},
-    "Upgrade": {"description": "what to ask for", "schema": TEXT},
+    "Retry-After": {"description": "seconds until the next try", "schema": NUMBER},
+    "Upgrade": {"description": "the protocol to upgrade to", "schema": TEXT},
     "WWW-Authenticate": {"description": "how to sign in (RFC 9110 section 11.6.1)", "schema": TEXT},
 }
 
 
 def bounds(settings: Settings) -> dict[str, dict[str, Schema]]:
-    """Return what the validators of the code ask beyond a type, by shape and member."""
-    # What more is asked of a name (docs/api.md) can be said in no schema.
+    """Return what the code checks beyond the type, by shape and member."""
+    # No schema can express the other rules for names (docs/api.md).
     nickname = {"minLength": 1, "maxLength": MAX_NICKNAME_CHARACTERS, "format": "nickname"}
     password = {
         "minLength": MIN_PASSWORD_CHARACTERS,
@@ -130,12 +130,12 @@ def bounds(settings: Settings) -> dict[str, dict[str, Schema]]:
 
 
 def source_pattern() -> str:
-    """Return what a message is made of: no controls, and something that can be seen."""
+    """Return the pattern of a message: no control characters, and something visible."""
     controls = "".join(sorted(CONTROLS - {"\r"}))
     text = f"[^{controls}]*"
     return f"^{text}[^{controls}{_written_out(UNSEEN)}]{text}$"
 
 
 def _written_out(characters: str) -> str:
-    """Return Python's escapes as characters: other languages have others."""
+    """Replace Python's escapes by characters: other languages write escapes differently."""
     return ESCAPE.sub(lambda found: chr(int(next(filter(None, found.groups())), 16)), characters)

@@ -1,7 +1,6 @@
-"""What programs may call: one line for each parameter, and one for each answer.
+"""The operations of the API, their parameters and their answers.
 
-What an operation can be refused for by the chain, by its method or by its parameters stands
-in `document.py`, once for all.
+Refusals that follow from the chain, the method or the parameters are in `document.py`.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ TEXT = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, what it means, what the body is (a shape, or JSON's schema), and its fields."""
+    """A status, its meaning, the body (a shape, or a JSON schema), and header fields."""
 
     status: int
     what: str
@@ -30,7 +29,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A method of a path: for whom, what it takes, and what it answers."""
+    """A method of a path: who may call it, with which parameters, and its answers."""
 
     method: Method
     path: str
@@ -41,13 +40,13 @@ class Operation:
     parameters: tuple[str, ...] = ()
     body: type | None = None
     refusals: tuple[int, ...] = ()
-    # Whether it counts under a limit.
+    # Whether a rate limit counts it.
     is_limited: bool = False
     description: str = ""
 
 
 def kept(what: str, body: type | dict[str, Any], *headers: str) -> tuple[Answer, ...]:
-    """Return the answers of what has an ETag."""
+    """Return the answers of a resource with an ETag."""
     fields = ("ETag", "Cache-Control", *headers)
     return (
         Answer(200, what, body, headers=fields),
@@ -61,7 +60,7 @@ EVENTS: dict[str, Any] = {
     "required": ["events", "next"],
     "properties": {
         "events": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}},
-        "next": {"type": "string", "description": "the cursor to go on from, as `after`"},
+        "next": {"type": "string", "description": "the cursor to continue from, as `after`"},
     },
 }
 TASK_FIELDS = ("Location", "Retry-After", "Cache-Control", "Preference-Applied")
@@ -69,13 +68,13 @@ LIST = ("beyond", "limit", "If-None-Match")
 PAGE = ("before", "after", "limit", "updated_since", "author", "If-None-Match")
 POSTED = (
     Answer(201, "the message", Message, headers=("Location", "Preference-Applied")),
-    Answer(202, "stored; the task says when it is rendered", waiting.TaskStatus,
+    Answer(202, "stored; the task shows when it is rendered", waiting.TaskStatus,
            headers=TASK_FIELDS),
 )  # fmt: skip
 EDITED = (
     Answer(200, "the message, rendered", Message,
            headers=("Content-Location", "Preference-Applied")),
-    Answer(202, "stored; the task says when it is rendered", waiting.TaskStatus,
+    Answer(202, "stored; the task shows when it is rendered", waiting.TaskStatus,
            headers=TASK_FIELDS),
     Answer(204, "stored", headers=("Preference-Applied",)),
 )  # fmt: skip
@@ -87,7 +86,7 @@ MESSAGES: dict[str, Any] = {
     },
 }
 POST_FIELDS = ("Idempotency-Key", "Prefer")
-SENT_AGAIN = "With `Idempotency-Key` it may be sent again, and is done once."
+SENT_AGAIN = "With `Idempotency-Key`, it can be sent again and is done once."
 IN_LOBBY = "The room is the lobby."
 
 OPERATIONS = (
@@ -102,14 +101,14 @@ OPERATIONS = (
               kept("the user", User), ("user_id", "If-None-Match")),
     Operation("put", "/api/users/{user_id}", "changeUser", "Change oneself", "user", DONE,
               ("user_id",), body=users.ChangedUser, refusals=(403,), is_limited=True,
-              description="What is left out stays. A new password revokes all other tokens."),
+              description="Omitted fields do not change. A new password revokes all other tokens."),
     Operation("post", "/api/tokens", "createToken", "Get a token", "password",
               (Answer(200, "a token", tokens.Token, headers=("Cache-Control",)),),
               is_limited=True),
     Operation("delete", "/api/tokens", "revokeToken", "Revoke the token that is sent", "user", DONE,
               is_limited=True),
     Operation("get", "/api/rooms", "listRooms", "List rooms", "reader",
-              kept("a page of what the reader may see", rooms.Rooms, "Link"), LIST,
+              kept("a page of the rooms that the reader may see", rooms.Rooms, "Link"), LIST,
               refusals=(400,)),
     Operation("post", "/api/rooms", "createRoom", "Create a room", "user",
               (Answer(201, "the room", Room, headers=("Location",)),), ("Idempotency-Key",),
@@ -122,7 +121,7 @@ OPERATIONS = (
     Operation("post", "/api/rooms/{room_id}/messages", "postMessage", "Post a message", "user",
               POSTED, ("room_id", *POST_FIELDS), body=messages.NewMessage, refusals=(410, 422),
               is_limited=True, description=SENT_AGAIN),
-    Operation("post", "/api/rooms/{room_id}/typing", "type", "Say that one is typing", "user",
+    Operation("post", "/api/rooms/{room_id}/typing", "type", "Show that one is typing", "user",
               DONE, ("room_id",), is_limited=True),
     Operation("get", "/api/rooms/{room_id}/members", "listMembers", "List a room's members",
               "reader", kept("a page, by id", rooms.Members, "Link"), ("room_id", *LIST),
@@ -146,40 +145,40 @@ OPERATIONS = (
     Operation("delete", "/api/messages/{message_id}", "deleteMessage", "Delete one's message",
               "user", DONE, ("message_id",), refusals=(403,), is_limited=True),
     Operation("get", "/api/events", "pollEvents", "Wait for events", "reader",
-              (Answer(200, "what came after the cursor; [] if nothing did in time", EVENTS,
+              (Answer(200, "the events after the cursor; [] if there were none in time", EVENTS,
                       headers=("Cache-Control",)),),
               ("cursor", "wait"), refusals=(400,),
-              description="Long polling. Without `after` and `wait` it says where to begin."),
+              description="Long polling. Without `after` and `wait`, answers where to begin."),
     Operation("get", "/api/openapi.json", "showDescription", "Show this description", "anybody",
               kept("OpenAPI 3.1", {"type": "object", "required": ["openapi", "info", "paths"]}),
               ("If-None-Match",)),
     Operation("get", "/events", "streamEvents", "Follow the events", "reader",
-              (Answer(200, "the events, until the client goes or the server restarts",
+              (Answer(200, "the events, until the client disconnects or the server restarts",
                       {"type": "string"},
                       (events.EVENT_STREAM + "; charset=utf-8", "application/x-ndjson", TEXT),
                       ("Cache-Control",)),),
               ("cursor", "Last-Event-ID"), refusals=(406,),
-              description="This answer does not end. `Accept` chooses its form."),
+              description="This response does not end. `Accept` chooses its form."),
     Operation("get", "/ws", "openWebSocket", "Open a WebSocket", "reader",
               (Answer(101, "frames of JSON from here on (docs/api.md, Events)"),),
               ("cursor",), refusals=(400, 403, 426, 501),
-              description="A handshake by RFC 6455; the events, and a way back for posts."),
+              description="A handshake by RFC 6455; for events, and to send posts."),
     Operation("get", "/socket.io/", "pollSocketIO", "Socket.IO: open a session, or poll",
               "anybody",
               (Answer(101, "Engine.IO's frames from here on"),
                Answer(200, "packets", {"type": "string"}, (TEXT,), ("Cache-Control",))),
               ("EIO", "transport"), refusals=(400, 403, 426, 501),
               description="Engine.IO 4 and Socket.IO 5; use one of their clients. With `sid`, "
-                          "what there is for a session; or its change to a WebSocket."),
+                          "the packets for a session, or its upgrade to a WebSocket."),
     Operation("post", "/socket.io/", "sendSocketIO", "Socket.IO: send packets", "anybody",
               (Answer(200, "taken", {"type": "string"}, (TEXT,), ("Cache-Control",)),),
               ("EIO", "transport", "sid"), refusals=(400, 413)),
     Operation("get", "/tasks/{task_id}", "showTask", "Show a task", "reader",
-              (Answer(202, "it runs", waiting.TaskStatus, headers=TASK_FIELDS[:3]),
+              (Answer(202, "it is running", waiting.TaskStatus, headers=TASK_FIELDS[:3]),
                Answer(303, "it is done", waiting.TaskStatus, headers=("Location",))),
               ("task_id",), description="A task that failed is a 500 that says why."),
     Operation("get", "/stats", "showStats", "Show how busy the server is", "anybody",
-              (Answer(200, "the average of 15 s", status.Stats, headers=("Cache-Control",)),)),
+              (Answer(200, "the average over 15 s", status.Stats, headers=("Cache-Control",)),)),
     Operation("get", "/healthz", "isAlive", "Say whether the server is alive", "anybody",
               (Answer(200, "it is", {"type": "string"}, (TEXT,), ("Cache-Control",)),)),
     Operation("get", "/readyz", "isReady", "Say whether the server can work", "anybody",
