@@ -26,7 +26,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
 
 from ngw2f.broker.connection import Broker, connect
-from ngw2f.jobs.wakeup import RENDER, Bell
+from ngw2f.jobs.wakeup import RENDER, WakeUp
 from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from ngw2f.store import messages, users
@@ -105,7 +105,7 @@ def measure_ours() -> float:
     with bench() as there, running(command, there):
         there.post(OURS)
         started_at = time.perf_counter()
-        Bell(there.broker, RENDER).ring()
+        WakeUp(there.broker, RENDER).wake()
         return OURS / there.wait(started_at)
 
 

@@ -1,8 +1,8 @@
-"""What a worker is at, kept where its death does not reach.
+"""Crash marks: a record of what a worker was working on when it died.
 
-A process notes the message that it renders in a file that is mapped into its memory: that
-costs nothing, and outlives it, whatever kills it. The file is locked for as long as the
-process lives; so whoever finds one that is not locked knows what its owner died of.
+A process writes the number of its current message or link to a file mapped into its memory,
+which costs nothing and survives the process, whatever kills it. The file is locked while the
+process lives, so an unlocked one names what its owner died of.
 """
 
 import fcntl
@@ -17,12 +17,12 @@ from pathlib import Path
 NUMBER = struct.Struct("q")
 
 
-class Mark:
-    """One process's file; 0 stands for nothing."""
+class CrashMark:
+    """The mark of one process; 0 means that it works on nothing."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # It gets the name by which others find it when it is locked.
+        # Rename the file to its final name only once it is locked.
         self._file, path = tempfile.mkstemp(prefix="new.", dir=directory)
         fcntl.flock(self._file, fcntl.LOCK_EX)
         os.write(self._file, bytes(NUMBER.size))
@@ -39,8 +39,8 @@ class Mark:
 
 
 @contextmanager
-def left_behind(directory: Path) -> Iterator[list[int]]:
-    """Give what processes were at when they died; it is forgotten when the block ends well."""
+def left_by_crashes(directory: Path) -> Iterator[list[int]]:
+    """Yield the numbers that dead processes left; forget them if the block succeeds."""
     files: list[int] = []
     found: list[tuple[Path, int]] = []
     try:
@@ -57,11 +57,11 @@ def left_behind(directory: Path) -> Iterator[list[int]]:
 
 
 def _read_dead(path: Path, files: list[int]) -> int | None:
-    """Return the number in the file of a dead process, locked from here on; None: it lives."""
+    """Lock a dead process's file and return its number; None if the process lives."""
     try:
         file = os.open(path, os.O_RDWR)
     except FileNotFoundError:
-        return None  # Another one has read it.
+        return None  # Another process has read it.
     files.append(file)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

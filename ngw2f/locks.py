@@ -21,24 +21,24 @@ def file_lock(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def turn(engine: Engine, path: Path, key: int) -> Iterator[bool]:
-    """Try to take the turn among all processes that use the database; yield whether it is ours.
+def try_lock(engine: Engine, path: Path, key: int) -> Iterator[bool]:
+    """Try to lock out all other processes that use the database; yield whether it worked.
 
     Do not wait. Users of SQLite are all on this machine and lock the file *path*; PostgreSQL
     keeps a lock under the number *key* for the session.
     """
     if engine.dialect.name == "sqlite":
-        with _try_file_lock(path) as has_turn:
-            yield has_turn
+        with _try_file_lock(path) as has_lock:
+            yield has_lock
         return
     with engine.connect() as connection:
         parameters = {"key": key}
-        has_turn = connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), parameters)
+        has_lock = connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), parameters)
         connection.commit()
         try:
-            yield bool(has_turn)
+            yield bool(has_lock)
         finally:
-            if has_turn:
+            if has_lock:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), parameters)
                 connection.commit()
 

@@ -10,7 +10,7 @@ from ngw2f.actions.sign_in import SignIn
 from ngw2f.broker.limits import Limits
 from ngw2f.broker.tries import WrongTries
 from ngw2f.core import Core
-from ngw2f.jobs.wakeup import RENDER, Bell
+from ngw2f.jobs.wakeup import RENDER, WakeUp
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.typing import TypingNotices
 from ngw2f.passwords import Passwords
@@ -31,7 +31,7 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
     wrong_tries = WrongTries(core.broker) if core.settings.rate_limit else None
     sign_in = SignIn(core, limits, Passwords(), wrong_tries)
     return Actions(
-        messages=Messages(core, limits, Bell(core.broker, RENDER)),
+        messages=Messages(core, limits, WakeUp(core.broker, RENDER)),
         rooms=Rooms(core, limits, TypingNotices(core.broker, core.events)),
         sign_in=sign_in,
         sessions=Sessions(core, limits, attendance),

@@ -8,7 +8,7 @@ from ngw2f.actions import idempotency, rights
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Gone, Invalid, NotFound
-from ngw2f.jobs.wakeup import Bell
+from ngw2f.jobs.wakeup import WakeUp
 from ngw2f.live.groups import room_group
 from ngw2f.live.payloads import DeletedMessage
 from ngw2f.resources import Message
@@ -27,11 +27,11 @@ class Posted:
 
 
 class Messages:
-    def __init__(self, core: Core, limits: Limits, bell: Bell) -> None:
+    def __init__(self, core: Core, limits: Limits, wakeup: WakeUp) -> None:
         self._core = core
         self._limits = limits
-        # Calls the workers that render.
-        self._bell = bell
+        # Wakes the workers that render.
+        self._wakeup = wakeup
 
     def post(
         self,
@@ -63,7 +63,7 @@ class Messages:
         except KeyUsedError as error:
             return self._posted_before(user, str(error), asked, with_task=with_task)
         core.events.publish(run)
-        self._bell.ring()
+        self._wakeup.wake()
         return Posted(message, task_id)
 
     def edit(
@@ -84,7 +84,7 @@ class Messages:
             task_id = _create_task(connection, message) if with_task else None
             run = core.events.record(connection, "message.updated", changed)
         core.events.publish(run)
-        self._bell.ring()
+        self._wakeup.wake()
         return Posted(changed, task_id)
 
     def remove(self, user: UserRow, message_id: int) -> Message:
@@ -114,7 +114,7 @@ class Messages:
                 task_id = task_id or _create_task(connection, message)
         # The process that stored it may have been killed before it did this.
         core.clock.drop([room_group(message.room_id)])
-        self._bell.ring()
+        self._wakeup.wake()
         return Posted(message, task_id)
 
     def _checked(self, source: str) -> str:

@@ -217,7 +217,7 @@ def _jobs(options: argparse.Namespace) -> None:
 
     from ngw2f.broker.connection import Broker, connect
     from ngw2f.jobs import failed
-    from ngw2f.jobs.wakeup import RENDER, Bell
+    from ngw2f.jobs.wakeup import RENDER, WakeUp
     from ngw2f.store.database import Database
     from ngw2f.store.reasons import reason_of
     from ngw2f.store.usable import UnusableError, check_chat
@@ -240,7 +240,7 @@ def _jobs(options: argparse.Namespace) -> None:
                 names = set(options.ids)
                 requeued = failed.requeue(redis, settings.redis_prefix, names)
                 with closing(Broker(settings)) as broker:
-                    requeued += failed.render_again(database, Bell(broker, RENDER), names)
+                    requeued += failed.render_again(database, WakeUp(broker, RENDER), names)
                 lines = [f"requeued {name}" for name in requeued] or ["there is no such job"]
     except RedisError as error:
         sys.exit(f"ngw2f: Redis cannot be reached: {error}")
@@ -299,13 +299,13 @@ def _worker_process(options: argparse.Namespace) -> None:
 
 
 def _fetcher(options: argparse.Namespace) -> None:
-    from ngw2f.jobs.fetch_process import receive_settings, run_deputy
+    from ngw2f.jobs.fetch_process import receive_settings, run_fetch_process
     from ngw2f.jobs.malloc import give_memory_back
 
     give_memory_back()
     settings = receive_settings(options.parent)
     _log_as(settings)
-    run_deputy(settings, options.parent, options.lifeline)
+    run_fetch_process(settings, options.parent, options.lifeline)
 
 
 def _cron(options: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ngw2f.broker.connection import Broker, connect, embedded_socket
-from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.server.descriptors import WORKER_CONNECTIONS, possible_connections
 from ngw2f.server.precheck import look
@@ -199,10 +199,10 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
 
 def check_workers(settings: Settings) -> Iterator[Finding]:
     broker = Broker(settings)
-    roll_call = RollCall(broker)
+    heartbeats = Heartbeats(broker)
     try:
         for queue in QUEUES:
-            count = roll_call.count(queue)
+            count = heartbeats.count(queue)
             if count:
                 yield Finding("ok", "workers", f"{count} for {queue}")
             else:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from ngw2f.core import Core, build_core
 from ngw2f.jobs.outbox import Outbox
-from ngw2f.jobs.wakeup import LINKS, RENDER, Bell
+from ngw2f.jobs.wakeup import LINKS, RENDER, WakeUp
 from ngw2f.links.outbox import LinkOutbox
 from ngw2f.links.preview.thumbnail import Thumbnailer
-from ngw2f.links.visit import Visitor, build_fetcher
+from ngw2f.links.visit import PreviewFetcher, build_fetcher
 from ngw2f.settings import Settings
 from ngw2f.text.markdown import MarkdownRenderer
 
@@ -20,26 +20,26 @@ class JobContext:
     """The core of one chat, and what the jobs add to it."""
 
     core: Core
-    bell: Bell
+    wakeup: WakeUp
     outbox: Outbox
-    link_bell: Bell
+    link_wakeup: WakeUp
     link_outbox: LinkOutbox
-    visitor: Visitor
+    preview_fetcher: PreviewFetcher
     markdown: MarkdownRenderer
     # Fetches links in another process and returns how many; None: this process fetches them.
-    call_deputy: Callable[[threading.Event], int] | None = None
-    # Set when the worker is told to stop, for a job that would go on for long.
+    call_fetch_process: Callable[[threading.Event], int] | None = None
+    # Set when the worker must stop, for jobs that run long.
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def ring_again(self, queues: Container[str]) -> None:
-        """Call workers to the outboxes of *queues*, whether or not anything waits there."""
-        for bell in (self.bell, self.link_bell):
-            if bell.queue_name in queues:
-                bell.ring_again()
+    def wake_again(self, queues: Container[str]) -> None:
+        """Wake workers for the outboxes of *queues*, even if nothing waits there."""
+        for wakeup in (self.wakeup, self.link_wakeup):
+            if wakeup.queue_name in queues:
+                wakeup.wake_again()
 
     def close(self) -> None:
         self.outbox.close()
-        self.visitor.close()
+        self.preview_fetcher.close()
         self.link_outbox.close()
         self.core.close()
 
@@ -55,10 +55,10 @@ def build_context(settings: Settings) -> JobContext:
     link_outbox = LinkOutbox(database, events, settings.data_path)
     return JobContext(
         core=core,
-        bell=Bell(core.broker, RENDER),
+        wakeup=WakeUp(core.broker, RENDER),
         outbox=Outbox(database, events, settings.data_path),
-        link_bell=Bell(core.broker, LINKS),
+        link_wakeup=WakeUp(core.broker, LINKS),
         link_outbox=link_outbox,
-        visitor=Visitor(build_fetcher(settings), Thumbnailer(), link_outbox.note),
+        preview_fetcher=PreviewFetcher(build_fetcher(settings), Thumbnailer(), link_outbox.note),
         markdown=MarkdownRenderer(),
     )

@@ -1,6 +1,6 @@
-"""What failed, was tried again, and failed: what `ngw2f jobs` lists and puts back.
+"""Jobs that failed after all retries, which `ngw2f jobs` lists and requeues.
 
-These are jobs of RQ, and messages that were set aside because rendering them fails.
+These are RQ jobs, and messages set aside because rendering them keeps failing.
 """
 
 from collections.abc import Iterator
@@ -11,22 +11,22 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 
-from ngw2f.jobs.wakeup import QUEUES, RENDER, Bell, queue_name
+from ngw2f.jobs.wakeup import QUEUES, RENDER, WakeUp, queue_name
 from ngw2f.store import messages
 from ngw2f.store.database import Database
 from ngw2f.store.turns import MAX_ATTEMPTS
 
-# How a message that was set aside is called among the jobs.
+# Prefix of the name by which `ngw2f jobs` lists a message that was set aside.
 MESSAGE = "message-"
 
 
 def list_failed(redis: Redis, prefix: str) -> list[str]:
-    """Return a line for each failed job: queue, id, when, and its error's last line."""
+    """Return a line for each failed job: queue, id, time, and the error's last line."""
     return [_describe(queue, job) for queue, job in _failed_jobs(redis, prefix)]
 
 
 def requeue(redis: Redis, prefix: str, job_ids: set[str]) -> list[str]:
-    """Put failed jobs back into their queues, all of them if no ids are given; return which."""
+    """Requeue failed jobs, all of them if no ids are given; return their ids."""
     requeued = []
     for queue, job in list(_failed_jobs(redis, prefix)):
         if job_ids and job.id not in job_ids:
@@ -34,21 +34,21 @@ def requeue(redis: Redis, prefix: str, job_ids: set[str]) -> list[str]:
         try:
             FailedJobRegistry(queue_name(prefix, queue), connection=redis).requeue(job)
         except (InvalidJobOperation, NoSuchJobError):
-            continue  # Another operator was quicker.
+            continue  # Another operator requeued it first.
         requeued.append(job.id)
     return requeued
 
 
 def list_set_aside(database: Database) -> list[str]:
-    """Return a line for each message that is not rendered any more."""
+    """Return a line for each message that was set aside."""
     with database.reading() as connection:
         message_ids = messages.list_set_aside(connection)
     reason = f"rendering it failed {MAX_ATTEMPTS} times"
     return [f"{RENDER.queue}  {MESSAGE}{message_id}  {reason}" for message_id in message_ids]
 
 
-def render_again(database: Database, bell: Bell, names: set[str]) -> list[str]:
-    """Have messages rendered that were set aside, all of them if no names are given."""
+def render_again(database: Database, wakeup: WakeUp, names: set[str]) -> list[str]:
+    """Queue set-aside messages for rendering, all of them if no names are given."""
     with database.writing() as connection:
         set_aside = messages.list_set_aside(connection)
         chosen = {f"{MESSAGE}{message_id}": message_id for message_id in set_aside}
@@ -56,14 +56,14 @@ def render_again(database: Database, bell: Bell, names: set[str]) -> list[str]:
             chosen = {name: chosen[name] for name in names & chosen.keys()}
         messages.render_again(connection, chosen.values())
     if chosen:
-        bell.ring_again()
+        wakeup.wake_again()
     return sorted(chosen)
 
 
 def _failed_jobs(redis: Redis, prefix: str) -> Iterator[tuple[str, Job]]:
     for name in QUEUES:
         registry = Queue(queue_name(prefix, name), connection=redis).failed_job_registry
-        # Those that are kept long enough are forgotten here.
+        # This also drops expired entries.
         ids = registry.get_job_ids()
         for job in Job.fetch_many(ids, connection=redis):
             if job is not None:

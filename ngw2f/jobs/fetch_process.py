@@ -1,9 +1,9 @@
-"""The process that fetches, a child of the worker that is called to the links.
+"""The fetch process: a child of the links worker that does the fetching.
 
-A worker may be killed at any moment, and sites would be asked again for all that was on its
-way. So it passes the call on to a child, which has no part in the queue, and finishes what it
-is at when its parent is gone. It also takes what hostile pages and images may do to a
-process: a decoder that crashes costs the child, and not the worker.
+A worker may be killed at any moment, and its fetches in flight would be repeated. So it passes
+the job on to a child, which does not take part in the queue and finishes its work if its parent
+dies. The child also isolates hostile pages and images: a crashing decoder kills the child, not
+the worker.
 """
 
 import logging
@@ -28,38 +28,38 @@ from ngw2f.settings import Settings
 
 CALL = b"?"
 MAX_SAID = 2000
-# How often the worker looks whether it is told to stop while its deputy is at work.
+# How often the worker checks whether it must stop while its fetch process works.
 LOOK_SECONDS = 0.2
-# A deputy that is idle ends at once when it is told to.
+# An idle fetch process ends at once.
 CLOSE_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
 
-class DeputyError(Exception):
-    """The deputy ended, or could not do what it was called to."""
+class FetchProcessError(Exception):
+    """The fetch process ended or failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A running deputy, and the socket that leads to it."""
+    """A running fetch process and the socket connected to it."""
 
     process: subprocess.Popen[bytes]
     socket: socket.socket
 
 
-class Deputy:
-    """The worker's side: start the process, pass calls on, wait for what it says."""
+class FetchProcess:
+    """The worker's side: start the process, request fetches, wait for results."""
 
     def __init__(self, settings: Settings, lifeline: int | None) -> None:
         self._settings = settings
         self._lifeline = lifeline
         self._child: Child | None = None
-        # Those that were still at work when nobody could wait for them.
+        # Processes that were still working when this one stopped waiting for them.
         self._left: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> Child:
-        """Start it before it is needed: that takes as long as starting a worker."""
+        """Start the process; call it early, since this takes as long as starting a worker."""
         self._left = [process for process in self._left if process.poll() is None]
         ours, its = socket.socketpair()
         descriptors = [its.fileno()]
@@ -67,18 +67,18 @@ class Deputy:
         if self._lifeline is not None:
             descriptors.append(self._lifeline)
             command.append(f"--lifeline={self._lifeline}")
-        # In a session of its own: who ends the worker's group means the worker.
+        # In its own session: signals to the worker's process group are meant for the worker.
         process = subprocess.Popen(
             command, pass_fds=descriptors, stdin=subprocess.DEVNULL, start_new_session=True
         )
         its.close()
-        # Its settings are those of the worker, whatever is in the operator's files by now.
+        # Send the worker's settings: the operator's files may have changed since.
         ours.sendall(msgspec.json.encode(self._settings) + b"\n")
         self._child = Child(process, ours)
         return self._child
 
     def fetch(self, stopping: threading.Event) -> int:
-        """Have all links fetched that wait, and return how many these were."""
+        """Fetch all waiting links in the child, and return how many there were."""
         child = self._child or self.start()
         try:
             child.socket.sendall(CALL)
@@ -89,21 +89,21 @@ class Deputy:
         except ConnectionError:
             said = b""
         except BaseException:
-            # RQ's time limit, say: it finishes what it is at, and nobody waits for its answer.
+            # Such as RQ's time limit: the child finishes its work, and nobody waits for its answer.
             self.close(0.0)
             raise
         if not said:
             self.close()
             if stopping.is_set():
-                # It was told to end before it could listen to that; what waits goes on waiting.
+                # The child was stopped while it started; the links keep waiting.
                 return 0
-            raise DeputyError(f"the process that fetches ended with {child.process.returncode}")
+            raise FetchProcessError(f"the fetch process ended with {child.process.returncode}")
         if not said.isdigit():
-            raise DeputyError(said.decode())
+            raise FetchProcessError(said.decode())
         return int(said)
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """End it, or leave it to what it is at; the next call starts another."""
+        """End the child, or let it finish its work; the next `fetch` starts another one."""
         child, self._child = self._child, None
         if child is None:
             return
@@ -120,8 +120,8 @@ def receive_settings(parent: int) -> Settings:
         return msgspec.json.decode(stream.readline(), type=Settings)
 
 
-def run_deputy(settings: Settings, parent: int, lifeline: int | None) -> None:
-    """Fetch whenever the worker calls, until it is gone; *parent* is a socket that leads to it."""
+def run_fetch_process(settings: Settings, parent: int, lifeline: int | None) -> None:
+    """Fetch at the worker's request until it is gone; *parent* is a socket connected to it."""
     context = build_context(settings)
     current_context.set(context)
 
@@ -130,7 +130,7 @@ def run_deputy(settings: Settings, parent: int, lifeline: int | None) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What Pillow finds odd in strangers' pictures: each says something else, and all is kept.
+    # Pillow's warnings differ for each odd picture, and Python remembers every one.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     if lifeline is not None:
         threading.Thread(target=_end_with, args=[context, lifeline], daemon=True).start()
@@ -141,7 +141,7 @@ def run_deputy(settings: Settings, parent: int, lifeline: int | None) -> None:
             while calls.recv(1):
                 calls.sendall(_fetch())
         except OSError:
-            log.info("the worker is gone; what it was called to is done")
+            log.info("worker is gone; its links are fetched")
     context.close()
 
 
@@ -149,12 +149,12 @@ def _fetch() -> bytes:
     try:
         return b"%d" % fetch_here()
     except Exception as error:
-        log.exception("links cannot be fetched")
-        return f"links cannot be fetched: {error!r}".encode()[:MAX_SAID]
+        log.exception("fetching links failed")
+        return f"fetching links failed: {error!r}".encode()[:MAX_SAID]
 
 
 def _keep_writing(context: JobContext) -> None:
-    """Let /metrics and the log know what this process has counted and said."""
+    """Write this process's metrics and log records from time to time."""
     while True:
         context.core.recorder.write()
         for handler in logging.getLogger().handlers:
@@ -163,6 +163,6 @@ def _keep_writing(context: JobContext) -> None:
 
 
 def _end_with(context: JobContext, lifeline: int) -> None:
-    """Wait for the supervisor's end, then start nothing more."""
+    """Wait for the supervisor to end, then start no more fetches."""
     os.read(lifeline, 1)
     context.stopping.set()

@@ -6,7 +6,7 @@ from redis import Redis
 from rq.registry import FailedJobRegistry
 
 from ngw2f.broker.connection import Broker
-from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
 from ngw2f.observe.metrics.text import QueueGauge
 from ngw2f.store import messages, previews
@@ -14,14 +14,14 @@ from ngw2f.store.database import Database
 
 
 def read_gauges(database: Database, broker: Broker) -> list[QueueGauge]:
-    """Return the gauges of all queues: two queries that read what waits, and four to Redis."""
+    """Return the gauges of all queues, by two database queries and four to Redis."""
     now = time.time()
     with database.reading() as connection:
         outboxes = {
             RENDER.queue: messages.measure_outbox(connection),
             LINKS.queue: previews.measure_outbox(connection, now),
         }
-    roll_call = RollCall(broker)
+    heartbeats = Heartbeats(broker)
 
     def read_queue(name: str, waiting: int, since: float | None) -> QueueGauge:
         def count_failed(redis: Redis) -> int:
@@ -33,7 +33,7 @@ def read_gauges(database: Database, broker: Broker) -> list[QueueGauge]:
             waiting,
             0.0 if since is None else max(0.0, now - since),
             broker.attempt(count_failed, None),
-            broker.attempt(lambda _redis: roll_call.count(name), None),
+            broker.attempt(lambda _redis: heartbeats.count(name), None),
         )
 
     return [read_queue(name, *measured) for name, measured in outboxes.items()]

@@ -1,8 +1,8 @@
-"""Which workers are there: each says so every few seconds, for as long as it lives.
+"""Heartbeats of workers, one every few seconds.
 
-RQ's own register forgets a killed worker after minutes, and one that works on a long
-job says nothing. Here a thread speaks for its process: a worker that is gone is
-missing after ABSENT_SECONDS.
+RQ's own registry forgets a killed worker only after minutes, and a worker reports nothing to it
+during a long job. Here a thread reports for its process, so a dead worker is missing after
+ABSENT_SECONDS.
 """
 
 import os
@@ -19,22 +19,22 @@ BEAT_SECONDS = 3.0
 ABSENT_SECONDS = 10.0
 
 
-class RollCall:
-    """For each queue a sorted set in Redis: its workers, by when they were last heard of."""
+class Heartbeats:
+    """A sorted set in Redis for each queue: its workers by the time of their last heartbeat."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
     def count(self, queue: str) -> int:
-        """Return how many workers there are for a queue. Raises RedisError."""
+        """Return the number of live workers for a queue. Raises RedisError."""
         return int(self._broker.redis.zcount(self._key(queue), time.time() - ABSENT_SECONDS, "inf"))
 
     def note(self, queues: Sequence[str], worker: str) -> None:
-        """Note that a worker is there, and forget those of which nothing was heard for long."""
+        """Record a worker's heartbeat, and remove workers whose last one is too old."""
         self._broker.attempt(lambda redis: self._note(redis, queues, worker), None)
 
-    def sign_off(self, queues: Sequence[str], worker: str) -> None:
-        self._broker.attempt(lambda redis: self._forget(redis, queues, worker), None)
+    def remove(self, queues: Sequence[str], worker: str) -> None:
+        self._broker.attempt(lambda redis: self._remove(redis, queues, worker), None)
 
     def _note(self, redis: Redis, queues: Sequence[str], worker: str) -> None:
         now = time.time()
@@ -42,7 +42,7 @@ class RollCall:
             redis.zadd(self._key(queue), {worker: now})
             redis.zremrangebyscore(self._key(queue), "-inf", now - ABSENT_SECONDS)
 
-    def _forget(self, redis: Redis, queues: Sequence[str], worker: str) -> None:
+    def _remove(self, redis: Redis, queues: Sequence[str], worker: str) -> None:
         for queue in queues:
             redis.zrem(self._key(queue), worker)
 
@@ -50,25 +50,25 @@ class RollCall:
         return self._broker.key(f"workers:{queue}")
 
 
-class Beat:
-    """A thread that notes again and again that this process is there for some queues."""
+class HeartbeatThread:
+    """A thread that records heartbeats of this process for some queues."""
 
-    def __init__(self, roll_call: RollCall, queues: Sequence[str]) -> None:
-        self._roll_call = roll_call
+    def __init__(self, heartbeats: Heartbeats, queues: Sequence[str]) -> None:
+        self._heartbeats = heartbeats
         self._queues = queues
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True, name="roll call")
+        self._thread = threading.Thread(target=self._run, daemon=True, name="heartbeat")
 
     def start(self) -> None:
-        self._roll_call.note(self._queues, self._worker)
+        self._heartbeats.note(self._queues, self._worker)
         self._thread.start()
 
     def stop(self) -> None:
         self._is_over.set()
         self._thread.join()
-        self._roll_call.sign_off(self._queues, self._worker)
+        self._heartbeats.remove(self._queues, self._worker)
 
     def _run(self) -> None:
         while not self._is_over.wait(BEAT_SECONDS):
-            self._roll_call.note(self._queues, self._worker)
+            self._heartbeats.note(self._queues, self._worker)

@@ -1,10 +1,9 @@
-"""The link job: fetch what waits, many links at once, each stored as soon as it is there.
+"""The link job: fetch waiting links concurrently, and store each result at once.
 
-A fetch that works takes a seat, of which there are 32. One that waits for its site to
-answer has none, however long that takes; what has dawdled for a quarter of a second with
-anything else has none either. So nobody waits for a slow site. A waiting fetch costs 30 kB,
-and there are never more than four at one site. When many wait, those that come after them
-get less time, so that there is always room for the next.
+An active fetch takes one of 32 seats. A fetch that waits for its site to answer takes none,
+however long that lasts, nor does one that has spent a quarter of a second on anything else. So
+slow sites delay nobody. A waiting fetch costs 30 kB, and there are at most four per site. When
+many wait, new ones get less time, so that there is always room for the next.
 """
 
 import logging
@@ -20,65 +19,64 @@ from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.guard.sites import MAX_AT_SITE
 from ngw2f.links.outbox import LinkOutbox
-from ngw2f.links.visit import PATIENT, Patience, Visit, Visitor
+from ngw2f.links.visit import PATIENT, Patience, PreviewFetcher, Visit
 from ngw2f.observe.metrics.families import FETCH_SECONDS
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.previews import DuePreview
 
 MAX_SEATED = 32
 SLOW_SECONDS = 0.25
-# While so many are on their way, a new one has less time: sites that nobody else waits for
-# have ten seconds, and a flood of links that hang keeps no other waiting.
+# While this many are in flight, a new one gets less than the usual ten seconds, so that a flood
+# of hanging links delays no others.
 MAX_PATIENT = 128
 HURRIED = Patience(answer_seconds=1.5, seconds=3.0)
 MAX_FETCHES = 512
-# How often it looks for new links while others are on their way.
+# How often to look for new links while others are in flight.
 LOOK_SECONDS = 0.05
-# Then the worker shall see what else there is, and whether it is told to stop.
+# After this the worker checks for other jobs and for a stop request.
 MAX_ROUND_SECONDS = 60.0
-# Told to stop, it starts nothing more, and gives so long to what is on its way.
+# On a stop request no fetch is started, and those in flight get this long.
 STOP_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
 
 def fetch_links() -> int:
-    """Fetch all that waits, by a process of its own where there is one; return how many."""
+    """Fetch all waiting links, in the fetch process if there is one; return how many."""
     context = current_context.get()
-    if context.call_deputy:
-        return context.call_deputy(context.stopping)
+    if context.call_fetch_process:
+        return context.call_fetch_process(context.stopping)
     return fetch_here()
 
 
 def fetch_here() -> int:
-    """Fetch all that waits and return how many links that were.
+    """Fetch all waiting links in this process and return how many there were.
 
-    Whoever comes while another process fetches may leave: that one looks once more
-    after it has given up its turn.
+    If another process holds the lock, return: that process looks again after releasing it.
     """
     context = current_context.get()
-    context.link_bell.silence()
+    context.link_wakeup.clear_flag()
     count = 0
     while context.link_outbox.has_due() and not context.stopping.is_set():
-        with context.link_outbox.turn() as has_turn:
-            if not has_turn:
+        with context.link_outbox.lock() as has_lock:
+            if not has_lock:
                 return count
-            context.link_outbox.note_deaths()
+            context.link_outbox.note_crashes()
             count += Round(context).run(time.monotonic() + MAX_ROUND_SECONDS)
-        context.link_bell.silence()
+        context.link_wakeup.clear_flag()
     return count
 
 
 @dataclass(slots=True)
 class Fetch:
-    """A fetch on its way. Its own thread tells by `trace` what it is at."""
+    """A fetch in flight. Its own thread reports its progress through `trace`."""
 
     due: DuePreview
     patience: Patience
     seated_until: float = field(default_factory=lambda: time.monotonic() + SLOW_SECONDS)
 
     def trace(self, check: str, _found: str) -> None:
-        """Leave the seat when it is for the site to answer; take one when it does."""
+        """Give up the seat while waiting for the site; take one when it answers."""
         if check == "connect":
             self.seated_until = 0.0
         elif check == "status":
@@ -92,29 +90,29 @@ def _outcome(visit: Visit) -> str:
 
 
 class Round:
-    """Fetches in threads of their own, started and stored by the job's."""
+    """Fetches in their own threads, started and stored by the job's thread."""
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
         self._outbox: LinkOutbox = context.link_outbox
-        self._visitor: Visitor = context.visitor
+        self._preview_fetcher: PreviewFetcher = context.preview_fetcher
         self._running: dict[int, Fetch] = {}
-        # With the seconds that each took.
+        # With the duration of each in seconds.
         self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
         self._unstored: list[tuple[DuePreview, Visit]] = []
-        # Whether messages have still to be told; one that was killed may have left some.
+        # Whether messages still need an update; a killed process may have left some.
         self._has_untold = self._outbox.has_untold()
 
     def run(self, end: float) -> int:
-        """Go on until nothing waits, or the time is over; return how many links were fetched."""
+        """Fetch until nothing waits, or until *end*; return how many links were fetched."""
         count = 0
         while True:
-            self._context.link_bell.hold()
+            self._context.link_wakeup.renew_flag()
             is_open = time.monotonic() < end and not self._context.stopping.is_set()
             if is_open:
                 self._start_due()
             if not self._running and not (self._has_work() and is_open):
-                # What cannot be stored for so long is fetched again.
+                # Results that could not be stored are fetched again.
                 return count
             self._collect()
             count += self._store()
@@ -127,12 +125,12 @@ class Round:
         return bool(self._unstored) or self._has_untold
 
     def _start_due(self) -> None:
-        """Start as many as there are seats for; a locked database has nothing to start."""
+        """Start as many fetches as there are seats; none if the database is locked."""
         while free := self._count_free():
             try:
                 started = [due for due in self._list_startable(free) if self._start(due)]
             except OperationalError as error:
-                log.warning("the links that wait cannot be read: %s", error.orig)
+                log.warning("reading waiting links failed: %s", error.orig)
                 return
             if not started:
                 return
@@ -154,17 +152,19 @@ class Round:
             return False
         fetch = Fetch(due, HURRIED if len(self._running) >= MAX_PATIENT else PATIENT)
         self._running[due.id] = fetch
-        # Not waited for when the process ends: what is not stored is fetched again.
+        # A daemon, so that it does not delay exit: a result not stored is fetched again.
         threading.Thread(target=self._visit, args=[fetch], daemon=True).start()
         return True
 
     def _visit(self, fetch: Fetch) -> None:
         began_at = time.monotonic()
-        visit = self._visitor.visit(fetch.due.url, fetch.patience, fetch.trace, fetch.due.id)
+        visit = self._preview_fetcher.visit(
+            fetch.due.url, fetch.patience, fetch.trace, fetch.due.id
+        )
         self._finished.put((fetch.due, visit, time.monotonic() - began_at))
 
     def _collect(self) -> None:
-        """Wait a moment for fetches that end, and take all of them that have."""
+        """Wait briefly for fetches to end, and collect all that have ended."""
         timeout: float = 0.0 if self._has_untold else LOOK_SECONDS
         while True:
             try:
@@ -177,13 +177,13 @@ class Round:
             timeout = 0.0
 
     def _store(self) -> int:
-        """Store what has ended, or keep it for the next time while the database is locked."""
+        """Store the collected results, or keep them if the database is locked."""
         if not self._has_work():
             return 0
         try:
             self._has_untold = self._outbox.store(self._unstored)
         except (DatabaseBusyError, OperationalError) as error:
-            log.warning("previews wait to be stored: %s", str(error).splitlines()[0])
+            log.warning("storing previews failed, will retry: %s", str(error).splitlines()[0])
             return 0
         count = len(self._unstored)
         self._unstored.clear()

@@ -1,14 +1,14 @@
-"""The memory of processes that now and then need much of it for a moment."""
+"""Return memory to the system after short peaks."""
 
 import ctypes
 
-# What the C library gives back to the system as soon as it is free. Unless told so, it raises
-# this to what was once free, and keeps the memory of every large image (mallopt(3)).
+# The C library returns larger blocks to the system as soon as they are freed. By default it
+# raises this threshold over time, and keeps the memory of every large image (mallopt(3)).
 GIVEN_BACK_BYTES = 256 * 1024
 
 
 def give_memory_back() -> None:
-    """Tell the C library not to keep what large images left."""
+    """Make the C library return freed memory of large images to the system."""
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):  # It is glibc's.
         m_mmap_threshold = -3

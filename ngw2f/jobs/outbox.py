@@ -1,4 +1,4 @@
-"""The outbox: messages that are stored and wait to be rendered."""
+"""The outbox: stored messages that wait to be rendered."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from ngw2f.crash_marks import Mark, left_behind
+from ngw2f.crash_marks import CrashMark, left_by_crashes
 from ngw2f.jobs.shares import Shares
 from ngw2f.links.find import find_links
 from ngw2f.live.log import EventLog
@@ -23,7 +23,7 @@ from ngw2f.store.previews import attach_links
 from ngw2f.store.turns import MAX_ATTEMPTS
 
 MAX_BATCH = 250
-# What is rendered is stored and told of after so long, whatever still waits.
+# A batch is stored and published after this long, even if more messages wait.
 MAX_BATCH_SECONDS = 0.05
 
 SET_ASIDE = (
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A message as it was read, what became of it, and the links in that."""
+    """A message as it was read, its HTML, and the links in it."""
 
     version: int
     message: Message
@@ -46,10 +46,11 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages that are stored and told of, and whether some have links to be fetched.
+    """A stored and published batch of messages.
 
-    And those that could not be rendered, by their ids: what was raised. And by which
-    request each was posted.
+    `has_due_links` says whether links in it need fetching, `failed` maps the ids of messages
+    that could not be rendered to their errors, and `request_ids` names the request that posted
+    each message.
     """
 
     messages: list[Message]
@@ -59,22 +60,22 @@ class Batch:
 
 
 class Outbox:
-    """Hand out what waits in batches, each message to one worker at a time."""
+    """Render waiting messages in batches, each message in one worker at a time."""
 
     def __init__(self, database: Database, events: EventLog, data_path: Path) -> None:
         self._database = database
         self._events = events
         self._lock_path = data_path / "outbox.lock"
         self._marks_path = data_path / "marks"
-        self._mark = Mark(self._marks_path)
+        self._mark = CrashMark(self._marks_path)
         self._shares = Shares()
 
     def close(self) -> None:
         self._mark.close()
 
-    def note_deaths(self) -> None:
-        """Count it as an attempt at a message that a worker died while it rendered that."""
-        with left_behind(self._marks_path) as message_ids:
+    def note_crashes(self) -> None:
+        """Count a failed attempt for each message that a worker was rendering when it died."""
+        with left_by_crashes(self._marks_path) as message_ids:
             if message_ids:
                 with self._database.writing() as connection:
                     for message_id in message_ids:
@@ -84,10 +85,10 @@ class Outbox:
     def render_batch(
         self, render: Callable[[str], str], but_ids: Collection[int] = ()
     ) -> Batch | None:
-        """Render what waits, in turn, and return what is now stored and told of.
+        """Render, store and publish a batch of waiting messages, except *but_ids*.
 
-        None: nothing waits, but certain messages. A message that was edited or deleted
-        meanwhile is not among them; the edited one waits again.
+        Return None if nothing waits. The batch leaves out messages that were edited or deleted
+        meanwhile; edited ones wait again.
         """
         with self._exclusive() as connection:
             waiting = messages.list_unrendered(
@@ -124,7 +125,7 @@ class Outbox:
                     with following(request_ids.get(message.id, "")):
                         html = render(message.source)
                     rendered.append(Rendered(version, message, html, find_links(html)))
-                except Exception as error:  # The others go on, whatever one of them does.
+                except Exception as error:  # A failing message must not stop the others.
                     failed[message.id] = error
                 if time.monotonic() > end:
                     break
@@ -150,11 +151,11 @@ class Outbox:
 
     @contextmanager
     def _exclusive(self) -> Iterator[Connection]:
-        """Give a connection on which rows are taken that no other worker has.
+        """Yield a connection on which no other worker takes the same rows.
 
-        PostgreSQL locks the rows themselves. SQLite cannot, and its one write lock
-        must not be held while Markdown works: there the workers of the machine
-        take turns by a file's lock, which a killed one cannot keep.
+        PostgreSQL locks the rows themselves. SQLite cannot, and its one write lock must not be
+        held during rendering, so the machine's workers exclude each other with a file lock, which
+        a killed process cannot keep.
         """
         if not self._database.is_sqlite:
             with self._database.writing() as connection:
@@ -169,7 +170,7 @@ def _author(waiting: tuple[int, Message]) -> int:
 
 
 def _count_attempt(connection: Connection, message_id: int) -> None:
-    """Count a failure; the last one sets the message aside, and who asked for a task is told."""
+    """Count a failure; the last one sets the message aside and fails its task."""
     if messages.count_attempt(connection, message_id):
-        log.error("message %d is set aside: rendering it fails again and again", message_id)
+        log.error("message %d is set aside: rendering it keeps failing", message_id)
         tasks.fail_message(connection, message_id, SET_ASIDE)

@@ -1,4 +1,4 @@
-"""The render job: the whole outbox, in batches, each told of when it is stored."""
+"""The render job: render the whole outbox in batches, and publish each once stored."""
 
 import logging
 import time
@@ -23,15 +23,15 @@ log = logging.getLogger(__name__)
 
 
 def render_messages() -> int:
-    """Render all that waits and return how many messages that were.
+    """Render all waiting messages and return how many there were.
 
-    Raises what rendering one of them raised, when the others are done: RQ tries the job again.
+    If rendering a message raises, re-raise that once the others are done, so that RQ retries.
 
-    The bell is silenced first: what is committed from here on rings again, even
-    while this job is ending.
+    Clear the flag first: a message committed from then on queues another job, even while this
+    one is ending.
     """
     context = current_context.get()
-    context.bell.silence()
+    context.wakeup.clear_flag()
     render = _timed(context)
     count = 0
     failed: dict[int, Exception] = {}
@@ -43,14 +43,14 @@ def render_messages() -> int:
         failed |= batch.failed
         _log(batch)
         if batch.has_due_links:
-            context.link_bell.ring()
+            context.link_wakeup.wake()
     for error in failed.values():
         raise error
     return count
 
 
 def _log(batch: Batch) -> None:
-    """Say of each message what became of it, and by which request it came."""
+    """Log the result of each message, and the request that posted it."""
     results = [(message.id, "rendered") for message in batch.messages]
     results += [(message_id, f"failed: {error!r}") for message_id, error in batch.failed.items()]
     for message_id, result in results:
@@ -64,7 +64,7 @@ def _log(batch: Batch) -> None:
 
 
 def _timed(context: JobContext) -> Callable[[str], str]:
-    """Return the renderer, with its seconds counted for /metrics."""
+    """Return the renderer, timed for /metrics."""
     buckets = context.core.tally.buckets(RENDER_SECONDS)[()]
 
     def render(source: str) -> str:
@@ -77,7 +77,7 @@ def _timed(context: JobContext) -> Callable[[str], str]:
 
 
 def note_failure(job: Job, _redis: Redis, *_error: object) -> None:
-    """Tell those who wait by a task, when the job has failed and RQ tries it no more."""
+    """Fail the tasks that wait for the job, once RQ stops retrying it."""
     if job.should_retry:
         return
     with current_context.get().core.database.writing() as connection:

@@ -1,7 +1,7 @@
-"""Whose message is rendered next: that of whoever has had the least of the processor lately.
+"""Fair scheduling: the author who has used the least processor time lately comes next.
 
-A message may take a thousand times as long as another. By turns alone, one author's long ones
-would take half of the time for each other's short one.
+One message may take a thousand times as long as another. With plain round-robin, one author's
+long messages would delay each of the others' short ones.
 """
 
 import time
@@ -12,14 +12,14 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-# What an author has had counts half after so long.
+# Used processor time counts half after this long.
 HALF_LIFE_SECONDS: Final = 10.0
-# Less than that is forgotten.
+# Smaller amounts are dropped.
 LEAST_SECONDS: Final = 0.001
 
 
 class Shares:
-    """What each author has had of the processor in this process."""
+    """Processor time that each author has used in this process."""
 
     def __init__(
         self,
@@ -34,9 +34,9 @@ class Shares:
     def in_turn(
         self, waiting: Iterable[T], author_of: Callable[[T], int]
     ) -> Generator[T, None, None]:
-        """Give out each of what waits, in its author's order, and count how long it takes.
+        """Yield the waiting items, each author's in order, and charge their time to the author.
 
-        That is until the next one is asked for, or this generator is closed.
+        An item's time ends when the next one is requested, or the generator is closed.
         """
         self._forget()
         queues: defaultdict[int, deque[tuple[int, T]]] = defaultdict(deque)

@@ -1,4 +1,4 @@
-"""What is done from time to time, whatever happens: by RQ's cron (`ngw2f cron`)."""
+"""Periodic jobs, scheduled by RQ's cron (`ngw2f cron`)."""
 
 import logging
 import time
@@ -13,36 +13,35 @@ from ngw2f.store import devices, events, messages, previews, tasks, tokens
 
 SWEEP_SECONDS = 5
 CLEAN_SECONDS = 600
-# A job that failed is not tried again later than so long after its time.
+# A retry is late by at most this long.
 MAX_SLEEP_SECONDS = 1.0
-# The next run is the retry of one that failed. While the database is away all of them fail, and
-# these are the last ones of each that are kept to be looked at.
+# A failed run is retried by the next one. While the database is unreachable all runs fail; keep
+# this many of each for inspection.
 KEPT_FAILURES = 100
-# Nobody waits so long for a render job that is called: the call must have been lost.
+# A queued job starts sooner than this, so the wake-up must have been lost.
 LOST_AFTER_SECONDS = 2
 TASK_TTL_SECONDS = 86_400
-# Of so many messages, the newest, the previews are kept fresh; of others when somebody
-# posts the link again.
+# Previews of the newest messages are refreshed; others when somebody posts the link again.
 REFRESHED_MESSAGES = 200
 
 
 def sweep() -> bool:
-    """Call the jobs again to what waits and no call seems to have reached; say if there was any."""
+    """Wake workers for rows that no wake-up seems to have reached; return whether any wait."""
     context = current_context.get()
     before = time.time() - LOST_AFTER_SECONDS
     with context.core.database.reading() as connection:
         is_lost = messages.has_waiting(connection, before)
         is_due = previews.has_due(connection, before) or previews.has_untold(connection)
     if is_lost:
-        context.bell.ring_again()
+        context.wakeup.wake_again()
     if is_due:
-        # Not again: a job that fetches from slow sites holds the flag up and needs no call.
-        context.link_bell.ring()
+        # Not `wake_again`: a job that fetches from slow sites keeps the flag set.
+        context.link_wakeup.wake()
     return is_lost or is_due
 
 
 def clean() -> None:
-    """Delete what is expired: tokens, devices, statuses of tasks, events, previews."""
+    """Delete expired tokens, devices, tasks, events and previews; refresh shown previews."""
     context = current_context.get()
     with context.core.database.writing() as connection:
         tokens.delete_expired_tokens(connection)
@@ -55,7 +54,7 @@ def clean() -> None:
 
 
 class Upkeep(CronScheduler):
-    """RQ's cron, which also puts failed jobs back into their queue when it is time to retry."""
+    """RQ's cron, which also requeues failed jobs when their retry is due."""
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         super().__init__(connection=redis)
@@ -63,7 +62,7 @@ class Upkeep(CronScheduler):
         self._retries = RQScheduler(queues, connection=redis, logging_level=logging.WARNING)
 
     def enqueue_jobs(self) -> list[CronJob]:
-        # Of several schedules one has the lock; another takes it over when that is gone.
+        # One of several schedulers holds the lock; another takes over if it dies.
         self._retries.acquire_locks()  # type: ignore[no-untyped-call] # RQ's
         self._retries.enqueue_scheduled_jobs()  # type: ignore[no-untyped-call] # RQ's
         return super().enqueue_jobs()
@@ -75,7 +74,7 @@ class Upkeep(CronScheduler):
 def build_cron(redis: Redis, prefix: str) -> Upkeep:
     cron = Upkeep(redis, prefix)
     queue = queue_name(prefix, RENDER.queue)
-    # A job that did not come to run is of no use when the next one is due.
+    # Drop a job that has not run when the next one is due.
     for job, seconds in ((sweep, SWEEP_SECONDS), (clean, CLEAN_SECONDS)):
         cron.register(
             job,

@@ -1,16 +1,15 @@
-"""The bell that calls a worker to an outbox.
+"""Wake a worker that empties an outbox.
 
-It is one RQ job under a fixed id. A burst of posts rings once: while a job waits
-that has not looked at the outbox yet, more ringing changes nothing. The flag that
-says so is taken down by the job as its first act, *before* it looks; so whoever
-commits a row and then finds the flag up knows that the row will be seen, and
-whoever finds it down puts another job into the queue, even if one is just ending.
+The wake-up is one RQ job under a fixed id, so a burst of posts queues it once. A flag in Redis
+says that a queued job has not looked at the outbox yet. The job clears the flag as its first
+act, *before* it looks. So a writer who commits a row and then finds the flag set knows that the
+row will be seen, and one who finds it clear queues another job, even if one is just ending.
 
-The job's hash is kept for good (result_ttl -1): an ending run would otherwise
-delete the hash that a new ringing has just written, and with it the call.
+The job's hash is kept for good (result_ttl -1): an ending run would otherwise delete the hash
+that a new wake-up has just written, and with it the job.
 
-RQ's own keys start with "rq:", whatever our prefix is; but they hold the names of queues and
-jobs. So these begin with the prefix, and two chats can share one database of Redis.
+RQ's keys start with "rq:", whatever our prefix is, but contain the names of queues and jobs. So
+those names start with our prefix, and two chats can share one Redis database.
 """
 
 import re
@@ -21,85 +20,87 @@ from rq import Callback, Queue, Retry
 
 from ngw2f.broker.connection import Broker
 
-# A worker that is killed between taking the job and taking down the flag leaves
-# it up: for so long nobody but the sweep is heard.
+# A worker that is killed between taking the job and clearing the flag leaves it set. Until it
+# expires, only the sweep queues the job.
 FLAG_MILLISECONDS = 2_000
 JOB_TIMEOUT_SECONDS = 300
-# A job that fails is tried again after so many seconds, then kept (`ngw2f jobs`).
+# A failed job is retried after these delays, then kept (`ngw2f jobs`).
 RETRY_SECONDS = (1, 5, 25)
 KEEP_FAILED_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """Whom a bell calls: the queue, the job's function by its name, and its id."""
+class OutboxJob:
+    """The job that empties an outbox: its queue, the name of its function, and its id."""
 
     queue: str
     function: str
     job_id: str
-    # Called when the job fails.
+    # The name of the function that RQ calls when the job fails.
     on_failure: str = ""
 
 
-RENDER = Call(
+# RQ stores these names, so jobs of an older release must still find their functions.
+RENDER = OutboxJob(
     "render",
     "ngw2f.jobs.render.render_messages",
     "render-messages",
     "ngw2f.jobs.render.note_failure",
 )
-LINKS = Call("links", "ngw2f.jobs.links.fetch_links", "fetch-links")
+LINKS = OutboxJob("links", "ngw2f.jobs.links.fetch_links", "fetch-links")
 QUEUES = (RENDER.queue, LINKS.queue)
 
 
 def queue_name(prefix: str, queue: str) -> str:
-    """Return what RQ knows a queue of ours by."""
+    """Return the name under which RQ knows one of our queues."""
     return prefix + queue
 
 
-def job_id(prefix: str, call: Call) -> str:
-    """Return the id of a call's job, in which RQ takes only letters, digits, `_` and `-`."""
+def job_id(prefix: str, job: OutboxJob) -> str:
+    """Return the RQ id of a job; RQ allows only letters, digits, `_` and `-`."""
     plain = re.sub(r"[^A-Za-z0-9-]", lambda found: f"_{ord(found[0]):x}_", prefix)
-    return plain + call.job_id
+    return plain + job.job_id
 
 
-class Bell:
-    """Ring for a job, and silence the bell when it comes."""
+class WakeUp:
+    """Queue a job, unless one is queued that has not looked at the outbox yet."""
 
-    def __init__(self, broker: Broker, call: Call) -> None:
-        self.queue_name = call.queue
+    def __init__(self, broker: Broker, job: OutboxJob) -> None:
+        self.queue_name = job.queue
         self._broker = broker
-        self._call = call
-        self._flag = broker.key(f"bell:{call.queue}")
-        self._job_id = job_id(broker.prefix, call)
-        self._queue = Queue(queue_name(broker.prefix, call.queue), connection=broker.redis)
+        self._job = job
+        # Processes of an older release use the same key.
+        self._flag = broker.key(f"bell:{job.queue}")
+        self._job_id = job_id(broker.prefix, job)
+        self._queue = Queue(queue_name(broker.prefix, job.queue), connection=broker.redis)
 
-    def ring(self) -> None:
-        """Call a worker, after the commit of what it shall see. Without Redis, the sweep will."""
-        self._broker.attempt(self._ring_unless_rung, None)
+    def wake(self) -> None:
+        """Wake a worker; call it after the commit. If Redis is unreachable, the sweep does it."""
+        self._broker.attempt(self._enqueue_unless_flagged, None)
 
-    def ring_again(self) -> None:
-        """Call a worker even if one seems to be called."""
+    def wake_again(self) -> None:
+        """Queue the job even if the flag says that one is queued."""
         self._broker.attempt(lambda _redis: self._enqueue(), None)
 
-    def silence(self) -> None:
-        """Take the flag down: from here on, what is committed needs another call."""
+    def clear_flag(self) -> None:
+        """Clear the flag: rows committed from now on need another wake-up."""
         self._broker.redis.delete(self._flag)
 
-    def hold(self) -> None:
-        """Keep the flag up: a job is at work, and looks again and again until it is silenced."""
+    def renew_flag(self) -> None:
+        """Keep the flag set while a running job looks at the outbox repeatedly."""
         self._broker.attempt(lambda redis: redis.set(self._flag, 1, px=FLAG_MILLISECONDS), None)
 
-    def _ring_unless_rung(self, redis: Redis) -> None:
+    def _enqueue_unless_flagged(self, redis: Redis) -> None:
         if redis.set(self._flag, 1, nx=True, px=FLAG_MILLISECONDS):
             self._enqueue()
 
     def _enqueue(self) -> None:
         self._queue.enqueue(
-            self._call.function,
+            self._job.function,
             job_id=self._job_id,
             job_timeout=JOB_TIMEOUT_SECONDS,
             retry=Retry(max=len(RETRY_SECONDS), interval=list(RETRY_SECONDS)),
             result_ttl=-1,
             failure_ttl=KEEP_FAILED_SECONDS,
-            on_failure=Callback(self._call.on_failure) if self._call.on_failure else None,
+            on_failure=Callback(self._job.on_failure) if self._job.on_failure else None,
         )

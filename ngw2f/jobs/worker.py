@@ -1,8 +1,8 @@
-"""The RQ worker: jobs run in its own process, one after the other, without a fork for each.
+"""The RQ worker: runs jobs one after the other in its own process, without forking.
 
-Everything that they need is imported and made before the first one is taken. After
-a number of jobs a worker asks its supervisor for a successor and goes on until
-that one is there, so that the queue never waits for a Python to start.
+Everything that jobs need is imported and built before the first one. After a number of jobs a
+worker asks its supervisor for a successor and continues until that one is ready, so that the
+queue never waits for a Python process to start.
 """
 
 import logging
@@ -25,8 +25,8 @@ from rq.job import Job
 from ngw2f.broker.connection import connect
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
 from ngw2f.jobs.context import JobContext, build_context, current_context
-from ngw2f.jobs.fetch_process import Deputy
-from ngw2f.jobs.heartbeat import Beat, RollCall
+from ngw2f.jobs.fetch_process import FetchProcess
+from ngw2f.jobs.heartbeat import Heartbeats, HeartbeatThread
 from ngw2f.jobs.malloc import give_memory_back
 from ngw2f.jobs.wakeup import JOB_TIMEOUT_SECONDS, LINKS, queue_name
 from ngw2f.observe.logs import GatheringHandler
@@ -35,11 +35,11 @@ from ngw2f.observe.metrics.files import WRITE_SECONDS, Recorder
 from ngw2f.settings import Settings
 from ngw2f.store.in_use import UseNote
 
-# The longest that a worker waits before it looks whether Redis is back.
+# The longest wait before retrying Redis.
 MAX_CONNECTION_WAIT_SECONDS = 2.0
 # RQ ends a job after JOB_TIMEOUT_SECONDS, if it can.
 STUCK_SECONDS = JOB_TIMEOUT_SECONDS + 30
-# The schedule's process has so long to take leave of Redis.
+# The cron process has this long to sign off from Redis.
 CRON_STOP_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class ChatWorker(SimpleWorker):
     def __init__(
         self, context: JobContext, queues: Sequence[str], max_jobs: int, status: int | None
     ) -> None:
-        # No socket time-out: it blocks on the queue for minutes.
+        # No socket timeout: the worker blocks on the queue for minutes.
         connection = connect(context.core.settings)
         names = [queue_name(context.core.broker.prefix, queue) for queue in queues]
         super().__init__(names, connection=connection, log_job_description=False)
@@ -62,12 +62,12 @@ class ChatWorker(SimpleWorker):
         self._tally = context.core.tally
         self._job_began_at: float | None = None
         self._status = status
-        # Not all of a pool at once.
+        # Random, so that a pool's workers do not retire together.
         self._jobs_left = int(max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 # not a secret
 
     def register_birth(self) -> None:
         super().register_birth()  # type: ignore[no-untyped-call] # RQ's
-        # Redis is there, and the next thing is the queue.
+        # Redis is reachable, and the worker reads the queue next.
         _tell(self._status, b"ready\n")
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -77,7 +77,7 @@ class ChatWorker(SimpleWorker):
             _tell(self._status, b"retire\n")
 
     def tell_pulse(self) -> None:
-        """Tell that it works; not if it has been at a job for longer than any may take."""
+        """Report to the supervisor, unless a job exceeds its time limit."""
         began_at = self._job_began_at
         if began_at is None or time.monotonic() - began_at < STUCK_SECONDS:
             _tell(self._status, b"works\n")
@@ -89,7 +89,7 @@ class ChatWorker(SimpleWorker):
             is_done: bool = super().perform_job(job, queue)
         finally:
             self._job_began_at = None
-        # The function's name without its module, as its queue's users know it.
+        # The function's name without its module.
         name = str(job.func_name).rpartition(".")[2]
         self._tally.observe(JOB_SECONDS, time.perf_counter() - began_at, name)
         self._tally.count(JOBS, name, "done" if is_done else "failed")
@@ -103,37 +103,38 @@ class ChatWorker(SimpleWorker):
 def run_worker(
     settings: Settings, queues: Sequence[str], status: int | None, lifeline: int | None
 ) -> None:
-    """Do the jobs of *queues* until told to stop (SIGTERM, SIGINT) or until the supervisor is gone.
+    """Run jobs of *queues* until a stop signal (SIGTERM, SIGINT) or the supervisor's end.
 
-    *status* is a file descriptor that the supervisor reads, *lifeline* one that
-    reaches its end when the supervisor does.
+    *status* is a file descriptor that the supervisor reads; *lifeline* is one whose other end
+    closes when the supervisor ends.
     """
     give_memory_back()
-    deputy = Deputy(settings, lifeline) if LINKS.queue in queues else None
+    fetch_process = FetchProcess(settings, lifeline) if LINKS.queue in queues else None
     use = UseNote(settings)
     use.note()
-    context = replace(build_context(settings), call_deputy=deputy.fetch if deputy else None)
+    call = fetch_process.fetch if fetch_process else None
+    context = replace(build_context(settings), call_fetch_process=call)
     context.markdown.render("```python\nwarm = True\n```")
     current_context.set(context)
     if lifeline is not None:
         threading.Thread(target=_end_with, args=[lifeline], daemon=True).start()
-    if deputy:
-        deputy.start()
+    if fetch_process:
+        fetch_process.start()
     try:
         _work(context, queues, status)
     except RedisError as error:
         # The supervisor starts another one in a moment.
         sys.exit(f"the worker for {','.join(queues)} cannot reach Redis: {error}")
     finally:
-        if deputy:
-            deputy.close()
+        if fetch_process:
+            fetch_process.close()
     context.close()
     use.close()
 
 
 def _work(context: JobContext, queues: Sequence[str], status: int | None) -> None:
     worker = ChatWorker(context, queues, context.core.settings.worker_max_jobs, status)
-    beat = Beat(RollCall(context.core.broker), queues)
+    beat = HeartbeatThread(Heartbeats(context.core.broker), queues)
     beat.start()
     for handler in logging.getLogger().handlers:
         if isinstance(handler, GatheringHandler):
@@ -141,28 +142,28 @@ def _work(context: JobContext, queues: Sequence[str], status: int | None) -> Non
     context.core.tally.set(PROCESSES, 1, "rq")
     context.core.recorder.start()
     threading.Thread(target=_live, args=[worker, context.core.recorder], daemon=True).start()
-    # What the one before left behind, if it was killed, waits in the outboxes.
-    context.outbox.note_deaths()
-    context.ring_again(queues)
+    # A killed predecessor may have left rows in the outboxes.
+    context.outbox.note_crashes()
+    context.wake_again(queues)
     worker.work(logging_level="WARNING")
     beat.stop()
-    # RQ may have taken the call from the queue when it was told to stop.
-    context.ring_again(queues)
+    # RQ may have taken a job from the queue just before the stop.
+    context.wake_again(queues)
 
 
 def _live(worker: ChatWorker, recorder: Recorder) -> None:
-    """Write what this process has counted, and tell the supervisor that it works."""
+    """Write metrics and log records, and report to the supervisor, again and again."""
     while True:
         recorder.write()
         for handler in logging.getLogger().handlers:
             handler.flush()
-        with suppress(OSError):  # The supervisor is gone, and we shall be soon.
+        with suppress(OSError):  # The supervisor is gone, and this process ends soon.
             worker.tell_pulse()
         time.sleep(WRITE_SECONDS)
 
 
 def run_cron(settings: Settings, lifeline: int | None) -> None:
-    """Call the upkeep when it is due, until told to stop or until the supervisor is gone."""
+    """Queue the periodic jobs until a stop signal or the supervisor's end."""
     if lifeline is not None:
         threading.Thread(target=_end_cron_with, args=[lifeline], daemon=True).start()
     redis = connect(settings, settings.redis_timeout_seconds)
@@ -170,17 +171,17 @@ def run_cron(settings: Settings, lifeline: int | None) -> None:
     try:
         cron.start()  # type: ignore[no-untyped-call] # RQ's
     except StopRequested:
-        return  # Told to stop before it was quite there.
+        return  # Stopped during startup.
     except RedisError as error:
         # The supervisor starts another one in a moment.
         sys.exit(f"the upkeep's schedule cannot reach Redis: {error}")
 
 
 def _end_cron_with(lifeline: int) -> None:
-    """Wait for the supervisor's end, then end this process, which has nothing to finish."""
+    """Wait for the supervisor to end, then exit; there is nothing to finish."""
     _end_with(lifeline)
-    # RQ's scheduler makes an exception of the signal, and drops it where it takes it for
-    # that of a job. Then nothing else would end this process.
+    # RQ's scheduler turns the signal into an exception, and may swallow that as a job's error.
+    # Then nothing else would end this process.
     time.sleep(CRON_STOP_SECONDS)
     os._exit(0)
 
@@ -191,6 +192,6 @@ def _tell(status: int | None, line: bytes) -> None:
 
 
 def _end_with(lifeline: int) -> None:
-    """Wait for the supervisor's end, then ask this process to finish its job and stop."""
+    """Wait for the supervisor to end, then let this process finish its job and stop."""
     os.read(lifeline, 1)
     os.kill(os.getpid(), signal.SIGTERM)

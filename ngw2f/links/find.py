@@ -1,7 +1,7 @@
-"""The links of a message, read from its rendered HTML.
+"""Find a message's links in its rendered HTML.
 
-Markdown's parser has decided by then what is a link and what is code, and the sanitizer what may
-stay, so that nothing is fetched that a reader could not have clicked.
+By then the Markdown parser has told links from code, and the sanitizer has removed the rest, so
+only links that a reader could click are fetched.
 """
 
 import logging
@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 def find_links(html: str) -> list[str]:
     """List the normalised URLs of a message's links, in order, each once, at most `MAX_LINKS`.
 
-    `html` is what the sanitizer gave out. Links inside code are left out, and so are those that are
-    not http or https or that are written in a way that is refused, which the log says.
+    `html` is the sanitizer's output. Links in code, links other than http and https, and refused
+    links are left out; refused ones are logged.
     """
     if "<a " not in html:
         return []

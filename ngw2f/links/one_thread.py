@@ -1,8 +1,8 @@
-"""One thread for what takes memory and time of our own: reading pages, decoding images.
+"""Run expensive work in one thread: parsing pages and decoding images.
 
-One at a time, so that their memory does not add up; in one thread, because the C library
-keeps what it freed for the thread that had it. The small ones come first, so that no link
-waits for many images that were made to keep us busy.
+One task at a time bounds the memory, and one thread suits the C library, which keeps freed
+memory for the thread that used it. Small tasks come first, so that no link waits for many
+hostile images.
 """
 
 import threading
@@ -17,10 +17,10 @@ from ngw2f.links.guard.errors import LinkFailed
 
 T = TypeVar("T")
 Task = Callable[[], None]
-# No page and no picture takes so long.
+# Longer than any page or picture takes.
 CLOSE_SECONDS = 5.0
 
-# Told what is worked at, by a number; 0 stands for nothing.
+# Called with the number of the link being processed; 0 means none.
 Note = Callable[[int], None]
 
 
@@ -28,8 +28,8 @@ def ignore(_number: int) -> None:
     """Note nothing."""
 
 
-class Desk:
-    """Its thread starts with the first task, and ends with `close`."""
+class OneThread:
+    """A queue of tasks and its thread, which starts with the first task and ends with `close`."""
 
     def __init__(self, note: Note = ignore) -> None:
         self._note = note
@@ -38,10 +38,10 @@ class Desk:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def do(self, work: Callable[[], T], size: float, seconds: float, number: int = 0) -> T:
-        """Return what *work* returns, or raise what it raises, or `LinkFailed` after *seconds*.
+    def run(self, work: Callable[[], T], size: float, seconds: float, number: int = 0) -> T:
+        """Return or raise what *work* does; raise `LinkFailed` if it takes more than *seconds*.
 
-        What is smaller than others is done before them. *number* is noted meanwhile.
+        Smaller tasks run first. *number* identifies the link in notes.
         """
         self._start()
         future: Future[T] = Future()
@@ -64,13 +64,13 @@ class Desk:
             future.set_result(work())
         except Exception as error:
             future.set_exception(error)
-            # Its frames hold all that was read. If one held the error too, this would stay
-            # until the garbage is collected, whatever its size.
+            # The error's frames hold everything that was read. If one of them also held the error,
+            # that cycle would live until the next garbage collection.
             del future, work
         self._note(0)
 
     def close(self) -> None:
-        """End the thread before whatever waits, and wait for what it is at."""
+        """Drop waiting tasks, and wait for the running one to end."""
         self._tasks.put((-1.0, next(self._numbers), None))
         if self._thread is not None:
             self._thread.join(CLOSE_SECONDS)
@@ -78,7 +78,7 @@ class Desk:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, daemon=True, name="desk")
+                self._thread = threading.Thread(target=self._run, daemon=True, name="one thread")
                 self._thread.start()
 
     def _run(self) -> None:
@@ -87,5 +87,5 @@ class Desk:
             if task is None:
                 return
             task()
-            # Or its body and its result stay until the next one comes.
+            # Otherwise its body and result live until the next task.
             del task

@@ -1,4 +1,4 @@
-"""The outbox of links: previews that wait to be fetched, and where they go when they are."""
+"""The outbox of links: previews that wait to be fetched, and storing their results."""
 
 import logging
 import time
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from ngw2f.crash_marks import Mark, left_behind
+from ngw2f.crash_marks import CrashMark, left_by_crashes
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.visit import Visit
 from ngw2f.live.log import EventLog
-from ngw2f.locks import turn
+from ngw2f.locks import try_lock
 from ngw2f.store import messages, previews
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run
@@ -21,16 +21,16 @@ from ngw2f.store.previews import DuePreview, Schedule
 # Any number that no other program on the same PostgreSQL server is likely to use.
 ADVISORY_LOCK = 0x6E677734
 
-# A link that was refused is so for good; that it was looked at is kept for a week.
+# A refusal is permanent; the row is kept for a week.
 REFUSED_SECONDS = 7 * 86_400
-# A site that failed is tried again after so long, then left until somebody posts the
-# link again, a day later at the earliest.
+# Delays of retries after a failure. Then the link is left until somebody posts it again, a day
+# later at the earliest.
 RETRY_SECONDS = (300, 3_600)
-# Sooner, where a process died: an operator may have killed it while it was at any link.
+# Shorter after a crash, which may have been an operator's kill and not the link's fault.
 RETRY_AFTER_DEATH_SECONDS = (1, 5)
 FAILED_SECONDS = 86_400
-# A link can stand in any number of messages: so many are told at once, the newest first,
-# and what is fetched meanwhile is stored in between.
+# A link may appear in any number of messages: this many are updated at a time, the newest
+# first, and new results are stored in between.
 MAX_TOLD = 500
 
 
@@ -38,25 +38,25 @@ log = logging.getLogger(__name__)
 
 
 class LinkOutbox:
-    """Hand out the links that wait, to one process at a time, and store what came of them."""
+    """List waiting links, for one process at a time, and store their results."""
 
     def __init__(self, database: Database, events: EventLog, data_path: Path) -> None:
         self._database = database
         self._events = events
         self._lock_path = data_path / "links.lock"
         self._marks_path = data_path / "link-marks"
-        self._mark = Mark(self._marks_path)
+        self._mark = CrashMark(self._marks_path)
 
     def close(self) -> None:
         self._mark.close()
 
     def note(self, preview_id: int) -> None:
-        """Note what this process reads, where its death does not reach; 0 stands for nothing."""
+        """Record in the crash mark which link this process reads; 0 means none."""
         self._mark.set(preview_id)
 
-    def note_deaths(self) -> None:
-        """Count it as a failure of a link that a process died while it read what is behind that."""
-        with left_behind(self._marks_path) as preview_ids:
+    def note_crashes(self) -> None:
+        """Count a failure for each link that a process was reading when it died."""
+        with left_by_crashes(self._marks_path) as preview_ids:
             if preview_ids:
                 with self._database.writing() as connection:
                     for preview_id in preview_ids:
@@ -65,13 +65,13 @@ class LinkOutbox:
                         schedule = _after_failure(failures, time.time(), RETRY_AFTER_DEATH_SECONDS)
                         previews.set_schedule(connection, preview_id, schedule)
 
-    def turn(self) -> AbstractContextManager[bool]:
-        """Say in a `with` block whether it is this process that fetches; another has its turn else.
+    def lock(self) -> AbstractContextManager[bool]:
+        """Try to take the fetch lock for a `with` block, which gets whether it succeeded.
 
-        So a link is fetched once, and a site gets no more connections than its limit,
-        without a mark on any row that a killed worker would leave behind.
+        So a link is fetched once, and a site gets no more connections than its limit, without
+        marks on rows that a killed worker would leave behind.
         """
-        return turn(self._database.engine, self._lock_path, ADVISORY_LOCK)
+        return try_lock(self._database.engine, self._lock_path, ADVISORY_LOCK)
 
     def list_due(
         self, limit: int, but_ids: Collection[int], but_sites: Collection[str]
@@ -80,7 +80,7 @@ class LinkOutbox:
             return previews.list_due(connection, time.time(), limit, but_ids, but_sites)
 
     def has_due(self) -> bool:
-        """Say whether there is something to fetch, or to tell."""
+        """Return whether there are links to fetch or messages to update."""
         with self._database.asking() as connection:
             is_due = previews.has_due(connection, time.time())
             return is_due or previews.has_untold(connection)
@@ -90,13 +90,13 @@ class LinkOutbox:
             return previews.has_untold(connection)
 
     def store(self, visited: Sequence[tuple[DuePreview, Visit]]) -> bool:
-        """Store what came of links, and tell of messages that show something else now.
+        """Store results, and publish updates of messages whose previews changed.
 
-        Say whether there are more of those; they are told by storing again, be it nothing.
+        Return whether more such messages remain; call again for them, even with no results.
         """
         request_ids: dict[int, str] = {}
         with self._database.writing() as connection:
-            # In the order of ids, as the render job locks them.
+            # In id order, in which the render job locks them too.
             for due, visit in sorted(visited, key=lambda each: each[0].id):
                 _store(connection, due, visit)
             message_ids = previews.take_untold(connection, MAX_TOLD)
@@ -118,7 +118,7 @@ class LinkOutbox:
 
 
 def _log(due: DuePreview, visit: Visit, request_id: str) -> None:
-    """Say what became of a link; not its path, which may hold a secret."""
+    """Log a link's result, without its path, which may contain a secret."""
     fields = {
         "preview_id": due.id,
         "site": due.site,
@@ -141,7 +141,7 @@ def _store(connection: Connection, due: DuePreview, visit: Visit) -> None:
 
 
 def _after_failure(failures: int, now: float, retry_seconds: Sequence[int]) -> Schedule:
-    """Return when to try again; what was fetched before stays until then."""
+    """Return when to retry; the previous preview stays until then."""
     if failures < len(retry_seconds):
         due_at = now + retry_seconds[failures]
         return Schedule(due_at, due_at, failures + 1)

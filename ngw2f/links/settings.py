@@ -1,7 +1,7 @@
-"""Where links may lead, as an operator's settings have it.
+"""Build the link policy from the settings.
 
-gunicorn's master checks this at the start, before it forks; so nothing here may import
-what gevent has to patch in the workers first.
+gunicorn's master checks it at startup, before it forks, so this module must not import what
+gevent has to patch first in the workers.
 """
 
 from ngw2f.links.guard.policy import WEB_PORTS, Policy, parse_allow_list
@@ -9,7 +9,7 @@ from ngw2f.settings import SettingError, Settings
 
 
 def build_policy(settings: Settings) -> Policy:
-    """Return what the settings allow. Raises SettingError."""
+    """Return the policy that the settings describe. Raises SettingError."""
     try:
         allow = parse_allow_list(settings.links_allow)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Visit a link: its page or what its provider says of it, and the picture, made small."""
+"""Visit a link: get its page or the provider's oEmbed answer, and a thumbnail."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ from ngw2f.links.guard.fetch import (
     ignore,
 )
 from ngw2f.links.guard.media import IMAGE_TYPES, IMAGES, LINKS, OEMBED, OPAQUE_TYPE
-from ngw2f.links.one_thread import Desk, Note
+from ngw2f.links.one_thread import Note, OneThread
 from ngw2f.links.one_thread import ignore as note_nothing
 from ngw2f.links.preview.oembed import find_oembed_url, read_oembed
 from ngw2f.links.preview.page import Preview, make_preview
@@ -29,15 +29,15 @@ from ngw2f.links.settings import build_policy
 from ngw2f.settings import Settings
 from ngw2f.store.previews import Content
 
-# How many large bodies are held at a time, so that a worker stays under 200 MB: pages of
-# up to a megabyte and images of two. A body that waits for room holds little, and is cut
-# after so long: then sites that dawdle have the room, and nobody shall wait for them.
+# How many large bodies are held at a time, so that a worker stays under 200 MB: pages of up to
+# a megabyte and images of two. A body that waits for room holds little, and is cut after
+# ROOM_SECONDS, because then slow sites have the room, and nobody should wait for them.
 MAX_PAGES = 24
 MAX_IMAGES = 8
 ROOM_SECONDS = 1.0
-# What counts visitors, or keeps others apart, shows nothing of a page; a sign for its tab does.
+# Smaller images are tracking pixels or spacers; a favicon is large enough.
 MIN_SIDE = 8
-# A page need not wait longer for its picture, which it can do without.
+# A preview waits no longer for its picture, which is optional.
 IMAGE_SECONDS = 4.0
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many seconds a site has until it begins to answer, and for all that it says."""
+    """How many seconds a site has until it starts to answer, and in all."""
 
     answer_seconds: float
     seconds: float
@@ -56,7 +56,7 @@ PATIENT = Patience(TIMEOUT_SECONDS, TIMEOUT_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What came of a link: its content and how many seconds that is good, or why there is none."""
+    """The result of a visit: content and its lifetime in seconds, or the error."""
 
     content: Content
     lifetime_seconds: int = 0
@@ -64,33 +64,33 @@ class Visit:
 
 
 def build_fetcher(settings: Settings) -> Fetcher:
-    """Return the one fetcher of a process; all of its threads may use it. Raises SettingError."""
+    """Return a process's one fetcher, which all threads may share. Raises SettingError."""
     user_agent = settings.links_user_agent or USER_AGENT
     return Fetcher(build_policy(settings), user_agent=user_agent)
 
 
-class Visitor:
-    """Visits links in many threads; make one for each process."""
+class PreviewFetcher:
+    """Visits links from many threads; build one per process."""
 
     def __init__(
         self, fetcher: Fetcher, thumbnailer: Thumbnailer, note: Note = note_nothing
     ) -> None:
-        """*note* is told whose page or picture is being read: that is what may end a process."""
+        """*note* is called with the link being parsed or decoded, which may crash the process."""
         self._fetcher = fetcher
         self._thumbnailer = thumbnailer
         self._pages = threading.BoundedSemaphore(MAX_PAGES)
         self._images = threading.BoundedSemaphore(MAX_IMAGES)
-        self._desk = Desk(note)
+        self._one_thread = OneThread(note)
 
     def close(self) -> None:
-        self._desk.close()
+        self._one_thread.close()
 
     def visit(
         self, url: str, patience: Patience = PATIENT, trace: Trace = ignore, number: int = 0
     ) -> Visit:
-        """Never raises: a link that cannot be fetched is a result, too, and the log has it.
+        """Visit a link. Never raises: a failure is a result too, and is logged.
 
-        *number* is what stands for this link in notes.
+        *number* identifies the link in notes.
         """
         try:
             return self._visit(url, _Clock(patience, number), trace)
@@ -101,8 +101,8 @@ class Visitor:
             log.info("link failed: %s (%s)", error, _site(url))
             return Visit(Content(), error=_without_frames(error))
         except Exception:
-            # A page that finds a mistake of ours costs its own preview, not the job.
-            log.exception("a preview cannot be made (%s)", _site(url))
+            # A bug triggered by a page costs its own preview, not the job.
+            log.exception("making a preview failed (%s)", _site(url))
             return Visit(Content(), error=LinkFailed("mistake", "the preview cannot be made"))
 
     def _visit(self, url: str, clock: "_Clock", trace: Trace) -> Visit:
@@ -119,7 +119,7 @@ class Visitor:
         return Visit(_content(preview, thumbnail), lifetime_seconds)
 
     def _ask_provider(self, url: str, clock: "_Clock", trace: Trace) -> tuple[Preview, int] | None:
-        """Return what the link's provider says by oEmbed; None: the page has to do."""
+        """Return the provider's oEmbed preview; None if the page itself must be used."""
         oembed_url = find_oembed_url(url)
         if oembed_url is None:
             return None
@@ -134,18 +134,18 @@ class Visitor:
 
     def _read(self, fetched: Fetched, clock: "_Clock") -> Preview:
         read = partial(make_preview, fetched)
-        return self._desk.do(read, 0, clock.left(TIMEOUT_SECONDS), clock.number)
+        return self._one_thread.run(read, 0, clock.left(TIMEOUT_SECONDS), clock.number)
 
     def _shrink(self, fetched: Fetched, clock: "_Clock") -> Thumbnail:
         count = partial(self._thumbnailer.count_pixels, fetched.body)
-        pixels = self._desk.do(count, 0, clock.left(IMAGE_SECONDS), clock.number)
+        pixels = self._one_thread.run(count, 0, clock.left(IMAGE_SECONDS), clock.number)
         make = partial(self._thumbnailer.make, fetched.body)
-        return self._desk.do(make, pixels, clock.left(IMAGE_SECONDS), clock.number)
+        return self._one_thread.run(make, pixels, clock.left(IMAGE_SECONDS), clock.number)
 
     def _get_thumbnail(
         self, image_urls: Sequence[str], clock: "_Clock", trace: Trace
     ) -> Thumbnail | None:
-        """Return the small picture of the first image that is one, None if none is in time."""
+        """Return the thumbnail of the first usable image, None if there is none in time."""
         for image_url in image_urls:
             try:
                 with self._terms(clock) as terms:
@@ -160,7 +160,7 @@ class Visitor:
 
     @contextmanager
     def _terms(self, clock: "_Clock", seconds: float = TIMEOUT_SECONDS) -> Iterator[Terms]:
-        """Give the terms of a fetch, and take back at the end the room that its body had."""
+        """Yield the limits of a fetch, and release its body's room afterwards."""
         held: list[threading.Semaphore] = []
         try:
             yield Terms(
@@ -180,7 +180,7 @@ class Visitor:
 
 
 class _Clock:
-    """What is left of the time for a link, with its page and its picture."""
+    """The remaining time for a link, including page and picture."""
 
     def __init__(self, patience: Patience, number: int) -> None:
         self.patience = patience
@@ -197,12 +197,12 @@ class _Clock:
 
 
 def _site(url: str) -> str:
-    """Return where a URL leads, for the log; its path may hold a secret."""
+    """Return a URL's host and port for the log; its path may contain a secret."""
     return urlsplit(url).netloc
 
 
 def _without_frames(error: LinkError) -> LinkError:
-    """Let go of where it was raised: that holds what was read, as long as the error is kept."""
+    """Drop the traceback, which would keep everything that was read alive."""
     error.__cause__ = error.__context__ = error.__traceback__ = None
     return error
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.broker.connection import Broker
 from ngw2f.http import Request, Response, json_response
-from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.web.operators import is_operator
 from ngw2f.web.services import Services
@@ -58,8 +58,8 @@ class NoWorkerError(Exception):
 
 
 def _need_workers(broker: Broker) -> None:
-    roll_call = RollCall(broker)
-    lacking = [queue for queue in QUEUES if not roll_call.count(queue)]
+    heartbeats = Heartbeats(broker)
+    lacking = [queue for queue in QUEUES if not heartbeats.count(queue)]
     if lacking:
         raise NoWorkerError(f"no worker is there for {' and '.join(lacking)}")
 

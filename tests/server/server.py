@@ -30,7 +30,7 @@ class Server:
         environ |= {f"NGW2F_{name}": str(setting) for name, setting in settings.items()}
         environ |= {"NGW2F_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
         environ.setdefault("NGW2F_RATE_LIMIT", "false")
-        # A request that goes on without Redis would lose a bell, or an event, for a while.
+        # A request that goes on without Redis would lose a wake-up, or an event, for a while.
         environ.setdefault("NGW2F_REDIS_TIMEOUT_SECONDS", "10")
         # By its script, as people start it; its hot upgrade needs that.
         command = [sys.executable, str(Path(sys.executable).with_name("gunicorn"))]
@@ -122,7 +122,7 @@ class Server:
 
     @contextmanager
     def without_sweeps(self) -> Iterator[None]:
-        """Stop the upkeep's clock for the block: whoever is not called by a bell is not called."""
+        """Stop the upkeep's clock for the block, so that only wake-ups call workers."""
         (clock,) = wait_until(lambda: self.pids("ngw2f cron"))
         os.kill(clock, signal.SIGSTOP)
         try:

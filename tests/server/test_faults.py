@@ -113,7 +113,7 @@ def waits(server):
 def test_retiring_workers_keep_nobody_waiting(start):
     server = start(WORKER_MAX_JOBS=40)
     first = server.rq_worker
-    # A bell that nobody hears would wait for the sweep.
+    # A lost wake-up would wait for the sweep.
     with server.without_sweeps():
         with Load(server, server.join("ann"), rate=100) as load:
             wait_until(lambda: first not in server.pids("--queues=render"), 60)

@@ -13,7 +13,7 @@ from ngw2f.actions.sign_in import SignIn
 from ngw2f.broker.limits import RULES, Limits
 from ngw2f.broker.tries import WrongTries
 from ngw2f.core import Core, build_core
-from ngw2f.jobs.wakeup import RENDER, Bell
+from ngw2f.jobs.wakeup import RENDER, WakeUp
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.presence import Presence
 from ngw2f.live.typing import TypingNotices
@@ -59,7 +59,7 @@ def one_each(core: Core) -> Limits:
 
 @pytest.fixture
 def messages(core: Core, limits: Limits) -> Messages:
-    return Messages(core, limits, Bell(core.broker, RENDER))
+    return Messages(core, limits, WakeUp(core.broker, RENDER))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from ngw2f.actions.rooms import Rooms
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Forbidden, Gone, Invalid, KeyReused, NotFound, TooMany
-from ngw2f.jobs.wakeup import RENDER, Bell
+from ngw2f.jobs.wakeup import RENDER, WakeUp
 from ngw2f.resources import Message
 from ngw2f.store import messages as stored
 from ngw2f.store import tasks
@@ -150,7 +150,7 @@ def test_only_the_author_edits_and_removes(
 
 
 def test_each_write_has_its_limit(core: Core, one_each: Limits, ann: UserRow, bob: UserRow) -> None:
-    messages = Messages(core, one_each, Bell(core.broker, RENDER))
+    messages = Messages(core, one_each, WakeUp(core.broker, RENDER))
     message = messages.post(ann, LOBBY_ID, "hello").message
     with pytest.raises(TooMany) as refused:
         messages.post(ann, LOBBY_ID, "hello")
@@ -165,7 +165,7 @@ def test_each_write_has_its_limit(core: Core, one_each: Limits, ann: UserRow, bo
 
 
 def test_refused_source_counts(core: Core, one_each: Limits, ann: UserRow) -> None:
-    messages = Messages(core, one_each, Bell(core.broker, RENDER))
+    messages = Messages(core, one_each, WakeUp(core.broker, RENDER))
     with pytest.raises(Invalid):
         messages.post(ann, LOBBY_ID, "")
     with pytest.raises(TooMany):

@@ -12,8 +12,8 @@ import pytest
 
 from ngw2f.commands import doctor
 from ngw2f.commands.doctor import TRIED_BYTES, examine
-from ngw2f.jobs import heartbeat as roll_call
-from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs import heartbeat
+from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.settings import Settings
 from ngw2f.store import messages, rooms, users
 from ngw2f.store.migrate import migrate
@@ -41,8 +41,8 @@ def test_only_the_workers_are_missing(settings):
 
 def test_worker_for_one_queue(settings, job_context, monkeypatch):
     # However long it takes to ask.
-    monkeypatch.setattr(roll_call, "ABSENT_SECONDS", 600)
-    RollCall(job_context.core.broker).note(["render"], "one")
+    monkeypatch.setattr(heartbeat, "ABSENT_SECONDS", 600)
+    Heartbeats(job_context.core.broker).note(["render"], "one")
     assert [part for part, _ in wrong(settings)] == ["workers"]
     assert "1 for render none is there for links" in said(settings, "workers")
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from ngw2f.jobs.fetch_process import Deputy
+from ngw2f.jobs.fetch_process import FetchProcess
 from ngw2f.settings import Settings
 
 PAGE = '<title>Page {path}</title><meta property="og:image" content="{image}">'
@@ -116,7 +116,7 @@ def site(make_site: Callable[[], WebSite]) -> WebSite:
 @pytest.fixture(autouse=True)
 def _patient_with_deputies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for each that is told to end: one that is left behind would warn, in any test."""
-    monkeypatch.setattr(Deputy.close, "__defaults__", (60.0,))
+    monkeypatch.setattr(FetchProcess.close, "__defaults__", (60.0,))
 
 
 @pytest.fixture

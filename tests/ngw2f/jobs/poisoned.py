@@ -4,13 +4,13 @@ import os
 import signal
 
 from ngw2f.commands.cli import main
-from ngw2f.links import visit as visitor
+from ngw2f.links import visit
 from ngw2f.links.guard.fetch import Fetched
 from ngw2f.links.preview.page import Preview
 from ngw2f.text.markdown import MarkdownRenderer
 
 render = MarkdownRenderer.render
-make_preview = visitor.make_preview
+make_preview = visit.make_preview
 
 
 def render_or_die(renderer: MarkdownRenderer, source: str) -> str:
@@ -27,5 +27,5 @@ def read_or_die(fetched: Fetched) -> Preview:
 
 if __name__ == "__main__":
     MarkdownRenderer.render = render_or_die  # type: ignore[method-assign]
-    visitor.make_preview = read_or_die
+    visit.make_preview = read_or_die
     main()

@@ -11,7 +11,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from ngw2f.jobs.fetch_process import CALL, Deputy, DeputyError, run_deputy
+from ngw2f.jobs.fetch_process import CALL, FetchProcess, FetchProcessError, run_fetch_process
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from ngw2f.store import previews
@@ -32,38 +32,38 @@ def say(client, job_context):
 
 
 @pytest.fixture
-def deputy(settings, monkeypatch):
+def fetch_process(settings, monkeypatch):
     # It has the worker's settings, and not those that it would find.
     monkeypatch.setenv("NGW2F_LOG_LEVEL", "LOUD")
-    deputy = Deputy(settings, None)
-    yield deputy
-    deputy.close()
+    fetch_process = FetchProcess(settings, None)
+    yield fetch_process
+    fetch_process.close()
 
 
-def test_fetches_when_it_is_called(deputy, say, site, job_context):
+def test_fetches_when_it_is_called(fetch_process, say, site, job_context):
     say(f"{site.url('/a')} {site.url('/b')}")
-    assert deputy.fetch(job_context.stopping) == 2
-    assert deputy.fetch(job_context.stopping) == 0
+    assert fetch_process.fetch(job_context.stopping) == 2
+    assert fetch_process.fetch(job_context.stopping) == 0
     say(site.url("/c"))
-    assert deputy.fetch(job_context.stopping) == 1
+    assert fetch_process.fetch(job_context.stopping) == 1
     assert sorted(site.paths) == ["/a", "/b", "/c"]
 
 
-def test_odd_pictures_are_not_worth_a_warning(deputy, say, site, job_context, capfd):
+def test_odd_pictures_are_not_worth_a_warning(fetch_process, say, site, job_context, capfd):
     exif = b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHLL", 0x010E, 2, 10**6, 8) + bytes(4)
     output = BytesIO()
     Image.new("RGB", (9, 9)).save(output, "JPEG", exif=b"Exif\0\0" + exif)
     site.picture = output.getvalue()
     say(site.url("/picture"))
-    assert deputy.fetch(job_context.stopping) == 1
+    assert fetch_process.fetch(job_context.stopping) == 1
     assert "Warning" not in capfd.readouterr().err
     with job_context.core.database.reading() as connection:
         assert previews.previews_of(connection, [1])[1][0].image_width == 9
 
 
-def test_finishes_when_its_worker_is_gone(deputy, say, site, job_context):
+def test_finishes_when_its_worker_is_gone(fetch_process, say, site, job_context):
     say(f"{site.url('/hang')} {site.url('/other')}")
-    child = deputy.start()
+    child = fetch_process.start()
     child.socket.sendall(CALL)
     wait_until(lambda: len(site.paths) == 2, SECONDS)
     child.socket.close()  # As the kernel does for a process that is killed.
@@ -75,9 +75,9 @@ def test_finishes_when_its_worker_is_gone(deputy, say, site, job_context):
     assert len(site.paths) == 3
 
 
-def test_another_one_is_started_when_it_dies(deputy, say, site, job_context):
+def test_another_one_is_started_when_it_dies(fetch_process, say, site, job_context):
     say(site.url("/hang"))
-    child = deputy.start()
+    child = fetch_process.start()
 
     def kill():
         wait_until(lambda: site.paths, SECONDS)
@@ -85,17 +85,17 @@ def test_another_one_is_started_when_it_dies(deputy, say, site, job_context):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    with pytest.raises(DeputyError, match="the process that fetches ended with -9"):
-        deputy.fetch(job_context.stopping)
+    with pytest.raises(FetchProcessError, match="the fetch process ended with -9"):
+        fetch_process.fetch(job_context.stopping)
     killer.join()
     site.closing.set()
-    assert deputy.fetch(job_context.stopping) == 1
+    assert fetch_process.fetch(job_context.stopping) == 1
     assert site.paths == ["/hang", "/hang"]
 
 
 @pytest.fixture
 def _poisoned(tmp_path, monkeypatch):
-    """Have the process that fetches die of what is poison."""
+    """Have the fetch process die of what is poison."""
     program = tmp_path / "python"
     poisoned = shlex.join([sys.executable, "-m", "tests.ngw2f.jobs.poisoned"])
     program.write_text(f'#!/bin/sh\nshift 2\nexec {poisoned} "$@"\n')
@@ -104,16 +104,16 @@ def _poisoned(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("_poisoned")
-def test_link_that_kills_is_left_after_three_times(deputy, say, site, job_context):
+def test_link_that_kills_is_left_after_three_times(fetch_process, say, site, job_context):
     say(f"{site.url('/POISON')} {site.url('/other')}")
     deaths = []
     while has_more(job_context):
         wait_until(job_context.link_outbox.has_due, SECONDS)
         try:
-            deputy.fetch(job_context.stopping)
-        except DeputyError as error:
+            fetch_process.fetch(job_context.stopping)
+        except FetchProcessError as error:
             deaths.append(str(error))
-    assert deaths == ["the process that fetches ended with -9"] * 3
+    assert deaths == ["the fetch process ended with -9"] * 3
     assert site.paths.count("/POISON") == 3
     assert "/other" in site.paths
 
@@ -124,7 +124,7 @@ def has_more(job_context):
         return previews.list_due(connection, time.time() + 9_999, 1)
 
 
-def test_worker_that_stops_waits_for_no_hanging_link(deputy, say, site, job_context):
+def test_worker_that_stops_waits_for_no_hanging_link(fetch_process, say, site, job_context):
     say(site.url("/hang"))
 
     def stop():
@@ -133,7 +133,7 @@ def test_worker_that_stops_waits_for_no_hanging_link(deputy, say, site, job_cont
 
     stopper = threading.Thread(target=stop)
     stopper.start()
-    assert deputy.fetch(job_context.stopping) == 0
+    assert fetch_process.fetch(job_context.stopping) == 0
     stopper.join()
 
 
@@ -162,10 +162,10 @@ def test_says_what_went_wrong(settings, say, site, monkeypatch):
 
     caller = threading.Thread(target=call)
     caller.start()
-    run_deputy(settings, its.detach(), None)
+    run_fetch_process(settings, its.detach(), None)
     caller.join()
     assert said[0] == b"1"
-    assert said[1].startswith(b"links cannot be fetched: ZeroDivisionError")
+    assert said[1].startswith(b"fetching links failed: ZeroDivisionError")
 
 
 def test_without_one_the_worker_fetches_itself(job_context, say, site):
@@ -179,7 +179,7 @@ def test_process_that_is_ended_before_it_listens_is_no_failure(settings, monkeyp
     program.write_text("#!/bin/sh\nexec sleep 300\n")
     program.chmod(0o700)
     monkeypatch.setattr("ngw2f.jobs.fetch_process.sys.executable", str(program))
-    deputy = Deputy(settings, None)
+    fetch_process = FetchProcess(settings, None)
     stopping = threading.Event()
     stopping.set()
-    assert deputy.fetch(stopping) == 0
+    assert fetch_process.fetch(stopping) == 0

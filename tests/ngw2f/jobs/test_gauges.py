@@ -5,7 +5,7 @@ import pytest
 
 from ngw2f.jobs.context import build_context
 from ngw2f.jobs.gauges import QueueGauge, read_gauges
-from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import LINKS
 from tests.queues import queue_of
 
@@ -41,7 +41,7 @@ def test_messages_and_links_wait(job_context, say, site):
 
 
 def test_workers_are_counted(job_context):
-    RollCall(job_context.core.broker).note([LINKS.queue], "one")
+    Heartbeats(job_context.core.broker).note([LINKS.queue], "one")
     assert gauges(job_context)["links"].workers == 1
 
 

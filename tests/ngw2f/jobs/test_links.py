@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ngw2f.crash_marks import Mark
+from ngw2f.crash_marks import CrashMark
 from ngw2f.jobs import links, upkeep
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
@@ -140,7 +140,7 @@ def test_killed_while_it_tells(job_context, say, site, redis, monkeypatch):
         say(site.url("/a"))
     render_messages()
     (due,) = job_context.link_outbox.list_due(1, [], [])
-    job_context.link_outbox.store([(due, job_context.visitor.visit(due.url))])
+    job_context.link_outbox.store([(due, job_context.preview_fetcher.visit(due.url))])
     assert sorted(updates(redis)) == [8, 9, 10]
     assert upkeep.sweep()
     assert fetch_links() == 0
@@ -169,7 +169,7 @@ def test_failure_is_tried_again(job_context, client, say, site, monkeypatch):
 
 def die_at(settings, preview_id):
     """Leave the mark of a process that died while it read a link."""
-    dead = Mark(settings.data_path / "link-marks")
+    dead = CrashMark(settings.data_path / "link-marks")
     dead.set(preview_id)
     dead._map.close()  # As the kernel does.
     os.close(dead._file)
@@ -181,7 +181,7 @@ def test_death_is_a_failure(job_context, settings, say, site, monkeypatch):
     render_messages()
     for _ in range(2):
         die_at(settings, 1)
-        job_context.link_outbox.note_deaths()
+        job_context.link_outbox.note_crashes()
         assert job_context.link_outbox.has_due()
     die_at(settings, 1)
     assert fetch_links() == 0
@@ -190,7 +190,7 @@ def test_death_is_a_failure(job_context, settings, say, site, monkeypatch):
 
 def test_death_of_one_that_is_deleted(job_context, settings):
     die_at(settings, 77)
-    job_context.link_outbox.note_deaths()
+    job_context.link_outbox.note_crashes()
     assert list((settings.data_path / "link-marks").iterdir()) == [
         job_context.link_outbox._mark._path
     ]
@@ -245,8 +245,8 @@ def test_four_at_one_site(job_context, say, site):
 def test_other_process_has_its_turn(job_context, say, site):
     say(site.url("/a"))
     render_messages()
-    with job_context.link_outbox.turn() as has_turn:
-        assert has_turn
+    with job_context.link_outbox.lock() as has_lock:
+        assert has_lock
         assert fetch_links() == 0
     assert fetch_links() == 1
 
@@ -322,4 +322,4 @@ def test_message_is_shown_when_its_link_breaks_us(
     render_messages()
     assert fetch_links() == 1
     assert client.get(path).json["rendered"]
-    assert "a preview cannot be made" in caplog.text
+    assert "making a preview failed" in caplog.text

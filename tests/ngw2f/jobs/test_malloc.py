@@ -120,9 +120,9 @@ def worker(settings):
 
 
 def most_megabytes(pid):
-    """Return the most that a worker's deputy had: it is what fetches."""
-    (deputy,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    status = Path(f"/proc/{deputy}/status").read_text()
+    """Return the peak memory of a worker's fetch process."""
+    (fetch_process,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    status = Path(f"/proc/{fetch_process}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
@@ -130,7 +130,7 @@ def fetch_again(job_context):
     with job_context.core.database.writing() as connection:
         failed = table.c.title == ""
         connection.execute(update(table).where(failed).values(due_at=time.time(), failures=0))
-    job_context.link_bell.ring_again()
+    job_context.link_wakeup.wake_again()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from ngw2f.crash_marks import Mark
+from ngw2f.crash_marks import CrashMark
 from ngw2f.jobs import outbox as module
 from ngw2f.jobs.context import build_context
 from ngw2f.jobs.outbox import MAX_BATCH
@@ -183,12 +183,12 @@ def test_edited_is_tried_again(job_context, write, database):
 
 def test_what_a_dead_worker_was_at_is_counted(job_context, write, database):
     (message,) = write("a")
-    dead = Mark(Path(job_context.core.settings.data_dir) / "marks")
+    dead = CrashMark(Path(job_context.core.settings.data_dir) / "marks")
     dead.set(message.id)
     dead._map.close()  # As the kernel does.
     os.close(dead._file)
     for _ in range(2):
-        job_context.outbox.note_deaths()
+        job_context.outbox.note_crashes()
     with database.reading() as connection:
         assert connection.scalar(select(table.c.attempts)) == 1
 
@@ -196,6 +196,6 @@ def test_what_a_dead_worker_was_at_is_counted(job_context, write, database):
 def test_what_a_living_worker_is_at_is_not(job_context, write, database):
     (message,) = write("a")
     job_context.outbox._mark.set(message.id)
-    job_context.outbox.note_deaths()
+    job_context.outbox.note_crashes()
     with database.reading() as connection:
         assert connection.scalar(select(table.c.attempts)) == 0

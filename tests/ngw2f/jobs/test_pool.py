@@ -18,8 +18,8 @@ import pytest
 from redis.exceptions import RedisError
 
 from ngw2f.broker.connection import Broker, connect
-from ngw2f.jobs.heartbeat import RollCall
-from ngw2f.jobs.wakeup import LINKS, Bell
+from ngw2f.jobs.heartbeat import Heartbeats
+from ngw2f.jobs.wakeup import LINKS, WakeUp
 from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from tests.waiting import wait_until
@@ -134,11 +134,11 @@ def test_same_link_by_several_workers(start_pool, client, site, all_shown, setti
     start_pool("--queues=render,links", "--workers=3")
     ann = client.join("Ann")
     with closing(Broker(settings)) as broker:
-        wait_until(lambda: RollCall(broker).count("links") == 3, SECONDS)
-        bell = Bell(broker, LINKS)
+        wait_until(lambda: Heartbeats(broker).count("links") == 3, SECONDS)
+        wakeup = WakeUp(broker, LINKS)
         for _ in range(POSTS):
             client.say(ann, site.url("/short-hang"))
-            bell.ring_again()
+            wakeup.wake_again()
         all_shown()
     assert site.paths == ["/short-hang"]
 

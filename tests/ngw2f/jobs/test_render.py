@@ -19,7 +19,7 @@ def test_events_tell_the_whole_message(client, job_context, redis):
     assert json.loads(fields[b"data"]) == client.get("/api/messages/1").json
 
 
-def test_silences_the_bell(client, job_context, redis, monkeypatch):
+def test_clears_the_flag(client, job_context, redis, monkeypatch):
     monkeypatch.setattr("ngw2f.jobs.wakeup.FLAG_MILLISECONDS", 60_000)
     client.say(client.join("ann"), "a")
     assert redis.exists("ngw2f:bell:render")

@@ -25,7 +25,7 @@ def other(settings, migrated_sqlite, tmp_path):
 
 
 def test_each_has_its_own_messages_rendered(build, other, work):
-    """Both ring; the worker of one does not answer the bell of the other."""
+    """Both wake workers; the worker of one does not run jobs of the other."""
     chats = [Client(build()), Client(build(**msgspec.structs.asdict(other)))]
     for chat in chats:
         chat.say(chat.join("ann"), "*a*")

@@ -52,7 +52,7 @@ def test_sweep_leaves_running_round_alone(job_context, redis, say, site, monkeyp
     say(site.url("/a"))
     render_messages()
     redis.flushall()
-    job_context.link_bell.hold()
+    job_context.link_wakeup.renew_flag()
     assert upkeep.sweep() is True
     assert queued(redis, LINKS) == []
 

@@ -1,7 +1,7 @@
-"""The bell is never lost: a row that was committed before somebody rang is seen by a job.
+"""No wake-up is lost: a job sees every row that was committed before it was called.
 
 `test_no_order_of_steps_loses_a_row` tries every order in which posts and jobs can
-take their steps; `test_ring_from_many_threads` has real ones.
+take their steps; `test_wake_ups_from_many_threads` has real ones.
 """
 
 import threading
@@ -16,17 +16,17 @@ from rq.job import Job
 from ngw2f.broker.connection import Broker
 from ngw2f.jobs import wakeup as module
 from ngw2f.jobs.outbox import Outbox
-from ngw2f.jobs.wakeup import RENDER, Bell
+from ngw2f.jobs.wakeup import RENDER, WakeUp
 from tests.client import Client
 from tests.queues import id_of, queue_of
 
 
 @pytest.fixture
-def bell(settings, monkeypatch):
+def wakeup(settings, monkeypatch):
     """With a flag that stays up, however slow the machine is."""
     monkeypatch.setattr(module, "FLAG_MILLISECONDS", 60_000)
     broker = Broker(settings)
-    yield Bell(broker, RENDER)
+    yield WakeUp(broker, RENDER)
     broker.close()
 
 
@@ -35,27 +35,27 @@ def queue(redis):
     return queue_of(redis)
 
 
-def test_ring_calls_once(bell, queue):
+def test_wakes_once(wakeup, queue):
     for _ in range(5):
-        bell.ring()
+        wakeup.wake()
     assert queue.job_ids == [id_of(RENDER)]
 
 
-def test_ring_after_silence_calls_again(bell, queue):
-    bell.ring()
-    bell.silence()
-    bell.ring()
+def test_wakes_again_after_the_flag_is_cleared(wakeup, queue):
+    wakeup.wake()
+    wakeup.clear_flag()
+    wakeup.wake()
     assert queue.job_ids == [id_of(RENDER), id_of(RENDER)]
 
 
-def test_ring_again_whatever_the_flag_says(bell, queue):
-    bell.ring()
-    bell.ring_again()
+def test_wake_again_ignores_the_flag(wakeup, queue):
+    wakeup.wake()
+    wakeup.wake_again()
     assert len(queue) == 2
 
 
-def test_flag_of_a_lost_call_goes_away(bell, redis):
-    bell.ring()
+def test_flag_of_a_lost_call_goes_away(wakeup, redis):
+    wakeup.wake()
     assert 0 < redis.pttl("ngw2f:bell:render") <= module.FLAG_MILLISECONDS
 
 
@@ -91,22 +91,22 @@ class Chat:
     Posts and workers are generators; each `next` is one step.
     """
 
-    def __init__(self, bell, redis):
+    def __init__(self, wakeup, redis):
         redis.flushall()
-        self.bell, self.redis = bell, redis
+        self.wakeup, self.redis = wakeup, redis
         self.queue = queue_of(redis)
         self.waiting, self.ids = set(), count()
 
     def post(self):
         self.waiting.add(next(self.ids))
         yield
-        self.bell.ring()
+        self.wakeup.wake()
 
     def work(self):
         """Run jobs until there is none."""
         while self.redis.lpop(self.queue.key):
             yield
-            self.bell.silence()
+            self.wakeup.clear_flag()
             yield
             self.waiting.clear()
             yield
@@ -120,8 +120,8 @@ POSTS, WORKERS = 4, 2
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(order=st.lists(st.integers(0, POSTS + WORKERS - 1), min_size=8, max_size=30))
-def test_no_order_of_steps_loses_a_row(bell, redis, order):
-    chat = Chat(bell, redis)
+def test_no_order_of_steps_loses_a_row(wakeup, redis, order):
+    chat = Chat(wakeup, redis)
     actors = [chat.post() for _ in range(POSTS)] + [chat.work() for _ in range(WORKERS)]
     for number in order:
         if next(actors[number], "ended") == "ended" and number >= POSTS:
@@ -133,7 +133,7 @@ def test_no_order_of_steps_loses_a_row(bell, redis, order):
     assert chat.waiting == set()
 
 
-def test_ring_from_many_threads(build, work):
+def test_wake_ups_from_many_threads(build, work):
     """Eight clients post while workers come and go; nobody sweeps."""
     service = build()
     ann = Client(service).join("ann")

@@ -6,20 +6,20 @@ from contextlib import suppress
 import pytest
 
 from ngw2f.links.guard.errors import LinkFailed
-from ngw2f.links.one_thread import Desk
+from ngw2f.links.one_thread import OneThread
 from tests.waiting import wait_until
 
 
 @pytest.fixture
-def desk():
-    desk = Desk()
-    yield desk
-    desk.close()
+def one_thread():
+    one_thread = OneThread()
+    yield one_thread
+    one_thread.close()
 
 
 @pytest.fixture
-def busy(desk):
-    """Keep the desk busy until the test is at its end, or sets this."""
+def busy(one_thread):
+    """Keep the thread busy until the test is at its end, or sets this."""
     free = threading.Event()
     begun = threading.Event()
 
@@ -27,7 +27,7 @@ def busy(desk):
         begun.set()
         free.wait(60)
 
-    thread = threading.Thread(target=desk.do, args=[work, 0, 60])
+    thread = threading.Thread(target=one_thread.run, args=[work, 0, 60])
     thread.start()
     begun.wait(60)
     yield free
@@ -35,18 +35,18 @@ def busy(desk):
     thread.join()
 
 
-def test_result_comes_from_its_one_thread(desk):
-    threads = {desk.do(threading.get_ident, 0, 10) for _ in range(3)}
+def test_result_comes_from_its_one_thread(one_thread):
+    threads = {one_thread.run(threading.get_ident, 0, 10) for _ in range(3)}
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 
 
-def test_what_it_raises_is_raised(desk):
+def test_what_it_raises_is_raised(one_thread):
     with pytest.raises(ZeroDivisionError):
-        desk.do(lambda: 1 // 0, 0, 10)
+        one_thread.run(lambda: 1 // 0, 0, 10)
     with pytest.raises(TimeoutError, match="its own"):
-        desk.do(lambda: (_ for _ in ()).throw(TimeoutError("its own")), 0, 10)
-    assert desk.do(lambda: "goes on", 0, 10) == "goes on"
+        one_thread.run(lambda: (_ for _ in ()).throw(TimeoutError("its own")), 0, 10)
+    assert one_thread.run(lambda: "goes on", 0, 10) == "goes on"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def _uncollected():
 
 
 @pytest.mark.usefixtures("_uncollected")
-def test_what_was_read_goes_with_its_error(desk):
+def test_what_was_read_goes_with_its_error(one_thread):
     class Body:
         def read(self):
             raise ValueError
@@ -66,37 +66,39 @@ def test_what_was_read_goes_with_its_error(desk):
     body = Body()
     kept = weakref.ref(body)
     with suppress(ValueError):
-        desk.do(body.read, 0, 10)
+        one_thread.run(body.read, 0, 10)
     del body
     wait_until(lambda: kept() is None)
 
 
-def test_small_ones_come_first(desk, busy):
+def test_small_ones_come_first(one_thread, busy):
     done = []
     threads = [
-        threading.Thread(target=desk.do, args=[lambda size=size: done.append(size), size, 10])
+        threading.Thread(
+            target=one_thread.run, args=[lambda size=size: done.append(size), size, 10]
+        )
         for size in (3, 1, 2)
     ]
     for thread in threads:
         thread.start()
-    wait_until(lambda: desk._tasks.qsize() == 3)
+    wait_until(lambda: one_thread._tasks.qsize() == 3)
     busy.set()
     for thread in threads:
         thread.join()
     assert done == [1, 2, 3]
 
 
-def test_who_waits_too_long_goes_without(desk, busy):
+def test_who_waits_too_long_goes_without(one_thread, busy):
     done = []
     with pytest.raises(LinkFailed, match="too much else is being read"):
-        desk.do(lambda: done.append("late"), 0, 0.01)
+        one_thread.run(lambda: done.append("late"), 0, 0.01)
     busy.set()
-    desk.do(lambda: done.append("next"), 1, 10)
+    one_thread.run(lambda: done.append("next"), 1, 10)
     assert done == ["next"]
 
 
-def test_close_ends_the_thread(desk):
-    thread = desk.do(threading.current_thread, 0, 10)
-    desk.close()
+def test_close_ends_the_thread(one_thread):
+    thread = one_thread.run(threading.current_thread, 0, 10)
+    one_thread.close()
     thread.join(60)
     assert not thread.is_alive()

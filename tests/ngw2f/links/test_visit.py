@@ -11,7 +11,7 @@ from ngw2f.links import visit as module
 from ngw2f.links.guard.fetch import Fetcher
 from ngw2f.links.guard.policy import Policy
 from ngw2f.links.preview.thumbnail import Thumbnailer
-from ngw2f.links.visit import Patience, Visitor
+from ngw2f.links.visit import Patience, PreviewFetcher
 from tests.ngw2f.jobs.conftest import picture
 from tests.ngw2f.links.lab import answer, read_request, small_internet
 from tests.waiting import wait_until
@@ -32,8 +32,8 @@ def make_fetcher(internet):
 
 
 @pytest.fixture
-def visitor(make_fetcher):
-    return Visitor(make_fetcher(), Thumbnailer())
+def preview_fetcher(make_fetcher):
+    return PreviewFetcher(make_fetcher(), Thumbnailer())
 
 
 def dawdle(connection):
@@ -46,39 +46,39 @@ def dawdle(connection):
 def test_page_that_finds_no_room_is_cut(internet, make_fetcher, monkeypatch):
     monkeypatch.setattr(module, "MAX_PAGES", 1)
     monkeypatch.setattr(module, "ROOM_SECONDS", 0.01)
-    visitor = Visitor(make_fetcher(), Thumbnailer())
+    preview_fetcher = PreviewFetcher(make_fetcher(), Thumbnailer())
     internet.site("slow.example.com", dawdle, at="8.8.0.1")
     internet.site("example.com", answer(PAGE), at="8.8.0.2")
-    slow = threading.Thread(target=visitor.visit, args=["http://slow.example.com/"])
+    slow = threading.Thread(target=preview_fetcher.visit, args=["http://slow.example.com/"])
     slow.start()
-    wait_until(lambda: visitor._pages._value == 0)
-    assert visitor.visit("http://example.com/").content.title == "A page"
+    wait_until(lambda: preview_fetcher._pages._value == 0)
+    assert preview_fetcher.visit("http://example.com/").content.title == "A page"
     assert slow.is_alive()
     internet.close()
     slow.join()
-    assert visitor._pages._value == 1
+    assert preview_fetcher._pages._value == 1
 
 
 def test_image_that_finds_no_room_is_left_out(internet, make_fetcher, monkeypatch):
     monkeypatch.setattr(module, "MAX_IMAGES", 0)
     monkeypatch.setattr(module, "ROOM_SECONDS", 0.01)
-    visitor = Visitor(make_fetcher(), Thumbnailer())
+    preview_fetcher = PreviewFetcher(make_fetcher(), Thumbnailer())
     internet.site("example.com", answer(bytes(100_000), media="image/png"))
-    error = visitor.visit("http://example.com/a.png").error
+    error = preview_fetcher.visit("http://example.com/a.png").error
     assert error is not None
     assert error.reason == "there was no room for the whole body"
 
 
-def test_failure_holds_nothing_that_was_read(internet, visitor):
+def test_failure_holds_nothing_that_was_read(internet, preview_fetcher):
     internet.site("example.com", answer(bytes(100_000), media="image/png"))
-    error = visitor.visit("http://example.com/a.png").error
+    error = preview_fetcher.visit("http://example.com/a.png").error
     assert error is not None
     assert error.__traceback__ is error.__cause__ is error.__context__ is None
 
 
-def test_patience_is_for_the_whole_visit(internet, visitor):
+def test_patience_is_for_the_whole_visit(internet, preview_fetcher):
     internet.site("example.com", dawdle)
-    error = visitor.visit("http://example.com/", Patience(1.0, 0.2)).error
+    error = preview_fetcher.visit("http://example.com/", Patience(1.0, 0.2)).error
     assert error is not None
     # What is left of it when the fetch begins.
     (seconds,) = re.findall(r"^the site took longer than (\S+) s in all$", error.reason)
@@ -102,7 +102,7 @@ def provider(internet, monkeypatch):
     return says
 
 
-def test_provider_speaks_for_its_link(visitor, provider):
+def test_provider_speaks_for_its_link(preview_fetcher, provider):
     page = provider(
         {
             "title": "The provider's",
@@ -111,7 +111,7 @@ def test_provider_speaks_for_its_link(visitor, provider):
             "thumbnail_url": "http://i.example.com/a.png",
         }
     )
-    content = visitor.visit(VIDEO).content
+    content = preview_fetcher.visit(VIDEO).content
     assert (content.title, content.description, content.site_name) == (
         *("The provider's", "Ann", "Videos"),
     )
@@ -124,14 +124,14 @@ def test_provider_speaks_for_its_link(visitor, provider):
     [([], "200 OK"), ({"title": "It is gone"}, "404 Not Found"), ({"html": "<b>"}, "200 OK")],
     ids=["broken", "gone", "says nothing"],
 )
-def test_page_speaks_where_the_provider_does_not(visitor, provider, body, status):
+def test_page_speaks_where_the_provider_does_not(preview_fetcher, provider, body, status):
     provider(body, status)
-    assert visitor.visit(VIDEO).content.title == "The page's"
+    assert preview_fetcher.visit(VIDEO).content.title == "The page's"
 
 
-def test_picture_that_is_none_is_left_out(visitor, provider):
+def test_picture_that_is_none_is_left_out(preview_fetcher, provider):
     provider({"title": "The provider's", "thumbnail_url": "http://oembed.example.com/"})
-    content = visitor.visit(VIDEO).content
+    content = preview_fetcher.visit(VIDEO).content
     assert (content.title, content.thumbnail) == ("The provider's", b"")
 
 
@@ -153,7 +153,7 @@ USELESS = {
 
 
 @pytest.mark.parametrize("first", USELESS.values(), ids=USELESS)
-def test_second_picture_stands_in_for_a_useless_one(internet, visitor, first):
+def test_second_picture_stands_in_for_a_useless_one(internet, preview_fetcher, first):
     page = (
         b"<title>A page</title><meta property=og:image content='http://a.example.com/1.png'>"
         b"<meta property=og:image content='http://b.example.com/2.png'>"
@@ -161,16 +161,16 @@ def test_second_picture_stands_in_for_a_useless_one(internet, visitor, first):
     internet.site("example.com", answer(page), at="8.8.0.1")
     internet.site("a.example.com", first, at="8.8.0.2")
     internet.site("b.example.com", answer(picture(), media="image/jpg"), at="8.8.0.3")
-    content = visitor.visit("http://example.com/").content
+    content = preview_fetcher.visit("http://example.com/").content
     assert (content.title, content.media_type) == ("A page", "image/webp")
     assert (content.width, content.height) == (427, 320)
 
 
-def test_picture_of_a_store_of_files_is_one(internet, visitor):
+def test_picture_of_a_store_of_files_is_one(internet, preview_fetcher):
     page = b"<title>A page</title><meta property=og:image content='http://a.example.com/1'>"
     internet.site("example.com", answer(page), at="8.8.0.1")
     internet.site("a.example.com", answer(picture(), media="binary/octet-stream"), at="8.8.0.2")
-    assert visitor.visit("http://example.com/").content.media_type == "image/webp"
+    assert preview_fetcher.visit("http://example.com/").content.media_type == "image/webp"
 
 
 @pytest.mark.parametrize("media", ["image/png", "binary/octet-stream", "text/plain"])
@@ -182,13 +182,13 @@ def test_picture_by_any_name_needs_the_room_of_one(internet, make_fetcher, monke
     # What follows a picture's end is no matter; a small one is read in any case.
     large = answer(picture() + bytes(100_000), media=media)
     internet.site("a.example.com", large, at="8.8.0.2")
-    content = Visitor(make_fetcher(), Thumbnailer()).visit("http://example.com/").content
+    content = PreviewFetcher(make_fetcher(), Thumbnailer()).visit("http://example.com/").content
     assert (content.title, content.media_type) == ("A page", "")
 
 
-def test_file_of_no_type_is_no_preview(internet, visitor):
+def test_file_of_no_type_is_no_preview(internet, preview_fetcher):
     internet.site("example.com", answer(picture(), media="binary/octet-stream"))
-    error = visitor.visit("http://example.com/").error
+    error = preview_fetcher.visit("http://example.com/").error
     assert error is not None
     assert error.kind == "type"
 
@@ -202,17 +202,17 @@ def test_file_of_no_type_is_no_preview(internet, visitor):
     ],
     ids=["gone", "type", "header"],
 )
-def test_log_names_the_site_and_not_the_path(internet, visitor, caplog, sent):
+def test_log_names_the_site_and_not_the_path(internet, preview_fetcher, caplog, sent):
     caplog.set_level("INFO")
     internet.site("example.com", sent)
-    assert visitor.visit("http://example.com/secret?token=secret").error
+    assert preview_fetcher.visit("http://example.com/secret?token=secret").error
     assert "example.com" in caplog.text
     assert "secret" not in caplog.text
 
 
-def test_log_names_the_site_of_a_mistake(internet, visitor, caplog, monkeypatch):
+def test_log_names_the_site_of_a_mistake(internet, preview_fetcher, caplog, monkeypatch):
     monkeypatch.setattr(module, "make_preview", lambda fetched: 1 // 0)
     internet.site("example.com", answer())
-    assert visitor.visit("http://example.com/secret").error
-    assert "a preview cannot be made (example.com)" in caplog.text
+    assert preview_fetcher.visit("http://example.com/secret").error
+    assert "making a preview failed (example.com)" in caplog.text
     assert "secret" not in caplog.text

@@ -56,14 +56,14 @@ def test_failed_task_says_so(client, post, work, job_context, monkeypatch):
     task = post("respond-async").headers["Location"]
     monkeypatch.setattr("ngw2f.jobs.outbox.Outbox.render_batch", stumble)
     monkeypatch.setattr("ngw2f.jobs.wakeup.RETRY_SECONDS", (0,))
-    job_context.bell.ring_again()
+    job_context.wakeup.wake_again()
     work()
     failed = client.get(task)
     assert failed.status_int == 500
     assert failed.content_type == "application/problem+json"
     assert failed.json["detail"] == render.PROBLEM
     monkeypatch.undo()
-    job_context.bell.ring_again()
+    job_context.wakeup.wake_again()
     work()
     assert client.get(task).status_int == 303
 
@@ -131,5 +131,5 @@ def test_deleted_while_waited_for(service):
 
 
 def test_bell_calls_with_failure_noted(job_context, redis):
-    job_context.bell.ring()
+    job_context.wakeup.wake()
     assert Job.fetch(id_of(RENDER), connection=redis).failure_callback is render.note_failure

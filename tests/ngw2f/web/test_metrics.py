@@ -7,7 +7,7 @@ from redis import Redis
 
 from ngw2f import __version__
 from ngw2f.commands import cli
-from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import LINKS
 from ngw2f.store.database import Database
 from ngw2f.web.services import build_services
@@ -29,7 +29,7 @@ def test_queues(client, job_context):
     ann = client.join("ann")
     client.say(ann, "a")
     client.say(ann, "b")
-    RollCall(job_context.core.broker).note([LINKS.queue], "one")
+    Heartbeats(job_context.core.broker).note([LINKS.queue], "one")
     answer = client.get("/metrics", status=200)
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ngw2f.jobs import heartbeat as roll_call
-from ngw2f.jobs.heartbeat import RollCall
+from ngw2f.jobs import heartbeat
+from ngw2f.jobs.heartbeat import Heartbeats
 from tests.client import Client
 
 TOKEN = "sixteen-characters-and-more"
@@ -13,8 +13,8 @@ STRANGER = {"REMOTE_ADDR": "192.0.2.7"}
 @pytest.fixture
 def attend(service, monkeypatch):
     # However long it takes to ask.
-    monkeypatch.setattr(roll_call, "ABSENT_SECONDS", 600)
-    return lambda *queues: RollCall(service.services.core.broker).note(queues, "one")
+    monkeypatch.setattr(heartbeat, "ABSENT_SECONDS", 600)
+    return lambda *queues: Heartbeats(service.services.core.broker).note(queues, "one")
 
 
 def test_no_worker(client):

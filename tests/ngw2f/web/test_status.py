@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ngw2f.jobs.heartbeat import Beat, RollCall
+from ngw2f.jobs.heartbeat import Heartbeats, HeartbeatThread
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.store.database import Database
 from tests.client import Client
@@ -15,7 +15,7 @@ def test_alive(client):
 
 
 def test_ready(client, job_context):
-    beat = Beat(RollCall(job_context.core.broker), QUEUES)
+    beat = HeartbeatThread(Heartbeats(job_context.core.broker), QUEUES)
     beat.start()
     answer = client.get("/readyz", status=200)
     assert answer.json == dict.fromkeys(("status", "database", "broker", "workers"), "ok")
