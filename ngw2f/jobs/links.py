@@ -76,7 +76,7 @@ class Fetch:
     seated_until: float = field(default_factory=lambda: time.monotonic() + SLOW_SECONDS)
 
     def trace(self, check: str, _found: str) -> None:
-        """Give up the seat while waiting for the site; take one when it answers."""
+        """Return up the seat while waiting for the site; take one when it answers."""
         if check == "connect":
             self.seated_until = 0.0
         elif check == "status":

@@ -1,9 +1,9 @@
-"""A link's text, read into the parts that a connection needs, once and strictly.
+"""Parse a link once and strictly into the parts that a connection needs.
 
-Two readers of one URL that disagree about the host are how guards are passed by, so nothing after
-this reads a URL again: the connection is made from a `Target`'s parts. The grammar is RFC 3986's,
-narrowed. What browsers repair (backslashes, tabs, `http:host`, `%2e` in a host, `0x7f.1`) is
-refused, because what is repaired differently elsewhere is what an attacker is looking for.
+Two parsers that disagree about a URL's host let attackers bypass guards, so nothing after this
+parses a URL again: the connection uses a `Target`'s parts. The grammar is RFC 3986's, narrowed.
+What browsers repair (backslashes, tabs, `http:host`, `%2e` in a host, `0x7f.1`) is refused,
+because attackers exploit differences between repairs.
 """
 
 import re
@@ -23,14 +23,14 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 # RFC 3986 appendix B, with the "//" that both schemes require (RFC 9110 section 4.2).
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.DOTALL)
-# Controls, the space and the backslash in ASCII; Latin-1's controls, the no-break space, and what
-# Unicode calls a space, a line end or a direction mark: none of it belongs in a written URL. The
-# two joiners (U+200C, U+200D) do: they are part of Persian words and of emoji.
+# Characters that do not belong in a URL: controls, space and backslash of ASCII; Latin-1's
+# controls, the no-break space, and Unicode's spaces, line ends and direction marks. The two
+# joiners (U+200C, U+200D) are allowed: they are part of Persian words and of emoji.
 _FORBIDDEN = re.compile(
     "[\x00-\x20\x7f-\xa0\\\\\u061c\u1680\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
     "\ufff9-\uffff\ud800-\udfff]"
 )
-# Underscores are not hostname characters (RFC 952), but names with them are in use and resolve.
+# Underscores are not hostname characters (RFC 952), but names in use have them and resolve.
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _DOTTED_QUAD = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
@@ -39,18 +39,18 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _SAFE_IN_PATH = "!$&'()*+,;=:@/?~%-._[]"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LINE_ENDS = re.compile("[\t\r\n]")
-# What editors leave at the ends of a pasted text: zero-width spaces, and marks of order.
+# Editors leave these at the ends of pasted text: zero-width spaces, and byte order marks.
 _UNSEEN = "\u200b\u200e\u200f\u2060\ufeff"
-# What Unicode calls a space (Zs), written in the names of files.
+# Unicode's spaces (Zs), which occur in file names.
 _BLANK = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a link leads: what is connected to, and what is asked for there.
+    """Where a link leads: the server to connect to, and the path to request.
 
-    `host` is an ASCII name in lower case without a dot at its end, or an address in its one
-    canonical form, without brackets; `address` is that address, `None` for a name. `path` starts
+    `host` is an ASCII name in lower case without a final dot, or an address in canonical form,
+    without brackets; `address` is that address, `None` for a name. `path` starts
     with a slash and holds the query, all percent-encoded.
     """
 
@@ -62,20 +62,20 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """The host and, unless it is the scheme's own, the port (RFC 9110 section 7.2)."""
+        """The host, and the port unless it is the scheme's default (RFC 9110 section 7.2)."""
         host = f"[{self.host}]" if isinstance(self.address, IPv6Address) else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
-        """The normalised URL, equal for two links when the same request is sent for both."""
+        """The normalised URL, equal for links that lead to the same request."""
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
 def parse_target(url: str) -> Target:
-    """Read an absolute http or https URL; raise `LinkRefused` for everything else.
+    """Parse an absolute http or https URL; raise `LinkRefused` for anything else.
 
-    This judges how the link is written. Where it may lead to is `Policy`'s question.
+    This checks only the syntax. `Policy` decides where a link may lead.
     """
     scheme, authority, path = _split(url)
     if "@" in authority:
@@ -91,21 +91,20 @@ def parse_target(url: str) -> Target:
 
 
 def join_target(base: Target, location: str) -> Target:
-    """Read a reference found at `base` (RFC 3986 section 5.2); raise `LinkRefused`."""
+    """Resolve a reference found at `base` (RFC 3986 section 5.2); raise `LinkRefused`."""
     location = encode_blanks(location)
     _check_characters(location)
     try:
         return parse_target(urljoin(base.url, location))
-    except ValueError as error:  # urljoin's own reading of brackets.
+    except ValueError as error:  # urljoin checks brackets itself.
         raise LinkRefused("syntax", "the link that this one leads to cannot be read") from error
 
 
 def encode_blanks(reference: str) -> str:
-    """Drop the blanks around a reference and encode those in it, as browsers do.
+    """Strip blanks around a reference and encode those within, as browsers do.
 
-    Tabs and line ends are nowhere in a reference (WHATWG URL, "basic URL parser"), since templates
-    wrap what they write. It is judged afterwards: a host holds no encoded blank, so there they are
-    refused.
+    Tabs and line ends are removed (WHATWG URL, "basic URL parser"), since templates wrap their
+    output. The check comes later: a host with an encoded blank is refused.
     """
     reference = _LINE_ENDS.sub("", reference.strip().strip(_UNSEEN).strip())
     return _BLANK.sub(lambda blank: quote(blank.group()), reference)
@@ -159,11 +158,11 @@ def _parse_bracketed(host: str) -> tuple[str, Address]:
 
 
 def _parse_host(written: str) -> tuple[str, Address | None]:
-    """Read a name or an IPv4 address.
+    """Parse a name or an IPv4 address.
 
-    A host whose last label is a number is an address to everything that connects (WHATWG URL, "ends
-    in a number"), so it has to be a whole dotted quad. The check comes after IDNA's mapping, which
-    makes ASCII digits of full-width and circled ones.
+    Clients treat a host whose last label is a number as an address (WHATWG URL, "ends in a
+    number"), so it must be a complete dotted quad. The check follows IDNA's mapping, which turns
+    full-width and circled digits into ASCII.
     """
     name = _to_ascii(written)
     labels = name.split(".")
@@ -181,7 +180,7 @@ def _parse_host(written: str) -> tuple[str, Address | None]:
 
 
 def _to_ascii(written: str) -> str:
-    """Map a host to ASCII in lower case (UTS 46, RFC 5891), without the dot of the root."""
+    """Map a host to lower-case ASCII (UTS 46, RFC 5891), without the root's dot."""
     if not written:
         raise LinkRefused("host", "the link has no host")
     if len(written) > MAX_NAME_CHARACTERS + 1:

@@ -1,9 +1,9 @@
-"""HTTP connections that go where they are told, and stop at a deadline and at a number of bytes.
+"""HTTP connections to given addresses, limited by a deadline and a number of bytes.
 
 They are urllib3's, used without its pools: a pool would resolve the name again, retry, and keep the
-connection. What is replaced is only how the socket is made (`_new_conn`, the place that urllib3's
-own SOCKS support replaces too) and how it is read. Host, SNI and the certificate's name stay those
-of the URL. Neither the environment's proxies nor a `.netrc` are looked at by anything in here.
+connection. This module replaces only how the socket is made (`_new_conn`, which urllib3's own
+SOCKS support replaces too) and how it is read. Host, SNI and the certificate's name remain those
+of the URL. The environment's proxies and `.netrc` are ignored.
 """
 
 import http.client
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class Wire:
-    """What one connection may still cost: time, and bytes received of any kind.
+    """The remaining time and received bytes of one connection.
 
-    The bytes count headers, framing and bodies alike, so that endless 1xx answers, chunk extensions
-    or trailers end as surely as an endless body does. http.client's own limits allow 6.5 MB of
-    headers in one answer.
+    The bytes include headers, framing and body, so that endless 1xx responses, chunk extensions
+    or trailers hit the limit as an endless body does. http.client's own limits allow 6.5 MB of
+    headers in one response.
     """
 
     def __init__(self, deadline: Deadline, max_bytes: int) -> None:
@@ -38,10 +38,10 @@ class Wire:
 
 
 class MeteredReader(io.RawIOBase):
-    """A socket read under a `Wire`'s limits; raises `LinkFailed` where one is reached.
+    """A socket read within a `Wire`'s limits; raises `LinkFailed` when one is reached.
 
-    A socket's timeout is per call, and a byte a second never meets it. So each call gets what is
-    left of the whole. Within one call CPython keeps to it by itself, through TLS records as well.
+    A socket's timeout applies to each call, so a byte a second would never hit it. Each call
+    therefore gets the remaining time. Within a call CPython enforces it, even across TLS records.
     """
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase, wire: Wire) -> None:
@@ -67,8 +67,8 @@ class MeteredReader(io.RawIOBase):
             super().close()
 
 
-# What is read of a head, here and by the parser, which counts to 100 fields and gives up. Sites
-# that name each of their scripts, or set cookies in a loop, have more.
+# The fields that we or the parser use. The parser fails at 100 fields, and sites that preload
+# each script, or set cookies in a loop, send more.
 _READ = frozenset(
     {b"age", b"cache-control", b"connection", b"content-encoding", b"content-length"}
     | {b"content-type", b"date", b"expires", b"location", b"transfer-encoding"}
@@ -82,10 +82,10 @@ _LENGTH = re.compile("[0-9]{1,18}")
 
 
 class HeadReader(io.BufferedReader):
-    """A reader that leaves out what is no field line or of no use, while a head is read.
+    """A reader that skips malformed and unused field lines in a head.
 
-    Python's parser takes such a line for the end of the head, and what follows for the body: one
-    misprint of a site hid its Content-Type, its lengths, and where it redirects to.
+    Python's parser takes a malformed line for the end of the head, and the rest for the body: one
+    site's typo hid its Content-Type, its lengths, and its redirect.
     """
 
     is_in_head = False
@@ -96,7 +96,7 @@ class HeadReader(io.BufferedReader):
         if not self.is_in_head:
             return line
         while content := line.rstrip(b"\r\n"):
-            if content[:1] not in b" \t":  # Else it goes on with the line before.
+            if content[:1] not in b" \t":  # Otherwise it continues the previous line.
                 match = _FIELD_LINE.fullmatch(content)
                 self._is_kept = match is not None and match.group(1).lower() in _READ
                 content = b"".join(match.groups()) if match else b""
@@ -109,9 +109,9 @@ class HeadReader(io.BufferedReader):
 
 
 class FinalResponse(http.client.HTTPResponse):
-    """An answer, whatever interim ones come before it (RFC 9110 section 15.2).
+    """The final response, after any interim ones (RFC 9110 section 15.2).
 
-    http.client passes over 100 only, and takes a 103 for the answer.
+    http.client skips only 100, and takes a 103 for the final response.
     """
 
     fp: HeadReader
@@ -126,7 +126,7 @@ class FinalResponse(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        # HTTP/1.0 has no chunks; what says so there may still send them (RFC 9112 section 6.1).
+        # HTTP/1.0 has no chunks, but servers that announce them may send them (RFC 9112, 6.1).
         is_old = self.version < 11 and "Transfer-Encoding" in self.headers
         if is_old and not _CHUNK_SIZE.match(self.fp.peek(1)):
             del self.headers["Transfer-Encoding"]
@@ -136,16 +136,16 @@ class FinalResponse(http.client.HTTPResponse):
 
 
 class GuardedConnection(HTTPConnection):
-    """A plain connection to where `dial` leads, whatever its host's name resolves to."""
+    """A plain connection over the socket from `dial`, whatever the host's name resolves to."""
 
     _wire: Wire
     _dial: Callable[[], socket.socket]
 
     def guard(self, wire: Wire, dial: Callable[[], socket.socket]) -> None:
-        """Set the limits and the way to the site; call it before anything else."""
+        """Set the limits and the dial function; call it before anything else."""
         self._wire = wire
         self._dial = dial
-        # The attribute is called like a class with these arguments (http.client, `getresponse`).
+        # `getresponse` of http.client calls the attribute like a class.
         self.response_class = cast("type[http.client.HTTPResponse]", self._make_response)
 
     def _new_conn(self) -> socket.socket:
@@ -166,13 +166,13 @@ class GuardedConnection(HTTPConnection):
 
 
 class GuardedTLSConnection(GuardedConnection, HTTPSConnection):
-    """The same through TLS, with the certificate checked against the URL's host."""
+    """The same over TLS, with the certificate checked against the URL's host."""
 
 
 def connection_to(
     target: Target, wire: Wire, dial: Callable[[], socket.socket], tls: ssl.SSLContext
 ) -> GuardedConnection:
-    """Make the connection for a target, not connected yet."""
+    """Return an unconnected connection for a target."""
     connection: GuardedConnection
     if target.scheme == "https":
         connection = GuardedTLSConnection(target.host, target.port, ssl_context=tls)

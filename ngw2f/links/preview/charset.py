@@ -1,8 +1,8 @@
-"""Bytes of a page to text, by BOM, header, declaration and guess, in this order.
+"""Decode a page by BOM, header, declaration or guess, in this order.
 
 The order and the labels are those of the HTML Standard (section 13.2.3, "Determining the character
-encoding") and the Encoding Standard. Only labels of this table are looked up: Python's codecs by
-name would offer a stranger `idna`, `punycode`, `unicode_escape`, `utf-7` and whatever is installed.
+encoding") and the Encoding Standard. Only labels in this table count: Python's codec registry
+would also offer strangers `idna`, `punycode`, `unicode_escape`, `utf-7` and whatever is installed.
 """
 
 import codecs
@@ -13,7 +13,7 @@ from typing import Final
 
 from ngw2f.links.preview.tags import iterate_tags
 
-# Python's codec to the labels that mean it. What the web calls Latin-1 or ASCII is windows-1252.
+# Labels by Python codec. On the web, Latin-1 and ASCII mean windows-1252.
 _CODECS = {
     "utf-8": "utf-8 utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
     "cp1252": "windows-1252 cp1252 x-cp1252 iso-8859-1 iso8859-1 iso88591 iso_8859-1 latin1 l1 "
@@ -70,7 +70,7 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNO
 
 
 def decode_page(body: bytes, header_charset: str | None) -> str:
-    """Decode a whole page; what cannot be decoded becomes U+FFFD. Never raises."""
+    """Decode a page; undecodable bytes become U+FFFD. Never raises."""
     for bom, codec in _BOMS:
         if body.startswith(bom):
             return body[len(bom) :].decode(codec, "replace")
@@ -79,16 +79,16 @@ def decode_page(body: bytes, header_charset: str | None) -> str:
 
 
 def _get_declared_codec(body: bytes) -> str | None:
-    """Find the encoding that the page itself names, wherever it does.
+    """Return the codec of the encoding that the page declares, anywhere.
 
-    It shall stand in the first kilobyte (section 4.2.5.4), and stands after scripts and styles;
-    browsers read on and begin again (section 13.2.3.5).
+    The declaration should be in the first kilobyte (section 4.2.5.4), but often follows scripts
+    and styles; browsers then start again (section 13.2.3.5).
     """
     if b"charset" not in body.lower() and b"encoding" not in body[:_XML_DECLARATION_BYTES]:
         return None
     named = (CODEC_OF_LABEL.get(label.strip().lower()) for label in _iterate_labels(body))
     codec = next((each for each in named if each is not None), None)
-    # What could be read as ASCII is not UTF-16, whatever it says (section 13.2.3.2).
+    # A declaration readable as ASCII cannot be in UTF-16 (section 13.2.3.2).
     return "utf-8" if codec in ("utf-16-le", "utf-16-be") else codec
 
 
@@ -104,7 +104,7 @@ def _iterate_labels(body: bytes) -> Iterator[str]:
 
 
 def _guess_codec(body: bytes) -> str:
-    """UTF-8 if the bytes are, but for a character that may be cut at the end; else windows-1252."""
+    """Return UTF-8 if the bytes are valid up to a cut last character, else windows-1252."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(body)
     except UnicodeDecodeError:

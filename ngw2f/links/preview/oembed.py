@@ -1,7 +1,7 @@
-"""oEmbed for a fixed list of providers, where a page says less about itself than they do.
+"""oEmbed for a fixed list of providers, whose answers say more than their pages.
 
 A page's own `<link type="application/json+oembed">` is not followed: it would let any page choose
-what is fetched next. Of the answer only texts and the picture are read; its HTML never is.
+the next fetch. Only texts and the picture of an answer are used, never its HTML.
 """
 
 import re
@@ -20,7 +20,7 @@ from ngw2f.links.preview.page import MAX_DESCRIPTION, MAX_SITE_NAME, MAX_TITLE, 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An endpoint, and whose links it speaks for: hosts, and how the path with the query starts."""
+    """An endpoint and its links: hosts, and a pattern for the start of path and query."""
 
     name: str
     endpoint: str
@@ -35,7 +35,7 @@ def _provider(name: str, endpoint: str, hosts: str, path: str) -> Provider:
     return Provider(name, endpoint, frozenset(hosts.split()), re.compile(path))
 
 
-# From the registry at oembed.com, the ones whose endpoint answers JSON without a key.
+# Those in the registry at oembed.com whose endpoint returns JSON without a key.
 PROVIDERS: Final = (
     _provider(
         "YouTube",
@@ -92,7 +92,7 @@ PROVIDERS: Final = (
 
 
 class _Answer(msgspec.Struct):
-    """The fields that are read (oEmbed 1.0 section 2.3.4). Others may be anything."""
+    """The fields that are used (oEmbed 1.0 section 2.3.4); others are ignored."""
 
     title: str | None = None
     author_name: str | None = None
@@ -102,7 +102,7 @@ class _Answer(msgspec.Struct):
 
 
 def find_oembed_url(url: str) -> str | None:
-    """Say what to fetch, accepting `media.OEMBED`, for a normalised URL; `None` if nobody knows."""
+    """Return the oEmbed URL of a normalised URL, to be fetched as `media.OEMBED`, or `None`."""
     target = parse_target(url)
     for provider in PROVIDERS:
         if provider.speaks_for(target):
@@ -111,7 +111,7 @@ def find_oembed_url(url: str) -> str | None:
 
 
 def read_oembed(url: str, fetched: Fetched) -> Preview:
-    """Make a link's preview from its provider's answer; raise `LinkFailed` of kind `oembed`."""
+    """Build a link's preview from its provider's answer; raise `LinkFailed` of kind `oembed`."""
     try:
         answer = msgspec.json.decode(fetched.body, type=_Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,7 +1,7 @@
-"""How a picture is to be turned, as its EXIF says: the one part of it that shows.
+"""Read a picture's orientation from its EXIF, the only part that is visible.
 
-Pillow would read all of it, and write it again: a picture of a megabyte with 65,535 tags keeps it
-busy for six seconds.
+Pillow would parse and rewrite all of it: a picture of a megabyte with 65,535 tags keeps it busy
+for six seconds.
 """
 
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import Final, Literal
 from PIL.Image import Transpose
 
 ORIENTATION: Final = 0x0112
-# More fields than any camera writes before this one: they are sorted, and it is among the first.
+# No camera writes more fields before this one: fields are sorted, and it is among the first.
 MAX_FIELDS: Final = 256
 FIELD_BYTES: Final = 12
 
@@ -30,7 +30,7 @@ ON_ITS_SIDE: Final = frozenset({5, 6, 7, 8})
 
 
 def read_orientation(exif: bytes) -> int:
-    """Read it from the first directory of a TIFF (6.0, section 2); 1 if it does not say."""
+    """Return the orientation in the first directory of a TIFF (6.0, section 2), default 1."""
     tiff = exif.removeprefix(b"Exif\0\0")
     if tiff[:2] not in (b"II", b"MM"):
         return 1

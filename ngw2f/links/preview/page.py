@@ -1,7 +1,7 @@
-"""What a fetched answer says about itself: title, description, site, picture.
+"""Make a preview from a fetched page or image: title, description, site, picture.
 
-All of it is what a stranger wrote, made fit for a line of text and not for HTML. No address in it
-has been judged: the picture's URL goes through the guarded fetch like any other link.
+All of it is untrusted, and cleaned for a line of text, not for HTML. Its addresses are unchecked:
+the picture's URL goes through the guarded fetch like any other link.
 """
 
 from collections.abc import Iterator
@@ -21,18 +21,18 @@ from ngw2f.text.visible import is_visible
 MAX_TITLE: Final = 200
 MAX_DESCRIPTION: Final = 500
 MAX_SITE_NAME: Final = 100
-# Of a name that a page gives again and again, so many values are looked at, and of its pictures
-# so many: the first may be gone, too large, or of a kind that is not shown.
+# How many values of a repeated name are examined, and how many pictures: the first may be gone,
+# too large, or of an unsupported type.
 MAX_VALUES: Final = 8
 MAX_IMAGES: Final = 4
 
-# A title in these is not the page's; what stands in a template is not in the page at all.
+# A title in these is not the page's; the content of a template is not part of the page.
 _APART = frozenset({*DRAWINGS, "noscript", "template"})
 _WANTED = frozenset({"base", "link", "meta", "title", *_APART})
 MAX_DEPTH: Final = 100
 
-# Where each part is looked for, best first. Open Graph says `property`, Twitter and HTML say
-# `name`; sites mix them up, so both are read alike.
+# Sources of each part, best first. Open Graph uses `property`, Twitter and HTML use `name`;
+# sites mix them up, so both count.
 _TITLES = ("og:title", "twitter:title", "<title>")
 _DESCRIPTIONS = ("og:description", "twitter:description", "description")
 _SITE_NAMES = ("og:site_name", "application-name")
@@ -47,16 +47,16 @@ _IMAGES = (
 
 _NAMES = frozenset((*_TITLES, *_DESCRIPTIONS, *_SITE_NAMES, *_IMAGES))
 
-# What a page says, by name, in its order.
+# The values of a page by name, in page order.
 Found = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is shown under a message. Empty means that the page does not say.
+    """What is shown under a message. An empty field means that the page does not say.
 
-    `url` is the normalised URL that answered; `image_urls` are normalised ones that nobody fetched
-    yet, the best first: one of them is to be shown.
+    `url` is the normalised URL that answered; `image_urls` are normalised candidates for the
+    picture, not fetched yet, the best first.
     """
 
     url: str
@@ -71,7 +71,7 @@ class Preview:
 
 
 def make_preview(fetched: Fetched) -> Preview:
-    """Read the preview of a page or of an image. Never raises for what the page holds."""
+    """Return the preview of a page or an image. Never raises, whatever it contains."""
     target = parse_target(fetched.url)
     if fetched.media_type in IMAGE_TYPES:
         name = unquote(urlsplit(target.path).path.rpartition("/")[2])
@@ -92,7 +92,7 @@ def make_preview(fetched: Fetched) -> Preview:
 
 
 def _collect(page: str, target: Target) -> tuple[Found, Target]:
-    """Gather the values of each name that are not empty, and the base of the page's links."""
+    """Return the non-empty values of each name, and the base of the page's links."""
     found: Found = {}
     base: Target | None = None
     apart: list[str] = []
@@ -115,7 +115,7 @@ def _collect(page: str, target: Target) -> tuple[Found, Target]:
 
 
 def _enter_or_leave(apart: list[str], tag: Tag) -> None:
-    """Note which elements are open. An end tag closes those within, one without a start none."""
+    """Track open elements. An end tag also closes those within; a stray one closes none."""
     if tag.is_end:
         if tag.name in apart:
             del apart[len(apart) - 1 - apart[::-1].index(tag.name) :]
@@ -124,7 +124,7 @@ def _enter_or_leave(apart: list[str], tag: Tag) -> None:
 
 
 def _read_tag(tag: Tag) -> tuple[list[str], str]:
-    """Return what a tag gives a value for, and that value."""
+    """Return the names that a tag sets, and their value."""
     attributes = tag.attributes
     if tag.name == "title":
         return ["<title>"], tag.text
@@ -154,7 +154,7 @@ def _iterate_values(found: Found, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _join(base: Target, reference: str) -> Target | None:
-    """Resolve a reference; a wrong one is as good as none, since the page works without it."""
+    """Resolve a reference; return None for an invalid one, which the preview can do without."""
     try:
         return join_target(base, reference) if reference.strip() else None
     except LinkRefused:

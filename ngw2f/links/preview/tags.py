@@ -1,16 +1,16 @@
-"""The tags of a page, found in one pass whose time is linear in the page's length.
+"""Find the tags of a page in one pass, in time linear in the page's length.
 
-The standard library's `html.parser` takes time that grows with the square of the length on crafted
-pages (CVE-2025-6069 is one way of several): 80 kB of `<a ` take it 48 s in Python 3.11.7, 3.12.1
-and 3.13.0, where the functions below take 1 ms. Our pages are crafted by strangers, and a preview
-needs a few tags of the head, not a tree. So this follows the tokenizer of the HTML Standard,
-section 13.2.5, as far as tags and raw text go, and builds nothing.
+On crafted pages the standard library's `html.parser` takes quadratic time (CVE-2025-6069 is one
+case of several): 80 kB of `<a ` take 48 s in Python 3.11.7, 3.12.1 and 3.13.0, where the functions
+below take 1 ms. Strangers craft our pages, and a preview needs a few tags of the head, not a tree.
+So this follows the tokenizer of the HTML Standard, section 13.2.5, for tags and raw text, and
+builds no tree.
 
-The patterns below are unambiguous: what may come next is told by its first character, so that a
-match which fails is given up at once and not tried in other ways. `*+` and `++` stand after single
-characters only; after groups, Python 3.11 gets them wrong until 3.11.5. Groups repeat a bounded
-number of times, since `re` keeps some 200 bytes for each round. A quote that is never closed is
-looked for once, and then no further one of its kind can follow; so it is with `>` and `-->`.
+The patterns below are unambiguous: the next character decides, so a failed match does not
+backtrack. `*+` and `++` follow single characters only; after groups, Python before 3.11.5 gets
+them wrong. Groups repeat a bounded number of times, since `re` keeps some 200 bytes per round. The
+search for an unclosed quote happens once, because no further quote of its kind can follow; the
+same holds for `>` and `-->`.
 """
 
 import html
@@ -27,25 +27,25 @@ RAW_TEXT: Final = frozenset(
     {"iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"}
 )
 
-# In these, what closes itself has no content, be it a script.
+# Inside these, a self-closing element has no content, even a script.
 DRAWINGS: Final = frozenset({"math", "svg"})
 
-# A comment, other markup up to ">" ("</" without a name is that, too), or a tag with its name.
+# A comment, other markup up to ">" (including "</" without a name), or a tag with its name.
 _START = r"<(?:(!--)|([!?]|/(?![A-Za-z]))|(/?)([A-Za-z][^\s/>]*+))"
 # An attribute: its name, which may begin with "=", and its value unless no "=" follows.
 _NAME = r"[^\s/>][^\s/>=]*+"
 _ATTRIBUTE = re.compile(
     rf"""[\s/]*+({_NAME})(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|(?!["'])([^\s>]*+))|(?!\s*+=))"""
 )
-# A tag with more attributes than this, and the spaces between them, ends the page.
+# A tag with more attributes and spaces than this ends the page.
 _TO_TAG_END = (
     rf"""(?:[\s/]++|{_NAME}(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|(?!["'])[^\s>]*+)|(?!\s*+=)))"""
     r"{0,500}>"
 )
 _TAG_END = re.compile(_TO_TAG_END)
 _COMMENT_END = re.compile("--!?>")
-# In an attribute, a name without its semicolon is text if a letter, a digit or "=" follows: the
-# "&copy=2" of a query is no sign (section 13.2.5.73).
+# In an attribute, a reference without its semicolon is text if a letter, a digit or "=" follows,
+# as in the query "&copy=2" (section 13.2.5.73).
 _REFERENCE = re.compile(r"&(?:#[0-9]++|#[xX][0-9a-fA-F]++|[A-Za-z][A-Za-z0-9]{1,31}+);?")
 _NOT_A_REFERENCE = re.compile(r"[=A-Za-z0-9]")
 
@@ -54,9 +54,8 @@ _NOT_A_REFERENCE = re.compile(r"[=A-Za-z0-9]")
 class Tag:
     """A tag; `name` and the attributes' names are in lower case, values are unescaped text.
 
-    `text` is what stands in an element of raw text, unescaped for `title` and `textarea` only. Of
-    an attribute that is there twice, the first counts. `is_self_closing` means something within
-    drawings only.
+    `text` is the content of a raw text element, unescaped only for `title` and `textarea`. The
+    first of duplicate attributes counts. `is_self_closing` has a meaning only inside drawings.
     """
 
     name: str
@@ -67,8 +66,8 @@ class Tag:
 
 
 def iterate_tags(page: str, wanted: frozenset[str]) -> Iterator[Tag]:
-    """Give out the wanted elements' tags in order. A page that ends inside a tag ends before it."""
-    # Most of a page is text and tags that nobody wants: these are passed over in one go.
+    """Yield the wanted elements' tags in order. A page that ends inside a tag ends before it."""
+    # Most of a page is text and unwanted tags, which one match skips.
     names = "|".join(sorted(wanted | RAW_TEXT | DRAWINGS))
     dull_tag = rf"</?(?!(?:{names})[\s/>])[A-Za-z][^\s/>]*+{_TO_TAG_END}"
     dull = rf"(?:[^<]++|<(?![A-Za-z/!?])|{dull_tag}){{0,100}}"
@@ -99,7 +98,7 @@ def iterate_tags(page: str, wanted: frozenset[str]) -> Iterator[Tag]:
 
 
 def _find_comment_end(page: str, position: int) -> int:
-    """Find the end of a comment, 0 if there is none. `<!-->` and `<!--->` are whole comments."""
+    """Return the end of a comment, 0 if there is none. `<!-->` and `<!--->` are complete."""
     for short in (">", "->"):
         if page.startswith(short, position):
             return position + len(short)
@@ -129,7 +128,7 @@ def _read_attributes(page: str, position: int, end: int) -> dict[str, str]:
 
 
 def unescape_attribute(value: str) -> str:
-    """Replace the character references of an attribute's value, cut to what is ever needed."""
+    """Replace character references in an attribute's value, cut to MAX_VALUE_CHARACTERS."""
     value = value[:MAX_VALUE_CHARACTERS]
     return _REFERENCE.sub(_unescape_in_attribute, value) if "&" in value else value
 
@@ -139,12 +138,12 @@ def _unescape_in_attribute(match: re.Match[str]) -> str:
     if written[1] == "#" or written.endswith(";"):
         return _unescape(match)
     plain = html.unescape(written)
-    # html.unescape takes the longest name that begins the text, and leaves the rest as it is.
+    # html.unescape replaces the longest name at the start, and keeps the rest.
     is_text = plain[1:] or _NOT_A_REFERENCE.match(match.string, match.end())
     return written if is_text else plain
 
 
 def _unescape(match: re.Match[str]) -> str:
-    """Replace one reference. html.unescape raises ValueError where a number has 4300 digits."""
+    """Replace one reference; html.unescape raises ValueError for numbers of 4300 digits."""
     written = match.group()
     return "\ufffd" if written[1] == "#" and len(written) > 20 else html.unescape(written)

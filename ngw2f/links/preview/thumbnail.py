@@ -1,8 +1,8 @@
-"""Small pictures made of strangers' images, which readers get instead of these.
+"""Make thumbnails of strangers' images, which readers get instead of the originals.
 
-A decoder is the part of a server that an image attacks, so little reaches one: four formats, with
-their size checked before anything is decoded. Pillow's own limit (`Image.MAX_IMAGE_PIXELS`, 89
-million, from where on it warns) is several times what a worker of 200 MB can hold.
+Images attack decoders, so little reaches one: four formats, whose size is checked before anything
+is decoded. Pillow warns only from 89 million pixels on (`Image.MAX_IMAGE_PIXELS`), several times
+what a worker of 200 MB can hold.
 """
 
 import threading
@@ -16,22 +16,22 @@ from PIL import Image, PngImagePlugin
 from ngw2f.links.guard.errors import LinkFailed
 from ngw2f.links.preview.orientation import ON_ITS_SIDE, TURNS, read_orientation
 
-# What Pillow opens at all, and how many pixels of it: as many as take some 75 MB at their worst.
-# Measured, that is 6 bytes a pixel for a progressive JPEG (its coefficients), 8 for a PNG with
-# alpha (a second copy, premultiplied), 5 for a GIF, and 16 for a WebP (an animation's canvases).
+# The accepted formats, and the pixels of each that take some 75 MB in the worst case. Measured:
+# 6 bytes a pixel for a progressive JPEG (its coefficients), 8 for a PNG with alpha (a second
+# copy, premultiplied), 5 for a GIF, and 16 for a WebP (an animation's canvases).
 MAX_PIXELS: Final = MappingProxyType(
     {"JPEG": 12_000_000, "PNG": 8_000_000, "GIF": 8_000_000, "WEBP": 4_000_000}
 )
-MAX_SIDE: Final = 16_383  # WebP's; a strip longer than that is no picture.
-# What a stranger can have done again and again for a few bytes each. A scan of a progressive JPEG
-# goes through all its pixels, 10 ms of them, for 26 bytes; encoders make some ten. A segment of a
-# JPEG or a chunk of a PNG is kept as some hundred bytes and takes up to four reads; pictures have
-# a few, and libpng makes one for 8 kB. Each EXIF of a JPEG, of 64 kB, is read tag by tag; one that
-# holds several pictures has as many.
+MAX_SIDE: Final = 16_383  # WebP's limit; a longer strip is not a picture.
+# Limits for work that costs an attacker only a few bytes. Each scan of a progressive JPEG visits
+# all its pixels, in 10 ms for 26 bytes; encoders make some ten. A segment of a JPEG or a chunk of
+# a PNG occupies some hundred bytes and takes up to four reads; pictures have a few, and libpng
+# writes one per 8 kB. Each EXIF of a JPEG, up to 64 kB, is parsed tag by tag; a file with several
+# pictures has one for each.
 MAX_SCANS: Final = 64
 MAX_READS: Final = 20_000
 MAX_EXIFS: Final = 4
-# A character of a PNG's text takes four bytes, if one of its text needs them.
+# A character of a PNG's text takes four bytes if any character of the text needs them.
 MAX_TEXT_CHARACTERS: Final = 2 * 1024 * 1024
 BOX: Final = (480, 320)
 QUALITY: Final = 80
@@ -50,7 +50,7 @@ class Thumbnail:
 
 
 class _Source(BytesIO):
-    """An image's bytes, given out in so many pieces and no more."""
+    """An image's bytes, with a limited number of reads."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body)
@@ -64,14 +64,14 @@ class _Source(BytesIO):
 
 
 class Thumbnailer:
-    """Makes one thumbnail at a time, however many threads ask, so that memory is bounded."""
+    """Makes one thumbnail at a time, even with many threads, to bound memory."""
 
     def __init__(self, box: tuple[int, int] = BOX) -> None:
         self._box = box
         self._turn = threading.Lock()
 
     def count_pixels(self, body: bytes) -> int:
-        """Say how large an image is, without decoding it; raise `LinkFailed` as `make` does."""
+        """Return an image's number of pixels, without decoding it; raise `LinkFailed`."""
         try:
             with self._open(body) as image:
                 return image.width * image.height
@@ -81,10 +81,10 @@ class Thumbnailer:
             raise LinkFailed("image", "the image cannot be read") from error
 
     def make(self, body: bytes) -> Thumbnail:
-        """Make the thumbnail of an image, of its first frame; raise `LinkFailed` of kind `image`.
+        """Return a thumbnail of an image's first frame; raise `LinkFailed` of kind `image`.
 
-        An image smaller than the box keeps its size. The type is read from the bytes; what the
-        site called it plays no part.
+        An image smaller than the box keeps its size. The bytes determine the type, whatever the
+        site declares.
         """
         with self._turn:
             try:
@@ -100,7 +100,7 @@ class Thumbnailer:
         with self._open(body) as checked:
             checked.verify()  # Checksums; leaves the image unusable.
         with self._open(body) as image:
-            image.draft("RGB", self._box)  # A JPEG is decoded at an eighth where that is enough.
+            image.draft("RGB", self._box)  # Decodes a JPEG at down to an eighth of its size.
             small = self._shrink(image)
         output = BytesIO()
         small.save(output, "WEBP", quality=QUALITY, method=4)
@@ -109,7 +109,7 @@ class Thumbnailer:
     def _open(self, body: bytes) -> Image.Image:
         _check_repeats(body)
         image = Image.open(_Source(body), formats=tuple(MAX_PIXELS))
-        # A JPEG with more frames (MPO) says its own name, and is a JPEG to its decoder.
+        # A JPEG with several frames (MPO) has its own format name, and a JPEG's decoder.
         max_pixels = MAX_PIXELS.get(image.format or "", MAX_PIXELS["JPEG"])
         if image.mode == "CMYK":  # One component more.
             max_pixels = max_pixels * 3 // 4
@@ -119,8 +119,8 @@ class Thumbnailer:
         return image
 
     def _shrink(self, image: Image.Image) -> Image.Image:
-        """Scale, turn as EXIF says, and copy the pixels alone: no metadata, no palette."""
-        image.load()  # A PNG may say it after its pixels.
+        """Scale, rotate by EXIF, and copy only the pixels: no metadata, no palette."""
+        image.load()  # A PNG may have its EXIF after its pixels.
         orientation = read_orientation(image.info.get("exif", b""))
         has_alpha = image.has_transparency_data
         if image.mode not in ("L", "RGB", "RGBA"):
@@ -137,7 +137,7 @@ class Thumbnailer:
 
 
 def _check_repeats(body: bytes) -> None:
-    """Refuse a JPEG that is made to be read for long; its markers stand nowhere in its pixels."""
+    """Refuse a JPEG crafted to be slow; its markers never occur in pixel data."""
     if body.startswith(b"\xff\xd8"):
         if body.count(b"\xff\xda") > MAX_SCANS:
             raise LinkFailed("image", f"the image has more than {MAX_SCANS} scans")
