@@ -16,7 +16,7 @@ ASIDES = ["front", "sessions", "commands", "steps", "servers", "queues", "toolbo
 
 
 def main(arguments: list[str]) -> int:
-    """Give the worst status of the transcripts."""
+    """Return the worst status of the transcripts."""
     steps = [step_of(argument) for argument in arguments] or STEPS
     # Where nobody sits at a keyboard, nobody is waited for.
     pauses = sys.stdin.isatty()
@@ -44,7 +44,7 @@ def show(step: str, *, pauses: bool) -> int:
 
 
 def transcripts_of(readme: str) -> list[str]:
-    """Give the names in the order in which the README comes to speak of them."""
+    """Return the names in the order in which the README comes to speak of them."""
     return list(dict.fromkeys(re.findall(r"\w+\.telnet", readme)))
 
 

@@ -63,7 +63,7 @@ def connect(port: int, begun: bytes, stack: ExitStack) -> socket.socket:
 
 
 def is_first(port: int, others: list[bytes], patience: float) -> bool:
-    """Say whether a quick request is answered while others, which came first, are not."""
+    """Return whether a quick request is answered while others, which came first, are not."""
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         slow = [connect(port, begun, stack) for begun in others]
         quick = connect(port, b"GET /hello/Ada HTTP/1.0\r\n\r\n", stack)

@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def measure(kind: str) -> tuple[float, float, float, float]:
-    """Give the four figures of a worker type, in seconds."""
+    """Return the four figures of a worker type, in seconds."""
     command = f"gunicorn --worker-class {kind} stream:application"
     with Stage(Path(__file__).parent) as stage, ThreadPoolExecutor() as clients:
         port = stage.serve(command)

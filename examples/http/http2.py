@@ -20,7 +20,7 @@ HEADER_BLOCK += b"\x04\x09/poem.txt" + b"\x01\x09localhost"
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """Give a frame: nine bytes that say what it is, and what it carries (RFC 9113 section 4.1)."""
+    """Return a frame: a nine-byte header and the payload (RFC 9113 section 4.1)."""
     header = len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
     return header + payload
 

@@ -62,7 +62,7 @@ def measure(clients: int, hear: Callable[[Wire], None]) -> Cost:
 
 
 def processor_seconds() -> float:
-    """Give what all servers took that have ended, their workers included."""
+    """Return what all servers took that have ended, their workers included."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

@@ -73,7 +73,7 @@ TRANSPORTS: dict[str, Callable[[Wire], Iterator[int]]] = {
 
 
 def measure(port: int, transport: Callable[[Wire], Iterator[int]]) -> tuple[int, int, int, float]:
-    """Give requests, bytes sent, bytes received, and the mean delay in seconds."""
+    """Return requests, bytes sent, bytes received, and the mean delay in seconds."""
     wire = Wire(port)
     delays: dict[int, float] = {}
     for number in transport(wire):

@@ -27,7 +27,7 @@ class Runs:
         return runs[-1].question if runs else Question()
 
     def is_last(self, question: Question) -> bool:
-        """Say whether this was asked last."""
+        """Return whether this was asked last."""
         return any(run.question == question for run in self.load()[-1:])
 
     def add(self, run: Run) -> None:

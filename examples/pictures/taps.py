@@ -52,14 +52,14 @@ class Tap:
 
 
 def lines(content: bytes) -> Iterator[str]:
-    """Give the lines of HTTP, the one without words by what makes it."""
+    """Return the lines of HTTP, the one without words by what makes it."""
     text = content.decode(errors="backslashreplace").replace("\r\n", "\n")
     for line in text.removesuffix("\n").split("\n"):
         yield line.replace("\r", "") or "⏎"
 
 
 def commands(content: bytes) -> Iterator[str]:
-    """Give the commands that Redis is sent: an array of words, each with its length before it."""
+    """Return the commands that Redis is sent: an array of words, each with its length before it."""
     parts = content.split(b"\r\n")
     while parts and parts[0].startswith(b"*") and parts[0][1:].isdigit():
         end = 1 + 2 * int(parts[0][1:])

@@ -60,7 +60,7 @@ def wait_at_once(port: int, target: str) -> tuple[int, float]:
 
 
 def passes(port: int, target: str) -> bool:
-    """Say whether a quick request is done before another one that has begun to compute."""
+    """Return whether a quick request is done before another one that has begun to compute."""
     computing = Asked(port, target)
     computing.wait_for_begin()
     _, quick_done = Asked(port, "/").times()

@@ -51,7 +51,7 @@ def keep_two_processors() -> int:
 def measure(
     workers: int, clients: int, kinds: list[str] = KINDS, seconds: float = SECONDS
 ) -> dict[str, tuple[float, float]]:
-    """Give requests per second and the median seconds of one, for each kind of request."""
+    """Return requests per second and the median seconds of one, for each kind of request."""
     with Stage(Path(__file__).parent) as stage, ThreadPoolExecutor(clients) as pool:
         port = stage.serve(f"gunicorn --workers {workers} work:application")
         wait_for_workers(port, workers, pool)

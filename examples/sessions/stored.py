@@ -74,7 +74,7 @@ class StoredSessions(SessionInterface):
 
 
 def key_of(token: str) -> bytes:
-    """Give what is kept of a token: whoever reads the file cannot sign in with it."""
+    """Return what is kept of a token: whoever reads the file cannot sign in with it."""
     return hashlib.sha256(token.encode()).digest()
 
 

@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def measure(arrangement: Arrangement) -> tuple[float, float, float]:
-    """Give the three times of an arrangement."""
+    """Return the three times of an arrangement."""
     with Stage(Path(__file__).parent) as stage, ThreadPoolExecutor(SLOW) as clients:
         for helper in arrangement.helpers:
             stage.start(helper)
@@ -80,7 +80,7 @@ def measure(arrangement: Arrangement) -> tuple[float, float, float]:
 
 
 def ask(port: int, path: str, wanted: int | None = None) -> str | None:
-    """Give the address of a task, if the answer has one; None while its status is not wanted."""
+    """Return the address of a task, if the answer has one; None while its status is not wanted."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path)
     response = connection.getresponse()

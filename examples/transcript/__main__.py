@@ -13,7 +13,7 @@ from examples.transcript.stage import LackingError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Give 0, 1 if an answer was not the one written down, 2 if something is lacking."""
+    """Return 0, 1 if an answer was not the one written down, 2 if something is lacking."""
     parser = argparse.ArgumentParser(prog="transcript", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--pause", action="store_true", help="wait for Enter where words stand")

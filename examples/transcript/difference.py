@@ -10,11 +10,11 @@ from examples.transcript.notation import shown
 def difference(
     lines: Sequence[str], taken: bytes, rest: bytes, values: dict[str, str], *, is_closed: bool
 ) -> str:
-    """Give the lines against what came: the bytes that were taken for them, and the rest."""
+    """Return the lines against what came: the bytes that were taken for them, and the rest."""
     wanted = [f"< {line}" for line in lines]
 
     def named(line: str) -> str:
-        """Give the line of the transcript that this one could be, or itself."""
+        """Return the line of the transcript that this one could be, or itself."""
         same = (w for w in wanted if pattern(w, "", values).fullmatch(line.encode()))
         return next(same, line)
 

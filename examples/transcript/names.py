@@ -30,7 +30,7 @@ def filled(text: str, values: dict[str, str]) -> str:
 
 
 def pattern(text: str, end: str, values: dict[str, str]) -> re.Pattern[bytes]:
-    """Give what matches a seen line; names that are new and stay the same become groups."""
+    """Return what matches a seen line; names that are new and stay the same become groups."""
     groups: set[str] = set()
 
     def expression(name: str) -> str:

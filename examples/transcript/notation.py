@@ -21,7 +21,7 @@ class Step(NamedTuple):
 
 
 def parse(text: str) -> Iterator[Step]:
-    """Give the steps of a transcript. Raises `ValueError` for a line that is none."""
+    """Return the steps of a transcript. Raises `ValueError` for a line that is none."""
     step = Step("", [], 0)
     for number, line in enumerate(text.splitlines(), 1):
         kind, words = kind_of(line, number)
@@ -51,13 +51,13 @@ def kind_of(line: str, number: int) -> tuple[str, str]:
 
 
 def typed(lines: Iterable[str], values: dict[str, str]) -> bytes:
-    """Give the bytes that telnet sends for the lines."""
+    """Return the bytes that telnet sends for the lines."""
     text = "".join(line[:-1] if line.endswith("\\") else f"{line}\r\n" for line in lines)
     return filled(text, values).encode()
 
 
 def ends_of(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Give each seen line without its mark, and how it ends."""
+    """Return each seen line without its mark, and how it ends."""
     in_head = False
     for line in lines:
         in_head = in_head or line.startswith("HTTP/1.")

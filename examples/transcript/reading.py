@@ -51,7 +51,7 @@ class Reader:
         return taken
 
     def is_hopeless(self, literal: bytes | None, end: str) -> bool:
-        """Say whether nothing that may still come can make the line the one that is wanted."""
+        """Return whether nothing that may still come can make the line the one that is wanted."""
         if end and b"\n" in self.received:
             return True
         return literal is not None and not literal.startswith(self.received[: len(literal)])

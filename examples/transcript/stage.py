@@ -59,7 +59,7 @@ class Stage:
             raise LackingError(f"needs {need}")
 
     def has(self, name: str) -> bool:
-        """Say whether there is a program of this name, or a file in the folder."""
+        """Return whether there is a program of this name, or a file in the folder."""
         program = shutil.which(name, path=self.environ["PATH"])
         return program is not None or (self.directory / name).exists()
 
