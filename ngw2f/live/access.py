@@ -1,7 +1,7 @@
 """Who may see what: private rooms, their members, and tokens that are still good.
 
-The stream tells of every change of a membership in its place among the other
-events, so what a hub knows here is as old as the last entry that it has read.
+Every change of a membership is an event in the stream, so what a hub knows here is as of the
+last entry that it has read.
 """
 
 from collections.abc import Collection
@@ -19,13 +19,12 @@ class RoomOfEvent(msgspec.Struct):
 
 
 class Access:
-    """What one process knows of private rooms. Public ones are everybody's."""
+    """What one process knows about private rooms. Everybody may read the public ones."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._private: set[int] = set()
-        # Grows with every change, so that who asked the database can tell whether
-        # the answer is still the newest.
+        # Grows with every change: after a query it says whether the answer is still current.
         self.version = 0
 
     def load(self) -> None:
@@ -33,7 +32,7 @@ class Access:
             self._private = rooms.private_room_ids(connection)
 
     def note(self, entry: Entry) -> RoomOfEvent | None:
-        """Take note of a room that was created or changed; return it if it is private."""
+        """Note a room that was created or changed; return it if it is private."""
         if not entry.name.startswith("room."):
             return None
         room = msgspec.json.decode(entry.data, type=RoomOfEvent)
@@ -50,7 +49,7 @@ class Access:
         return room_id is None or room_id not in self._private or room_id in own_rooms
 
     def rooms_of(self, user_id: int | None) -> frozenset[int]:
-        """Return the private rooms that a user is in."""
+        """Return the private rooms of which the user is a member."""
         if user_id is None:
             return frozenset()
         while True:

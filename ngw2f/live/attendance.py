@@ -1,4 +1,4 @@
-"""Coming and going: presence, told of as small events, on change only."""
+"""Presence: publish an event when a user comes online or goes offline."""
 
 import logging
 from collections.abc import Callable, Collection
@@ -11,7 +11,7 @@ from ngw2f.live.presence import Presence
 from ngw2f.store import users
 from ngw2f.store.database import Database, DatabaseBusyError
 
-# How often a process notes the users who are connected to it, and looks who has gone.
+# How often a process notes the users connected to it, and checks who has gone.
 ROUND_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
@@ -24,35 +24,35 @@ class Attendance:
         self._events = events
 
     def note(self, user_id: int) -> bool:
-        """Note that a user is here; False if that was noted a moment ago."""
+        """Note that a user is online; return False if that was noted a moment ago."""
         if not self._presence.is_due(user_id):
             return False
-        self._tell(self._presence.enter([user_id]), is_online=True)
+        self._publish(self._presence.enter([user_id]), is_online=True)
         return True
 
     def run(self, connected: Callable[[], Collection[int]]) -> None:
-        """Note *connected* users, and tell who has gone, for as long as the process lives."""
+        """Note *connected* users and publish who has gone, for as long as the process runs."""
         while True:
             gevent.sleep(ROUND_SECONDS)
             try:
-                self.go_round(connected())
+                self.update(connected())
             except (SQLAlchemyError, DatabaseBusyError) as error:
-                log.warning("who came and went is not told: %s", error)
+                log.warning("presence changes not published: %s", error)
 
-    def go_round(self, connected: Collection[int]) -> None:
+    def update(self, connected: Collection[int]) -> None:
         due = [user_id for user_id in connected if self._presence.is_due(user_id)]
-        self._tell(self._presence.enter(due), is_online=True)
+        self._publish(self._presence.enter(due), is_online=True)
         gone = self._presence.leave()
         if gone:
             with self._database.writing() as connection:
                 for user_id, seen_at in gone.items():
                     users.set_last_seen(connection, user_id, seen_at)
-            self._tell(list(gone), is_online=False)
+            self._publish(list(gone), is_online=False)
 
-    def _tell(self, user_ids: Collection[int], *, is_online: bool) -> None:
+    def _publish(self, user_ids: Collection[int], *, is_online: bool) -> None:
         if not user_ids:
             return
         with self._database.reading() as connection:
             rows = [users.find_user(connection, user_id) for user_id in user_ids]
         for row in filter(None, rows):
-            self._events.tell("user.updated", row.as_resource(online=is_online))
+            self._events.publish_fleeting("user.updated", row.as_resource(online=is_online))

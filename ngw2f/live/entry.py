@@ -8,34 +8,34 @@ from ngw2f.store.events import StoredEvent
 
 ENTRY_ID = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
 
-# Events are missing: a client reads anew. It is stored where a backup has taken the place of a
-# database (ngw2f/store/succession.py), and said to clients that are too far behind.
+# Events are missing: a client has to read everything again. Stored when a backup replaces the
+# database (ngw2f/store/succession.py), and sent to clients that are too far behind.
 RESYNC = "resync"
 
-# Events that tell the hubs something, and no client.
+# Events for the hubs alone: no client gets them.
 REVOKED = "tokens.revoked"
 INTERNAL = frozenset({REVOKED})
 
 
 class EntryId(NamedTuple):
-    """Where an entry is in the stream; a later one is greater."""
+    """The position of an entry in the stream; later ones are greater."""
 
     milliseconds: int
     counter: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the id that *text* is, None if it is none."""
+        """Return the id in *text*, or None if it is not one."""
         match = ENTRY_ID.fullmatch(text.strip())
         return cls(int(match[1]), int(match[2] or 0)) if match else None
 
     def __str__(self) -> str:
-        # Before the first of all ids there is none, and none is written.
+        # EntryId(0, -1), before all others, is written as the first one.
         return f"{self.milliseconds}-{max(self.counter, 0)}"
 
 
 class Entry:
-    """An event as it came from the stream, with the bytes that each form makes of it."""
+    """An event from the stream, with its bytes in each form that was asked for."""
 
     __slots__ = ("_frames", "data", "id", "name", "previous_id", "room_id")
 
@@ -48,7 +48,7 @@ class Entry:
         previous_id: int | None = None,
     ) -> None:
         self.id = entry_id
-        # The stored event that it follows, where the stream says it.
+        # The stored event before it, if the stream says which.
         self.previous_id = previous_id
         self.name = name
         self.data = data
@@ -57,7 +57,7 @@ class Entry:
 
     @classmethod
     def of_fields(cls, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Self | None:
-        """Return the entry that Redis gave, None if it is none of ours."""
+        """Return an entry from Redis, or None if it is not an event of ours."""
         parsed = EntryId.parse(entry_id.decode())
         name, data, room = (fields.get(key) for key in (b"event", b"data", b"room"))
         if parsed is None or name is None or data is None:
@@ -72,7 +72,7 @@ class Entry:
         )
 
     def frame(self, form: "Form") -> bytes:
-        """Return the entry in *form*, made once for all who read it."""
+        """Return the entry in *form*; it is made once for all readers."""
         frame = self._frames.get(form.name)
         if frame is None:
             frame = form.resync(self.id) if self.name == RESYNC else form.frame(self)
@@ -83,42 +83,42 @@ class Entry:
         return form.name in self._frames
 
     def replace(self, form: "Form") -> None:
-        """Have those who read in *form* read anew instead, because the entry cannot be framed."""
+        """Send `resync` to the readers of *form* instead of the entry, which cannot be framed."""
         self._frames[form.name] = form.resync(self.id)
 
 
 def entry_of(event: StoredEvent) -> Entry:
-    """Return a stored event as the stream would have it."""
+    """Return a stored event as an entry of the stream."""
     return Entry(EntryId(event.id), event.name, event.data.encode(), event.room_id)
 
 
 class Form:
-    """How entries, and what a transport says beside them, look as bytes.
+    """How a transport writes entries, and what it sends besides them.
 
-    The defaults say nothing: a form has what its transport needs.
+    By default it sends nothing else; a form adds what its transport needs.
     """
 
     name = ""
-    # What /metrics counts its clients as, if not by the name.
+    # The name under which /metrics counts its clients, if it is another one.
     counted_as = ""
-    # What shows that the connection lives, where nothing else was said for a while.
+    # Sent when nothing else was, to show that the connection is alive.
     heartbeat = b""
 
     def frame(self, entry: Entry) -> bytes:
         raise NotImplementedError
 
     def greeting(self, position: EntryId) -> bytes:
-        """Return what comes first, so that a client knows where it begins.
+        """Return the first bytes, which say where in the stream the client begins.
 
-        It is not empty where the transport has a heartbeat: the head of a response goes
-        out with the body's first bytes (PEP 3333), and a client waits for the head.
+        Not empty for a transport with a heartbeat: a server sends the head of a response with
+        the first bytes of the body (PEP 3333), and the client waits for the head.
         """
         return self.heartbeat
 
     def resync(self, position: EntryId) -> bytes:
-        """Return what tells that events are missing before *position*."""
+        """Return what says that events before *position* are missing."""
         return self.frame(Entry(position, RESYNC, b"{}", None))
 
     def farewell(self) -> bytes:
-        """Return what comes last, when the server is about to stop."""
+        """Return the last bytes, before the server stops."""
         return b""

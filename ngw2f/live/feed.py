@@ -1,9 +1,8 @@
-"""A feed: the frames that readers of the same rooms get in the same form.
+"""A feed: the frames for everybody who reads the same rooms in the same form.
 
-It is the buffer of all its subscribers at once. A subscriber has a position in it
-and no bytes of its own, so a thousand of them that are equally far get the same
-bytes object, joined once, and one that reads slowly costs what one that reads
-quickly does: nothing, until the feed has dropped what it did not take in time.
+All its subscribers share this buffer. A subscriber has only a position in it, so a thousand
+subscribers at the same position get the same bytes object, joined once. A slow reader costs no
+more than a fast one; if the feed drops frames that it has not read, it gets `resync`.
 """
 
 from typing import Protocol
@@ -13,18 +12,18 @@ from gevent.hub import Waiter
 
 from ngw2f.live.entry import Entry, EntryId, Form
 
-# So many bytes of memory wait for the slowest subscriber.
+# The greatest size of the buffer, in bytes of memory.
 MAX_BYTES = 1024 * 1024
-# What Python takes for an entry's frame and its id besides the frame's bytes, about.
+# About what Python needs for a frame and its id, besides the frame's bytes.
 ENTRY_BYTES = 200
-# So many are handed to one write: more would be copied only to wait in the socket.
+# The greatest size of one write: more would only be copied to wait in the socket.
 MAX_CHUNK_BYTES = 128 * 1024
-# So many chunks are kept for those who are equally far; who reads slowly is so by themselves.
+# How many joined chunks are kept. Slow readers rarely share a position.
 MAX_JOINED = 8
 
 
 class Waiting(Protocol):
-    """Who waits for a feed."""
+    """What waits for a feed: a subscription."""
 
     waiter: Waiter
 
@@ -36,7 +35,7 @@ class Feed:
         self, form: Form, rooms: frozenset[int], newest: EntryId, max_bytes: int = MAX_BYTES
     ) -> None:
         self.form = form
-        # The private rooms among those that it tells of.
+        # The private rooms that it includes.
         self.rooms = rooms
         self.subscribers = 0
         self.waiting: set[Waiting] = set()
@@ -44,7 +43,7 @@ class Feed:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._frames: list[bytes] = []
-        # The id at each position, after that of what came before the first one.
+        # The id of the entry before each position.
         self._ids = [newest]
         self._joined: dict[int, tuple[bytes, int]] = {}
 
@@ -61,9 +60,9 @@ class Feed:
             self.wake()
 
     def take(self, position: int) -> tuple[bytes, int]:
-        """Return what follows *position*, which is before the end, and the position after it.
+        """Return the frames from *position* on, and the position after them.
 
-        Raises LookupError if that has been dropped.
+        *position* is before the end. Raises LookupError if frames have been dropped.
         """
         taken = self._joined.get(position)
         if taken is None:
@@ -75,11 +74,11 @@ class Feed:
         return taken
 
     def id_before(self, position: int) -> EntryId:
-        """Return the id of the newest entry that a subscriber at *position* has."""
+        """Return the id of the last entry that a subscriber at *position* has read."""
         return self._ids[max(position - self.start, 0)]
 
     def wake(self) -> None:
-        """Have all who wait go on, one after the other, between other work of the loop."""
+        """Wake all that wait, one by one, between other work of the event loop."""
         waiting, self.waiting = self.waiting, set()
         run_callback = gevent.get_hub().loop.run_callback
         for subscriber in waiting:

@@ -1,11 +1,11 @@
-"""The forms of an entry: SSE, NDJSON, JSON; what people read is in `plain.py`."""
+"""The forms of an entry for programs; `plain.py` has the one for people, `page.py` the page's."""
 
 import random
 import struct
 
 from ngw2f.live.entry import Entry, EntryId, Form
 
-# After how many milliseconds a client whose stream ended comes back: not all at once.
+# How long clients wait before they reconnect: a random time, so that not all come at once.
 RETRY_MILLISECONDS = (200, 1_200)
 
 
@@ -13,7 +13,7 @@ class ServerSentEvents(Form):
     """`text/event-stream` (HTML, section "Server-sent events")."""
 
     name = "sse"
-    # A comment. It is not ended by an empty line, which some clients take for an event.
+    # A comment, without an empty line after it, which some clients would take for an event.
     heartbeat = b":\n"
 
     def frame(self, entry: Entry) -> bytes:
@@ -24,8 +24,8 @@ class ServerSentEvents(Form):
         return entry.data
 
     def greeting(self, position: EntryId) -> bytes:
-        # Without data it is no event, but a client that is cut off before its first
-        # one comes back with this id.
+        # Without data it is not an event, but a client that is disconnected before its first
+        # event comes back with this id.
         return b"%sid: %s\n\n" % (_retry(), str(position).encode())
 
     def farewell(self) -> bytes:
@@ -42,10 +42,10 @@ class JSON(Form):
 
 
 class JSONLines(Form):
-    """`application/x-ndjson`: an object a line."""
+    """`application/x-ndjson`: one object per line."""
 
     name = "ndjson"
-    # A space before the next line's object: JSON ignores it, and so do readers of lines.
+    # A space before the next line's object, which JSON parsers ignore.
     heartbeat = b" "
 
     def frame(self, entry: Entry) -> bytes:
@@ -64,7 +64,7 @@ class WebSocketFrames(Form):
 
 
 class SocketIOPackets(Form):
-    """Socket.IO's EVENT packets, each with Engine.IO's separator behind it."""
+    """Socket.IO's EVENT packets, each followed by Engine.IO's separator."""
 
     name = "socketio"
     separator = b"\x1e"
@@ -80,12 +80,12 @@ class SocketIOPackets(Form):
 
 
 def object_of(entry: Entry, data: bytes) -> bytes:
-    """Return an event as a JSON object with *data* in it."""
+    """Return the JSON object of an event, with *data* as its data."""
     return b'{"id":"%d-%d","event":"%s","data":%s}' % (*entry.id, entry.name.encode(), data)
 
 
 def text_frame(text: bytes) -> bytes:
-    """Return one unfragmented text frame, not masked."""
+    """Return one text frame, neither fragmented nor masked."""
     length = len(text)
     if length < 126:
         return struct.pack("!BB", 0x81, length) + text

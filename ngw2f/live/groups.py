@@ -1,4 +1,4 @@
-"""Which groups of cached answers an event makes old (RFC 9875)."""
+"""Which groups of cached answers an event invalidates (RFC 9875)."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ USERS = "users"
 
 
 def open_group_clock(data_path: Path) -> SharedGroupClock:
-    """Return the clock of all processes on this host that use the same data; it opens by itself."""
+    """Return the clock that all processes on this host with the same data share."""
     return SharedGroupClock(data_path / "groups.clock")
 
 
@@ -23,7 +23,7 @@ def reader_group(user_id: int) -> str:
 
 
 def groups_of(event: str, data: str | bytes, room_id: int | None) -> list[str]:
-    """Return the groups to drop when the event is told."""
+    """Return the groups to drop when the event is published."""
     groups = [] if room_id is None else [room_group(room_id)]
     if event.startswith("room."):
         groups.append(ROOMS)

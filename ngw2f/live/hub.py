@@ -1,4 +1,4 @@
-"""The hub: it reads the stream once for a process and hands it to whoever listens."""
+"""The hub: it reads the stream once per process and delivers it to all subscribers."""
 
 import itertools
 import logging
@@ -23,10 +23,10 @@ from ngw2f.settings import Settings
 from ngw2f.store import events
 from ngw2f.store.database import Database
 
-# So many events, and bytes of them, are read from the database at the start.
+# How many events, and bytes, are read from the database at the start.
 LOADED = 2_000
 LOADED_BYTES = MAX_BYTES // 2
-# A client that was away is given so many entries at once, and bytes of them. It may not read.
+# How many entries, and bytes, a client that was away gets at once: it may not read them.
 PAGE = 200
 PAGE_BYTES = 128 * 1024
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Hub:
-    """Subscriptions of one process, and the position in the stream up to which they are served."""
+    """The subscriptions of one process, and how far in the stream they are served."""
 
     def __init__(self, settings: Settings, database: Database, log_: EventLog) -> None:
         self._database = database
@@ -47,14 +47,14 @@ class Hub:
         self._subscriptions: set[Subscription] = set()
         self._numbers = itertools.count()
         self._ring = Ring(EntryId(0))
-        # Of those who are so far behind that the database is asked.
+        # One at a time reads missed events from the database.
         self._turn = BoundedSemaphore()
-        # How many seconds the last one of them took.
+        # How many seconds the last read took.
         self._owed = 0.0
         self._is_loaded = False
         self.access = Access(database)
         self.is_draining = False
-        # How many entries clients were given, for /metrics.
+        # How many entries were delivered to clients, for /metrics.
         self.delivered = 0
         # The time of the last heartbeat tick: exact enough to tell which client has stalled.
         self.clock = time.monotonic()
@@ -64,11 +64,11 @@ class Hub:
         return self._ring.newest
 
     def listen(self, listener: Callable[[Entry], None]) -> None:
-        """Have *listener* called with every entry, before anybody is told of it."""
+        """Call *listener* with every entry, before any subscriber gets it."""
         self._listeners.append(listener)
 
     def start(self) -> None:
-        """Follow the stream; in the process that serves."""
+        """Follow the stream, in the process that serves clients."""
         self.load()
         self._greenlets += [gevent.spawn(self._reader.run), gevent.spawn(self._heartbeat.run)]
 
@@ -77,14 +77,14 @@ class Hub:
         if not self._is_loaded:
             self._is_loaded = True
             self._load_ring()
-            # Afterwards: a private room of which the ring tells is known to be one.
+            # Last, so that every private room in the ring is known to be private.
             self.access.load()
 
     def stop(self) -> None:
         gevent.killall(self._greenlets)
 
     def drain(self) -> None:
-        """Tell all who are subscribed, and all who will be, to come back to another worker."""
+        """Send all subscribers, present and future, to another worker."""
         self.is_draining = True
         for subscription in list(self._subscriptions):
             subscription.end(Ending.DRAINED)
@@ -96,9 +96,9 @@ class Hub:
         digest: bytes | None = None,
         after: str | None = None,
     ) -> Subscription:
-        """Return a subscription to what comes, or to all that came *after* an id.
+        """Return a subscription to all events to come, or to all *after* an id.
 
-        *digest* is that of the token which made the client a user.
+        *digest* is the digest of the token by which the client is signed in.
         """
         self.load()
         feed = self._feed(form, self.access.rooms_of(user_id))
@@ -117,17 +117,17 @@ class Hub:
             self._leave(subscription)
 
     def deliver(self, entry: Entry) -> None:
-        """Hand on the stream's next entry."""
+        """Deliver the next entry of the stream."""
         if entry.id <= self.position:
             return
         for listener in self._listeners:
             listener(entry)
         try:
-            self._look_after_access(entry)
+            self._update_access(entry)
         except SQLAlchemyError as error:
-            log.error("the hub cannot check who may see what: %s", error)
-            # Rather nothing than what one may not see any more.
-            self._end_all_of_users()
+            log.error("access to private rooms cannot be checked: %s", error)
+            # Rather nothing than what a user may no longer see.
+            self._disconnect_users()
         self._frame(entry)
         self._ring.add(entry)
         for feed in self._feeds.values():
@@ -135,10 +135,10 @@ class Hub:
                 feed.add(entry)
 
     def _frame(self, entry: Entry) -> None:
-        """Frame the entry in every form in which somebody may read it.
+        """Frame the entry in every form that a subscriber needs.
 
-        A form may ask the database, and while it waits others run. So this comes before anybody
-        can see the entry, and again if somebody has come meanwhile who reads in another form.
+        A form may query the database, and other greenlets run meanwhile. So this comes before
+        any subscriber can see the entry, and is repeated if one with another form has come.
         """
         while forms := [
             feed.form
@@ -149,12 +149,12 @@ class Hub:
                 try:
                     entry.frame(form)
                 except Exception:
-                    # Other forms are not affected.
+                    # The other forms must not suffer.
                     log.exception("event %s cannot be framed as %s", entry.id, form.name)
                     entry.replace(form)
 
     def entries_after(self, cursor: EntryId) -> list[Entry] | None:
-        """Return a page of what follows *cursor*.
+        """Return a page of the entries after *cursor*.
 
         None if it is too old, or was never an id of ours.
         """
@@ -163,8 +163,8 @@ class Hub:
         if cursor >= self._ring.floor:
             return self._ring.after(cursor, PAGE, PAGE_BYTES)
         with self._turn:
-            # However many clients are far behind, others have half of the time. Nobody else
-            # has a turn after the reading: the page would not be all that there is.
+            # However many clients are far behind, at least half of the time is left to others.
+            # The pause is before the read: after it, newer entries would be missing.
             gevent.sleep(self._owed)
             start = time.monotonic()
             page = self._stored_after(cursor)
@@ -189,7 +189,7 @@ class Hub:
         return {each.user_id for each in self._subscriptions if each.user_id is not None}
 
     def streams(self) -> Counter[str]:
-        """Return how many clients there are by the form in which they read."""
+        """Return how many clients read in each form."""
         streams: Counter[str] = Counter()
         for feed in self._feeds.values():
             streams[feed.form.counted_as or feed.form.name] += feed.subscribers
@@ -199,7 +199,7 @@ class Hub:
         return list(self._subscriptions)
 
     def check_tokens(self, user_id: int | None = None) -> None:
-        """End the subscriptions, of one user or of all, whose tokens are no longer good."""
+        """End the subscriptions, of one user or of all, whose tokens are no longer valid."""
         checked = [
             each
             for each in self._subscriptions
@@ -210,8 +210,8 @@ class Hub:
             if subscription.digest not in good:
                 subscription.end(Ending.REVOKED)
 
-    def _look_after_access(self, entry: Entry) -> None:
-        """Take back, and give, what the entry says is no longer, or now, to be seen."""
+    def _update_access(self, entry: Entry) -> None:
+        """Change who may see what, if that is what the entry says."""
         if entry.name == REVOKED:
             self.check_tokens(decode_revocation(entry.data).user_id)
             return
@@ -223,7 +223,7 @@ class Hub:
             if (subscription.user_id in members) != (room.id in subscription.rooms):
                 self._move(subscription, subscription.rooms ^ {room.id})
 
-    def _end_all_of_users(self) -> None:
+    def _disconnect_users(self) -> None:
         for subscription in self._subscriptions:
             if subscription.user_id is not None:
                 subscription.end(Ending.DRAINED)
@@ -248,7 +248,7 @@ class Hub:
             self._feeds.pop((feed.form.name, feed.rooms), None)
 
     def _load_ring(self) -> None:
-        """Have the newest events at hand, for all who come back when a server has restarted."""
+        """Load the newest events, for clients that reconnect after a restart."""
         with self._database.reading() as connection:
             run = events.list_newest(connection, min(self._length, LOADED), LOADED_BYTES)
         self._ring = Ring(EntryId(run.previous_id))

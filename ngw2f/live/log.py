@@ -1,14 +1,13 @@
 """The event log: one Redis stream, whose entry ids are the event ids everywhere.
 
-What changes the chat is told of by an event in the database, stored by the same
-transaction (ngw2f/store/events.py). After the commit it is appended to the stream
-under its own id. Whoever appends sends what follows the stream's newest entry and
-nothing else; so the stream has every event, once, in order, whichever process does
-it, and whenever: what could not be appended, because Redis was away or the process
-was killed, is appended with the next event, or by the next hub that looks.
+Every change of the chat stores an event in the same transaction (ngw2f/store/events.py). After
+the commit the event is appended to the stream under its own id. A process appends exactly what
+follows the stream's newest entry, so the stream has every event once and in order, whichever
+process appends it. An event that could not be appended, because Redis was unreachable or the
+process was killed, is appended with the next one, or by the next hub that checks.
 
-Fleeting events (typing, presence) are in the stream alone. Their ids are those of
-the event before them with a counter: 1763717000123-1.
+Fleeting events (typing, presence) are only in the stream. Their id is that of the event before
+them with a counter: 1763717000123-1.
 """
 
 import logging
@@ -33,10 +32,10 @@ from ngw2f.store.events import NewEvent, Run, StoredEvent
 
 log = logging.getLogger(__name__)
 
-# So many events are read from the database and sent to Redis at once.
+# How many events are read from the database and sent to Redis at once.
 CHUNK = 500
 
-# Keep a share of the stream, and the newest entry, after which the next ones go on.
+# Keep a share of the stream; always the newest entry, because the next one follows it.
 TRIM = """
 local function trim(key, share)
   local kept = math.max(1, math.floor(redis.call('XLEN', key) * share))
@@ -44,11 +43,11 @@ local function trim(key, share)
 end
 """
 
-# Append the run of events that follows ARGV[3], as far as the stream does not have
-# it; nothing if the stream lacks what comes before. Returns the newest id. Each entry says
-# which one it follows, so that a reader can tell whether some between were dropped.
-# ARGV[1] is the greatest length, ARGV[2] the greatest size in bytes. What has been added since
-# the size was last looked at is in KEYS[2]: looking costs about a millisecond.
+# Append the run of events that follows ARGV[3], except those that the stream already has;
+# append nothing if events before the run are missing. Return the newest id. Each entry names the
+# one before it, so that a reader notices if some between were dropped. ARGV[1] is the greatest
+# length, ARGV[2] the greatest size in bytes. KEYS[2] counts the bytes added since the size was
+# last checked: a check takes about a millisecond.
 APPEND_RUN = (
     TRIM
     + """
@@ -74,11 +73,11 @@ return tostring(math.max(top, tonumber(ARGV[#ARGV - 3])))
 """
 )
 
-# Make room where Redis has no memory left.
+# Free memory when Redis has none left.
 HALVE = TRIM + "return trim(KEYS[1], 0.5)"
 
-# Append a fleeting event behind the newest entry. In an empty stream it would take
-# the id of a stored event that has still to be appended.
+# Append a fleeting event after the newest entry. Not to an empty stream: there it would take
+# the id of a stored event that has yet to be appended.
 APPEND_FLEETING = """
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not newest then return end
@@ -91,9 +90,9 @@ Resource = User | Room | Message | DeletedMessage | Typing | RevokedTokens
 
 
 class EventLog:
-    """Events: `name` as in the design, `data` the resource's JSON, `room` who may see it.
+    """The events of a chat: a name, the JSON of a resource, and the room whose readers may see it.
 
-    First `record` in the transaction of the change, then, after its commit, `publish`.
+    First `record` them in the transaction of the change, then `publish` them after its commit.
     """
 
     def __init__(
@@ -111,15 +110,15 @@ class EventLog:
         self._append_fleeting: Script = broker.redis.register_script(APPEND_FLEETING)
 
     def record(self, connection: Connection, name: str, *resources: Resource) -> Run:
-        """Store one event for each resource, to be published after the commit."""
+        """Store one event for each resource; publish them after the commit."""
         new = [self._new_event(name, resource) for resource in resources]
         return events.add_events(connection, new)
 
     def publish(self, *runs: Run) -> None:
-        """Append what was recorded, and before it what others recorded and did not publish.
+        """Append what was recorded, after what others recorded and did not publish.
 
-        First the caches of this host drop what it makes old, so that a writer's next read shows
-        what it wrote. While Redis is away nothing is appended, and nothing is lost.
+        First the caches on this host drop the answers that it invalidates, so that a writer's
+        next read shows the change. While Redis is unreachable nothing is appended, nothing lost.
         """
         self._clock.drop(
             {
@@ -133,11 +132,11 @@ class EventLog:
             for run in runs:
                 self._broker.attempt(partial(self._append, run), None)
         except SQLAlchemyError as error:
-            # The change is committed; whoever made it is not told of a failure.
-            log.error("an event is left to the next hub that looks: %s", error)
+            # The change is committed, so this must not look like a failure.
+            log.error("event not appended, left to the next hub that checks: %s", error)
 
-    def tell(self, name: str, resource: Resource) -> None:
-        """Append a fleeting event, which nobody misses while Redis is away."""
+    def publish_fleeting(self, name: str, resource: Resource) -> None:
+        """Append a fleeting event; it is dropped while Redis is unreachable."""
         event = self._new_event(name, resource)
         room = "" if event.room_id is None else event.room_id
         arguments: list[str | int] = [self.length, event.name, event.data, room]
@@ -147,7 +146,7 @@ class EventLog:
         )
 
     def catch_up(self, redis: Redis) -> None:
-        """Append what is in the database and not in the stream. Raises RedisError."""
+        """Append the events that are stored and not yet in the stream. Raises RedisError."""
         with self._database.reading() as connection:
             run = events.list_events(connection, self._top(redis), CHUNK)
             while run.events:
@@ -159,7 +158,7 @@ class EventLog:
             self.catch_up(redis)
 
     def _send(self, redis: Redis, run: Run) -> int:
-        """Return the id of the stream's newest entry after the run was sent."""
+        """Send a run of events; return the id of the newest entry in the stream after it."""
         arguments: list[str | int] = [self.length, self._max_bytes, run.previous_id]
         for event in run.events:
             arguments += _fields(event)
@@ -167,14 +166,14 @@ class EventLog:
         try:
             return int(self._append_run(keys=keys, args=arguments, client=redis))
         except OutOfMemoryError:
-            # The database has what the stream loses; what else is in Redis is in it alone.
+            # The stream can be filled again from the database; other keys cannot.
             dropped = self._halve(keys=[self.key], client=redis)
             if dropped:
-                log.warning("Redis has no memory left; %s events leave the stream", dropped)
+                log.warning("Redis has no memory left; dropping %s events from the stream", dropped)
             return int(self._append_run(keys=keys, args=arguments, client=redis))
 
     def _top(self, redis: Redis) -> int:
-        # The client's types allow for text, which ours is never told to return.
+        # The client's types allow for str, which it never returns here.
         newest = cast(list[tuple[bytes, object]], redis.xrevrange(self.key, count=1))
         return int(newest[0][0].partition(b"-")[0]) if newest else 0
 

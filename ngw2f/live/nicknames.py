@@ -14,20 +14,20 @@ class ChangedUser(msgspec.Struct):
 
 
 class Nicknames:
-    """A nickname that was looked up is kept until an event says that its user has changed.
+    """A nickname is looked up once, and kept until an event says that its user has changed.
 
-    So who reads it in the order of the stream gets the name as of that place, or a newer one
-    whose event is still to come.
+    So at each position in the stream it is the name as of there, or a newer one whose event is
+    still to come.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[int, str] = {}
-        # Grows with every change: a name that was looked up before one may be the old one.
+        # Grows with every change: a name that was looked up before it may be the old one.
         self._version = 0
 
     def note(self, entry: Entry) -> None:
-        """Drop what the event makes old."""
+        """Drop the nickname that the event invalidates."""
         if entry.name == "user.updated":
             changed = msgspec.json.decode(entry.data, type=ChangedUser).id
             self._version += 1

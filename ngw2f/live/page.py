@@ -1,6 +1,6 @@
-"""The events as an open page takes them: with HTML to show instead of what it would be made of.
+"""The events for an open page: with HTML to show in place of the data that it is made of.
 
-The shape belongs to the page and changes with it. Programs read the others.
+The shape belongs to the page and changes with it; it is not for programs.
 """
 
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from ngw2f.live.entry import Entry, Form
 from ngw2f.live.formats import JSONLines, ServerSentEvents, object_of
 
-# Returns an event's data as the page takes it.
+# Returns the data of an event for a page.
 Show = Callable[[Entry], bytes]
 
 
 class PageData(Form):
-    """What both forms for pages are made of, so that an event is rendered once."""
+    """The data in both forms for pages, so that an event is rendered once."""
 
     name = "page data"
 
@@ -36,7 +36,7 @@ class PageEvents(ServerSentEvents):
 
 
 class PageLines(JSONLines):
-    """For long polling: no heartbeats between the lines."""
+    """The lines of a long poll, without heartbeats between them."""
 
     name = "page lines"
     counted_as = JSONLines.name

@@ -1,4 +1,4 @@
-"""What people read with telnet or curl: a line for what was said, and who came and went."""
+"""The events for people with telnet or curl: a line for each."""
 
 import time
 from typing import Any
@@ -11,10 +11,10 @@ from ngw2f.store.database import Database
 
 
 class PlainText(Form):
-    """Lines of text. Events that are nothing to read are empty."""
+    """Lines of text; nothing for events that are not for people."""
 
     name = "text"
-    # Moves a terminal's cursor to where it is, the start of the line.
+    # Leaves a terminal's cursor where it is: at the start of a line.
     heartbeat = b"\r"
 
     def __init__(self, database: Database) -> None:

@@ -1,8 +1,8 @@
 """Who is online: seen in the last minute, as Redis remembers it for all processes.
 
-A sorted set has every user who is online, by the Unix second when last seen. Whoever
-puts a user in who was not there, or takes one out whose minute is over, is the one
-process that tells of it; so a process that is killed leaves nobody online for longer.
+A sorted set holds every user who is online, by the Unix second when last seen. The process that
+adds a user, or removes one whose minute is over, publishes the change. So after a process was
+killed, its users do not stay online.
 """
 
 import time
@@ -14,10 +14,10 @@ from redis import Redis
 from ngw2f.broker.connection import Broker
 
 ONLINE_SECONDS = 60
-# How often a user is written down; a request more often than that costs nothing.
+# How often a user is noted in Redis, however many requests come.
 TOUCH_SECONDS = 10
 
-# Note when ARGV[2], ... were seen; return those who were not online.
+# Note that users ARGV[2], ... were seen at ARGV[1]; return those who were not online.
 ENTER = """
 local came = {}
 for i = 2, #ARGV do
@@ -27,7 +27,7 @@ for i = 2, #ARGV do
 end
 return came
 """
-# Take out who was not seen since ARGV[1], and return them, each with the time.
+# Remove the users not seen since ARGV[1]; return each with the time when last seen.
 LEAVE = """
 local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
@@ -43,15 +43,15 @@ class Presence:
         self._key = broker.key("presence")
         self._enter = broker.redis.register_script(ENTER)
         self._leave = broker.redis.register_script(LEAVE)
-        # Only saves round trips: what is true is in Redis.
+        # Only saves round trips: the truth is in Redis.
         self._touched: dict[int, float] = {}
 
     def is_due(self, user_id: int) -> bool:
-        """Say whether nobody in this process has noted the user for TOUCH_SECONDS."""
+        """Return whether this process has not noted the user for TOUCH_SECONDS."""
         return self._touched.get(user_id, 0) <= time.time() - TOUCH_SECONDS
 
     def enter(self, user_ids: Collection[int]) -> list[int]:
-        """Note that the users are here; return those who were not online before."""
+        """Note that the users are online; return those who were not before."""
         if not user_ids:
             return []
         now = time.time()
@@ -67,7 +67,7 @@ class Presence:
         )
 
     def leave(self) -> dict[int, float]:
-        """Take out those whose minute is over; return when each was last seen."""
+        """Remove the users whose minute is over; return when each was last seen."""
         since = time.time() - ONLINE_SECONDS
         nobody: list[bytes] = []
         gone = self._broker.attempt(
@@ -83,7 +83,7 @@ class Presence:
         return self._broker.attempt(lambda redis: self._seen_since(redis, since), set())
 
     def _seen_since(self, redis: Redis, since: float) -> set[int]:
-        # The client's types do not know that without scores it gives members alone.
+        # The client's types do not know that without scores it returns only members.
         members = cast(list[bytes], redis.zrangebyscore(self._key, since, "+inf"))
         return {int(user_id) for user_id in members}
 

@@ -1,11 +1,11 @@
-"""The newest entries of the stream, in memory, for clients that were away for a moment."""
+"""The newest entries of the stream, in memory, for clients that reconnect."""
 
 from bisect import bisect_right
 
 from ngw2f.live.entry import Entry, EntryId
 
 MAX_ENTRIES = 4_096
-# Of the events themselves. Each of the six forms in which somebody has read one is kept as well.
+# Of the events' data. Each form in which one was read is kept as well: six, and three for pages.
 MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -36,7 +36,7 @@ class Ring:
     def after(self, cursor: EntryId, limit: int, max_bytes: int = MAX_BYTES) -> list[Entry]:
         """Return the next entries after *cursor*, which is not before `floor`.
 
-        At most *limit*, of at most *max_bytes* together, or one of more.
+        At most *limit*, and at most *max_bytes* together, but always one if there is one.
         """
         start = bisect_right(self._ids, cursor)
         page, size = self._entries[start : start + limit], 0
@@ -47,7 +47,7 @@ class Ring:
         return page
 
     def _shrink(self) -> None:
-        """Drop the oldest quarter at once: from a list's front, one by one would be slow."""
+        """Drop the oldest quarter at once: deleting from the front of a list is slow."""
         while len(self._entries) > 1 and (
             len(self._entries) > self._max_entries * 3 // 4
             or self._bytes > self._max_bytes * 3 // 4

@@ -1,4 +1,4 @@
-"""A subscription: one client's place in what happens, whatever its transport."""
+"""A subscription: one client's position in the stream, whatever its transport."""
 
 import logging
 from enum import Enum
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 class Ending(Enum):
     """Why a subscription ends."""
 
-    # The worker stops; there is another one.
+    # The worker stops, and another one takes over.
     DRAINED = "drained"
-    # The token with which it was opened is no longer good.
+    # The token with which it was opened is no longer valid.
     REVOKED = "revoked"
     # The client has gone.
     CLOSED = "closed"
@@ -31,7 +31,7 @@ class Source(Protocol):
     """What a subscription reads from: the hub."""
 
     access: Access
-    # How many entries clients were given.
+    # How many entries were delivered to clients.
     delivered: int
     clock: float
 
@@ -46,9 +46,9 @@ class Source(Protocol):
 
 
 class Subscription:
-    """Where one client is: behind, at `cursor`, or live, at a position of its feed.
+    """One client: either behind, at `cursor`, or live, at a position in its feed.
 
-    What it is given is what it may see, in order, once, whatever it was behind by.
+    It gets every event that it may see, once and in order, however far behind it was.
     """
 
     __slots__ = (
@@ -84,20 +84,20 @@ class Subscription:
         self.form = form
         self.feed = feed
         self.user_id = user_id
-        # Of the token by which the client is who it is; None: it is anybody.
+        # The digest of the token by which it is signed in; None: it is not.
         self.digest = digest
-        # The newest entry that it has, while it is behind.
+        # While it is behind: the newest entry that it has.
         self.cursor: EntryId | None = None
         self.ending: Ending | None = None
         self.waiter = Waiter()
-        # The heartbeat is due.
+        # A heartbeat is due.
         self.is_due = False
-        # When it was handed bytes that it has not come back from writing; 0: it waits.
+        # Since when it has been writing; 0: it waits for events.
         self.busy_since = 0.0
         self.greenlet: object = None
         self._has_said_farewell = False
         self._position = feed.end
-        # What was said beside the feed, and goes before it.
+        # What the transport itself sends, before the events.
         self._chunks: list[bytes] = []
 
     @property
@@ -106,32 +106,32 @@ class Subscription:
 
     @property
     def last_id(self) -> EntryId:
-        """Return the id after which the client has to go on."""
+        """Return the id after which the client has to continue."""
         if self.cursor is not None:
             return self.cursor
         if self._position == self.feed.end:
-            # What came since is not for this client.
+            # Whatever came since is not for this client.
             return self._hub.position
         return self.feed.id_before(self._position)
 
     @property
     def unsaid(self) -> tuple[int, int]:
-        """Return how many chunks of the transport's own wait for the client, and their bytes."""
+        """Return how many chunks of the transport itself wait for the client, and their size."""
         return len(self._chunks), sum(map(len, self._chunks))
 
     def say(self, chunk: bytes) -> None:
-        """Put bytes of the transport's own before the next ones."""
+        """Send bytes of the transport itself before the next events."""
         if chunk:
             self._chunks.append(chunk)
             self.wake()
 
     def resume(self, after: str) -> None:
-        """Go on after an id that the client says it has; what is none of ours is too old."""
+        """Continue after an id that the client names; an unknown one counts as too old."""
         self.cursor = EntryId.parse(after) or EntryId(0, -1)
         self.wake()
 
     def next_chunk(self) -> bytes | None:
-        """Wait for the next bytes and return them; None: it has ended, and says no more."""
+        """Wait for the next bytes and return them, or None when it has ended."""
         self.busy_since = 0.0
         self.greenlet = gevent.getcurrent()
         while self.ending is None:
@@ -152,13 +152,13 @@ class Subscription:
         return None
 
     def end(self, ending: Ending) -> None:
-        """Have the client told that there is no more, by its own greenlet."""
+        """End the subscription; its own greenlet closes the connection."""
         if self.ending is None:
             self.ending = ending
             self.wake()
 
     def remind(self) -> None:
-        """Have the client hear that the connection lives, if there is nothing else to say."""
+        """Send a heartbeat, if there is nothing else to send."""
         self.is_due = True
         self.wake()
 
@@ -166,23 +166,25 @@ class Subscription:
         gevent.get_hub().loop.run_callback(self.waiter.switch, None)
 
     def close(self) -> None:
-        """Leave the hub; the client has gone or has been told to."""
+        """Leave the hub, when the connection is over."""
         self.ending = self.ending or Ending.CLOSED
         self._hub.forget(self)
 
     def move(self, feed: Feed) -> None:
-        """Go on with a feed of other rooms, from where this one was."""
+        """Switch to a feed with other rooms, at the same position in the stream."""
         self.cursor = self.last_id
         self.feed.waiting.discard(self)
         self.feed = feed
         self.wake()
 
     def _take_or_end(self) -> bytes:
-        """Return what there is; have the client come back later if the database fails."""
+        """Return what there is; disconnect the client if the database fails, to come back later."""
         try:
             return self._take()
         except (SQLAlchemyError, DatabaseBusyError) as error:
-            log.error("a client is sent away, to come back: %s", str(error).splitlines()[0])
+            log.error(
+                "a client is disconnected, to come back later: %s", str(error).splitlines()[0]
+            )
             self.end(Ending.DRAINED)
             return b""
 
@@ -206,11 +208,11 @@ class Subscription:
         return chunk
 
     def _is_ahead(self, cursor: EntryId) -> bool:
-        """Say whether another process was quicker; what it told is not told again."""
+        """Return whether the client is ahead of us: another process has served it further."""
         return cursor > self._hub.position and self._hub.is_stored(cursor)
 
     def _take_missed(self, cursor: EntryId) -> bytes:
-        """Return a page of what came after *cursor*; go live where that is all."""
+        """Return a page of the events after *cursor*; go live if there are no more."""
         page = self._hub.entries_after(cursor)
         if page is None:
             return self._resync()

@@ -21,4 +21,4 @@ class TypingNotices:
             lambda redis: redis.set(key, 1, nx=True, px=THROTTLE_MILLISECONDS), None
         )
         if is_due:
-            self._events.tell("typing", typing)
+            self._events.publish_fleeting("typing", typing)

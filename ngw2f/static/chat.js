@@ -1,7 +1,7 @@
-/* The room's page, live: what happens comes by the stream (stream.js); what is written goes out
- * by fetch. Without this script the page is the same, by forms and reloads. */
+/* Makes the page of a room live: events come over the stream (stream.js), messages are posted by
+ * fetch. Without this script the same page works by forms and reloads. */
 
-/* By the URL that the page names, which has the version in it. */
+/* The page has its URL, with the version in it. */
 const { SharedStream } = await import(document.getElementById("stream").href);
 
 const list = document.getElementById("messages");
@@ -10,10 +10,10 @@ const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
 
 const TYPING_MILLISECONDS = 4000;
 const NEAR_THE_END_PIXELS = 120;
-/* As many messages as the history gives at once. */
+/* The most messages that one page of the history has. */
 const PAGE = 200;
-/* A page that stays open for weeks shows so many messages, and so many rooms that it did not
- * come with; the others are a link away. */
+/* The most messages, and rooms added since it was loaded, on a page that stays open for weeks;
+ * links lead to the others. */
 const MAX_MESSAGES = 1000;
 const MAX_NEW_ROOMS = 50;
 
@@ -46,15 +46,15 @@ function showTime(time) {
   time.title = at.toLocaleString();
 }
 
-/* What the server made of a template, as an element. The server made it safe
- * (ngw2f/text/markdown.py); nothing in it runs or loads before it is in the page. */
+/* Return the element that the server rendered. It is safe (ngw2f/text/markdown.py), and nothing in
+ * it loads before it is in the page. */
 function parse(fragment) {
   const template = document.createElement("template");
   template.innerHTML = fragment;
   return template.content.firstElementChild;
 }
 
-/* Put a message where its id says, or change the one that is there. */
+/* Insert a message by its id, or update the one that is there. */
 function showMessage(fresh) {
   const wasAtEnd = isAtEnd();
   const item = document.getElementById(fresh.id);
@@ -68,7 +68,7 @@ function showMessage(fresh) {
   scrollToEnd();
 }
 
-/* Say whether there is a place for it: what is older than the page is for the history. */
+/* Return whether the message was inserted: older pages have those before the first one here. */
 function place(fresh) {
   const known = [...list.querySelectorAll(".message")];
   if (list.dataset.older && known.length && idOf(fresh) < idOf(known[0])) return false;
@@ -80,7 +80,7 @@ function place(fresh) {
   return true;
 }
 
-/* What is the same stays: it may be selected, or have the focus, or have been read out. */
+/* Parts that are equal stay: they may be selected, have the focus, or have been read out. */
 function change(item, fresh) {
   item.dataset.updated = fresh.dataset.updated;
   const parts = [...item.children];
@@ -92,7 +92,7 @@ function change(item, fresh) {
   for (const part of parts) part.remove();
 }
 
-/* Show a message of the reader's own that was just stored, where its event is not here yet. */
+/* Show the reader's own message as soon as it is stored, if its event has not come yet. */
 function showPosted(message) {
   if (document.getElementById(`m${message.id}`)) return;
   const item = document.getElementById("on-its-way").content.firstElementChild.cloneNode(true);
@@ -102,7 +102,7 @@ function showPosted(message) {
   showMessage(item);
 }
 
-/* Nobody is reading the oldest messages: the page is at its end. */
+/* Called when the page is at its end, so nobody is reading the oldest messages. */
 function dropOldest() {
   const items = [...list.querySelectorAll(".message")];
   if (items.length <= MAX_MESSAGES) return;
@@ -122,7 +122,7 @@ function idOf(item) {
 const newRooms = [];
 
 function showRoom(item) {
-  /* By its id: two private rooms may have one name. */
+  /* By id, because two private rooms may have the same name. */
   const { room: id } = item.querySelector("a").dataset;
   if (document.querySelector(`.rooms a[data-room="${id}"]`)) return;
   document.querySelector(".rooms ul").append(item);
@@ -182,7 +182,7 @@ function showConnection(state, text) {
 
 /* ---- What happens ---- */
 
-/* As the server tells them to pages (ngw2f/live/page.py). */
+/* The events as the server sends them to pages (ngw2f/live/page.py). */
 const handlers = {
   "message.created": ({ room_id, user_id, fragment }) => {
     if (room_id !== room) return markUnread(room_id);
@@ -226,7 +226,7 @@ async function fetchMessages(query = "") {
   return [...page.querySelectorAll("#messages > .message")];
 }
 
-/* Events are missing: what there is now takes the place of what happened. */
+/* Events are missing: read the current messages instead. */
 async function readHistory() {
   const items = [...list.querySelectorAll(".message")];
   const messages = await fetchMessages();
@@ -238,7 +238,7 @@ async function readHistory() {
   if (items.length && messages.length) await readBetween(idOf(items.at(-1)), idOf(messages[0]));
 }
 
-/* More may have been said than a page of the history has. */
+/* Read all messages between two ids: there may be more than one page of them. */
 async function readBetween(after, before) {
   while (after < before) {
     const messages = await fetchMessages(`?limit=${PAGE}&after=${after}`);
@@ -249,7 +249,7 @@ async function readBetween(after, before) {
 }
 
 async function readPeople() {
-  /* The first page of them; a longer list is nothing to read. */
+  /* Only the first page: nobody reads a longer list. */
   const { users } = await fetchJSON(`/api/users?online=1&limit=${PAGE}`);
   online.clear();
   users.forEach(showUser);
@@ -257,7 +257,7 @@ async function readPeople() {
 }
 
 async function readRooms() {
-  /* What is newer than all that are shown; the page /rooms has the rest. */
+  /* The rooms that are newer than all shown here; the page /rooms has the others. */
   const shown = [...document.querySelectorAll(".rooms a[data-room]")];
   const newest = Math.max(0, ...shown.map((link) => Number(link.dataset.room)));
   const page = await fetchPage(`/rooms?after=${newest}`);
@@ -266,8 +266,8 @@ async function readRooms() {
 
 /* ---- What is written ---- */
 
-/* A message on its way, by a key that stays the same however often it is sent: the server stores
- * it once (the field Idempotency-Key). */
+/* A message to send. Its key (the field Idempotency-Key) stays the same, so the server stores it
+ * once, however often it is sent. */
 class Outgoing {
   constructor(source) {
     this.source = source;
@@ -284,7 +284,7 @@ class Outgoing {
   }
 }
 
-/* Say what became of a message that was not acknowledged, as far as it is known. */
+/* Describe what is known about a message that was not acknowledged. */
 function describeFailure(error) {
   if (!navigator.onLine) return "Not sent: you are offline.";
   if (error.status < 500) return `Not sent: ${error.message}`;
@@ -292,7 +292,7 @@ function describeFailure(error) {
   return `Not sure that it was sent: ${why}. Send it again: it will not be there twice.`;
 }
 
-/* Show a message that did not get through while the next one is being written. */
+/* Keep a message that could not be sent, while the next one is being written. */
 function keepUnsent(outgoing, send) {
   const item = element("li", "", outgoing.source);
   const again = element("button", "quiet", "Send again");
@@ -304,12 +304,12 @@ function keepUnsent(outgoing, send) {
   document.getElementById("unsent").append(item);
 }
 
-/* Characters, as the server counts them: line ends are one, and so is an emoji. */
+/* Count characters as the server does: a line end is one, and so is an emoji. */
 function lengthOf(text) {
   return [...text.replace(/\r\n?/g, "\n")].length;
 }
 
-/* Say how much too long a text is, before it is sent; nothing of it is cut off. */
+/* Say by how much a text is too long before it is sent; do not cut it off. */
 function checkLength(field) {
   const most = Number(field.form.dataset.characters);
   const excess = lengthOf(field.value) - most;
@@ -323,7 +323,7 @@ function startComposer(form) {
   const told = document.getElementById("problem");
   let toldAt = 0;
   let last = Promise.resolve();
-  /* The message in the field, if it came back unsent and nobody has changed it. */
+  /* The message in the field, if it could not be sent and has not been changed. */
   let returned = null;
 
   async function send(outgoing) {
@@ -333,7 +333,7 @@ function startComposer(form) {
       scrollToEnd();
     } catch (error) {
       told.textContent = describeFailure(error);
-      /* Nothing that was written is lost. */
+      /* Do not lose what was written. */
       if (field.value) keepUnsent(outgoing, send);
       else [returned, field.value] = [outgoing, outgoing.source];
     }
@@ -345,11 +345,11 @@ function startComposer(form) {
     if (!source.trim()) return;
     const outgoing = returned && returned.source === source ? returned : new Outgoing(source);
     [returned, field.value] = [null, ""];
-    /* One after the other, so that they are stored in the order in which they were written. */
+    /* One at a time, so that they are stored in the order in which they were written. */
     last = last.then(() => send(outgoing));
   });
   field.addEventListener("keydown", (event) => {
-    /* The key that ends an input method's word sends nothing; Safari says so by 229 alone. */
+    /* An Enter that ends a word of an input method sends nothing; Safari only has 229 for it. */
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     form.requestSubmit();
@@ -362,7 +362,7 @@ function startComposer(form) {
   });
 }
 
-/* Without a reload, which would lose what is being written, and the place in the history. */
+/* Delete a message without a reload, which would lose the draft and the scroll position. */
 async function remove(event) {
   const item = event.target.closest(".message");
   event.preventDefault();
@@ -378,7 +378,7 @@ async function remove(event) {
 /* ---- Start ---- */
 
 function start() {
-  /* An older page of the history stays as it is. */
+  /* Older pages of the history are not live. */
   if (!list.dataset.live) return;
   const composer = document.querySelector(".room .composer");
   if (composer) startComposer(composer);
@@ -391,7 +391,7 @@ function start() {
     names: Object.keys(handlers),
     handle,
     show: showConnection,
-    /* Who came and went meanwhile is told only while the server remembers it. */
+    /* Events about who is online may be missing. */
     isBack: () => readPeople().catch(() => {}),
   }).start();
 }

@@ -1,25 +1,25 @@
-/* How events reach a page: one tab of a browser holds the stream, for all of its tabs.
+/* Brings events to a page. One tab of a browser holds the stream for all its tabs.
  *
- * Over HTTP/1.1 a browser opens six connections to a host, for all tabs together, so six tabs
- * with a stream each left none for anything else. The tab that holds the lock listens, by
- * Server-Sent Events or, where these do not get through, by long polling, and hands on what comes.
- * When it is closed the next tab gets the lock. Each tab knows the last event that it heard; what
- * it hears says which event it follows, and if one is missing in between, the tab asks for it.
+ * Over HTTP/1.1 a browser opens six connections per host for all tabs together, so six tabs with a
+ * stream each would leave none for anything else. The tab that holds the lock listens, by
+ * Server-Sent Events or, if these do not get through, by long polling, and passes the events on to
+ * the others. When it is closed, the next tab gets the lock. Each tab knows the last event that it
+ * handled; each event says which one it follows, and a tab asks the server for those it missed.
  *
- * Browsers have locks on secure pages only (HTTPS, localhost). Elsewhere each tab holds a stream of
- * its own, while it is looked at. */
+ * Browsers have locks only on secure pages (HTTPS, localhost). Elsewhere each tab has its own
+ * stream while it is visible. */
 
 const RETRY_MILLISECONDS = 1000;
 const MAX_RETRY_MILLISECONDS = 15000;
 const FAILURES_BEFORE_POLLING = 3;
-/* How long streams that did not get through are not tried again. */
+/* How long to poll before streams are tried again. */
 const POLLING_MILLISECONDS = 60000;
-/* The tab that listens answers at once, unless the browser has put it to sleep. */
+/* The listening tab answers at once, unless the browser has put it to sleep. */
 const ANSWER_MILLISECONDS = 3000;
-/* How often a tab asks for what it missed before it reads everything anew. */
+/* How often a tab asks for missed events before it reads everything again. */
 const MAX_QUESTIONS = 5;
 
-/* Compare two ids, which are two numbers each: milliseconds and a counter. */
+/* Compare two ids; each is two numbers: milliseconds and a counter. */
 function isAfter(one, other) {
   const [a, b] = [one, other].map((id) => id.split("-").map(BigInt));
   return a[0] === b[0] ? a[1] > b[1] : a[0] > b[0];
@@ -36,20 +36,20 @@ async function ask(cursor, wait) {
   return response.json();
 }
 
-/* A tab's share in the stream. `names` are the events to listen for. `handle(name, data)` is called
+/* One tab's part in the stream. `names` are the events to listen for. Calls `handle(name, data)`
  * for each event, once and in order; `show(state, text)` when the connection is "live" or "away";
  * `isBack()` when it is live again. */
 export class SharedStream {
   constructor({ cursor, reader, names, handle, show, isBack }) {
     Object.assign(this, { cursor, names, handle, show, isBack });
-    /* Who signs in as somebody else hears other things. */
+    /* Another user gets other events. */
     this.name = `ngw2f-page-${reader || "anonymous"}`;
     this.isShared = Boolean(navigator.locks && window.BroadcastChannel);
     this.state = this.text = "";
-    /* Of the tab that listens; a new term for each time that it does. */
+    /* In the listening tab: a new term each time that it starts to listen. */
     this.term = null;
     this.failures = 0;
-    /* Of the others: what they have heard and not handled yet. */
+    /* In the other tabs: the messages from the listening tab that are not handled yet. */
     this.heard = [];
     this.isCatchingUp = this.isAnswered = false;
   }
@@ -91,14 +91,14 @@ export class SharedStream {
       });
     const options = steal ? { steal } : { signal: candidacy.signal };
     navigator.locks.request(this.name, options, holdLock).catch(() => {
-      /* Another tab took it, which found this one asleep. */
+      /* Another tab stole the lock, because this one was asleep. */
       if (this.candidacy !== candidacy) return;
       this.stopLeading();
       this.waitForLock({});
     });
   }
 
-  /* The page is looked at, or no more. */
+  /* The page has become visible, or hidden. */
   async look() {
     const isVisible = document.visibilityState === "visible";
     if (!this.isShared) {
@@ -113,7 +113,7 @@ export class SharedStream {
   }
 
   reconnect() {
-    /* The stream may have lived through it, and then nothing else would say so. */
+    /* The stream may have survived; then no other event would say so. */
     if (this.term && !this.term.isPolling) this.listen(this.term);
     this.look();
   }
@@ -145,8 +145,8 @@ export class SharedStream {
     source.onopen = () => this.succeed();
     source.onerror = () => {
       this.fail();
-      /* The browser would try again by itself, but not after every kind of error, and
-       * all browsers at the same moment. */
+      /* The browser would reconnect by itself, but not after every kind of error, and all
+       * browsers at the same moment. */
       source.close();
       const isHopeless = this.failures >= FAILURES_BEFORE_POLLING;
       term.retry = setTimeout(() => (isHopeless ? this.poll(term) : this.listen(term)), this.pause());
@@ -158,7 +158,7 @@ export class SharedStream {
     }
   }
 
-  /* One long poll after the other; streams get another chance after a while. */
+  /* Poll for a while, then try a stream again. */
   async poll(term) {
     const until = Date.now() + POLLING_MILLISECONDS;
     term.isPolling = true;
@@ -178,7 +178,7 @@ export class SharedStream {
     if (this.term === term) this.listen(term);
   }
 
-  /* Handle an event that came over this tab's own connection, and hand it on. */
+  /* Handle an event from this tab's own connection, and pass it on to the others. */
   take(id, name, data) {
     if (this.channel) {
       this.channel.postMessage({ kind: "event", after: this.cursor, id, name, data });
@@ -248,7 +248,7 @@ export class SharedStream {
     }
   }
 
-  /* Ask for what is missing before the first of what was heard. */
+  /* Ask the server for the events before the first one that was passed on. */
   async catchUp() {
     this.isCatchingUp = true;
     try {
@@ -259,7 +259,7 @@ export class SharedStream {
         for (const { event, data } of answer.events) this.handle(event, data);
         this.cursor = answer.next;
         if (this.isBehind() && question === MAX_QUESTIONS) {
-          /* A server process that has not heard of it yet: read what there is now. */
+          /* The server process does not have them yet: read everything instead. */
           this.cursor = this.heard[0].after;
           this.handle("resync", {});
         }
@@ -271,7 +271,7 @@ export class SharedStream {
     this.drain();
   }
 
-  /* Say whether something is missing; a tab that listens hears it by itself. */
+  /* Return whether events are missing; the listening tab gets them by itself. */
   isBehind() {
     return !this.term && this.heard.length > 0 && isAfter(this.heard[0].after, this.cursor);
   }

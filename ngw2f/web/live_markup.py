@@ -1,7 +1,7 @@
-"""The HTML of messages and rooms that events bring to pages that are open.
+"""The HTML of messages and rooms in the events for open pages.
 
-It is made of the templates that the pages themselves include, and does not depend on who
-reads it: the page takes away what is not for its reader.
+It comes from the templates that the pages themselves include. It does not depend on the reader:
+the page removes what is not for its reader.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from ngw2f.web.templates import Templates
 
 
 class ShownMessage(msgspec.Struct):
-    """What a page shows of an event's message."""
+    """The part of a message that a page shows."""
 
     id: int
     room_id: int
@@ -45,7 +45,7 @@ class RoomMarkup(msgspec.Struct):
 
 
 class LiveMarkup:
-    """An event's data as a page takes it."""
+    """Makes the data of events for pages."""
 
     def __init__(self, templates: Templates, nicknames: Nicknames) -> None:
         self._message = templates.fragment("message.html")
@@ -60,7 +60,7 @@ class LiveMarkup:
         }
 
     def show(self, entry: Entry) -> bytes:
-        """Return the data with HTML in it, or as it is if it is about nothing that HTML shows."""
+        """Return the data with HTML in it, or unchanged if it is about neither message nor room."""
         show = self._shown.get(entry.name)
         return self._encoder.encode(show(entry.data)) if show else entry.data
 

@@ -51,8 +51,8 @@ def test_staying_is_not_told(stage: Stage) -> None:
 
 def test_round_tells_who_is_connected(stage: Stage) -> None:
     ann, bob = stage.user("ann"), stage.user("bob")
-    stage.services.attendance.go_round({ann.id, bob.id})
-    stage.services.attendance.go_round({ann.id, bob.id})
+    stage.services.attendance.update({ann.id, bob.id})
+    stage.services.attendance.update({ann.id, bob.id})
     assert sorted(told(stage)) == [("ann", True), ("bob", True)]
     assert stage.services.presence.online_ids() == {ann.id, bob.id}
 
@@ -60,8 +60,8 @@ def test_round_tells_who_is_connected(stage: Stage) -> None:
 def test_going_is_told_once_and_stored(stage: Stage) -> None:
     ann = stage.user("ann")
     seen = long_ago(stage, ann)
-    stage.services.attendance.go_round([])
-    stage.services.attendance.go_round([])
+    stage.services.attendance.update([])
+    stage.services.attendance.update([])
     assert told(stage) == [("ann", False)]
     with stage.services.core.database.reading() as connection:
         row = users.find_user(connection, ann.id)
@@ -71,7 +71,7 @@ def test_going_is_told_once_and_stored(stage: Stage) -> None:
 
 def test_user_who_is_no_more_is_not_told(stage: Stage) -> None:
     stage.user("ann")
-    stage.services.attendance.go_round([99])
+    stage.services.attendance.update([99])
     assert told(stage) == []
 
 
@@ -94,4 +94,4 @@ def test_rounds_go_on_after_a_failure(
     greenlet = gevent.spawn(stage.services.attendance.run, connected)
     assert third.wait(60)
     greenlet.kill()
-    assert "who came and went is not told" in caplog.text
+    assert "presence changes not published" in caplog.text

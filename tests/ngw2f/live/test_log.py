@@ -81,8 +81,8 @@ def test_catching_up_without_redis_is_an_error(stage: Stage) -> None:
 
 def test_fleeting_events_count_behind_the_last(stage: Stage) -> None:
     stage.services.core.events.publish(record(stage))
-    stage.services.core.events.tell("typing", TYPING)
-    stage.services.core.events.tell("typing", TYPING)
+    stage.services.core.events.publish_fleeting("typing", TYPING)
+    stage.services.core.events.publish_fleeting("typing", TYPING)
     (last,) = stored(stage)
     milliseconds = last.partition("-")[0]
     assert [entry_id for entry_id, _ in stream(stage)] == [
@@ -92,7 +92,7 @@ def test_fleeting_events_count_behind_the_last(stage: Stage) -> None:
 
 def test_fleeting_event_takes_no_stored_ones_id(stage: Stage) -> None:
     record(stage)
-    stage.services.core.events.tell("typing", TYPING)
+    stage.services.core.events.publish_fleeting("typing", TYPING)
     stage.services.core.events.publish(record(stage))
     assert [entry_id for entry_id, _ in stream(stage)] == stored(stage)
 
@@ -139,7 +139,7 @@ def test_full_redis_loses_the_older_half(stage: Stage, caplog: pytest.LogCapture
     stage.services.core.events.publish(record(stage))
     assert len(stream(stage)) < 30
     assert stream(stage)[-2][0] == f"{newest}-0"
-    assert "Redis has no memory left; 20 events leave the stream" in caplog.text
+    assert "Redis has no memory left; dropping 20 events from the stream" in caplog.text
 
 
 def test_full_redis_is_still_read(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -139,7 +139,7 @@ def test_goes_on_when_redis_is_back(
     assert receiver.ids() == [first, second]
     said = [record.message for record in caplog.records if record.name == module.__name__]
     assert len(said) == 2
-    assert said[1] == f"the stream is back; going on after {first}-0"
+    assert said[1] == f"the stream can be read again; continuing after {first}-0"
 
 
 def test_mistake_does_not_end_it(
@@ -149,7 +149,7 @@ def test_mistake_does_not_end_it(
     first = publish(stage)
     wait_until(lambda: receiver.entries)
     assert receiver.ids() == [first]
-    assert "stumbled" in caplog.text
+    assert "reading the stream failed" in caplog.text
 
 
 @pytest.mark.parametrize(
