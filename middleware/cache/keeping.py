@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from middleware._fields import value_of, values_of
 from middleware._wsgi import NO_CONTENT_STATUSES, Headers
@@ -56,25 +57,24 @@ def begin_fill(
     `app_body`: what the application returned; None if it has not yet, or has written some.
     `on_end` hears whether others can use the answer; None if that is not known.
     """
-    response_time = parts.time()
     headers = storable_headers(arrival.headers, control.directives)
-    selecting = selecting_values(headers, request.fields)
-    code = code_of(arrival.status)
+    make_entry = partial(
+        Entry,
+        key=request.key,
+        status=arrival.status,
+        headers=headers,
+        selecting=selecting_values(headers, request.fields),
+        request_time=arrival.request_time,
+        response_time=parts.time(),
+        started=arrival.started,
+        policy=parts.policy,
+    )
+    is_part = code_of(arrival.status) == 206
 
     def commit(writer: BodyWriter) -> None:
         body = writer.finish()
-        entry = Entry(
-            key=request.key,
-            status=arrival.status,
-            headers=headers,
-            selecting=selecting,
-            request_time=arrival.request_time,
-            response_time=response_time,
-            started=arrival.started,
-            body=body,
-            policy=parts.policy,
-            span=_span_of(headers, body.size, request) if code == 206 else None,
-        )
+        span = _span_of(headers, body.size, request) if is_part else None
+        entry = make_entry(body=body, span=span)
         if entry.span is not None:
             entry = join_parts(parts.store, entry)
         stored = parts.store.put(entry)
