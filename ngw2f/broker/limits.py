@@ -1,6 +1,6 @@
 """How often one may do something, counted in Redis over all processes.
 
-What an account does is counted where it is done (ngw2f/web/), so it is one count whatever
+What an account does is counted where it is done (ngw2f/actions/), so it is one count whatever
 token, path or transport it came by. What is counted for an address before anybody knows who
 asks stands in the chain (app.py).
 """

@@ -33,7 +33,6 @@ class Services:
     templates: Templates
     page_data: PageData
     fragments: MessageFragments
-    limits: Limits
 
     def close(self) -> None:
         self.hub.stop()
@@ -64,5 +63,4 @@ def build_services(settings: Settings) -> Services:
         templates=templates,
         page_data=PageData(LiveMarkup(templates, nicknames).show),
         fragments=MessageFragments(),
-        limits=limits,
     )

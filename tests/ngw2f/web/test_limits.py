@@ -75,7 +75,7 @@ def limited(service: Service, setting: dict[str, str]) -> Callable[[str], tuple[
         limits = Limits(services.core.broker, [*rules, *rest])
         limits.take(name, ADDRESS if name == "register" else 1)  # type: ignore[arg-type]
         actions = build_actions(services.core, limits, services.attendance)
-        services = replace(services, limits=limits, actions=actions)
+        services = replace(services, actions=actions)
         return services, _client(services)
 
     return build
