@@ -1,1 +1,1 @@
-"""A description of the API in OpenAPI 3.1, for programs: `GET /api/openapi.json`."""
+"""The API described for programs in OpenAPI 3.1: `GET /api/openapi.json`."""

@@ -1,4 +1,4 @@
-"""What several operations share: parameters, header fields, and bounds."""
+"""What several operations share: parameters, header fields, and the bounds of members."""
 
 import re
 from typing import Any
@@ -15,14 +15,20 @@ from ngw2f.web.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 Schema = dict[str, Any]
 
-# A quoted string (RFC 9651 section 3.3.3), or bare.
+# A quoted string (RFC 9651 section 3.3.3), or one without quotes.
 KEY_PATTERN = (
     rf'^(?:"(?:[ !#-\[\]-~]|\\["\\]){{1,{MAX_CHARACTERS}}}"'
     rf"|[!#$%&'*+.^_`|~0-9A-Za-z:/-]{{1,{MAX_CHARACTERS}}})$"
 )
 ESCAPE = re.compile(r"\\x(..)|\\u(.{4})|\\U(.{8})")
+REFERENCE = "#/components/{}/{}"
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "integer"}
+
+
+def reference(kind: str, name: str) -> Schema:
+    """Return a reference to a component of the document."""
+    return {"$ref": REFERENCE.format(kind, name)}
 
 
 def _id(what: str) -> Schema:
@@ -41,72 +47,74 @@ def _header(what: str, **schema: Any) -> Schema:
     return {"in": "header", "description": what, "schema": {**TEXT, **schema}}
 
 
-def parameters() -> dict[str, Schema]:
-    """Return the parameters by the names that the table of operations uses."""
-    number = {"type": "integer", "maximum": MAX_ID}
-    found: dict[str, Schema] = {
-        "user_id": _id("a user"),
-        "room_id": _id("a room"),
-        "message_id": _id("a message"),
-        "task_id": {"in": "path", "required": True, "schema": {**TEXT, "minLength": 1}},
-        "before": _query("only messages with a smaller id", minimum=0, **number),
-        "after": _query("only messages with a greater id, from the oldest on", minimum=0, **number),
-        "beyond": {
-            **_query("only those with a greater id", minimum=0, **number),
-            "name": "after",
-        },
-        "limit": _query(
-            f"how many; greater numbers count as {MAX_LIMIT}",
-            minimum=1, default=DEFAULT_LIMIT, **number,
-        ),
-        "updated_since": _query("a time in Unix seconds", type="number"),
-        "author": {**_query("a user's messages", minimum=1, **number), "name": "user_id"},
-        "online": _query("1: only users online; 0: only others", type="integer", enum=[0, 1]),
-        "cursor": {
-            **_query("the id of the last event that was seen", type="string"),
-            "name": "after",
-        },
-        "wait": _query(
-            f"how many seconds to wait; greater numbers count as {MAX_WAIT_SECONDS}. With `after`, "
-            f"{WAIT_SECONDS} by default",
-            minimum=0, **number,
-        ),
-        "EIO": {
-            **_query("Engine.IO's version", type="string", enum=["4"]),
-            "required": True,
-        },
-        "transport": {
-            **_query("`websocket` in a handshake by RFC 6455", type="string", enum=["polling"]),
-            "required": True,
-        },
-        "sid": {**_query("the session", type="string", minLength=1), "required": True},
-        "If-None-Match": _header("ETags that the client has (RFC 9110 section 13.1.2)"),
-        "Last-Event-ID": _header("the id of the last event that was seen; overrides `after`"),
-        "Prefer": _header("`wait=N`, `respond-async` (RFC 7240)"),
-        "Idempotency-Key": _header("a key for this one request", pattern=KEY_PATTERN),
-    }  # fmt: skip
-    return {key: {"name": key, **parameter} for key, parameter in found.items()}
+UP_TO: Schema = {**NUMBER, "maximum": MAX_ID}
 
+# By the names that the table of operations uses; a query may have another name for it.
+IN_PATH: dict[str, Schema] = {
+    "user_id": _id("a user"),
+    "room_id": _id("a room"),
+    "message_id": _id("a message"),
+    "task_id": {"in": "path", "required": True, "schema": {**TEXT, "minLength": 1}},
+}
+IN_QUERY: dict[str, Schema] = {
+    "before": _query("only messages with a smaller id", minimum=0, **UP_TO),
+    "after": _query(
+        "only messages with a greater id, beginning with the oldest", minimum=0, **UP_TO
+    ),
+    "beyond": {**_query("only those with a greater id", minimum=0, **UP_TO), "name": "after"},
+    "limit": _query(f"how many, at most {MAX_LIMIT}", minimum=1, default=DEFAULT_LIMIT, **UP_TO),
+    "updated_since": _query("only those changed after this time, in Unix seconds", type="number"),
+    "author": {**_query("only messages of this user", minimum=1, **UP_TO), "name": "user_id"},
+    "online": _query("1: only users online; 0: only users offline", **NUMBER, enum=[0, 1]),
+    "cursor": {**_query("the id of the last event that the client has", **TEXT), "name": "after"},
+    "wait": _query(
+        f"how long to wait, in seconds, at most {MAX_WAIT_SECONDS}; with `after`, "
+        f"{WAIT_SECONDS} by default",
+        minimum=0,
+        **UP_TO,
+    ),
+    "EIO": {**_query("Engine.IO's version", **TEXT, enum=["4"]), "required": True},
+    "transport": {
+        **_query("`websocket` in a WebSocket handshake (RFC 6455)", **TEXT, enum=["polling"]),
+        "required": True,
+    },
+    "sid": {**_query("the session", **TEXT, minLength=1), "required": True},
+}
+IN_HEADER: dict[str, Schema] = {
+    "If-None-Match": _header("ETags that the client has (RFC 9110 section 13.1.2)"),
+    "Last-Event-ID": _header("the id of the last event that the client has; overrides `after`"),
+    "Prefer": _header("`wait=N`, `respond-async` (RFC 7240)"),
+    "Idempotency-Key": _header(
+        "a key that the client makes up for this one request", pattern=KEY_PATTERN
+    ),
+}
+PARAMETERS: dict[str, Schema] = {
+    key: {"name": key, **parameter}
+    for key, parameter in {**IN_PATH, **IN_QUERY, **IN_HEADER}.items()
+}
 
 HEADERS: dict[str, Schema] = {
-    "Allow": {"description": "the methods that are allowed", "schema": TEXT},
-    "Cache-Control": {"description": "who may keep it (RFC 9111)", "schema": TEXT},
+    "Allow": {"description": "the methods of this path", "schema": TEXT},
+    "Cache-Control": {"description": "who may cache it (RFC 9111)", "schema": TEXT},
     "Content-Location": {"description": "the path of what is sent", "schema": TEXT},
     "ETag": {"description": "the version, for If-None-Match", "schema": TEXT},
     "Link": {"description": 'the next page: `<...>; rel="next"` (RFC 8288)', "schema": TEXT},
     "Location": {"description": "its path, also before it exists", "schema": TEXT},
-    "Preference-Applied": {"description": "which preferences were honored", "schema": TEXT},
-    "RateLimit": {"description": "what is left of a limit", "schema": TEXT},
-    "RateLimit-Policy": {"description": "which limit counts", "schema": TEXT},
-    "Retry-After": {"description": "seconds until the next try", "schema": NUMBER},
+    "Preference-Applied": {"description": "the preferences that were followed", "schema": TEXT},
+    "RateLimit": {"description": "how much of the limit is left", "schema": TEXT},
+    "RateLimit-Policy": {"description": "the limit that counts this request", "schema": TEXT},
+    "Retry-After": {
+        "description": "how many seconds to wait before trying again",
+        "schema": NUMBER,
+    },
     "Upgrade": {"description": "the protocol to upgrade to", "schema": TEXT},
     "WWW-Authenticate": {"description": "how to sign in (RFC 9110 section 11.6.1)", "schema": TEXT},
 }
 
 
 def bounds(settings: Settings) -> dict[str, dict[str, Schema]]:
-    """Return what the code checks beyond the type, by shape and member."""
-    # No schema can express the other rules for names (docs/api.md).
+    """Return what the code requires of a member beyond its type, by shape and member."""
+    # Names have further rules (docs/api.md), which a schema cannot express.
     nickname = {"minLength": 1, "maxLength": MAX_NICKNAME_CHARACTERS, "format": "nickname"}
     password = {
         "minLength": MIN_PASSWORD_CHARACTERS,
@@ -130,12 +138,12 @@ def bounds(settings: Settings) -> dict[str, dict[str, Schema]]:
 
 
 def source_pattern() -> str:
-    """Return the pattern of a message: no control characters, and something visible."""
+    """Return the pattern of a message: no control characters, and a visible one."""
     controls = "".join(sorted(CONTROLS - {"\r"}))
     text = f"[^{controls}]*"
     return f"^{text}[^{controls}{_written_out(UNSEEN)}]{text}$"
 
 
 def _written_out(characters: str) -> str:
-    """Replace Python's escapes by characters: other languages write escapes differently."""
+    """Replace Python's escapes by characters; other languages have other escapes."""
     return ESCAPE.sub(lambda found: chr(int(next(filter(None, found.groups())), 16)), characters)

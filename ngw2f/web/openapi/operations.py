@@ -1,6 +1,7 @@
-"""The operations of the API, their parameters and their answers.
+"""The table of operations: what programs may call, with which parameters, and what it answers.
 
-Refusals that follow from the chain, the method or the parameters are in `document.py`.
+Errors that follow from the method, the parameters, the account or a limit are not in the table:
+`responses.py` adds them.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ TEXT = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, its meaning, the body (a shape, or a JSON schema), and header fields."""
+    """A status, its meaning, its body (a shape, or a JSON schema), and its header fields."""
 
     status: int
     what: str
@@ -29,7 +30,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A method of a path: who may call it, with which parameters, and its answers."""
+    """A method of a path: who may call it, what it takes, and what it answers."""
 
     method: Method
     path: str
@@ -40,13 +41,13 @@ class Operation:
     parameters: tuple[str, ...] = ()
     body: type | None = None
     refusals: tuple[int, ...] = ()
-    # Whether a rate limit counts it.
+    # Whether a limit counts it.
     is_limited: bool = False
     description: str = ""
 
 
 def kept(what: str, body: type | dict[str, Any], *headers: str) -> tuple[Answer, ...]:
-    """Return the answers of a resource with an ETag."""
+    """Return the answers of an operation whose answer has an ETag."""
     fields = ("ETag", "Cache-Control", *headers)
     return (
         Answer(200, what, body, headers=fields),
@@ -68,13 +69,13 @@ LIST = ("beyond", "limit", "If-None-Match")
 PAGE = ("before", "after", "limit", "updated_since", "author", "If-None-Match")
 POSTED = (
     Answer(201, "the message", Message, headers=("Location", "Preference-Applied")),
-    Answer(202, "stored; the task shows when it is rendered", waiting.TaskStatus,
+    Answer(202, "stored; the task tells when it is rendered", waiting.TaskStatus,
            headers=TASK_FIELDS),
 )  # fmt: skip
 EDITED = (
     Answer(200, "the message, rendered", Message,
            headers=("Content-Location", "Preference-Applied")),
-    Answer(202, "stored; the task shows when it is rendered", waiting.TaskStatus,
+    Answer(202, "stored; the task tells when it is rendered", waiting.TaskStatus,
            headers=TASK_FIELDS),
     Answer(204, "stored", headers=("Preference-Applied",)),
 )  # fmt: skip
@@ -86,7 +87,7 @@ MESSAGES: dict[str, Any] = {
     },
 }
 POST_FIELDS = ("Idempotency-Key", "Prefer")
-SENT_AGAIN = "With `Idempotency-Key`, it can be sent again and is done once."
+SENT_AGAIN = "With `Idempotency-Key`, a request that is sent again is done once."
 IN_LOBBY = "The room is the lobby."
 
 OPERATIONS = (
@@ -99,14 +100,14 @@ OPERATIONS = (
               body=users.NewUser, is_limited=True),
     Operation("get", "/api/users/{user_id}", "showUser", "Show a user", "reader",
               kept("the user", User), ("user_id", "If-None-Match")),
-    Operation("put", "/api/users/{user_id}", "changeUser", "Change oneself", "user", DONE,
+    Operation("put", "/api/users/{user_id}", "changeUser", "Change one's account", "user", DONE,
               ("user_id",), body=users.ChangedUser, refusals=(403,), is_limited=True,
-              description="Omitted fields do not change. A new password revokes all other tokens."),
+              description="What is left out stays. A new password revokes all other tokens."),
     Operation("post", "/api/tokens", "createToken", "Get a token", "password",
               (Answer(200, "a token", tokens.Token, headers=("Cache-Control",)),),
               is_limited=True),
-    Operation("delete", "/api/tokens", "revokeToken", "Revoke the token that is sent", "user", DONE,
-              is_limited=True),
+    Operation("delete", "/api/tokens", "revokeToken", "Revoke the token that was sent", "user",
+              DONE, is_limited=True),
     Operation("get", "/api/rooms", "listRooms", "List rooms", "reader",
               kept("a page of the rooms that the reader may see", rooms.Rooms, "Link"), LIST,
               refusals=(400,)),
@@ -126,7 +127,7 @@ OPERATIONS = (
     Operation("get", "/api/rooms/{room_id}/members", "listMembers", "List a room's members",
               "reader", kept("a page, by id", rooms.Members, "Link"), ("room_id", *LIST),
               refusals=(400,)),
-    Operation("put", "/api/rooms/{room_id}/members/{user_id}", "addMember", "Let a user in",
+    Operation("put", "/api/rooms/{room_id}/members/{user_id}", "addMember", "Add a member",
               "user", DONE, ("room_id", "user_id"), refusals=(403, 409), is_limited=True),
     Operation("delete", "/api/rooms/{room_id}/members/{user_id}", "removeMember",
               "Remove a member", "user", DONE, ("room_id", "user_id"), refusals=(403,),
@@ -145,10 +146,10 @@ OPERATIONS = (
     Operation("delete", "/api/messages/{message_id}", "deleteMessage", "Delete one's message",
               "user", DONE, ("message_id",), refusals=(403,), is_limited=True),
     Operation("get", "/api/events", "pollEvents", "Wait for events", "reader",
-              (Answer(200, "the events after the cursor; [] if there were none in time", EVENTS,
+              (Answer(200, "the events after the cursor; [] if none came in time", EVENTS,
                       headers=("Cache-Control",)),),
               ("cursor", "wait"), refusals=(400,),
-              description="Long polling. Without `after` and `wait`, answers where to begin."),
+              description="Long polling. Without `after` and `wait`, returns where to begin."),
     Operation("get", "/api/openapi.json", "showDescription", "Show this description", "anybody",
               kept("OpenAPI 3.1", {"type": "object", "required": ["openapi", "info", "paths"]}),
               ("If-None-Match",)),
@@ -158,34 +159,34 @@ OPERATIONS = (
                       (events.EVENT_STREAM + "; charset=utf-8", "application/x-ndjson", TEXT),
                       ("Cache-Control",)),),
               ("cursor", "Last-Event-ID"), refusals=(406,),
-              description="This response does not end. `Accept` chooses its form."),
+              description="The answer does not end. `Accept` chooses its format."),
     Operation("get", "/ws", "openWebSocket", "Open a WebSocket", "reader",
-              (Answer(101, "frames of JSON from here on (docs/api.md, Events)"),),
+              (Answer(101, "from here on, frames of JSON (docs/api.md, Events)"),),
               ("cursor",), refusals=(400, 403, 426, 501),
-              description="A handshake by RFC 6455; for events, and to send posts."),
+              description="A WebSocket handshake (RFC 6455). Sends the events, and takes posts."),
     Operation("get", "/socket.io/", "pollSocketIO", "Socket.IO: open a session, or poll",
               "anybody",
-              (Answer(101, "Engine.IO's frames from here on"),
+              (Answer(101, "from here on, frames of Engine.IO"),
                Answer(200, "packets", {"type": "string"}, (TEXT,), ("Cache-Control",))),
               ("EIO", "transport"), refusals=(400, 403, 426, 501),
               description="Engine.IO 4 and Socket.IO 5; use one of their clients. With `sid`, "
-                          "the packets for a session, or its upgrade to a WebSocket."),
+                          "return what waits for the session, or change it to a WebSocket."),
     Operation("post", "/socket.io/", "sendSocketIO", "Socket.IO: send packets", "anybody",
-              (Answer(200, "taken", {"type": "string"}, (TEXT,), ("Cache-Control",)),),
+              (Answer(200, "accepted", {"type": "string"}, (TEXT,), ("Cache-Control",)),),
               ("EIO", "transport", "sid"), refusals=(400, 413)),
     Operation("get", "/tasks/{task_id}", "showTask", "Show a task", "reader",
-              (Answer(202, "it is running", waiting.TaskStatus, headers=TASK_FIELDS[:3]),
+              (Answer(202, "it is not done yet", waiting.TaskStatus, headers=TASK_FIELDS[:3]),
                Answer(303, "it is done", waiting.TaskStatus, headers=("Location",))),
-              ("task_id",), description="A task that failed is a 500 that says why."),
+              ("task_id",), description="If the task failed: a 500 with the reason."),
     Operation("get", "/stats", "showStats", "Show how busy the server is", "anybody",
               (Answer(200, "the average over 15 s", status.Stats, headers=("Cache-Control",)),)),
-    Operation("get", "/healthz", "isAlive", "Say whether the server is alive", "anybody",
+    Operation("get", "/healthz", "isAlive", "Check that the server is alive", "anybody",
               (Answer(200, "it is", {"type": "string"}, (TEXT,), ("Cache-Control",)),)),
-    Operation("get", "/readyz", "isReady", "Say whether the server can work", "anybody",
+    Operation("get", "/readyz", "isReady", "Check that the server can work", "anybody",
               (Answer(200, "it can", status.Readiness, headers=("Cache-Control",)),
-               Answer(503, "a part is lacking", status.Readiness, headers=("Cache-Control",)))),
+               Answer(503, "it lacks a part", status.Readiness, headers=("Cache-Control",)))),
     Operation("get", "/metrics", "showMetrics", "Show the metrics", "operator",
-              (Answer(200, "Prometheus' text", {"type": "string"},
+              (Answer(200, "Prometheus text format", {"type": "string"},
                       ("text/plain; version=0.0.4; charset=utf-8",), ("Cache-Control",)),),
               refusals=(403,)),
 )  # fmt: skip
