@@ -101,7 +101,7 @@ class Round:
         self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
         self._unstored: list[tuple[DuePreview, Visit]] = []
         # Whether messages still need an update; a killed process may have left some.
-        self._has_untold = self._outbox.has_untold()
+        self._has_unnotified = self._outbox.has_unnotified()
 
     def run(self, end: float) -> int:
         """Fetch until nothing waits, or until *end*; return how many links were fetched."""
@@ -122,7 +122,7 @@ class Round:
                     return count
 
     def _has_work(self) -> bool:
-        return bool(self._unstored) or self._has_untold
+        return bool(self._unstored) or self._has_unnotified
 
     def _start_due(self) -> None:
         """Start as many fetches as there are seats; none if the database is locked."""
@@ -165,7 +165,7 @@ class Round:
 
     def _collect(self) -> None:
         """Wait briefly for fetches to end, and collect all that have ended."""
-        timeout: float = 0.0 if self._has_untold else LOOK_SECONDS
+        timeout: float = 0.0 if self._has_unnotified else LOOK_SECONDS
         while True:
             try:
                 due, visit, seconds = self._finished.get(timeout=timeout)
@@ -181,7 +181,7 @@ class Round:
         if not self._has_work():
             return 0
         try:
-            self._has_untold = self._outbox.store(self._unstored)
+            self._has_unnotified = self._outbox.store(self._unstored)
         except (DatabaseBusyError, OperationalError) as error:
             log.warning("storing previews failed, will retry: %s", str(error).splitlines()[0])
             return 0

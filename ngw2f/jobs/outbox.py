@@ -83,9 +83,9 @@ class Outbox:
                         _count_attempt(connection, message_id)
 
     def render_batch(
-        self, render: Callable[[str], str], but_ids: Collection[int] = ()
+        self, render: Callable[[str], str], exclude_ids: Collection[int] = ()
     ) -> Batch | None:
-        """Render, store and publish a batch of waiting messages, except *but_ids*.
+        """Render, store and publish a batch of waiting messages, except *exclude_ids*.
 
         Return None if nothing waits. The batch leaves out messages that were edited or deleted
         meanwhile; edited ones wait again.
@@ -95,7 +95,7 @@ class Outbox:
                 connection,
                 MAX_BATCH,
                 skip_locked=not self._database.is_sqlite,
-                but_ids=but_ids,
+                exclude_ids=exclude_ids,
             )
             if not waiting:
                 return None

@@ -31,7 +31,7 @@ def sweep() -> bool:
     before = time.time() - LOST_AFTER_SECONDS
     with context.core.database.reading() as connection:
         is_lost = messages.has_waiting(connection, before)
-        is_due = previews.has_due(connection, before) or previews.has_untold(connection)
+        is_due = previews.has_due(connection, before) or previews.has_unnotified(connection)
     if is_lost:
         context.wakeup.wake_again()
     if is_due:

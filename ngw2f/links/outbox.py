@@ -74,20 +74,20 @@ class LinkOutbox:
         return try_lock(self._database.engine, self._lock_path, ADVISORY_LOCK)
 
     def list_due(
-        self, limit: int, but_ids: Collection[int], but_sites: Collection[str]
+        self, limit: int, exclude_ids: Collection[int], exclude_sites: Collection[str]
     ) -> list[DuePreview]:
         with self._database.asking() as connection:
-            return previews.list_due(connection, time.time(), limit, but_ids, but_sites)
+            return previews.list_due(connection, time.time(), limit, exclude_ids, exclude_sites)
 
     def has_due(self) -> bool:
         """Return whether there are links to fetch or messages to update."""
         with self._database.asking() as connection:
             is_due = previews.has_due(connection, time.time())
-            return is_due or previews.has_untold(connection)
+            return is_due or previews.has_unnotified(connection)
 
-    def has_untold(self) -> bool:
+    def has_unnotified(self) -> bool:
         with self._database.asking() as connection:
-            return previews.has_untold(connection)
+            return previews.has_unnotified(connection)
 
     def store(self, visited: Sequence[tuple[DuePreview, Visit]]) -> bool:
         """Store results, and publish updates of messages whose previews changed.
@@ -99,7 +99,7 @@ class LinkOutbox:
             # In id order, in which the render job locks them too.
             for due, visit in sorted(visited, key=lambda each: each[0].id):
                 _store(connection, due, visit)
-            message_ids = previews.take_untold(connection, MAX_TOLD)
+            message_ids = previews.take_unnotified(connection, MAX_TOLD)
             run = self._record(connection, message_ids)
             if visited and log.isEnabledFor(logging.INFO):
                 ids = [due.id for due, _ in visited]

@@ -38,7 +38,7 @@ def export_lines(connection: Connection) -> Iterator[bytes]:
         statement = select(table).order_by(*table.primary_key)
         for row in connection.execute(statement.execution_options(yield_per=BATCH)):
             # msgspec writes bytes as base64, and no subclass of str, which the names are.
-            named = {str(name): value for name, value in row._mapping.items()}
+            named = {str(each.name): value for each, value in zip(table.columns, row, strict=True)}
             yield encoder.encode((str(table.name), named)) + b"\n"
             count += 1
     yield encoder.encode((END, {"rows": count})) + b"\n"
@@ -108,9 +108,10 @@ def _decode(line: bytes) -> Line:
 
 
 def _row(table: Table, row: dict[str, Any]) -> dict[str, Any]:
-    if set(row) != set(table.columns.keys()):
+    columns = {column.name: column for column in table.columns}
+    if set(row) != set(columns):
         raise ImportRefusedError(f"{table.name} has other columns; export by the same version")
-    return {name: _value(table.columns[name], value) for name, value in row.items()}
+    return {columns[name].key: _value(columns[name], value) for name, value in row.items()}
 
 
 def _value(column: Column[Any], value: object) -> object:

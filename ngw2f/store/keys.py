@@ -46,8 +46,8 @@ def keep_key(connection: Connection, user_id: int, key: str, use: Use) -> None:
 
 def find_use(connection: Connection, user_id: int, key: str) -> Use | None:
     statement = select(keys.c.request_digest, keys.c.resource_id)
-    is_it = keys.c.user_id == user_id, keys.c.key_digest == _digest(key)
-    row = connection.execute(statement.where(*is_it)).first()
+    same_row = keys.c.user_id == user_id, keys.c.key_digest == _digest(key)
+    row = connection.execute(statement.where(*same_row)).first()
     return Use(*row) if row else None
 
 

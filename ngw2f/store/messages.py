@@ -210,7 +210,7 @@ def delete_message(connection: Connection, message_id: int) -> None:
 
 
 def list_unrendered(
-    connection: Connection, limit: int, *, skip_locked: bool, but_ids: Collection[int] = ()
+    connection: Connection, limit: int, *, skip_locked: bool, exclude_ids: Collection[int] = ()
 ) -> list[tuple[int, Message]]:
     """Return messages of the outbox with their versions, locked if possible.
 
@@ -218,7 +218,7 @@ def list_unrendered(
     post little, not they for him. One whose rendering has failed comes after all others, and
     alone: it may take others with it. A lock holds until the transaction's end.
     """
-    ids = turns.next_ids(connection, limit, skip_locked=skip_locked, but_ids=but_ids)
+    ids = turns.next_ids(connection, limit, skip_locked=skip_locked, exclude_ids=exclude_ids)
     if not ids:
         return []
     statement = select(messages.c.version, *COLUMNS).where(_is_in(ids))
@@ -229,10 +229,12 @@ def list_unrendered(
 
 def count_attempt(connection: Connection, message_id: int) -> bool:
     """Count that rendering a message has failed; say whether it is set aside now."""
-    is_it = messages.c.id == message_id
-    statement = update(messages).where(is_it, IS_WAITING).values(attempts=messages.c.attempts + 1)
+    same_row = messages.c.id == message_id
+    statement = (
+        update(messages).where(same_row, IS_WAITING).values(attempts=messages.c.attempts + 1)
+    )
     connection.execute(statement)
-    return connection.scalar(select(messages.c.id).where(is_it, IS_SET_ASIDE)) is not None
+    return connection.scalar(select(messages.c.id).where(same_row, IS_SET_ASIDE)) is not None
 
 
 def list_set_aside(connection: Connection) -> list[int]:

@@ -1,7 +1,7 @@
 """Previews of links: which messages have them, what is behind them, which wait to be fetched."""
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,9 +61,9 @@ DUE = (
     .limit(bindparam("limit"))
 )
 
-UNTOLD = (
-    select(previews.c.id, previews.c.untold_before)
-    .where(previews.c.untold_before.is_not(None))
+UNNOTIFIED = (
+    select(previews.c.id, previews.c.notify_below_id)
+    .where(previews.c.notify_below_id.is_not(None))
     .order_by(previews.c.id)
     .limit(1)
 )
@@ -137,7 +137,7 @@ def attach_links(
     ]
     connection.execute(insert(message_previews), attached)
     shown = {
-        message_id: _shown(known[key][: len(SHOWN)] for key in of_message)
+        message_id: _shown(known[key] for key in of_message)
         for message_id, of_message in keys.items()
     }
     is_due = bool(stale) or any(row.due_at is not None for row in known.values())
@@ -167,30 +167,43 @@ def previews_of(
     connection: Connection, message_ids: Collection[int]
 ) -> dict[int, tuple[Preview, ...]]:
     """Return what there is to show of the links of messages."""
-    rows: dict[int, list[Sequence[Any]]] = {}
-    for message_id, *shown in connection.execute(OF_MESSAGES, {"ids": list(message_ids)}):
-        rows.setdefault(message_id, []).append(shown)
+    rows: dict[int, list[Any]] = {}
+    for row in connection.execute(OF_MESSAGES, {"ids": list(message_ids)}):
+        rows.setdefault(row.message_id, []).append(row)
     return {message_id: _shown(of_message) for message_id, of_message in rows.items()}
 
 
-def _shown(rows: Iterable[Sequence[Any]]) -> tuple[Preview, ...]:
-    found = []
-    for url, title, description, site_name, image, width, height in rows:
-        if title or description or image:
-            path = f"{PATH}{image}" if image else ""
-            found.append(Preview(url, title, description, site_name, path, width, height))
-    return tuple(found)
+def _shown(rows: Iterable[Any]) -> tuple[Preview, ...]:
+    """Return the previews of rows that have the columns SHOWN, without those that are empty."""
+    return tuple(
+        Preview(
+            url=row.url,
+            title=row.title,
+            description=row.description,
+            site_name=row.site_name,
+            image=f"{PATH}{row.image}" if row.image else "",
+            image_width=row.image_width,
+            image_height=row.image_height,
+        )
+        for row in rows
+        if row.title or row.description or row.image
+    )
 
 
 def list_due(
     connection: Connection,
     now: float,
     limit: int,
-    but_ids: Collection[int] = (),
-    but_sites: Collection[str] = (),
+    exclude_ids: Collection[int] = (),
+    exclude_sites: Collection[str] = (),
 ) -> list[DuePreview]:
     """Return what waits the longest to be fetched, but not certain ones, nor from certain sites."""
-    parameters = {"now": now, "limit": limit, "ids": list(but_ids), "sites": list(but_sites)}
+    parameters = {
+        "now": now,
+        "limit": limit,
+        "ids": list(exclude_ids),
+        "sites": list(exclude_sites),
+    }
     return [DuePreview(*row) for row in connection.execute(DUE, parameters)]
 
 
@@ -221,37 +234,37 @@ def set_content(
         "image_height": content.height,
     }
     is_other = or_(*(previews.c[column] != value for column, value in values.items()))
-    is_it = previews.c.id == preview_id
+    same_row = previews.c.id == preview_id
     newest = select(func.max(message_previews.c.message_id) + 1)
     newest = newest.where(message_previews.c.preview_id == preview_id)
-    values["untold_before"] = newest.scalar_subquery()
-    connection.execute(update(previews).where(is_it, is_other).values(values))
+    values["notify_below_id"] = newest.scalar_subquery()
+    connection.execute(update(previews).where(same_row, is_other).values(values))
     set_schedule(connection, preview_id, schedule)
 
 
-def has_untold(connection: Connection) -> bool:
+def has_unnotified(connection: Connection) -> bool:
     """Say whether messages have still to be told that they show something else."""
-    return connection.execute(UNTOLD).first() is not None
+    return connection.execute(UNNOTIFIED).first() is not None
 
 
-def take_untold(connection: Connection, limit: int) -> list[int]:
+def take_unnotified(connection: Connection, limit: int) -> list[int]:
     """Return messages that have still to be told, the newest of a link first; they are told now.
 
     Those of several links, up to *limit*; none: there are no more.
     """
     taken: list[int] = []
-    while len(taken) < limit and (row := connection.execute(UNTOLD).first()):
+    while len(taken) < limit and (row := connection.execute(UNNOTIFIED).first()):
         left = limit - len(taken)
         statement = select(message_previews.c.message_id).distinct()
         statement = statement.where(
             message_previews.c.preview_id == row.id,
-            message_previews.c.message_id < row.untold_before,
+            message_previews.c.message_id < row.notify_below_id,
         )
         statement = statement.order_by(message_previews.c.message_id.desc()).limit(left)
         found = list(connection.scalars(statement))
         before = found[-1] if len(found) == left else None
-        is_it = previews.c.id == row.id
-        connection.execute(update(previews).where(is_it).values(untold_before=before))
+        noted = update(previews).where(previews.c.id == row.id)
+        connection.execute(noted.values(notify_below_id=before))
         taken += found
     return taken
 
@@ -273,11 +286,11 @@ def failures_of(connection: Connection, preview_id: int) -> int:
 
 def _set_thumbnail(connection: Connection, preview_id: int, content: Content) -> str:
     """Store a preview's thumbnail, and return its name: the one that it has if it is the same."""
-    is_its = thumbnails.c.preview_id == preview_id
-    row = connection.execute(select(thumbnails.c.name, thumbnails.c.body).where(is_its)).first()
+    owned_by = thumbnails.c.preview_id == preview_id
+    row = connection.execute(select(thumbnails.c.name, thumbnails.c.body).where(owned_by)).first()
     if row and row.body == content.thumbnail:
         return str(row.name)
-    connection.execute(delete(thumbnails).where(is_its))
+    connection.execute(delete(thumbnails).where(owned_by))
     if not content.thumbnail:
         return ""
     name = secrets.token_urlsafe(NAME_BYTES)

@@ -145,9 +145,9 @@ messages = Table(
     Column("version", Integer, nullable=False),
     # How often rendering this source failed, or killed the worker.
     Column("attempts", Integer, nullable=False, server_default="0"),
-    # Has all that a page's list of versions needs, so that the rows are not touched.
     # Of the request that posted or edited it last, for the log of who renders it.
     Column("request_id", String(128), nullable=False, server_default=""),
+    # Has all that a page's list of versions needs, so that the rows are not read.
     Index("ix_messages_page", "room_id", "id", "version"),
     Index("ix_messages_room_id_updated_at", "room_id", "updated_at"),
     sqlite_autoincrement=True,
@@ -191,8 +191,9 @@ previews = Table(
     Column("due_at", Float),
     # How often in a row it could not be fetched.
     Column("failures", Integer, nullable=False, server_default="0"),
-    # What is shown has changed, and messages below this id have still to be told; NULL: none.
-    Column("untold_before", Integer),
+    # What is shown has changed, and readers of messages below this id have still to be
+    # notified; NULL: of none. (The column's name is that of an older release.)
+    Column("untold_before", Integer, key="notify_below_id"),
     UniqueConstraint("url", "private_room_id"),
     sqlite_autoincrement=True,
 )
@@ -203,12 +204,12 @@ Index(
     sqlite_where=previews.c.due_at.is_not(None),
     postgresql_where=previews.c.due_at.is_not(None),
 )
-
+# Previews whose readers have still to be notified.
 Index(
     "ix_previews_untold",
     previews.c.id,
-    sqlite_where=previews.c.untold_before.is_not(None),
-    postgresql_where=previews.c.untold_before.is_not(None),
+    sqlite_where=previews.c.notify_below_id.is_not(None),
+    postgresql_where=previews.c.notify_below_id.is_not(None),
 )
 
 # Which links a message has, in which order.

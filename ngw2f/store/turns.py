@@ -33,15 +33,15 @@ FAILED = select(messages.c.id).where(IS_WAITING).order_by(messages.c.attempts, m
 
 
 def next_ids(
-    connection: Connection, limit: int, *, skip_locked: bool, but_ids: Collection[int]
+    connection: Connection, limit: int, *, skip_locked: bool, exclude_ids: Collection[int]
 ) -> Sequence[int]:
     """Return whose turn it is: each author's oldest message, then each one's next, and so on.
 
     If only such wait whose rendering has failed, one of them.
     """
     for statement in (FRESH_TO_LOCK if skip_locked else FRESH).limit(limit), FAILED.limit(1):
-        if but_ids:
-            statement = statement.where(statement.selected_columns.id.not_in(but_ids))
+        if exclude_ids:
+            statement = statement.where(statement.selected_columns.id.not_in(exclude_ids))
         if skip_locked:
             statement = statement.with_for_update(of=messages, skip_locked=True)
         ids = connection.scalars(statement).all()

@@ -73,8 +73,8 @@ def test_call_during_the_job_is_heard(client, work, monkeypatch):
     client.say(ann, "first")
     render_batch, posted = Outbox.render_batch, []
 
-    def render_batch_then_post(outbox, render, but_ids):
-        batch = render_batch(outbox, render, but_ids)
+    def render_batch_then_post(outbox, render, exclude_ids):
+        batch = render_batch(outbox, render, exclude_ids)
         if batch is None and not posted:
             posted.append(client.say(ann, "last"))
         return batch

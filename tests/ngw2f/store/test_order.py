@@ -41,7 +41,7 @@ class Stage:
 
     def render(self, connection, number):
         rows = messages.list_unrendered(
-            connection, 1, skip_locked=True, but_ids=[self.messages[1 - number].id]
+            connection, 1, skip_locked=True, exclude_ids=[self.messages[1 - number].id]
         )
         messages.set_rendered(connection, [(rows[0][1], "html", ())])
 

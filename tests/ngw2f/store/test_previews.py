@@ -40,7 +40,7 @@ def fetched(database, write, attach):
         with database.writing() as connection:
             schedule = Schedule(expires_at)
             previews.set_content(connection, preview_id, content, schedule)
-            return sorted(previews.take_untold(connection, 100))
+            return sorted(previews.take_unnotified(connection, 100))
 
     return store
 
@@ -91,8 +91,8 @@ def test_due_oldest_first_but_some(database, write, attach):
     urls = [due.url for due in due_now(database)]
     assert urls == [OTHER, URL]
     assert [due.url for due in due_now(database, limit=1)] == [OTHER]
-    assert [due.url for due in due_now(database, but_sites=["b.example:81"])] == [URL]
-    assert [due.url for due in due_now(database, but_ids=[1])] == [OTHER]
+    assert [due.url for due in due_now(database, exclude_sites=["b.example:81"])] == [URL]
+    assert [due.url for due in due_now(database, exclude_ids=[1])] == [OTHER]
 
 
 def test_waiting_for_long(database, write, attach):
@@ -245,19 +245,19 @@ def test_many_are_told_page_by_page(database, write, attach):
     pages = []
     for _ in range(3):
         with database.writing() as connection:
-            pages.append(previews.take_untold(connection, 2))
+            pages.append(previews.take_unnotified(connection, 2))
     assert pages == [[3, 2], [1, 4], []]
     with database.reading() as connection:
-        assert not previews.has_untold(connection)
+        assert not previews.has_unnotified(connection)
 
 
 def test_page_that_ends_with_the_last_message(database, write, attach):
     attach(write(), URL)
     with database.writing() as connection:
         previews.set_content(connection, 1, PAGE, Schedule(100.0))
-        assert previews.take_untold(connection, 1) == [1]
-        assert previews.take_untold(connection, 1) == []
-        assert not previews.has_untold(connection)
+        assert previews.take_unnotified(connection, 1) == [1]
+        assert previews.take_unnotified(connection, 1) == []
+        assert not previews.has_unnotified(connection)
 
 
 def test_link_of_a_private_room_is_fetched_for_itself(

@@ -22,10 +22,12 @@ def post(database, lobby):
 
 @pytest.fixture
 def choose(database, backend):
-    def choose(limit=10, but_ids=()):
+    def choose(limit=10, exclude_ids=()):
         with database.writing() as connection:
             is_locking = backend != "sqlite"
-            return list(next_ids(connection, limit, skip_locked=is_locking, but_ids=but_ids))
+            return list(
+                next_ids(connection, limit, skip_locked=is_locking, exclude_ids=exclude_ids)
+            )
 
     return choose
 
@@ -55,8 +57,8 @@ def test_those_that_failed_come_last_and_one_at_a_time(post, choose, database, a
     first, second, third = post(ann, 3)
     fail(database, first, first, second)
     assert choose() == [third]
-    assert choose(but_ids=[third]) == [second]
-    assert choose(but_ids=[third, second]) == [first]
+    assert choose(exclude_ids=[third]) == [second]
+    assert choose(exclude_ids=[third, second]) == [first]
 
 
 def test_nothing_waits(choose):
