@@ -49,9 +49,9 @@ class CheckedLine(NamedTuple):
 @lru_cache(REMEMBERED_LINES)
 def check_line(name: str, value: str) -> CheckedLine:
     """Return what gunicorn makes of this line; raises what it raises."""
-    response = Base.__new__(Base)
-    response.headers, response.response_length, response.upgrade = [], None, False
-    Base.process_headers(response, [(name, value)])
+    # Header fields are processed without a look at request, socket or configuration.
+    response = Base(req=None, sock=None, cfg=None)
+    response.process_headers([(name, value)])
     return CheckedLine(tuple(response.headers), response.response_length, response.upgrade)
 
 

@@ -36,8 +36,6 @@ MAX_TEXT_CHARACTERS: Final = 2 * 1024 * 1024
 BOX: Final = (480, 320)
 QUALITY: Final = 80
 
-PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_CHARACTERS  # It is 64 times a megabyte.
-
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
@@ -64,9 +62,14 @@ class _Source(BytesIO):
 
 
 class Thumbnailer:
-    """Makes one thumbnail at a time, even with many threads, to bound memory."""
+    """Makes one thumbnail at a time, even with many threads, to bound memory.
+
+    Creating one lowers Pillow's limit for texts in PNGs from 64 MB, for the whole process.
+    """
 
     def __init__(self, box: tuple[int, int] = BOX) -> None:
+        # Pillow has no other way to set it.
+        PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_CHARACTERS
         self._box = box
         self._turn = threading.Lock()
 
