@@ -12,6 +12,21 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_rooms()
+    _create_users()
+    _create_memberships()
+    _create_messages()
+    _create_tokens()
+    _create_tasks()
+    _add_lobby()
+
+
+def downgrade() -> None:
+    for name in ("tasks", "tokens", "messages", "memberships", "users", "rooms"):
+        op.drop_table(name)
+
+
+def _create_rooms() -> None:
     op.create_table(
         "rooms",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -24,6 +39,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("name_key", name=op.f("uq_rooms_name_key")),
         sqlite_autoincrement=True,
     )
+
+
+def _create_users() -> None:
     op.create_table(
         "users",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -40,6 +58,8 @@ def upgrade() -> None:
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_users_updated_at"), ["updated_at"], unique=False)
 
+
+def _create_memberships() -> None:
     op.create_table(
         "memberships",
         sa.Column("room_id", sa.Integer(), nullable=False),
@@ -56,6 +76,8 @@ def upgrade() -> None:
     with op.batch_alter_table("memberships", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_memberships_user_id"), ["user_id"], unique=False)
 
+
+def _create_messages() -> None:
     op.create_table(
         "messages",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -90,6 +112,8 @@ def upgrade() -> None:
         )
         batch_op.create_index(batch_op.f("ix_messages_user_id"), ["user_id"], unique=False)
 
+
+def _create_tokens() -> None:
     op.create_table(
         "tokens",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -108,6 +132,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_tokens_expires_at"), ["expires_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_tokens_user_id"), ["user_id"], unique=False)
 
+
+def _create_tasks() -> None:
     op.create_table(
         "tasks",
         sa.Column("id", sa.String(length=22), nullable=False),
@@ -122,13 +148,10 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_tasks_created_at"), ["created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_tasks_message_id"), ["message_id"], unique=False)
 
+
+def _add_lobby() -> None:
     columns = ("name", "name_key", "created_at", "updated_at")
     rooms = sa.table("rooms", *(sa.column(name) for name in columns))
     now = time.time()
     lobby = {"name": "lobby", "name_key": "lobby", "created_at": now, "updated_at": now}
     op.bulk_insert(rooms, [lobby])
-
-
-def downgrade() -> None:
-    for name in ("tasks", "tokens", "messages", "memberships", "users", "rooms"):
-        op.drop_table(name)

@@ -10,6 +10,23 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_previews()
+    _create_message_previews()
+    _create_thumbnails()
+    _let_tasks_fail()
+
+
+def downgrade() -> None:
+    op.execute("DELETE FROM tasks WHERE message_id IS NULL")
+    with op.batch_alter_table("tasks", schema=None) as batch_op:
+        for name in ("problem", "done", "location"):
+            batch_op.drop_column(name)
+        batch_op.alter_column("message_id", existing_type=sa.Integer(), nullable=False)
+    for name in ("thumbnails", "message_previews", "previews"):
+        op.drop_table(name)
+
+
+def _create_previews() -> None:
     op.create_table(
         "previews",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -37,6 +54,8 @@ def upgrade() -> None:
             postgresql_where=sa.text("due_at IS NOT NULL"),
         )
 
+
+def _create_message_previews() -> None:
     op.create_table(
         "message_previews",
         sa.Column("message_id", sa.Integer(), nullable=False),
@@ -61,6 +80,8 @@ def upgrade() -> None:
             batch_op.f("ix_message_previews_preview_id"), ["preview_id"], unique=False
         )
 
+
+def _create_thumbnails() -> None:
     op.create_table(
         "thumbnails",
         sa.Column("preview_id", sa.Integer(), nullable=False),
@@ -77,7 +98,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_thumbnails_name")),
     )
 
-    # Tasks of any kind, which may fail.
+
+def _let_tasks_fail() -> None:
+    """Let there be tasks of any kind, which may fail."""
     with op.batch_alter_table("tasks", schema=None) as batch_op:
         batch_op.alter_column("message_id", existing_type=sa.Integer(), nullable=True)
         batch_op.add_column(sa.Column("location", sa.Text(), server_default="", nullable=False))
@@ -86,13 +109,3 @@ def upgrade() -> None:
         )
         batch_op.add_column(sa.Column("problem", sa.Text(), server_default="", nullable=False))
     op.execute("UPDATE tasks SET location = '/api/messages/' || message_id")
-
-
-def downgrade() -> None:
-    op.execute("DELETE FROM tasks WHERE message_id IS NULL")
-    with op.batch_alter_table("tasks", schema=None) as batch_op:
-        for name in ("problem", "done", "location"):
-            batch_op.drop_column(name)
-        batch_op.alter_column("message_id", existing_type=sa.Integer(), nullable=False)
-    for name in ("thumbnails", "message_previews", "previews"):
-        op.drop_table(name)
