@@ -26,6 +26,7 @@ from middleware.static_files import StaticFilesMiddleware
 from ngw2f.broker.limits import SIGN_INS, build_limiter
 from ngw2f.chat import Chat
 from ngw2f.observe.profiling import OneProfileMiddleware
+from ngw2f.paths import LONG_LIVED
 from ngw2f.server.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
 from ngw2f.web.caching import TARGETED_FIELD
@@ -96,7 +97,7 @@ def profilers(settings: Settings) -> list[Layer]:
 def is_stream(environ: WSGIEnvironment) -> bool:
     """Say whether the answer may take hours; the cache would have others wait for its end."""
     path: str = environ["PATH_INFO"]
-    return path.startswith(("/events", "/api/events", "/ws", "/socket.io/"))
+    return path.startswith(LONG_LIVED)
 
 
 def trusted_proxy(settings: Settings) -> Callable[[WSGIApplication], WSGIApplication]:

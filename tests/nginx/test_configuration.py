@@ -14,6 +14,7 @@ import pytest
 
 from nginx import render as module
 from nginx.render import HERE, PLACEHOLDER, command, main, render, write_static
+from ngw2f.paths import LONG_LIVED
 from tests.needs import lacking
 from tests.nginx.running import make_front
 
@@ -54,6 +55,14 @@ def test_every_part_is_included():
 def test_every_part_is_in_the_list():
     listed = (HERE / "nginx.conf").read_text().partition("\n\n")[0]
     assert [path.name for path in HERE.glob("*.conf") if path.name not in listed] == []
+
+
+def test_every_long_lived_path_is_sent_at_once():
+    site = (HERE / "site.conf").read_text()
+    live = [each for each in HERE.glob("*.conf") if "include live.conf;" in each.read_text()]
+    names = "|".join(["live.conf", *(each.name for each in live if each.name != "site.conf")])
+    locations = re.findall(rf"location (?:= )?(\S+) {{[^}}]*include (?:{names});", site)
+    assert sorted(locations) == sorted(LONG_LIVED)
 
 
 def test_nothing_is_left_to_fill_in(front):

@@ -3,23 +3,28 @@ import re
 import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from ngw2f.paths import LONG_LIVED
 from ngw2f.routes import build_url_map
 from ngw2f.web.socketio import SocketIOGateway
 from tests.client import BROWSER
 
-# Their answers last; tests/live/ has them.
-STREAMS = {"/events", "/api/events", "/ws", "/socket.io/"}
 # How long something waits is another each time, and so may be the length of the number.
 MEASURED = {"/metrics"}
 # There is no such thumbnail.
 MISSING = {"/thumbnails/<name>"}
 URL_MAP = build_url_map(SocketIOGateway.__new__(SocketIOGateway))
-RULES = [rule for rule in URL_MAP.iter_rules() if rule.rule not in STREAMS]
+RULES = [
+    rule for rule in URL_MAP.iter_rules() if rule.rule not in LONG_LIVED
+]  # tests/live/ has those.
 READ = sorted({rule.rule for rule in RULES if "GET" in rule.methods})
 METHODS = {
     path: {method for rule in RULES if rule.rule == path for method in rule.methods}
     for path in sorted({rule.rule for rule in RULES})
 }
+
+
+def test_long_lived_paths_have_rules():
+    assert set(LONG_LIVED) <= {rule.rule for rule in URL_MAP.iter_rules()}
 
 
 def lasting(answer):

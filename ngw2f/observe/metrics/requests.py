@@ -7,13 +7,12 @@ from typing import Any
 
 from ngw2f.observe.metrics.families import CACHE, REQUEST_SECONDS, REQUESTS
 from ngw2f.observe.metrics.tally import Tally, note
+from ngw2f.paths import LONG_LIVED
 
 # Where the cache says what it did.
 CACHE_STATUS = "middleware.cache.status"
 # Any other name is anybody's to make up; a series for each would fill the memory.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
-# How long a stream was open says nothing of how quick we are.
-LASTING = frozenset({"/events", "/api/events", "/ws", "/socket.io/"})
 # So many paths have their route remembered.
 REMEMBERED_PATHS = 4_096
 
@@ -41,7 +40,7 @@ class RequestMetrics:
         # A WebSocket is answered past gunicorn, which then knows of no status.
         status = response.status[:3] if response.status else "101"
         self._requests[method if method in METHODS else "other", route, status] += 1
-        if route not in LASTING:
+        if route not in LONG_LIVED:
             note(self._seconds[(route,)], time.perf_counter() - request.began_at)
         cache_status = environ.get(CACHE_STATUS)
         if cache_status is not None:
