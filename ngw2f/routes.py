@@ -35,8 +35,14 @@ class IdConverter(BaseConverter):
 
 
 def build_url_map(socketio: SocketIOGateway) -> Map:
-    rules = [
-        # People.
+    rules = [*_for_people(), *_for_programs(), *_long_lived(socketio), *_for_operators()]
+    # A path means one thing: no slash is added or taken away by a redirect.
+    return Map(rules, converters={"id": IdConverter}, strict_slashes=True, merge_slashes=False,
+               redirect_defaults=False)  # fmt: skip
+
+
+def _for_people() -> list[Rule]:
+    return [
         Rule("/", endpoint=pages.home, methods=["GET"]),
         Rule("/login", endpoint=sign_in.sign_in_page, methods=["GET"]),
         Rule("/login", endpoint=sign_in.sign_in, methods=["POST"]),
@@ -57,7 +63,11 @@ def build_url_map(socketio: SocketIOGateway) -> Map:
         Rule("/messages/<id:message_id>/edit", endpoint=pages.edit_message, methods=["POST"]),
         Rule("/messages/<id:message_id>/delete", endpoint=pages.delete_message, methods=["POST"]),
         Rule("/thumbnails/<name>", endpoint=thumbnails.show, methods=["GET"]),
-        # Programs.
+    ]
+
+
+def _for_programs() -> list[Rule]:
+    return [
         Rule("/api/users", endpoint=users.index, methods=["GET"]),
         Rule("/api/users", endpoint=users.create, methods=["POST"]),
         Rule("/api/users/<id:user_id>", endpoint=users.show, methods=["GET"]),
@@ -80,18 +90,24 @@ def build_url_map(socketio: SocketIOGateway) -> Map:
         Rule("/api/messages/<id:message_id>", endpoint=messages.show, methods=["GET"]),
         Rule("/api/messages/<id:message_id>", endpoint=messages.change, methods=["PUT"]),
         Rule("/api/messages/<id:message_id>", endpoint=messages.delete, methods=["DELETE"]),
-        Rule("/api/events", endpoint=events.poll, methods=["GET"]),
         Rule("/api/openapi.json", endpoint=document.show, methods=["GET"]),
+        Rule("/tasks/<task_id>", endpoint=waiting.show_task, methods=["GET"]),
+    ]  # fmt: skip
+
+
+def _long_lived(socketio: SocketIOGateway) -> list[Rule]:
+    # `paths.py` has these, too, for those who treat them apart.
+    return [
+        Rule("/api/events", endpoint=events.poll, methods=["GET"]),
         Rule("/events", endpoint=events.stream, methods=["GET"]),
         Rule("/ws", endpoint=websocket.connect, methods=["GET"]),
         Rule("/socket.io/", endpoint=socketio.serve, methods=["GET", "POST"]),
-        Rule("/tasks/<task_id>", endpoint=waiting.show_task, methods=["GET"]),
-        # Operators.
+    ]
+
+
+def _for_operators() -> list[Rule]:
+    return [
         Rule("/stats", endpoint=status.stats, methods=["GET"]),
         Rule("/readyz", endpoint=status.ready, methods=["GET"]),
         Rule("/metrics", endpoint=metrics.show, methods=["GET"]),
-    ]  # fmt: skip
-    converters = {"id": IdConverter}
-    # A path means one thing: no slash is added or taken away by a redirect.
-    return Map(rules, converters=converters, strict_slashes=True, merge_slashes=False,
-               redirect_defaults=False)  # fmt: skip
+    ]
