@@ -67,7 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ngw2f", description="A multi-user chat, hand-built on WSGI.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_commands(commands)
+    _add_processes(commands)
+    return parser
 
+
+def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add what an operator types."""
     serve = commands.add_parser("serve", help="run the chat; what follows goes to gunicorn")
     serve.set_defaults(run=_serve)
 
@@ -104,8 +110,12 @@ def _parser() -> argparse.ArgumentParser:
         archive.add_argument("file", type=Path)
         archive.set_defaults(run=partial(_archive, name))
 
-    # Processes that the others start. The first one looks for what would stop them; the rest
-    # need descriptors that only those have.
+
+def _add_processes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the processes that other commands start; the help does not list them.
+
+    `check` looks for what would stop the others, which need descriptors that they inherit.
+    """
     check = commands.add_parser("check")
     check.add_argument("--database", action="store_true")
     check.set_defaults(run=_check)
@@ -129,7 +139,6 @@ def _parser() -> argparse.ArgumentParser:
     embedded.add_argument("--lifeline", type=int, required=True)
     embedded.add_argument("--status", type=int, required=True)
     embedded.set_defaults(run=_embedded)
-    return parser
 
 
 def _queues(text: str) -> str:
