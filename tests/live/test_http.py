@@ -11,6 +11,7 @@ from tests.live.server import ChatServer
 from tests.live.streams import Stream, lines, sse
 from tests.waiting import wait_until
 
+RENDERS = True
 # The first rendering waits for the worker to boot, on a machine that others use too.
 RENDER_SECONDS = 60
 

@@ -154,7 +154,7 @@ def test_polling_works_with_one_process(chat: ChatServer) -> None:
 @pytest.fixture
 def several(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[ChatServer]:
     server = ChatServer(tmp_path, NGW2F_STICKY=request.param)
-    server.start(workers=2)
+    server.start(workers=2, queues="")
     yield server
     server.stop()
 

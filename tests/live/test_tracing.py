@@ -11,6 +11,7 @@ import websocket
 from tests.live.server import ChatServer
 from tests.waiting import wait_until
 
+RENDERS = True
 SECONDS = 60
 
 

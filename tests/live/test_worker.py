@@ -67,7 +67,7 @@ def rss_bytes(pid: int) -> int:
 
 
 def test_worker_with_streams_stops_at_once(server: ChatServer) -> None:
-    server.start()
+    server.start(queues="")
     try:
         (worker,) = server.web_workers()
         # A connection between two requests does not hold it up either.
@@ -93,7 +93,7 @@ def test_worker_with_streams_stops_at_once(server: ChatServer) -> None:
 
 
 def test_clients_that_do_not_read_cost_no_more_than_the_bound(server: ChatServer) -> None:
-    server.start()
+    server.start(queues="")
     try:
         token = server.register("ann")
         (worker,) = server.web_workers()
