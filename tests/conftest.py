@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
+from xdist.remote import Producer
 
 from app import create_application
 from ngw2f.broker.connection import connect
@@ -37,6 +38,7 @@ from ngw2f.store.migrate import migrate
 from tests.client import Client
 from tests.npm import install_once
 from tests.postgresql import run_postgresql
+from tests.scheduling import SharedFirst, place_of
 from tests.waiting import wait_until
 
 # Argon2 as cheap as it gets: the tests sign in hundreds of times.
@@ -59,6 +61,16 @@ hypothesis_settings.load_profile("shared machine")
 
 # Each test has a database of its own, also where the last one's cannot be dropped yet.
 _numbers = itertools.count(1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedFirst:
+    return SharedFirst(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=place_of)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,45 @@
+"""How pytest-xdist spreads the tests over its workers: by what they share, the longest first."""
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+# Their modules share a browser, or a chat, and stay on one worker.
+TOGETHER = ["tests/browser/"]
+# What takes longest, the longest first: begun last, one of them would run alone at the end.
+LONGEST = [
+    "tests/examples/test_walk.py",
+    "tests/browser/",
+    "tests/deploy/test_faults.py",
+    "tests/live/test_faults.py",
+    "tests/server/test_reload.py",
+    "tests/server/test_life.py",
+    "tests/server/test_faults.py",
+    "tests/deploy/",
+    "tests/server/",
+    "tests/examples/test_play.py",
+    "tests/examples/",
+    "tests/live/",
+    "tests/nginx/",
+]
+
+
+class SharedFirst(LoadScopeScheduling):
+    """One worker gets all of a module, or of a folder whose modules share something.
+
+    In the order in which they are collected (see `place_of`), not by the number of tests.
+    """
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return next((folder for folder in TOGETHER if path.startswith(folder)), path)
+
+
+def place_of(item: pytest.Item) -> int:
+    """Return a number by which the longest tests come first."""
+    matching = (place for place, path in enumerate(LONGEST) if item.nodeid.startswith(path))
+    return next(matching, len(LONGEST))
