@@ -19,7 +19,7 @@ from pathlib import Path
 from ngw2f.server import renewal
 from tests.nginx.running import Client
 
-START_SECONDS = 60
+START_SECONDS = 300
 # More than nginx gives an instance.
 REQUEST_SECONDS = 90
 # A client that was refused waits for so long.
@@ -74,13 +74,13 @@ class Chat:
         for pid in [master, *children(master)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._process.wait(60)
+        self._process.wait(START_SECONDS)
 
     def stop(self) -> None:
         # After a hot upgrade it is another process than the one that was started.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
-        if self._process.wait(60) != -signal.SIGKILL:
+        if self._process.wait(START_SECONDS) != -signal.SIGKILL:
             _wait_until_gone(self.pid_file)
 
 
@@ -125,11 +125,11 @@ class Workers:
         for pid in [*children(self._process.pid), self._process.pid]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._process.wait(60)
+        self._process.wait(START_SECONDS)
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(60)
+        self._process.wait(START_SECONDS)
 
 
 @contextlib.contextmanager
@@ -177,6 +177,9 @@ class Load:
     threads: int = 3
     # Of so many requests of a thread one is a post.
     reads_to_a_post: int = 4
+    # Between two requests of a thread: clients that never pause leave no processor to what is
+    # started beside them.
+    pause_seconds: float = 0.01
     # A post that failed is sent again with its Idempotency-Key, until it is answered.
     sends_again: bool = False
     failures: list[str] = field(default_factory=list)
@@ -200,7 +203,7 @@ class Load:
         for thread in self._running:
             thread.join()
 
-    def wait_for(self, requests: int, seconds: float = 60) -> None:
+    def wait_for(self, requests: int, seconds: float = START_SECONDS) -> None:
         """Wait until so many more requests were answered."""
         target, deadline = self.requests + requests, time.monotonic() + seconds
         while self.requests < target and time.monotonic() < deadline:
@@ -211,7 +214,7 @@ class Load:
         connection = self.client.connect(REQUEST_SECONDS)
         with contextlib.closing(connection):
             for number in itertools.count():
-                if self._stop.is_set():
+                if self._stop.wait(self.pause_seconds):
                     return
                 if number % self.reads_to_a_post:
                     self._ask(connection)
