@@ -1,4 +1,4 @@
-"""Walk through the steps, or show one of them or of the asides: `python -m examples.demo [NAME]`.
+"""Walk through the steps, or show one step or aside: `python -m examples.demo [NAME]`.
 
 A step is its README, then its transcripts, with a pause wherever there is something to say.
 """
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
 
 
 def step_of(argument: str) -> str:
-    """Find a step by its name or number, or an aside; end the program if there is none."""
+    """Find a step by name or number, or an aside; exit if there is none."""
     if argument.isdecimal() and 1 <= int(argument) <= len(STEPS):
         return STEPS[int(argument) - 1]
     if argument in STEPS + ASIDES:
@@ -44,7 +44,7 @@ def show(step: str, *, pauses: bool) -> int:
 
 
 def transcripts_of(readme: str) -> list[str]:
-    """Return the names in the order in which the README comes to speak of them."""
+    """Return the names in the order of the README."""
     return list(dict.fromkeys(re.findall(r"\w+\.telnet", readme)))
 
 

@@ -1,6 +1,6 @@
 """Make slides of docs/talk.md: python -m examples.talk [TALK.md] [SLIDES.html].
 
-A rule begins the next slide; a quotation is what the speaker says.
+A horizontal rule starts a slide; a quotation is for the speaker.
 """
 
 import sys

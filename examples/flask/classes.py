@@ -12,7 +12,7 @@ SORRY = {
 
 
 class NotesView(MethodView):
-    """A method for each of HTTP's; what a view needs comes in from outside."""
+    """A method for each HTTP method; what a view needs is passed in."""
 
     # Flask would answer OPTIONS; the step before does not.
     provide_automatic_options = False
@@ -42,7 +42,7 @@ class Note(NotesView):
 
 
 def build() -> Flask:
-    """Make an application of its own, with notes of its own."""
+    """Return an application with its own notes."""
     notes: list[str] = []
     built = Flask(__name__, static_folder=None)
     built.config["MAX_CONTENT_LENGTH"] = 1000

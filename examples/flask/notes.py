@@ -1,4 +1,4 @@
-"""The notes as a framework writes them: gunicorn notes:application. Needs Flask."""
+"""The notes with a framework: gunicorn notes:application. Needs Flask."""
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException

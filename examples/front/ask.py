@@ -1,4 +1,4 @@
-"""Ask again and again, and print each answer that was not there before: python ask.py PORT."""
+"""Send requests repeatedly, and print each new answer: python ask.py PORT."""
 
 import socket
 import sys
@@ -8,7 +8,7 @@ NONE = "no answer"
 
 
 def ask(port: int) -> str:
-    """Return the body of an answer, or that there was none."""
+    """Return the body of an answer, or a note that there was none."""
     try:
         with socket.create_connection(("127.0.0.1", port), 60) as connection:
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")

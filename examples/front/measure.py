@@ -27,7 +27,7 @@ FILES = 1000
 
 
 class Delays(NamedTuple):
-    """Milliseconds that a quick request takes beside others."""
+    """Milliseconds that a quick request takes with other clients."""
 
     slow_client: float
     slow_reader: float
@@ -35,7 +35,7 @@ class Delays(NamedTuple):
 
 
 def delays(kind: str, *, nginx: bool, patience: float = PATIENCE_SECONDS) -> Delays:
-    """Return what others do to a worker of this kind; whoever waits for them, waits *patience*."""
+    """Return a quick request's delays on a worker of this kind, at most *patience* each."""
     with Stage(Path(__file__).parent) as stage:
         port = serve(stage, kind, nginx=nginx)
         troubles = [type_slowly, do_not_read, keep_idle]
@@ -53,7 +53,7 @@ def serve(stage: Stage, kind: str, *, nginx: bool) -> int:
 
 
 def delay(port: int, trouble: Callable[[int, ExitStack], None], patience: float) -> float:
-    """Return the milliseconds until a quick request is answered; the others have come first."""
+    """Return the milliseconds until a quick request is answered behind the others."""
     with ExitStack() as others, ExitStack() as stack:
         trouble(port, others)
         time.sleep(LEAD_SECONDS)

@@ -1,4 +1,4 @@
-"""Take one layer away at a time, and say what still works: python peel.py."""
+"""Remove one layer at a time, and report what still works: python peel.py."""
 
 import os
 import selectors
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 1.0
 
 
 def peel(name: str, patience: float) -> list[bool]:
-    """Return what of the questions is so without a layer."""
+    """Return the answers to all questions without a layer."""
     command, module = STACKS[name]
     with Stage(Path(__file__).parent) as stage:
         port = stage.serve(command)
@@ -63,7 +63,7 @@ def connect(port: int, begun: bytes, stack: ExitStack) -> socket.socket:
 
 
 def is_first(port: int, others: list[bytes], patience: float) -> bool:
-    """Return whether a quick request is answered while others, which came first, are not."""
+    """Return whether a quick request is answered before slow ones that came first."""
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         slow = [connect(port, begun, stack) for begun in others]
         quick = connect(port, b"GET /hello/Ada HTTP/1.0\r\n\r\n", stack)
@@ -73,7 +73,7 @@ def is_first(port: int, others: list[bytes], patience: float) -> bool:
 
 
 def is_replaced(pid: int, port: int) -> bool:
-    """Kill a process that answers; say whether the next request is answered."""
+    """Kill the answering process; return whether the next request is answered."""
     while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         pid = int(children[0])
     os.kill(pid, signal.SIGKILL)
@@ -89,7 +89,7 @@ def is_served_elsewhere(stage: Stage, module: str) -> bool:
 
 
 def row(name: str, patience: float = PATIENCE_SECONDS) -> str:
-    """Return the answers without a layer, and how many lines the application has, not blank."""
+    """Return the answers without a layer, and the application's number of non-blank lines."""
     answers = zip(QUESTIONS, peel(name, patience), strict=True)
     cells = [f"{'yes' if is_so else '-':<{len(question)}}" for question, is_so in answers]
     path = Path(__file__).parent / "layers" / f"{STACKS[name][1]}.py"

@@ -1,4 +1,4 @@
-"""All server hooks, each telling when it runs: gunicorn -c hooks.py hello:application."""
+"""All server hooks, each of which logs its call: gunicorn -c hooks.py hello:application."""
 
 import os
 import ssl

@@ -1,4 +1,4 @@
-"""Lead a gunicorn through its whole life by signals, and print which hooks ran: python life.py."""
+"""Drive a gunicorn through its life with signals, and print which hooks ran: python life.py."""
 
 import os
 import signal
@@ -45,9 +45,9 @@ def main() -> None:
 
 
 def chapter(title: str, told: Path, *awaited: str) -> None:
-    """Print what was told since the last time, sorted by process.
+    """Print the hooks' output since the last call, sorted by process.
 
-    It ends when the awaited hooks have run, and nothing more comes for a moment.
+    Wait until the awaited hooks have run, and nothing follows for a moment.
     """
     size, since = -1, time.monotonic()
     while time.monotonic() - since < QUIET_SECONDS or not all(

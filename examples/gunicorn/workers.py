@@ -1,6 +1,6 @@
-"""Worker types side by side, one worker each: python workers.py.
+"""Compare worker types, with one worker each: python workers.py.
 
-How long does a quick request take while nothing else goes on, while another client sends its
+How long does a quick request take on an idle worker, while another client sends its
 request slowly, and while another one reads a stream? And when does the stream's first line come?
 """
 
@@ -47,7 +47,7 @@ def measure(kind: str) -> tuple[float, float, float, float]:
 
 
 def ask(port: int, path: str, pause: float = 0.0) -> float:
-    """Ask, with a pause in the middle of the request; give the seconds to the first of the body."""
+    """Send a request with a pause in it; return the seconds until the body starts."""
     begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), 60) as connection:
         connection.sendall(f"GET {path} HT".encode())

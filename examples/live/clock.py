@@ -19,7 +19,7 @@ def tick() -> int:
 
 
 def tick_after(last: int) -> int:
-    """Wait until there is one after the last."""
+    """Wait for the next tick, and return it."""
     while tick() <= last:
         time.sleep((last + 1) * TICK_SECONDS - time.time() + 0.0001)
     return tick()
@@ -33,27 +33,27 @@ def ticks() -> Iterator[int]:
 
 
 def poll(environ: WSGIEnvironment) -> Iterable[bytes]:
-    """Answer at once, whether it has ticked or not: the client comes again soon."""
+    """Answer at once, with or without a tick: the client asks again soon."""
     return [b"%d\n" % tick()]
 
 
 def long_poll(environ: WSGIEnvironment) -> Iterable[bytes]:
-    """Answer when it has ticked: the client comes again at once."""
+    """Answer at the next tick: the client asks again at once."""
     return [b"%d\n" % tick_after(int(environ["QUERY_STRING"].removeprefix("after=")))]
 
 
 def stream(environ: WSGIEnvironment) -> Iterable[bytes]:
-    """Answer, and go on answering."""
+    """Answer without end."""
     return (b"%d\n" % number for number in ticks())
 
 
 def events(environ: WSGIEnvironment) -> Iterable[bytes]:
-    """Do the same in a form that browsers read, and ask for again by themselves."""
+    """Do the same in a format that browsers parse, and reconnect to by themselves."""
     return (b"id: %d\ndata: %d\n\n" % (number, number) for number in ticks())
 
 
 def websocket(environ: WSGIEnvironment) -> Iterable[bytes]:
-    """Leave HTTP after the first request; either side may speak at any time (RFC 6455)."""
+    """Leave HTTP after the first request; then both sides may send (RFC 6455)."""
     connection = Server(environ)
     try:
         for number in ticks():
@@ -80,7 +80,7 @@ PLAIN = {"/poll": poll, "/longpoll": long_poll, "/stream": stream, "/events": ev
 
 
 def http(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """The four that are plain HTTP, and the one that leaves it."""
+    """Serve the four plain HTTP transports, and WebSocket."""
     path = environ["PATH_INFO"]
     if path == "/ws":
         return websocket(environ)

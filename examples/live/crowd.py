@@ -1,6 +1,6 @@
-"""What a crowd costs that asks twice a second, and one that listens: python crowd.py [CLIENTS].
+"""Measure a crowd that polls twice a second, and one that listens: python crowd.py [CLIENTS].
 
-All figures are for a second. The processor's time is the server's, without that of its start.
+All figures are per second. Processor time is the server's, without its start.
 """
 
 import resource
@@ -40,7 +40,7 @@ def listen(wire: Wire) -> None:
 
 
 def measure(clients: int, hear: Callable[[Wire], None]) -> Cost:
-    """Have clients hear ticks for some seconds, each from a connection of its own."""
+    """Let clients receive ticks for some seconds, each over its own connection."""
     before = processor_seconds()
     with Stage(Path(__file__).parent) as stage, ThreadPoolExecutor(clients or 1) as crowd:
         port = stage.serve(COMMAND)
@@ -62,7 +62,7 @@ def measure(clients: int, hear: Callable[[Wire], None]) -> Cost:
 
 
 def processor_seconds() -> float:
-    """Return what all servers took that have ended, their workers included."""
+    """Return the processor time of all ended servers and their workers."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

@@ -1,4 +1,4 @@
-"""What each transport costs a client for ten ticks: python measure.py [PLOT.svg].
+"""Measure what ten ticks cost a client on each transport: python measure.py [PLOT.svg].
 
 The clients speak over sockets, so that each byte is counted. `late`: how long after its instant a
 tick arrives, on average.

@@ -1,4 +1,4 @@
-"""Ask an application for something, within this process, and keep what it answered."""
+"""Send a request to an application in this process, and record its answer."""
 
 import traceback
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ ANSWER_SECONDS = 60.0
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What was asked, of which chain, and what came back."""
+    """A request, the chain that it was sent to, and the answer."""
 
     question: Question
     off: list[str]
@@ -30,7 +30,7 @@ class Run(msgspec.Struct, frozen=True):
 def ask(app: WSGIApplication, question: Question, off: Iterable[str], host: str) -> Run:
     """Call the application as a server does, and close what it returns.
 
-    What it raises is told behind what it gave before: a server has a log for it.
+    An exception is appended to the output before it, where a server would log it.
     """
     started: list[tuple[str, Headers]] = []
     chunks: list[bytes] = []
@@ -61,7 +61,7 @@ def ask(app: WSGIApplication, question: Question, off: Iterable[str], host: str)
 
 
 def take(body: Iterable[bytes], chunks: list[bytes]) -> None:
-    """Take the first chunk, and then what does not take too long."""
+    """Take the first chunk, and the rest within a time limit."""
     iterator = iter(body)
     chunks.append(sendable(next(iterator, b"")))
     size = sum(map(len, chunks))

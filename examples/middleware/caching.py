@@ -1,4 +1,4 @@
-"""Keep answers for a minute: gunicorn caching:by_hand, then gunicorn caching:application."""
+"""Cache answers for a minute: gunicorn caching:by_hand, then gunicorn caching:application."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ HEADERS = [("Content-Type", "text/plain"), ("Cache-Control", "max-age=60"), ("Va
 
 
 class Page:
-    """A page that is slow to make; it counts how often it was made, and greets by cookie."""
+    """A slow page that counts how often it was made, and greets by cookie."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -26,7 +26,7 @@ class Page:
 
 
 class Kept:
-    """Keep whole answers in a dictionary, by path. What is not looked at?"""
+    """Cache whole answers in a dictionary, by path. What does it ignore?"""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app

@@ -15,7 +15,7 @@ CONTEXT_LINES = 3
 
 
 class Row(NamedTuple):
-    """A line of the answer before, beside the line of the answer now; None where there is none.
+    """A line of the previous answer beside one of the current answer, or None.
 
     `kind` is one of same, gone, new, changed; or gap, where equal lines are left out.
     """
@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """All rows of status and headers, and those of the body that differ, with some around them."""
+    """All rows of status and headers, and the differing rows of the body with some context."""
 
     head: list[Row]
     body: list[Row]
@@ -56,7 +56,7 @@ def without_what_varies(line: str) -> str:
 def aligned(
     before: Sequence[str], now: Sequence[str], key: Callable[[str], str] = str
 ) -> Iterator[Row]:
-    """Put two lists of lines side by side; lines with the same key are the same."""
+    """Align two lists of lines; lines with the same key are equal."""
     matcher = SequenceMatcher(None, [*map(key, before)], [*map(key, now)], autojunk=False)
     for operation, start, end, now_start, now_end in matcher.get_opcodes():
         for old, new in zip_longest(before[start:end], now[now_start:now_end]):
@@ -67,7 +67,7 @@ def aligned(
 
 
 def folded(all_rows: Sequence[Row]) -> Iterator[Row]:
-    """Leave out the rows that are the same, and not next to some that differ."""
+    """Leave out equal rows, except next to differing ones."""
     differ = [place for place, row in enumerate(all_rows) if row.kind != "same"]
     near = {p + i for p in differ for i in range(-CONTEXT_LINES, CONTEXT_LINES + 1)}
     was_near = True

@@ -1,4 +1,4 @@
-"""Put a chain around the chat as a file has it now, without the layers that are switched off."""
+"""Wrap the chat in a file's current chain, without the layers that are switched off."""
 
 import inspect
 import runpy
@@ -17,7 +17,7 @@ Version = tuple[int, int]
 
 
 class Reading(NamedTuple):
-    """What was made of the file and the switches, as they were at a moment."""
+    """The chain built from the file and the switches at some moment."""
 
     version: Version
     off: frozenset[str]
@@ -27,9 +27,9 @@ class Reading(NamedTuple):
 
 
 class EditedChain:
-    """An application with `layers` of a file around it, and between them and it layers of its own.
+    """An application wrapped in its own layers and in `layers` of a file.
 
-    File and switches are looked at before each request. If the chain cannot be made, or a layer
+    File and switches are checked before each request. If the chain cannot be built, or a layer
     fails, the answer says why.
     """
 
@@ -46,7 +46,7 @@ class EditedChain:
         return self.now().application(environ, start_response)
 
     def now(self) -> Reading:
-        """Return the chain as file and switches have it now."""
+        """Return the current chain."""
         version, off = version_of(self.path), self.switches.off()
         last = self.last
         if last is None or (last.version, last.off) != (version, off):
@@ -77,11 +77,11 @@ def version_of(path: Path) -> Version:
 
 
 def what_went_wrong(_environ: WSGIEnvironment) -> Answer:
-    """Tell of the exception that is being handled: who reads it is who typed what raised it."""
+    """Describe the current exception for the reader, whose code raised it."""
     return Answer("500 Internal Server Error", traceback.format_exc())
 
 
 def what_it_does(layer: Layer) -> str:
-    """Return the first line of what the middleware says of itself; empty if it says nothing."""
+    """Return the first line of a middleware's docstring, or an empty string."""
     said = inspect.getdoc(getattr(layer.factory, "func", layer.factory)) or ""
     return said.partition("\n")[0].replace("`", "")

@@ -9,7 +9,7 @@ from middleware.headers import HeadersMiddleware, set_header
 
 
 def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer, or begin to, and find that it does not work."""
+    """Answer, or fail after starting to."""
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "6")])
     if environ["PATH_INFO"] == "/broken":
         try:
@@ -22,7 +22,7 @@ def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 
 
 def by_hand(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Put a function of our own in the place of `start_response`. What is forgotten here?"""
+    """Replace `start_response` with our own function. What is forgotten here?"""
 
     def start(status: str, headers: list[tuple[str, str]]) -> Callable[[bytes], Any]:
         return start_response(status, [*headers, ("X-Robots-Tag", "noindex")])

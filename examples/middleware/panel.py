@@ -1,6 +1,6 @@
-"""The page /playground: the chain, a switch for each layer, a request, and what it gets.
+"""The page /playground: the chain, a switch for each layer, a request, and its answer.
 
-It stands outside the chain that it shows, so no switch and no mistake takes it away.
+It is outside the chain that it shows, so no switch and no mistake removes it.
 """
 
 import re
@@ -31,13 +31,13 @@ ELSEWHERE = Answer("403 Forbidden", "The playground is for this machine alone.\n
 
 
 class FormRequest(Request):
-    """A request whose body is bounded, also where its length is not said (chunks)."""
+    """A request with a bounded body, even without a length (chunks)."""
 
     max_content_length = MAX_FORM_BYTES
 
 
 class Panel:
-    """Show the chain; switch what is clicked, and send the request that is typed."""
+    """Show the chain; toggle clicked switches, and send the typed request."""
 
     def __init__(self, edited: EditedChain, runs: Runs) -> None:
         self.edited = edited
@@ -67,7 +67,7 @@ class Panel:
         return Answer("404 Not Found", f"There is only {PREFIX}.\n")
 
     def act(self, request: Request) -> WSGIApplication:
-        """Switch, and send the request anew; what cannot be is refused before anything is done."""
+        """Toggle a switch and repeat the request; reject invalid input before doing anything."""
         try:
             form = request.form
             request.stream.read(1)  # Otherwise what is too long in chunks would be cut.
@@ -95,7 +95,7 @@ class Panel:
         self.runs.add(ask(self.edited, question, off, host))
 
     def page(self, question: Question, mistake: str = "") -> Response:
-        """Return the page, with the last answer beside the one before."""
+        """Return the page, with the last answer beside the previous one."""
         chained, (before, now) = self.edited.now(), self.runs.last_two()
         content = self.template.render(
             chained=chained, does=what_it_does, path=self.edited.path, mistake=mistake,

@@ -1,7 +1,7 @@
-"""Serve the chat with a chain around it that one edits: python -m examples.middleware.play [PORT].
+"""Serve the chat with an editable chain around it: python -m examples.middleware.play [PORT].
 
 The chain is `layers` in playground.py: the one in the current directory, or else the one beside
-this file. It is read again when it has changed; if that fails, or a layer does, the page says why.
+this file. It is reloaded when it changes; if that or a layer fails, the page says why.
 Below it are the chat's own layers. /playground shows all of them, and switches each off and on.
 """
 
@@ -27,7 +27,7 @@ NAME = "playground.py"
 
 
 def with_panel(edited: EditedChain, runs: Runs) -> WSGIApplication:
-    """Put the page beside the chain."""
+    """Mount the page beside the chain."""
     layers = [
         Layer("security headers", SecurityHeadersMiddleware, "neither scripts nor frames"),
         Layer("errors", lambda app: ErrorBoundaryMiddleware(app, page=what_went_wrong), "why"),
@@ -43,7 +43,7 @@ def playground_path() -> Path:
 
 
 def __getattr__(name: str) -> object:
-    """Make the application only in the server that asks for it: it opens the chat's database."""
+    """Build the application only in the server that uses it: it opens the chat's database."""
     if name != "application":
         raise AttributeError(name)
     import app

@@ -1,4 +1,4 @@
-"""A request as it is typed, and what a server would make of it."""
+"""A typed request, and the environ that a server would make of it."""
 
 import re
 from collections.abc import Mapping
@@ -15,20 +15,20 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A request as it is typed: headers are lines of `Name: value`."""
+    """A typed request: headers are lines of `Name: value`."""
 
     method: str = "GET"
     path: str = "/"
     headers: str = "Accept: text/html"
 
     def changed(self, form: Mapping[str, str]) -> "Question":
-        """Return it with what a form says instead."""
+        """Return a copy with the values of a form."""
         now = msgspec.structs.asdict(self)
         typed = {name: form.get(name, value) for name, value in now.items()}
         return Question(**{name: "\n".join(text.splitlines()) for name, text in typed.items()})
 
     def check(self) -> None:
-        """Raise `ValueError` if it is no request."""
+        """Raise `ValueError` if it is not a valid request."""
         if self.method not in METHODS:
             raise ValueError(f"the method is one of {', '.join(METHODS)}, and not {self.method!r}")
         if not self.path.startswith("/") or not self.path.isprintable():

@@ -18,7 +18,7 @@ def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 
 
 def by_hand(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Replace in each piece. What is forgotten here?"""
+    """Replace in each chunk. What is forgotten here?"""
     for piece in page(environ, start_response):
         yield piece.replace(b"</body>", LINE + b"</body>")
 

@@ -17,17 +17,17 @@ class Runs:
         self.path = path
 
     def last_two(self) -> tuple[Run | None, Run | None]:
-        """Return the run before, and the last one; None where there has not been one."""
+        """Return the previous and the last run, or None for each."""
         before, now = [None, None, *self.load()][-2:]
         return before, now
 
     def question(self) -> Question:
-        """Return what was asked last."""
+        """Return the last request."""
         runs = self.load()
         return runs[-1].question if runs else Question()
 
     def is_last(self, question: Question) -> bool:
-        """Return whether this was asked last."""
+        """Return whether this was the last request."""
         return any(run.question == question for run in self.load()[-1:])
 
     def add(self, run: Run) -> None:

@@ -1,7 +1,7 @@
-"""Remember which layers are off, in a folder: each process that looks sees the same.
+"""Store which layers are off, in a folder that all processes see.
 
-A layer that is off has an empty file there, named after it. Making or removing one file is a
-single step, so two that switch at once do not undo each other.
+A layer that is off has an empty file there, named after it. Creating or removing a file is
+atomic, so concurrent switches do not undo each other.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ SUFFIX = ".off"
 
 
 class Switches:
-    """A switch for each layer, on unless somebody has switched it off."""
+    """A switch for each layer, on by default."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -23,7 +23,7 @@ class Switches:
         return frozenset(unquote(path.name.removesuffix(SUFFIX)) for path in paths)
 
     def turn(self, *, on: Iterable[str] = (), off: Iterable[str] = ()) -> None:
-        """Switch layers on, and others off; one that is so already stays so."""
+        """Switch some layers on and others off, if they are not already."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in on:
             self.file_of(name).unlink(missing_ok=True)
@@ -36,7 +36,7 @@ class Switches:
 
 
 def check_known(wanted: Iterable[str], names: Iterable[str]) -> None:
-    """Raise `ValueError` if one of the wanted is not among the names."""
+    """Raise `ValueError` if one of the wanted names is unknown."""
     names = list(names)
     for name in wanted:
         if name not in names:

@@ -1,4 +1,4 @@
-"""Watch WSGI: what a server calls, and what an application says and gives.
+"""Record WSGI: the server's calls, and the application's responses.
 
 In gunicorn `hooks.py` puts it around what is loaded. Another server is given the name of
 `examples.pictures.applications:application`, and PICTURE_APP says what that is.
@@ -22,7 +22,7 @@ PAUSE_SECONDS = 0.05
 
 
 class Body:
-    """What an application returned, with each part written down as it is given."""
+    """What an application returned; records each chunk."""
 
     def __init__(self, body: Iterable[bytes], given: Callable[[str], None], call: Any) -> None:
         self.body, self.given, self.call = body, given, call
@@ -68,7 +68,7 @@ class Watched:
 
 
 def watch(app: Any, names: list[str]) -> Any:
-    """Watch an application, and the one that it has inside, as far as there are names."""
+    """Watch an application and those it wraps, as far as there are names."""
     caller, name, *further = names
     if further:
         app.app = watch(app.app, [name, *further])

@@ -1,4 +1,4 @@
-"""Watch calls: which of some functions calls which, with what, and what it returns."""
+"""Record calls among some functions, with arguments and return values."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ VARYING = re.compile(r" object at 0x\w+|(?<=')http://[^/]*")
 
 
 def watch_calls(names: dict[str, str], outermost: str) -> None:
-    """Write down the calls of functions: `file.py:Class.function`, and its name in the picture."""
+    """Record the calls of functions: `file.py:Class.function`, and its name in the picture."""
     callers = [outermost]
     tell = log_of_run().tell
 
@@ -39,7 +39,7 @@ def arguments(frame: FrameType) -> Iterator[str]:
 
 
 def said(value: Any) -> str:
-    """Write a value down without what differs from run to run."""
+    """Format a value without what varies between runs."""
     if isinstance(value, tuple):
         return f"({', '.join(map(said, value))})"
     return str(getattr(value, "__qualname__", None) or VARYING.sub("", repr(value)))

@@ -1,4 +1,4 @@
-"""What happens in a run, written down by all of its processes in one file, and read in order."""
+"""The events of a run, recorded by all of its processes in one file, and read in order."""
 
 import json
 import os

@@ -66,7 +66,7 @@ def measure(
 
 
 def wait_for_workers(port: int, workers: int, pool: ThreadPoolExecutor) -> None:
-    """Wait until all workers are seen to work at the same time."""
+    """Wait until all workers work at the same time."""
     # On a busy machine the first may be done before the last has begun, unless it takes longer.
     seconds = 0.1
     times = [ask(port, "/")]

@@ -1,4 +1,4 @@
-"""Say how the server calls: gunicorn who:application, and two others in servers.telnet."""
+"""Show how the server calls: gunicorn who:application, and two others in servers.telnet."""
 
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment

@@ -1,7 +1,7 @@
 """Wait, compute, or half of each, for the seconds after the `?`: gunicorn work:application.
 
-The answer says when it began and when it was done, by the machine's clock, so that what several
-processes say can be put in order. Each line is sent at once.
+The answer has its start and end by the machine's clock, so that answers of several processes can
+be put in order. Each line is sent at once.
 """
 
 import time
@@ -26,7 +26,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
 
 
 def compute(seconds: float) -> None:
-    """Compute for as long in processor time, whoever else computes."""
+    """Compute for some processor time, whatever else runs."""
     begun = time.thread_time()
     while time.thread_time() - begun < seconds:
         pass

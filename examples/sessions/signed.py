@@ -1,4 +1,4 @@
-"""A cookie that says who one is, and is signed: gunicorn signed:application. Needs Flask."""
+"""A signed cookie that says who the user is: gunicorn signed:application. Needs Flask."""
 
 import os
 
@@ -6,7 +6,7 @@ from flask import Flask, Response, request, session
 
 
 def build(secret_key: str | None = None) -> Flask:
-    """Make the application; without a key its sessions have to be somewhere else."""
+    """Return the application; without a key its sessions must be stored elsewhere."""
     built = Flask(__name__, static_folder=None)
     built.secret_key = secret_key
     built.add_url_rule("/", view_func=index)

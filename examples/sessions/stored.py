@@ -1,4 +1,4 @@
-"""A cookie that is a number for what the server keeps: gunicorn stored:application. Needs Flask.
+"""A cookie that is a key to a session on the server: gunicorn stored:application. Needs Flask.
 
 The views are those of signed.py. `flask --app stored end NAME` ends a user's sessions.
 """
@@ -20,7 +20,7 @@ TABLE = "CREATE TABLE IF NOT EXISTS sessions (key BLOB PRIMARY KEY, until REAL, 
 
 
 class StoredSession(dict[str, Any], SessionMixin):
-    """What is kept, and under which token."""
+    """A session's data, and its token."""
 
     def __init__(self, token: str | None = None, content: str = "{}") -> None:
         super().__init__(json.loads(content))
@@ -74,7 +74,7 @@ class StoredSessions(SessionInterface):
 
 
 def key_of(token: str) -> bytes:
-    """Return what is kept of a token: whoever reads the file cannot sign in with it."""
+    """Return the stored hash of a token, with which nobody can sign in."""
     return hashlib.sha256(token.encode()).digest()
 
 

@@ -1,7 +1,7 @@
-"""Say 202 at once, and do the work in a thread: gunicorn accepted:application.
+"""Answer 202 at once, and do the work in a thread: gunicorn accepted:application.
 
-What is not done when the process ends is lost, and a second process knows nothing of the first
-one's tasks. That is what a queue outside is for: queued.py.
+Unfinished work is lost when the process ends, and a second process does not know the first one's
+tasks. An external queue solves that: queued.py.
 """
 
 import secrets
@@ -29,7 +29,7 @@ class Tasks:
         return Response("quick\n")
 
     def accept(self, path: str) -> Response:
-        """Answer what RFC 9110 section 15.3.3 calls accepted: not done, and where to ask."""
+        """Answer 202 (RFC 9110 section 15.3.3): not done, with a URL for the result."""
         task = secrets.token_hex(8)
         self.results[task] = self.pool.submit(PATHS[path])
         return Response("", "202 Accepted", {"Location": f"/tasks/{task}"})

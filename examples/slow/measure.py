@@ -1,7 +1,7 @@
-"""What ten slow requests at once do to each arrangement: python measure.py [PLOT.svg].
+"""Measure ten slow requests at once with each arrangement: python measure.py [PLOT.svg].
 
-`answered`: until all ten have an answer. `quick`: how long a quick request takes that comes just
-after them. `done`: until all ten are done.
+`answered`: until all ten have an answer. `quick`: the duration of a quick request right after
+them. `done`: until all ten are done.
 """
 
 import http.client
@@ -80,7 +80,7 @@ def measure(arrangement: Arrangement) -> tuple[float, float, float]:
 
 
 def ask(port: int, path: str, wanted: int | None = None) -> str | None:
-    """Return the address of a task, if the answer has one; None while its status is not wanted."""
+    """Return a task's URL, if the answer has one; None until the wanted status."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path)
     response = connection.getresponse()

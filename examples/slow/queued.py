@@ -1,7 +1,7 @@
-"""Say 202 at once, and leave the work to RQ: REDIS_URL=... gunicorn queued:application.
+"""Answer 202 at once, and leave the work to RQ: REDIS_URL=... gunicorn queued:application.
 
-The task is in Redis, where it outlives the server, and the workers are processes of their own:
-rq worker --url $REDIS_URL. What they compute does not stop a request.
+The task is in Redis, where it outlives the server, and the workers are separate processes:
+rq worker --url $REDIS_URL. Their computing does not block requests.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Two kinds of slow: one waits for something else, the other keeps the processor."""
+"""Two kinds of slow work: waiting, and keeping the processor busy."""
 
 import time
 
@@ -6,13 +6,13 @@ SECONDS = 0.1
 
 
 def wait() -> str:
-    """Do as if a database or another server took its time."""
+    """Wait as if for a database or another server."""
     time.sleep(SECONDS)
     return "waited\n"
 
 
 def compute() -> str:
-    """Compute for as long, in processor time, whoever else computes."""
+    """Compute for some processor time, whatever else runs."""
     begun = time.thread_time()
     while time.thread_time() - begun < SECONDS:
         pass

@@ -1,7 +1,7 @@
 """Emit through a Node server, from any process: python emit.py REDIS_URL TEXT.
 
-This is what Node's `@socket.io/redis-emitter` does. The server's adapter listens at a channel for
-each namespace; a message is who sends, a packet, and for whom it is.
+This is what Node's `@socket.io/redis-emitter` does. The server's adapter subscribes to a channel
+for each namespace; a message has a sender, a packet, and its recipients.
 """
 
 import sys
@@ -14,7 +14,7 @@ EVENT = 2
 
 
 def emit(redis: Redis, event: str, *arguments: object) -> int:
-    """Emit to all in the namespace `/`; say how many servers have heard it."""
+    """Emit to all in the namespace `/`; return how many servers received it."""
     packet = {"type": EVENT, "data": [event, *arguments], "nsp": "/"}
     whom: dict[str, object] = {"rooms": [], "except": [], "flags": {}}
     # A server skips what it has sent itself, which it knows by the name of the sender.

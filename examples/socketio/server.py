@@ -1,7 +1,7 @@
 """Type 2, the server in Python: gunicorn --worker-class gevent server:application.
 
-A browser loads the page and the official client from here, and says something; all hear it.
-Sessions are in the memory of this process: a client has to come back to it.
+A browser loads the page and the official client from here, and what it says goes to all.
+Sessions are in the memory of this process, so clients must return to it.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Make the diffs that docs/steps.md shows: python -m examples.steps.diffs [FILE].
 
-Above each stands what it compares, as files, or definitions in them:
+A comment above each names the compared files, or definitions in them:
 
     <!-- v02/flack.py:create_user -> v03/flack.py:create_user v03/models.py:add_user -->
 """
@@ -22,7 +22,7 @@ def main(path: str = str(DOCUMENT)) -> None:
 
 
 def made_current(text: str) -> str:
-    """Return a document with its diffs as the folders are now."""
+    """Return a document with its diffs updated from the folders."""
     return SHOWN.sub(lambda shown: block(shown[1], shown[2]), text)
 
 

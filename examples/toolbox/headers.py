@@ -1,4 +1,4 @@
-"""What Werkzeug makes of a request, and of an answer: gunicorn headers:application."""
+"""How Werkzeug parses a request, and builds an answer: gunicorn headers:application."""
 
 from werkzeug import Request, Response
 

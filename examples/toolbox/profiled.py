@@ -10,7 +10,7 @@ NOTES = ["tea at noon"] * 50
 
 
 def author_of(_number: int) -> str:
-    """Stand for a query of a database."""
+    """Simulate a database query."""
     return "ann"
 
 

@@ -44,10 +44,10 @@ def tell_at_once(text: str) -> None:
 
 
 def play_for_a_reader(path: Path) -> None:
-    """Tell it as fast as somebody reads, with a pause at words.
+    """Print the transcript at reading speed, with a pause at comments.
 
-    It is played at its own pace beside that: while a person reads, servers would hang up and
-    what a cache keeps would grow old.
+    It is played at its own pace meanwhile: while a person reads, servers would close connections
+    and caches would expire.
     """
     told: SimpleQueue[str | None] = SimpleQueue()
     with ThreadPoolExecutor(1) as pool:

@@ -12,7 +12,7 @@ NODE_MODULES = "node_modules"
 
 
 def copy(source: Path, target: Path, ports: Ports) -> None:
-    """Copy a folder, with free ports in the files that name ports, and link what npm installed."""
+    """Copy a folder, replace its ports by free ones, and link what npm installed."""
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", NODE_MODULES))
     for file in target.rglob("*"):
         if file.suffix in REWRITTEN:

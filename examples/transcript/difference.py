@@ -1,4 +1,4 @@
-"""Show how what came differs from what was written down, in the notation of transcripts."""
+"""Show the difference between received and expected output, in the notation of transcripts."""
 
 import difflib
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from examples.transcript.notation import shown
 def difference(
     lines: Sequence[str], taken: bytes, rest: bytes, values: dict[str, str], *, is_closed: bool
 ) -> str:
-    """Return the lines against what came: the bytes that were taken for them, and the rest."""
+    """Return a diff of the lines and the received bytes: those matched to them, and the rest."""
     wanted = [f"< {line}" for line in lines]
 
     def named(line: str) -> str:
-        """Return the line of the transcript that this one could be, or itself."""
+        """Return the transcript's line that this one may match, or itself."""
         same = (w for w in wanted if pattern(w, "", values).fullmatch(line.encode()))
         return next(same, line)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def environ_of(port: str) -> dict[str, str]:
-    """Return it for a gunicorn that takes this port if its command line has no other."""
+    """Return the environment for a gunicorn that uses this port by default."""
     # `python` and what is installed with it are those that run this.
     # Servers may be where only an administrator's PATH looks.
     path = [str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin", "/sbin"]

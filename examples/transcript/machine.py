@@ -1,4 +1,4 @@
-"""What this machine has: modules that can be imported, ports that are free or that answer."""
+"""Look at this machine: importable modules, free ports, ports that answer."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""What varies in a transcript: names in angle brackets, and what each stands for."""
+"""Varying parts of a transcript: names in angle brackets, and their patterns."""
 
 import re
 
@@ -25,12 +25,12 @@ NAME = re.compile(rf"<((?:{'|'.join(KINDS)})(?:-\d+)?)>")
 
 
 def filled(text: str, values: dict[str, str]) -> str:
-    """Put the values that are known into a text."""
+    """Fill known values into a text."""
     return NAME.sub(lambda name: values.get(name[1], name[0]), text)
 
 
 def pattern(text: str, end: str, values: dict[str, str]) -> re.Pattern[bytes]:
-    """Return what matches a seen line; names that are new and stay the same become groups."""
+    """Return a pattern for a seen line; new names that stay constant become groups."""
     groups: set[str] = set()
 
     def expression(name: str) -> str:

@@ -13,7 +13,7 @@ WAIT = re.compile(r"\((\d+(?:\.\d+)?) seconds? later\)")
 
 
 class Step(NamedTuple):
-    """One thing that happens; typed and seen lines that follow each other are one."""
+    """One step; consecutive typed or seen lines form one."""
 
     kind: str
     lines: list[str]
@@ -21,7 +21,7 @@ class Step(NamedTuple):
 
 
 def parse(text: str) -> Iterator[Step]:
-    """Return the steps of a transcript. Raises `ValueError` for a line that is none."""
+    """Return the steps of a transcript. Raises `ValueError` for an invalid line."""
     step = Step("", [], 0)
     for number, line in enumerate(text.splitlines(), 1):
         kind, words = kind_of(line, number)
@@ -57,7 +57,7 @@ def typed(lines: Iterable[str], values: dict[str, str]) -> bytes:
 
 
 def ends_of(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Return each seen line without its mark, and how it ends."""
+    """Return each seen line without its mark, and its line end."""
     in_head = False
     for line in lines:
         in_head = in_head or line.startswith("HTTP/1.")
@@ -71,7 +71,7 @@ def ends_of(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def shown(received: bytes) -> list[str]:
-    """Write down received bytes in the notation."""
+    """Format received bytes in the notation."""
     lines: list[str] = []
     in_head = False
     for raw in filter(None, re.split(rb"(?<=\n)|(?=HTTP/1\.1 \d)", received)):

@@ -1,4 +1,4 @@
-"""Play a transcript: type what is typed, and compare what comes."""
+"""Play a transcript: send the typed lines, and compare the output."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ JOB = re.compile(r"kill (-9 )?%(\d+)")
 
 
 class Player:
-    """One transcript on its stage; `tell` is given each line that a person would see."""
+    """One transcript on its stage; `tell` is called with each line that a person would see."""
 
     def __init__(self, stage: Stage, tell: Callable[[str], None]) -> None:
         self.stage = stage

@@ -1,7 +1,7 @@
-"""The ports that a transcript names, and those on which it is played.
+"""The ports that a transcript names, and the free ones that replace them.
 
-A person types 8000 and 8080. The player gives each of them another that is free, so that
-transcripts play side by side, and beside what is running already.
+A person types 8000 and 8080. The player replaces each with a free port, so that transcripts can
+run concurrently, and beside other servers.
 """
 
 import re
@@ -17,7 +17,7 @@ PORT_SEEN = re.compile(r"(?:(?<=[\w\]]:)|(?<=[ (=]'))(80[08]\d)(?!\w)")
 
 
 class Ports:
-    """Ports as they are written, each with the free one that stands for it."""
+    """Written ports, each with its free replacement."""
 
     def __init__(self) -> None:
         self.free: dict[str, str] = {}
@@ -28,20 +28,20 @@ class Ports:
         return self.free[written]
 
     def named_in(self, command: str) -> list[str]:
-        """Return the free ports for those on which a command may serve."""
+        """Return the free ports for those that a command may serve on."""
         default = [DEFAULT] if UNBOUND.search(command) else []
         return [self[port] for port in default + PORT.findall(command)]
 
     def in_command(self, text: str) -> str:
-        """Return a command, or a file of a program's, with free ports in it."""
+        """Return a command, or a program's file, with free ports."""
         return PORT.sub(lambda port: self[port[0]], text)
 
     def in_seen(self, line: str) -> str:
-        """Return a line that is to be seen, with free ports where it names ports."""
+        """Return an expected line with free ports."""
         return PORT_SEEN.sub(lambda port: self[port[0]], line)
 
     def as_written(self, printed: bytes) -> bytes:
-        """Return what a program printed, with the ports that the transcript has."""
+        """Return a program's output with the transcript's ports."""
         for written, free in self.free.items():
             printed = printed.replace(free.encode(), written.encode())
         return printed

@@ -1,4 +1,4 @@
-"""Compare what comes with what was written down, line by line, and show where they part."""
+"""Compare received with expected output, line by line, and show the first difference."""
 
 import socket
 import time
@@ -15,9 +15,9 @@ QUIET_SECONDS = 0.1
 
 
 class DeviationError(Exception):
-    """What came is not what the transcript says; the message is the difference.
+    """The output differs from the transcript; the message is the difference.
 
-    `offset` says by how many lines of the transcript it is below the first that was compared.
+    `offset` counts the transcript's lines from the first compared one.
     """
 
     def __init__(self, message: str, offset: int = 0) -> None:
@@ -26,7 +26,7 @@ class DeviationError(Exception):
 
 
 class Reader:
-    """Bytes that arrive, from a connection or all at once, and that are taken line by line."""
+    """Bytes from a connection, or given at once, consumed line by line."""
 
     def __init__(self, connection: socket.socket | None = None, received: bytes = b"") -> None:
         self.connection = connection
@@ -34,7 +34,7 @@ class Reader:
         self.is_closed = connection is None
 
     def expect(self, lines: Sequence[str], values: dict[str, str]) -> bytes:
-        """Take the lines and give their bytes; learn the values that are seen first here."""
+        """Match the lines and return their bytes; learn new values."""
         taken = b""
         for offset, (text, end) in enumerate(ends_of(lines)):
             wanted = pattern(text, end, values)
@@ -51,13 +51,13 @@ class Reader:
         return taken
 
     def is_hopeless(self, literal: bytes | None, end: str) -> bool:
-        """Return whether nothing that may still come can make the line the one that is wanted."""
+        """Return whether no further input can make the line match."""
         if end and b"\n" in self.received:
             return True
         return literal is not None and not literal.startswith(self.received[: len(literal)])
 
     def receive(self, deadline: float) -> bool:
-        """Wait for more; say whether there was some."""
+        """Wait for more input; return whether there was any."""
         left = deadline - time.monotonic()
         if self.connection is None or self.is_closed or left <= 0:
             return False
@@ -73,7 +73,7 @@ class Reader:
         return bool(more)
 
     def expect_nothing(self, *, is_closed: bool) -> None:
-        """Check that nothing is left, and that the connection is closed, or is not."""
+        """Check that nothing is left, and that the connection is closed or open as expected."""
         deadline = time.monotonic() + (PATIENCE_SECONDS if is_closed else QUIET_SECONDS)
         while not self.received and self.receive(deadline):
             pass
@@ -94,7 +94,7 @@ class Reader:
     def deviate(
         self, lines: Sequence[str], taken: bytes, values: dict[str, str], offset: int = 0
     ) -> None:
-        """Raise the difference between the lines and all that has come."""
+        """Raise the difference between the lines and all input."""
         deadline = time.monotonic() + QUIET_SECONDS
         while self.receive(deadline):
             pass

@@ -1,4 +1,4 @@
-"""What a transcript needs around it: programs, free ports, a directory, connections."""
+"""The environment of a transcript: programs, free ports, a directory, connections."""
 
 import re
 import shutil
@@ -23,13 +23,13 @@ REMARKS = re.compile(
 
 
 class LackingError(Exception):
-    """Something that the transcript needs is not on this machine; the message says what."""
+    """The transcript needs something that this machine lacks; the message says what."""
 
 
 class Stage:
-    """A place to play one transcript: a copy of its folder, with ports of its own.
+    """A place to play one transcript: a copy of its folder, with its own ports.
 
-    Leaving it stops what was started there, and removes it.
+    Leaving it stops the programs started there, and removes the copy.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -64,7 +64,7 @@ class Stage:
         return program is not None or (self.directory / name).exists()
 
     def serve(self, command: str) -> int:
-        """Start a server, and return the port of its that stands first in the command."""
+        """Start a server, and return its first port in the command."""
         self.start(command)
         return int(self.ports.named_in(command)[0])
 
@@ -96,9 +96,9 @@ class Stage:
             time.sleep(0.02)
 
     def end(self, job: int, *, at_once: bool = False) -> None:
-        """End the server that was started as the job of this number, counted from 1.
+        """Kill the server that was started as this job number, counted from 1.
 
-        At once, neither it nor what it has started may do anything more.
+        It and its children must stop at once.
         """
         if not 0 < job <= len(self.servers):
             raise DeviationError(f"there is no job {job}")

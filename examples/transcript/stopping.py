@@ -1,4 +1,4 @@
-"""End what a transcript has started."""
+"""Stop what a transcript has started."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ STOP_SECONDS = 15.0
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
-    """End a server and all that it has started."""
+    """Stop a server and all its children."""
     server.terminate()
     with suppress(subprocess.TimeoutExpired):
         server.wait(STOP_SECONDS)
@@ -19,14 +19,14 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def kill(server: subprocess.Popen[bytes]) -> None:
-    """Kill a server's group, as a shell does with a job."""
+    """Kill a server's process group, as a shell kills a job."""
     with suppress(ProcessLookupError):
         os.killpg(server.pid, signal.SIGKILL)
     server.wait()
 
 
 def stop_daemons(directory: Path) -> None:
-    """End those that have left the terminal, by the files that have their ids."""
+    """Stop daemons by their pid files."""
     for file in directory.rglob("*.pid*"):
         with suppress(ProcessLookupError, ValueError):
             os.kill(int(file.read_text()), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The terminals of a transcript: in each of them one connection at a time."""
+"""The terminals of a transcript, each with one connection at a time."""
 
 import socket
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ CONNECT_SECONDS = 10.0
 
 
 class Terminals:
-    """The connections by the terminal's name, and which terminal it is that one types in."""
+    """The connections by terminal name, and the current terminal."""
 
     def __init__(self, ports: Ports) -> None:
         self.name = ""
@@ -19,7 +19,7 @@ class Terminals:
 
     @property
     def connection(self) -> Reader:
-        """The one of this terminal. Raises `ValueError` where there is none."""
+        """The current terminal's connection. Raises `ValueError` if there is none."""
         if self.name not in self.connections:
             raise ValueError("nothing is connected here: `$ telnet HOST PORT` comes before it")
         return self.connections[self.name]
@@ -35,22 +35,22 @@ class Terminals:
         self.connections[self.name] = Reader(connection)
 
     def expect(self, lines: Sequence[str], values: dict[str, str]) -> bytes:
-        """Take the lines from this terminal's connection; give their bytes, ports as written."""
+        """Match the lines with this terminal's output; return their bytes, with written ports."""
         free = [self.ports.in_seen(line) for line in lines]
         return self.ports.as_written(self.connection.expect(free, values))
 
     def leave(self, *, is_closed: bool) -> None:
-        """Leave the connection of this terminal; nothing may be unread."""
+        """Close this terminal's connection, of which nothing may be unread."""
         self.connection.expect_nothing(is_closed=is_closed)
         self.quit()
 
     def quit(self) -> None:
-        """Leave the connection of this terminal, whatever may still come."""
+        """Close this terminal's connection, even with unread output."""
         self.connection.close()
         del self.connections[self.name]
 
     def expect_nothing(self) -> None:
-        """Check that nothing is unread in any of them, and that all are open."""
+        """Check that all connections are open, with nothing unread."""
         for connection in self.connections.values():
             connection.expect_nothing(is_closed=False)
 

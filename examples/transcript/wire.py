@@ -1,10 +1,10 @@
-"""A connection that counts its bytes: HTTP with chunks, and WebSocket frames."""
+"""A byte-counting connection for HTTP with chunks, and WebSocket frames."""
 
 import socket
 
 
 class Wire:
-    """A connection that counts what it carries."""
+    """A connection that counts its bytes."""
 
     def __init__(self, port: int) -> None:
         self.connection = socket.create_connection(("127.0.0.1", port), 60)

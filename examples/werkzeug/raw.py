@@ -1,4 +1,4 @@
-"""Notes, with nothing but PEP 3333: gunicorn raw:application."""
+"""Notes, with only PEP 3333: gunicorn raw:application."""
 
 from collections.abc import Iterable
 from urllib.parse import parse_qs

@@ -1,4 +1,4 @@
-"""What an application may do, a path each: python server.py parts:application 8000."""
+"""What an application may do, one path each: python server.py parts:application 8000."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -8,28 +8,28 @@ PLAIN = [("Content-Type", "text/plain")]
 
 
 def environ(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Show the request: CGI's names, headers with HTTP_ before them, and the server's own."""
+    """Show the request: CGI's names, headers with the prefix HTTP_, and the server's own."""
     start_response("200 OK", PLAIN)
     shown = {key: value for key, value in environ.items() if isinstance(value, str | bool | tuple)}
     return [f"{key} = {value!r}\n".encode() for key, value in sorted(shown.items())]
 
 
 def echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Read the body: no more than it has, since the connection may stay open behind it."""
+    """Read the body, and no further, since the connection may stay open after it."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     start_response("200 OK", PLAIN)
     return [body]
 
 
 def written(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Push instead of being pulled: `write` is old, legal, and comes before the iterable."""
+    """Push instead of being pulled: `write` is old, legal, and precedes the iterable."""
     write = start_response("200 OK", PLAIN)
     write(b"written\n")
     return [b"returned\n"]
 
 
 class Countdown:
-    """An iterable with something to give back: `close` is called however it ends."""
+    """An iterable that holds a resource: `close` is called however it ends."""
 
     def __iter__(self) -> Iterator[bytes]:
         yield from (b"3\n", b"2\n", b"1\n")
@@ -44,7 +44,7 @@ def countdown(environ: WSGIEnvironment, start_response: StartResponse) -> Iterab
 
 
 def failing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
-    """Change one's mind, with `exc_info`: it works until the first byte is on its way."""
+    """Replace the answer, with `exc_info`: it works until the first byte is sent."""
     start_response("200 OK", PLAIN)
     try:
         if environ["QUERY_STRING"] == "late":

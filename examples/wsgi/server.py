@@ -1,7 +1,7 @@
 """A WSGI server in sixty lines of code: python server.py MODULE:NAME PORT.
 
-One client at a time. It leaves out what makes a server fit for the world: time limits, size
-limits, chunked bodies, connections that stay open. What is left is PEP 3333.
+One client at a time. It leaves out what production needs: time limits, size limits, chunked
+bodies, keep-alive. What is left is PEP 3333.
 """
 
 import pkgutil
@@ -16,7 +16,7 @@ Headers = list[tuple[str, str]]
 
 
 class Answer:
-    """What is known of one answer: its head waits until the first byte of the body."""
+    """The state of one answer: its head waits for the first byte of the body."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -38,7 +38,7 @@ class Answer:
 
 
 def environ_of(connection: socket.socket, stream: BinaryIO) -> WSGIEnvironment:
-    """Read a request's head and give it as a dictionary; the body stays in the stream."""
+    """Read a request's head into a dictionary; the body stays in the stream."""
     method, target, protocol = stream.readline().decode("latin-1").split()
     path, _, query = target.partition("?")
     environ = {
@@ -57,7 +57,7 @@ def environ_of(connection: socket.socket, stream: BinaryIO) -> WSGIEnvironment:
 
 
 def answer(app: WSGIApplication, environ: WSGIEnvironment, response: Answer) -> None:
-    """Call the application, send what it gives, and close it, whatever happens."""
+    """Call the application, send its chunks, and close the iterable, whatever happens."""
     body = app(environ, response.start_response)
     try:
         for chunk in filter(None, body):  # The head waits for a byte, not for an empty chunk.

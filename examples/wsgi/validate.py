@@ -1,4 +1,4 @@
-"""What `wsgiref.validate` says of applications that work by luck: python validate.py."""
+"""What `wsgiref.validate` says about applications that work by luck: python validate.py."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -52,7 +52,7 @@ ALL: list[Application] = [
 
 
 def judge(app: WSGIApplication) -> str:
-    """Run a request as a server does, with the validator between it and the application."""
+    """Run a request as a server does, through the validator."""
     environ: WSGIEnvironment = {"QUERY_STRING": ""}
     setup_testing_defaults(environ)
     try:

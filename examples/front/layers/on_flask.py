@@ -1,4 +1,4 @@
-"""A greeting, by Flask."""
+"""A greeting, with Flask."""
 
 import time
 from pathlib import Path

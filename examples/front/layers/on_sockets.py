@@ -1,4 +1,4 @@
-"""A greeting, by sockets alone: python on_sockets.py PORT."""
+"""A greeting, with only sockets: python on_sockets.py PORT."""
 
 import socket
 import sys

@@ -1,4 +1,4 @@
-"""A greeting, by Werkzeug alone."""
+"""A greeting, with only Werkzeug."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A greeting, by PEP 3333 alone."""
+"""A greeting, with only PEP 3333."""
 
 import time
 from collections.abc import Iterable
