@@ -17,7 +17,7 @@ from ngw2f.live.heartbeat import Heartbeat
 from ngw2f.live.log import EventLog
 from ngw2f.live.payloads import decode_revocation
 from ngw2f.live.reader import StreamReader
-from ngw2f.live.recent import MAX_BYTES, Ring
+from ngw2f.live.recent import MAX_BYTES, RecentEvents
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.settings import Settings
 from ngw2f.store import events
@@ -46,7 +46,7 @@ class Hub:
         self._feeds: dict[tuple[str, frozenset[int]], Feed] = {}
         self._subscriptions: set[Subscription] = set()
         self._numbers = itertools.count()
-        self._ring = Ring(EntryId(0))
+        self._recent = RecentEvents(EntryId(0))
         # One at a time reads missed events from the database.
         self._turn = BoundedSemaphore()
         # How many seconds the last read took.
@@ -61,7 +61,7 @@ class Hub:
 
     @property
     def position(self) -> EntryId:
-        return self._ring.newest
+        return self._recent.newest
 
     def listen(self, listener: Callable[[Entry], None]) -> None:
         """Call *listener* with every entry, before any subscriber gets it."""
@@ -76,7 +76,7 @@ class Hub:
         """Begin at the newest event that is stored."""
         if not self._is_loaded:
             self._is_loaded = True
-            self._load_ring()
+            self._load_recent()
             # Last, so that every private room in the ring is known to be private.
             self.access.load()
 
@@ -129,7 +129,7 @@ class Hub:
             # Rather nothing than what a user may no longer see.
             self._disconnect_users()
         self._frame(entry)
-        self._ring.add(entry)
+        self._recent.add(entry)
         for feed in self._feeds.values():
             if self.access.may_see(feed.rooms, entry):
                 feed.add(entry)
@@ -160,8 +160,8 @@ class Hub:
         """
         if cursor > self.position:
             return None
-        if cursor >= self._ring.floor:
-            return self._ring.after(cursor, PAGE, PAGE_BYTES)
+        if cursor >= self._recent.floor:
+            return self._recent.after(cursor, PAGE, PAGE_BYTES)
         with self._turn:
             # However many clients are far behind, at least half of the time is left to others.
             # The pause is before the read: after it, newer entries would be missing.
@@ -176,9 +176,9 @@ class Hub:
             if cursor < EntryId(events.oldest_cursor(connection, self._length)):
                 return None
             run = events.list_events(connection, cursor.milliseconds, PAGE, PAGE_BYTES)
-        floor = self._ring.floor
+        floor = self._recent.floor
         page = [entry for entry in map(entry_of, run.events) if entry.id <= floor]
-        return page or self._ring.after(floor, PAGE, PAGE_BYTES)
+        return page or self._recent.after(floor, PAGE, PAGE_BYTES)
 
     def is_stored(self, cursor: EntryId) -> bool:
         with self._database.reading() as connection:
@@ -247,10 +247,10 @@ class Hub:
         if not feed.subscribers:
             self._feeds.pop((feed.form.name, feed.rooms), None)
 
-    def _load_ring(self) -> None:
+    def _load_recent(self) -> None:
         """Load the newest events, for clients that reconnect after a restart."""
         with self._database.reading() as connection:
             run = events.list_newest(connection, min(self._length, LOADED), LOADED_BYTES)
-        self._ring = Ring(EntryId(run.previous_id))
+        self._recent = RecentEvents(EntryId(run.previous_id))
         for event in run.events:
-            self._ring.add(entry_of(event))
+            self._recent.add(entry_of(event))

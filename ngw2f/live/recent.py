@@ -9,7 +9,7 @@ MAX_ENTRIES = 4_096
 MAX_BYTES = 4 * 1024 * 1024
 
 
-class Ring:
+class RecentEvents:
     """All entries after `floor`, oldest first, as many as the two limits allow."""
 
     def __init__(

@@ -57,8 +57,8 @@ def test_resume_from_the_database(stage: Stage) -> None:
     for number in range(30):
         stage.post(ann, str(number))
     stage.follow()
-    stage.hub._ring.floor = stage.hub._ring._ids[20]
-    del stage.hub._ring._entries[:21], stage.hub._ring._ids[:21]
+    stage.hub._recent.floor = stage.hub._recent._ids[20]
+    del stage.hub._recent._entries[:21], stage.hub._recent._ids[:21]
     assert sources(stage.subscribe(after=cursor)) == [str(number) for number in range(30)]
 
 
@@ -292,9 +292,9 @@ def large(stage: Stage) -> list[str]:
     for text in texts:
         stage.post(ann, text)
     stage.follow()
-    ring = stage.hub._ring
-    ring.floor = ring._ids[20]
-    del ring._entries[:21], ring._ids[:21]
+    recent = stage.hub._recent
+    recent.floor = recent._ids[20]
+    del recent._entries[:21], recent._ids[:21]
     return texts
 
 
@@ -311,7 +311,7 @@ def test_few_bytes_are_loaded_at_the_start(stage: Stage, large: list[str], monke
     monkeypatch.setattr("ngw2f.live.hub.LOADED_BYTES", 100_000)
     stage.hub._is_loaded = False
     stage.hub.load()
-    assert len(stage.hub._ring._entries) < 10
+    assert len(stage.hub._recent._entries) < 10
     subscription = stage.subscribe(after="0")
     assert [each for each in sources(subscription) if " " in each] == large
 
