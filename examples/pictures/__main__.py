@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
 
 
 def shown(stop: Stop, events: list[Event]) -> Iterator[Event]:
-    """Return what is drawn: from the first words on, without hidden lines, none too long."""
+    """Return the drawn events: from the first words on, without hidden lines, shortened."""
     for event in dropwhile(lambda event: event.source, events):
         if not event.source:
             yield event

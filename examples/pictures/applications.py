@@ -1,7 +1,7 @@
 """Record WSGI: the server's calls, and the application's responses.
 
-In gunicorn `hooks.py` puts it around what is loaded. Another server is given the name of
-`examples.pictures.applications:application`, and PICTURE_APP says what that is.
+In gunicorn `hooks.py` wraps the loaded application. Other servers load
+`examples.pictures.applications:application`, and PICTURE_APP names the wrapped one.
 """
 
 import json
@@ -40,7 +40,7 @@ class Body:
 
 
 class Watched:
-    """An application between two names: who calls it, and who it is."""
+    """A watched application, with the names of its caller and itself."""
 
     def __init__(self, app: WSGIApplication, caller: str, name: str) -> None:
         self.app, self.caller, self.name = app, caller, name

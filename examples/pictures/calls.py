@@ -31,7 +31,7 @@ def watch_calls(names: dict[str, str], outermost: str) -> None:
 
 
 def arguments(frame: FrameType) -> Iterator[str]:
-    """Return the arguments of a call, without `self` and without those that are off."""
+    """Return the arguments of a call, without `self` and excluded ones."""
     for name in frame.f_code.co_varnames[: frame.f_code.co_argcount]:
         value = frame.f_locals[name]
         if name != "self" and value not in (None, False):

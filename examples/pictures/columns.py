@@ -1,4 +1,4 @@
-"""Where the columns of a picture stand, so that there is room for what is said between them."""
+"""Place a picture's columns so that the texts between them fit."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def width_of(event: Event) -> float:
 
 
 def columns_of(actors: Sequence[str], events: Sequence[Event]) -> list[int]:
-    """Return where the columns stand: evenly, but with room right of each for what is said."""
+    """Return the columns' positions: even, but with room for the texts right of each."""
     gap = (WIDTH - 2 * EDGE) / (len(actors) - 1)
     columns = [EDGE + number * gap for number in range(len(actors))]
     for event in filter(lambda event: event.source, events):

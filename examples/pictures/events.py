@@ -11,7 +11,7 @@ LOG = "PICTURE_LOG"
 
 
 class Event(NamedTuple):
-    """Lines that went from one to another; words for the reader come from nobody."""
+    """Lines sent from one program to another; comments for the reader have no sender."""
 
     at: int
     source: str
@@ -26,7 +26,7 @@ class Log:
         self.path = path
 
     def tell(self, source: str, target: str, *lines: str) -> None:
-        """Append an event. The clock is the same for all processes of the machine."""
+        """Append an event. All processes of the machine share the clock."""
         line = json.dumps(Event(time.monotonic_ns(), source, target, list(lines))) + "\n"
         # One write at the end of the file: no process writes into another one's line.
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -34,7 +34,7 @@ class Log:
         os.close(file)
 
     def read(self) -> list[Event]:
-        """Return the events in order; what follows at once between the same two is one event."""
+        """Return the events in order; consecutive ones between the same two are merged."""
         events: list[Event] = []
         for event in sorted(
             Event(*json.loads(line)) for line in self.path.read_text().splitlines()

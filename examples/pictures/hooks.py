@@ -1,4 +1,4 @@
-"""gunicorn's settings for a run that is watched: what its master does, and who calls whom."""
+"""gunicorn's settings for a recorded run: the master's actions, and the calls."""
 
 import json
 import os

@@ -33,7 +33,7 @@ class TappedTerminals(Terminals):
 
 
 class TappedPlayer(Player):
-    """A player that writes down words and waits, too."""
+    """A player that also records comments and waits."""
 
     def __init__(self, stage: Stage, log: Log, servers: dict[str, str]) -> None:
         super().__init__(stage, lambda _text: None)

@@ -1,4 +1,4 @@
-"""Settings of a worker of RQ that is watched: rq worker --config examples.pictures.rq_settings."""
+"""Settings of a recorded RQ worker: rq worker --config examples.pictures.rq_settings."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Draw who said what to whom, in SVG: a column for each, time goes down."""
+"""Draw a sequence diagram in SVG: a column for each program, time runs down."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ ARROW += ' orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" fill="context-str
 
 
 class Picture:
-    """The parts of a picture, and how far down it has come."""
+    """The parts of a picture, and its current height."""
 
     def __init__(self, actors: Sequence[str], events: Sequence[Event]) -> None:
         self.columns = dict(zip(actors, columns_of(actors, events), strict=True))

@@ -1,4 +1,4 @@
-"""What is played at each stop, and who is watched."""
+"""What each stop plays, and what is recorded."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ PLAYED = Path(__file__).parent / "played"
 
 
 class Wire(NamedTuple):
-    """A connection between two programs: the port that one asks, and the one the other has."""
+    """A connection between two programs: the port that the client uses, and the server's."""
 
     client: str
     server: str

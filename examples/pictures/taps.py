@@ -1,4 +1,4 @@
-"""A tap on the wire: it listens in the place of a server, passes all on, and writes it down."""
+"""A tap: listens in a server's place, forwards everything, and records it."""
 
 import re
 import socket
@@ -11,7 +11,7 @@ from examples.pictures.stops import Wire
 
 
 class Tap:
-    """What goes between a client and a server, for each connection, both ways."""
+    """The traffic between a client and a server, per connection, both ways."""
 
     def __init__(self, log: Log, wire: Wire, behind: int, port: int = 0) -> None:
         self.log, self.wire, self.behind = log, wire, behind
@@ -52,14 +52,14 @@ class Tap:
 
 
 def lines(content: bytes) -> Iterator[str]:
-    """Return the lines of HTTP, the one without words by what makes it."""
+    """Return the lines of HTTP, with a mark for the empty one."""
     text = content.decode(errors="backslashreplace").replace("\r\n", "\n")
     for line in text.removesuffix("\n").split("\n"):
         yield line.replace("\r", "") or "⏎"
 
 
 def commands(content: bytes) -> Iterator[str]:
-    """Return the commands that Redis is sent: an array of words, each with its length before it."""
+    """Return the commands sent to Redis: arrays of length-prefixed words."""
     parts = content.split(b"\r\n")
     while parts and parts[0].startswith(b"*") and parts[0][1:].isdigit():
         end = 1 + 2 * int(parts[0][1:])

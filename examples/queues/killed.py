@@ -1,4 +1,4 @@
-"""Kill workers in the middle of a job, and see what becomes of it: python killed.py."""
+"""Kill workers in the middle of a job, and report the result: python killed.py."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ ARRANGEMENTS = [
 
 
 def measure(arrangements: list[Arrangement]) -> list[Outcome]:
-    """Try them, a few at a time, since most of it waits."""
+    """Run the trials, a few at a time, since they mostly wait."""
     with Stage(Path(__file__).parent) as stage, ThreadPoolExecutor(AT_A_TIME) as pool:
         port = stage.serve("sh valkey.sh 8001")
         urls = (f"redis://127.0.0.1:{port}/{number}" for number in range(len(arrangements)))

@@ -1,4 +1,4 @@
-"""Celery and RQ as `killed.py` needs them: send the job, and ask what has become of it."""
+"""Celery and RQ for `killed.py`: send the job, and ask for its state."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from rq.job import Job
 
 
 class CelerySide:
-    """Celery keeps a message that was taken in `unacked`, until it is acknowledged."""
+    """Celery keeps a taken message in `unacked` until it is acknowledged."""
 
     name = "Celery"
     command = "celery -A tasks worker -c 1 --without-mingle"
@@ -29,7 +29,7 @@ class CelerySide:
 
 
 class RQSide:
-    """RQ keeps the job itself, and in which registry it is."""
+    """RQ keeps the job itself, and its registry."""
 
     name = "RQ"
     command = "rq worker --url $REDIS_URL"

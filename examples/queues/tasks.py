@@ -1,7 +1,7 @@
 """The job for Celery, three times: REDIS_URL=... celery -A tasks worker.
 
-`early` is what Celery does by itself: a message is acknowledged before the work begins.
-`late` is acknowledged when it ends, `again` also goes back if the process dies that does it.
+`early` is Celery's default: a message is acknowledged before the work begins. `late` is
+acknowledged when the work ends; `again` is also requeued if the child process dies.
 """
 
 import os

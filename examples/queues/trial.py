@@ -1,4 +1,4 @@
-"""One job whose worker is killed in the middle, as `killed.py` tries it."""
+"""One trial of `killed.py`: a job whose worker is killed in the middle."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ FINAL = {"SUCCESS", "FAILURE", "finished", "failed"}
 
 
 class Arrangement(NamedTuple):
-    """How the job is sent, and what is killed: the worker, the child in which it works, all."""
+    """How the job is sent, and what is killed: the worker, its child process, or all."""
 
     side: type[CelerySide | RQSide]
     name: str
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 
 
 class Trial:
-    """One job, and the workers that try it; `url` is a database of its own."""
+    """One job, and the workers that run it; `url` is its own database."""
 
     def __init__(self, stage: Stage, url: str, arrangement: Arrangement) -> None:
         _, self.name, self.killed = arrangement
@@ -40,7 +40,7 @@ class Trial:
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def run(self) -> Outcome:
-        """Say what Redis has kept, how often the job was begun and done, and what is said of it."""
+        """Return what Redis kept, how often the job began and ended, and its reported state."""
         try:
             self.work()
             kept = self.kill()
@@ -57,7 +57,7 @@ class Trial:
             self.job.redis.close()
 
     def work(self) -> None:
-        """Start a worker, and wait until it has begun, or has seen that there is nothing to do."""
+        """Start a worker, and wait until it has begun, or found nothing to do."""
         command = ["bash", "-c", f"exec {self.job.command} > /dev/null 2>&1"]
         self.workers.append(
             subprocess.Popen(command, cwd=self.directory, env=self.environ, start_new_session=True)
@@ -65,7 +65,7 @@ class Trial:
         wait_for(lambda: self.count("begun") == len(self.workers) or self.is_over())
 
     def kill(self) -> str:
-        """Kill what is to be killed, and say where Redis has the job then."""
+        """Kill the processes, and return where Redis has the job then."""
         if self.name == "early":
             # The worker acknowledges when the child says that it begins.
             wait_for(lambda: self.job.kept() == "-")
@@ -82,12 +82,12 @@ class Trial:
         return self.job.kept()
 
     def pass_time(self) -> None:
-        """Make it look as if nothing was heard of the job for a long time."""
+        """Simulate a long time without a heartbeat."""
         for entry, _ in self.job.redis.zscan_iter(self.job.times):
             self.job.redis.zadd(self.job.times, {entry: 0})
 
     def let_go(self, done: int) -> None:
-        """Let the job go on wherever it has begun, until it is done so often."""
+        """Let the job continue wherever it has begun, until it is done that often."""
         # One word more, for those that were killed while they waited for it.
         self.job.redis.rpush("go", *["go"] * 3)
         wait_for(lambda: self.count("done") == done and self.is_over())

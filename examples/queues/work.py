@@ -1,7 +1,7 @@
-"""The job, the same for Celery and for RQ: it begins, waits for something, and is done.
+"""The job, the same for Celery and RQ: it begins, waits for something, and ends.
 
-By hand, `BLPOP begun 60` waits until it has begun and says in which process, `RPUSH go 1` lets it
-go on, and `LLEN done` is how often it was done.
+By hand, `BLPOP begun 60` waits for its begin and shows its process, `RPUSH go 1` lets it
+continue, and `LLEN done` counts how often it ended.
 """
 
 import os
@@ -10,7 +10,7 @@ from redis import Redis
 
 
 def work() -> None:
-    """Say in Redis what happens, so that it outlives this process."""
+    """Record the progress in Redis, so that it outlives this process."""
     # By itself the client waits 5 s for an answer, and this one takes as long as one types.
     redis = Redis.from_url(os.environ["REDIS_URL"], socket_timeout=None)
     redis.rpush("begun", os.getpid())

@@ -1,7 +1,7 @@
-"""The same for an event loop, as ASGI has it: uvicorn asgi:application.
+"""The same for an event loop, with ASGI: uvicorn asgi:application.
 
-Still a callable that is given a dictionary. What it says goes out by `send`, and each `await` is a
-place where others may go on; between two of them nobody else does.
+Still a callable that takes a dictionary. It answers through `send`, and others may run only at
+each `await`.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Processes, threads, greenlets, coroutines: python kinds.py.
 
-`at once`: how many of eight requests wait at the same time. `all`: until all eight are done, in
-seconds. `beside computing`: whether a quick request is done first that comes while another one
-computes.
+`at once`: how many of eight requests wait at the same time. `all`: seconds until all eight are
+done. `beside computing`: whether a quick request that arrives while another one computes is done
+first.
 """
 
 import socket
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def wait_at_once(port: int, target: str) -> tuple[int, float]:
-    """Send eight requests; give how many waited at once, and the seconds until all were done."""
+    """Send eight requests; return how many waited at once, and the seconds until all were done."""
     Asked(port, "/").times()  # A worker's first request is slower than all others.
     waiting = [Asked(port, target) for _ in range(CLIENTS)]
     spans = [each.times() for each in waiting]
@@ -60,7 +60,7 @@ def wait_at_once(port: int, target: str) -> tuple[int, float]:
 
 
 def passes(port: int, target: str) -> bool:
-    """Return whether a quick request is done before another one that has begun to compute."""
+    """Return whether a quick request is done before one that is already computing."""
     computing = Asked(port, target)
     computing.wait_for_begin()
     _, quick_done = Asked(port, "/").times()
@@ -68,7 +68,7 @@ def passes(port: int, target: str) -> bool:
 
 
 class Asked:
-    """A request that has been sent, and what the server says of its begin and end."""
+    """A sent request, and the server's times of its begin and end."""
 
     def __init__(self, port: int, target: str) -> None:
         self.connection = socket.create_connection(("127.0.0.1", port), 60)

@@ -1,8 +1,8 @@
-"""How many workers? Two for each processor and one more, says the rule: python rule.py.
+"""How many workers? The rule says two per processor, plus one: python rule.py.
 
-Sync workers, on two processors of this machine, asked by so many clients that none has nothing to
-do. A request takes 40 ms, and waits, computes, or does half of each. Requests per second, and the
-milliseconds that the median client waits.
+Sync workers, on two processors of this machine, with enough clients to keep all busy. A request
+takes 40 ms, and waits, computes, or does half of each. Requests per second, and the median
+client's wait in milliseconds.
 """
 
 import os
@@ -21,7 +21,7 @@ KINDS = ["wait", "half", "compute"]
 
 
 class Times(NamedTuple):
-    """The life of a request by the machine's clock, as client and server see it."""
+    """A request's times by the machine's clock, from client and server."""
 
     asked: float
     begun: float
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def keep_two_processors() -> int:
-    """Keep this process, and those that it starts, to two processors, where the system can."""
+    """Pin this process and its children to two processors, if the system can."""
     if not hasattr(os, "sched_setaffinity"):
         return os.cpu_count() or 1
     kept = sorted(os.sched_getaffinity(0))[:2]
