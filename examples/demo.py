@@ -11,14 +11,14 @@ from pathlib import Path
 from examples.transcript.__main__ import main as play
 
 STEPS = ["http", "gunicorn", "wsgi", "middleware", "werkzeug", "flask", "slow", "live", "chat"]
-# What the steps lead past: not on the way, and shown when it is asked for by name.
+# Not part of the nine steps; shown only by name.
 ASIDES = ["front", "sessions", "commands", "steps", "servers", "queues", "toolbox", "socketio"]
 
 
 def main(arguments: list[str]) -> int:
     """Return the worst status of the transcripts."""
     steps = [step_of(argument) for argument in arguments] or STEPS
-    # Where nobody sits at a keyboard, nobody is waited for.
+    # Without a keyboard there is nobody to wait for.
     pauses = sys.stdin.isatty()
     if pauses:
         print("(Enter goes on, Ctrl-C ends it.)\n")

@@ -14,9 +14,9 @@ SORRY = {
 class NotesView(MethodView):
     """A method for each HTTP method; what a view needs is passed in."""
 
-    # Flask would answer OPTIONS; the step before does not.
+    # Flask would answer OPTIONS; the previous step does not.
     provide_automatic_options = False
-    # An instance for each request is the default; what it needs is the same each time.
+    # By default Flask makes an instance per request, which is not needed here.
     init_every_request = False
 
     def __init__(self, notes: list[str]) -> None:

@@ -11,11 +11,11 @@ SORRY = {
 
 application = Flask(__name__, static_folder=None)
 application.config["MAX_CONTENT_LENGTH"] = 1000
-# Here the framework wants state that belongs to the module, or a context to find it in.
+# The framework expects module-level state, or a context to find it in.
 notes: list[str] = []
 
 
-# Flask would answer OPTIONS; the step before does not.
+# Flask would answer OPTIONS; the previous step does not.
 @application.get("/", provide_automatic_options=False)
 def index() -> Response:
     lines = [f"{number}: {note}\n" for number, note in enumerate(notes, 1)]

@@ -17,9 +17,9 @@ from examples.transcript.stage import Stage
 from examples.transcript.usage import processor_seconds
 
 KINDS = ["sync", "gthread --threads 4", "gevent"]
-# The others end when the quick request has waited for so long.
+# The other clients stop when the quick request has waited this long.
 PATIENCE_SECONDS = 0.5
-# What it costs that the others come is not counted.
+# The cost of the others' arrival is not counted.
 LEAD_SECONDS = 0.3
 SLOW = 4
 IDLE = 200
@@ -75,7 +75,7 @@ def type_slowly(port: int, others: ExitStack) -> None:
 def do_not_read(port: int, others: ExitStack) -> None:
     for _ in range(SLOW):
         reader = connect(port, others)
-        # Otherwise some kernels would take all of it for somebody who does not read.
+        # Otherwise some kernels would buffer all of it for a client that does not read.
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         reader.sendall(b"GET /large HTTP/1.0\r\n\r\n")
 

@@ -19,7 +19,7 @@ STACKS = {
     "no Flask": ("gunicorn --workers 2 layers.on_werkzeug:application", "on_werkzeug"),
 }
 QUESTIONS = ["answers", "a file", "slow two", "busy one", "405", "killed", "another server"]
-# The others go on for longer. Who has not answered by then waits for them.
+# The slow clients take longer: without an answer by then, the worker waits for them.
 PATIENCE_SECONDS = 1.0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
 from wsgiref.util import FileWrapper
 
-# More than the kernel keeps for a connection that nobody reads.
+# More than the kernel buffers for a connection that is not read.
 LARGE = b"x" * (8 << 20)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 worker_class = "sync"
-# That a worker was aborted is told by the hooks.
+# The hooks report aborted workers.
 loglevel = "critical"
-# The control socket would be one more thing to see.
+# The control socket would only distract.
 control_socket_disable = True
 
-# A master that another one started for a hot upgrade knows that one's id, as long as it runs.
+# After a hot upgrade the new master knows the old one's id, as long as that runs.
 MASTER = "new master" if "GUNICORN_PID" in os.environ else "master"
 
 

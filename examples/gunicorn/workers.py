@@ -15,7 +15,7 @@ from examples.transcript.stage import Stage
 KINDS = ["sync", "gthread --threads 4", "gevent", "tornado"]
 # The stream takes as long.
 SLOW_SECONDS = 0.5
-# So that the other client is there first.
+# Ensures that the other client comes first.
 LEAD_SECONDS = 0.05
 
 
@@ -58,7 +58,7 @@ def ask(port: int, path: str, pause: float = 0.0) -> float:
             pass
         answer.read(1)
         seconds = time.monotonic() - begun
-        # sync waits for the client's end to be closed.
+        # sync waits until the client closes its end.
         answer.read()
         return seconds
 

@@ -13,9 +13,9 @@ TYPES = {0: "DATA", 1: "HEADERS", 4: "SETTINGS", 7: "GOAWAY", 8: "WINDOW_UPDATE"
 HEADERS, SETTINGS = 1, 4
 END_STREAM, END_HEADERS = 0x1, 0x4
 
-# One byte each from a table that both sides know: GET, http (RFC 7541 appendix A) ...
+# One byte each from a table known to both sides: GET, http (RFC 7541 appendix A) ...
 HEADER_BLOCK = b"\x82\x86"
-# ... and what is not in it by name (:path is 4, :authority 1), length and text.
+# ... and other fields by name (:path is 4, :authority 1), length and text.
 HEADER_BLOCK += b"\x04\x09/poem.txt" + b"\x01\x09localhost"
 
 

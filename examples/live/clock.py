@@ -59,7 +59,7 @@ def websocket(environ: WSGIEnvironment) -> Iterable[bytes]:
         for number in ticks():
             connection.send(str(number))
     except ConnectionClosed:
-        # The socket is not gunicorn's any more, and this is how it is told to let it be.
+        # Tells gunicorn that the socket is no longer its own.
         raise StopIteration from None
     return []
 

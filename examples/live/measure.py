@@ -15,7 +15,7 @@ from examples.transcript.wire import Wire
 
 TICKS = 10
 TICK_SECONDS = 0.25
-# More often costs more, and less often is later.
+# A shorter interval costs more, a longer one is later.
 POLL_SECONDS = 0.1
 KEY = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 KEY += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -81,7 +81,7 @@ def measure(port: int, transport: Callable[[Wire], Iterator[int]]) -> tuple[int,
         if len(delays) > TICKS:
             break
     wire.close()
-    # The first one may have been there before the client was.
+    # The first tick may be older than the client.
     late = list(delays.values())[1:]
     return wire.requests, wire.sent, wire.received, sum(late) / len(late)
 

@@ -11,7 +11,7 @@ from examples.middleware.question import Question
 from middleware._wsgi import ExcInfo, Headers, Write, close_body
 
 MAX_BODY_BYTES = 64 * 1024
-# A stream has no end. What comes at once is shown, and what comes a little later.
+# A stream has no end. Show what comes at once, and shortly after.
 STREAM_SECONDS = 1.0
 # Nor has a layer that hangs.
 ANSWER_SECONDS = 60.0

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from examples.middleware.asking import Run
 
-# A moment, and a request's own name: that they differ says nothing of the chain.
+# Dates and request ids differ for reasons other than the chain.
 EACH_TIME = re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT|(?i:(?<=^x-request-id: ).*)")
 CONTEXT_LINES = 3
 

@@ -68,7 +68,7 @@ class EditedChain:
 
 
 def version_of(path: Path) -> Version:
-    # The clock of files ticks some hundred times a second: two versions may have one time.
+    # File times have a resolution of some 10 ms, so two versions may have the same time.
     try:
         found = path.stat()
     except FileNotFoundError:

@@ -27,7 +27,7 @@ def by_hand(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable
     def start(status: str, headers: list[tuple[str, str]]) -> Callable[[bytes], Any]:
         return start_response(status, [*headers, ("X-Robots-Tag", "noindex")])
 
-    # `exc_info`, as the checker sees: an application may start anew with a third argument.
+    # `exc_info`, as the checker notices: an application may start again with a third argument.
     return page(environ, start)  # type: ignore[arg-type]
 
 

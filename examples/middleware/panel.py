@@ -51,7 +51,7 @@ class Panel:
         return self.answer(FormRequest(environ))(environ, start_response)
 
     def answer(self, request: Request) -> WSGIApplication:
-        # A name that leads here from elsewhere (DNS rebinding) is not one of these.
+        # A foreign name that leads here (DNS rebinding) is not one of these.
         is_here = re.sub(r":\d+$", "", request.host) in HOSTS and request.remote_addr in CLIENTS
         if not is_here or may_be_forwarded(request.environ):
             return ELSEWHERE
@@ -83,7 +83,7 @@ class Panel:
         except ValueError as error:
             return self.page(question, str(error))
         if (on or off) and not self.runs.is_last(question):
-            # A click is the first that is done with this request: there is nothing to compare yet.
+            # The click is the first action with this request, so there is nothing to compare yet.
             self.ask(question, request.host)
         self.edited.switches.turn(on=on, off=off)
         self.ask(question, request.host)

@@ -65,13 +65,13 @@ def main() -> int:
     address = f"127.0.0.1:{sys.argv[1] if len(sys.argv) > 1 else 8000}"
     print(f"Edit {playground_path()}, and reload http://{address}/", flush=True)
     print(f"Switch its layers off and on at http://{address}{PREFIX}", flush=True)
-    # gunicorn takes the first application that is named, so this one instead of the chat's own.
+    # gunicorn uses the first named application, so this one instead of the chat's own.
     command = [sys.executable, "-m", "ngw2f", "serve", "examples.middleware.play:application"]
     with tempfile.TemporaryDirectory(prefix="playground-") as directory:
         bind = {"NGW2F_DATA_DIR": directory, "GUNICORN_CMD_ARGS": f"--bind={address}"}
         environ = {**os.environ, **bind}
         server = subprocess.Popen(command, env=environ)
-        # Whoever stops this stops the server; then the folder goes.
+        # Stopping this stops the server; then the folder is removed.
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
             return server.wait()

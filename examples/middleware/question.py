@@ -59,7 +59,7 @@ class Question(msgspec.Struct, frozen=True):
             key = name.upper().replace("-", "_")
             key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
             fields.setdefault(key, []).append(value.encode().decode("latin-1"))
-        # As gunicorn has a field that comes more than once.
+        # As gunicorn joins repeated fields.
         environ |= {key: ",".join(values) for key, values in fields.items()}
         setup_testing_defaults(environ)
         return environ

@@ -13,7 +13,7 @@ def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
     length = str(len(PAGE))
     headers = [("Content-Type", "text/html"), ("Content-Length", length), ("ETag", '"page-1"')]
     start_response("200 OK", headers)
-    # In two pieces, as a page comes that is made while it is sent.
+    # In two chunks, like a page that is sent while it is made.
     return [PAGE[:24], PAGE[24:]]
 
 

@@ -32,7 +32,7 @@ class Runs:
 
     def add(self, run: Run) -> None:
         runs = [*self.load(), run][-2:]
-        # Whoever reads meanwhile gets the old file as a whole, or the new one.
+        # Concurrent readers get either the complete old file or the new one.
         with NamedTemporaryFile(dir=self.path.parent, delete=False) as file:
             file.write(msgspec.json.encode(runs))
         os.replace(file.name, self.path)

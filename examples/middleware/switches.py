@@ -31,7 +31,7 @@ class Switches:
             self.file_of(name).touch()
 
     def file_of(self, name: str) -> Path:
-        # No name leads out of the folder, or hides in it: a slash is quoted, dots get a suffix.
+        # No name may leave the folder or be hidden in it: slashes are quoted, dots get a suffix.
         return self.folder / f"{quote(name, safe=' ')}{SUFFIX}"
 
 

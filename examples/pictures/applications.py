@@ -14,10 +14,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from examples.pictures.events import log_of_run
 
-# Who is watched, from the outermost application to the innermost, after the server.
+# The watched programs: the server, then the applications from outermost to innermost.
 NAMES, APP = "PICTURE_NAMES", "PICTURE_APP"
 SHOWN = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "HTTP_COOKIE")
-# So that what was given is on the wire before more is given.
+# Ensures that a chunk is on the wire before the next one.
 PAUSE_SECONDS = 0.05
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from examples.pictures.events import log_of_run
 
-# What is different at each run.
+# Varies between runs.
 VARYING = re.compile(r" object at 0x\w+|(?<=')http://[^/]*")
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from examples.pictures.events import Event
 
 WIDTH, MARGIN, EDGE = 760, 12, 60
-# How near columns may stand to leave room for what is said right of them.
+# The minimum distance of columns, which leaves room for texts.
 MIN_GAP = 92
-# What a character of what is said takes, with some room.
+# The width of a character, with some room.
 MONOSPACE = 6.7
 
 

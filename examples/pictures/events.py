@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-# Where all processes of a run find its log.
+# The path of a run's log, for all its processes.
 LOG = "PICTURE_LOG"
 
 
@@ -28,7 +28,7 @@ class Log:
     def tell(self, source: str, target: str, *lines: str) -> None:
         """Append an event. All processes of the machine share the clock."""
         line = json.dumps(Event(time.monotonic_ns(), source, target, list(lines))) + "\n"
-        # One write at the end of the file: no process writes into another one's line.
+        # A single append, so that processes do not write into each other's lines.
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(file, line.encode())
         os.close(file)

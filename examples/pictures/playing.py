@@ -42,7 +42,7 @@ class TappedPlayer(Player):
 
     def play_words(self, lines: list[str]) -> None:
         if words := " ".join(line.lstrip("# ") for line in lines).strip():
-            # What is still under way belongs to what stands before.
+            # Events still in flight belong to the previous step.
             time.sleep(QUIET_SECONDS)
             self.log.tell("", "", words)
 

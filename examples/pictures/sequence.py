@@ -34,7 +34,7 @@ class Picture:
 
     def __init__(self, actors: Sequence[str], events: Sequence[Event]) -> None:
         self.columns = dict(zip(actors, columns_of(actors, events), strict=True))
-        # Who of two has spoken first: the other one answers.
+        # Which of two spoke first; the other one answers.
         self.askers: dict[frozenset[str], str] = {}
         self.parts: list[str] = []
         self.y = TOP

@@ -14,7 +14,7 @@ class Wire(NamedTuple):
     server: str
     port: str = ""
     behind: str = ""
-    # Of Redis's commands these are shown, or of each the groups: it hears many others.
+    # Show only these of Redis's many commands, or only these groups of each.
     commands: str = ""
 
 
@@ -24,13 +24,13 @@ class Stop(NamedTuple):
     folder: str
     # From left to right.
     actors: list[str]
-    # Who answers telnet, by port.
+    # The server that answers telnet, by port.
     servers: dict[str, str]
     wires: Sequence[Wire] = ()
-    # From a worker inwards: who calls whom as PEP 3333 has it, and the functions called there.
+    # From a worker inwards: the WSGI callers and callees, and the functions called there.
     names: Sequence[str] = ()
     calls: Mapping[str, str] = {}
-    # What a server that is not gunicorn serves.
+    # The application of a server other than gunicorn.
     app: str = ""
     # Lines that are not drawn.
     hidden: str = ""
@@ -41,9 +41,9 @@ class Stop(NamedTuple):
 
 
 NGINX = Wire("nginx", "worker", "8000", "8009")
-# What a worker of RQ takes from the queue, and what it leaves.
+# What an RQ worker takes from the queue, and what it stores.
 FINISHED = r"(LMOVE.*)|(HSET \S+ status finished)|(XADD \S+)"
-# A script of the chat's appends an event to the stream.
+# One of the chat's scripts appends an event to the stream.
 PUBLISHED = r"(EVALSHA \w+ 2 ngw2f:events) .* (message\.\w+) "
 MAP = {"map.py:MapAdapter.match": "URL map"}
 STOPS = [

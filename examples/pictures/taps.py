@@ -34,7 +34,7 @@ class Tap:
     def carry(self, source: socket.socket, target: socket.socket, *names: str) -> None:
         with suppress(OSError):
             while content := source.recv(65536):
-                # Written down before it goes on: what follows from it comes later.
+                # Record before forwarding, so that consequences come later.
                 if lines := self.lines_of(content, is_answer=names[0] == self.wire.server):
                     self.log.tell(*names, *lines)
                 target.sendall(content)

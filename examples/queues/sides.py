@@ -13,7 +13,7 @@ class CelerySide:
 
     name = "Celery"
     command = "celery -A tasks worker -c 1 --without-mingle"
-    # When each message was taken.
+    # The time at which each message was taken.
     times = "unacked_index"
 
     def __init__(self, url: str, name: str) -> None:
@@ -33,7 +33,7 @@ class RQSide:
 
     name = "RQ"
     command = "rq worker --url $REDIS_URL"
-    # Until when each job is believed to be worked on.
+    # The time until which each job counts as running.
     times = "rq:wip:default"
 
     def __init__(self, url: str, name: str) -> None:

@@ -11,7 +11,7 @@ from celery import Celery
 from examples.queues.work import work
 
 app = Celery("tasks", broker=os.environ["REDIS_URL"], backend=os.environ["REDIS_URL"])
-# A worker takes no more than it works on, so that another may have what is next.
+# A worker takes only the message that it works on, so that others can take the next.
 app.conf.worker_prefetch_multiplier = 1
 
 early = app.task(name="early")(work)

@@ -48,7 +48,7 @@ class Trial:
                 self.pass_time()
                 self.work()
             if self.count("begun") == 2:
-                # What was killed is not done.
+                # A killed job is not done.
                 self.let_go(done=2 if self.killed == "nothing" else 1)
             return Outcome(kept, self.count("begun"), self.count("done"), self.job.says())
         finally:
@@ -67,7 +67,7 @@ class Trial:
     def kill(self) -> str:
         """Kill the processes, and return where Redis has the job then."""
         if self.name == "early":
-            # The worker acknowledges when the child says that it begins.
+            # The worker acknowledges when the child reports its begin.
             wait_for(lambda: self.job.kept() == "-")
         if self.killed in ("all", "worker"):
             self.workers[0].kill()
@@ -88,7 +88,7 @@ class Trial:
 
     def let_go(self, done: int) -> None:
         """Let the job continue wherever it has begun, until it is done that often."""
-        # One word more, for those that were killed while they waited for it.
+        # One more word, for killed processes that were waiting for one.
         self.job.redis.rpush("go", *["go"] * 3)
         wait_for(lambda: self.count("done") == done and self.is_over())
 

@@ -11,7 +11,7 @@ from redis import Redis
 
 def work() -> None:
     """Record the progress in Redis, so that it outlives this process."""
-    # By itself the client waits 5 s for an answer, and this one takes as long as one types.
+    # The client's default timeout is 5 s, and this answer takes as long as one types.
     redis = Redis.from_url(os.environ["REDIS_URL"], socket_timeout=None)
     redis.rpush("begun", os.getpid())
     redis.blpop(["go"])

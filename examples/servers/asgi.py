@@ -19,7 +19,7 @@ async def application(
     _receive: Callable[[], Awaitable[dict[str, Any]]],
     send: Callable[[dict[str, Any]], Awaitable[None]],
 ) -> None:
-    # Servers also ask whether it wants to know of their start and end. It does not.
+    # Servers also offer startup and shutdown events. This ignores them.
     assert scope["type"] == "http"
     headers = [(b"content-type", b"text/plain")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -31,7 +31,7 @@ async def application(
 async def act(path: str, seconds: float) -> None:
     match path:
         case "/":
-            # Whoever waits goes on, and whoever comes later waits for the next visit.
+            # Waiting requests continue, and later ones wait for the next visit.
             visit.set()
             visit.clear()
         case "/wait-for-visit":

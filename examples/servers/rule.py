@@ -67,7 +67,7 @@ def measure(
 
 def wait_for_workers(port: int, workers: int, pool: ThreadPoolExecutor) -> None:
     """Wait until all workers work at the same time."""
-    # On a busy machine the first may be done before the last has begun, unless it takes longer.
+    # Long enough that the first is not done before the last has begun on a busy machine.
     seconds = 0.1
     times = [ask(port, "/")]
     while len(times) < workers or max(t.begun for t in times) > min(t.done for t in times):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-# How much of the time is spent waiting.
+# The share of the time spent waiting.
 WAITING = {"/wait": 1.0, "/half": 0.5, "/compute": 0.0}
 
 
@@ -18,7 +18,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     if environ["PATH_INFO"] in WAITING:
         seconds = float(environ["QUERY_STRING"])
         waiting = WAITING[environ["PATH_INFO"]] * seconds
-        # Not for no time: under gevent that would let others go first.
+        # Skip a sleep of 0, which under gevent would let others run.
         if waiting:
             time.sleep(waiting)
         compute(seconds - waiting)

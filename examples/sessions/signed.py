@@ -20,7 +20,7 @@ def index() -> Response:
 
 
 def sign_in() -> Response:
-    # Without a password: this is about what comes after it.
+    # Without a password, since this is about sessions.
     session["name"] = request.args["name"]
     return Response("in\n", mimetype="text/plain")
 

@@ -51,11 +51,11 @@ class StoredSessions(SessionInterface):
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         assert isinstance(session, StoredSession)
-        # A cache must not give this answer to somebody else.
+        # A cache must not serve this answer to others.
         response.vary.add("Cookie")
         if session == session.loaded:
             return
-        # Whoever had the token before has nothing now, also where another name signs in.
+        # The previous token becomes invalid, also when another user signs in.
         if session.token:
             self.ask("DELETE FROM sessions WHERE key = ?", key_of(session.token))
         if not session:

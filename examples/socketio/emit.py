@@ -17,7 +17,7 @@ def emit(redis: Redis, event: str, *arguments: object) -> int:
     """Emit to all in the namespace `/`; return how many servers received it."""
     packet = {"type": EVENT, "data": [event, *arguments], "nsp": "/"}
     whom: dict[str, object] = {"rooms": [], "except": [], "flags": {}}
-    # A server skips what it has sent itself, which it knows by the name of the sender.
+    # A server skips its own messages, which it recognizes by the sender's name.
     return int(redis.publish("socket.io#/#", msgpack.packb(["emitter", packet, whom])))
 
 

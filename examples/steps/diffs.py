@@ -35,7 +35,7 @@ def difference(before: list[str], after: list[str]) -> list[str]:
     lines = unified_diff(
         lines_of(before), lines_of(after), names(before), names(after), n=2, lineterm=""
     )
-    # Where in a file something stands is of no use in a text.
+    # Line numbers are useless in a text.
     return ["@@" if line.startswith("@@") else line.rstrip() for line in lines]
 
 

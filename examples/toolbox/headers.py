@@ -2,7 +2,7 @@
 
 from werkzeug import Request, Response
 
-# What this could answer with.
+# The types that this could return.
 TYPES = ["text/html", "application/json"]
 LANGUAGES = ["en", "de"]
 
@@ -21,5 +21,5 @@ def application(request: Request) -> Response:
     text = "".join(f"{name}: {value}\n" for name, value in understood.items())
     response = Response(text, mimetype="text/plain")
     response.add_etag()
-    # Answers 304 or 206 where the request allows it.
+    # Returns 304 or 206 if the request allows it.
     return response.make_conditional(request, accept_ranges=True, complete_length=len(text))

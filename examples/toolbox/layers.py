@@ -13,8 +13,8 @@ def where(request: Request) -> Response:
     return Response(f"{request.remote_addr} asks {request.script_root!r} for {request.path!r}\n")
 
 
-# Each around the one before: the last one is called first.
+# Each wraps the previous one, so the last one is called first.
 mounted = DispatcherMiddleware(where, {"/older": where})
 with_files = SharedDataMiddleware(mounted, {"/files": str(Path(__file__).parent)})
-# Believes one proxy, which has to be there. Without one, a client says who it is.
+# Trusts one proxy, which must exist. Without it, it trusts the client's claims.
 application = ProxyFix(with_files, x_for=1)

@@ -16,7 +16,7 @@ def author_of(_number: int) -> str:
 
 @Request.application
 def listing(_request: Request) -> Response:
-    # The mistake: a query for each note, where one could ask for all.
+    # The mistake: a query for each note, where one would do for all.
     lines = [f"{author_of(number)}: {note}\n" for number, note in enumerate(NOTES)]
     return Response("".join(lines))
 

@@ -7,7 +7,7 @@ from examples.transcript.ports import Ports
 
 # Files that name ports.
 REWRITTEN = {".conf", ".js", ".sh"}
-# What `npm install` makes: too much to copy, and no file of it names a port of ours.
+# Made by `npm install`: too large to copy, and without our ports.
 NODE_MODULES = "node_modules"
 
 

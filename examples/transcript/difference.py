@@ -18,7 +18,7 @@ def difference(
         same = (w for w in wanted if pattern(w, "", values).fullmatch(line.encode()))
         return next(same, line)
 
-    # What has matched is written as the transcript has it, with its names.
+    # Matched lines appear as in the transcript, with its names.
     matched = len(shown(taken))
     came = wanted[:matched] + [named(f"< {line}") for line in shown(taken + rest)[matched:]]
     if is_closed:

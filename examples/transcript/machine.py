@@ -6,9 +6,9 @@ import socket
 from contextlib import suppress
 from random import SystemRandom
 
-# What keeps a port that was given from being given again.
+# Sockets that reserve the returned ports.
 claims: dict[int, int] = {}
-# Whoever seeds Python's own generator has other processes ask for the same ports.
+# With a seeded global generator, other processes would choose the same ports.
 numbers = SystemRandom()
 
 
@@ -17,12 +17,11 @@ def has_module(name: str) -> bool:
 
 
 def free_port() -> int:
-    # Below those that the system gives to connections: none takes it before a server does.
+    # Below the system's ephemeral ports, so that no connection takes it before the server.
     while True:
         port = numbers.randrange(20_000, 32_000)
-        # UDP's port of the same number, which nobody uses: until this process gives it back, or
-        # ends, another that looks for a port sees by it that this one is given, also where no
-        # server listens yet.
+        # The unused UDP port of the same number marks the port as taken until this process
+        # closes it or ends, even before a server listens.
         claim = socket.socket(type=socket.SOCK_DGRAM)
         with suppress(OSError), socket.create_server(("", port)):
             claim.bind(("127.0.0.1", port))

@@ -2,8 +2,8 @@
 
 import re
 
-# What varies: a pattern, and whether it is the same wherever it stands in the file. A suffix
-# makes another one of its kind: <token-2>.
+# Varying values: a pattern, and whether the value is the same throughout the file. A suffix
+# names another value of the same kind: <token-2>.
 KINDS = {
     "date": (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", False),
     "clock": (r"\d\d:\d\d:\d\d", False),
@@ -17,7 +17,7 @@ KINDS = {
     "token": (r"[\w.-]+", True),
     "task": (r"[\w-]+", True),
     "basic": (r"[\w+/=]+", True),
-    # Set by the player: the process of the last server, a directory to throw away.
+    # Set by the player: the last server's process, and a temporary directory.
     "pid": (r"\d+", True),
     "directory": (r"[^\s\"]+", True),
 }

@@ -12,7 +12,7 @@ from examples.transcript.reading import DeviationError, Reader
 from examples.transcript.stage import Stage
 from examples.transcript.terminals import Terminals
 
-# How a shell's user ends what was started with `&`.
+# Stops a job that was started with `&`.
 JOB = re.compile(r"kill (-9 )?%(\d+)")
 
 
@@ -23,7 +23,7 @@ class Player:
         self.stage = stage
         self.tell = tell
         self.terminals = Terminals(stage.ports)
-        # What a command of this terminal has printed, until it is compared.
+        # The output of this terminal's command, until it is compared.
         self.output: Reader | None = None
 
     def play(self, steps: list[Step]) -> None:

@@ -8,11 +8,11 @@ import re
 
 from examples.transcript.machine import free_port
 
-# What gunicorn takes if its command line has no other.
+# gunicorn's default.
 DEFAULT = "8000"
 UNBOUND = re.compile(r"\bgunicorn (?!.*--bind)|\bngw2f serve\b")
 PORT = re.compile(r"(?<![\w.-])(80[08]\d)(?![\w.-])")
-# In what is seen, such a number may be a length, unless a host or a quote stands before it.
+# In output, such a number may be a length, unless a host or a quote precedes it.
 PORT_SEEN = re.compile(r"(?:(?<=[\w\]]:)|(?<=[ (=]'))(80[08]\d)(?!\w)")
 
 

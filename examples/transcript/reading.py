@@ -8,8 +8,8 @@ from examples.transcript.difference import difference
 from examples.transcript.names import NAME, group_of, pattern
 from examples.transcript.notation import ends_of
 
-# How long a line may take to come (a server may still be starting on a busy machine), and how
-# long nothing more may come at the end.
+# How long to wait for a line (a server may still be starting on a busy machine), and for silence
+# at the end.
 PATIENCE_SECONDS = 60.0
 QUIET_SECONDS = 0.1
 

@@ -14,7 +14,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
     server.terminate()
     with suppress(subprocess.TimeoutExpired):
         server.wait(STOP_SECONDS)
-    # What a shell has started goes on without the shell.
+    # A shell's children survive the shell.
     kill(server)
 
 

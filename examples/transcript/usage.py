@@ -23,7 +23,7 @@ def processes_in(directory: Path) -> list[int]:
 
 def ticks_of(pid: int) -> int:
     with suppress(OSError):
-        # The name, which is in parentheses, may have blanks in it.
+        # The name in parentheses may contain blanks.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return int(fields[11]) + int(fields[12])
     return 0

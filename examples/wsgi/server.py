@@ -72,7 +72,7 @@ def serve(app: WSGIApplication, port: int) -> None:
     with socket.create_server(("127.0.0.1", port)) as listener:
         while True:
             connection, _ = listener.accept()
-            # The client sees the end when both are closed.
+            # The client sees the end once both are closed.
             with connection, connection.makefile("rb") as stream:
                 try:
                     answer(app, environ_of(connection, stream), Answer(connection))

@@ -7,7 +7,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import WSGIWarning, validator
 
-# They break the types, so they say nothing of them.
+# They violate the types, so they declare none.
 Application = Callable[[Any, Any], Any]
 
 

@@ -12,7 +12,7 @@ class QuietHandler(WSGIRequestHandler):
 
 def main() -> None:
     module, _, name = sys.argv[1].partition(":")
-    # As gunicorn does: the folder that one is in.
+    # As in gunicorn: the current folder.
     sys.path.insert(0, ".")
     application = getattr(importlib.import_module(module), name)
     address = "127.0.0.1", int(sys.argv[2])
