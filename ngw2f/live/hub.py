@@ -77,7 +77,7 @@ class Hub:
         if not self._is_loaded:
             self._is_loaded = True
             self._load_recent()
-            # Last, so that every private room in the ring is known to be private.
+            # Last, so that every private room in the recent events is known to be private.
             self.access.load()
 
     def stop(self) -> None:
