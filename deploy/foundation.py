@@ -1,4 +1,4 @@
-"""Run what the others cannot do without, and stop it after them."""
+"""Run a database or broker that other processes need, and stop it after them."""
 
 import ctypes
 import fcntl
@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-# Held, shared, by everything that uses database and broker.
+# Everything that uses database and broker holds a shared lock on this file.
 USERS_LOCK = "users.lock"
-# Longer than an instance or a worker may take to end; less than deploy/screen.py waits.
+# Longer than an instance or a worker takes to stop; shorter than deploy/screen.py waits.
 WAIT_SECONDS = 30.0
 
 
@@ -23,10 +23,10 @@ def run_until_unused(
     stop_signal: signal.Signals,
     prepare: Callable[[], None] | None = None,
 ) -> None:
-    """Run a program; when told to stop, wait for those that use it, then stop it.
+    """Run a program; at a signal to stop, wait for its users, then stop it.
 
-    Exits as the program did. The program is in a session of its own: what honcho
-    sends to the whole group reaches only this process.
+    Exits with the program's status. The program has a session of its own, so the
+    signals that honcho sends to the whole group reach only this process.
     """
     told = threading.Event()
     process = subprocess.Popen(
@@ -43,7 +43,7 @@ def run_until_unused(
 
 
 def end_with_parent(number: signal.Signals) -> Callable[[], None]:
-    """Return what asks the kernel, in a child, for a signal at its parent's end (Linux)."""
+    """Return a function that makes the kernel signal this child when its parent ends (Linux)."""
 
     def ask() -> None:
         if sys.platform == "linux":

@@ -1,11 +1,11 @@
-"""Whether an instance answers, asked where it listens."""
+"""Check whether an instance answers on its own socket."""
 
 import http.client
 import socket
 
 
 def is_healthy(address: str, seconds: float) -> bool:
-    """Ask for /healthz; *address* is gunicorn's: "unix:/PATH" or "HOST:PORT"."""
+    """Request /healthz; *address* is in gunicorn's form: "unix:/PATH" or "HOST:PORT"."""
     connection = http.client.HTTPConnection("localhost")
     try:
         if address.startswith("unix:"):

@@ -22,7 +22,7 @@ UNIT = ROOT / "deploy" / "systemd" / "ngw2f-worker.service"
 def read_environment(lines: Iterable[str]) -> dict[str, str]:
     """Return the variables of an EnvironmentFile as systemd reads it (systemd.exec(5)).
 
-    Unlike a shell it takes a `$` as it stands: passwords may have one.
+    Unlike in a shell, `$` is an ordinary character: passwords may have one.
     """
     variables = {}
     for line in lines:
@@ -37,13 +37,13 @@ def read_environment(lines: Iterable[str]) -> dict[str, str]:
 
 
 def read_unit(path: Path) -> dict[str, str]:
-    """Return the last of each of the unit's settings."""
+    """Return the unit's settings; of a repeated one, the last."""
     lines = path.read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line and line[0] not in "#;")
 
 
 def become(name: str) -> None:
-    """Be that user from now on, if this is root; new files are nobody else's."""
+    """Switch to that user, if this is root; only that user may read new files."""
     if os.geteuid() == 0:
         user = pwd.getpwnam(name)
         os.initgroups(name, user.pw_gid)
@@ -53,7 +53,7 @@ def become(name: str) -> None:
 
 
 def run(environment: Path | None, arguments: Sequence[str]) -> None:
-    """Become the command. Raises OSError, KeyError of a user that is not there."""
+    """Become the command. Raises OSError, or KeyError if there is no such user."""
     unit = read_unit(UNIT)
     variables = {"NGW2F_SETTINGS": str(ROOT)}
     if environment is None:
@@ -69,7 +69,7 @@ def run(environment: Path | None, arguments: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what the command line says; errors end it with one line."""
+    """Run the command line; an error ends it with one line."""
     parser = argparse.ArgumentParser("deploy.operate", description=__doc__)
     parser.add_argument("--environment", type=Path, help="a file of NAME=VALUE; then as this user")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of ngw2f")

@@ -20,7 +20,7 @@ SOCKET_NAME = ".s.PGSQL.5432"
 
 
 def why_not(var: Path) -> str | None:
-    """Return why there cannot be a PostgreSQL here, None if there can."""
+    """Return why PostgreSQL cannot run here; None if it can."""
     if find_programs() is None:
         return "PostgreSQL is not installed (apt-get install postgresql)"
     try:
@@ -39,7 +39,7 @@ def why_not(var: Path) -> str | None:
 
 
 def find_programs() -> Path | None:
-    """Return the folder of the newest PostgreSQL's programs; Debian keeps them off the PATH."""
+    """Return the folder with the newest PostgreSQL's programs, which Debian keeps off the PATH."""
     versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     programs = sorted(versions, key=lambda path: float(path.parts[-3]))
     found = programs[-1] if programs else shutil.which("initdb")
@@ -51,7 +51,7 @@ def url(var: Path) -> str:
 
 
 def run(var: Path, data_path: Path) -> None:
-    """Run the server in the foreground; make its cluster first if there is none."""
+    """Run the server in the foreground; create its cluster first if there is none."""
     programs = find_programs()
     if programs is None:
         raise FileNotFoundError("initdb")
@@ -62,10 +62,10 @@ def run(var: Path, data_path: Path) -> None:
     options = {
         "listen_addresses": "",
         "unix_socket_directories": str(_socket_directory(var)),
-        # Whoever may open the socket is trusted, so nobody else may.
+        # Anyone who can open the socket is trusted, so no other user may open it.
         "unix_socket_permissions": "0700",
     }
-    options["log_checkpoints"] = "off"  # One screen is for what matters.
+    options["log_checkpoints"] = "off"  # Log little: all processes share one screen.
     argv = [*_as_other_than_root(), str(programs / "postgres"), "-D", str(cluster)]
     for name, value in options.items():
         argv += ["-c", f"{name}={value}"]
@@ -77,7 +77,7 @@ def _make_cluster(programs: Path, cluster: Path) -> None:
     as_user, where = _as_other_than_root(), ["-D", str(cluster)]
     initdb = [str(programs / "initdb"), *where, "-U", ROLE, "-A", "trust", "-E", "UTF8"]
     subprocess.run([*as_user, *initdb, "--no-locale"], check=True, stdout=subprocess.DEVNULL)
-    # Without a server there is nobody to wait for.
+    # Without a server, nothing has to be waited for.
     single = [*as_user, str(programs / "postgres"), "--single", *where, "postgres"]
     create = f"CREATE DATABASE {DATABASE};\n"
     subprocess.run(single, input=create, text=True, check=True, stdout=subprocess.DEVNULL)
@@ -90,7 +90,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _socket_directory(var: Path) -> Path:
-    """Return where the socket is: beside the cluster, or a short path where that is long."""
+    """Return the socket's directory: beside the cluster, or elsewhere if that path is too long."""
     directory = var / "postgresql-socket"
     if len(os.fsencode(directory / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES:
         return directory
@@ -99,9 +99,9 @@ def _socket_directory(var: Path) -> Path:
 
 
 def _as_other_than_root() -> list[str]:
-    """Return what goes before a command, since PostgreSQL refuses to run as root."""
+    """Return the prefix of a command that changes the user: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return []
-    # Changing the user clears what was asked of the kernel before, so setpriv asks again.
+    # Changing the user resets the parent-death signal, so setpriv sets it again.
     user = [f"--reuid={USER}", f"--regid={USER}", "--init-groups"]
     return ["setpriv", *user, "--pdeathsig=INT"]

@@ -1,15 +1,15 @@
-"""Put new code in place of old, under a running gunicorn, without a failed request.
+"""Replace the code of a running gunicorn without a failed request.
 
     python -m deploy.renew reload PIDFILE     settings and code (SIGHUP)
     python -m deploy.renew upgrade PIDFILE    gunicorn and Python too (SIGUSR2)
 
-A reload ends when all new workers serve, or with the news that it was refused: the exit
-status is 1 then, and the old workers go on.
+A reload ends when all new workers serve. If it is refused, the exit status is 1, and the
+old workers continue.
 
 An upgrade starts a new master beside the old one, waits until one of its workers has
-loaded the new code, and asks for /healthz. If nothing comes of that, the new one ends, and
-the old one, whose workers have not been touched, goes on. Else it ends when its workers
-have finished.
+loaded the new code, and requests /healthz. If that fails, the new master is stopped, and
+the old one continues with its workers. Otherwise the old one stops when its workers have
+finished.
 """
 
 import argparse
@@ -26,19 +26,19 @@ from ngw2f.server import renewal
 from ngw2f.server.reload import SERVING_SECONDS
 from ngw2f.server.trial import TRIAL_SECONDS
 
-# A master and its worker start in one or two seconds; on a busy machine it takes longer.
+# A master and its worker start within two seconds; on a busy machine it takes longer.
 # Who ends before that is not waited for.
 START_SECONDS = SERVING_SECONDS
-# By then the server itself has given the reload up.
+# By then the server itself has given up the reload.
 RELOAD_SECONDS = TRIAL_SECONDS + SERVING_SECONDS + 60.0
-# If nobody answers for so long, the new code is not taken.
+# If the new workers do not answer within this time, the upgrade is given up.
 HEALTH_SECONDS = 20.0
 # More than gunicorn's graceful_timeout in gunicorn.conf.py.
 DRAIN_SECONDS = 40.0
 
 
 class RenewalError(Exception):
-    """What was running before still runs; the message is one line that says why."""
+    """The renewal failed, and the old code still runs; the message is one line with the reason."""
 
 
 def reload(pid_file: Path) -> None:
@@ -68,7 +68,7 @@ def upgrade(pid_file: Path, address: str) -> int:
     if not successor.exists():
         raise RenewalError("the new master did not start; its log says why")
     new = _read_pid(successor)
-    # The old workers answer as well, so one of the new ones has to say that it can.
+    # The old workers answer as well, so a new one has to report first that it is ready.
     _wait_for(lambda: _is_ready(pid_file, new) or not _is_running(new), START_SECONDS)
     if not _is_running(new):
         raise RenewalError("the new master has ended, its log says why; the old one goes on")
@@ -77,7 +77,7 @@ def upgrade(pid_file: Path, address: str) -> int:
             os.kill(new, signal.SIGTERM)
         raise RenewalError("the new workers do not answer; the old master goes on")
     os.kill(old, signal.SIGTERM)
-    # The new master takes the old one's file over when that one has ended.
+    # The new master takes over the old one's file after that has ended.
     if not _wait_for(lambda: _read_pid(pid_file) == new, DRAIN_SECONDS):
         raise RenewalError(f"the new master serves, but the old one (pid {old}) does not end")
     return new
@@ -108,7 +108,7 @@ def _find_master(pid_file: Path) -> int:
 
 
 def _read_pid(path: Path) -> int:
-    """Return what a pid file says, 0 if that is nothing."""
+    """Return the pid in a pid file; 0 if there is none."""
     try:
         return int(path.read_text())
     except (FileNotFoundError, ValueError):
@@ -126,7 +126,7 @@ def _is_running(pid: int) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what the command line says; errors end it with one line."""
+    """Run the command line; an error ends it with one line."""
     parser = argparse.ArgumentParser("deploy.renew", description=__doc__)
     parser.add_argument("what", choices=["reload", "upgrade"])
     parser.add_argument("pid_file", type=Path)

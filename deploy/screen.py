@@ -1,18 +1,18 @@
-"""honcho, with time for all to end: it kills what has not 5 s after it was told to."""
+"""Run honcho with enough time to stop: by default it kills everything after 5 s."""
 
 import os
 import signal
 
 from honcho import command, manager
 
-# An instance lets its requests finish for 10 s, a worker its job; then database and broker stop.
+# Instances finish requests for up to 10 s, workers their jobs; then database and broker stop.
 STOP_SECONDS = 60
 
 
 def main() -> None:
-    """Run honcho as its command line says."""
+    """Run honcho's own command line."""
     manager.KILL_WAIT = STOP_SECONDS
-    # A terminal that is closed ends all of it too: honcho knows this signal only.
+    # Closing the terminal stops everything too; honcho itself only handles SIGINT and SIGTERM.
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     command.main()
 

@@ -1,13 +1,13 @@
 """The whole stack on one machine: `make stack`.
 
-nginx, two gunicorn instances, a pool of workers, Valkey, and PostgreSQL where its
-programs are installed. The Procfile names them, honcho runs them on one screen, and
-each of them is one command of this module, which becomes that program. Everything
-that they write is under var/, or under STACK_DIR. The ports are STACK_HTTP_PORT and
-STACK_HTTPS_PORT, 8080 and 8443 unless set.
+nginx, two gunicorn instances, a pool of workers, Valkey, and PostgreSQL if its programs
+are installed. The Procfile names them, honcho runs them on one screen, and each of them
+is one command of this module, which becomes that program. Everything that they write is
+under var/, or under STACK_DIR. The ports are STACK_HTTP_PORT and STACK_HTTPS_PORT, 8080
+and 8443 unless set.
 
-What would stop one of them is found before any is started. nginx starts when the instances
-answer, and a line says when all of it is ready.
+Everything that would stop one of them is checked before any is started. nginx starts when
+the instances answer, and a line says when the stack is ready.
 """
 
 import argparse
@@ -47,17 +47,17 @@ HTTP_PORT = "8080"
 HTTPS_PORT = "8443"
 INSTANCES = 2
 WORKERS = 2
-# Held by honcho.
+# honcho holds a lock on this file.
 LOCK = "stack.lock"
-# What the `ngw2f` command needs to work on the data of the stack, under its data directory.
+# The environment for the `ngw2f` command on the stack's data, in its data directory.
 ENVIRONMENT = "environment"
-# Some seconds; on a slow machine, and where a large database is migrated, it takes longer.
+# It takes some seconds, and longer on a slow machine or when a large database is migrated.
 WAIT_SECONDS = 300.0
 ASK_SECONDS = 5.0
 
 
 class StackError(Exception):
-    """The stack cannot run; the message is one line that says why."""
+    """The stack cannot run; the message is one line with the reason."""
 
 
 def start() -> None:
@@ -67,16 +67,16 @@ def start() -> None:
     if not shutil.which("openssl"):
         raise StackError("openssl is not installed, which makes the certificate")
     os.environ.setdefault("NGW2F_ENV", "production")
-    # Its parts have other current folders, nginx's among them.
+    # The processes have other current folders.
     os.environ["STACK_DIR"] = str(Path(os.environ.get("STACK_DIR", ROOT / "var")).absolute())
     os.environ.setdefault("NGW2F_SETTINGS", str(ROOT))
     data_dir = Path(os.environ.get("NGW2F_DATA_DIR", _var() / "stack"))
     os.environ["NGW2F_DATA_DIR"] = str(data_dir.absolute())
     os.environ.setdefault("STACK_HTTP_PORT", HTTP_PORT)
     os.environ.setdefault("STACK_HTTPS_PORT", HTTPS_PORT)
-    # The Procfile's python is this one.
+    # The Procfile's `python` is this interpreter.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # Each line reaches the screen when it is written.
+    # Each line appears on the screen at once.
     os.environ["PYTHONUNBUFFERED"] = "1"
     make_folder("STACK_DIR", _var())
     settings = _settings()
@@ -112,7 +112,7 @@ def _check_ports() -> None:
 
 
 def _foundations(settings: Settings) -> list[str]:
-    """Say which database and broker are ours to run, and tell the others where they are."""
+    """Return which database and broker to run, and set their addresses in the environment."""
     names = []
     if settings.is_embedded:
         os.environ["NGW2F_REDIS_URL"] = broker_url(settings)
@@ -132,7 +132,7 @@ def _foundations(settings: Settings) -> list[str]:
 
 
 def _check_broker(settings: Settings) -> None:
-    """See whether the operator's own Redis can be reached."""
+    """Check whether the operator's own Redis is reachable."""
     try:
         with connect(settings, ASK_SECONDS) as redis:
             redis.ping()
@@ -141,7 +141,7 @@ def _check_broker(settings: Settings) -> None:
 
 
 def _check_database(settings: Settings) -> None:
-    """See whether the operator's own database can be reached, and is one."""
+    """Check whether the operator's own database is valid and reachable."""
     try:
         database = Database(settings.sqlalchemy_url)
         database.ping()
@@ -153,7 +153,7 @@ def _check_database(settings: Settings) -> None:
 
 
 def _write_environment(settings: Settings) -> None:
-    """Leave what `deploy.operate --environment` reads."""
+    """Write the file for `deploy.operate --environment`."""
     path = settings.data_path / ENVIRONMENT
     path.touch(mode=0o600)
     lines = [f"{name}={text}" for name, text in os.environ.items() if name.startswith("NGW2F_")]
@@ -178,7 +178,7 @@ def run_web(number: int) -> None:
     options = ["--bind", f"unix:{path}", "--bind", f"unix:{_stream_socket(settings, number)}"]
     options += ["--workers", "1"]
     options += ["--pid", str(settings.data_path / f"web-{number}.pid")]
-    # Not `python -m gunicorn`, of which a hot upgrade fails (ngw2f/commands/cli.py).
+    # Not `python -m gunicorn`, with which a hot upgrade fails (ngw2f/commands/cli.py).
     gunicorn = str(Path(sysconfig.get_path("scripts")) / "gunicorn")
     _become([gunicorn, "-c", "gunicorn.conf.py", *options, "app:application"])
 
@@ -193,7 +193,7 @@ def run_worker() -> None:
 
 
 def run_nginx() -> None:
-    """Become nginx when the instances answer, and have somebody say when all is ready."""
+    """Become nginx once the instances answer; a child reports when the stack is ready."""
     front = _front(_settings())
     render(front)
     for server in front.servers:
@@ -203,7 +203,7 @@ def run_nginx() -> None:
 
 
 def say_ready() -> None:
-    """Say where the chat is when it is ready, asked as a browser would ask."""
+    """Print the chat's address once it answers a browser's request."""
     port = os.environ["STACK_HTTPS_PORT"]
     certificate = _var() / "nginx" / "certificate.pem"
 
@@ -236,7 +236,7 @@ def _front(settings: Settings) -> Front:
         stream_servers=[f"unix:{_stream_socket(settings, number)}" for number in numbers],
         http_port=int(os.environ["STACK_HTTP_PORT"]),
         https_port=int(os.environ["STACK_HTTPS_PORT"]),
-        # Started by root, nginx would give up the right to read what is in var/.
+        # Started by root, nginx's workers would lose the right to read var/.
         user="root" if os.geteuid() == 0 else None,
         access_log="/dev/stdout",
         error_log="stderr",
@@ -255,19 +255,19 @@ def _settings() -> Settings:
 
 
 def _socket(settings: Settings, number: int) -> Path:
-    """Return where an instance listens: beside Valkey, whose path is short enough for a socket."""
+    """Return an instance's socket: beside Valkey's, whose path is short enough."""
     return embedded_socket(settings.data_path).parent / f"web-{number}.sock"
 
 
 def _stream_socket(settings: Settings, number: int) -> Path:
-    """Return where it takes streams, of which thousands may come at once."""
+    """Return an instance's socket for streams, of which thousands may come at once."""
     return _socket(settings, number).with_suffix(".streams")
 
 
 def _hold_alone(settings: Settings) -> None:
-    """Keep others off these data until honcho, which this process becomes, ends.
+    """Lock the data until honcho, which this process becomes, ends.
 
-    A second Valkey and a second instance would take the first one's sockets away.
+    A second Valkey and a second instance would replace the first one's sockets.
     """
     settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(settings.data_path / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
@@ -281,7 +281,7 @@ def _hold_alone(settings: Settings) -> None:
 
 
 def _hold_foundations(settings: Settings) -> None:
-    """Keep database and broker from stopping before this process, whatever it becomes."""
+    """Hold the lock that keeps database and broker running until this process ends."""
     lock = os.open(settings.data_path / USERS_LOCK, os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(lock, fcntl.LOCK_SH)
     os.set_inheritable(lock, True)

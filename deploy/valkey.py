@@ -1,4 +1,4 @@
-"""Valkey for the stack: the one in the wheel, with the embedded one's options."""
+"""Valkey for the stack: the program in the wheel, with the options of the embedded one."""
 
 import signal
 

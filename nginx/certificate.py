@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# What browsers accept at most; it is easily made anew.
+# The longest validity that browsers accept; a new one is easily made.
 DAYS = 365
 NAMES = ("localhost", "127.0.0.1")
 
 
 def make_certificate(directory: Path, names: Sequence[str] = NAMES) -> tuple[Path, Path]:
-    """Return the paths of a certificate for these names and of its key; made if not there."""
+    """Return the paths of a certificate for these names and of its key; make them if missing."""
     certificate, key = directory / "certificate.pem", directory / "key.pem"
     if certificate.exists() and key.exists():
         return certificate, key
@@ -21,7 +21,7 @@ def make_certificate(directory: Path, names: Sequence[str] = NAMES) -> tuple[Pat
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     command += ["-nodes", "-days", str(DAYS), "-subj", f"/CN={names[0]}"]
     command += ["-addext", f"subjectAltName={subject_names}"]
-    # A certificate that can be trusted by itself, and can sign no other.
+    # A certificate that can be trusted on its own, and cannot sign others.
     command += ["-addext", "basicConstraints=critical,CA:false"]
     command += ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)

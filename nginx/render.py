@@ -1,7 +1,7 @@
-"""Fill in what differs from machine to machine, and write the configuration into a folder.
+"""Fill in the machine's settings, and write the configuration into a folder.
 
-From the checkout everything that nginx writes is in that folder too, so it needs no
-root and no other folder. On a server: `python -m nginx.render --help`.
+From a checkout, nginx writes everything into that folder too, so it needs neither root
+nor another folder. On a server: `python -m nginx.render --help`.
 """
 
 import argparse
@@ -24,73 +24,73 @@ MODULES = Path("/usr/lib/nginx/modules")
 # nginx makes only the last folder of these paths.
 RUN_FOLDERS = ("body", "proxy", "cache", "static", "acme")
 
-# How many connections may wait to be taken; no more than net.core.somaxconn. nginx's own 511
-# is soon full where thousands come back at once.
+# How many connections may wait to be accepted; at most net.core.somaxconn. nginx's own 511 are
+# too few when thousands reconnect at once.
 BACKLOG = 16384
-# How many instances are asked in turn to take a change that the first did not; nginx leads a
-# request no further than ten times.
+# How many instances are tried in turn with an unsafe request that the first did not accept; nginx
+# redirects a request internally at most ten times.
 MAX_CHANGE_SERVERS = 6
-# What a process may open; half of it are connections, of which a stream takes two.
+# The open files of a process; half of them are connections, and a stream takes two.
 FILES = 65536
 
 
-# From this version on an upstream may follow a name (`server NAME resolve`).
+# The first version that resolves names of an upstream again (`server NAME resolve`).
 RESOLVING = (1, 27, 3)
-# A container that was made anew has another address; by then it is asked there.
+# A recreated container has another address; after this time, the new one is used.
 RESOLVED_SECONDS = 5
 
 
 class RenderError(Exception):
-    """It cannot be written; the message is one line that says why."""
+    """The configuration cannot be written; the message is one line with the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """One nginx: what differs from machine to machine."""
+    """One nginx: the settings that differ from machine to machine."""
 
-    # Where the configuration goes, and where nginx keeps what it writes.
+    # The folder of the configuration, and the folder that nginx writes to.
     directory: Path
     run: Path
     certificate: Path
     key: Path
-    # Names, and addresses, by which clients may ask.
+    # The names and addresses in clients' URLs.
     names: Sequence[str]
     # gunicorn's instances: "unix:/PATH" or "HOST:PORT".
     servers: Sequence[str]
-    # The same instances, where they take streams; on the same sockets unless given.
+    # Their sockets for streams; the same ones unless given.
     stream_servers: Sequence[str] = ()
-    # Who is asked again and again where a server's name is, if it may move: "HOST[:PORT]".
+    # The name server that resolves the servers' names again and again: "HOST[:PORT]".
     resolver: str | None = None
     addresses: Sequence[str] = ("127.0.0.1",)
     http_port: int = 80
     https_port: int = 443
-    # The port that clients know, where another machine forwards it.
+    # The port that clients use, if another machine forwards it.
     public_port: int | None = None
-    # The user of nginx's workers, where nginx is started by root.
+    # The user of nginx's workers, if root starts nginx.
     user: str | None = None
-    # Where nginx writes its pid, if not into *run*: the system's unit has a place of its own.
+    # The pid file, if not in *run*: the system's unit expects it elsewhere.
     pid: Path | None = None
     access_log: str = "access.log"
     error_log: str = "error.log"
-    # Limits of one address; off for load tests.
+    # Limits for each address; off for load tests.
     limits: bool = True
-    # What a process may open at most; no more than the system lets it.
+    # The open files of a process; at most what the system allows.
     files: int = FILES
     program: str = "nginx"
-    # Where modules of the distribution are.
+    # The folder of the distribution's modules.
     modules: Path = field(default=MODULES)
 
 
 @dataclass(frozen=True)
 class Program:
-    """What a given nginx can do."""
+    """The versions and modules of an installed nginx."""
 
     version: tuple[int, ...]
     openssl: tuple[int, ...]
 
 
 def find_nginx() -> str | None:
-    """Return the path of nginx; Debian keeps it off the PATH of those who are not root."""
+    """Return the path of nginx, which Debian keeps off the PATH of ordinary users."""
     folders = [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]
     return shutil.which("nginx", path=os.pathsep.join(folders))
 
@@ -116,7 +116,7 @@ def render(front: Front) -> Path:
     for part in sorted(HERE.glob("*.conf")):
         text = PLACEHOLDER.sub(lambda match: values[match[1]], part.read_text())
         (front.directory / part.name).write_text(text)
-    # They may be one and the same file.
+    # Both may be the same file.
     mime_types = _mime_types(front.program).read_bytes()
     (front.directory / "mime.types").write_bytes(mime_types)
     shutil.copytree(HERE / "errors", front.directory / "errors", dirs_exist_ok=True)
@@ -125,16 +125,16 @@ def render(front: Front) -> Path:
 
 
 def command(front: Front) -> list[str]:
-    """Return how this nginx is started; add `-t`, `-s reload` or `-g` to it."""
+    """Return the command that starts this nginx; add `-t`, `-s reload` or `-g` to it."""
     configuration = str(front.directory / "nginx.conf")
     # Until it has read its configuration, nginx would write to its compiled-in log.
     return [front.program, "-p", str(front.run), "-c", configuration, "-e", front.error_log]
 
 
 def write_static(target: Path) -> None:
-    """Copy the static files and put a compressed variant beside each that gains by it.
+    """Copy the static files, with a compressed variant beside each that gets smaller by it.
 
-    What was written before and is not now is taken away: nginx would send the old variant.
+    Files of an earlier run that are not written now are removed: nginx would send them.
     """
     shutil.copytree(STATIC, target, dirs_exist_ok=True)
     compressor = Compressor(quiet=True)
@@ -163,13 +163,13 @@ def _values(front: Front, program: Program) -> dict[str, str]:
         "connections": str(front.files // 2),
         "access_log": front.access_log,
         "error_log": front.error_log,
-        # OpenSSL refuses a list that has a name that it does not know.
+        # OpenSSL refuses a list with an unknown name.
         "curves": "X25519MLKEM768:X25519:prime256v1:secp384r1"
         if program.openssl >= (3, 5)
         else "X25519:prime256v1:secp384r1",
         "certificate": str(front.certificate),
         "key": str(front.key),
-        # What has no key is not counted.
+        # A request with an empty key is not counted.
         "limit_key": "$client_network" if front.limits else '""',
         "resolver": f"resolver {front.resolver} valid={RESOLVED_SECONDS}s;"
         if front.resolver
@@ -177,7 +177,7 @@ def _values(front: Front, program: Program) -> dict[str, str]:
         "servers": servers,
         "change_upstreams": _change_upstreams(servers),
         "change_locations": _change_locations(servers),
-        # Where a machine is cut off, each waits for proxy_connect_timeout; none is put aside.
+        # If a machine is cut off, each request waits for proxy_connect_timeout.
         "stream_servers": _servers(front, front.stream_servers or front.servers, "max_fails=0"),
         "public_port": "" if public_port == 443 else f":{public_port}",
         "names": " ".join(front.names),
@@ -195,18 +195,18 @@ def _values(front: Front, program: Program) -> dict[str, str]:
 def _servers(
     front: Front, servers: Sequence[str], else_fails: str = "max_fails=2 fail_timeout=5s"
 ) -> str:
-    """Return the lines of an upstream; only what is on another machine may be put aside."""
+    """Return the lines of an upstream; only servers on other machines may be marked as failed."""
     lines = []
     for server in servers:
         fails = "max_fails=0" if server.startswith("unix:") else else_fails
-        # Without it a name is looked up once, when nginx starts, and must be there then.
+        # Without it, a name is resolved only once, when nginx starts.
         follows = " resolve" if front.resolver and not server.startswith("unix:") else ""
         lines.append(f"    server {server} {fails}{follows};")
     return "\n".join(lines)
 
 
 def _change_upstreams(lines: str) -> str:
-    """Return an upstream for each of the lines that name a server: `chat_once_1` and so on."""
+    """Return an upstream for each server line: `chat_once_1` and so on."""
     return "\n".join(
         f"upstream chat_once_{number} {{\n    zone chat_once_{number} 64k;\n{line}\n}}"
         for number, line in enumerate(_change_servers(lines), 1)
@@ -214,7 +214,7 @@ def _change_upstreams(lines: str) -> str:
 
 
 def _change_locations(lines: str) -> str:
-    """Return a location for each of these upstreams; what fails there is led to the next."""
+    """Return a location for each of these upstreams; a failed request goes on to the next."""
     count = len(_change_servers(lines))
     locations = []
     for number in range(1, count + 1):
@@ -246,7 +246,7 @@ def _load_brotli(modules: Path) -> str:
 
 
 def _mime_types(program: str) -> Path:
-    """Return nginx's own table of types, which lies beside its own configuration."""
+    """Return nginx's own table of types, from beside its own configuration."""
     told = subprocess.run([program, "-V"], capture_output=True, text=True, check=True).stderr
     path = re.search(r"--conf-path=(\S+)", told)
     if path is None:
@@ -260,7 +260,7 @@ def _version(pattern: str, text: str) -> tuple[int, ...]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the configuration of a server, as the command line says."""
+    """Write the configuration that the command line describes."""
     options = _parser().parse_args(arguments)
     program = find_nginx()
     if program is None:
