@@ -3,7 +3,7 @@
 Settings that are gunicorn's defaults are not here: address (127.0.0.1:8000) by
 `--bind`, web workers by `--workers` or WEB_CONCURRENCY (one gevent worker holds
 thousands of clients). Every hook that gunicorn has is here, in the order of a
-server's life; those that have nothing to do say at the debug level that they ran.
+server's life; those that have nothing to do only log at the debug level.
 """
 
 import subprocess
@@ -25,22 +25,22 @@ except SettingError as error:
     sys.exit(f"ngw2f: {error}")
 
 # Streams stay open for hours: a greenlet each, not a thread or a process.
-# gunicorn's own worker of this kind lets no application end its streams.
+# With gunicorn's own gevent worker, an application cannot end its streams.
 worker_class = "ngw2f.server.gevent_worker.ChatGeventWorker"
-# For each socket that it listens on; as many as descriptors allow, see when_ready.
+# For each listening socket; reduced to what descriptors allow, see when_ready.
 worker_connections = WORKER_CONNECTIONS
-# How many connections may wait to be taken, if net.core.somaxconn allows it. nginx is refused
-# at once where a Unix socket's queue is full, and 2,048 are few where thousands come back.
+# How many connections may wait to be accepted, if net.core.somaxconn allows it. A full queue of
+# a Unix socket refuses nginx at once, and 2,048 are too few when thousands reconnect.
 backlog = 16_384
-# Nothing here runs for long. Streams are told to go when a worker stops, so a
-# worker that has not stopped by then hangs.
+# No request takes long, and streams are ended when a worker stops: a worker that has not stopped
+# by then hangs.
 graceful_timeout = 10
 # Clients behind nginx keep their connections; 2 seconds would close most of them unused.
 keepalive = 15
 # The control socket's server would run asyncio in the master, for a file that two
 # servers of one user would share.
 control_socket_disable = True
-# The chain decides which proxy is believed; gunicorn would believe any local client.
+# The chain decides which proxy to trust; gunicorn would trust any local client.
 secure_scheme_headers = {}
 
 
@@ -49,7 +49,7 @@ def on_starting(server):
     for name in unknown_variables():
         server.log.warning("%s is no setting; it is ignored", name)
     if status := subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
-        # It has said why, in a line, unless it was killed.
+        # It has printed the reason, unless it was killed.
         sys.exit(status if status > 0 else "ngw2f: the check of settings and database was killed")
     begin_anew(settings.metrics_path)
     server.embedded = hooks.start_embedded(settings)
@@ -58,27 +58,27 @@ def on_starting(server):
 
 
 def when_ready(server):
-    """Say where it is, once it can be reached; from here on systemd's watchdog is answered."""
+    """Log the address, and answer systemd's watchdog from now on."""
     hooks.fit_connections(server)
     watch_master(server, Systemd())
     server.log.info(hooks.describe(settings, server))
 
 
 def pre_fork(server, worker):
-    """Lose no signal to a worker that has no handlers yet."""
+    """Block stop signals until the worker has handlers for them."""
     hooks.hold_signals()
     server.log.debug("pre_fork: worker %d is about to be forked", worker.age)
 
 
 def post_fork(server, worker):
-    """Leave to the master what is the master's."""
+    """Drop what belongs to the master: its lifeline and the embedded parts."""
     server.reload_guard.forget()
     if server.embedded:
         server.embedded.forget()
 
 
 def post_worker_init(worker):
-    """Connect, count and listen: the application is loaded, and this process is its own."""
+    """Connect, count requests and listen: the application is loaded in this process."""
     hooks.dump_stacks_on(worker)
     use_own_response()
     worker.wsgi.start()
@@ -100,17 +100,17 @@ def worker_int(worker):
 
 
 def worker_abort(worker):
-    """Say what a worker did that did not answer for `timeout` seconds."""
+    """Log the stacks of a worker that did not answer for `timeout` seconds."""
     hooks.log_stacks(worker)
 
 
 def worker_exit(server, worker):
-    """Write down what the worker has counted, and close its connections."""
+    """Save the worker's counters, and close its connections."""
     hooks.close(worker)
 
 
 def child_exit(server, worker):
-    """Keep what a worker has counted, also one that was killed, and forget its gauges."""
+    """Keep the counters of a worker, even of a killed one, and drop its gauges."""
     fold_dead(settings.metrics_path)
 
 
@@ -124,7 +124,7 @@ def on_reload(server):
 
 
 def pre_exec(server):
-    """Hand on to the master that a hot upgrade (SIGUSR2) starts what this one has."""
+    """Pass this master's resources to the one that a hot upgrade (SIGUSR2) starts."""
     server.cfg.env_orig.update(Systemd().hand_over())
     if server.embedded:
         server.cfg.env_orig.update(server.embedded.hand_over())

@@ -1,4 +1,4 @@
-"""What the chat is compared with: the smallest PEP 3333 application, in one line."""
+"""The smallest PEP 3333 application, to compare the chat with."""
 
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment

@@ -1,7 +1,7 @@
-"""Measure what an answer from the cache costs in the process that gives it.
+"""Measure what a response from the cache costs the process that serves it.
 
 Run it from the checkout: `python -m benchmarks.cache_hit [--redis UNIX_SOCKET]`. A 30 KB list
-that varies by Accept and Accept-Encoding and belongs to two groups, as the chat's.
+that varies by Accept and Accept-Encoding and belongs to two groups, like the chat's.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def request(method: str = "GET", **fields: str) -> WSGIEnvironment:
 
 
 def microseconds(run: Callable[[], object]) -> float:
-    """Give the best round's time for one run: the others were disturbed."""
+    """Return the time for one run in the best round; the others were disturbed."""
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()

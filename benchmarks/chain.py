@@ -50,7 +50,7 @@ from ngw2f.observe.logs import GatheringHandler
 BATCH = 500
 LIMIT_MICROSECONDS = 60
 
-# As nginx hands a browser's request on, and as a client without a proxy sends it.
+# As nginx passes on a browser's request, and as a client without a proxy sends it.
 PROXIED = {
     "X-Forwarded-For": "192.0.2.1",
     "X-Forwarded-Proto": "https",
@@ -65,7 +65,7 @@ DIRECT = {name: PROXIED[name] for name in ("Accept", "Cookie", "User-Agent")}
 
 
 def hello(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer with what a small JSON response has."""
+    """Answer with the headers of a small JSON response."""
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", "2"),
@@ -77,7 +77,7 @@ def hello(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
 
 
 def access_log(output: str) -> Middleware:
-    """Make the layer: gathering as the chat's, writing each record, dropping it, or turned off."""
+    """Make the layer: collecting as in the chat, writing each record, dropping it, or off."""
     logger = logging.Logger("access", logging.INFO if output != "off" else logging.WARNING)
     handler = logging.NullHandler() if output != "file" else logging.FileHandler("/dev/null")
     handler.setFormatter(logging.Formatter("%(message)s"))
@@ -90,7 +90,7 @@ def access_log(output: str) -> Middleware:
 
 
 def layers(output: str) -> list[Layer]:
-    """List the layers as a chat would have them."""
+    """List the layers of a chat."""
     minute = limits.parse("5/minute")
     rules = [
         RateRule("sign-in", minute, ["POST"], "/api/tokens", without_storage="closed"),
@@ -137,7 +137,7 @@ def serve(app: WSGIApplication, environ: WSGIEnvironment) -> None:
 
 
 def microseconds(app: WSGIApplication, template: WSGIEnvironment) -> float:
-    """Time one batch; give the microseconds of one request."""
+    """Time one batch; return the microseconds for one request."""
     environs = [dict(template) for _ in range(BATCH)]
     begin = time.thread_time()
     for environ in environs:
@@ -150,13 +150,13 @@ def measure(headers: dict[str, str], output: str, rounds: int) -> None:
     template = create_environ("/api/messages", headers=headers)
     template["REMOTE_ADDR"] = "127.0.0.1"
     stack = layers(output)
-    # Growing from the inside, since that is how a chain is put together.
+    # From the inside out, as a chain is built.
     apps = [chain(stack[place:], hello) for place in range(len(stack), -1, -1)]
     names = ["(application)", *(layer.name for layer in reversed(stack))]
     samples: list[list[float]] = [[] for _ in apps]
     gc.disable()
     for _ in range(rounds):
-        # All of them in turn, so that a slow moment of the machine hits them alike.
+        # In turn, so that a slow moment of the machine affects all alike.
         for app, times in zip(apps, samples, strict=True):
             times.append(microseconds(app, template))
         gc.collect()

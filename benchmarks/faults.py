@@ -3,8 +3,8 @@
     python -m benchmarks.faults [--requests N]
 
 nginx, two gunicorn instances, RQ workers, PostgreSQL and Redis, all started here. N
-requests go before, between and after what is done: four times N to an act.
-tests/deploy/faults.py says what is done; what is lost or missed ends it with an error.
+requests are sent before, between and after the faults, four times N in each act.
+tests/deploy/faults.py has the acts; a lost or missed request ends it with an error.
 """
 
 import argparse

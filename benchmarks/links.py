@@ -1,7 +1,7 @@
-"""Links: what slow sites cost the others, and what is lost or fetched twice when parts fail.
+"""Links: how slow sites delay others, and what is lost or fetched twice when parts fail.
 
 The chat under gunicorn, `ngw2f worker` (one that renders, one that fetches), a Valkey and a
-site, each in processes of their own, all of them fresh for each line.
+site, each in its own process, started anew for each line.
 
 Run: python -m benchmarks.links [hang] [half] [redis] [hung-redis] [killed] [all-killed]
     [locked]
@@ -46,7 +46,7 @@ MAX_SECONDS = 90
 
 
 class Chat:
-    """A chat and what belongs to it, and a client of it."""
+    """A chat with its processes, and a client."""
 
     def __init__(self, settings: Settings, server: str, site_port: int) -> None:
         self.settings = settings
@@ -65,7 +65,7 @@ class Chat:
         return time.perf_counter() - started_at
 
     def count_shown(self, pattern: str) -> int:
-        """Return how many previews of URLs like that are there, as the database has them."""
+        """Return the number of previews in the database with URLs like this."""
         query = "SELECT count(*) FROM previews WHERE title != '' AND url LIKE ?"
         return self.ask(query, pattern)
 
@@ -80,7 +80,7 @@ class Chat:
 
 
 class Valkey:
-    """A Valkey of the benchmark's own, that can be stopped, emptied and started."""
+    """The benchmark's own Valkey, which can be stopped, emptied and started."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -88,7 +88,7 @@ class Valkey:
         self.start()
 
     def start(self) -> None:
-        # Without what ends it with its parent: that would be the thread that starts it.
+        # Without the parent-death signal: the parent would be the thread that starts it.
         self._directory.mkdir()
         argv = valkey_spec(self._settings).argv
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
@@ -119,7 +119,7 @@ def main() -> None:
 
 
 def hang() -> None:
-    """Post a link behind so many that hang, each at a site of its own."""
+    """Post a link after many that hang, each at its own site."""
     for count in HANGING:
         with chat(sites=count + 1) as (there, *_):
             for number in range(count):
@@ -132,7 +132,7 @@ def hang() -> None:
 
 
 def half() -> None:
-    """Post links of which every other one hangs, each at a site of its own."""
+    """Post links of which every other one hangs, each at its own site."""
     with chat(sites=2 * HALF) as (there, _, workers):
         started_at = time.perf_counter()
         for number in range(HALF):
@@ -193,7 +193,7 @@ def database_locked() -> None:
 
 
 def with_fault(name: str, fault: Callable[["Chat", Valkey, int], None]) -> None:
-    """Post links, 100 a second; when a fourth is posted, something happens."""
+    """Post links, 100 a second; cause the fault after a quarter of them."""
     with chat(sites=1) as (there, valkey, workers):
         trouble = threading.Thread(target=fault, args=[there, valkey, workers])
         waits, start = [], time.monotonic()
@@ -220,7 +220,7 @@ def with_fault(name: str, fault: Callable[["Chat", Valkey, int], None]) -> None:
 
 @contextlib.contextmanager
 def chat(sites: int) -> Iterator[tuple[Chat, Valkey, int]]:
-    """Run it all; give the chat, its Valkey, and the pid of the pool of workers."""
+    """Run everything; return the chat, its Valkey, and the pid of the pool of workers."""
     with contextlib.ExitStack() as running_parts:
         directory = running_parts.enter_context(tempfile.TemporaryDirectory(prefix="ngw2f-"))
         site = subprocess.Popen(

@@ -1,8 +1,8 @@
 """Servers to measure and a client that is quick enough to measure them.
 
-The client keeps a few connections busy from one process with prepared bytes and
-reads no more of a response than where it ends; it costs much less than what gunicorn
-spends on the same request.
+The client keeps a few connections busy from one process with prepared bytes, and only
+looks for the end of each response; it costs much less than gunicorn does for the same
+request.
 """
 
 import contextlib
@@ -28,17 +28,17 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Server:
-    """A gunicorn that runs: its address, "127.0.0.1:PORT", and its master's process id."""
+    """A running gunicorn: its address, "127.0.0.1:PORT", and its master's process id."""
 
     address: str
     pid: int
 
     def cpu_seconds(self) -> float:
-        """Return what its worker processes have computed, in user and kernel mode."""
+        """Return the processor time of its workers, in user and kernel mode."""
         return sum(map(_cpu_seconds, self._workers()))
 
     def _workers(self) -> list[str]:
-        # They are forks of the master; what else it starts has another command line.
+        # They are forks of the master; its other children have another command line.
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         command = Path(f"/proc/{self.pid}/cmdline").read_bytes()
         return [pid for pid in children if Path(f"/proc/{pid}/cmdline").read_bytes() == command]
@@ -68,7 +68,7 @@ class Figures:
         )
 
     def beside(self, reference: "Figures") -> str:
-        """Say how it compares, round by round: by rate, and by processor time."""
+        """Describe the ratio, round by round: by rate, and by processor time."""
         rates = [mine / other for mine, other in zip(self.rates, reference.rates, strict=True)]
         costs = [other / mine for mine, other in zip(self.costs, reference.costs, strict=True)]
         return (
@@ -115,7 +115,7 @@ def request_bytes(path: str, headers: Mapping[str, str] | None = None) -> bytes:
 
 
 def requests_per_second(address: str, request: bytes, seconds: float) -> tuple[float, int]:
-    """Return at which rate, and how often, *request* is answered on CONNECTIONS connections."""
+    """Return the rate and the number of responses to *request* on CONNECTIONS connections."""
     host, port = address.split(":")
     selector = selectors.DefaultSelector()
     for _ in range(CONNECTIONS):
@@ -135,14 +135,14 @@ def requests_per_second(address: str, request: bytes, seconds: float) -> tuple[f
 
 
 class Answer:
-    """What is still to come of the answers on one connection, one at a time."""
+    """The rest of the current response on one connection."""
 
     def __init__(self) -> None:
         self._head = b""
         self._left = 0
 
     def is_whole(self, received: bytes) -> bool:
-        """Take bytes, and say whether the answer has ended with them."""
+        """Take bytes, and return whether the response ends with them."""
         if not received:
             raise ConnectionError("the server closed the connection")
         if self._left:
@@ -165,7 +165,7 @@ def _content_length(head: bytes) -> int:
 
 
 def compare(subjects: Sequence[Subject], rounds: int, seconds: float) -> list[Figures]:
-    """Measure the subjects in turn, to and fro, so that noise meets all alike."""
+    """Measure the subjects in turn, forth and back, so that noise affects all alike."""
     figures = {subject.name: Figures(subject.name, [], []) for subject in subjects}
     for subject in subjects:
         requests_per_second(subject.server.address, subject.request, 0.5)

@@ -1,4 +1,4 @@
-"""Processor time for one message: the chat's renderer, and Python-Markdown with nh3 beside it.
+"""Processor time for one message: the chat's renderer, and Python-Markdown with nh3.
 
 Run: python -m benchmarks.markdown
 """
@@ -23,7 +23,7 @@ MESSAGES = {
     "plain words": "just some words that people type in a chat, nothing else at all",
     "code": "```python\ndef f(x):\n    return x + 1\n```\n",
 }
-# What comes nearest to what the chat shows.
+# The configuration nearest to what the chat shows.
 EXTENSIONS = ["nl2br", "sane_lists", "tables", "fenced_code", "codehilite"]
 
 

@@ -1,7 +1,7 @@
-"""Rendering as it is done without an outbox: a job for each message. For benchmarks/queue.py.
+"""Rendering without an outbox: a job for each message. For benchmarks/queue.py.
 
-`python -m benchmarks.one_by_one rq` is a stock RQ worker that has all of this imported before
-it forks; `celery -A benchmarks.one_by_one worker` is Celery's.
+`python -m benchmarks.one_by_one rq` is a stock RQ worker that imports all of this before it
+forks; `celery -A benchmarks.one_by_one worker` is Celery's.
 """
 
 import os
@@ -25,12 +25,12 @@ except ImportError:
 
 @cache
 def context() -> JobContext:
-    """Return what the jobs of a process work with; made after the fork."""
+    """Return the context of the jobs in a process; made after the fork."""
     return build_context(load_settings())
 
 
 def render_message(message_id: int) -> None:
-    """Render a message, store it and tell of it, as the outbox does with many."""
+    """Render a message, store it and publish its event, as the outbox does with many."""
     shop = context()
     with shop.database.reading() as connection:
         ((version, message),) = messages.load_messages(connection, [message_id])

@@ -2,11 +2,11 @@
 
 All three run in turn on this machine, on a fresh SQLite and a Valkey of their own, and do
 the same to each message: render, store, find its links, record an event and publish it.
-Ours takes what waits in batches; stock RQ (one worker, which forks for each job) and Celery
-(prefork, 2 processes) have a job for each message. The time is from the moment when work is
-there, for a worker that is already running, until the last message is stored.
+Ours takes waiting messages in batches; stock RQ (one worker, which forks for each job) and Celery
+(prefork, 2 processes) have a job for each message. The time is from the moment when the
+work is queued, for a worker that is already running, until the last message is stored.
 
-Celery is not among our requirements: it is installed beside them in a temporary place.
+Celery is not one of our requirements: it is installed in a temporary place.
 
 Run: python -m benchmarks.queue
 """
@@ -60,7 +60,7 @@ class Bench:
             self._user_id = users.create_user(connection, "Ann", "ann", "hash").id
 
     def post(self, count: int) -> list[int]:
-        """Store messages that wait to be rendered; return their ids."""
+        """Store messages for rendering; return their ids."""
         sources = [SOURCE.format(number=number) for number in range(count)]
         with self.database.writing() as connection:
             return [
@@ -71,7 +71,7 @@ class Bench:
             ]
 
     def wait(self, started_at: float) -> float:
-        """Return how long it took since then until nothing waits."""
+        """Return the seconds from then until no message waits."""
         while time.perf_counter() - started_at < MAX_SECONDS:
             with self.database.reading() as connection:
                 if not messages.has_waiting(connection, time.time() + 1):
@@ -150,7 +150,7 @@ def one_by_one(there: Bench, count: int, enqueue: Callable[[int], object]) -> fl
 
 
 def install_celery(directory: Path) -> str:
-    """Return a Python that has Celery beside all that this one has."""
+    """Return a Python with Celery and everything that this one has."""
     subprocess.run([sys.executable, "-m", "venv", directory / "venv"], check=True)
     python = str(directory / "venv" / "bin" / "python")
     install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
@@ -181,7 +181,7 @@ def bench() -> Iterator[Bench]:
 
 @contextlib.contextmanager
 def running(command: list[str], there: Bench) -> Iterator[None]:
-    """Run a worker, with some time to start."""
+    """Run a worker, and give it time to start."""
     silent = subprocess.DEVNULL
     worker = subprocess.Popen(
         command, env=there.environment, stdin=silent, stdout=silent, stderr=silent

@@ -1,8 +1,8 @@
 """From post to HTML: one at a time, 100 a second, and as fast as 8 clients can.
 
-Times are those that the server stored: a message's `updated_at`, when its HTML
-was, less its `created_at`; the first line also has what a client sees that asks
-again and again.
+The times are those stored by the server: from a message's `created_at` to its
+`updated_at`, when its HTML was stored; the first line also has the time that a
+polling client sees.
 
 Run: python -m benchmarks.rendering
 """
@@ -109,7 +109,7 @@ def in_threads(make: Callable[[], Client], threads: int, posts: int) -> list[int
 
 
 def finish(address: str) -> None:
-    """Wait until nothing is left to render."""
+    """Wait until every message is rendered."""
     while not all(
         each["rendered"] for each in call(address, "/api/messages?limit=200")["messages"]
     ):

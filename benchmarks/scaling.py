@@ -1,10 +1,10 @@
-"""The figures that docs/scaling.md reckons with: memory of a stream, posts a second.
+"""The figures behind docs/scaling.md: memory of a stream, posts a second.
 
     python -m benchmarks.scaling [--streams N] [--seconds S] [--fsync off]
 
-Streams are opened by TLS through nginx to one gunicorn worker and left idle. Posts are
-made by processes that each do what a web process does for one, on PostgreSQL,
-without HTTP in between: what the one lock of the events lets through.
+Streams are opened over TLS through nginx to one gunicorn worker and left idle. Posts are
+made by processes that do what a web process does for each, on PostgreSQL, without HTTP:
+the limit is the one lock of the events.
 """
 
 import argparse
@@ -35,7 +35,7 @@ PROCESSES = (1, 2, 4)
 
 def measure_memory(fleet: Fleet, count: int) -> None:
     front = fleet.client.front
-    # It listens a moment before it has written that.
+    # It listens a moment before it has written the file.
     master = int(wait_until((front.run / "nginx.pid").read_text))
     groups = {"gunicorn": children(fleet.chats[0].pid), "nginx": children(master)}
     before = {name: memory(pids) for name, pids in groups.items()}
@@ -60,7 +60,7 @@ def memory(pids: list[int]) -> int:
 
 
 def measure_posts(settings: Settings, seconds: float) -> None:
-    """Say how many there are: one after the other, by the lock of the events."""
+    """Print the posts a second; the lock of the events lets through one at a time."""
     for count in PROCESSES:
         with multiprocessing.get_context("spawn").Pool(count) as pool:
             posted = pool.starmap(post_for, [(settings, seconds, str(n)) for n in range(count)])
@@ -71,7 +71,7 @@ def measure_posts(settings: Settings, seconds: float) -> None:
 
 
 def measure_syncs(path: Path, count: int = 200) -> None:
-    """Say what the disk takes at most: nothing that is committed alone is quicker."""
+    """Print the syncs a second of the disk: the most that single commits can reach."""
     with path.open("wb") as file:
         start = time.monotonic()
         for _ in range(count):

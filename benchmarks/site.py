@@ -1,7 +1,7 @@
-"""A site that links lead to, in a process of its own: pages, hanging ones, and who asked for what.
+"""A site for links, in a process of its own: pages, paths that hang, and request counts.
 
-It listens on many addresses of the loopback, which are as many sites. `/hang...` is never
-answered, `/-/counts` says how often each path was asked for, all else is a page.
+It listens on many loopback addresses, each of which is a site. `/hang...` is never answered,
+`/-/counts` returns how often each path was requested, any other path is a page.
 
 Run: python -m benchmarks.site ADDRESSES; it prints its port.
 """
@@ -15,7 +15,7 @@ PAGE = "<title>Page {path}</title><p>A page of the benchmark."
 
 
 def address(number: int) -> str:
-    """Return the loopback's address with that number, from 1 on."""
+    """Return the loopback address with this number, from 1 on."""
     return f"127.0.{number // 250}.{number % 250 + 1}"
 
 

@@ -63,7 +63,7 @@ class Crowd(threading.Thread):
         self._selector.close()
 
     def are_back(self, times: int, newest: int) -> bool:
-        """Say whether all have connected so many times, and know the newest message."""
+        """Return whether all have connected so many times, and know the newest message."""
         return all(
             each.connections >= times and each.seen and each.seen[-1] >= newest
             for each in self.clients

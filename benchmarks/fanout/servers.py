@@ -150,7 +150,7 @@ PEERS: Mapping[str, Start] = {"node": node_socketio, "flask": flask_socketio, "n
 
 
 def _is_server(pid: int) -> bool:
-    """Say whether a child serves; the chat's other one supervises what is embedded."""
+    """Return whether a child serves; the chat's other one supervises what is embedded."""
     command = Path(f"/proc/{pid}/cmdline").read_bytes()
     return b"gunicorn" in command or b"nginx" in command
 
