@@ -32,7 +32,7 @@ def values_of(headers: Headers, name: str) -> list[str]:
 
 
 def value_of(headers: Headers, name: str) -> str | None:
-    """Join all lines of a field into one value (RFC 9110 section 5.3), or give None."""
+    """Join all lines of a field into one value (RFC 9110 section 5.3); None if there is none."""
     values = values_of(headers, name)
     return ", ".join(values) if values else None
 

@@ -9,34 +9,34 @@ from wsgiref.types import WSGIEnvironment
 # What may stand in a path as it is (RFC 3986 section 3.3).
 PATH_CHARACTERS = "/:@!$&'()*+,;=~"
 NOT_IN_A_URL = re.compile(r"[^\x21-\x7e]")
-# Most paths are so, and this is quicker than to quote them.
+# Most paths need no quoting, and this test is quicker than quoting.
 NEEDS_NO_QUOTING = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=~._-]*")
 
 
 def wsgi_path(path: str) -> str:
-    """Give a path as `PATH_INFO` would have it; it must begin with a slash."""
+    """Return a path in the form of `PATH_INFO`; it must begin with a slash."""
     if not path.startswith("/"):
-        raise ValueError(f"a path begins with a slash: {path!r}")
+        raise ValueError(f"a path must begin with a slash, not {path!r}")
     return path.encode().decode("latin-1")
 
 
 def wsgi_prefix(path: str) -> str:
-    """Give a path for `below`: without a slash at its end, and more than the root."""
+    """Return a prefix for `below`: without a trailing slash, and not the root."""
     prefix = wsgi_path(path).rstrip("/")
     if not prefix:
-        raise ValueError("the root is a prefix of everything")
+        raise ValueError("the root is not a prefix: everything is below it")
     return prefix
 
 
 def first_segment(path: str) -> str:
-    """Give what stands between the first two slashes of a path."""
+    """Return the first segment of a path."""
     return path[1:].partition("/")[0]
 
 
 def below(prefix: str, path: str) -> str | None:
-    """Give the rest of a path under a prefix, which ends where a segment ends; None if elsewhere.
+    """Return the rest of a path below a prefix of whole segments; None if it is not below it.
 
-    Under `/api`, `/api/users` is `/users`, `/api` is empty, and `/apis` is elsewhere.
+    Below `/api`, `/api/users` is `/users` and `/api` is empty; `/apis` is not below it.
     """
     if not path.startswith(prefix):
         return None
@@ -45,26 +45,26 @@ def below(prefix: str, path: str) -> str | None:
 
 
 def rest_at(old: str, path: str, *, whole: bool) -> str | None:
-    """Give the rest of a path that is `old`, or below it if `whole`; None if it is neither."""
+    """Return the rest of a path that is `old`, or below `old` if `whole`; otherwise None."""
     if path == old:
         return ""
     return below(old, path) if whole else None
 
 
 def quoted(path: str) -> str:
-    """Give a path of environ as it stands in a URL, in one line and without spaces."""
+    """Quote a path from environ for a URL: one line, without spaces."""
     if NEEDS_NO_QUOTING.fullmatch(path):
         return path
     return quote(path, safe=PATH_CHARACTERS, encoding="latin-1")
 
 
 def quoted_query(query: str) -> str:
-    """Give a query of environ as it stands in a URL: what is written as an escape stays one."""
+    """Quote a query from environ for a URL; escapes stay as they are."""
     return NOT_IN_A_URL.sub(lambda character: f"%{ord(character[0]):02X}", query)
 
 
 def whole_path(environ: WSGIEnvironment) -> str:
-    """Give the path that the client asked for, wherever it is divided by now."""
+    """Return the path that the client asked for: `SCRIPT_NAME` and `PATH_INFO` together."""
     path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return path
 

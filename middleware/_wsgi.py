@@ -1,4 +1,4 @@
-"""The few things that several middleware need to speak PEP 3333 without a slip."""
+"""Types and helpers for PEP 3333 that several middleware share."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ def changing_headers(
 ) -> StartResponse:
     """Wrap `start_response` so that each call of it passes through `change(status, headers)`.
 
-    A second call, with `exc_info`, replaces the first answer, so everything is decided anew.
-    `change` gives a new list: the one it gets belongs to the application.
+    A second call, with `exc_info`, replaces the first response, so `change` runs again.
+    `change` returns a new list: the list that it gets belongs to the application.
     """
 
     def start(status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         try:
             return start_response(status, change(status, headers), exc_info)
         finally:
-            # If the server raises it, this frame is in its traceback: a cycle that keeps both.
+            # If the server raises it, its traceback holds this frame: a reference cycle.
             exc_info = None
 
     return start
 
 
 def write_nothing(_chunk: bytes) -> None:
-    """Stand in for the `write` that a server lacks (Granian): what is lost is not lost silently."""
+    """Stand in for the `write` that a server lacks (Granian): raise instead of losing bytes."""
     raise TypeError("this server has no write()")
 
 
 class WrappedBody:
-    """Stand around a response body, and close exactly that.
+    """Wrap a response body, and close that very object.
 
-    PEP 3333 asks for `close()` of the iterable that the application returned, which need not be
-    its iterator, on every request: after the last chunk, after an error, and when the client has
-    gone before the first. A generator with `finally` cannot do it: closed before its first
-    `next()`, it runs nothing. What a subclass has to clean up goes into `after_close`.
+    PEP 3333 requires `close()` on the iterable that the application returned, which need not be
+    its iterator, for every request: after the last chunk, after an error, and if the client leaves
+    before the first chunk. A generator with `finally` cannot do this: closed before its first
+    `next()`, it runs nothing. A subclass cleans up in `after_close`.
     """
 
     __slots__ = ("_body", "_closed", "_next")
@@ -80,7 +80,7 @@ class WrappedBody:
             self.after_close()
 
     def after_close(self) -> None:
-        """Run once, when the wrapped body has been closed, even if that raised."""
+        """Run once after the wrapped body's `close()`, even if that raised."""
 
 
 def close_body(body: Iterable[bytes]) -> None:

@@ -21,18 +21,18 @@ LINE = (
 
 
 class AccessLogMiddleware:
-    """Log what was asked, what was answered, how much of it and how long it took.
+    """Log the request, the status, the number of bytes and the time.
 
-    Request and response pass as they are; the body is wrapped so that its bytes are counted and
-    its end is seen: the line is written when the server closes the body, after the last chunk or
-    when the client has gone before it.
+    Request and response pass unchanged. The body is wrapped to count its bytes and to notice its
+    end: the line is written when the server closes the body, after the last chunk or after the
+    client has left.
 
     `logger`, `level`: where the line goes. While the logger is not enabled for the level, nothing
         is measured and nothing is wrapped.
 
-    `write(body)`: gets each `LoggedBody` that has ended, in place of a record for the logger, which
-        then only says whether there is a log. For one who gathers them: `fields()` may be asked
-        for later, and `LINE % fields` is the line. A record costs more than all the rest here.
+    `write(body)`: gets each finished `LoggedBody` instead of the logger, whose level then only
+        switches the log on and off. It may collect them and call `fields()` later; `LINE % fields`
+        is the line. A log record costs more than everything else here.
 
     The record's message is one line; its `args` is the dict that the line is made from, for a
     formatter that writes JSON: `address`, `method`, `path`, `status` (int; 0 if there was none),
@@ -41,12 +41,12 @@ class AccessLogMiddleware:
 
     Reads `middleware.request_id`, `REMOTE_ADDR`; writes nothing.
 
-    Place: inside trusted proxy and request id, whose results it logs; outside all that may answer.
+    Place: inside trusted proxy and request id, whose results it logs; outside whatever may answer.
 
     Rules: PEP 3333, "Specification Details" on `close()`. Methods and paths are quoted, so that
     no request can forge a line.
 
-    It logs no query, no header and no cookie, since those hold secrets. It hides a
+    It logs no query, no header and no cookie, because they may hold secrets. It hides a
     `wsgi.file_wrapper` body from the server, which then sends it in chunks.
     """
 
@@ -87,14 +87,14 @@ class AccessLogMiddleware:
     def record(self, body: LoggedBody) -> None:
         """Log the line as a record."""
         logger, arguments = self.logger, (body.fields(),)
-        # Not logger.log(), which searches the stack for its caller: always this module.
+        # Not logger.log(), which searches the stack for its caller; that is always this module.
         logger.handle(
             logger.makeRecord(logger.name, self.level, __file__, 0, LINE, arguments, None)
         )
 
 
 class LoggedBody:
-    """A body whose end is logged, and what is known of its request."""
+    """A body whose end is logged, with the fields of its request."""
 
     __slots__ = (
         "address",
@@ -114,7 +114,7 @@ class LoggedBody:
         self.log = log
         self.inner: Iterable[bytes] = ()
         self.is_closed = False
-        # Now, since whoever is below may change environ.
+        # Read now, because the layers below may change environ.
         self.address = environ.get("REMOTE_ADDR") or "-"  # A Unix socket has none.
         self.method = environ["REQUEST_METHOD"]
         self.path = whole_path(environ)
@@ -125,7 +125,7 @@ class LoggedBody:
         self.seconds = -time.perf_counter()
 
     def write(self, write: Write, chunk: bytes) -> None:
-        """Count what goes out by the server's `write`."""
+        """Count the bytes that the application sends through the server's `write`."""
         write(chunk)
         self.size += len(chunk)
 
@@ -135,14 +135,14 @@ class LoggedBody:
                 self.size += len(chunk)
                 yield chunk
         except GeneratorExit:
-            raise  # The server has given up on it.
+            raise  # The server has given up the response.
         except BaseException:
             self.end = "error"
             raise
         self.end = "complete"
 
     def close(self) -> None:
-        """Close what is below, once, and log: a `finally` in `__iter__` might never run."""
+        """Close the wrapped body once, and log; a `finally` in `__iter__` might never run."""
         if self.is_closed:
             return
         self.is_closed = True
@@ -152,14 +152,14 @@ class LoggedBody:
             self.finish(self.end)
 
     def finish(self, end: str) -> None:
-        """Have it logged, and keep nothing of the body for whoever gathers these."""
+        """Log it, and drop the body, in case `write` collects these objects."""
         self.seconds += time.perf_counter()
         self.end = end
         self.inner = ()
         self.log(self)
 
     def fields(self) -> dict[str, object]:
-        """Give what the line is made from."""
+        """Return the values of the line."""
         return {
             "address": self.address,
             "method": quoted(self.method),

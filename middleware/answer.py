@@ -1,4 +1,4 @@
-"""Answer a request with what has been decided beforehand."""
+"""Answer a request with a response that is made in advance."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from middleware._wsgi import NO_CONTENT_STATUSES
 
 
 class Answer:
-    """A whole response, decided beforehand; itself a WSGI application.
+    """A whole response, made in advance; itself a WSGI application.
 
-    The request's body is left unread. HEAD gets the headers alone (RFC 9110 section 9.3.2). A 204
-    or 304 has no content, and no fields about one (section 8.6); `ValueError` if it is given
+    The request's body stays unread. HEAD gets only the headers (RFC 9110 section 9.3.2). A 204
+    or 304 has no content and no fields about content (section 8.6); `ValueError` if it is given
     a body.
     """
 
@@ -42,10 +42,10 @@ class Answer:
 
 
 class OtherMethods:
-    """Answer requests for what is asked with `allowed` only, by those who ask otherwise.
+    """Answer requests whose method is not one of `allowed`.
 
-    OPTIONS is told which methods there are, itself among them (RFC 9110 section 9.3.7); all others
-    get a 405, which tells the same (section 15.5.6).
+    OPTIONS gets the list of allowed methods, OPTIONS included (RFC 9110 section 9.3.7); every other
+    method gets a 405 with the same list (section 15.5.6).
     """
 
     def __init__(self, *allowed: str) -> None:

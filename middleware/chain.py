@@ -1,4 +1,4 @@
-"""State a chain of middleware as one list, and put it together.
+"""Describe a chain of middleware as one list, and build it.
 
 A chain is a list of layers, the outermost first: the order in which a request runs through them::
 
@@ -10,7 +10,7 @@ A chain is a list of layers, the outermost first: the order in which a request r
         app,
     )
 
-Once put together there is nothing between two layers: each calls the next by itself.
+Once built, nothing stands between two layers: each calls the next directly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ APPLICATION = "application"
 
 
 class Layer(NamedTuple):
-    """Name one place in the chain, and say what stands there and why there."""
+    """One place in the chain: its name, the middleware in it, and why it is there."""
 
     name: str
     factory: Middleware
@@ -38,11 +38,11 @@ class Layer(NamedTuple):
 def chain(
     layers: Sequence[Layer], app: WSGIApplication, probe: Probe | None = None
 ) -> WSGIApplication:
-    """Put the layers around the application, the first of them outermost.
+    """Wrap the application in the layers, the first of them outermost.
 
-    `probe(name, app)` gives the application to use instead of `app`, which is the layer of that
-    name with everything below it; `APPLICATION` names the innermost. So there is one place before
-    each layer, and one before the application, where a probe can look at what passes.
+    `probe(name, app)` returns the application to use instead of `app`, which is the layer of that
+    name with everything below it; `APPLICATION` names the innermost. So a probe can observe the
+    calls of each layer, and of the application.
     Raises `ValueError` if two layers have the same name.
     """
     check_names(layers)
@@ -56,7 +56,7 @@ def chain(
 
 
 def check_names(layers: Iterable[Layer]) -> None:
-    """Refuse a name that does not tell a layer from all others."""
+    """Raise `ValueError` if two layers have the same name."""
     seen = {APPLICATION}
     for layer in layers:
         if layer.name in seen:
@@ -65,19 +65,19 @@ def check_names(layers: Iterable[Layer]) -> None:
 
 
 def insert_before(layers: Sequence[Layer], name: str, new: Layer) -> list[Layer]:
-    """Give the list with a new layer just outside the named one."""
+    """Copy the list with a new layer just outside the named one."""
     place = index_of(layers, name)
     return [*layers[:place], new, *layers[place:]]
 
 
 def insert_after(layers: Sequence[Layer], name: str, new: Layer) -> list[Layer]:
-    """Give the list with a new layer just inside the named one."""
+    """Copy the list with a new layer just inside the named one."""
     place = index_of(layers, name) + 1
     return [*layers[:place], new, *layers[place:]]
 
 
 def without(layers: Sequence[Layer], name: str) -> list[Layer]:
-    """Give the list without the named layer."""
+    """Copy the list without the named layer."""
     place = index_of(layers, name)
     return [*layers[:place], *layers[place + 1 :]]
 

@@ -27,12 +27,12 @@ FROM_ANOTHER_ORIGIN = Answer(
 class CrossOriginGuardMiddleware:
     """Refuse unsafe requests that come from another origin; forms need no token.
 
-    Request: passes as it is, or gets a 403 that says why. Response: passes as it is.
+    Request: passes unchanged, or gets a 403 that says why. Response: passes unchanged.
 
     A request that changes something (any method but GET, HEAD, OPTIONS and TRACE), or that opens a
-    WebSocket, passes if one of these is true, asked in this order:
+    WebSocket, passes if one of these is true, checked in this order:
 
-    1. `Sec-Fetch-Site` is `same-origin`, or `none`: the user did it, no page. No page can set it.
+    1. `Sec-Fetch-Site` is `same-origin`, or `none`: no other site caused it. No page can set it.
     2. There is neither `Sec-Fetch-Site` nor `Origin`: the client is not a browser.
     3. There is no `Sec-Fetch-Site`, and the host of `Origin` is the one in `Host`: an older
        browser, or a connection without TLS, on which browsers send no `Sec-Fetch-Site`.
@@ -40,8 +40,8 @@ class CrossOriginGuardMiddleware:
     5. It is exempt: its path is below one of `exempt_paths`, or `is_exempt(environ)`.
 
     `trusted_origins`: as browsers write them, `https://example.org`; none by default.
-    `exempt_paths`, `is_exempt`: for what is called from elsewhere and brings its own proof, such
-        as a signed webhook; none by default.
+    `exempt_paths`, `is_exempt`: for requests that come from elsewhere with proof of their own,
+        such as a signed webhook; none by default.
 
     Reads `REQUEST_METHOD`, `PATH_INFO`, `HTTP_UPGRADE`, `HTTP_SEC_FETCH_SITE`, `HTTP_ORIGIN`,
     `HTTP_HOST`; writes nothing.
@@ -52,9 +52,9 @@ class CrossOriginGuardMiddleware:
     Rules: Fetch Metadata Request Headers, section 2.3; RFC 6454 sections 4 and 7 (`Origin`); RFC
     9110 section 9.2.1 (safe methods); RFC 6455 section 10.2 (the origin of a WebSocket).
 
-    It does not compare the scheme in 3, which an application behind a proxy may not know: HSTS
-    keeps a page that came without TLS from existing. It answers no CORS preflight, and does not
-    protect an application that changes something on GET.
+    It does not compare the scheme in 3, which an application behind a proxy may not know; with
+    HSTS there is no page without TLS. It answers no CORS preflight, and does not protect an
+    application that changes something on GET.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class CrossOriginGuardMiddleware:
         return (self.app if refusal is None else refusal)(environ, start_response)
 
     def refusal(self, environ: WSGIEnvironment) -> Answer | None:
-        """Give the answer to a request that is not to pass."""
+        """Return the answer to a request that may not pass; None if it may."""
         site = environ.get("HTTP_SEC_FETCH_SITE")
         origin = environ.get("HTTP_ORIGIN")
         if site in {"same-origin", "none"}:
@@ -97,14 +97,14 @@ class CrossOriginGuardMiddleware:
 
 
 def is_same_host(origin: str, host: str) -> bool:
-    """Whether an origin has this host and port; `null` has none, and is nobody's."""
+    """Return whether an origin has this host and port; the origin `null` has none."""
     scheme, _, authority = origin.lower().partition("://")
     default = DEFAULT_PORTS.get(scheme, "")
     return bool(authority) and authority == host.lower().removesuffix(default)
 
 
 def checked_origin(origin: str) -> str:
-    """Give an origin as it is compared; raise `ValueError` if it is a URL of something else."""
+    """Return an origin in the form that is compared; `ValueError` if it is no origin."""
     parts = urlsplit(origin.lower())
     if not parts.netloc or origin.lower() != f"{parts.scheme}://{parts.netloc}":
         raise ValueError(f"not an origin, as in https://example.org: {origin!r}")

@@ -1,4 +1,4 @@
-"""Turn an unexpected exception into a 500, log it, and let nothing else pass for an answer.
+"""Turn an unexpected exception into a 500, and log it.
 
 Environ keys read: `middleware.request_id`.
 """
@@ -28,32 +28,32 @@ PLAIN = Answer(
 class ErrorBoundaryMiddleware:
     """Answer 500 for an exception from below, as long as nothing has been sent.
 
-    Request: passes as it is. Response: as it is, or, after an exception in the call or before the
-    first chunk has gone out, the error page. After that the exception is raised again, which ends
-    the connection, and the client can tell that the body is not whole. An empty chunk counts: most
-    servers send the headers with it.
+    Request: passes unchanged. Response: passes unchanged; or the error page, after an exception in
+    the call or before the first chunk is sent. A later exception is raised again: that ends the
+    connection, so the client can tell that the body is incomplete. An empty chunk counts, because
+    most servers send the headers with it.
 
     The first chunk is taken before the body is returned, and only then is `start_response` passed
-    on. So the page is nearly always the first that the server hears of, and needs no `exc_info`:
-    servers raise that again (Werkzeug's and Flask's test clients), cut the page off (uWSGI) or
-    have read the status by then (Granian). For the same reason an answer that the application
-    itself replaces, with `exc_info`, is not passed on until its first chunk. Where the server
-    knows of another answer already, of a 1xx or of one that it refuses, it gets `exc_info`.
+    on. So the page is nearly always the first response that the server sees, and needs no
+    `exc_info`: servers raise it again (Werkzeug's and Flask's test clients), cut the page off
+    (uWSGI) or have read the status by then (Granian). For the same reason, a response that the
+    application itself replaces, with `exc_info`, is not passed on until its first chunk. If the
+    server has seen another response already, a 1xx or one that it refuses, it gets `exc_info`.
 
-    `page`: makes the answer from environ, an `Answer`; a plain sentence unless given. It should do
-        little: if it fails too, that is logged, and the plain sentence is sent.
+    `page`: makes an `Answer` from environ; a plain sentence unless given. It should do little: if
+        it fails too, that is logged, and the plain sentence is sent.
     `logger`: gets each exception, with its traceback and the request's id, as an error.
 
     Reads `middleware.request_id`; writes nothing.
 
     Place: outside everything that may fail; inside request id, access log and security headers,
-    which need no page, and belong on this one.
+    which do not fail and also apply to the page.
 
     Rules: PEP 3333, "Error Handling"; RFC 9110 section 15.6.1 (500), section 9.3.2 (HEAD).
 
-    It does not catch what is not an `Exception`: `SystemExit`, gevent's `Timeout` and
-    `GreenletExit` are not errors of the application. Errors in `close()` come too late for an
-    answer, and reach the server's log.
+    It catches only `Exception`: `SystemExit`, gevent's `Timeout` and `GreenletExit` are not errors
+    of the application. Errors in `close()` come too late for a response, and reach the server's
+    log.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class ErrorBoundaryMiddleware:
         self.logger = logger or logging.getLogger("middleware.errors")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        method = environ["REQUEST_METHOD"]  # Some make a GET of HEAD below.
+        method = environ["REQUEST_METHOD"]  # Layers below may turn HEAD into GET.
         response = GuardedResponse(start_response)
         try:
             body = self.app(environ, response.start)
             if type(body) is list or type(body) is tuple:
-                # It cannot fail while it is sent, so it needs no watching.
+                # A list cannot fail while it is sent.
                 response.release()
                 return body
         except Exception:
@@ -86,7 +86,7 @@ class ErrorBoundaryMiddleware:
     def answer(
         self, method: str, environ: WSGIEnvironment, response: GuardedResponse
     ) -> Iterable[bytes]:
-        """Log the exception that is being handled, and send the page instead, if it can be."""
+        """Log the current exception, and send the page, if that is still possible."""
         self.log(method, environ)
         if response.is_sent:
             raise
@@ -108,22 +108,22 @@ class ErrorBoundaryMiddleware:
 
 
 class GuardedResponse:
-    """One response: what the application has said of it, and how much the server knows."""
+    """One response: its head from the application, and how much of it the server has seen."""
 
     __slots__ = ("held", "is_sent", "is_started", "server_write", "start_response")
 
     def __init__(self, start_response: StartResponse) -> None:
         self.start_response = start_response
         self.held: tuple[str, Headers] | None = None
-        # Whether the server has been told, and whether it has had content, if only an empty chunk.
+        # Whether the server has seen the head, and whether it got a chunk, even an empty one.
         self.is_started = False
         self.is_sent = False
         self.server_write: Write | None = None
 
     def start(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
-        """Stand in for the server's `start_response`: hold back what has not begun."""
+        """Stand in for the server's `start_response`: hold the head back until the first chunk."""
         may_hold = not self.is_started and (self.held is None or exc_info is not None)
-        # What follows a 1xx is no content, and takes its time: a WebSocket's session.
+        # What follows a 1xx is no content and may take long: a WebSocket's session.
         if may_hold and status[:1] != "1":
             self.held = (status, headers[:])
             return self.write
@@ -136,7 +136,7 @@ class GuardedResponse:
         return self.write
 
     def release(self) -> None:
-        """Tell the server what is held back."""
+        """Pass the head that was held back to the server."""
         if self.held is not None:
             (status, headers), self.held = self.held, None
             self.is_started = True
@@ -150,7 +150,7 @@ class GuardedResponse:
         write(chunk)
 
     def replace(self, page: Answer) -> None:
-        """Start the page, during the handling of the exception that it is for."""
+        """Start the page while its exception is being handled."""
         self.held = None
         if self.is_started:
             self.start_response(page.status, list(page.headers), sys.exc_info())
@@ -160,7 +160,7 @@ class GuardedResponse:
 
 
 class GuardedBody(WrappedBody):
-    """A body that ends with the error page, if it fails in time."""
+    """A body that is replaced by the error page if it fails before its first chunk."""
 
     __slots__ = ("_boundary", "_environ", "_first", "_method", "_response")
 
@@ -180,13 +180,13 @@ class GuardedBody(WrappedBody):
         self._first: bytes | None = None
 
     def begin(self) -> None:
-        """Take the first chunk, and tell the server of the response that begins with it."""
+        """Take the first chunk, and start the response that begins with it."""
         try:
             self._first = self.guarded_chunk()
         except StopIteration:
             self._next = iter(()).__next__
         except BaseException:
-            self.close()  # The server never gets this body.
+            self.close()  # The server never gets this body, so it cannot close it.
             raise
 
     def __next__(self) -> bytes:
@@ -199,19 +199,19 @@ class GuardedBody(WrappedBody):
         return chunk
 
     def guarded_chunk(self) -> bytes:
-        """Take the next chunk, or in place of an error that comes in time, the page."""
+        """Take the next chunk; after an error that comes in time, the page."""
         try:
             return self.started_chunk()
         except StopIteration:
             raise
         except Exception:
-            # From here on the chunks are those of the page; the failed body is still closed.
+            # From here on, the chunks are those of the page; the failed body is still closed.
             page = self._boundary.answer(self._method, self._environ, self._response)
             self._next = iter(page).__next__
         return self.next_chunk()
 
     def started_chunk(self) -> bytes:
-        """Take the next chunk, and see that the server knows the status before it gets that."""
+        """Take the next chunk, after the server has got the status."""
         response = self._response
         try:
             chunk = self.next_chunk()

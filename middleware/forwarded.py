@@ -1,4 +1,4 @@
-"""Find out who the client is behind proxies, and believe nobody else about it.
+"""Find the client's address behind trusted proxies.
 
 Environ keys written: `REMOTE_ADDR`, `middleware.forwarded`.
 """
@@ -17,7 +17,7 @@ KEY = "middleware.forwarded"
 BELIEVED, REMOVED = "believed", "removed"
 FIELD = "HTTP_X_FORWARDED_FOR"
 PREFIX = "HTTP_X_FORWARDED"
-# What proxies tell of a client, and a client may tell of itself.
+# The fields in which proxies describe a client; a client may send them too.
 FIELDS = frozenset(
     {
         "HTTP_CF_CONNECTING_IP",
@@ -34,8 +34,8 @@ FIELDS = frozenset(
     | {f"{PREFIX}_{name}" for name in ("BY", "FOR", "HOST", "PORT", "PREFIX", "PROTO")}
     | {f"{PREFIX}_{name}" for name in ("PROTOCOL", "SCHEME", "SERVER", "SSL", "URI")}
 )
-# What clients send of their own accord. Proxies have no end of names for what they add, so any
-# other field may be the sign of one. (RequestIDMiddleware gives each request an id.)
+# The fields that clients send by themselves. Proxies use all kinds of names for what they add, so
+# any other field may be the sign of one. (RequestIDMiddleware gives each request an id.)
 _CLIENT_FIELDS = re.compile(
     "HTTP_(?:"
     "ACCEPT(?:_CHARSET|_ENCODING|_LANGUAGE)?|AUTHORIZATION|CACHE_CONTROL|CONNECTION|CONTENT_[A-Z]+"
@@ -52,10 +52,10 @@ _MAX_CHARACTERS = 100
 
 @lru_cache(1024)
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Read an address as proxies write it; None for what is none, such as `unknown`.
+    """Read an address as proxies write it; None if it is not an address, such as `unknown`.
 
-    Port, brackets, quotes, space and the zone of a link are left out, and an IPv4 address within
-    IPv6 (RFC 4291 section 2.5.5.2) is that IPv4 address: all of these are one client.
+    Port, brackets, quotes, spaces and the zone are left out, and an IPv4 address within IPv6 (RFC
+    4291 section 2.5.5.2) becomes that IPv4 address: all these forms mean the same client.
     """
     text = text[:_MAX_CHARACTERS].strip().strip('"').strip()
     match = _BRACKETS.fullmatch(text) or _IPV4.fullmatch(text)
@@ -67,10 +67,10 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def may_be_forwarded(environ: WSGIEnvironment) -> bool:
-    """Say whether a proxy may be between us and a client whose address we do not know.
+    """Return whether `REMOTE_ADDR` may be the address of a proxy and not of the client.
 
-    Then `REMOTE_ADDR` is not the client's, and a loopback address says nothing of it. Any field
-    that clients do not send by themselves counts as a proxy's; one that adds none is not seen.
+    A loopback address then says nothing about the client. Any field that clients do not send by
+    themselves counts as a proxy's; a proxy that adds none is not noticed.
     """
     state = environ.get(KEY)
     if state == BELIEVED:
@@ -81,20 +81,20 @@ def may_be_forwarded(environ: WSGIEnvironment) -> bool:
 
 
 class ForwardedMiddleware:
-    """Put the client's address into `REMOTE_ADDR`, and remove all else that is said of it.
+    """Put the client's address into `REMOTE_ADDR`, and remove all fields that state another one.
 
-    Request: `REMOTE_ADDR` becomes canonical. Behind `proxies` it is the address that the outermost
-    of these has seen; if what they say is no address, it stays that of the nearest, so that no
-    name of a client's choosing counts as one. The fields of `FIELDS` are removed. Response:
-    passes as it is.
+    Request: `REMOTE_ADDR` becomes canonical. Behind `proxies`, it is the address that the outermost
+    of them has seen; if what they state is not an address, it stays that of the nearest proxy, so
+    that a client cannot choose it. The fields in `FIELDS` are removed. Response: passes unchanged.
 
-    `proxies`: how many of ours are in front, each of which adds to `X-Forwarded-For`; 0: none.
+    `proxies`: the number of trusted proxies, each of which appends to `X-Forwarded-For`; 0 by
+        default.
 
     Reads `REMOTE_ADDR`, `HTTP_X_FORWARDED_FOR`; writes `REMOTE_ADDR` and, where there were such
     fields, `middleware.forwarded`: `believed` if the address was taken from them, else `removed`.
 
-    Place: outermost; inside what else reads the fields, such as Werkzeug's `ProxyFix` for scheme
-    and host (with `x_for=0`).
+    Place: outermost; but inside whatever else reads the fields, such as Werkzeug's `ProxyFix` for
+    scheme and host (with `x_for=0`).
 
     Rules: RFC 7239 sections 5.2 and 6 (the forms of an address); RFC 9110 section 5.6.1 (empty
     members of a list). `Forwarded` itself is not read: a proxy that does not know it passes on
@@ -103,7 +103,7 @@ class ForwardedMiddleware:
 
     def __init__(self, app: WSGIApplication, *, proxies: int = 0) -> None:
         if proxies < 0:
-            raise ValueError(f"proxies is a number, not {proxies}")
+            raise ValueError(f"proxies must be a number, not {proxies}")
         self.app = app
         self.proxies = proxies
 
@@ -115,7 +115,7 @@ class ForwardedMiddleware:
         return self.app(environ, start_response)
 
     def resolve(self, environ: WSGIEnvironment) -> None:
-        """Take the client's address from the fields, if it is there, and remove them."""
+        """Take the client's address from the fields, if they have it, and remove the fields."""
         said = split_list(environ.get(FIELD, ""))
         for key in environ.keys() & FIELDS:
             del environ[key]
@@ -124,7 +124,7 @@ class ForwardedMiddleware:
             environ[KEY] = BELIEVED
 
     def set_address(self, environ: WSGIEnvironment, text: str) -> bool:
-        """Note an address; say whether it is one."""
+        """Set `REMOTE_ADDR`; return whether this is an address."""
         address = parse_address(text)
         if address is not None:
             environ["REMOTE_ADDR"] = str(address)

@@ -16,15 +16,15 @@ Condition: TypeAlias = Callable[[WSGIEnvironment], bool]
 Change: TypeAlias = Callable[[Headers], Headers]
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# RFC 9110 section 5.5: visible characters, obs-text, space and tab; none but visible at the ends.
+# RFC 9110 section 5.5: visible characters, obs-text, space and tab; no space or tab at the ends.
 VALUE = re.compile(r"([\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?")
 
 
 class HeaderRule:
-    """Say what happens to the lines of one header.
+    """What happens to the lines of one header.
 
     Made by `set_header`, `default_header`, `add_header`, `remove_header` and `rewrite_header`.
-    `when(environ)` says, before the application is called, whether the rule is for this request.
+    `when(environ)` decides, before the application is called, whether the rule applies.
     """
 
     __slots__ = ("change", "name", "needs_line", "when")
@@ -37,11 +37,11 @@ class HeaderRule:
         if is_hop_by_hop(name):
             raise ValueError(f"{name} is the server's, not the application's (PEP 3333)")
         if name.lower() == "content-length":
-            raise ValueError("Content-Length says where a body ends, and is no matter of rules")
+            raise ValueError("Content-Length says where a body ends, so no rule may change it")
         self.name = name
         self.change = change
         self.when = function_of("when", when)
-        # Whether it does nothing where there is no such line.
+        # Whether the rule does nothing if there is no such line.
         self.needs_line = needs_line
 
     def applies_to(self, environ: WSGIEnvironment) -> bool:
@@ -49,20 +49,20 @@ class HeaderRule:
 
 
 def checked(value: str) -> str:
-    """Give the value back, if it can stand in a header; raise `ValueError` if not."""
+    """Return the value if it may stand in a header; otherwise raise `ValueError`."""
     if not VALUE.fullmatch(value):
         raise ValueError(f"not a header value: {value!r}")
     return value
 
 
 def set_header(name: str, value: str, when: Condition | None = None) -> HeaderRule:
-    """Make it this one line, whatever was there."""
+    """Replace all lines of that name by this one."""
     line = (name, checked(value))
     return HeaderRule(name, lambda headers: [*without(headers, (name.lower(),)), line], when)
 
 
 def default_header(name: str, value: str, when: Condition | None = None) -> HeaderRule:
-    """Add the line where there is none of that name."""
+    """Add the line if there is none of that name."""
     line = (name, checked(value))
 
     def change(headers: Headers) -> Headers:
@@ -91,7 +91,7 @@ def rewrite_header(
 ) -> HeaderRule:
     """Pass the value of each line of that name through a function.
 
-    `ValueError` is raised for the request if what it gives cannot stand in a header.
+    The request ends with `ValueError` if the result may not stand in a header.
     """
 
     def change(headers: Headers) -> Headers:
@@ -107,21 +107,22 @@ class HeadersMiddleware:
     """Change headers by rule, each rule in the order of its list.
 
     Request: the rules of `request` are applied to environ before the application is called.
-    Response: the rules of `response` are applied to each answer, and anew to a second one.
+    Response: the rules of `response` are applied to each call of `start_response`.
 
     `request`, `response`: rules, none by default. Names and values are checked when the rule is
         made, so that none can break a response.
 
     Reads and writes the `HTTP_` keys that the request rules name, `CONTENT_TYPE` for
-    `Content-Type`; an added line is joined to the others by a comma, as CGI has them.
+    `Content-Type`; an added line is joined to the others by a comma, as CGI does.
 
-    Place: anywhere; inside whatever sets what it is to change.
+    Place: anywhere; inside the layers that set the request headers to change, outside those that
+    set the response headers to change.
 
     Rules: RFC 9110 section 5.1 (names), 5.3 (order and joining), 5.5 (values); PEP 3333, "Other
     HTTP Features" (hop-by-hop headers are refused). `Content-Length` is refused too, since it says
     where a body ends, and a 204 or 304 gets no `Content-Type`.
 
-    It does not look at status or content: what depends on them is a middleware of its own.
+    It does not look at status or content: a change that depends on them needs another middleware.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class HeadersMiddleware:
     ) -> None:
         self.app = app
         self.request = [(environ_key(rule.name), rule) for rule in list_of("request", request)]
-        # Without these there is nothing to do; None: there may be in any request.
+        # A request without any of these keys needs no change; None: any request may need one.
         self.wanted = (
             {key for key, _ in self.request}
             if all(rule.needs_line for _, rule in self.request)
@@ -167,13 +168,13 @@ class HeadersMiddleware:
 
 
 def environ_key(name: str) -> str:
-    """Give the key under which CGI keeps a request header."""
+    """Return the environ key of a request header."""
     key = name.upper().replace("-", "_")
     return key if key == "CONTENT_TYPE" else f"HTTP_{key}"
 
 
 def change_environ(environ: WSGIEnvironment, key: str, rule: HeaderRule) -> None:
-    """Apply a rule to the lines of a request header, which CGI has joined into one."""
+    """Apply a rule to a request header, whose lines CGI has joined into one."""
     before = [(rule.name, environ[key])] if key in environ else []
     after = [value for _, value in rule.change(before)]
     if after:

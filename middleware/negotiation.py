@@ -14,27 +14,27 @@ from middleware.headers import TOKEN
 
 _WEIGHT = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
 _RANGE = re.compile(rf"({TOKEN.pattern})/({TOKEN.pattern})")
-# More than any client has a use for; the rest is not looked at.
+# More than any client needs; further members are ignored.
 _MAX_MEMBERS = 100
 
 
 class Match(NamedTuple):
-    """How well an offer suits: by its weight, then by how closely it was named."""
+    """How well an offer suits: by its weight, then by how precisely the client named it."""
 
     weight: float
     closeness: int
 
 
 NO_MATCH = Match(0.0, 0)
-# What a member names: anything, a kind of media, a type with parameters of its own, a type.
+# A member names everything, a top-level type, a type with parameters, or a type.
 ANYTHING, KIND, VARIANT, TYPE = 1, 2, 3, 4
 
 
 class Accept:
-    """An `Accept` field, of one line or of several joined by commas; None where there is none.
+    """An `Accept` field, of one line or of several joined by commas; None if there is none.
 
-    Letter case makes no difference. A member that is malformed, its weight included, is left
-    out; where nothing is left, all is accepted, as without the field.
+    Letter case makes no difference. A malformed member, or one with a malformed weight, is left
+    out; if no member is left, everything is accepted, as without the field.
     """
 
     __slots__ = ("_ranges",)
@@ -43,14 +43,14 @@ class Accept:
         self._ranges = list(_ranges(field or ""))
 
     def names(self, media_type: str) -> bool:
-        """Say whether a type stands in the field as itself, whatever its weight."""
+        """Return whether the field names this very type, whatever its weight."""
         return any(name == media_type for name, _, _ in self._ranges)
 
     def match(self, media_type: str) -> Match:
-        """Say how well a type suits: the member counts that names it most closely.
+        """Return how well a type suits: the member that names it most precisely counts.
 
-        A member with parameters, other than the charset that all we send has, stands for one
-        variant of a type; it is taken for the type, but does not exclude it.
+        A member with parameters, other than the charset that all our responses have, means one
+        variant of a type. It counts for the type, but cannot exclude it.
         """
         if not self._ranges:
             return Match(1.0, ANYTHING)
@@ -64,16 +64,16 @@ class Accept:
         return best
 
     def best(self, offers: Sequence[str]) -> str | None:
-        """Choose one of the types, in lower case, the preferred first; None if none will do."""
+        """Choose one of the types (in lower case, preferred first); None if none is accepted."""
         matches = [(self.match(offer), offer) for offer in offers]
         suiting = [pair for pair in matches if pair[0].weight > 0]
         return max(suiting, key=lambda pair: pair[0])[1] if suiting else None
 
 
 def coding_weight(field: str | None, coding: str) -> float:
-    """Give the weight of a content coding in an `Accept-Encoding`; 0: it must not be used.
+    """Return the weight of a content coding in an `Accept-Encoding`; 0 means: do not use it.
 
-    Without the field only `identity` is safe, and that unless it is excluded.
+    Without the field, only `identity` is safe. With it, `identity` is, unless it is excluded.
     """
     weights: dict[str, float] = {}
     for member in split_list(field or "")[:_MAX_MEMBERS]:
@@ -106,7 +106,7 @@ def _ranges(field: str) -> Iterator[tuple[str, int, float]]:
 
 
 def _weight(parameters: Sequence[str]) -> float | None:
-    """Give the weight among a member's parameters, 1 if there is none, None if it is malformed."""
+    """Return the weight among a member's parameters: 1 if absent, None if malformed."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.rstrip().lower() == "q":
@@ -116,7 +116,7 @@ def _weight(parameters: Sequence[str]) -> float | None:
 
 
 def _is_variant(parameters: Sequence[str]) -> bool:
-    """Say whether there is a parameter that makes another thing of a type."""
+    """Return whether a parameter makes this a variant of the type."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         name, value = name.strip(), value.strip().strip('"')

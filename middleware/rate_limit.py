@@ -1,7 +1,7 @@
-"""Limit how often somebody may do something, over all processes.
+"""Limit how often a client may do something, across all processes.
 
-The counting is that of a library such as `limits`, on a storage that all processes share; what
-this needs of it is `Limiter`.
+A library such as `limits` counts, in a storage that all processes share; `Limiter` says what is
+needed of it.
 """
 
 from __future__ import annotations
@@ -25,47 +25,47 @@ from middleware.answer import Answer
 from middleware.forwarded import parse_address
 from middleware.headers import TOKEN
 
-# What one subscriber of IPv6 has at least: a limit on single addresses would limit nobody.
+# The smallest network of an IPv6 subscriber: a limit on single addresses would limit nobody.
 IPV6_SUBSCRIBER_BITS = 64
 PROBLEM = "application/problem+json"
 PROBLEM_TYPES = "https://iana.org/assignments/http-problem-types#"
 
 
 class Window(Protocol):
-    """What is left of a limit: `limits.util.WindowStats`."""
+    """What remains of a limit: `limits.util.WindowStats`."""
 
     @property
     def reset_time(self) -> float:
-        """Seconds since the epoch when more is allowed."""
+        """When more is allowed, in seconds since 1970."""
 
     @property
     def remaining(self) -> int: ...
 
 
 class Limit(Protocol):
-    """So many in so much time: `limits.RateLimitItem`."""
+    """A number of requests in a time: `limits.RateLimitItem`."""
 
     @property
     def amount(self) -> int: ...
 
     def get_expiry(self) -> int:
-        """Give the length of the window, in seconds."""
+        """Return the length of the window, in seconds."""
 
 
 class Limiter(Protocol):
-    """What counts: one of `limits.strategies`."""
+    """Counts requests: one of `limits.strategies`."""
 
     def hit(self, item: Any, *identifiers: str) -> bool:
-        """Count one more, and say whether it is allowed."""
+        """Count one more, and return whether it is allowed."""
 
     def get_window_stats(self, item: Any, *identifiers: str) -> Window: ...
 
 
 def client_address(environ: WSGIEnvironment) -> str | None:
-    """Give what identifies a client by its address; of IPv6 the network that it is in."""
+    """Return the client's address; for IPv6, its network."""
     address = parse_address(environ.get("REMOTE_ADDR", ""))
     if address is None:
-        # A Unix socket has none: whoever may use it counts as one. So does who gives another name.
+        # A Unix socket has no address: all its clients count as one. So do all with an unknown one.
         return ""
     if isinstance(address, IPv6Address):
         return str(IPv6Network((int(address), IPV6_SUBSCRIBER_BITS), strict=False))
@@ -74,15 +74,17 @@ def client_address(environ: WSGIEnvironment) -> str | None:
 
 @dataclass(frozen=True)
 class RateRule:
-    """Say who may send which requests how often.
+    """Who may send which requests how often.
 
-    `name`: of the policy, a token; clients see it, and the storage's keys begin with it.
+    `name`: the policy's name, a token; clients see it, and the storage's keys begin with it.
     `limit`: such as `limits.parse("5/minute")`.
     `methods`: which requests count; HEAD counts with GET.
-    `path`: a path, in which `*` stands for one segment, or several of them, which share one
-        count, or None for all. Several slashes at the beginning of a request's path count as one.
-    `key(environ)`: who is counted: the client's address unless given. None: not counted.
-    `without_storage`: `open` lets requests pass while the storage is away, `closed` refuses them.
+    `path`: a path, in which `*` stands for one segment; or a list of paths, which share one count;
+        or None for all. Several slashes at the beginning of a request's path count as one.
+    `key(environ)`: whose requests are counted together; by default those of a client's address.
+        None means: not counted.
+    `without_storage`: while the storage is unreachable, `open` lets requests pass, `closed` refuses
+        them.
     """
 
     name: str
@@ -94,30 +96,34 @@ class RateRule:
 
     def __post_init__(self) -> None:
         if not TOKEN.fullmatch(self.name):
-            raise ValueError(f"the name of a policy is a token: {self.name!r}")
+            raise ValueError(f"the name of a policy must be a token, not {self.name!r}")
         object.__setattr__(self, "methods", checked_methods(self.methods))
         path_test(self.path)
         function_of("key", self.key)
         if not hasattr(self.limit, "get_expiry"):
-            raise TypeError(f"limit is such as limits.parse('5/minute'), not {self.limit!r}")
+            raise TypeError(
+                f"limit must be one such as limits.parse('5/minute'), not {self.limit!r}"
+            )
         if self.without_storage not in {"open", "closed"}:
-            raise ValueError(f"without_storage is open or closed, not {self.without_storage!r}")
+            raise ValueError(
+                f"without_storage must be open or closed, not {self.without_storage!r}"
+            )
 
 
 def checked_methods(methods: Iterable[str]) -> tuple[str, ...]:
-    """Give a rule's methods; raise `ValueError` for those that no request has."""
+    """Return a rule's methods; raise `ValueError` for one that no request can have."""
     found = names_of("methods", methods)
     if not found:
-        raise ValueError("methods: without one, the rule is for no request")
+        raise ValueError("methods: without one, the rule matches no request")
     for method in found:
         # They are case-sensitive (RFC 9110 section 9.1), and there is no "post".
         if not TOKEN.fullmatch(method) or method.upper() != method:
-            raise ValueError(f"methods: {method!r} is no method, as in 'POST'")
+            raise ValueError(f"methods: {method!r} is not a method, as in 'POST'")
     return found
 
 
 class Policy:
-    """A rule, prepared for requests: what it matches, and what is said in its name."""
+    """A rule, prepared for requests: its test for paths, and its header fields and problems."""
 
     def __init__(self, rule: RateRule) -> None:
         self.rule = rule
@@ -135,7 +141,7 @@ class Policy:
 
 
 class Taken(NamedTuple):
-    """What came of counting one request under one policy."""
+    """The result of counting one request under one policy."""
 
     policy: Policy
     is_allowed: bool
@@ -150,7 +156,7 @@ class Taken(NamedTuple):
 
     @property
     def retry_seconds(self) -> int:
-        """Return when to come back: not at once, which would only invite the next refusal."""
+        """Return after how many seconds to try again: at least 1, or the next refusal follows."""
         return max(1, self.reset_seconds)
 
     def described(self) -> str:
@@ -158,17 +164,17 @@ class Taken(NamedTuple):
 
 
 class RateLimitMiddleware:
-    """Refuse requests of those who sent too many.
+    """Refuse the requests of clients that sent too many.
 
-    Request: passes as it is, or gets 429 with `Retry-After`, or, if its rule says so and the
-    storage is away, 503 with `Retry-After`. Response: a counted one gets `RateLimit-Policy` and
-    `RateLimit` with a member for each policy that counted it.
+    Request: passes unchanged; or gets 429 with `Retry-After`; or, if its rule says so and the
+    storage is unreachable, 503 with `Retry-After`. Response: if the request was counted, it gets
+    `RateLimit-Policy` and `RateLimit` with a member for each policy that counted it.
 
-    `limiter`: counts; see `Limiter`. Its storage should give up after a fraction of a second.
+    `limiter`: counts; see `Limiter`. Its storage should time out after a fraction of a second.
     `rules`: all that match are counted, in this order, until one refuses.
-    `storage_errors`: the exceptions that mean that the storage is away, such as `RedisError`.
-    `pause_seconds`: after such an error the storage is left alone for so long, and treated as
-        away; a second, so that an outage does not cost each request a timeout.
+    `storage_errors`: the exceptions that mean that the storage is unreachable: `RedisError`, say.
+    `pause_seconds`: after such an error, the storage is not asked for this time and counts as
+        unreachable; one second, so that an outage does not cost each request a timeout.
     `logger`: gets one error when an outage begins, and one warning when it ends.
 
     Reads `REQUEST_METHOD`, `PATH_INFO`, and what the rules' keys read (`REMOTE_ADDR`); writes
@@ -182,8 +188,8 @@ class RateLimitMiddleware:
     9457. `Retry-After` is never earlier than `t`. No partition key is sent.
 
     It does not limit connections, bytes or work in progress, and does not read bodies: a limit by
-    what is in a form belongs where the form is read. Requests that no rule is for cost a look-up
-    of their method, and never ask the storage.
+    a form's content belongs where the form is read. A request that no rule matches costs a look-up
+    of its method, and does not use the storage.
     """
 
     def __init__(
@@ -214,7 +220,7 @@ class RateLimitMiddleware:
             return self.app(environ, start_response)
         path = environ.get("PATH_INFO", "")
         if path.startswith("//"):
-            path = f"/{path.lstrip('/')}"  # So Werkzeug and what is built on it route it.
+            path = f"/{path.lstrip('/')}"  # Werkzeug routes such a path like this.
         matching = [policy for policy in policies if policy.matches(path)]
         if not matching:
             return self.app(environ, start_response)
@@ -223,7 +229,7 @@ class RateLimitMiddleware:
     def count(
         self, policies: list[Policy], environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Count a request under each of its policies; answer it, or let it pass."""
+        """Count a request under each of its policies; refuse it, or let it pass."""
         counted: list[Taken] = []
         for policy in policies:
             key = policy.rule.key(environ)
@@ -247,7 +253,7 @@ class RateLimitMiddleware:
         return self.app(environ, changing_headers(start_response, with_limits))
 
     def take(self, policy: Policy, key: str) -> Taken | None:
-        """Count one request; None if the storage is away."""
+        """Count one request; None if the storage is unreachable."""
         if self.outage.is_to_be_left_alone():
             return None
         limit, name = policy.rule.limit, policy.rule.name
@@ -262,7 +268,7 @@ class RateLimitMiddleware:
 
 
 class Outage:
-    """Know whether the storage is away, and say so in the log once."""
+    """Whether the storage is unreachable, which is logged once for each outage."""
 
     def __init__(self, pause_seconds: float, logger: logging.Logger) -> None:
         self.pause_seconds = pause_seconds
@@ -275,7 +281,7 @@ class Outage:
         return self.since is not None and time.monotonic() < self.ask_again_at
 
     def begin(self, error: Exception) -> None:
-        """Note that the storage did not answer."""
+        """Record that the storage did not answer."""
         now = time.monotonic()
         with self.lock:
             is_new = self.since is None
@@ -283,13 +289,13 @@ class Outage:
             self.ask_again_at = now + self.pause_seconds
         if is_new:
             self.logger.error(
-                "The storage of the rate limits is away: %s. Until it is back, limits that fail"
-                " open are off, and what is limited by the others is refused.",
+                "The storage of the rate limits is unreachable: %s. Until it is back, limits that"
+                " fail open are off, and requests under the others are refused.",
                 error,
             )
 
     def end(self) -> None:
-        """Note that the storage answered."""
+        """Record that the storage answered."""
         if self.since is None:
             return
         with self.lock:
@@ -300,14 +306,14 @@ class Outage:
 
 
 def path_test(path: str | Sequence[str] | None) -> Callable[[str], object]:
-    """Make the test whether a path is one of those that a rule names."""
+    """Make a test for the paths that a rule names."""
     if path is None:
         return lambda path: True
     exact = [
         wsgi_path(each) for each in names_of("path", [path] if isinstance(path, str) else path)
     ]
     if not exact or "?" in "".join(exact):
-        raise ValueError(f"path: {path!r} is that of no request; it has no query")
+        raise ValueError(f"path: {path!r} matches no request, whose path has no query")
     if "*" not in "".join(exact):
         return frozenset(exact).__contains__
     patterns = ("[^/]+".join(map(re.escape, each.split("*"))) for each in exact)
@@ -315,7 +321,7 @@ def path_test(path: str | Sequence[str] | None) -> Callable[[str], object]:
 
 
 def limit_headers(counted: Sequence[Taken]) -> Headers:
-    """Make the two fields of the draft, a member for each policy."""
+    """Make the two header fields of the draft, with a member for each policy."""
     return [
         ("RateLimit-Policy", ", ".join(taken.policy.described for taken in counted)),
         ("RateLimit", ", ".join(taken.described() for taken in counted)),
@@ -323,7 +329,7 @@ def limit_headers(counted: Sequence[Taken]) -> Headers:
 
 
 def refusal(taken: Taken, headers: Headers) -> Answer:
-    """Make the answer to one request too many."""
+    """Make the answer to a request over the limit."""
     retry = ("Retry-After", str(taken.retry_seconds))
     return Answer(
         "429 Too Many Requests",
@@ -334,5 +340,5 @@ def refusal(taken: Taken, headers: Headers) -> Answer:
 
 
 def problem(kind: str, title: str, policy: str) -> str:
-    """Make problem details of the draft's types (RFC 9457)."""
+    """Make problem details (RFC 9457) of a type from the draft."""
     return json.dumps({"type": PROBLEM_TYPES + kind, "title": title, "violated-policies": [policy]})

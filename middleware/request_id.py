@@ -1,4 +1,4 @@
-"""Give each request a name by which it can be followed through every log.
+"""Give each request an id that every log can name.
 
 Environ keys written: `middleware.request_id`, `HTTP_X_REQUEST_ID`.
 """
@@ -14,29 +14,29 @@ from middleware._fields import without
 from middleware._wsgi import Headers, changing_headers
 
 KEY = "middleware.request_id"
-# What goes into every log line may not end it, nor fill it.
+# The id goes into every log line: it may neither end the line nor fill it.
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,128}")
 RANDOM_BYTES = 16
 
 
 class RequestIDMiddleware:
-    """Name each request, for those below and for the client.
+    """Give each request an id, for the layers below and for the client.
 
     Request: `X-Request-ID` is kept if it is trusted and well-formed; otherwise it is replaced by
-    32 random hexadecimal digits, so that nobody below reads what a stranger wrote.
-    Response: `X-Request-ID` says the name; one that the application sent is replaced.
+    32 random hexadecimal digits, so that no layer below reads what a client wrote.
+    Response: `X-Request-ID` has the id; one that the application sent is replaced.
 
-    `trusted`: whether what stands in front sets `X-Request-ID` or overwrites it. False, because
-        without a proxy the header is the client's.
+    `trusted`: whether the proxy in front sets or overwrites `X-Request-ID`. False by default:
+        without such a proxy, the header is the client's.
 
     Reads `HTTP_X_REQUEST_ID`; writes that and `middleware.request_id`.
 
-    Place: outermost but for the trusted proxy, so that every log below has the name.
+    Place: outermost except for the trusted proxy, so that every log below has the id.
 
-    Rules: a header in the request that is not well-formed is ignored, as an optional one should
-    be; letters, digits, `.`, `_` and `-`, at most 128, cannot forge a log line or a header.
+    Rules: a malformed header in the request is ignored, because it is optional; up to 128 letters,
+    digits, `.`, `_` and `-` cannot forge a log line or a header.
 
-    It does not propagate `traceparent`, and does not pass the name on to other services.
+    It does not propagate `traceparent`, and does not pass the id on to other services.
     """
 
     def __init__(self, app: WSGIApplication, *, trusted: bool = False) -> None:
@@ -56,7 +56,7 @@ class RequestIDMiddleware:
         return self.app(environ, changing_headers(start_response, with_id))
 
     def trusted_id(self, environ: WSGIEnvironment) -> str | None:
-        """Give the name that came with the request, if it may be used."""
+        """Return the request's own id, if it may be used."""
         if not self.trusted:
             return None
         request_id: str = environ.get("HTTP_X_REQUEST_ID", "")

@@ -12,8 +12,8 @@ from middleware._options import function_of, names_of
 from middleware._wsgi import ExcInfo, Headers, WrappedBody, Write
 from middleware.headers import TOKEN
 
-# True of the content as it was: its length and its digests (RFC 9110 section 8.6, RFC 9530), and
-# that parts of it can be had, which are not parts of what we send (RFC 9110 section 14.3).
+# Fields that describe the original content: its length and digests (RFC 9110 section 8.6, RFC
+# 9530), and that ranges of it are available, which would not be ranges of the new content (14.3).
 FIELDS_OF_THE_OLD_CONTENT = (
     "content-length",
     "content-digest",
@@ -26,13 +26,13 @@ MEDIA_TYPE = re.compile(rf"{TOKEN.pattern}/{TOKEN.pattern}")
 
 
 class Transformer(Protocol):
-    """Rewrite one body; made for one response, and dropped with it."""
+    """Rewrites the body of one response."""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take a chunk, and give what can go out by now; empty if all of it is held back."""
+        """Take a chunk, and return the bytes that can be sent now; empty if all are held back."""
 
     def finish(self) -> bytes:
-        """Give what is left at the end."""
+        """Return the bytes that are still held back."""
 
 
 MakeTransformer: TypeAlias = Callable[[WSGIEnvironment, str, Headers], Transformer | None]
@@ -41,20 +41,20 @@ MakeTransformer: TypeAlias = Callable[[WSGIEnvironment, str, Headers], Transform
 class RewritingMiddleware:
     """Pass the bodies of chosen content types through a transformer.
 
-    Request: passes as it is. Response, where there is a transformer: the body is rewritten, and
-    the headers that are not true of it any more are put right: `Content-Length` and digests go,
-    `Accept-Ranges` goes, a strong `ETag` becomes weak.
+    Request: passes unchanged. Response, if there is a transformer: the body is rewritten, and the
+    headers follow: `Content-Length`, digests and `Accept-Ranges` are removed, a strong `ETag`
+    becomes weak.
 
-    `make(environ, status, headers)`: gives a transformer for a response, or None to let it pass.
+    `make(environ, status, headers)`: returns a transformer for a response, or None to let it pass.
         It may only look at the request headers named in `vary`.
-    `content_types`: which it is asked about; HTML unless given.
+    `content_types`: the types for which `make` is called; HTML unless given.
     `vary`: the request headers that `make` looks at, such as `Cookie`; they are added to `Vary`,
-        also where it gives None.
+        even if it returns None.
 
-    Reads and writes nothing in environ; `make` gets the environ of the moment when the response
-    starts, in which the application may have moved the path.
+    Reads and writes nothing in environ; `make` gets environ as it is when the response starts: the
+    application may have moved the path in it.
 
-    Place: inside cache and security headers; outside what makes the pages, and inside of whatever
+    Place: inside cache and security headers; outside whatever makes the pages, and inside whatever
     compresses them.
 
     Rules: RFC 9110 sections 8.6 (length), 8.8.3 (ETag), 12.5.5 (`Vary`), 7.7 and RFC 9111 section
@@ -62,9 +62,9 @@ class RewritingMiddleware:
     PEP 3333, "Middleware Handling of Block Boundaries". HEAD gets the headers of GET (RFC 9110
     section 9.3.2).
 
-    It leaves alone: 1xx, 204, 205 and 206, encoded bodies, and what says `no-transform`. It does
-    not ask for a plain body by changing `Accept-Encoding`, and does not read a body as text: a
-    transformer sees bytes.
+    It does not touch 1xx, 204, 205 and 206, encoded bodies, and responses with `no-transform`. It
+    does not change `Accept-Encoding` to get a plain body, and does not decode bodies: a
+    transformer gets bytes.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class RewritingMiddleware:
         content_types = names_of("content_types", content_types)
         for name in content_types:
             if not MEDIA_TYPE.fullmatch(name):
-                raise ValueError(f"content_types: {name!r} is no media type, as in 'text/html'")
+                raise ValueError(f"content_types: {name!r} is not a media type, as in 'text/html'")
         self.content_types = frozenset(name.lower() for name in content_types)
         self.vary = names_of("vary", vary)
 
@@ -88,12 +88,12 @@ class RewritingMiddleware:
         response = RewrittenResponse(self, environ, environ["REQUEST_METHOD"], start_response)
         body = self.app(environ, response.start)
         if response.transformer is None and type(body) is list:
-            return body  # A list cannot start the response anew.
+            return body  # A list cannot call start_response again.
         return RewrittenBody(body, response)
 
 
 class RewrittenResponse:
-    """One response: what has been decided about it so far."""
+    """One response, and its transformer, once that is decided."""
 
     def __init__(
         self,
@@ -109,13 +109,13 @@ class RewrittenResponse:
         self.transformer: Transformer | None = None
 
     def start(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
-        """Stand in for the server's `start_response`; decides anew each time that it is called."""
+        """Stand in for the server's `start_response`; decide anew at each call."""
         try:
             transformer, headers = self.decide(status, headers)
             write = self.start_response(status, headers, exc_info)
         finally:
             exc_info = None
-        # Only now: if the headers were out already, the server has raised, and all stays.
+        # Only now: if the headers are sent already, the server raises, and nothing changes.
         self.transformer = transformer
         if transformer is None or write is None:
             return write
@@ -123,7 +123,7 @@ class RewrittenResponse:
         return lambda chunk: write(feed(chunk))
 
     def decide(self, status: str, headers: Headers) -> tuple[Transformer | None, Headers]:
-        """Choose the transformer of an answer, and the headers that go with it."""
+        """Choose the transformer of a response, and the headers that go with it."""
         if status[:3] == "304":
             return None, weakened(self.varied(headers))
         if not self.may_be_rewritten(status, headers):
@@ -157,13 +157,13 @@ class RewrittenResponse:
         return chunk if self.transformer is None else self.transformer.feed(chunk)
 
     def finish(self) -> bytes:
-        """Give what the transformer still holds; nothing when asked again."""
+        """Return the bytes that the transformer still holds; none the second time."""
         transformer, self.transformer = self.transformer, None
         return b"" if transformer is None else transformer.finish()
 
 
 class RewrittenBody(WrappedBody):
-    """A body on its way through a transformer: a chunk for each chunk, and perhaps one more."""
+    """A body that passes through a transformer: a chunk for each chunk, and perhaps one more."""
 
     __slots__ = ("_response",)
 
@@ -183,7 +183,7 @@ class RewrittenBody(WrappedBody):
 
 
 def weakened(headers: Headers) -> Headers:
-    """Give a copy of the list with its ETag weak: the same page, but not byte by byte."""
+    """Copy the list with a weak ETag: the same page, but not the same bytes."""
     return [
         (name, f"W/{value}" if name.lower() == "etag" and value.startswith('"') else value)
         for name, value in headers
@@ -191,13 +191,13 @@ def weakened(headers: Headers) -> Headers:
 
 
 class InsertBefore:
-    """Insert bytes before the first place where a marker stands, in any mixture of cases.
+    """Insert bytes before the first occurrence of a marker, in upper or lower case.
 
     `marker`: such as `</body>`; ASCII.
-    `insertion`: what goes in.
-    `or_at_end`: whether it goes to the end of a body without the marker.
+    `insertion`: the bytes to insert.
+    `or_at_end`: whether they go to the end of a body without the marker.
 
-    Of each chunk only an end that may begin the marker is held back until the next.
+    Of each chunk, only an end that may be the beginning of the marker is held back.
     """
 
     def __init__(self, marker: bytes, insertion: bytes, *, or_at_end: bool = False) -> None:
@@ -223,7 +223,7 @@ class InsertBefore:
         return chunk[:kept]
 
     def length_of_beginning(self, chunk: bytes) -> int:
-        """Say how many bytes at the end of a chunk may be the beginning of the marker."""
+        """Return how many bytes at the end of a chunk may be the beginning of the marker."""
         longest = min(len(chunk), len(self.marker) - 1)
         fitting = (n for n in range(longest, 0, -1) if chunk.endswith(self.marker[:n]))
         return next(fitting, 0)

@@ -1,4 +1,4 @@
-"""Send the headers that let a browser help to keep a site safe."""
+"""Send the headers by which a browser protects a site."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from middleware._options import names_of
 from middleware._wsgi import Headers, changing_headers
 from middleware.headers import checked
 
-# What a page usually needs, from here alone; nothing else, nothing inline, and no page may
-# put this one into a frame.
+# What a page usually needs, from its own origin only; nothing inline, and no page may frame it.
 STRICT_CONTENT_POLICY: Mapping[str, str] = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -26,23 +25,23 @@ STRICT_CONTENT_POLICY: Mapping[str, str] = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
-# What a page may do beyond its own content: nothing of what a browser would ask the user for.
+# Features for which a browser asks the user: none is allowed.
 NO_PERMISSIONS = ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 TWO_YEARS = 2 * 365 * 24 * 60 * 60
 
 
 @dataclass(frozen=True)
 class SecurityPolicy:
-    """Say what a browser may do with the site; the defaults are the strictest that still work."""
+    """What a browser may do with the site; the defaults are the strictest that still work."""
 
     # Directives of the Content-Security-Policy. A changed copy of the strict one is usual:
     # {**STRICT_CONTENT_POLICY, "img-src": "'self' https:"}.
     content: Mapping[str, str] = field(default_factory=lambda: STRICT_CONTENT_POLICY)
-    # Seconds for which a browser shall come back by TLS only; 0 makes it forget that.
+    # For how many seconds a browser must use TLS only; 0 makes it forget that.
     # Two years is what the preload lists ask for.
     transport_seconds: int = TWO_YEARS
     transport_subdomains: bool = True
-    # Where a link leads, the other site learns this of ours: nothing.
+    # What the target of a link learns about our page: nothing.
     referrer: str = "same-origin"
     # Features that neither the page nor what it embeds may use.
     forbidden_permissions: Iterable[str] = NO_PERMISSIONS
@@ -52,12 +51,12 @@ class SecurityPolicy:
     resource: str = "same-origin"
 
     def __post_init__(self) -> None:
-        # An iterator, too: it is gone through more than once.
+        # It may be an iterator, and is iterated over more than once.
         permissions = names_of("forbidden_permissions", self.forbidden_permissions)
         object.__setattr__(self, "forbidden_permissions", permissions)
         for name, value in self.content.items():
             if not isinstance(value, str):
-                raise TypeError(f"content: {name} has one text, not {value!r}")
+                raise TypeError(f"content: {name} must have one text, not {value!r}")
 
     def headers(self) -> Headers:
         """Make the headers that do not depend on the request."""
@@ -74,7 +73,7 @@ class SecurityPolicy:
         return [(name, checked(value)) for name, value in headers if value]
 
     def transport_header(self) -> tuple[str, str]:
-        """Make the header that is sent by TLS only."""
+        """Make the header that is only sent over TLS."""
         subdomains = "; includeSubDomains" if self.transport_subdomains else ""
         return ("Strict-Transport-Security", f"max-age={self.transport_seconds}{subdomains}")
 
@@ -82,18 +81,18 @@ class SecurityPolicy:
 class SecurityHeadersMiddleware:
     """Add a security policy to every response.
 
-    Request: passes as it is. Response: gets `Content-Security-Policy`, `Referrer-Policy`,
+    Request: passes unchanged. Response: gets `Content-Security-Policy`, `Referrer-Policy`,
     `Permissions-Policy`, `Cross-Origin-Opener-Policy`, `Cross-Origin-Resource-Policy`,
-    `X-Content-Type-Options`, and by TLS `Strict-Transport-Security`. Where the application sent
+    `X-Content-Type-Options`, and over TLS `Strict-Transport-Security`. If the application sent
     one of these itself, that one stays: it knows its page.
 
-    `policy`: a `SecurityPolicy`; the strict one unless given. An empty value of it sends no
-        header.
+    `policy`: a `SecurityPolicy`; the strict one unless given. For an empty value, no header is
+        sent.
 
     Reads `wsgi.url_scheme`; writes nothing.
 
-    Place: outside all that may answer, pages of errors too; inside the trusted proxy, which says
-    whether the client came by TLS.
+    Place: outside whatever may answer, error pages included; inside the trusted proxy, which knows
+    whether the client uses TLS.
 
     Rules: Content Security Policy Level 3; RFC 6797 sections 6.1 and 7.2 (HSTS, not over plain
     HTTP); Fetch Standard, "X-Content-Type-Options header" and "Cross-Origin-Resource-Policy
@@ -120,7 +119,7 @@ class SecurityHeadersMiddleware:
 
 
 class Lines:
-    """The lines of a policy, and which of them a response lacks."""
+    """The header lines of a policy, for responses that lack them."""
 
     def __init__(self, headers: Headers) -> None:
         self.all = headers

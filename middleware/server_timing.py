@@ -1,4 +1,4 @@
-"""Tell the browser's developer tools where the time of a request went.
+"""Show in the browser's developer tools where the time of a request went.
 
 Environ keys written: `middleware.server_timing`, a `Timings`.
 """
@@ -18,7 +18,7 @@ KEY = "middleware.server_timing"
 
 
 class Timings:
-    """What has been measured for one request, for as long as its headers are not sent."""
+    """The metrics of one request, until its headers are sent."""
 
     def __init__(self) -> None:
         self.metrics: list[str] = []
@@ -35,7 +35,7 @@ class Timings:
 
     @contextmanager
     def measure(self, name: str, description: str = "") -> Iterator[None]:
-        """Add a metric with the time that the block takes, though it may fail."""
+        """Add a metric with the time that the block takes, even if it fails."""
         start = time.perf_counter()
         try:
             yield
@@ -46,20 +46,20 @@ class Timings:
 class ServerTimingMiddleware:
     """Measure the time until the application answers, and send it as `Server-Timing`.
 
-    Request: gets a `Timings` in environ, to which whoever is below can add metrics.
+    Request: gets a `Timings` in environ, to which the layers below can add metrics.
     Response: `Server-Timing` with these metrics and the total, in milliseconds; a line that the
     application sent itself stays beside it.
 
-    `name`: of the total; `total` unless given.
-    `when(environ)`: who may see it; everybody unless given. Times tell an attacker something (is
-        there such an account?), so in production this should be the developers.
+    `name`: the name of the total; `total` unless given.
+    `when(environ)`: who may see it; everybody unless given. Times can tell an attacker something
+        (does this account exist?), so in production only developers should see them.
 
-    Writes `middleware.server_timing`, for the requests that `when` lets through.
+    Writes `middleware.server_timing`, for the requests that `when` selects.
 
-    Place: outside what it is to measure; inside of the access log, which has the whole time.
+    Place: outside what it should measure; inside the access log, which measures the whole time.
 
     Rules: W3C Server Timing, "The Server-Timing Header Field"; RFC 9110 section 5.6.2 (tokens)
-    and 5.6.4 (quoted strings). What is measured after the headers are sent is lost.
+    and 5.6.4 (quoted strings). A metric that is added after the headers are sent is lost.
 
     It does not send trailers, and does not measure the body.
     """
@@ -71,7 +71,7 @@ class ServerTimingMiddleware:
         name: str = "total",
         when: Callable[[WSGIEnvironment], bool] | None = None,
     ) -> None:
-        Timings().add(name, 0)  # Refuses a bad name now, not at the first request.
+        Timings().add(name, 0)  # This raises for a bad name now, and not at the first request.
         self.app = app
         self.name = name
         self.when = function_of("when", when)

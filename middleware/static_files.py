@@ -1,4 +1,4 @@
-"""Send files from a directory, as a whole, in parts, or only the word that nothing has changed."""
+"""Serve files from a directory: whole, in ranges, or as 304 Not Modified."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from middleware.negotiation import coding_weight
 PIECE_BYTES = 64 * 1024
 # Compressed variants that may lie beside a file, the preferred first.
 CODINGS = {"br": ".br", "gzip": ".gz"}
-# What this Python's own table lacks, or has as it was; the system's tables are not asked.
+# Types that Python's own table lacks, or has in an old form; the system's tables are not used.
 TYPES = {
     ".avif": "image/avif",
     ".ico": "image/x-icon",
@@ -34,7 +34,7 @@ TYPES = {
     ".woff": "font/woff",
     ".woff2": "font/woff2",
 }
-# Hidden, and yet for everybody (RFC 8615).
+# A hidden folder that is public nevertheless (RFC 8615).
 WELL_KNOWN = ".well-known"
 OTHER_METHODS = OtherMethods("GET", "HEAD")
 
@@ -42,22 +42,23 @@ OTHER_METHODS = OtherMethods("GET", "HEAD")
 class StaticFilesMiddleware:
     """Answer for the files below a directory.
 
-    Request: one for a file is answered here, all others pass. Response: passes as it is.
+    Request: one for a file is answered here, all others pass. Response: passes unchanged.
 
-    `directory`: its files are looked for once, now. A file that changes later is sent as it then
-        is; one that is gone, or is new, is the application's. Left out are names that begin with
-        a dot, except `.well-known`, and symbolic links that lead out of the directory.
+    `directory`: its files are listed once, now. A file that changes later is sent in its new form;
+        requests for a file that was removed or added later go to the application. Left out are
+        names that begin with a dot, except `.well-known`, and symbolic links that lead out of the
+        directory.
     `prefix`: the path in front of them, such as `/static`.
-    `max_age_seconds`: how long a client need not ask again; a minute unless given.
-    `types`: media types by the end of a name, `.js`, added to a table that is the same on every
-        machine. Text is UTF-8.
+    `max_age_seconds`: how long a client may use its copy without asking; a minute unless given.
+    `types`: media types by the suffix of a name, such as `.js`, added to a table that is the same
+        on every machine. Text is UTF-8.
 
-    A file `FILE.br` or `FILE.gz` beside a file is sent in its place to who accepts it.
+    A file `FILE.br` or `FILE.gz` beside a file is sent in its place to clients that accept it.
 
     Reads `PATH_INFO`, `REQUEST_METHOD`, conditions, `HTTP_RANGE`, `HTTP_ACCEPT_ENCODING`; writes
     nothing.
 
-    Place: inside all that decides who may ask; outside a cache, which these need not.
+    Place: inside whatever decides who may ask; outside a cache, which files do not need.
 
     Rules: RFC 9110 sections 8.8 (validators), 12.5.3 (codings), 13 (conditions), 14 (ranges),
     15.5.6 (405), 9.3.7 (OPTIONS); the code for conditions and ranges is the cache's.
@@ -77,10 +78,10 @@ class StaticFilesMiddleware:
         self.app = app
         root = os.path.realpath(directory)
         if not os.path.isdir(root):
-            raise ValueError(f"directory: {os.fspath(directory)!r} is none")
+            raise ValueError(f"directory: {os.fspath(directory)!r} is not a directory")
         for end in types or ():
             if not end.startswith("."):
-                raise ValueError(f"types: {end!r} is no end of a name, as in '.js'")
+                raise ValueError(f"types: {end!r} is not a suffix, as in '.js'")
         table = {**TYPES, **(types or {})}
         found = dict(files_below(root))
         front = wsgi_path(prefix).rstrip("/")
@@ -113,7 +114,7 @@ class StaticFilesMiddleware:
 
 
 class StaticFile:
-    """One file in its codings: where they are, and what is said of each."""
+    """One file in its codings, and the header fields of each."""
 
     __slots__ = ("headers", "variants")
 
@@ -128,7 +129,7 @@ class StaticFile:
             self.headers.append(("Vary", "Accept-Encoding"))
 
     def open(self, accepted: str | None) -> OpenFile | None:
-        """Open the variant that suits best; None if the file is gone."""
+        """Open the variant that suits the client best; None if the file is gone."""
         for coding in self.codings(accepted):
             descriptor = open_file(self.variants[coding])
             if descriptor is not None:
@@ -136,7 +137,7 @@ class StaticFile:
         return None
 
     def codings(self, accepted: str | None) -> list[str]:
-        """List the codings to try; the file itself in any case: it is better than nothing."""
+        """List the codings to try; the plain file is always the last resort."""
         if len(self.variants) == 1 or not accepted:
             return ["identity"]
         weights = {coding: coding_weight(accepted, coding) for coding in self.variants}
@@ -145,7 +146,7 @@ class StaticFile:
 
 
 class OpenFile:
-    """A file that is being sent: a representation as `reply` takes it, and its bytes."""
+    """A file that is being sent: a `Representation` for `reply`, and its bytes."""
 
     span = None
     code = 200
@@ -156,11 +157,11 @@ class OpenFile:
         about = os.fstat(descriptor)
         self.size = about.st_size
         self.response_time = time.time()
-        # Never later than the answer (RFC 9110 section 8.8.2.1).
+        # Never later than the response (RFC 9110 section 8.8.2.1).
         self.date = int(self.response_time)
         self.modified_by = min(int(about.st_mtime), self.date)
         self.last_modified = format_date(self.modified_by)
-        # Each coding has bytes of its own, so a tag of its own (section 8.8.3.3).
+        # The bytes of each coding differ, so its tag does too (section 8.8.3.3).
         end = "" if coding == "identity" else f"-{coding}"
         self.etag = f'"{about.st_mtime_ns:x}-{self.size:x}{end}"'
         self.headers = [
@@ -195,7 +196,7 @@ class OpenFile:
         return FileBody(pieces, self)
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        """Give a part of the file; ConnectionError if it has become shorter meanwhile."""
+        """Yield a part of the file; ConnectionError if the file has become shorter."""
         for first in range(start, stop, PIECE_BYTES):
             size = min(PIECE_BYTES, stop - first)
             piece = os.pread(self.descriptor, size, first)
@@ -208,7 +209,7 @@ class OpenFile:
 
 
 class FileBody(WrappedBody):
-    """The body of an answer from a file."""
+    """The body of a response from a file."""
 
     __slots__ = ("_file",)
 
@@ -221,7 +222,7 @@ class FileBody(WrappedBody):
 
 
 def files_below(root: str) -> Iterator[tuple[str, str]]:
-    """List the files that are for everybody: the path below the root, and the one to open."""
+    """List the public files: the path below the root, and the path to open."""
     for place, folders, names in os.walk(root):
         folders[:] = [folder for folder in folders if is_shown(folder)]
         for name in filter(is_shown, names):
@@ -236,12 +237,12 @@ def is_shown(name: str) -> bool:
 
 
 def as_path(name: str) -> str:
-    """Give a file's name as `PATH_INFO` has it."""
+    """Return a file's name in the form of `PATH_INFO`."""
     return os.fsencode(name).decode("latin-1").replace(os.sep, "/")
 
 
 def media_type(name: str, types: Mapping[str, str]) -> str:
-    """Give a file's media type by the end of its name, the same on every machine."""
+    """Return a file's media type by the suffix of its name, the same on every machine."""
     end = os.path.splitext(name)[1].lower()
     guessed, coding = mimetypes.MimeTypes().guess_type(f"file{end}")
     kind = types.get(end) or (None if coding else guessed) or "application/octet-stream"
@@ -249,7 +250,7 @@ def media_type(name: str, types: Mapping[str, str]) -> str:
 
 
 def open_file(path: str) -> int | None:
-    """Open a file to read; None if it is gone, or something else is in its place."""
+    """Open a file to read; None if it is gone or no longer a regular file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -1,18 +1,18 @@
 """One request to the application for many that wait for the same answer (RFC 9111 section 4).
 
 The first request for a missing or stale response leads a *flight*; the others
-wait until it has landed and then look in the store again. That look decides: if
-what was stored does not suit them (another variant, not reusable), they go on
-by themselves. A resource whose answer could not be reused is remembered for a
-while, and nobody waits for it then: requests for it would come one after
-another ("hit for miss").
+wait until it has landed, and then look in the store again. If what was stored
+does not suit them (another variant, not reusable), they are forwarded
+themselves. A resource whose response could not be reused is remembered for a
+while, and no request waits for it then: they would run one after another
+("hit for miss").
 """
 
 import threading
 import time
 from collections.abc import Callable
 
-# So many resources are remembered as not worth waiting for; then the memory is emptied.
+# The number of resources remembered as not worth waiting for; beyond it, all are forgotten.
 _REMEMBERED = 4096
 
 
@@ -24,7 +24,7 @@ class Flight:
     def __init__(self, key: object) -> None:
         self.key = key
         self.waiters = 0
-        # Set by the leader if an error came, and a stale response stood in for it.
+        # Set by the leader if it served a stale response in place of an error.
         self.stale_served = False
         # With that: the application could not reach what it needs, which allows more.
         self.disconnected = False
@@ -36,12 +36,12 @@ class Flight:
         return self._landed.wait(timeout_seconds)
 
     def land(self) -> None:
-        """Let the waiting go on."""
+        """Wake the requests that wait."""
         self._landed.set()
 
 
 class Flights:
-    """The requests of one cache that are on their way."""
+    """The flights of one cache that have not landed."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Flights:
         self._uncacheable: dict[object, float] = {}
 
     def join(self, key: object) -> tuple[Flight, bool]:
-        """Give the flight for this key, and whether the caller leads it and so must land it."""
+        """Return the flight for this key, and whether the caller leads it and must land it."""
         with self._lock:
             flight = self._flying.get(key)
             if flight is not None:
@@ -83,6 +83,6 @@ class Flights:
         flight.land()
 
     def is_uncacheable(self, key: object) -> bool:
-        """Say whether the last answer for this key was of no use to others."""
+        """Return whether the last response for this key was not reusable."""
         until = self._uncacheable.get(key)
         return until is not None and self._now() < until

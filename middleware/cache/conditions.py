@@ -32,12 +32,12 @@ class Conditions:
 
     @property
     def are_asked(self) -> bool:
-        """Say whether the application finds the cache's conditions in environ."""
+        """Return whether the application finds the cache's conditions in environ."""
         return bool(self._own)
 
     @property
     def are_replaced(self) -> bool:
-        """Say whether environ is to be restored at the end."""
+        """Return whether environ is to be restored at the end."""
         return bool(self._own or self.of_client)
 
     def replace(self) -> None:
@@ -64,7 +64,7 @@ class Conditions:
         self._own = {}
 
     def restore(self) -> None:
-        """Give the client's conditions back."""
+        """Put the client's conditions back."""
         if self.are_replaced:
             for key in _FIELDS:
                 self._environ.pop(key, None)

@@ -1,7 +1,7 @@
 """Read and write HTTP's dates (RFC 9110 section 5.6.7).
 
-The reader is strict, because a date that is not one of the three forms makes an
-`Expires` mean "already expired" (RFC 9111 section 5.3). The standard library's
+The parser is strict, because an `Expires` that is not in one of the three forms
+means "already expired" (RFC 9111 section 5.3). The standard library's
 `email.utils.parsedate` accepts nearly anything, other time zones included.
 """
 
@@ -15,7 +15,7 @@ _LONG_DAY = "(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 
-# In any case: the grammar is case-sensitive, but a recipient loses nothing by being kind here.
+# Case is ignored: the grammar is case-sensitive, but leniency does no harm here.
 _FORMS = tuple(
     re.compile(form, re.ASCII | re.IGNORECASE)
     for form in (
@@ -27,10 +27,10 @@ _FORMS = tuple(
 
 
 def parse_date(text: str, now: float) -> int | None:
-    """Give the seconds since 1970 of an IMF-fixdate, RFC 850 or asctime date, or None.
+    """Return the seconds since 1970 of an IMF-fixdate, RFC 850 or asctime date, or None.
 
-    `now` resolves RFC 850's two-digit years: what seems more than 50 years ahead
-    was in the century before.
+    `now` resolves RFC 850's two-digit years: a date that appears to be more than
+    50 years in the future is in the past century.
     """
     for form in _FORMS:
         if match := form.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Requests that are no plain hit: answered from the store, by waiting, or by the application."""
+"""Requests that are not a plain hit: answered from the store, after a wait, or forwarded."""
 
 import io
 import logging
@@ -18,11 +18,11 @@ from middleware.cache.verdict import Inquiry
 
 _log = logging.getLogger("middleware.cache")
 
-# Of a resource with many variants, this many entity tags are asked about at once.
+# The number of entity tags in one question about a resource with many variants.
 _MAX_CANDIDATES = 8
-# A request that waited so often in vain goes to the application by itself.
+# A request that has waited this often in vain is forwarded.
 _MAX_WAITS = 3
-# What belongs to the client's connection or wishes, which a background request does not have.
+# Keys about the client's connection and preferences, which a background request does not have.
 _OF_CLIENT = (
     "wsgi.early_hints",
     "gunicorn.socket",
@@ -39,9 +39,9 @@ Spawn = Callable[[Callable[[], None]], object]
 
 
 class Deliberation:
-    """One GET or HEAD that needs more than a look into the store.
+    """One GET or HEAD that needs more than a look-up.
 
-    `variants` and `started` are what that look gave.
+    `variants` and `started` are the result of the look-up.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Deliberation:
         self._waited_for = ""
 
     def run(self, spawn: Spawn, collapse_seconds: float) -> Iterable[bytes]:
-        """Give the response."""
+        """Answer the request."""
         try:
             while True:
                 decision = self._decide()
@@ -86,7 +86,7 @@ class Deliberation:
                     stale = decision.entry
                     if stale is not None and self._may_use_stale(stale, flight):
                         return self._serve(stale)
-                # Look again: the answer has come, or came just before this request could lead.
+                # Look again: the response is there, or came just before this request could lead.
                 self._variants, self._started = self._parts.store.lookup(self._request.key)
         except BaseException:
             self._land()
@@ -119,7 +119,7 @@ class Deliberation:
         )
 
     def _flight_key(self) -> object:
-        """Tell apart what cannot share an answer: variants, where they are known, and users."""
+        """Return a key that differs if a response cannot be shared: by variant, and by user."""
         environ = self._request.environ
         values = tuple(normalize(key, environ.get(key)) for key in self._variants.keys)
         return self._request.key, values, self._request.authenticated
@@ -130,7 +130,7 @@ class Deliberation:
             self._flight = None
 
     def _may_use_stale(self, entry: Entry, flight: Flight) -> bool:
-        """Say whether the stale response that stood in for the leader does so for this one.
+        """Return whether the stale response that the leader served suits this request too.
 
         The leader's client may have accepted more than this one does.
         """
@@ -184,7 +184,7 @@ class Deliberation:
         return Exchange(self._parts, inquiry, self._start_response).run()
 
     def _may_be_shared(self) -> bool:
-        """Say whether the answer is likely to be stored, as far as can be known before."""
+        """Return whether the response is likely to be stored, as far as the request tells."""
         request = self._request
         return (
             request.range is None
@@ -194,7 +194,7 @@ class Deliberation:
         )
 
     def _candidates(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """Choose what to ask about; nothing for a client that wants nothing stored."""
+        """Choose the entries to ask about; none if the client wants nothing stored."""
         if self._request.asked.no_store or self._request.method == "HEAD":
             return ()
         able = [
@@ -205,7 +205,7 @@ class Deliberation:
         return able[:_MAX_CANDIDATES]
 
     def _revalidate(self, entry: Entry, spawn: Spawn) -> None:
-        """Bring a stale entry up to date behind the client's back (RFC 5861 section 3)."""
+        """Revalidate a stale entry in the background (RFC 5861 section 3)."""
         flight, leads = self._parts.flights.join(self._flight_key())
         if not leads:
             return
@@ -234,11 +234,11 @@ def _discard_head(
 
 
 def _discard(chunk: bytes) -> None:
-    """Take bytes that no client waits for."""
+    """Drop bytes: a background request has no client."""
 
 
 def _exhaust(exchange: Exchange) -> None:
-    """Run a forwarded request to its end, for what the cache makes of it."""
+    """Run a forwarded request to its end, so that the cache stores the response."""
     try:
         body = exchange.run()
         try:

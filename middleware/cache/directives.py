@@ -1,8 +1,8 @@
 """Parse Cache-Control in requests and responses, and the targeted fields of RFC 9213.
 
-Where a directive is malformed or contradicts itself, the reading that lets the
-cache do less is taken: a wrong `max-age` counts as 0, so the response is stale
-(RFC 9111 section 4.2.1), and `no-store` counts however it is spelled.
+A directive that is malformed or contradicts itself is read in the way that lets
+the cache do less: a wrong `max-age` counts as 0, so the response is stale (RFC
+9111 section 4.2.1), and `no-store` counts even with an argument.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ _MALFORMED = Argument()
 
 @dataclass(frozen=True, slots=True)
 class ResponseDirectives:
-    """What a response says of its caching (RFC 9111 section 5.2.2, RFC 5861)."""
+    """A response's directives (RFC 9111 section 5.2.2, RFC 5861)."""
 
     max_age: int | None = None
     s_maxage: int | None = None
@@ -53,7 +53,7 @@ class ResponseDirectives:
 
     @property
     def forbids_stale(self) -> bool:
-        """Say whether a stale response needs validation whatever happens (5.2.2.2, .8, .10)."""
+        """Return whether a stale response must never be served (5.2.2.2, .8, .10)."""
         return (
             self.must_revalidate
             or self.proxy_revalidate
@@ -64,7 +64,7 @@ class ResponseDirectives:
 
 @dataclass(frozen=True, slots=True)
 class RequestDirectives:
-    """What a client asks of caches (RFC 9111 section 5.2.1, RFC 5861 section 4)."""
+    """A request's directives (RFC 9111 section 5.2.1, RFC 5861 section 4)."""
 
     max_age: int | None = None
     max_stale: int = 0
@@ -191,5 +191,5 @@ def _field_names(text: str) -> tuple[str, ...]:
 
 
 def _covers_all(arguments: Sequence[Argument]) -> bool:
-    """Say whether the directive is there and covers the whole response, not only some fields."""
+    """Return whether the directive is there and covers the whole response, not only some fields."""
     return any(not argument.fields for argument in arguments)

@@ -1,4 +1,4 @@
-"""A stored response, with everything that a hit needs worked out once."""
+"""A stored response, with everything that a hit needs computed once."""
 
 import secrets
 from collections.abc import Iterable
@@ -22,8 +22,8 @@ from middleware.cache.ranges import Span
 from middleware.cache.validation import not_modified_headers
 from middleware.cache.vary import Selecting
 
-# So much the clocks of hosts that share a store may differ. What came later than that from now
-# came before the clock was set back, and how old it is cannot be told.
+# How much the clocks of hosts that share a store may differ. A response that came even later than
+# that was stored before the clock was set back, and its age is unknown.
 CLOCK_SECONDS = 60
 
 
@@ -36,18 +36,17 @@ class Body(Protocol):
         ...
 
     def pieces(self, start: int, stop: int) -> Iterable[bytes]:
-        """Give the bytes from `start` up to, not including, `stop`, in pieces of some size.
+        """Return the bytes from `start` up to, not including, `stop`, in pieces of any size.
 
-        ConnectionError if a store elsewhere cannot be reached, or has lost them.
+        Raises ConnectionError if the store cannot be reached or has lost the bytes.
         """
         ...
 
 
 class Entry:
-    """One stored response: its parts as they came, and what follows from them.
+    """One stored response: its parts as they came, and what is computed from them.
 
-    An entry is not changed after it is made; a 304 makes another one
-    around the same body.
+    An entry never changes; a 304 makes another one with the same body.
     """
 
     __slots__ = (
@@ -122,7 +121,7 @@ class Entry:
         self.age_value = age_value(headers)
         # The moment at which its age was 0.
         self.born = self.response_time - initial_age(headers, self.request_time, self.response_time)
-        # When hits without conditions on its age begin and end; no-cache allows none (5.2.2.4).
+        # From when to when it may be served without validation; no-cache forbids it (5.2.2.4).
         self.fresh_from = self.response_time - CLOCK_SECONDS
         self.fresh_until = 0.0 if self.directives.no_cache else self.born + self.lifetime
         self.etag = value_of(headers, "etag")
@@ -133,17 +132,17 @@ class Entry:
 
     @property
     def received_headers(self) -> Headers:
-        """The header fields with Age as it came: what another entry is made from."""
+        """The header fields with the original Age: another entry is made from them."""
         return [*self.headers, ("Age", str(self.age_value))]
 
     @property
     def is_complete(self) -> bool:
-        """Say whether this is the whole response, not some of its bytes."""
+        """Return whether this is the whole response and not a part."""
         return self.span is None
 
     @property
     def is_at_hand(self) -> bool:
-        """Say whether the body can be had, by taking a byte of it."""
+        """Return whether the body is available, by reading a byte of it."""
         try:
             return self.body.size == 0 or any(self.body.pieces(0, 1))
         except ConnectionError:
@@ -151,19 +150,19 @@ class Entry:
 
     @property
     def has_validator(self) -> bool:
-        """Say whether the application can be asked if this is still current."""
+        """Return whether the application can validate it."""
         return self.etag is not None or self.last_modified is not None
 
     def age(self, now: float) -> float:
-        """Give current_age (RFC 9111 section 4.2.3) in seconds."""
+        """Return current_age (RFC 9111 section 4.2.3) in seconds."""
         return max(0.0, now - self.born)
 
     def staleness(self, now: float) -> float:
-        """Give the seconds since the lifetime ended; negative while it lasts."""
+        """Return the seconds since the lifetime ended; negative while it lasts."""
         return now - self.born - self.lifetime
 
     def keep_seconds(self, now: float) -> int:
-        """Say for how long a store should keep it: until it could only be fetched anew."""
+        """Return for how many seconds a store should keep it: until it is of no use any more."""
         directives = self.directives
         after = max(
             directives.stale_while_revalidate,
@@ -181,9 +180,9 @@ class Entry:
         response_time: float,
         started: int,
     ) -> "Entry":
-        """Make the entry that this one becomes by new header fields (a 304 or a HEAD).
+        """Return this entry with new header fields, from a 304 or a HEAD.
 
-        With other selecting values it is one more variant of the same body.
+        With other selecting values, it is one more variant with the same body.
         """
         return self._with(
             headers=headers,
@@ -195,7 +194,7 @@ class Entry:
         )
 
     def joined(self, body: Body, span: Span) -> "Entry":
-        """Make the entry of a larger part; of all parts, that of the whole as a 200."""
+        """Return this entry with a larger part as its body; as a 200, if that is the whole."""
         headers = without(self.received_headers, {"content-range", "content-length"})
         if span.is_whole:
             return self._with(status="200 OK", headers=headers, body=body, span=None)
@@ -220,7 +219,7 @@ class Entry:
 
 
 def _complete(headers: Headers, status: str, size: int, response_time: float) -> Headers:
-    """Add what every replay needs: Date (RFC 9110 6.6.1) and Content-Length; drop the old Age."""
+    """Add Date (RFC 9110 section 6.6.1) and Content-Length if they are missing; remove Age."""
     headers = without(headers, {"age"})
     if not values_of(headers, "date"):
         headers.append(("Date", format_date(response_time)))

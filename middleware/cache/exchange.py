@@ -15,10 +15,10 @@ from middleware.cache.verdict import Inquiry, Judge
 
 
 class Exchange:
-    """Calls the application once, and is the body that the server gets, if the cache has a part.
+    """Calls the application once, and is the response body if the cache stores or replaces it.
 
-    The application's `start_response` is noted. The server's is called once the outcome is
-    decided: at the latest before the first bytes.
+    The application's call of `start_response` is recorded. The server's is called once the outcome
+    is decided: at the latest before the first bytes.
     """
 
     def __init__(self, parts: Parts, inquiry: Inquiry, start_response: StartResponse) -> None:
@@ -33,7 +33,7 @@ class Exchange:
             answers_client=inquiry.answers_conditions,
         )
         self._judge = Judge(parts, inquiry, self._conditions)
-        # What the application has said so far: its head, and the body that it returned.
+        # What the application has given so far: its head, and the body that it returned.
         self._arrival: Arrival | None = None
         self._exc_info: Any = None
         self._app_body: Iterable[bytes] | None = None
@@ -44,7 +44,7 @@ class Exchange:
     # The server's side.
 
     def run(self) -> Iterable[bytes]:
-        """Call the application and return the body: its own where the cache has no part in it."""
+        """Call the application and return the body: its own if the cache does nothing with it."""
         # Only what is known before the call: environ is the application's from then on.
         self._environ[STATUS_KEY] = self._parts.status.forward(self._inquiry.reason)
         self._conditions.replace()

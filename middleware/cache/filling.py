@@ -8,11 +8,11 @@ from middleware.cache.stores.base import BodyWriter
 
 
 class Fill:
-    """The storing of one body; ends once, by `commit` or by `abort`.
+    """Stores one body; ends once, by a commit or by `abort`.
 
     `expected`: the number of bytes the response announces, or None. A body of
-    another length is not stored: under a Content-Length, servers end a body
-    that breaks off without saying so (RFC 9111 section 3.3).
+    another length is not stored: an incomplete body may end without an error
+    (RFC 9111 section 3.3).
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Fill:
             self._commit()
 
     def end(self) -> None:
-        """Take note that the body is at its end."""
+        """Commit or abort: the body is at its end."""
         if self.active:
             if self.expected is None or self._received == self.expected:
                 self._commit()
@@ -67,12 +67,12 @@ class Fill:
 class FillingBody:
     """A response body that is stored as it passes.
 
-    The entry is in the store before the last byte is out: a client that asks
-    again as soon as it has everything finds it. Where the length is not known,
-    one chunk is held back for that, and an empty one goes out in its place.
+    The entry is in the store before the last byte is sent: a client that asks
+    again as soon as it has everything finds it. If the length is unknown, one
+    chunk is held back for that, and an empty one is sent in its place.
 
-    A client that leaves early does not spoil the entry: `close()` reads on for
-    `finish_seconds` at most. `silent`: nothing goes out, the client gets a 304.
+    If the client leaves early, `close()` reads on for `finish_seconds` at most.
+    `silent`: nothing is sent, because the client gets a 304.
     """
 
     def __init__(
@@ -112,14 +112,14 @@ class FillingBody:
         self._fill.add(chunk)
         if self._held is None:
             return chunk
-        if not self._fill.active:  # Too long to be stored: nothing to wait for any more.
+        if not self._fill.active:  # Too long to be stored: no reason to hold anything back.
             held, self._held = self._held, None
             return held + chunk
         held, self._held = self._held, chunk
         return held
 
     def close(self) -> None:
-        """Read what the client did not wait for, then close the application's body, once."""
+        """Read the rest if the client has left, then close the application's body, once."""
         body, self._body = self._body, ()
         try:
             self._finish()
@@ -128,7 +128,7 @@ class FillingBody:
             close_body(body)
 
     def forget_held(self) -> None:
-        """Drop what has not gone out: the response is replaced by another one."""
+        """Drop the chunk that was held back: the response is replaced by another one."""
         self._held = None
 
     def _release(self) -> bytes:

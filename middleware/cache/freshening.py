@@ -1,4 +1,4 @@
-"""Bring a stored response up to date by the head of a new one (RFC 9111 sections 3.2, 4.3.4-5)."""
+"""Update a stored response from the head of a new one (RFC 9111 sections 3.2, 4.3.4-5)."""
 
 from middleware._fields import value_of
 from middleware._wsgi import Headers
@@ -10,12 +10,12 @@ from middleware.cache.revalidation import updated_headers
 from middleware.cache.storing import OF_REQUEST
 from middleware.cache.vary import Selecting, selecting_values
 
-# If one of these differs, a HEAD's answer speaks of another representation than the stored one.
+# If one of these differs, the response to a HEAD is about another representation.
 _TELLING = ("etag", "last-modified", "content-length")
 
 
 def freshen(parts: Parts, request: Request, chosen: Entry, arrival: Arrival) -> tuple[Entry, bool]:
-    """Make the entry that a 304 turns this one into; say also whether it is stored."""
+    """Return the entry that a 304 turns this one into, and whether it is stored."""
     now = parts.time()
     headers = updated_headers(chosen.headers, arrival.headers, now)
     return _keep(
@@ -24,7 +24,7 @@ def freshen(parts: Parts, request: Request, chosen: Entry, arrival: Arrival) -> 
 
 
 def freshen_by_head(parts: Parts, request: Request, stored: Entry, arrival: Arrival) -> None:
-    """Let the 200 to a HEAD update the stored GET, or end it if it is another one."""
+    """Update the stored GET from the 200 to a HEAD, or drop it if that is about another one."""
     if code_of(arrival.status) != 200 or stored.code != 200:
         return
     news = [(value_of(arrival.headers, name), name) for name in _TELLING]

@@ -36,7 +36,7 @@ def control_of(headers: Headers, policy: CachePolicy) -> Control:
 
 
 def explicit_lifetime(headers: Headers, control: Control, response_time: float) -> int | None:
-    """Give the lifetime that the response states, or None (RFC 9111 section 4.2.1)."""
+    """Return the lifetime that the response states, or None (RFC 9111 section 4.2.1)."""
     directives = control.directives
     if directives.s_maxage is not None:
         return directives.s_maxage
@@ -45,7 +45,7 @@ def explicit_lifetime(headers: Headers, control: Control, response_time: float) 
     expires = values_of(headers, "expires")
     if control.targeted or not expires:
         return None
-    # Several lines are one invalid date, which like "0" means that it has expired (5.3).
+    # Several lines are one invalid date, which means "already expired", like "0" (5.3).
     end = parse_date(", ".join(expires), response_time)
     if end is None:
         return 0
@@ -55,7 +55,7 @@ def explicit_lifetime(headers: Headers, control: Control, response_time: float) 
 def heuristic_lifetime(
     status: int, headers: Headers, control: Control, response_time: float, policy: CachePolicy
 ) -> int:
-    """Guess a lifetime from Last-Modified (RFC 9111 section 4.2.2); 0 if that is not allowed."""
+    """Estimate a lifetime from Last-Modified (RFC 9111 section 4.2.2); 0 if that is forbidden."""
     if status not in HEURISTIC_STATUSES and not control.directives.public:
         return 0
     modified = parse_date(value_of(headers, "last-modified") or "", response_time)
@@ -68,7 +68,7 @@ def heuristic_lifetime(
 def freshness_lifetime(
     status: int, headers: Headers, control: Control, response_time: float, policy: CachePolicy
 ) -> int:
-    """Give the seconds for which the response is fresh, counted from its origin's Date."""
+    """Return for how many seconds the response is fresh, counted from its origin's Date."""
     explicit = explicit_lifetime(headers, control, response_time)
     if explicit is not None:
         return explicit
@@ -76,7 +76,7 @@ def freshness_lifetime(
 
 
 def initial_age(headers: Headers, request_time: float, response_time: float) -> float:
-    """Give the response's age when it arrived (RFC 9111 section 4.2.3, corrected_initial_age)."""
+    """Return the response's age when it arrived (RFC 9111 section 4.2.3, corrected_initial_age)."""
     # Date has whole seconds: without int(), every response would arrive up to a second old.
     apparent_age = max(0, int(response_time) - date_of(headers, response_time))
     response_delay = max(0.0, response_time - request_time)

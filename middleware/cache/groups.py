@@ -1,13 +1,13 @@
-"""Group clocks: when each group of stored responses was last dropped (RFC 9875).
+"""Group clocks: the time when each group of stored responses was last dropped (RFC 9875).
 
 A stored response belongs to the groups that its `Cache-Groups` names, and to one
 of its own, its cache key. It may be used, and stored, only if none of them was
-dropped since the request that made it had started: a page computed before a
-change must not be stored after it.
+dropped since its request started: a page computed before a change must not be
+stored after it.
 
-Group names are hashed to a fixed number of slots, each the time of the last
-drop. Two names in one slot drop each other, which costs a request and never a
-wrong answer; in return, memory is bounded whatever names appear.
+Group names are hashed to a fixed number of slots, each with the time of the last
+drop. Two names in one slot drop each other, which costs a request but never
+causes a wrong response; in return, memory is bounded.
 """
 
 import fcntl
@@ -31,34 +31,34 @@ Slots = Sequence[int]
 
 
 class Clock(Protocol):
-    """What a store in memory needs to know whether a response outlived one of its groups."""
+    """Tells a store in memory whether one of a response's groups was dropped since."""
 
     def now(self) -> int:
-        """Give the time that a request notes before it is answered."""
+        """Return the time that a request records before it is forwarded."""
         ...
 
     def is_dropped(self, slots: Slots, started: int) -> bool:
-        """Say whether one of the groups was dropped at or after this time."""
+        """Return whether one of the groups was dropped at or after this time."""
         ...
 
     def drop(self, names: Iterable[str]) -> None:
-        """Drop the groups: what was started before now is no longer used."""
+        """Drop the groups: responses whose requests started before now are no longer used."""
         ...
 
 
 def slot_of(name: str) -> int:
-    """Give the slot of a group; the same in every process, unlike hash()."""
+    """Return the slot of a group; the same in every process, unlike hash()."""
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).digest()
     return int.from_bytes(digest, "big") % SLOTS
 
 
 def slots_of(names: Iterable[str]) -> tuple[int, ...]:
-    """Give the slots of several groups."""
+    """Return the slots of several groups."""
     return tuple(slot_of(name) for name in names_of("names", names))
 
 
 class GroupClock:
-    """The clock of one process. Readers take no lock; a drop takes one for a few microseconds."""
+    """The clock of one process. Readers take no lock; a drop holds one for some microseconds."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,12 +68,12 @@ class GroupClock:
         return memoryview(bytearray(_BYTES)).cast("Q")
 
     def now(self) -> int:
-        """Give nanoseconds of CLOCK_MONOTONIC, which all processes of a host share."""
+        """Return nanoseconds of CLOCK_MONOTONIC, which all processes of a host share."""
         return time.monotonic_ns()
 
     def is_dropped(self, slots: Slots, started: int) -> bool:
-        """Say whether one of the groups was dropped at or after this time."""
-        # An aligned 8-byte item is read in one piece, so a writer need not be waited for.
+        """Return whether one of the groups was dropped at or after this time."""
+        # An aligned 8-byte item is read in one piece, so readers need not wait for a writer.
         stamps = self._stamps
         for slot in slots:  # noqa: SIM110 - any() with a generator takes three times as long.
             if stamps[slot] >= started:
@@ -112,7 +112,7 @@ class SharedGroupClock(GroupClock):
 
     @cached_property
     def _stamps(self) -> "memoryview[int]":
-        # Of two threads that come here at once the second gets what the first has opened.
+        # Two threads may come here at once: the second uses what the first has opened.
         with self._opening:
             if self._is_closed:
                 raise ValueError("the clock is closed")
@@ -152,7 +152,7 @@ class SharedGroupClock(GroupClock):
         if self._is_closed:
             raise ValueError("the clock is closed")
         with self._lock, _FileLock(self._file):
-            # The time is taken under the lock, so that no slot goes backwards.
+            # The time is read under the lock, so that no slot goes backwards.
             self._stamp(slots)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What an unsafe request makes invalid (RFC 9111 section 4.4, RFC 9875)."""
+"""Which stored responses an unsafe request makes invalid (RFC 9111 section 4.4, RFC 9875)."""
 
 from collections.abc import Sequence
 from urllib.parse import urljoin, urlsplit
@@ -8,23 +8,23 @@ from middleware._wsgi import Headers
 from middleware.cache.key import normalize_uri, origin_of
 from middleware.cache.structured import Item, StructuredFieldError, Token, parse_list
 
-# RFC 9110 section 9.2.1. A method that this cache has never heard of counts as unsafe.
+# RFC 9110 section 9.2.1. A method that this cache does not know counts as unsafe.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
-# RFC 9875 section 2 asks for at least 32; a longer list is no list to trust.
+# RFC 9875 section 2 asks for at least 32; the rest of a longer list is ignored.
 MAX_GROUPS = 128
 
 
 def is_error(status: int) -> bool:
-    """Only a 2xx or 3xx says that something may have changed (RFC 9111 section 4.4)."""
+    """Return whether nothing has changed: only a 2xx or 3xx invalidates (RFC 9111 section 4.4)."""
     return not 200 <= status <= 399
 
 
 def invalidated_keys(key: str, headers: Headers) -> list[str]:
-    """List the keys that a successful unsafe request makes invalid: its own and same-origin ones.
+    """List the keys that a successful unsafe request makes invalid.
 
-    Location and Content-Location may name others, of the same origin only, or
-    one site could empty the cache of another.
+    Its own, and those in Location and Content-Location, but only of the same origin:
+    otherwise one site could empty the cache of another.
     """
     keys = [key]
     for name in ("location", "content-location"):
@@ -35,7 +35,7 @@ def invalidated_keys(key: str, headers: Headers) -> list[str]:
 
 
 def resolve(key: str, reference: str) -> str | None:
-    """Give the key of a URI reference in a response, or None if it has another origin."""
+    """Return the key of a URI reference in a response, or None if it has another origin."""
     try:
         target = normalize_uri(urljoin(key, reference))
         return target if urlsplit(target)[:2] == urlsplit(key)[:2] else None
@@ -61,10 +61,10 @@ def group_names(headers: Headers, field: str) -> list[str]:
 
 
 def groups_of(headers: Headers, key: str) -> tuple[str, ...]:
-    """List what a stored response is dropped by: its key, and each of its groups.
+    """List the names by which a stored response is dropped: its key, and each of its groups.
 
-    A group belongs to its origin (RFC 9875 section 2.1); by its bare name the
-    application behind the cache drops it for all the origins that it serves.
+    A group belongs to its origin (RFC 9875 section 2.1). By the bare name, the
+    application behind the cache drops it for all origins that it serves.
     """
     names = group_names(headers, "cache-groups")
     return (key, *names, *(group_of_origin(key, name) for name in names))
@@ -76,5 +76,5 @@ def dropped_groups(key: str, headers: Headers) -> Sequence[str]:
 
 
 def group_of_origin(key: str, name: str) -> str:
-    """Give the name by which one origin's group is dropped."""
+    """Return the name by which one origin's group is dropped."""
     return f"{origin_of(key)} {name}"

@@ -9,10 +9,10 @@ from middleware.cache.validation import strongly_equal
 
 
 def join_parts(store: Store, new: Entry) -> Entry:
-    """Join a new part with the stored ones that it touches; give it back alone if none does.
+    """Join a new part with the stored ones that it touches; return it alone if none does.
 
     They must be parts of one representation, which only a strong entity tag
-    tells, and the header fields of the newest response count.
+    proves. The header fields are those of the newest response.
     """
     variants, _ = store.lookup(new.key)
     for old in variants:
@@ -40,7 +40,7 @@ def _joined(store: Store, old: Entry, new: Entry) -> Entry:
 
 
 def _pieces(old: Entry, old_span: Span, new: Entry, new_span: Span) -> Iterator[bytes]:
-    """Give the bytes of both, in order, those that both have from the new one."""
+    """Yield the bytes of both, in order; those that both have come from the new one."""
     if old_span.start < new_span.start:
         yield from old.body.pieces(0, new_span.start - old_span.start)
     yield from new.body.pieces(0, new_span.size)

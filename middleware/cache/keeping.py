@@ -19,7 +19,7 @@ from middleware.cache.vary import selecting_values
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """The head of a response, when it was asked for, and the group clock's time of that."""
+    """The head of a response, and when it was requested: in seconds and by the group clock."""
 
     status: str
     headers: Headers
@@ -30,7 +30,7 @@ class Arrival:
 def refusal_of(
     parts: Parts, request: Request, code: int, headers: Headers, control: Control
 ) -> str | None:
-    """Name what forbids storing a response, or give None."""
+    """Return the reason not to store a response, or None."""
     asked = Asked(request.asked.no_store, request.authenticated)
     refusal = reason_not_to_store(asked, code, headers, control, parts.time(), parts.policy)
     if refusal is not None:
@@ -54,8 +54,8 @@ def begin_fill(
 ) -> Fill:
     """Begin to store a response.
 
-    `app_body`: what the application returned; None if it has not yet, or has written some.
-    `on_end` hears whether others can use the answer; None if that is not known.
+    `app_body`: what the application returned; None if it has not returned yet.
+    `on_end` is called with whether others can use the response; None if that is unknown.
     """
     headers = storable_headers(arrival.headers, control.directives)
     make_entry = partial(
@@ -91,7 +91,7 @@ def begin_fill(
 
 
 def is_reusable(entry: Entry, now: float) -> bool:
-    """Say whether those who wait will find an answer in the entry."""
+    """Return whether the requests that wait can use the entry."""
     return entry.fresh_until > now or entry.directives.stale_while_revalidate > 0
 
 
@@ -111,7 +111,7 @@ def _expected_length(arrival: Arrival, app_body: Iterable[bytes] | None) -> int 
 
 
 def _span_of(headers: Headers, size: int | None, request: Request) -> Span | None:
-    """Say which bytes a 206 of this size holds; None if the request was for no range."""
+    """Return which bytes a 206 of this size holds; None if the request had no range."""
     if size is None or request.range is None:
         return None
     return span_of_part(value_of(headers, "content-range") or "", size, request.range)

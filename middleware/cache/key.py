@@ -1,9 +1,9 @@
-"""The cache key: a URI that says everything that the application may choose its answer by.
+"""The cache key: a URI with everything by which the application may choose its response.
 
-What the application sees is `PATH_INFO`, decoded: `/a%2Fb` and `/a/b` are one path
-there, yet two resources for whoever reads `RAW_URI`. The key takes the path as the
-client wrote it, but only if it decodes to what the application sees; a middleware
-may have rewritten that since.
+The application sees `PATH_INFO`, decoded: `/a%2Fb` and `/a/b` are the same path
+there, but two resources for an application that reads `RAW_URI`. The key has the
+path as the client wrote it, but only if it decodes to `PATH_INFO`; a middleware
+may have rewritten that.
 """
 
 import re
@@ -11,31 +11,31 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-# An attacker may send any number of Hosts; this many are remembered, then the memory is emptied.
+# An attacker may send any number of Hosts; beyond this many, all are forgotten.
 _REMEMBERED = 256
-# As in RFC 3986's reg-name, IPv6 literal and port. No "@": that is no host.
+# As in RFC 3986's reg-name, IPv6 literal and port. "@" is not part of a host.
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _PATH_SAFE = "/:@!$&'()*+,;=~"
-# Most paths are so, and are written in one way only.
+# Most paths have only these characters, and so one form.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9/:@!$&'()*+,;=~._-]*")
 
 
 class KeyMaker:
-    """Makes keys, and remembers the origins that it has already checked."""
+    """Makes keys, and remembers the origins that it has checked."""
 
     def __init__(self) -> None:
         self._origins: dict[tuple[str, str], str | None] = {}
 
     def key(self, environ: dict[str, Any], *, to_store: bool = True) -> str | None:
-        """Give the request's key, or None if it must not meet the cache.
+        """Return the request's key, or None if the request must bypass the cache.
 
-        That is so where the Host is no host, and where the request line names
-        another host than Host: the application answers for Host, the client asked
-        for the other (RFC 9112 section 3.2.2), and a stored answer would poison one
-        of them. To invalidate (`to_store` False), the Host is enough: it is what
-        the application goes by. An empty path means the root (RFC 9110 section
-        4.2.3), but the application may tell them apart: it only invalidates.
+        It must if Host is not a valid host, or if the request line names another
+        host: the application answers for Host, the client asked for the other (RFC
+        9112 section 3.2.2), and a stored response would poison one of them. To
+        invalidate (`to_store` False), Host is enough: the application uses it. An
+        empty path means the root (RFC 9110 section 4.2.3), but the application may
+        distinguish them: it only invalidates.
         """
         host = environ.get("HTTP_HOST")
         if host is None:
@@ -58,7 +58,7 @@ class KeyMaker:
         return f"{origin}{path}?{query}" if query else origin + path
 
     def origin(self, scheme: str, host: str) -> str | None:
-        """Give scheme and host in one form, or None if the host is not one."""
+        """Return scheme and host in normal form, or None if the host is invalid."""
         try:
             return self._origins[scheme, host]
         except KeyError:
@@ -85,10 +85,10 @@ def _path_as_written(raw: str, seen: str) -> str:
 
 
 def normalize_escapes(path: str) -> str:
-    """Write percent-escapes in one way: upper case, and none where none is needed.
+    """Normalize percent-escapes: in upper case, and only where one is needed.
 
-    RFC 3986 sections 6.2.2.1 and 6.2.2.2: `%7e`, `%7E` and `~` are one. A "%"
-    that begins no escape stands for itself.
+    RFC 3986 sections 6.2.2.1 and 6.2.2.2: `%7e`, `%7E` and `~` are equivalent. A
+    "%" that begins no escape stands for itself.
     """
     first, *others = path.split("%")
     return _quoted(first) + "".join(map(_normal_escape, others))
@@ -108,7 +108,7 @@ def _quoted(text: str) -> str:
 
 
 def normalize_uri(uri: str) -> str:
-    """Bring a URI from a response to the form of a key; ValueError if it is none."""
+    """Return a URI from a response in the form of a key; ValueError if it is not a URI."""
     parts = urlsplit(uri)
     scheme = parts.scheme.lower()
     origin = _origin(scheme, parts.netloc)
@@ -119,7 +119,7 @@ def normalize_uri(uri: str) -> str:
 
 
 def origin_of(key: str) -> str:
-    """Give the scheme and host of a key."""
+    """Return the scheme and host of a key."""
     return key[: key.index("/", key.index("//") + 2)]
 
 

@@ -24,60 +24,61 @@ class HTTPCacheMiddleware:
 
     **Request.** A request that the store can answer does not reach the application.
     For others, If-None-Match and If-Modified-Since are replaced by the cache's
-    own conditions while the application runs, and the client's are answered here;
-    not where the answer is unlikely to be stored: under Authorization, Range or
-    no-store, and after an answer that could not be shared.
+    own conditions while the application runs, and the cache evaluates the client's;
+    unless the response is unlikely to be stored: with Authorization, Range or
+    no-store, and after a response that could not be shared.
     Requests with a body, `Upgrade`, `If-Match` or `If-Unmodified-Since`, and those
-    without a path or whose host cannot be told (`key.py`) pass untouched.
+    without a path or a known host (`key.py`) pass unchanged.
 
-    **Response.** A stored response gets `Age`, and Date and Content-Length where
-    it had none; conditions give 304, ranges 206 or 416, `only-if-cached` 504. All
-    answers to GET and HEAD that met the cache carry a line of `Cache-Status`.
-    A body that is stored streams on: a chunk is held back until the next one only
-    if its length is not known, and an empty one goes out in its place.
+    **Response.** A stored response gets `Age`, and Date and Content-Length if it
+    had none; conditions are answered with 304, ranges with 206 or 416,
+    `only-if-cached` with 504. All responses to GET and HEAD that the cache handled
+    get a line of `Cache-Status`.
+    A body streams while it is stored: if its length is unknown, a chunk is held back
+    until the next one, and an empty one is sent in its place.
 
     **Options.**
 
-    - `store`: where responses are kept; by default 64 MiB in this process. Use a
-      `SharedGroupClock` or a `RedisStore` where several processes serve.
+    - `store`: where responses are kept; by default 64 MiB in this process. With several
+      processes, use a `SharedGroupClock` or a `RedisStore`.
     - `policy`: the choices of `CachePolicy`: heuristics, Set-Cookie, sizes, the
       targeted field.
-    - `name`: what the cache calls itself in Cache-Status.
+    - `name`: the name of the cache in Cache-Status.
     - `send_status`: False leaves Cache-Status out of responses.
-    - `collapse_seconds`: how long a request waits for another one's answer before
-      it goes to the application itself; 0 turns waiting off. 10 is longer than
-      an answer should take and shorter than clients' patience.
-    - `uncacheable_seconds`: how long nobody waits after an answer that could not
-      be shared. Short, since the next answer may be one that can.
-    - `finish_seconds`: how long a body is read on for the store after its client left.
+    - `collapse_seconds`: how long a request waits for the same response to another one
+      before it is forwarded itself; 0 turns waiting off. 10 is longer than
+      a response should take and shorter than clients' patience.
+    - `uncacheable_seconds`: how long no request waits after a response that could not
+      be shared. Short, because the next response may be one that can.
+    - `finish_seconds`: how long a body is read for the store after its client left.
     - `disconnected`: exceptions of the application that mean that it cannot reach
-      what it needs; a stale response may then stand in (RFC 9111 section 4.2.4).
-    - `exempt`: says of a GET or HEAD, by its environ, that it passes the cache by. For
-      long polling and streams: nobody should wait for an answer that takes its time
+      what it needs; a stale response may then replace them (RFC 9111 section 4.2.4).
+    - `exempt`: decides by environ whether a GET or HEAD bypasses the cache. For
+      long polling and streams: no request should wait for a response that takes long
       and cannot be shared.
     - `spawn`: runs a function in the background, for revalidation; by default in a
       daemon thread, which gevent's patching makes a greenlet.
     - `clock`: gives the time in seconds since 1970; for tests.
 
     **environ.** Reads the request's fields, `RAW_URI` or `REQUEST_URI` for the path
-    as written, and `REMOTE_USER`, which counts like Authorization. Writes
-    `middleware.cache.status`, the Cache-Status text, of a forwarded request as far
-    as it is known before the application runs; in background requests
+    as the client wrote it, and `REMOTE_USER`, which counts like Authorization. Writes
+    `middleware.cache.status`, the Cache-Status text (for a forwarded request, the part
+    that is known before the application runs); in background requests
     `middleware.cache.background`: True.
 
-    **Place.** Below what decides who may ask (rate limit, guards, proxy headers,
-    path rewriting) and above what computes. Above content coding, so that what is
-    stored is coded once; its Vary then keeps the codings apart.
+    **Place.** Inside whatever decides who may ask (rate limit, guards, proxy headers,
+    path rewriting) and outside the application. Outside content coding, so that a
+    response is coded once; its Vary then keeps the codings apart.
 
     **Implements** RFC 9111; RFC 9110 sections 13 (conditions) and 14 (ranges);
     RFC 5861 (stale-while-revalidate, stale-if-error); RFC 9211 (Cache-Status);
     RFC 9213 (a targeted field); RFC 9875 (Cache-Groups, Cache-Group-Invalidation).
 
-    **Does not**: store on doubt; answer OPTIONS or TRACE; complete a part by
-    asking for the rest; drop what shares a group with an invalidated URI (RFC 9875
+    **Does not**: store in doubt; answer OPTIONS or TRACE; complete a part by
+    requesting the rest; drop responses that share a group with an invalidated URI (RFC 9875
     section 2.2.1 leaves that open); serve a stale response whose lifetime came from
-    `s-maxage`, not even under stale-while-revalidate (section 5.2.2.10). A body
-    written by the `write` callable of PEP 3333 is stored, but only after its last byte.
+    `s-maxage`, not even with stale-while-revalidate (section 5.2.2.10). A body
+    written through the `write` callable of PEP 3333 is stored, but only after its last byte.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class HTTPCacheMiddleware:
         variants, started = self._store.lookup(key)
         entries = variants.select(environ)
         if entries and "HTTP_CACHE_CONTROL" not in environ and "HTTP_PRAGMA" not in environ:
-            # The way of nearly all hits; decide() would come to the same.
+            # A short cut for nearly all hits; decide() would decide the same.
             entry = entries[0]
             now = self._time()
             is_fresh = entry.fresh_from <= now < entry.fresh_until
@@ -142,7 +143,7 @@ class HTTPCacheMiddleware:
     def drop_groups(self, names: Iterable[str]) -> None:
         """Drop the stored responses of these groups, of whatever origin (RFC 9875).
 
-        Also those that are being made now, by requests that have started before.
+        Responses to requests that started before this call are not stored either.
         """
         self._store.drop(names)
 
@@ -176,9 +177,9 @@ class HTTPCacheMiddleware:
 
 
 def _is_beyond_caches(environ: Environ) -> bool:
-    """Say whether only the application can answer, whatever is stored.
+    """Return whether only the application can answer the request.
 
-    If-Match and If-Unmodified-Since are not for caches (RFC 9111 section 4.3.2), and
+    Caches do not evaluate If-Match and If-Unmodified-Since (RFC 9111 section 4.3.2), and
     the content of a GET is not part of the key.
     """
     return (

@@ -1,4 +1,4 @@
-"""What may become of a request that went to the application, as it goes to the client."""
+"""What the client gets of a forwarded request, and what the cache does with the response."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -10,7 +10,7 @@ Start = Callable[[str, Headers], Write]
 
 
 class Outcome:
-    """The head that the client gets, and what becomes of the application's bytes."""
+    """The head that the client gets, and what happens to the application's bytes."""
 
     def __init__(self, status: str, headers: Headers) -> None:
         self._status = status
@@ -18,15 +18,15 @@ class Outcome:
         self._write_to_client: Write = write_nothing
 
     def begin(self, start: Start) -> None:
-        """Give the head to the server."""
+        """Send the head to the server."""
         write = start(self._status, self._headers)
         self._write_to_client = write_nothing if write is None else write
 
     def begin_again(self, start: Start, status: str, headers: Headers) -> Write:
-        """Take another head, which the application gives after the outcome was decided.
+        """Take another head from the application, after the outcome was decided.
 
-        It is too late for the cache to decide anew; the server knows whether it is too late for
-        the response.
+        It is too late for the cache to decide anew; the server knows whether the response can still
+        be replaced.
         """
         return start(status, headers)
 

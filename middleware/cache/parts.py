@@ -1,4 +1,4 @@
-"""What one cache is made of, handed to everything that serves a request."""
+"""The parts of one cache, passed to everything that serves a request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,12 +36,12 @@ class Parts:
     send_status: bool
 
     def with_status(self, headers: Headers, text: str) -> Headers:
-        """Copy the list, and add the line of Cache-Status if such are sent."""
+        """Copy the list, and add Cache-Status unless `send_status` is off."""
         return [*headers, ("Cache-Status", text)] if self.send_status else list(headers)
 
 
 class Request:
-    """What the cache reads from a request, before the application changes environ."""
+    """What the cache reads from a request before the application may change environ."""
 
     __slots__ = ("asked", "authenticated", "environ", "fields", "key", "method", "range")
 
@@ -49,7 +49,7 @@ class Request:
         self.environ = environ
         self.key = key
         self.method: str = environ["REQUEST_METHOD"]
-        # A copy: whoever is below may change environ, and Vary is known only after that.
+        # A copy: the layers below may change environ, and Vary is known only after that.
         self.fields: Environ = {
             name: value for name, value in environ.items() if name.startswith(_FIELD_PREFIXES)
         }
@@ -62,5 +62,5 @@ class Request:
 
 
 def code_of(status: str) -> int:
-    """Give the status code; 0 if there is none, which the server will complain of."""
+    """Return the status code; 0 if there is none, which the server will refuse."""
     return int(status[:3]) if status[:3].isdigit() else 0

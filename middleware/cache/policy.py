@@ -1,4 +1,4 @@
-"""The choices that the standards leave to whoever runs a cache."""
+"""The choices that the standards leave to the operator of a cache."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ class CachePolicy:
     heuristic_max_seconds: int = 86_400
     # A stored Set-Cookie would give one visitor's cookie to all; RFC 9111 section 7.3 allows it.
     store_set_cookie: bool = False
-    # A response without its own stale-if-error may be used this long past its end for errors.
+    # A response without its own stale-if-error may replace an error for this long after it expired.
     stale_if_error_seconds: int = 0
-    # And this long if the application cannot reach what it needs (RFC 9111 section 4.2.4).
+    # The same if the application cannot reach what it needs (RFC 9111 section 4.2.4).
     stale_when_disconnected_seconds: int = 86_400
     # Larger bodies pass through unstored.
     max_body_bytes: int = 4 * 1024 * 1024

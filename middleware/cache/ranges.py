@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from middleware.cache.dates import parse_date
 from middleware.cache.validation import strongly_equal
 
-# More ranges than a reader of a document needs, and an old way to make a server work
-# (RFC 9110 section 17.15): such a request gets the whole.
+# More ranges than a reader of a document needs are an old way to overload a server (RFC 9110
+# section 17.15): such a request gets the whole.
 MAX_RANGES = 8
 
-# Longer numbers than any file has bytes are read, but not without an end.
+# Numbers larger than any file are read, up to a limit.
 _SPEC = re.compile(r"(\d{0,100})-(\d{0,100})", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII | re.IGNORECASE)
 
@@ -35,7 +35,7 @@ class Span:
         return self.size == self.total
 
     def covers(self, other: "Span") -> bool:
-        """Say whether the other span lies within this one, of a representation as long."""
+        """Return whether the other span lies within this one, of a representation as long."""
         return self.total == other.total and self.start <= other.start and other.stop <= self.stop
 
     def content_range(self) -> str:
@@ -46,8 +46,8 @@ class Span:
 def parse_range(value: str, total: int) -> list[Span] | None:
     """Resolve a Range against a length, in the order asked.
 
-    None: not a range of bytes, malformed, or too many, so to be ignored
-    (RFC 9110 section 14.2). An empty list: none can be satisfied.
+    None if it has to be ignored: no range of bytes, malformed, or too many ranges
+    (RFC 9110 section 14.2). An empty list if none can be satisfied.
     """
     unit, _, specs = value.partition("=")
     if unit.strip().lower() != "bytes":
@@ -67,7 +67,7 @@ def parse_range(value: str, total: int) -> list[Span] | None:
         span = _resolve(first, last, total)
         if span.size > 0:
             spans.append(span)
-    # Overlapping ranges would send bytes twice: also a way to make a server work.
+    # Overlapping ranges would send bytes twice: also a way to overload a server.
     if sum(span.size for span in spans) > total:
         return None
     return spans
@@ -81,7 +81,7 @@ def _resolve(first: str, last: str, total: int) -> Span:
 
 
 def suffix_length(value: str) -> int | None:
-    """Give N if the Range is `bytes=-N` and nothing else."""
+    """Return N if the Range is `bytes=-N` and nothing else."""
     unit, _, spec = value.partition("=")
     length = spec.strip().removeprefix("-")
     if unit.strip().lower() != "bytes" or length == spec.strip() or not length.isdecimal():
@@ -90,11 +90,11 @@ def suffix_length(value: str) -> int | None:
 
 
 def span_of_part(content_range: str, size: int, asked: str) -> Span | None:
-    """Say which bytes a 206 holds, or None if that cannot be known.
+    """Return which bytes a 206 holds, or None if that cannot be known.
 
     Its Content-Range counts if it agrees with the number of bytes that came.
     If it does not, but the client asked for the last N bytes and N came, they
-    are the last N: the request and the content agree with each other.
+    are the last N: request and content agree with each other.
     """
     match = _CONTENT_RANGE.fullmatch(content_range.strip())
     if not match:
@@ -110,7 +110,7 @@ def span_of_part(content_range: str, size: int, asked: str) -> Span | None:
 
 
 def join(one: Span, other: Span) -> Span | None:
-    """Give the span that two overlapping or touching parts make together, or None."""
+    """Return the span of two overlapping or touching parts together, or None."""
     if one.total != other.total or one.start > other.stop or other.start > one.stop:
         return None
     return Span(min(one.start, other.start), max(one.stop, other.stop), one.total)
@@ -121,8 +121,8 @@ def range_applies(
 ) -> bool:
     """Evaluate If-Range (RFC 9110 section 13.1.5): without a strong match, no range.
 
-    A date matches only the very Last-Modified, and only if that is old enough
-    beside Date to be a strong validator (section 8.8.2.2).
+    A date matches only the exact Last-Modified, and only if that is enough older
+    than Date to be a strong validator (section 8.8.2.2).
     """
     if if_range is None:
         return True

@@ -14,15 +14,15 @@ from middleware.cache.validation import is_not_modified
 
 Reply = tuple[str, Headers, Iterable[bytes]]
 
-# Together they describe content that a 206 or 416 does not have.
+# They describe the whole content, which a 206 or 416 does not have.
 _OF_CONTENT = ("content-length", "content-range")
 
 
 def reply(entry: Representation, environ: dict[str, Any]) -> Reply:
-    """Answer with a stored response; the header list is the entry's own: copy before changing.
+    """Answer with a stored response; copy the header list before changing it.
 
-    Conditions come before ranges (RFC 9110 section 13.2.2), and both speak of
-    successful answers only.
+    Conditions come before ranges (RFC 9110 section 13.2.2), and both apply to
+    successful responses only.
     """
     if entry.code in (200, 206):
         if (
@@ -42,7 +42,7 @@ def with_age(headers: Headers, entry: Entry, now: float) -> Headers:
 
 
 def gateway_timeout(message: str) -> tuple[Headers, bytes]:
-    """Give the header fields and the content of a 504 that the cache makes itself."""
+    """Return the header fields and the content of a 504 that the cache makes itself."""
     content = message.encode()
     headers = [
         ("Content-Type", "text/plain; charset=utf-8"),
@@ -53,7 +53,7 @@ def gateway_timeout(message: str) -> tuple[Headers, bytes]:
 
 
 def _ranged(entry: Representation, environ: dict[str, Any]) -> Reply | None:
-    """Answer a Range, or give None where it is to be ignored."""
+    """Answer a Range; None if it has to be ignored."""
     if environ["REQUEST_METHOD"] != "GET":
         return None  # RFC 9110 section 14.2: defined for GET only.
     if entry.span is not None:

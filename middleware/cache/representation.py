@@ -1,4 +1,4 @@
-"""What conditions and ranges need to know of what there is to answer with."""
+"""The interface of what conditions and ranges are applied to."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from middleware.cache.ranges import Span
 
 
 class Representation(Protocol):
-    """What there is to answer with: a stored response, or a file."""
+    """What a request is answered with: a stored response or a file."""
 
     @property
     def code(self) -> int: ...

@@ -8,15 +8,15 @@ from middleware.cache.dates import format_date
 from middleware.cache.entry import Entry
 from middleware.cache.validation import is_weak, strongly_equal, weakly_equal
 
-# A 304 says nothing new about the stored bytes (RFC 9111 section 3.2).
+# Fields about the stored bytes, which a 304 does not change (RFC 9111 section 3.2).
 _KEPT_BY_UPDATE = frozenset({"content-length", "content-encoding", "content-range"})
 
 
 def conditions_for(entries: Sequence[Entry], *, by_etag: bool) -> dict[str, str]:
     """Make the environ keys that ask whether one of these is still current (4.3.1).
 
-    `by_etag`: the entries are variants that the request does not select, of
-    which only an entity tag can tell that one suits it all the same (4.1).
+    `by_etag`: the entries are variants that the request does not select; only an
+    entity tag can tell that one of them suits the request nevertheless (4.1).
     """
     conditions: dict[str, str] = {}
     etags = list(dict.fromkeys(entry.etag for entry in entries if entry.etag))
@@ -29,7 +29,7 @@ def conditions_for(entries: Sequence[Entry], *, by_etag: bool) -> dict[str, str]
 
 
 def entry_to_update(entries: Sequence[Entry], headers: Headers, *, by_etag: bool) -> Entry | None:
-    """Choose the stored response that a 304 speaks of (RFC 9111 section 4.3.4)."""
+    """Return the stored response that a 304 is about (RFC 9111 section 4.3.4)."""
     etag = value_of(headers, "etag")
     modified = value_of(headers, "last-modified")
     if etag is not None and not is_weak(etag):
@@ -42,15 +42,15 @@ def entry_to_update(entries: Sequence[Entry], headers: Headers, *, by_etag: bool
         return None
     if modified is not None:
         return next((entry for entry in entries if entry.last_modified == modified), None)
-    # Nothing to go by in the 304: it speaks of the one that was asked about.
+    # The 304 has no validator: it is about the only one that was asked about.
     return entries[0] if len(entries) == 1 else None
 
 
 def updated_headers(stored: Headers, new: Headers, response_time: float) -> Headers:
-    """Let the new response's fields replace the stored ones of the same name (3.2)."""
+    """Replace stored fields by those of the same name in the new response (3.2)."""
     fresh = without(new, HOP_BY_HOP | _KEPT_BY_UPDATE)
     if value_of(fresh, "date") is None:
-        # Without Date it counts from now, or the old one would make it stale at once.
+        # Without Date, the age counts from now; the old Date would make it stale at once.
         fresh.append(("Date", format_date(response_time)))
     names = {name.lower() for name, _ in fresh}
     return without(stored, names | {"age"}) + fresh

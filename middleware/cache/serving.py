@@ -1,4 +1,4 @@
-"""Whether a stored response answers a request as it is (RFC 9111 sections 4 and 4.2.4)."""
+"""Decide whether a stored response may answer a request (RFC 9111 sections 4 and 4.2.4)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from middleware.cache.representation import Representation
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do: with `entry` and `may_serve` answer by it; else forward, for `reason`.
+    """What to do: answer with `entry` if `may_serve`; otherwise forward, for `reason`.
 
     The reasons are those of RFC 9211 section 2.2. With `revalidate`, the entry
-    is served stale and brought up to date behind the client's back.
+    is served stale and revalidated in the background.
     """
 
     entry: Entry | None
@@ -58,10 +58,10 @@ def decide(
 def may_serve_after_error(
     entry: Entry, asked: RequestDirectives, now: float, *, disconnected: bool
 ) -> bool:
-    """Say whether a stale response may stand in for an error (4.2.4, RFC 5861 section 4).
+    """Return whether a stale response may stand in for an error (4.2.4, RFC 5861 section 4).
 
-    `disconnected`: the application could not reach what it needs, rather than
-    having answered with an error.
+    `disconnected`: the application could not reach what it needs; it did not
+    answer with an error.
     """
     if entry.directives.forbids_stale:
         return False
@@ -77,12 +77,12 @@ def may_serve_after_error(
 
 
 def can_answer(entry: Entry, environ: dict[str, Any]) -> bool:
-    """Say whether the stored bytes suffice; of a part, only for a range that lies in it."""
+    """Return whether the stored bytes suffice; those of a part only for a range within it."""
     return entry.span is None or part_of(entry, environ) is not None
 
 
 def part_of(entry: Representation, environ: dict[str, Any]) -> Span | None:
-    """Give the one range that the request asks for, if the stored part has all of it."""
+    """Return the one range that the request asks for, if the stored part has all of it."""
     wanted = environ.get("HTTP_RANGE")
     if entry.span is None or wanted is None or environ["REQUEST_METHOD"] != "GET":
         return None

@@ -1,16 +1,16 @@
-"""Write Cache-Status: how this cache dealt with a request (RFC 9211)."""
+"""Write Cache-Status: how this cache handled a request (RFC 9211)."""
 
 from middleware.cache.structured import serialize_string, serialize_token_or_string
 
 
 class CacheStatus:
-    """Writes the member of one cache; `name` is what it calls itself."""
+    """Writes the member of one cache; `name` identifies the cache."""
 
     def __init__(self, name: str) -> None:
         self.name = serialize_token_or_string(name)
 
     def hit(self, ttl: int) -> str:
-        """Say that the answer was stored; `ttl` in seconds, negative if it was stale."""
+        """Describe a hit; `ttl` in seconds, negative if the response was stale."""
         return f"{self.name}; hit; ttl={ttl}"
 
     def forward(
@@ -23,9 +23,9 @@ class CacheStatus:
         collapsed: bool = False,
         detail: str | None = None,
     ) -> str:
-        """Say why the request went to the application (RFC 9211 section 2.2) and what came of it.
+        """Describe a forwarded request: why (RFC 9211 section 2.2), and with which result.
 
-        `status` only where the client does not get the one of the application.
+        `status` is given only if the client gets another one than the application's.
         """
         parts = [self.name, f"fwd={reason}"]
         if status is not None:

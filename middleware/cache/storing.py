@@ -24,7 +24,7 @@ UNDERSTOOD_STATUSES = frozenset(
 )
 
 
-# Refusals for the sake of one request, which say nothing of what is stored already.
+# Reasons that come from the request, and do not affect what is stored already.
 OF_REQUEST = frozenset({"request no-store", "authorization"})
 
 
@@ -45,7 +45,7 @@ def reason_not_to_store(
     response_time: float,
     policy: CachePolicy,
 ) -> str | None:
-    """Name the first rule that forbids storing the response, or give None if none does."""
+    """Return the first rule that forbids storing the response; None if none does."""
     directives = control.directives
     if asked.no_store:
         return "request no-store"
@@ -96,7 +96,7 @@ def is_useful(
     response_time: float,
     policy: CachePolicy,
 ) -> bool:
-    """Say whether a stored copy could ever be used: fresh, stale within a window, or validated."""
+    """Return whether a stored copy could be used: fresh, stale within a window, or validated."""
     return (
         freshness_lifetime(status, headers, control, response_time, policy) > 0
         or control.directives.stale_while_revalidate > 0

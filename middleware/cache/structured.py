@@ -1,10 +1,9 @@
 """Parse and write structured field values (RFC 9651), as far as a cache meets them.
 
-Lists serve `Cache-Groups` (RFC 9875), dictionaries the targeted cache control
-fields (RFC 9213), and the writer `Cache-Status` (RFC 9211). Every type of RFC
-9651 is read, since an unknown directive may carry any of them; what does not
-parse raises `StructuredFieldError`, and the caller then ignores the whole field
-(RFC 9651 section 4.2).
+Lists are for `Cache-Groups` (RFC 9875), dictionaries for the targeted cache
+control fields (RFC 9213), and the writer is for `Cache-Status` (RFC 9211). Every
+type of RFC 9651 is parsed, because an unknown directive may have any of them. On
+`StructuredFieldError`, the caller ignores the whole field (RFC 9651 section 4.2).
 """
 
 import base64
@@ -20,7 +19,7 @@ class StructuredFieldError(ValueError):
 
 
 class Token(str):
-    """A bare word, which is a type of its own beside the quoted string."""
+    """A bare word: a type of its own, different from a quoted string."""
 
     __slots__ = ()
 
@@ -81,7 +80,7 @@ def parse_list(text: str) -> list[Member]:
 
 
 def parse_dictionary(text: str) -> dict[str, Member]:
-    """Parse a Dictionary; of a repeated key the last value counts."""
+    """Parse a Dictionary; if a key is repeated, the last value counts."""
     reader = _Reader(text)
     members: dict[str, Member] = {}
     while not reader.at_end():
@@ -114,7 +113,7 @@ def serialize_token_or_string(text: str) -> str:
 
 
 class _Reader:
-    """A cursor over the text, one method a grammar rule."""
+    """A cursor over the text, with one method for each grammar rule."""
 
     def __init__(self, text: str) -> None:
         self.text = text.strip(" ")
@@ -144,7 +143,7 @@ class _Reader:
         return found
 
     def next_member(self) -> None:
-        """Step over the comma to the next member, which must exist, or be at the end."""
+        """Skip the comma before the next member, which must exist; or stop at the end."""
         self.match(_OWS, "space")
         if self.at_end():
             return

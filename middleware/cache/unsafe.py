@@ -1,4 +1,4 @@
-"""Requests that may change something: passed on, with an eye on what they make invalid."""
+"""Unsafe requests: passed on, while stored responses that they make invalid are dropped."""
 
 from collections.abc import Callable, Iterable
 from itertools import chain
@@ -17,8 +17,8 @@ from middleware.cache.parts import Environ, Parts, Request, code_of
 class UnsafeRequest:
     """One unsafe request: drops stored responses as soon as its own response begins.
 
-    That is before the client can know of the change, so its next request finds
-    it (RFC 9111 section 4.4).
+    At that moment the client cannot know of the change yet, so its next request
+    gets the new state (RFC 9111 section 4.4).
     """
 
     def __init__(
@@ -38,7 +38,8 @@ class UnsafeRequest:
         body = self._parts.app(self._environ, self._start)
         if self._fill is None:
             return body
-        # Its iterator is asked for with the first chunk: who fails then, is closed.
+        # iter() is called with the first chunk, so that a body whose iter() fails is
+        # closed like any other.
         chunks = chain.from_iterable((body,))
         self._body = FillingBody(
             body, chunks, self._fill, finish_seconds=self._parts.finish_seconds
@@ -71,9 +72,9 @@ class UnsafeRequest:
             self._parts.store.drop(names)
 
     def _fill_for_get(self, status: str, headers: Headers) -> Fill | None:
-        """Store the answer to a POST that says to be what a GET would get.
+        """Store the response to a POST if it is what a GET would get.
 
-        It is if its Content-Location is the URI itself and its lifetime is
+        It is, if its Content-Location is the URI itself and its lifetime is
         explicit (RFC 9110 section 9.3.3).
         """
         location = value_of(headers, "content-location")

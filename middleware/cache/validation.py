@@ -7,7 +7,7 @@ from middleware._fields import split_list
 from middleware._wsgi import Headers
 from middleware.cache.dates import parse_date
 
-# What a 304 repeats of the 200 (RFC 9110 section 15.4.5), and what caches after us need.
+# The fields of the 200 that a 304 repeats (RFC 9110 section 15.4.5), and those for other caches.
 _IN_NOT_MODIFIED = frozenset(
     {"cache-control", "content-location", "date", "etag", "expires", "vary", "last-modified"}
     | {"cache-groups", "cache-status"}
@@ -15,7 +15,7 @@ _IN_NOT_MODIFIED = frozenset(
 
 
 def is_weak(etag: str) -> bool:
-    """Say whether an entity tag is a weak one."""
+    """Return whether an entity tag is a weak one."""
     return etag.startswith("W/")
 
 
@@ -51,7 +51,7 @@ def precondition_fails(
 ) -> bool:
     """Evaluate If-Match, or without one If-Unmodified-Since (RFC 9110 section 13.2.2).
 
-    Not for caches, which leave both to whom they ask.
+    Caches do not use it: only the origin evaluates these conditions.
     """
     if_match = conditions.get("HTTP_IF_MATCH")
     if if_match is not None:
@@ -63,7 +63,7 @@ def precondition_fails(
 
 
 def matches_any(etag: str | None, if_none_match: str) -> bool:
-    """Say whether an If-None-Match names this entity tag, or `*`."""
+    """Return whether an If-None-Match has this entity tag, or `*`."""
     if if_none_match == etag or if_none_match.strip() == "*":
         return True
     if etag is None:
@@ -72,6 +72,6 @@ def matches_any(etag: str | None, if_none_match: str) -> bool:
 
 
 def not_modified_headers(headers: Headers, targeted_field: str | None) -> Headers:
-    """Keep of a stored response what its 304 carries."""
+    """Return the fields of a stored response that its 304 has."""
     kept = _IN_NOT_MODIFIED | {(targeted_field or "cache-control").lower()}
     return [pair for pair in headers if pair[0].lower() in kept]

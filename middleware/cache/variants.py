@@ -7,10 +7,10 @@ from middleware._fields import split_list, value_of
 from middleware.cache.entry import Entry
 from middleware.cache.vary import normalize
 
-# What it takes to remember a selection, in bytes: once, and for each value beside its text.
+# The memory for one remembered selection, in bytes: once, and for each value beside its text.
 _SELECTION_BYTES = 200
 _VALUE_BYTES = 60
-# What may be taken for that by each stored response, beside the text of its own values.
+# The memory for selections that each stored response allows, beside the text of its own values.
 _SELECTIONS_BYTES = 1024
 
 
@@ -20,7 +20,7 @@ def text_bytes(values: Iterable[str | None]) -> int:
 
 
 def matches(entry: Entry, environ: dict[str, Any]) -> bool:
-    """Say whether the stored response's selecting fields match the request."""
+    """Return whether the stored response's selecting fields match the request."""
     return all(
         normalize(key, environ.get(key)) == stored
         or (key == "HTTP_ACCEPT_LANGUAGE" and _speaks_first_choice(entry, environ.get(key)))
@@ -29,9 +29,9 @@ def matches(entry: Entry, environ: dict[str, Any]) -> bool:
 
 
 def _speaks_first_choice(entry: Entry, accept_language: str | None) -> bool:
-    """Say whether the response is in the one language that the request likes best.
+    """Return whether the response is in the only language with the highest weight.
 
-    No answer could please the client more, so the cache need not ask
+    No response could suit the client better, so the cache need not ask
     (RFC 9110 section 12.5.4).
     """
     weights: dict[str, float] = {}
@@ -48,10 +48,10 @@ def _speaks_first_choice(entry: Entry, accept_language: str | None) -> bool:
 
 
 def supersedes(new: Entry, old: Entry) -> bool:
-    """Say whether the new response takes the place of the old one in the store."""
+    """Return whether the new response replaces the old one in the store."""
     if new.selecting != old.selecting:
         return False
-    # Parts of one representation live side by side until they join (RFC 9111 section 3.4).
+    # Parts of one representation are kept until they can be joined (RFC 9111 section 3.4).
     return new.span is None or (old.span is not None and new.span.covers(old.span))
 
 
@@ -72,8 +72,8 @@ class Variants:
     def select(self, environ: dict[str, Any]) -> tuple[Entry, ...]:
         """List the stored responses that match the request, newest first.
 
-        The answer for each set of raw values is remembered: a hit then compares
-        nothing and normalises nothing.
+        The result for each set of raw values is remembered, so that a hit
+        compares and normalizes nothing.
         """
         get = environ.get
         values = tuple([get(key) for key in self.keys])
@@ -84,9 +84,9 @@ class Variants:
         return found
 
     def _remember(self, values: tuple[str | None, ...], found: tuple[Entry, ...]) -> None:
-        """Remember a selection, within what the stored responses are counted with.
+        """Remember a selection, within the memory that the stored responses allow.
 
-        Values come from anybody, and are as long as the server lets them be.
+        Clients choose the values, and make them as long as the server accepts.
         """
         size = _SELECTION_BYTES + _VALUE_BYTES * len(values) + text_bytes(values)
         room = sum(_SELECTIONS_BYTES + text_bytes(dict(e.selecting).values()) for e in self.entries)

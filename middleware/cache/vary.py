@@ -1,4 +1,4 @@
-"""What a request says in the fields that a response varies on (RFC 9111 section 4.1)."""
+"""The request fields that a response varies on, and their values (RFC 9111 section 4.1)."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from middleware._wsgi import Headers
 
 Selecting = tuple[tuple[str, str | None], ...]
 
-# Their members carry their weight with them, so the order says nothing (RFC 9110 section 12.5).
+# Their members have weights, so the order means nothing (RFC 9110 section 12.5).
 _UNORDERED = frozenset(
     {"HTTP_ACCEPT", "HTTP_ACCEPT_CHARSET", "HTTP_ACCEPT_ENCODING", "HTTP_ACCEPT_LANGUAGE"}
 )
-# One value, in which a comma and the space around it are the client's own.
+# Fields that are not lists: a comma and the space around it belong to the value.
 _NO_LISTS = frozenset(
     {
         "HTTP_AUTHORIZATION",
@@ -25,7 +25,7 @@ _NO_LISTS = frozenset(
 
 
 def environ_key(name: str) -> str:
-    """Give the key under which WSGI keeps a request field (PEP 3333, "environ Variables")."""
+    """Return the environ key of a request field (PEP 3333, "environ Variables")."""
     key = name.upper().replace("-", "_")
     return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
 
@@ -36,16 +36,15 @@ def selecting_fields(headers: Headers) -> list[str]:
 
 
 def selecting_values(headers: Headers, environ: dict[str, Any]) -> Selecting:
-    """Note what the request said in the fields that the response varies on."""
+    """Return the request's values of the fields that the response varies on."""
     return tuple((key, normalize(key, environ.get(key))) for key in selecting_fields(headers))
 
 
 def normalize(key: str, value: str | None) -> str | None:
-    """Bring a field value to one form of those that mean the same; None stays None.
+    """Return the normal form of a field value, the same for equivalent values; None stays None.
 
-    Only space around commas is taken out, where the field may be a list. In the
-    `Accept` family the order has no meaning either, nor, but for the parameters of
-    media types, has letter case.
+    Space around commas is removed if the field may be a list. In the `Accept` family,
+    order has no meaning, and letter case only in the parameters of media types.
     """
     if value is None or key in _NO_LISTS:
         return value

@@ -1,4 +1,4 @@
-"""What is made of the application's response, or of its failure."""
+"""Decide what to do with the application's response, or with its failure."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ _ERRORS = frozenset({500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """One request that goes to the application, and why; times as for an `Arrival`.
+    """One request that is forwarded to the application, and why; times as in `Arrival`.
 
     `stale` is the stored response that may stand in for an error. `candidates` are those that the
     application is asked to validate, `by_etag` if the request selects none of them.
@@ -89,7 +89,7 @@ class Judge:
         return Passed(arrival.status, self._parts.with_status(arrival.headers, text))
 
     def land(self, *, reusable: bool | None) -> None:
-        """End the wait of the requests that hope for the same answer."""
+        """Wake the requests that wait for the same answer."""
         if self._inquiry.flight is not None:
             self._parts.flights.land(self._inquiry.flight, reusable=reusable)
 

@@ -1,4 +1,4 @@
-"""Decide before the application: mount, redirect, rewrite, hold back, split."""
+"""Decide about a request before the application: mount, redirect, rewrite, refuse, split."""
 
 from middleware.prerouting.health import Health
 from middleware.prerouting.maintenance import FileSwitch, Maintenance

@@ -14,11 +14,11 @@ WRONG_METHOD = OtherMethods("GET", "HEAD")
 
 
 class Health:
-    """Answer 200 at one path, or 503 with the reason that a check gives.
+    """Answer 200 at one path, or 503 with the reason that a check returns.
 
-    `path`: the one path.
-    `check()`: gives what is wrong, or None. It is called for each request, so it should be quick.
-        Without it the answer says that the process is alive and serves.
+    `path`: the path of the health check.
+    `check()`: returns what is wrong, or None. It is called for each request, so it should be quick.
+        Without it, a 200 means that the process is alive and serves.
 
     Rules: RFC 9110 sections 15.6.4 (503), 15.5.6 (405), 9.3.7 (OPTIONS); RFC 9111 section
     5.2.2.5 (`no-store`).

@@ -1,4 +1,4 @@
-"""Hold requests back while the site is being worked on."""
+"""Refuse requests during maintenance."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from middleware.answer import Answer
 class Maintenance:
     """Answer 503 with `Retry-After` while a switch is on.
 
-    `active()`: whether the switch is on; asked for each request, so it must be quick. A
-        `FileSwitch` lets an operator turn it by `touch` and `rm`, for all processes.
-    `retry_after_seconds`: when clients shall come back; two minutes unless given.
+    `active()`: whether the switch is on; called for each request, so it must be quick. With a
+        `FileSwitch`, an operator turns it on and off by `touch` and `rm`, for all processes.
+    `retry_after_seconds`: when clients should try again; two minutes unless given.
     `admits(environ)`: who is let through nevertheless, such as operators; nobody unless given.
-    `body`, `content_type`: what the others read.
+    `body`, `content_type`: the page for everybody else.
 
-    Put a `Health` rule before it if the process is to count as healthy meanwhile.
+    Put a `Health` rule before it if the process should count as healthy meanwhile.
 
     Rules: RFC 9110 sections 15.6.4 (503) and 10.2.3 (`Retry-After`, in seconds).
     """
@@ -48,10 +48,10 @@ class Maintenance:
 
 
 class FileSwitch:
-    """Say whether a file exists, looking at the disk once in a while.
+    """Whether a file exists, checked from time to time.
 
-    `every_seconds`: how old the last look may be; one second, which an operator does not notice,
-        instead of a system call for each request.
+    `every_seconds`: how old the last check may be. One second saves a system call for each request,
+        and no operator notices the delay.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, every_seconds: float = 1.0) -> None:
@@ -63,7 +63,7 @@ class FileSwitch:
     def __call__(self) -> bool:
         now = time.monotonic()
         if now >= self.look_again_at:
-            # Two threads may both look; they find the same.
+            # Two threads may both check; they find the same.
             self.is_on = os.path.exists(self.path)
             self.look_again_at = now + self.every_seconds
         return self.is_on

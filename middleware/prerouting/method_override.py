@@ -1,4 +1,4 @@
-"""Let HTML forms use the methods that they cannot name."""
+"""Let HTML forms use methods other than GET and POST."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ METHODS = ("PUT", "PATCH", "DELETE")
 class MethodOverride:
     """Take the method of a POST form from the query of its action: `?_method=DELETE`.
 
-    `parameter`: its name. It is taken out of `QUERY_STRING`, so nobody below meets it.
+    `parameter`: its name. It is removed from `QUERY_STRING`, so no layer below sees it.
     `methods`: which may be chosen; never a safe one, which would escape the checks for unsafe
-        requests, and POST only is overridden, so that no link can do it.
+        requests. Only POST is overridden, so that no link can do it.
 
-    In the query, because a field of the form is only found by reading the body, which belongs to
-    the application. Anything else than these methods is ignored: the form is then a plain POST.
+    The query is used because a field of the form could only be found by reading the body, which
+    belongs to the application. Any other method is ignored: the form is then a plain POST.
 
     Environ: reads and writes `REQUEST_METHOD` and `QUERY_STRING`, reads `CONTENT_TYPE`, writes
     `middleware.original_method`. It never ends the search for a rule.
@@ -36,7 +36,7 @@ class MethodOverride:
         if not self.methods <= set(METHODS):
             raise ValueError(f"only {', '.join(METHODS)} can be chosen")
         if not isinstance(parameter, str) or not parameter:
-            raise TypeError(f"parameter is a name, not {parameter!r}")
+            raise TypeError(f"parameter must be a name, not {parameter!r}")
         self.parameter = parameter
 
     def route(self, environ: WSGIEnvironment, app: WSGIApplication) -> WSGIApplication | None:
@@ -56,5 +56,5 @@ class MethodOverride:
             environ["QUERY_STRING"] = "&".join(p for p in pairs if not self.values_in(p))
 
     def values_in(self, pair: str) -> list[str]:
-        """Give the value of our parameter, if this part of a query is it."""
+        """Return the value of our parameter, if this part of the query has it."""
         return [v for name, v in parse_qsl(pair, keep_blank_values=True) if name == self.parameter]

@@ -1,4 +1,4 @@
-"""Hand a part of the site to another WSGI application."""
+"""Serve a part of the site by another WSGI application."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:\d+)?", re.ASCII)
 
 
 class Mount:
-    """Let another application answer under a path, as if the path were its root.
+    """Let another application answer below a path, as if the path were its root.
 
     `prefix`: one or more whole segments, such as `/static`.
     `target`: the application; it finds the prefix in `SCRIPT_NAME` and the rest in `PATH_INFO`.
@@ -36,15 +36,15 @@ class Mount:
 class MountHost:
     """Let another application answer for a host.
 
-    `host`: as clients write it, with its port if that is not the scheme's own; compared without
-        regard to case (RFC 9110 section 4.2.3).
+    `host`: as clients write it, with the port if that is not the scheme's default; compared
+        without regard to case (RFC 9110 section 4.2.3).
     """
 
     segments = None
 
     def __init__(self, host: str, target: WSGIApplication) -> None:
         if not HOST.fullmatch(host):
-            raise ValueError(f"host: {host!r} is none, as in 'docs.example.org'")
+            raise ValueError(f"host: {host!r} is not a host, as in 'docs.example.org'")
         self.host = host.lower()
         self.target = target
 

@@ -26,14 +26,14 @@ REASONS = {
 
 
 class Redirect:
-    """Redirect a path, or all under it, and keep the query.
+    """Redirect a path, or everything below it, and keep the query.
 
-    `path`: the old path. `to`: the new one, within this application, or an absolute URL.
+    `path`: the old path. `to`: the new path within this application, or an absolute URL.
     `status`: 308 unless given, which keeps the method; also 301, 302, 303 and 307.
-    `whole`: redirect what is below `path` too, to the same place below `to`.
+    `whole`: redirect everything below `path` too, to the same place below `to`.
 
-    Rules: RFC 9110 sections 15.4 and 10.2.2. What is taken over from the request is quoted, and
-    never begins with two slashes, so that no request can choose another host.
+    Rules: RFC 9110 sections 15.4 and 10.2.2. Parts of the request in the new address are quoted,
+    and it never begins with two slashes, so that no request can choose another host.
     """
 
     def __init__(self, path: str, to: str, status: int = 308, *, whole: bool = False) -> None:
@@ -44,7 +44,7 @@ class Redirect:
         if not self.is_absolute and (not to.startswith("/") or to.startswith("//")):
             raise ValueError(f"neither a path nor an absolute URL: {to!r}")
         if "#" in to or (whole and "?" in to):
-            raise ValueError(f"nothing can be added to this: {to!r}")
+            raise ValueError(f"a path or query cannot be added to {to!r}")
         self.to = checked(to)
         self.whole = whole
 
@@ -55,7 +55,7 @@ class Redirect:
         return Answer(self.reason, headers=[("Location", self.location(environ, rest))])
 
     def location(self, environ: WSGIEnvironment, rest: str) -> str:
-        """Give the new address of what is `rest` below the old path."""
+        """Return the new address of the path `rest` below the old one."""
         root = "" if self.is_absolute else quoted(environ.get("SCRIPT_NAME", ""))
         to = root + self.to
         if rest:

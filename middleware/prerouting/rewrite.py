@@ -1,4 +1,4 @@
-"""Let an address mean another one, without telling the client."""
+"""Serve a path by another one, without a redirect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Rewrite:
     """Change `PATH_INFO`, and let the application below answer.
 
     `path`: the path that comes in. `to`: the path that the application sees.
-    `whole`: rewrite what is below `path` too, to the same place below `to`.
+    `whole`: rewrite everything below `path` too, to the same place below `to`.
 
     The query stays. Environ: reads and writes `PATH_INFO`.
     """

@@ -1,4 +1,4 @@
-"""Ask a list of rules what to do with a request before the application sees it."""
+"""Apply a list of rules to a request before the application sees it."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from middleware._paths import first_segment
 
 
 class Rule(Protocol):
-    """Decide about requests; one instance serves them all, and holds no request."""
+    """Decides about requests; one instance serves all of them, and keeps none."""
 
     @property
     def segments(self) -> Collection[str] | None:
-        """Name the first segments of the paths that this is about; None if it may be any path."""
+        """The first segments of the paths that the rule is about; None if it is about any path."""
 
     def route(self, environ: WSGIEnvironment, app: WSGIApplication) -> WSGIApplication | None:
-        """Give the application that is to answer, or None to let the next rule decide.
+        """Return the application that should answer, or None to let the next rule decide.
 
-        `app` is the application below. The rule may change environ, also if it gives None.
+        `app` is the application below. The rule may change environ, even if it returns None.
         """
 
 
 class PreRoutingMiddleware:
     """Let the first rule that matches decide which application answers.
 
-    Request: passes as it is, unless a rule changes it. Response: that of whoever answers, as it
-    is; this module adds nothing.
+    Request: passes unchanged, unless a rule changes it. Response: that of the chosen application,
+    unchanged.
 
-    `rules`: asked in this order. A rule that gives an application ends the search, the application
-        below included: a rewritten request is not looked at again. Rules that only note or change
-        something (`MethodOverride`) let the next ones decide.
+    `rules`: tried in this order. A rule that returns an application ends the search, even if it is
+        the application below: the rules do not see a rewritten request again. Rules that only
+        change environ (`MethodOverride`) let the next ones decide.
 
-    Reads `PATH_INFO`; the rules say in their own docstrings what they read and write.
+    Reads `PATH_INFO`; the docstrings of the rules say what they read and write.
 
-    Place: inside request id, access log and error boundary, which shall see these answers too;
-    outside cross-origin guard, rate limit and cache, since it settles path and method. Two of
-    them may stand in one chain, where one rewrites for the other.
+    Place: inside request id, access log and error boundary, which should see these responses too;
+    outside cross-origin guard, rate limit and cache, because it decides path and method. Two of
+    them may stand in one chain, so that one rewrites for the other.
 
     Rules: PEP 3333, "environ Variables" (`SCRIPT_NAME`, `PATH_INFO`).
 
-    It does not know patterns: a path is looked up by its first segment in a dict made at the
-    start, so a request that is nobody's business costs that one look-up.
+    It has no patterns: a path is looked up by its first segment in a dict that is made at the
+    start, so a request that no rule is about costs one look-up.
     """
 
     def __init__(self, app: WSGIApplication, rules: Sequence[Rule]) -> None:
@@ -66,6 +66,6 @@ class PreRoutingMiddleware:
 
 
 def segments_of(rule: Rule) -> tuple[str, ...] | None:
-    """Give the first segments that a rule is about, checked; None if it may be any path."""
+    """Check and return the first segments that a rule is about; None if it is about any path."""
     segments = rule.segments
     return None if segments is None else names_of(f"{type(rule).__name__}.segments", segments)

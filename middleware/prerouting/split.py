@@ -1,4 +1,4 @@
-"""Show different clients different variants, and each client always the same."""
+"""Show different variants to different clients, and always the same one to the same client."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ MONTH = 30 * 24 * 60 * 60
 
 
 class Split:
-    """Draw a variant for each new client, and keep to it by a cookie.
+    """Draw a variant for each new client, and remember it in a cookie.
 
-    `name`: of the experiment, a token; the cookie is `split-NAME`.
+    `name`: the experiment's name, a token; the cookie is `split-NAME`.
     `weights`: variants and how often each is drawn, as whole numbers: `{"old": 9, "new": 1}`.
-    `apps`: the application that answers for a variant; for one that is not named here, it is the
-        one below, which finds the variant in environ.
+    `apps`: the application for each variant; for a variant without one, the application below
+        answers, and finds the variant in environ.
     `max_age_seconds`: how long a client keeps its variant; 30 days unless given.
 
     Response: `Vary: Cookie`, and `Set-Cookie` for a client that had no variant; the cookie is
-    `HttpOnly`, `SameSite=Lax`, and by TLS `Secure`. A shared cache stores no answer with it.
+    `HttpOnly`, `SameSite=Lax`, and over TLS `Secure`. A shared cache stores no response with it.
 
     Environ: reads `HTTP_COOKIE` and `wsgi.url_scheme`, writes `middleware.split.NAME`.
     It ends the search for a rule, so it should be the last.
 
     Rules: RFC 6265 section 4.1 (`Set-Cookie`), RFC 9110 section 12.5.5 (`Vary`). A cookie that
-    names no variant of today is replaced.
+    names no current variant is replaced.
     """
 
     segments = None
@@ -44,9 +44,9 @@ class Split:
         max_age_seconds: int = MONTH,
     ) -> None:
         if not all(TOKEN.fullmatch(token) for token in (name, *weights)):
-            raise ValueError("names of experiments and variants are tokens")
+            raise ValueError("names of experiments and variants must be tokens")
         if sum(weights.values()) < 1 or min(weights.values()) < 0:
-            raise ValueError("weights are whole numbers, and not all of them zero")
+            raise ValueError("weights must be whole numbers, and not all zero")
         if unknown := set(apps or ()) - set(weights):
             raise ValueError(f"apps: there is no variant {unknown.pop()!r}")
         self.cookie = f"split-{name}"
@@ -71,7 +71,7 @@ class Split:
         return split
 
     def kept_variant(self, cookies: str) -> str | None:
-        """Find the variant that a client has been shown before."""
+        """Return the variant that the client has seen before, or None."""
         if self.cookie not in cookies:
             return None
         for cookie in cookies.split(";"):

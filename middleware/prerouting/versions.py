@@ -1,4 +1,4 @@
-"""Take the version of an API out of its paths."""
+"""Move the version of an API from the path to environ."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ KEY = "middleware.version"
 
 
 class Versions:
-    """Let `/v1/users` be `/users` of version `v1`.
+    """Serve `/v1/users` as `/users` of version `v1`.
 
-    `versions`: the first segments that are versions, each one segment.
+    `versions`: the versions, each the first segment of a path.
 
     Environ: writes `middleware.version`; moves the segment from `PATH_INFO` to `SCRIPT_NAME`, so
-    that links made below stay within the version. Without a version the key is missing.
+    that links made below stay within the version. For a path without a version, the key is missing.
 
     Rules: PEP 3333, "environ Variables".
     """
@@ -25,9 +25,9 @@ class Versions:
     def __init__(self, versions: Iterable[str]) -> None:
         names = names_of("versions", versions)
         if any("/" in name or not name for name in names):
-            raise ValueError("a version is one segment of a path")
+            raise ValueError("a version must be one segment of a path")
         if not names:
-            raise ValueError("versions: there is none")
+            raise ValueError("versions: at least one is needed")
         self.prefixes = tuple((wsgi_prefix(f"/{name}"), name) for name in names)
         self.segments = frozenset(first_segment(prefix) for prefix, _ in self.prefixes)
 

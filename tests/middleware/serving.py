@@ -116,7 +116,7 @@ class Exchange:
         return b"".join(self.chunks)
 
     def header(self, name: str) -> str | None:
-        """Give a header's value, several lines joined by a comma (RFC 9110 section 5.2)."""
+        """Return a header's value, several lines joined by a comma (RFC 9110 section 5.2)."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return ", ".join(values) if values else None
 

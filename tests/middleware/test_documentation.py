@@ -48,7 +48,7 @@ def run(program: str, blocked: set[str]) -> None:
 
 
 def named(example: str) -> str:
-    """Give what an example is about: the piece that it puts around the application."""
+    """Return what an example is about: the piece that it puts around the application."""
     found = re.search(r"\napplication = (\w+)|class (\w+)", example)
     return next(filter(None, found.groups())) if found else "?"
 

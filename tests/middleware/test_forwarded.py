@@ -21,7 +21,7 @@ class TestContract(Contract):
 def seen(
     proxies: int, forwarded: str | None, peer: str = "10.0.0.9", **more: str
 ) -> WSGIEnvironment:
-    """Give environ as it is below."""
+    """Return environ as it is below."""
     kept: list[WSGIEnvironment] = []
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -42,7 +42,7 @@ class TestContractWithoutRules(Contract):
 
 
 def answer_of(rule: HeaderRule, headers: Headers, method: str = "GET") -> Headers:
-    """Give the lines of X that a rule makes of those that an application sends."""
+    """Return the lines of X that a rule makes of those that an application sends."""
     app = answering(headers=[("Content-Type", HTML), *headers])
     done = serve(HeadersMiddleware(app, response=[rule]), method=method)
     return [item for item in done.headers if item[0].lower() == "x"]
@@ -66,7 +66,7 @@ def test_response_header_is_changed(rule: HeaderRule, before: Headers, after: He
 
 
 def request_seen(rule: HeaderRule, key: str, **environ: str) -> str | None:
-    """Give what the application finds in environ under a key."""
+    """Return what the application finds in environ under a key."""
     seen: list[str | None] = []
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -95,13 +95,13 @@ LISTS_OF_ERRORS: dict[str, tuple[str, Callable[[Any], object]]] = {
 @pytest.mark.parametrize("text", ["/login", "POST", "", b"POST", bytearray(b"POST")], ids=repr)
 @pytest.mark.parametrize(("option", "make"), LISTS_OF_NAMES.values(), ids=LISTS_OF_NAMES)
 def test_text_is_no_list_of_names(option: str, make: Callable[[Any], object], text: Any) -> None:
-    with pytest.raises(TypeError, match=rf"{option} is a list"):
+    with pytest.raises(TypeError, match=rf"{option} must be a list"):
         make(text)
 
 
 @pytest.mark.parametrize(("option", "make"), LISTS_OF_NAMES.values(), ids=LISTS_OF_NAMES)
 def test_what_is_no_text_is_no_name(option: str, make: Callable[[Any], object]) -> None:
-    with pytest.raises(TypeError, match=rf"{option} is a list of names"):
+    with pytest.raises(TypeError, match=rf"{option} must be a list of names"):
         make([b"POST"])
 
 
@@ -110,14 +110,14 @@ def test_what_is_no_text_is_no_name(option: str, make: Callable[[Any], object]) 
 )
 @pytest.mark.parametrize(("option", "make"), OTHER_LISTS.values(), ids=OTHER_LISTS)
 def test_one_is_no_list(option: str, make: Callable[[Any], object], value: Any) -> None:
-    with pytest.raises(TypeError, match=rf"{option} is a list"):
+    with pytest.raises(TypeError, match=rf"{option} must be a list"):
         make(value)
 
 
 @pytest.mark.parametrize("value", ["OSError", ["OSError"], [OSError()], [int], int], ids=repr)
 @pytest.mark.parametrize(("option", "make"), LISTS_OF_ERRORS.values(), ids=LISTS_OF_ERRORS)
 def test_exceptions_are_classes(option: str, make: Callable[[Any], object], value: Any) -> None:
-    with pytest.raises(TypeError, match=rf"{option} is a list"):
+    with pytest.raises(TypeError, match=rf"{option} must be a list"):
         make(value)
 
 
@@ -167,7 +167,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[Any], object]]] = {
 def test_path_or_list_is_no_function(
     option: str, make: Callable[[Any], object], value: Any
 ) -> None:
-    with pytest.raises(TypeError, match=rf"{option} is a function"):
+    with pytest.raises(TypeError, match=rf"{option} must be a function"):
         make(value)
 
 

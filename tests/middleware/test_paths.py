@@ -43,7 +43,7 @@ def test_whole_path_has_both_halves() -> None:
 
 
 def test_relative_path_is_refused() -> None:
-    with pytest.raises(ValueError, match="begins with a slash"):
+    with pytest.raises(ValueError, match="begin with a slash"):
         _paths.wsgi_path("api")
 
 

@@ -38,7 +38,7 @@ make_server("127.0.0.1", int(sys.argv[1]), application, Server).serve_forever()
 
 
 def command(name: str, port: int) -> list[str]:
-    """Give how a server is started; skip where it is missing."""
+    """Return how a server is started; skip where it is missing."""
     address = f"127.0.0.1:{port}"
     python = [sys.executable, "-m"]
     if name == "wsgiref":
@@ -82,13 +82,13 @@ class Served:
             connection.close()
 
     def raw(self, request: str) -> bytes:
-        """Give all that comes until the server ends the connection."""
+        """Return all that comes until the server ends the connection."""
         with socket.create_connection(("127.0.0.1", self.port), SECONDS) as connection:
             connection.sendall(request.encode())
             return b"".join(iter(lambda: connection.recv(65_536), b""))
 
     def closed(self, path: str, times: int) -> bool:
-        """Say whether a path's body is closed so often; a server may do it after the answer."""
+        """Return whether a path's body is closed so often; a server may do it after the answer."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             noted = self.signals / "closed"

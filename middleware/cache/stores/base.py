@@ -6,7 +6,7 @@ from typing import Protocol
 from middleware.cache.entry import Body, Entry
 from middleware.cache.variants import Variants
 
-# Variants kept of one resource where a lookup reads them all; a Vary on a field with many
+# The most variants of one resource, if a lookup reads all of them: a Vary on a field with many
 # values must not fill the store.
 MAX_VARIANTS = 32
 
@@ -19,7 +19,7 @@ class BodyWriter(Protocol):
         ...
 
     def finish(self) -> Body:
-        """Give the body; nothing is written after that."""
+        """Return the body; no write follows."""
         ...
 
     def discard(self) -> None:
@@ -31,14 +31,14 @@ class Store(Protocol):
     """Keeps entries by key, and knows which groups were dropped since."""
 
     def lookup(self, key: str) -> tuple[Variants, int]:
-        """Give the stored responses of a key, and the group clock's time for a new one.
+        """Return the stored responses of a key, and the group clock's time for a new one.
 
-        They may include entries that are no longer current, as candidates for validation.
+        These may include entries that are no longer current, as candidates for validation.
         """
         ...
 
     def is_current(self, entry: Entry) -> bool:
-        """Say whether none of the entry's groups was dropped since its request had started."""
+        """Return whether none of the entry's groups was dropped since its request had started."""
         ...
 
     def writer(self) -> BodyWriter:
@@ -50,7 +50,7 @@ class Store(Protocol):
         ...
 
     def refresh(self, old: Entry, new: Entry) -> bool:
-        """Put an entry in the place of another that has the same body."""
+        """Replace an entry by another with the same body; False if that was not possible."""
         ...
 
     def drop(self, names: Iterable[str]) -> None:

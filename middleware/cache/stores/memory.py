@@ -1,4 +1,4 @@
-"""A store in the memory of one process, bounded in bytes, least recently used out first."""
+"""A store in the memory of one process, limited in bytes; it evicts the least recently used."""
 
 import threading
 from collections import OrderedDict
@@ -10,10 +10,10 @@ from middleware.cache.variants import Variants, text_bytes
 
 # Small chunks are joined up to this size: a body of many would cost more memory than bytes.
 _PIECE_BYTES = 16 * 1024
-# What an entry's objects take beside the text of its headers and the body; measured, rounded up.
+# The memory of an entry beside the text of its headers and its body; measured, rounded up.
 _ENTRY_BYTES = 4096
-# Variants kept of one resource: with `Vary: Cookie` each user who polls it has one. Storing one
-# takes time for each of the others; with so many still less than most applications need.
+# The most variants of one resource: with `Vary: Cookie`, each user who polls it has one. Storing
+# one takes time for each of the others; with so many, still less than most applications need.
 _MAX_VARIANTS = 256
 _NOTHING = Variants()
 
@@ -28,7 +28,7 @@ class MemoryBody:
         self.size = sum(map(len, pieces))
 
     def pieces(self, start: int, stop: int) -> Iterable[bytes]:
-        """Give a part of the body; the whole is the very bytes as they are kept."""
+        """Return a part of the body; the whole is returned without a copy."""
         if start == 0 and stop == self.size:
             return self._pieces
         return self._part(start, stop)
@@ -42,7 +42,7 @@ class MemoryBody:
 
 
 class MemoryBodyWriter:
-    """Gathers a body as it passes."""
+    """Collects a body as it passes."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -57,7 +57,7 @@ class MemoryBodyWriter:
             self._join()
 
     def finish(self) -> MemoryBody:
-        """Give the body."""
+        """Return the body."""
         if self._small_bytes:
             self._join()
         return MemoryBody(tuple(self._pieces))
@@ -97,7 +97,7 @@ class MemoryStore:
         return len(self._resources)
 
     def lookup(self, key: str) -> tuple[Variants, int]:
-        """Give the stored responses of a key, and the time."""
+        """Return the stored responses of a key, and the time."""
         started = self.clock.now()
         variants = self._resources.get(key)
         if variants is None:
@@ -105,11 +105,11 @@ class MemoryStore:
         try:
             self._resources.move_to_end(key)
         except KeyError:
-            return variants, started  # Evicted by another thread; it may be used once more.
+            return variants, started  # Another thread evicted it; it may be used once more.
         return variants, started
 
     def is_current(self, entry: Entry) -> bool:
-        """Say whether none of the entry's groups was dropped since."""
+        """Return whether none of the entry's groups was dropped since."""
         return not self.clock.is_dropped(entry.slots, entry.started)
 
     def writer(self) -> MemoryBodyWriter:
@@ -117,7 +117,7 @@ class MemoryStore:
         return MemoryBodyWriter()
 
     def put(self, entry: Entry) -> bool:
-        """Store a response unless a group was dropped since, or it is larger than the store."""
+        """Store a response unless a group was dropped since or it is larger than the store."""
         if not self.is_current(entry) or cost(entry) > self.max_bytes:
             return False
         with self._lock:
@@ -127,7 +127,7 @@ class MemoryStore:
         return True
 
     def refresh(self, old: Entry, new: Entry) -> bool:
-        """Put an entry in the place of another, if that is still there."""
+        """Replace an entry by another, if it is still there."""
         if not self.is_current(new):
             return False
         with self._lock:
@@ -139,7 +139,7 @@ class MemoryStore:
         return True
 
     def drop(self, names: Iterable[str]) -> None:
-        """Drop groups: their entries stay until their place is needed, but are not current."""
+        """Drop groups: their entries stay until evicted, but are no longer current."""
         self.clock.drop(names)
 
     def _set(self, key: str, variants: Variants) -> None:
@@ -157,6 +157,6 @@ class MemoryStore:
 def cost(entry: Entry) -> int:
     """Count the bytes that an entry takes in memory."""
     text = sum(len(name) + len(value) for name, value in entry.headers)
-    # Twice as well: with each entry the raw form of its values is remembered.
+    # Twice as well: selections remember the raw form of the values.
     text += text_bytes(dict(entry.selecting).values())
     return entry.body.size + 2 * text + len(entry.key) + _ENTRY_BYTES

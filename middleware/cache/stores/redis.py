@@ -72,7 +72,7 @@ class RedisStore:
         return Variants(entries), found[0]
 
     def is_current(self, entry: Entry) -> bool:
-        """Say whether the body is still there; a lookup does not find what was dropped."""
+        """Return whether the body is still there; a lookup does not find what was dropped."""
         return self._bodies.is_at_hand(body_of(entry))
 
     def writer(self) -> RedisBodyWriter:

@@ -69,7 +69,7 @@ def errors_of_client(client: object) -> ErrorTypes:
 
 
 def answers_with_text(client: object) -> bool:
-    """Say whether a redis-py client decodes its answers, which would destroy bodies."""
+    """Return whether a redis-py client decodes its answers, which would destroy bodies."""
     pool = getattr(client, "connection_pool", None)
     return bool(getattr(pool, "connection_kwargs", {}).get("decode_responses"))
 
