@@ -1,6 +1,6 @@
 """Browsers that somebody has signed in with before. Only the SHA-256 of their cookie is stored.
 
-A device is no session: it opens nothing, but its tries at its owner's password are
+A device is not a session and gives no access, but its attempts at its owner's password are
 counted apart from those of strangers.
 """
 
@@ -15,14 +15,14 @@ from ngw2f.store.schema import devices
 from ngw2f.store.tokens import SECONDS_A_DAY
 
 TOKEN_BYTES = 32
-# Browsers keep no cookie for longer (draft-ietf-httpbis-rfc6265bis section 5.5).
+# No browser keeps a cookie for longer (draft-ietf-httpbis-rfc6265bis section 5.5).
 DEVICE_DAYS = 400
-# Of one account, the newest: each sign-in of a browser without cookies makes one.
+# The newest of an account are kept: each sign-in of a browser without cookies makes one.
 MAX_DEVICES = 50
 
 
 def create_device(connection: Connection, user_id: int) -> str:
-    """Return what a browser keeps to be known as one that the user has signed in with."""
+    """Return a token by which a browser is known as one that the user has signed in with."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     expires_at = time.time() + DEVICE_DAYS * SECONDS_A_DAY
     values = {"digest": digest_of(token), "user_id": user_id, "expires_at": expires_at}
@@ -45,7 +45,7 @@ def is_device_of(connection: Connection, token: str, user_id: int) -> bool:
 
 
 def is_any_device(connection: Connection, tokens: Sequence[str]) -> bool:
-    """Say whether one of them is anybody's."""
+    """Return whether one of the tokens is a device's, whoever owns it."""
     statement = select(devices.c.id).where(
         devices.c.digest.in_([digest_of(token) for token in tokens]),
         devices.c.expires_at > time.time(),
@@ -62,5 +62,5 @@ def delete_expired_devices(connection: Connection) -> None:
 
 
 def digest_of(token: str) -> bytes:
-    """Return what of a device's cookie is stored."""
+    """Return what is stored of a device's token."""
     return hashlib.sha256(token.encode()).digest()

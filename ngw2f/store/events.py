@@ -1,7 +1,7 @@
-"""Events: what clients are told of, stored with the changes that they tell of.
+"""Events: what clients are told, stored together with the changes.
 
-Their ids grow in the order in which the changes became true, so whoever has seen
-an event knows all that came before it.
+Their ids grow in the order of the commits, so a client that continues after an event's id misses
+nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ BEFORE = (
 )
 NEWEST_BUT = select(events.c.id).order_by(events.c.id.desc()).limit(1).offset(bindparam("count"))
 
-# So many rows are read at once where nobody knows how large they are.
+# How many rows are read first, before their size is known.
 STEP = 16
 CHUNK_BYTES = 1024 * 1024
 # Greater than any id.
@@ -52,19 +52,19 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Events of which each follows the one before, the first follows *previous_id*."""
+    """Consecutive events; the first one follows *previous_id*."""
 
     previous_id: int
     events: Sequence[StoredEvent]
 
 
 def add_events(connection: Connection, new: Sequence[NewEvent]) -> Run:
-    """Store events as a part of the transaction that makes them true."""
+    """Store events in the transaction of their change."""
     if not new:
         return Run(0, [])
     turn = take_turn(connection)
     previous_id = turn.last_id
-    # A time, so that ids go on growing even if the database is a new one.
+    # Ids are times, so that they keep growing even if the database is replaced by a new one.
     first_id = max(previous_id + 1, int(turn.now * 1000))
     stored = [
         StoredEvent(first_id + index, event.name, event.data, event.room_id)
@@ -80,14 +80,14 @@ def add_events(connection: Connection, new: Sequence[NewEvent]) -> Run:
 
 
 def last_id(connection: Connection) -> int:
-    """Return the newest event's id, 0 if there is none."""
+    """Return the newest event's id, or 0 if there is none."""
     return int(connection.execute(LAST).scalar_one())
 
 
 def list_events(
     connection: Connection, after: int, limit: int, max_bytes: int = CHUNK_BYTES
 ) -> Run:
-    """Return the next events: at most *limit*, of at most *max_bytes* together, or one of more."""
+    """Return the next events: at most *limit*, and at most *max_bytes* unless it is only one."""
 
     def read(newest: StoredEvent | None, count: int) -> Sequence[StoredEvent]:
         parameters = {"after": newest.id if newest else after, "limit": count}
@@ -97,7 +97,7 @@ def list_events(
 
 
 def list_newest(connection: Connection, limit: int, max_bytes: int) -> Run:
-    """Return the newest events, oldest first: as many as `list_events` would, at most."""
+    """Return the newest events, oldest first, within the limits of `list_events`."""
 
     def read(oldest: StoredEvent | None, count: int) -> Sequence[StoredEvent]:
         parameters = {"before": oldest.id if oldest else NO_ID, "limit": count}
@@ -110,7 +110,7 @@ def list_newest(connection: Connection, limit: int, max_bytes: int) -> Run:
 def _within(
     read: Callable[[StoredEvent | None, int], Sequence[StoredEvent]], limit: int, max_bytes: int
 ) -> list[StoredEvent]:
-    """Return what *read* finds, read in steps, so that little more is held than is returned."""
+    """Read in steps, so that little more is in memory than is returned."""
     found: list[StoredEvent] = []
     size, step = 0, STEP
     while len(found) < limit:
@@ -123,17 +123,17 @@ def _within(
             found.append(row)
         if len(rows) < asked:
             return found
-        # As many as will fit, if the next ones are like those before.
+        # As many as will fit if they are about as large as those before.
         step = max(1, (max_bytes - size) * len(found) // max(size, 1))
     return found
 
 
 def oldest_cursor(connection: Connection, length: int) -> int:
-    """Return the smallest id after which nothing is missing among the newest *length* events."""
+    """Return the oldest cursor that the newest *length* events continue without a gap."""
     return connection.execute(NEWEST_BUT, {"count": length}).scalar() or 0
 
 
 def delete_old_events(connection: Connection, length: int) -> int:
-    """Keep the newest *length*, and the cursor before them; return how many were deleted."""
+    """Delete all but the newest *length* and the one before them; return how many."""
     oldest = oldest_cursor(connection, length)
     return connection.execute(delete(events).where(events.c.id < oldest)).rowcount

@@ -1,7 +1,7 @@
-"""Whether the chat runs on a database, for what may be done only while it does not.
+"""Whether the chat is running on a database, for operations that need it stopped.
 
-SQLite's processes are on one machine and share the lock of a file; PostgreSQL knows who is
-connected, from whichever host.
+The processes that use an SQLite file are on one machine and share a lock file; PostgreSQL knows
+who is connected, from any host.
 """
 
 import fcntl
@@ -14,8 +14,8 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from ngw2f.settings import Settings
 
 IN_USE_FILE = "in-use.lock"
-# Held while the schema changes: SQLite's is this file, PostgreSQL's is this number, which no
-# other program on the same server is likely to use.
+# Held while the schema changes: this file for SQLite, this number for PostgreSQL. No other program
+# on the same server is likely to use the number.
 MIGRATION_FILE = "migrate.lock"
 MIGRATION_KEY = 0x6E677732
 
@@ -29,18 +29,18 @@ OTHERS = text(
 
 
 class InUseError(Exception):
-    """Somebody uses the database; the message is one line that says who."""
+    """The database is in use; the message is one line that says by whom."""
 
 
 class UseNote:
-    """What a process that uses SQLite has open; its end closes it, whatever that was."""
+    """The shared lock of a process that uses SQLite; it ends with the process in any case."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._descriptor: int | None = None
 
     def note(self) -> None:
-        """Note that the database is in use; wait while it is restored."""
+        """Take the lock, which says that the database is in use; wait while it is restored."""
         if self._descriptor is None and self._settings.sqlalchemy_url.startswith("sqlite"):
             self._descriptor = _open(self._settings, IN_USE_FILE)
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)
@@ -53,9 +53,9 @@ class UseNote:
 
 @contextmanager
 def exclusive_use(settings: Settings) -> Iterator[None]:
-    """Keep the chat from starting during the block. Raises InUseError if it runs.
+    """Keep the chat from starting during the block. Raises InUseError if it is running.
 
-    Migrations wait meanwhile, and so does a process that starts.
+    Migrations and starting processes wait meanwhile.
     """
     if settings.sqlalchemy_url.startswith("sqlite"):
         with _exclusive_files(settings):
@@ -67,7 +67,7 @@ def exclusive_use(settings: Settings) -> Iterator[None]:
         connection.commit()
         _refuse_others(connection)
         yield
-    # The lock goes with the session.
+    # The lock ends with the session.
 
 
 @contextmanager

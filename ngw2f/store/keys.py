@@ -1,7 +1,7 @@
-"""Idempotency keys: what a client calls a write by, so that sent again it is not done again.
+"""Idempotency keys: a client's name for a write, so that a repeated request is not done twice.
 
-A key is stored by the transaction of the write, and kept with the account: also when what was
-written is deleted, which a late repetition must not bring back.
+The transaction of the write stores the key. It is kept as long as the account, even if what was
+written is deleted, because a late repetition must not bring that back.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ngw2f.store.schema import idempotency_keys as keys
 
-# Both databases know "ON CONFLICT DO NOTHING" by the same words.
+# "ON CONFLICT DO NOTHING" is the same in both databases.
 ADD = (
     insert(keys)
     .on_conflict_do_nothing(index_elements=["user_id", "key_digest"])
@@ -26,7 +26,7 @@ class KeyUsedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a key was used for: the digest of what was asked, and the id of what it made."""
+    """What a key was used for: the digest of the request, and the id of what it made."""
 
     request_digest: bytes
     resource_id: int

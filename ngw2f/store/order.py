@@ -1,12 +1,12 @@
-"""The order in which changes become true, as readers follow it by ids and by times.
+"""The order in which changes are committed, which readers follow by ids and by times.
 
-Who asks for what came after an id, or a time, must not pass over what is committed later.
-So PostgreSQL's writers take turns: a lock, held until the commit, is taken before an id or a
-time is given. SQLite has one writer at a time anyway.
+A client that asks for everything after an id or a time must not miss a change that is committed
+later. So PostgreSQL's writers take turns: each takes a lock before it assigns an id or a time, and
+holds the lock until it commits. SQLite has one writer at a time anyway.
 
-The jobs have locked messages and previews when their turn comes. So whoever changes a message
-that is there locks it first, then takes the turn, and then touches rooms and users: in
-another order two of them could wait for each other.
+Jobs lock messages and previews before they take their turn. So every change of an existing message
+first locks it, then takes the turn, and then touches rooms and users: in another order, two
+transactions could wait for each other.
 """
 
 import time
@@ -31,14 +31,14 @@ from ngw2f.store.schema import events
 ADVISORY_LOCK = 0x6E677733
 
 # One round trip; the second statement sees what was committed while the first one waited. The
-# time is the server's: its clients' clocks differ.
+# server's clock is used because its clients' clocks differ.
 POSTGRESQL_TURN = (
     "SELECT pg_advisory_xact_lock(%d);"
     "SELECT coalesce(max(id), 0), extract(epoch FROM clock_timestamp())::float8 FROM events"
 )
 LAST = select(func.coalesce(func.max(events.c.id), 0))
 
-# So much after the newest time, where a clock was set back; a double still tells them apart.
+# The step after the newest time if a clock was set back; a double can still represent it.
 STEP_SECONDS = 1e-6
 
 _TURN = "ngw2f.turn"
@@ -46,7 +46,7 @@ _TURN = "ngw2f.turn"
 
 @dataclass(slots=True)
 class Turn:
-    """What a transaction has from its turn: the newest event's id, and the time."""
+    """What a transaction learns at its turn: the newest event's id, and the time."""
 
     transaction: RootTransaction | None
     last_id: int
@@ -54,7 +54,7 @@ class Turn:
 
 
 def take_turn(connection: Connection) -> Turn:
-    """Wait until no other transaction gives ids or times; it is this one's turn until its end."""
+    """Wait until no other transaction assigns ids or times; keep others waiting until the end."""
     transaction = connection.get_transaction()
     held: Turn | None = connection.info.get(_TURN)
     if held is not None and held.transaction is transaction:
@@ -69,13 +69,13 @@ def take_turn(connection: Connection) -> Turn:
         result.close()
     else:
         last_id, now = connection.execute(LAST).scalar_one(), time.time_ns() / 1e9
-    # Of the last transaction on this connection at most; the next one has another object.
+    # It may outlive its transaction, but then the connection has another transaction object.
     turn = connection.info[_TURN] = Turn(connection.get_transaction(), last_id, now)
     return turn
 
 
 def after_newest(column: Column[float], *conditions: ColumnElement[bool]) -> ColumnElement[float]:
-    """Return the SQL of the time `now`, but later than all in *column* where *conditions* hold."""
+    """Return SQL for `now`, or for a time after all in *column* where *conditions* hold."""
     newest = select(column + STEP_SECONDS).where(*conditions)
     newest_time = newest.order_by(column.desc()).limit(1).scalar_subquery()
     now = bindparam("now", type_=Float)

@@ -1,8 +1,8 @@
-"""Tasks: the status of what a request left to be done after its answer.
+"""Tasks: the status of work that a request left to be done after its answer.
 
-They are rows, so they survive whatever the queue and the broker go through. A task
-that ends with a message's rendering is done when that is; any other one when
-`end_task` says so. One that failed may still be done later, by another try.
+They are rows, so they survive whatever happens to the queue and the broker. The task of a message
+is done when the message is rendered; any other task when `end_task` says so. A failed task may
+still be done by a later attempt.
 """
 
 import secrets
@@ -21,7 +21,7 @@ ID_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """*location* is where the result is; *problem* is empty, or why there is none so far."""
+    """*location* is the result's path; *problem* says why there is none so far, or is empty."""
 
     id: str
     location: str
@@ -32,8 +32,8 @@ class Task:
 def create_task(connection: Connection, location: str, message_id: int | None = None) -> str:
     """Return the id of a new task, whose result will be at *location*.
 
-    With a message it ends when that is rendered, goes when that is deleted, and is
-    there for those alone who may see it; else for whoever knows its id.
+    The task of a message ends when it is rendered, is deleted with it, and is visible to those who
+    may see it. Any other task is visible to whoever knows its id.
     """
     task_id = secrets.token_urlsafe(ID_BYTES)
     values = {"id": task_id, "location": location, "message_id": message_id}
@@ -61,30 +61,30 @@ def find_task(connection: Connection, task_id: str, reader: UserRow | None) -> T
 
 
 def find_task_of(connection: Connection, message_id: int) -> str | None:
-    """Return the first task that a message's rendering ends."""
+    """Return the first task of a message."""
     statement = select(tasks.c.id).where(tasks.c.message_id == message_id)
     return connection.scalar(statement.order_by(tasks.c.created_at).limit(1))
 
 
 def end_task(connection: Connection, task_id: str, problem: str = "") -> None:
-    """Say that a task is done, or with a *problem*, a sentence, that it failed."""
+    """Store that a task is done, or that it failed if there is a *problem* (a sentence)."""
     values = {"done": not problem, "problem": problem}
     connection.execute(update(tasks).where(tasks.c.id == task_id).values(values))
 
 
 def fail_rendering(connection: Connection, problem: str) -> int:
-    """Say that the tasks whose messages wait to be rendered have failed; return how many."""
+    """Store that the tasks of all messages that wait for rendering failed; return how many."""
     waiting = select(messages.c.id).where(IS_WAITING)
     statement = update(tasks).where(tasks.c.message_id.in_(waiting))
     return connection.execute(statement.values(problem=problem)).rowcount
 
 
 def fail_message(connection: Connection, message_id: int, problem: str) -> None:
-    """Say that the tasks that wait for a message have failed."""
+    """Store that the tasks of a message failed."""
     statement = update(tasks).where(tasks.c.message_id == message_id)
     connection.execute(statement.values(problem=problem))
 
 
 def delete_old_tasks(connection: Connection, before: float) -> int:
-    """Return how many were deleted."""
+    """Delete the tasks created before a time; return how many."""
     return connection.execute(delete(tasks).where(tasks.c.created_at < before)).rowcount

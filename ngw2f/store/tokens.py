@@ -1,7 +1,7 @@
-"""Tokens: what proves who sends a request. Only their SHA-256 is stored.
+"""Tokens prove who sends a request. Only their SHA-256 is stored.
 
-They are 256 bits from the system's generator, so a plain digest is enough:
-there is nothing to guess that a slow hash would protect.
+They are 256 bits from the system's generator, which nobody can guess, so a plain digest is enough:
+a slow hash would protect nothing more.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from ngw2f.store.users import COLUMNS, UserRow
 TOKEN_BYTES = 32
 SECONDS_A_DAY = 86_400
 
-# Asked with every request that bears a token, so built once.
+# Every request with a token runs this query, so it is built once.
 FIND_USER = (
     select(*COLUMNS, tokens.c.expires_at)
     .join_from(tokens, users)
@@ -28,7 +28,7 @@ FIND_USER = (
 def create_token(
     connection: Connection, user_id: int, days: float, *, is_session: bool = False
 ) -> str:
-    """Return a new token of the user's, good for *days*."""
+    """Return a new token of the user, valid for *days*."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     now = time.time()
     values = {
@@ -43,7 +43,7 @@ def create_token(
 
 
 def find_token_user(connection: Connection, token: str) -> UserRow | None:
-    """Return whose token this is, None if it is unknown, revoked or too old."""
+    """Return whose token this is; None if it is unknown, revoked or expired."""
     parameters = {"digest": _digest(token), "now": time.time()}
     row = connection.execute(FIND_USER, parameters).first()
     return UserRow(*row) if row else None
@@ -54,7 +54,7 @@ def revoke_token(connection: Connection, token: str) -> None:
 
 
 def revoke_tokens_of(connection: Connection, user_id: int, keep: str = "") -> None:
-    """Revoke all tokens of a user but *keep*, as after a change of password."""
+    """Revoke all tokens of a user except *keep*, as after a change of password."""
     statement = delete(tokens).where(tokens.c.user_id == user_id)
     connection.execute(statement.where(tokens.c.digest != _digest(keep)))
 
@@ -70,12 +70,12 @@ def revoke_oldest_tokens(
 
 
 def delete_expired_tokens(connection: Connection) -> int:
-    """Return how many were deleted."""
+    """Delete the expired tokens and return how many there were."""
     return connection.execute(delete(tokens).where(tokens.c.expires_at <= time.time())).rowcount
 
 
 def find_good(connection: Connection, digests: Collection[bytes]) -> set[bytes]:
-    """Return which of the *digests* are of tokens that are neither revoked nor too old."""
+    """Return those *digests* whose tokens are neither revoked nor expired."""
     if not digests:
         return set()
     statement = select(tokens.c.digest)
@@ -84,7 +84,7 @@ def find_good(connection: Connection, digests: Collection[bytes]) -> set[bytes]:
 
 
 def digest_of(token: str) -> bytes:
-    """Return what of a token is stored."""
+    """Return what is stored of a token."""
     return _digest(token)
 
 

@@ -19,7 +19,7 @@ COLUMNS = (
     users.c.last_seen_at,
 )
 
-# Who asks by `updated_since` has seen no later time than the newest.
+# Clients that ask by `updated_since` have seen times up to the newest; a change must be later.
 NEXT_TIME = after_newest(users.c.updated_at)
 ADD = (
     insert(users)
@@ -29,7 +29,7 @@ ADD = (
 
 
 class NicknameTakenError(Exception):
-    """Another user has this nickname, or one that reads the same."""
+    """Another user has this nickname, or one that looks the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class UserRow:
     created_at: float
     updated_at: float
     last_seen_at: float
-    # Of the token by which the user was found, if it was by one.
+    # When the token expires by which the user was found, if it was by a token.
     token_expires_at: float = field(default=math.inf, compare=False)
 
     def as_resource(self, *, online: bool) -> User:
@@ -98,9 +98,9 @@ def find_user(connection: Connection, user_id: int) -> UserRow | None:
 def find_credentials(
     connection: Connection, nickname_key: str, old_key: str = "", nickname: str = ""
 ) -> Credentials | None:
-    """Return those of the user who has this key, or the one that older releases gave.
+    """Return the credentials of the user with this key, or with the key of older releases.
 
-    Of two who have one each, those of the user whose nickname this is, letter for letter.
+    If two users match, prefer the one who has exactly this nickname.
     """
     keys = {nickname_key, old_key or nickname_key}
     if not all(map(can_be_stored, keys)):
@@ -125,12 +125,12 @@ def find_credentials_of(connection: Connection, user_id: int) -> Credentials | N
 
 
 def lock_current(connection: Connection, known: Credentials) -> bool:
-    """Say whether the password is still the one that was checked, until this transaction ends.
+    """Return whether the password is still the one that was checked, and lock the user.
 
-    Nobody else asks meanwhile.
+    Until this transaction ends, the password cannot change, and no other lock can be taken.
     """
     condition = users.c.id == known.user_id, users.c.password_hash == known.password_hash
-    # PostgreSQL locks the row, but not for those who only refer to it: they post messages.
+    # PostgreSQL locks the row, but lets others refer to it, so that the user can post meanwhile.
     # SQLite has one writer at a time.
     statement = select(users.c.id).where(*condition).with_for_update(key_share=True)
     return connection.execute(statement).first() is not None
@@ -144,7 +144,7 @@ def list_users(
     limit: int = 50,
     among: Collection[int] | None = None,
 ) -> list[UserRow]:
-    """Return users with ids *after* one, that changed after *updated_since*, in their order."""
+    """Return users with ids above *after*, changed since *updated_since*, ordered by id."""
     statement = select(*COLUMNS).where(users.c.id > after).order_by(users.c.id).limit(limit)
     if updated_since is not None:
         statement = statement.where(users.c.updated_at > updated_since)
@@ -162,7 +162,8 @@ def change_user(
     connection: Connection, user_id: int, shapes: Collection[str] = (), **values: str
 ) -> None:
     """Set *values* of columns, and the shapes of a new nickname. Raises NicknameTakenError."""
-    # Before its turn, as a change of password does: else each would wait for the other.
+    # Lock the row before taking the turn, as a change of password does; otherwise two changes
+    # could wait for each other.
     connection.execute(
         select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
     )
@@ -178,7 +179,7 @@ def change_user(
 
 
 def replace_password_hash(connection: Connection, known: Credentials, new_hash: str) -> bool:
-    """Set the hash if it is still the one that is known; say whether it was."""
+    """Replace the hash if it is still the known one; return whether it was."""
     condition = users.c.id == known.user_id, users.c.password_hash == known.password_hash
     statement = update(users).where(*condition).values(password_hash=new_hash)
     return connection.execute(statement).rowcount > 0
