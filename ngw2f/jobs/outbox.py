@@ -79,7 +79,7 @@ class Outbox:
             if message_ids:
                 with self._database.writing() as connection:
                     for message_id in message_ids:
-                        log.warning("a worker died while it rendered message %d", message_id)
+                        log.warning("a worker died while rendering message %d", message_id)
                         _count_attempt(connection, message_id)
 
     def render_batch(

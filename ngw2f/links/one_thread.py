@@ -51,7 +51,7 @@ class OneThread:
             return future.result(max(0.0, seconds))
         except TimeoutError as error:
             if future.cancel() or not future.done():
-                raise LinkFailed("timeout", "too much else is being read") from error
+                raise LinkFailed("timeout", "too many other pages are being read") from error
             raise
         finally:
             del future  # See below.

@@ -60,7 +60,7 @@ class LinkOutbox:
             if preview_ids:
                 with self._database.writing() as connection:
                     for preview_id in preview_ids:
-                        log.warning("a process died while it read link %d", preview_id)
+                        log.warning("a process died while reading link %d", preview_id)
                         failures = previews.failures_of(connection, preview_id)
                         schedule = _after_failure(failures, time.time(), RETRY_AFTER_DEATH_SECONDS)
                         previews.set_schedule(connection, preview_id, schedule)

@@ -43,7 +43,7 @@ def read_body(
     """
     declared = response.length_remaining
     if declared is not None and declared > limit.max_bytes and not limit.may_be_cut:
-        raise LinkFailed("size", f"the body is said to be {declared} bytes long")
+        raise LinkFailed("size", f"the declared length of the body is {declared} bytes")
     body = _Body(limit, _decompressor_for(response), has_room)
     for count, piece in enumerate(_pieces(response, limit)):
         if count >= MAX_PIECES:
@@ -76,14 +76,14 @@ def _pieces(response: HTTPResponse, limit: Limit) -> Iterator[bytes]:
 def _decompressor_for(response: HTTPResponse) -> "zlib._Decompress | None":
     # Of all other words only "chunked" has a meaning, however often it appears.
     if not _TRANSFER_CODINGS.isdisjoint(_members(response, "Transfer-Encoding")):
-        raise LinkFailed("encoding", "the transfer coding is not one that was asked for")
+        raise LinkFailed("encoding", "the transfer coding was not requested")
     known = _CODINGS | {"gzip"}
     codings = [each for each in _members(response, "Content-Encoding") if each in known]
     if not codings:
         return None
     if codings == ["gzip"]:  # RFC 9110 section 8.4.1.3.
         return zlib.decompressobj(_GZIP_WINDOW)
-    raise LinkFailed("encoding", "the content coding is not one that was asked for")
+    raise LinkFailed("encoding", "the content coding was not requested")
 
 
 def _members(response: HTTPResponse, name: str) -> list[str]:
@@ -139,7 +139,7 @@ class _Body:
             try:
                 self._write(decompressor.decompress(piece, PIECE_BYTES))
             except zlib.error as error:
-                raise LinkFailed("encoding", "the body is not the gzip it is said to be") from error
+                raise LinkFailed("encoding", "the body is not valid gzip") from error
             self._consumed += len(piece) - len(decompressor.unconsumed_tail)
             piece = decompressor.unconsumed_tail
             if self._bytes.tell() > max(RATIO_FROM_BYTES, self._consumed * MAX_RATIO):

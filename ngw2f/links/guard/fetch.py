@@ -273,7 +273,7 @@ def _look_at(body: bytes, is_cut: bool, response: HTTPResponse, accepted: Accept
 
 
 def _not_read() -> LinkFailed:
-    return LinkFailed("type", "the site's answer is of a type that is not read")
+    return LinkFailed("type", "the answer's media type is not supported")
 
 
 def _get_redirect_target(response: HTTPResponse, target: Target, trace: Trace) -> Target:
@@ -283,7 +283,7 @@ def _get_redirect_target(response: HTTPResponse, target: Target, trace: Trace) -
     """
     locations = {each.strip() for each in response.headers.getlist("Location")}
     if len(locations) != 1:
-        raise LinkFailed("redirects", "the redirect does not say where to, or names two places")
+        raise LinkFailed("redirects", "the redirect has no target, or two")
     written = locations.pop().encode("latin-1")
     try:
         location = written.decode()
@@ -307,7 +307,7 @@ def _site_errors(wire: Wire) -> Iterator[None]:
     except (ssl.SSLError, urllib3.exceptions.SSLError) as error:
         raise LinkFailed("tls", "the TLS connection failed") from error
     except (http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-        raise LinkFailed("protocol", "the answer is not HTTP as it should be") from error
+        raise LinkFailed("protocol", "the answer is not valid HTTP") from error
     except OSError as error:
         raise LinkFailed("connect", f"the connection broke: {error.strerror}") from error
     except ValueError as error:  # Also UnicodeError: header values that cannot be text.

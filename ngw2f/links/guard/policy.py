@@ -44,13 +44,13 @@ class Policy:
 
     def check_port(self, target: Target) -> None:
         if target.port not in self.ports and not self.is_exempt(target):
-            raise LinkRefused("port", f"port {target.port} is not one that links are fetched from")
+            raise LinkRefused("port", f"port {target.port} is not allowed for links")
 
     def check_name(self, target: Target) -> None:
         if target.address is not None or self.is_exempt(target):
             return
         if "." not in target.host:
-            raise LinkRefused("name", f"{target.host} is not a name with a domain")
+            raise LinkRefused("name", f"{target.host} has no domain")
         for suffix, where in SPECIAL_NAMES.items():
             if f".{target.host}".endswith(f".{suffix}"):
                 raise LinkRefused("name", f"{target.host} is not a public name ({where})")

@@ -97,7 +97,7 @@ def join_target(base: Target, location: str) -> Target:
     try:
         return parse_target(urljoin(base.url, location))
     except ValueError as error:  # urljoin checks brackets itself.
-        raise LinkRefused("syntax", "the link that this one leads to cannot be read") from error
+        raise LinkRefused("syntax", "the link that this one leads to is not valid") from error
 
 
 def encode_blanks(reference: str) -> str:
@@ -153,7 +153,7 @@ def _parse_bracketed(host: str) -> tuple[str, Address]:
     try:
         address = IPv6Address(host[1:-1])
     except AddressValueError as error:
-        raise LinkRefused("host", "what stands in brackets is not an IPv6 address") from error
+        raise LinkRefused("host", "the text in brackets is not an IPv6 address") from error
     return str(address), address
 
 
@@ -167,7 +167,7 @@ def _parse_host(written: str) -> tuple[str, Address | None]:
     name = _to_ascii(written)
     labels = name.split(".")
     if not all(_LABEL.fullmatch(label) for label in labels):
-        raise LinkRefused("host", "the host is not a name that DNS can hold")
+        raise LinkRefused("host", "the host is not a valid DNS name")
     if not _NUMBER.fullmatch(labels[-1]):
         return name, None
     if not _DOTTED_QUAD.fullmatch(name):

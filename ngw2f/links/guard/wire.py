@@ -54,7 +54,7 @@ class MeteredReader(io.RawIOBase):
 
     def readinto(self, buffer: "WriteableBuffer") -> int | None:
         if self._wire.bytes_left <= 0:
-            raise LinkFailed("size", "the site sent more than was asked for")
+            raise LinkFailed("size", "the site sent too many bytes")
         self._sock.settimeout(self._wire.deadline.remaining())
         count = self._raw.readinto(memoryview(buffer)[: self._wire.bytes_left])
         self._wire.bytes_left -= count or 0

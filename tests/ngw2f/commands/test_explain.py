@@ -42,8 +42,8 @@ def test_each_check_is_told_in_order(internet: Internet, fetcher: Fetcher) -> No
         ("ftp://example.com", "refused scheme    only http and https links are fetched"),
         ("http://u@example.com", "refused userinfo  the link holds a user name or a password"),
         ("http://127.0.0.1/", "refused address   127.0.0.1 is not public: loopback (RFC 1122"),
-        ("http://example.com:22/", "refused port      port 22 is not one that links are"),
-        ("http://redis/", "refused name      redis is not a name with a domain"),
+        ("http://example.com:22/", "refused port      port 22 is not allowed"),
+        ("http://redis/", "refused name      redis has no domain"),
         ("http://private.example.com/", "refused address   10.0.0.1 is not public: private use"),
         ("http://nowhere.example.com/", "failed  dns       the name does not resolve"),
         ("http://example.com/\x1b[2J", "refused syntax    the link holds the character U+001B"),
@@ -63,7 +63,7 @@ def test_refused_redirect_keeps_what_came_before(internet: Internet, fetcher: Fe
     assert not good
     assert lines[-2:] == [
         "ok      link      http://127.0.0.1:6379/",
-        "refused port      port 6379 is not one that links are fetched from",
+        "refused port      port 6379 is not allowed for links",
     ]
 
 

@@ -215,7 +215,7 @@ def test_refused_is_logged(job_context, say, caplog):
     say("http://127.0.0.1:1/")
     render_messages()
     fetch_links()
-    assert "link refused: port: port 1 is not one that links are fetched from" in caplog.text
+    assert "link refused: port: port 1 is not allowed for links" in caplog.text
 
 
 def test_edited_away_has_no_preview(job_context, client, ann, say, site):

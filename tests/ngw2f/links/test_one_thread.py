@@ -90,7 +90,7 @@ def test_small_ones_come_first(one_thread, busy):
 
 def test_who_waits_too_long_goes_without(one_thread, busy):
     done = []
-    with pytest.raises(LinkFailed, match="too much else is being read"):
+    with pytest.raises(LinkFailed, match="too many other pages are being read"):
         one_thread.run(lambda: done.append("late"), 0, 0.01)
     busy.set()
     one_thread.run(lambda: done.append("next"), 1, 10)
