@@ -1,4 +1,4 @@
-"""Flack 0.2: utils.py has what is no chat."""
+"""Flack 0.2: utils.py has what is not about chat."""
 
 import secrets
 import sqlite3

@@ -1,4 +1,4 @@
-"""What is no chat: JSON in, JSON out, the time."""
+"""What is not about chat: JSON in, JSON out, the time."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Users and messages, and the one place that speaks SQL."""
+"""Users and messages, and the only SQL."""
 
 import secrets
 import sqlite3

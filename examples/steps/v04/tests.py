@@ -16,7 +16,7 @@ class FlackTest(unittest.TestCase):
     def setUp(self) -> None:
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
-        # Whoever imports the module has the database of its constant, unless it is changed.
+        # Every importer uses the database of the module's constant, unless it is changed.
         models.DATABASE = str(Path(directory.name) / "test.db")
         models.create_tables()
         self.client = Client(application)

@@ -1,7 +1,7 @@
-"""A server for many: processes for the processors, threads for those who wait."""
+"""A production server: processes for the processors, threads for waiting requests."""
 
 workers = 2
 worker_class = "gthread"
 threads = 4
-# nginx asks again over the connection that it has; gunicorn keeps it for so many seconds.
+# nginx reuses its connections; gunicorn keeps them open for this many seconds.
 keepalive = 5

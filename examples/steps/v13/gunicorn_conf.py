@@ -1,7 +1,7 @@
-"""One process: another would not know the tasks of this one."""
+"""One process: another one would not know its tasks."""
 
 workers = 1
 worker_class = "gthread"
 threads = 4
-# nginx asks again over the connection that it has; gunicorn keeps it for so many seconds.
+# nginx reuses its connections; gunicorn keeps them open for this many seconds.
 keepalive = 5

@@ -1,8 +1,8 @@
-"""A greenlet for each who listens: thousands of them, where threads would be four."""
+"""A greenlet for each listener: thousands, instead of four threads."""
 
 workers = 2
 worker_class = "gevent"
-# nginx asks again over the connection that it has; gunicorn keeps it for so many seconds.
+# nginx reuses its connections; gunicorn keeps them open for this many seconds.
 keepalive = 5
-# Whoever listens would hold up a stop for half a minute; the others have time to finish.
+# Listeners would delay a stop by half a minute; other requests have time to finish.
 graceful_timeout = 2

@@ -1,4 +1,4 @@
-"""Who asks: by password for a token, by token for all else."""
+"""Authentication: by password for a token, by token for everything else."""
 
 from werkzeug import Request
 from werkzeug.exceptions import Unauthorized

@@ -1,4 +1,4 @@
-"""Flack 0.5: auth.py knows who asks."""
+"""Flack 0.5: auth.py authenticates."""
 
 import time
 

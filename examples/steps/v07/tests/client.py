@@ -1,4 +1,4 @@
-"""What all tests begin with: a client, and an empty database."""
+"""The setup of all tests: a client, and an empty database."""
 
 import os
 import unittest
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from werkzeug.test import Client
 
-# Before anything is imported that reads the configuration.
+# Must precede the import of anything that reads the configuration.
 os.environ["FLACK_CONFIG"] = "testing"
 
 from ..config import CONFIG

@@ -1,4 +1,4 @@
-"""The API: rules of its own, under a prefix that only `Submount` names."""
+"""The API: its own rules, under a prefix that only `Submount` names."""
 
 from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest

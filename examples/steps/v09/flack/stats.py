@@ -1,4 +1,4 @@
-"""How much is asked."""
+"""The rate of requests."""
 
 import time
 
@@ -17,7 +17,7 @@ def recent(now: float) -> list[float]:
 
 def note_arrival() -> None:
     now = time.time()
-    # Kept for as long as they count, and not for ever.
+    # Keep them only as long as they count.
     arrivals[:] = [*recent(now), now]
 
 

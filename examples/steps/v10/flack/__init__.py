@@ -1,4 +1,4 @@
-"""Flack 0.10: an application is made by a call; two of them share nothing."""
+"""Flack 0.10: an application factory; two applications share nothing."""
 
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment

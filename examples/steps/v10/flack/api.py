@@ -1,4 +1,4 @@
-"""The API: rules of its own, under a prefix that only `Submount` names."""
+"""The API: its own rules, under a prefix that only `Submount` names."""
 
 from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest
@@ -32,7 +32,7 @@ def list_messages(services: Services, request: Request) -> Response:
 
 
 def rules() -> RuleFactory:
-    """Return them anew: a rule belongs to one map."""
+    """Return new rules: a rule belongs to one map."""
     return Submount(
         "/api",
         [

@@ -1,4 +1,4 @@
-"""Users and messages, and the one place that speaks SQL."""
+"""Users and messages, and the only SQL."""
 
 import secrets
 import sqlite3
@@ -16,7 +16,7 @@ markdown = MarkdownIt("commonmark", {"html": False})
 
 
 class Models:
-    """What is in one database."""
+    """The contents of one database."""
 
     def __init__(self, database: str) -> None:
         self.database = database

@@ -1,4 +1,4 @@
-"""What people look at."""
+"""The pages."""
 
 from werkzeug import Request, Response
 from werkzeug.routing import Rule
@@ -17,7 +17,7 @@ def stats(services: Services, _request: Request) -> Response:
 
 
 def rules() -> list[Rule]:
-    """Return them anew: a rule belongs to one map."""
+    """Return new rules: a rule belongs to one map."""
     return [
         Rule("/", endpoint=index, methods=["GET"]),
         Rule("/stats", endpoint=stats, methods=["GET"]),

@@ -1,4 +1,4 @@
-"""What an application has, and a view is given: no module has any of it for itself."""
+"""What an application owns and passes to its views; no module holds any of it."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""How much is asked."""
+"""The rate of requests."""
 
 import time
 
@@ -13,7 +13,7 @@ class Stats:
 
     def note_arrival(self) -> None:
         now = time.time()
-        # Kept for as long as they count, and not for ever.
+        # Keep them only as long as they count.
         self.arrivals = [*self.recent(now), now]
 
     def requests_per_second(self) -> float:

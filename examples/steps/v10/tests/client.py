@@ -1,4 +1,4 @@
-"""What all tests begin with: a client, and an empty database."""
+"""The setup of all tests: a client, and an empty database."""
 
 import tempfile
 import unittest

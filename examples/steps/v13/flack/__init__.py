@@ -1,4 +1,4 @@
-"""Flack 0.13: what takes long is answered by 202, and an address to ask at."""
+"""Flack 0.13: slow work is answered with 202, and a URL for the result."""
 
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment

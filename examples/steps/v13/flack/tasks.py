@@ -1,4 +1,4 @@
-"""Work that goes on after the answer, in threads of this process."""
+"""Work that continues after the answer, in threads of this process."""
 
 import secrets
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Tasks:
     def begin(self, work: Callable[[], object]) -> Response:
         task = secrets.token_urlsafe()
         self.futures[task] = self.pool.submit(work)
-        # Whoever does not ask is forgotten.
+        # Drop the oldest results, which nobody asked for.
         for oldest in list(self.futures)[:-MAX_KEPT]:
             self.futures.pop(oldest, None)
         return Response("", 202, {"Location": f"/status/{task}"})
@@ -31,5 +31,5 @@ class Tasks:
             raise NotFound("there is no such task")
         if not future.done():
             return Response("", 202, {"Retry-After": "1"})
-        # What the work raised is raised here.
+        # An exception of the work is raised here.
         return json_response(future.result())

@@ -1,4 +1,4 @@
-"""Flack 0.14: what takes long is done by other processes, and outlives this one."""
+"""Flack 0.14: other processes do slow work, which outlives this one."""
 
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment

@@ -1,4 +1,4 @@
-"""What people look at."""
+"""The pages."""
 
 from werkzeug import Request, Response
 from werkzeug.routing import Rule
@@ -9,7 +9,7 @@ from .utils import json_response
 
 def index(services: Services, _request: Request) -> Response:
     messages = services.models.messages_after(0)
-    # What no worker has come to yet is not shown.
+    # Leave out messages that are not rendered yet.
     lines = [f"{message['nickname']}: {message['html']}" for message in messages if message["html"]]
     return Response("".join(lines))
 
@@ -23,7 +23,7 @@ def status(services: Services, _request: Request, task: str) -> Response:
 
 
 def rules() -> list[Rule]:
-    """Return them anew: a rule belongs to one map."""
+    """Return new rules: a rule belongs to one map."""
     return [
         Rule("/", endpoint=index, methods=["GET"]),
         Rule("/stats", endpoint=stats, methods=["GET"]),

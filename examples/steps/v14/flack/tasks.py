@@ -1,4 +1,4 @@
-"""Work that is done by others: in Redis, where it outlives the server."""
+"""Tasks for other processes: in Redis, where they outlive the server."""
 
 from redis import Redis
 from rq import Queue
@@ -17,7 +17,7 @@ class Tasks:
         self.queue = Queue(connection=redis)
 
     def begin(self, message: int) -> Response:
-        """Have a message rendered: its id goes into the queue, and its text stays where it is."""
+        """Queue a message for rendering: only its id goes into the queue."""
         job = self.queue.enqueue(render, message)
         return Response("", 202, {"Location": f"/status/{job.id}"})
 

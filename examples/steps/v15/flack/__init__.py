@@ -1,4 +1,4 @@
-"""Flack 0.15: who listens is told, and need not ask."""
+"""Flack 0.15: listeners get events, and need not poll."""
 
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment

@@ -1,4 +1,4 @@
-"""News of messages: published by whoever has them, streamed to whoever listens."""
+"""Message events: published by workers, streamed to listeners."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from redis import Redis
 from werkzeug import Response
 
 CHANNEL = "messages"
-# So that a proxy does not give up, and that it is noticed when a listener has left.
+# Keeps proxies from timing out, and reveals listeners that have left.
 SILENCE_SECONDS = 50
 
 
@@ -16,7 +16,7 @@ def publish(redis: Redis, message: dict[str, str]) -> None:
 
 
 class Listening:
-    """A body without an end; a server closes it when the listener has left."""
+    """An endless body; the server closes it when the listener has left."""
 
     def __init__(self, redis: Redis) -> None:
         self.pubsub = redis.pubsub()  # type: ignore[no-untyped-call] # it has no types

@@ -1,4 +1,4 @@
-"""What workers do: rq worker. They read the same configuration, and twice does no harm."""
+"""Jobs for `rq worker`, which reads the same configuration. Running one twice does no harm."""
 
 from redis import Redis
 

@@ -1,4 +1,4 @@
-"""People."""
+"""Users."""
 
 from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest

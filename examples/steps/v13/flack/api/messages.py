@@ -1,4 +1,4 @@
-"""What people say."""
+"""Messages."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""What people say."""
+"""Messages."""
 
 from werkzeug import Request, Response
 from werkzeug.routing import Rule
