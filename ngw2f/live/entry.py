@@ -101,6 +101,8 @@ class Form:
     name = ""
     # The name under which /metrics counts its clients, if it is another one.
     counted_as = ""
+    # Whether framing an entry may query the database.
+    queries = False
     # Sent when nothing else was, to show that the connection is alive.
     heartbeat = b""
 

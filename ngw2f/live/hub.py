@@ -128,22 +128,24 @@ class Hub:
             log.error("access to private rooms cannot be checked: %s", error)
             # Rather nothing than what a user may no longer see.
             self._disconnect_users()
-        self._frame(entry)
+        self._frame_first(entry)
         self._recent.add(entry)
         for feed in self._feeds.values():
             if self.access.may_see(feed.rooms, entry):
                 feed.add(entry)
 
-    def _frame(self, entry: Entry) -> None:
-        """Frame the entry in every form that a subscriber needs.
+    def _frame_first(self, entry: Entry) -> None:
+        """Frame the entry in the forms that query the database for it.
 
-        A form may query the database, and other greenlets run meanwhile. So this comes before
-        any subscriber can see the entry, and is repeated if one with another form has come.
+        Other greenlets run meanwhile. So this comes before any subscriber can see the entry, and
+        is repeated if a subscriber with another such form has come.
         """
         while forms := [
             feed.form
             for feed in self._feeds.values()
-            if not entry.is_framed(feed.form) and self.access.may_see(feed.rooms, entry)
+            if feed.form.queries
+            and not entry.is_framed(feed.form)
+            and self.access.may_see(feed.rooms, entry)
         ]:
             for form in forms:
                 try:

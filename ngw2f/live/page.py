@@ -27,6 +27,7 @@ class PageData(Form):
 class PageEvents(ServerSentEvents):
     name = "page"
     counted_as = ServerSentEvents.name
+    queries = True
 
     def __init__(self, data: PageData) -> None:
         self._data = data
@@ -40,6 +41,7 @@ class PageLines(JSONLines):
 
     name = "page lines"
     counted_as = JSONLines.name
+    queries = True
     heartbeat = b""
 
     def __init__(self, data: PageData) -> None:

@@ -14,6 +14,7 @@ class PlainText(Form):
     """Lines of text; nothing for events that are not for people."""
 
     name = "text"
+    queries = True
     # Leaves a terminal's cursor where it is: at the start of a line.
     heartbeat = b"\r"
 

@@ -320,6 +320,7 @@ class Unframed(JSONLines):
     """A form that cannot be made of a message."""
 
     name = "unframed"
+    queries = True
 
     def frame(self, entry: Entry) -> bytes:
         if entry.name == "message.created":
@@ -348,6 +349,7 @@ def test_who_comes_while_an_event_is_framed_hears_it_once(stage: Stage) -> None:
 
     class Waiting(JSONLines):
         name = "waiting"
+        queries = True
 
         def frame(self, entry: Entry) -> bytes:
             late.append(stage.hub.subscribe(ServerSentEvents(), after=str(stage.hub.position)))
@@ -356,6 +358,7 @@ def test_who_comes_while_an_event_is_framed_hears_it_once(stage: Stage) -> None:
 
     class Slow(JSONLines):
         name = "slow"
+        queries = True
 
         def frame(self, entry: Entry) -> bytes:
             assert entry.id > stage.hub.position, "somebody may have seen the event before"

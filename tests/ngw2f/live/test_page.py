@@ -46,6 +46,12 @@ def test_event_is_rendered_once(shown: Shown, entry: Entry) -> None:
     assert shown.asked == 1
 
 
+def test_both_are_framed_before_anybody_sees_the_event() -> None:
+    """They look up nicknames."""
+    assert PageEvents.queries
+    assert PageLines.queries
+
+
 def test_resync_is_an_event(shown: Shown) -> None:
     missing = Entry(EntryId(9), RESYNC, b"{}", None)
     line = json.loads(missing.frame(PageLines(PageData(shown))))
