@@ -1,6 +1,5 @@
 """The chat as the tests use it: on a real Valkey, on a real SQLite or PostgreSQL."""
 
-import itertools
 import os
 import shutil
 import signal
@@ -19,9 +18,6 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import NullPool, create_engine, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
 from xdist.remote import Producer
 
 from app import create_application
@@ -36,10 +32,10 @@ from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
 from tests.client import Client
+from tests.databases import LentDatabase
 from tests.npm import install_once
 from tests.postgresql import run_postgresql
 from tests.scheduling import SharedFirst, place_of
-from tests.waiting import wait_until
 
 # Argon2 as cheap as it gets: the tests sign in hundreds of times.
 CHEAP = Parameters(
@@ -58,9 +54,6 @@ hypothesis_settings.register_profile(
     derandomize="REQUIRE_ALL_TESTS" in os.environ,
 )
 hypothesis_settings.load_profile("shared machine")
-
-# Each test has a database of its own, also where the last one's cannot be dropped yet.
-_numbers = itertools.count(1)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -131,13 +124,9 @@ def postgresql_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgresql(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Migrate a database once, which PostgreSQL then copies; return its name."""
-    name = f"chat_template_{os.getpid()}"
-    _on_server(postgresql_url, f"CREATE DATABASE {name}")
-    directory = str(tmp_path_factory.mktemp("template"))
-    migrate(Settings(data_dir=directory, database_url=_database(postgresql_url, name)))
-    return name
+def lent_database(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> LentDatabase:
+    """Give the database on PostgreSQL, which one test after another has to itself."""
+    return LentDatabase(postgresql_url, str(tmp_path_factory.mktemp("template")))
 
 
 @pytest.fixture
@@ -154,12 +143,9 @@ def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -
         shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path)
         yield ""
         return
-    server = request.getfixturevalue("postgresql_url")
-    template = request.getfixturevalue("migrated_postgresql")
-    name = f"chat_test_{os.getpid()}_{next(_numbers)}"
-    _on_server(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _database(server, name)
-    wait_until(lambda: _is_dropped(server, name))
+    database: LentDatabase = request.getfixturevalue("lent_database")
+    yield database.url
+    database.clean()
 
 
 @pytest.fixture
@@ -267,22 +253,3 @@ def _wait_for(redis: Redis) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _on_server(url: str, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-
-
-def _is_dropped(server_url: str, name: str) -> bool:
-    """Drop a database; those who use it have 5 s to let go of it, which can be too short."""
-    try:
-        _on_server(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    except OperationalError:
-        return False
-    return True
-
-
-def _database(server_url: str, name: str) -> str:
-    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
