@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+PACKAGES := tests/middleware tests/ngw2f
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 help: ## Show this list.
@@ -17,7 +18,14 @@ cert: .venv/.run ## Make a self-signed certificate for localhost (make stack doe
 	@$(BIN)/python -m nginx.certificate
 
 test: check ## Run the checks and all the tests.
-	$(BIN)/python -m pytest --cov --cov-report=term
+	@# Those of the two packages run in processes that coverage sees into, a core for each.
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(PACKAGES)
+	$(BIN)/coverage report --include='middleware/*' --fail-under=100
+	@# The others wait for servers that they start, so there may be more of them.
+	$(BIN)/python -m pytest -n 4 $(PACKAGES:%=--ignore=%)
+
+test-quick: .venv/.test ## Run the tests that need nothing but Python, in less than a minute.
+	$(BIN)/python -m pytest -n auto -m in_process $(PACKAGES)
 
 check: .venv/.test ## Style, types, and who may import whom.
 	$(BIN)/ruff check .
@@ -75,4 +83,4 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-test.txt
 	@touch $@ .venv/.run .venv/.examples
 
-.PHONY: help run stack cert test check conformance demo talk requirements clean
+.PHONY: help run stack cert test test-quick check conformance demo talk requirements clean

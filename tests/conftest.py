@@ -34,6 +34,7 @@ from ngw2f.store.migrate import migrate
 from tests.client import Client
 from tests.databases import LentDatabase
 from tests.npm import install_once
+from tests.parts import part_of
 from tests.postgresql import run_postgresql
 from tests.scheduling import SharedFirst, place_of
 
@@ -61,7 +62,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedF
     return SharedFirst(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test with its part of the suite, before `-m` selects; order them for xdist."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            item.add_marker(part_of(item.nodeid, vars(item.module), item.fixturenames))
     if hasattr(config, "workerinput"):
         items.sort(key=place_of)
 
