@@ -1,7 +1,7 @@
-"""Back the database up while it is in use, and restore it: each by its own means.
+"""Back up the database while it is in use, and restore it.
 
-SQLite copies itself, as it is at one moment, into another file. PostgreSQL's own
-pg_dump and pg_restore do the same.
+SQLite copies a single state of itself into another file. For PostgreSQL, its own pg_dump and
+pg_restore do the same.
 """
 
 import os
@@ -27,17 +27,17 @@ from ngw2f.store.succession import greatest_ids, succeed
 from ngw2f.store.usable import UnusableError, check_chat
 from ngw2f.store.whole_file import whole_file
 
-# As pg_restore lists them: TABLE, or TABLE DATA; the schema; the name.
+# An entry of pg_restore's list: TABLE or TABLE DATA, the schema, and the name.
 LISTED = re.compile(r"^\d+; \d+ \d+ (TABLE(?: DATA)?) (\S+) (\S+) ", re.MULTILINE)
 COPIED_VERSION = re.compile(r"^COPY .*alembic_version .*;\n(.*)\n\\\.$", re.MULTILINE)
 
 
 class BackupError(Exception):
-    """It cannot be done; the message is one line that says why."""
+    """The backup or restore failed; the message is one line that says why."""
 
 
 def back_up(settings: Settings, target: Path) -> None:
-    """Write one state of the database into a new file, which only its owner may read."""
+    """Write a single state of the database into a new file, which only its owner may read."""
     is_sqlite = settings.sqlalchemy_url.startswith("sqlite")
     try:
         check_chat(settings, any_version=True)
@@ -55,10 +55,10 @@ def back_up(settings: Settings, target: Path) -> None:
 
 
 def restore(settings: Settings, source: Path) -> None:
-    """Put a backup in the place of the database, all of it or nothing.
+    """Replace the database by a backup, completely or not at all.
 
-    Raises InUseError while the chat runs. SQLite's must not be there: what is in the
-    way is for the operator to move. What clients know of the database before is told to be old.
+    Raises InUseError while the chat is running. SQLite's file must not exist: the operator must
+    move it away. Clients are told that what they know of the replaced database is outdated.
     """
     if not source.is_file():
         raise BackupError(f"there is no file {source}")
@@ -67,7 +67,7 @@ def restore(settings: Settings, source: Path) -> None:
         _restore_postgresql(settings, url, source)
         return
     path = _sqlite_path(url)
-    # SQLite would take a -wal that was left there for the new one's.
+    # SQLite would apply a -wal that is left there to the new file.
     for old in (path, path.with_name(f"{path.name}-wal")):
         if old.exists():
             raise BackupError(f"{old} is there; stop the chat and move it (with its -wal) away")
@@ -94,26 +94,26 @@ def _restore_postgresql(settings: Settings, url: URL, source: Path) -> None:
 
 
 def _replace_postgresql(url: URL, source: Path, namespace: str) -> None:
-    """Put a dump in the place of all tables of the chat, in one transaction.
+    """Replace all tables of the chat by those of a dump, in one transaction.
 
-    pg_restore alone would leave those that the dump does not know: its schema may be an older
-    one, whose tables they refer to.
+    The dump may have an older schema; pg_restore alone would keep the newer tables, which refer to
+    older ones.
     """
     names = ", ".join(f'"{namespace}"."{name}"' for name in (*metadata.tables, "alembic_version"))
     with tempfile.TemporaryDirectory() as directory:
         script = Path(directory, "restore.sql")
         options = ["--clean", "--if-exists", "--no-owner", f"--file={script}"]
         _run("pg_restore", [*options, str(source)])
-        # One statement, as they refer to each other; what is not ours and refers to them stops it.
+        # One statement, because they refer to each other; references from other tables stop it.
         drop = f"SET client_min_messages = warning; DROP TABLE IF EXISTS {names}"
         options = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
         _run("psql", [*options, f"--command={drop}", f"--file={script}"], url)
 
 
 def _check_dump(source: Path, namespace: str) -> None:
-    """Raise BackupError unless *source* is a dump of this chat, with its rows, of no newer version.
+    """Raise BackupError unless *source* is a dump of this chat, with its rows, not a newer one.
 
-    pg_restore itself would take any program's, and drop what has the same name.
+    pg_restore itself would accept any program's dump, and drop what has the same name.
     """
     listed = LISTED.findall(_run("pg_restore", ["--list", str(source)]))
     for kind in ("TABLE", "TABLE DATA"):
@@ -131,7 +131,7 @@ def _check_version(source: Path, version: str) -> None:
 
 
 def _check_sqlite(source: Path) -> None:
-    """Raise BackupError unless *source* is a whole database of this chat, of no newer version."""
+    """Raise BackupError unless *source* is an intact database of this chat, not a newer one."""
     with _reading(source) as connection:
         (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
@@ -154,7 +154,7 @@ def _reading(source: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old:
             yield old
     except UnicodeDecodeError as error:
-        # SQLite's very complaint may have bytes of it.
+        # Even SQLite's error message may contain bytes of the file.
         raise BackupError(f"{source} is damaged: {error}") from error
     except sqlite3.DatabaseError as error:
         raise BackupError(f"{source}: {error}") from error
@@ -165,9 +165,9 @@ def _sqlite_path(url: URL) -> Path:
 
 
 def _run(program: str, options: Sequence[str], url: URL | None = None) -> str:
-    """Run one of PostgreSQL's programs on a database, if any, and return what it printed.
+    """Run one of PostgreSQL's programs, on a database if there is a *url*; return its output.
 
-    The password goes where no list of processes shows it.
+    The password is passed in the environment, which lists of processes do not show.
     """
     path = shutil.which(program)
     if path is None:
@@ -182,14 +182,14 @@ def _run(program: str, options: Sequence[str], url: URL | None = None) -> str:
     )
     if told.returncode:
         lines = told.stderr.strip().splitlines() or [f"it ended with {told.returncode}"]
-        # What follows an error is its statement, and hints.
+        # After the error come its statement, and hints.
         reason = next((line for line in lines if "error:" in line.lower()), lines[-1])
         raise BackupError(f"{program}: {reason.removeprefix(f'{program}: error: ')}")
     return told.stdout
 
 
 def _conninfo(url: URL) -> str:
-    """Return how the chat itself connects, in libpq's words, without the password."""
+    """Return the chat's own connection parameters for libpq, without the password."""
     from psycopg.conninfo import make_conninfo
 
     _, named = url.get_dialect()().create_connect_args(url)

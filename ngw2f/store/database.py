@@ -1,4 +1,4 @@
-"""One database: its engine, and the two ways into it, reading and writing."""
+"""The database: its engine, and the ways to read and to write."""
 
 import random
 import sqlite3
@@ -14,21 +14,20 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ngw2f.store.private import make_private
 
-# How long a writer waits for another process's transaction. The wait sleeps
-# between tries (it does not sit in SQLite's own busy handler, which would hold
-# gevent's loop and with it every client of this process).
+# How long a writer waits for another process's transaction. It sleeps between attempts; SQLite's
+# own busy handler would block gevent's loop, and with it every client of this process.
 LOCK_TIMEOUT_SECONDS = 15.0
 LOCK_PAUSE_SECONDS = 0.002
-# A worker that stores much has the lock most of the time: who looks seldom finds it taken.
+# A worker that writes much holds the lock most of the time; long pauses would miss the gaps.
 MAX_LOCK_PAUSE_SECONDS = 0.008
 
-# Connections of one process to PostgreSQL; further greenlets wait for one of them. The
-# server's own default is 100 for all: four processes, and some left to look with.
+# Connections of one process to PostgreSQL; further greenlets wait for one of them. The server
+# allows 100 by default: enough for four processes, with some left for operators.
 CONNECTIONS = 20
 
-# Both ends find out within some 6 s that the other one's machine is gone. The system's
-# defaults are hours: for so long a process that was cut off in the middle of a transaction
-# would keep its locks, and everybody waits for one of them (store/events.py).
+# Each end notices within about 6 s that the other machine is gone. The system's defaults are hours:
+# for that long, a process cut off in a transaction would keep its locks, and all writers wait for
+# one of them (store/order.py).
 PEER_IDLE_SECONDS, PEER_PROBE_SECONDS, PEER_PROBES = 3, 1, 3
 PEER_SILENT_MILLISECONDS = 6_000
 SERVER_SETTINGS = (
@@ -46,9 +45,9 @@ CLIENT_SETTINGS = {
 }
 
 SQLITE_PRAGMAS = (
-    # Readers and the one writer do not wait for each other.
+    # Readers and the single writer do not wait for each other.
     "journal_mode = WAL",
-    # A commit that was answered survives a power cut.
+    # A confirmed commit survives a power cut.
     "synchronous = FULL",
     "foreign_keys = ON",
     "mmap_size = 268435456",
@@ -60,52 +59,52 @@ class DatabaseBusyError(Exception):
 
 
 class CommitLostError(OperationalError):
-    """The database did not confirm a commit: the change may be there, or not."""
+    """The database did not confirm a commit: the change may be stored or not."""
 
 
 class Database:
-    """SQLite or PostgreSQL, by SQLAlchemy's URL. Connects at the first use, so after a fork."""
+    """SQLite or PostgreSQL, by SQLAlchemy's URL. Connects at first use, hence after a fork."""
 
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
-        # What an error says goes into the log, and parameters are messages, digests and names.
+        # Errors are logged; without `hide_parameters` they would show messages, digests and names.
         self.is_sqlite = url.startswith("sqlite")
         if not self.is_sqlite:
             self.engine = create_engine(
                 url,
                 pool_size=connections,
-                # The server counts connections, so there is a limit and nothing above it.
+                # The server limits connections, so this is a hard limit, too.
                 max_overflow=0,
                 pool_timeout=LOCK_TIMEOUT_SECONDS,
-                # Connections in the pool break when the server restarts.
+                # Pooled connections break when the server restarts.
                 pool_pre_ping=True,
                 connect_args=CLIENT_SETTINGS,
                 hide_parameters=True,
             )
             event.listen(self.engine, "connect", _prepare_session)
-            # PostgreSQL's default is one state for each statement.
+            # By default, each statement of a PostgreSQL transaction sees a state of its own.
             self._reading_engine = self.engine.execution_options(isolation_level="REPEATABLE READ")
             return
-        # SQLite's calls never yield to another greenlet, so few connections are open
-        # at once; none is refused while others wait.
+        # SQLite's calls never yield to another greenlet, so few connections are open at once, and
+        # none needs to be refused.
         self.engine = create_engine(url, pool_size=4, max_overflow=-1, hide_parameters=True)
         event.listen(self.engine, "do_connect", _make_private)
         event.listen(self.engine, "connect", _prepare_reader)
-        # SQLite has one writer at a time; within the process they queue here.
+        # SQLite has one writer at a time; those of this process queue here.
         self._writer = threading.Lock()
         self._writing_engine = create_engine(url, pool_size=1, hide_parameters=True)
         event.listen(self._writing_engine, "do_connect", _make_private)
         event.listen(self._writing_engine, "connect", _prepare_writer)
 
     def asking(self) -> Connection:
-        """Give a connection, for a `with` block, of which each statement sees what is then true.
+        """Return a connection, for a `with` block, whose statements each see the newest state.
 
-        It costs less than `reading`, and one statement needs no more.
+        It costs less than `reading`, and is enough for one statement.
         """
         return self.engine.connect()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees one state of the database and changes nothing."""
+        """Give a connection that sees a single state of the database, and must not change it."""
         if not self.is_sqlite:
             with self._reading_engine.connect() as connection:
                 yield connection
@@ -117,9 +116,9 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Give a connection whose changes are on disk when the block ends, or none of them.
+        """Give a connection whose changes are committed when the block ends; after an error, none.
 
-        Raises DatabaseBusyError, and CommitLostError if nobody knows which of the two.
+        Raises DatabaseBusyError, and CommitLostError if the outcome is unknown.
         """
         if not self.is_sqlite:
             with self.engine.connect() as connection:
@@ -144,14 +143,14 @@ class Database:
 
 
 def _prepare_session(connection: Any, _record: object) -> None:
-    """Say to the server what it shall think of our silence; not at the start, for PgBouncer."""
+    """Set how the server detects a dead client; PgBouncer refuses these as startup options."""
     connection.execute(SERVER_SETTINGS)
     connection.commit()
 
 
 def _make_private(_dialect: object, _record: object, args: Any, _options: object) -> None:
-    """See that SQLite finds the file which it would make for everybody to read."""
-    # A directory that is not there is for SQLite to complain of.
+    """Create the file before SQLite does, which would make it readable for everybody."""
+    # SQLite itself reports a missing directory.
     with suppress(OSError):
         if args[0] != ":memory:":
             make_private(Path(args[0]))
@@ -159,7 +158,7 @@ def _make_private(_dialect: object, _record: object, args: Any, _options: object
 
 def _prepare_reader(connection: Any, _record: object) -> None:
     _prepare_sqlite(connection)
-    # For the rare locks that a reader meets: recovery, a checkpoint's end.
+    # For the rare locks that readers meet: recovery, the end of a checkpoint.
     connection.execute("PRAGMA busy_timeout = 250")
 
 
@@ -169,8 +168,8 @@ def _prepare_writer(connection: Any, _record: object) -> None:
 
 
 def _prepare_sqlite(connection: Any) -> None:
-    # Transactions begin where we say so: sqlite3's own would start them late, as
-    # readers, and fail when two of them want to write.
+    # We begin transactions ourselves: the sqlite3 module would begin them late, as readers, and one
+    # of two that want to write would fail.
     connection.isolation_level = None
     connection.execute("PRAGMA busy_timeout = 5000")  # While the mode is changed to WAL.
     for pragma in SQLITE_PRAGMAS:
@@ -178,7 +177,7 @@ def _prepare_sqlite(connection: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    """Take SQLite's write lock, waiting for it politely."""
+    """Take SQLite's write lock; sleep between attempts."""
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     pause = LOCK_PAUSE_SECONDS
     while True:
@@ -200,7 +199,7 @@ def _commit(connection: Connection) -> None:
     try:
         connection.commit()
     except DBAPIError as error:
-        # SQLite says it when it could not write all, and so has stored nothing.
+        # The disk is full, so SQLite has stored nothing.
         if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
             raise
         reason = error.orig or error

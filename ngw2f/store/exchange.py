@@ -1,8 +1,8 @@
-"""All of the chat as JSON lines, from one database to another, of whichever kind.
+"""The whole chat as JSON lines, to move it from one database to another of any kind.
 
-Each line is a table's name and a row: `["rooms", {"id": 1, ...}]`, first the rows that
-others refer to. Bytes are base64. It has password hashes and digests of tokens. The first line
-says of which schema it is, the last one how many rows there are: what is cut off has no end.
+Each line is a table's name and a row: `["rooms", {"id": 1, ...}]`. Rows that others refer to come
+first. Bytes are base64. The lines contain password hashes and digests of tokens. The first line has
+the schema's version, and the last one the number of rows, so that a cut-off export is noticed.
 """
 
 import base64
@@ -26,18 +26,18 @@ Line = tuple[str, dict[str, Any]]
 
 
 class ImportRefusedError(Exception):
-    """The lines are not what an export wrote, or there is a chat already."""
+    """The lines are not a whole export, or the database already has a chat."""
 
 
 def export_lines(connection: Connection) -> Iterator[bytes]:
-    """Yield the lines of one state of the database."""
+    """Yield the lines of a single state of the database."""
     encoder = msgspec.json.Encoder()
     yield encoder.encode((HEADER, _header(connection))) + b"\n"
     count = 0
     for table in metadata.sorted_tables:
         statement = select(table).order_by(*table.primary_key)
         for row in connection.execute(statement.execution_options(yield_per=BATCH)):
-            # msgspec writes bytes as base64, and no subclass of str, which the names are.
+            # msgspec encodes bytes as base64, but no subclasses of str, which the names are.
             named = {str(each.name): value for each, value in zip(table.columns, row, strict=True)}
             yield encoder.encode((str(table.name), named)) + b"\n"
             count += 1
@@ -45,13 +45,13 @@ def export_lines(connection: Connection) -> Iterator[bytes]:
 
 
 def import_lines(connection: Connection, lines: Iterable[bytes]) -> int:
-    """Store an export into a migrated database that nobody has used; return how many rows.
+    """Store an export into a migrated, unused database; return the number of rows.
 
-    Raises ImportRefusedError, perhaps after the last of them: it must not be committed then.
+    Raises ImportRefusedError, perhaps after the last row; then the caller must not commit.
     """
     if connection.execute(select(func.count()).select_from(users)).scalar_one():
         raise ImportRefusedError("there are users already; import into a new database")
-    # The lobby that the migration made comes with the export.
+    # The export has its own lobby; this one was made by the migration.
     connection.execute(delete(rooms))
     count = 0
     whole = _whole(map(_decode, lines), _header(connection))
@@ -76,7 +76,7 @@ def _header(connection: Connection) -> dict[str, Any]:
 
 
 def _whole(lines: Iterator[Line], expected: dict[str, Any]) -> Iterator[Line]:
-    """Yield the rows that are between the header and the end."""
+    """Yield the rows between the header and the end."""
     name, header = next(lines, ("", {}))
     if name != HEADER:
         raise ImportRefusedError("it does not begin as an export does; export again")
@@ -115,21 +115,21 @@ def _row(table: Table, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _value(column: Column[Any], value: object) -> object:
-    """Return what is stored; SQLite would store anything."""
+    """Return the value to store, after checking its type; SQLite would store anything."""
     kind = column.type.python_type
     if value is None and column.nullable:
         return None
     if kind is bytes and isinstance(value, str):
         with suppress(binascii.Error):
             return base64.b64decode(value, validate=True)
-    # A bool is an int in Python, and a whole number may be written without a point.
+    # In Python a bool is an int, and JSON may write a whole float without a point.
     elif type(value) is kind or (kind is float and type(value) is int):
         return value
     raise ImportRefusedError(f"{column} is {value!r:.60}, which is no {kind.__name__}")
 
 
 def _set_sequences(connection: Connection) -> None:
-    """Have PostgreSQL go on counting after the greatest id; it does not look at the rows."""
+    """Set PostgreSQL's sequences to the greatest ids; inserted rows do not change them."""
     for table in metadata.sorted_tables:
         sequence = func.pg_get_serial_sequence(table.name, "id") if "id" in table.columns else None
         if sequence is None or connection.execute(select(sequence)).scalar() is None:

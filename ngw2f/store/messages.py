@@ -1,4 +1,4 @@
-"""Messages: queries by name. A page of them is cut by id, which grows with every post."""
+"""Messages: queries by name. Pages are cut by id, which grows with every post."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ COLUMNS = (
 )
 
 NEXT_VERSION = {"version": messages.c.version + 1}
-# Who reads a room by `updated_since` has seen no later time than the newest of the room.
+# Clients that read a room by `updated_since` have seen times up to the newest of the room.
 NEXT_TIME = after_newest(messages.c.updated_at, messages.c.room_id == bindparam("in_room"))
 ADD = (
     insert(messages)
@@ -48,7 +48,7 @@ SET_RENDERED = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which messages of a room: `before` or `after` an id, else the newest."""
+    """Which messages of a room: those before or after an id, or else the newest."""
 
     limit: int = 50
     before: int | None = None
@@ -57,7 +57,7 @@ class Page:
     user_id: int | None = None
 
 
-# What a part of a page's query is called in the statement, and how it narrows it.
+# How each field of a Page narrows the query.
 CONDITIONS = {
     "before": messages.c.id < bindparam("before"),
     "after": messages.c.id > bindparam("after"),
@@ -68,7 +68,7 @@ CONDITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is on a page: ids and versions, oldest first; whether more is in its direction."""
+    """The ids and versions on a page, oldest first, and whether more follow in its direction."""
 
     versions: tuple[tuple[int, int], ...]
     has_more: bool
@@ -77,17 +77,17 @@ class Found:
 def list_versions(
     connection: Connection, room_id: int, reader: UserRow | None, page: Page
 ) -> Found:
-    """Return which messages are on a page of a room.
+    """Return the ids and versions of the messages on a page of a room.
 
-    A room that the reader may not see is as empty as one that does not exist.
+    A room that the reader may not see is empty, like one that does not exist.
     """
     given = {name: getattr(page, name) for name in CONDITIONS}
     given = {name: value for name, value in given.items() if value is not None}
     statement = _page_statement(tuple(given), to_user=reader is not None)
-    # One more than asked for tells whether there is a next page.
+    # One more than needed tells whether there is a next page.
     parameters = {"room_id": room_id, "limit": page.limit + 1, **given, **reader_parameters(reader)}
     rows = connection.execute(statement, parameters).all()
-    # Plain tuples: rows are slow to hash and compare.
+    # Plain tuples, because rows are slow to hash and compare.
     versions = [(message_id, version) for message_id, version in rows[: page.limit]]
     if "after" not in given:
         versions.reverse()
@@ -96,7 +96,7 @@ def list_versions(
 
 @cache
 def _page_statement(given: tuple[str, ...], *, to_user: bool) -> Select[Any]:
-    """Return the query for a page; building one anew costs more than running it."""
+    """Return the query for a page, cached because building it costs more than running it."""
     is_room = rooms.c.id == bindparam("room_id")
     room = select(rooms.c.id).where(is_room, is_visible(to_user=to_user))
     statement = select(messages.c.id, messages.c.version)
@@ -109,7 +109,7 @@ def _page_statement(given: tuple[str, ...], *, to_user: bool) -> Select[Any]:
 def load_messages(
     connection: Connection, message_ids: Collection[int]
 ) -> list[tuple[int, Message]]:
-    """Return the version and the message of each that still exists, in the order of their ids."""
+    """Return version and message of those that still exist, ordered by id."""
     statement = select(messages.c.version, *COLUMNS).where(messages.c.id.in_(message_ids))
     rows = connection.execute(statement.order_by(messages.c.id)).all()
     previews = previews_of(connection, message_ids) if rows else {}
@@ -119,7 +119,7 @@ def load_messages(
 def list_messages(
     connection: Connection, room_id: int, reader: UserRow | None, page: Page
 ) -> tuple[list[Message], bool]:
-    """Return the messages of a page, oldest first, and whether there is more."""
+    """Return the messages of a page, oldest first, and whether there are more."""
     found = list_versions(connection, room_id, reader, page)
     loaded = load_messages(connection, [message_id for message_id, _ in found.versions])
     return [message for _, message in loaded], found.has_more
@@ -136,7 +136,7 @@ def find_message(connection: Connection, message_id: int, reader: UserRow | None
 
 
 def reload_message(connection: Connection, message: Message) -> Message | None:
-    """Return the message as it is now, None if it was deleted."""
+    """Return the message as it is now; None if it was deleted."""
     row = connection.execute(select(*COLUMNS).where(messages.c.id == message.id)).first()
     return _with_previews(connection, row) if row else None
 
@@ -153,9 +153,9 @@ def _build(row: Sequence[Any], previews: Mapping[int, tuple[Preview, ...]]) -> M
 def create_message(
     connection: Connection, room_id: int, user_id: int, source: str, html: str
 ) -> Message:
-    """Store a message into the outbox; *html* stands in until it is rendered.
+    """Store a message into the outbox; *html* is shown until it is rendered.
 
-    It keeps which request it came by.
+    The request's id is stored with it.
     """
     values = {
         "room_id": room_id,
@@ -175,9 +175,9 @@ def create_message(
 def change_message(
     connection: Connection, message: Message, source: str, html: str
 ) -> Message | None:
-    """Store another source, and the message into the outbox again; None if it was deleted.
+    """Store a new source and put the message into the outbox again; None if it was deleted.
 
-    Its links are found when it is rendered; until then it has no previews.
+    It has no previews until it is rendered, when its links are found.
     """
     _lock(connection, [message.id])
     now = _next_time(connection, {message.room_id})
@@ -212,11 +212,11 @@ def delete_message(connection: Connection, message_id: int) -> None:
 def list_unrendered(
     connection: Connection, limit: int, *, skip_locked: bool, exclude_ids: Collection[int] = ()
 ) -> list[tuple[int, Message]]:
-    """Return messages of the outbox with their versions, locked if possible.
+    """Return messages of the outbox with their versions, locked if the database has row locks.
 
-    Each author's oldest, then each one's next, and so on: who posts much waits for those who
-    post little, not they for him. One whose rendering has failed comes after all others, and
-    alone: it may take others with it. A lock holds until the transaction's end.
+    First come each author's oldest messages, then each one's next, and so on, so that nobody waits
+    for an author who posts much. A message whose rendering has failed comes last, and alone,
+    because it may make others fail. The locks are held until the transaction ends.
     """
     ids = turns.next_ids(connection, limit, skip_locked=skip_locked, exclude_ids=exclude_ids)
     if not ids:
@@ -228,7 +228,7 @@ def list_unrendered(
 
 
 def count_attempt(connection: Connection, message_id: int) -> bool:
-    """Count that rendering a message has failed; say whether it is set aside now."""
+    """Count a failed rendering of a message; return whether it is now set aside."""
     same_row = messages.c.id == message_id
     statement = (
         update(messages).where(same_row, IS_WAITING).values(attempts=messages.c.attempts + 1)
@@ -238,7 +238,7 @@ def count_attempt(connection: Connection, message_id: int) -> bool:
 
 
 def list_set_aside(connection: Connection) -> list[int]:
-    """Return the messages that are not rendered any more, because that failed too often."""
+    """Return the messages that are set aside because rendering them failed too often."""
     return list(connection.scalars(select(messages.c.id).where(IS_SET_ASIDE)))
 
 
@@ -248,13 +248,13 @@ def render_again(connection: Connection, message_ids: Collection[int]) -> None:
 
 
 def request_ids_of(connection: Connection, message_ids: Collection[int]) -> dict[int, str]:
-    """Return by which request each message was posted, or edited last; "" where none is known."""
+    """Return the id of the request that posted or last edited each message; "" if unknown."""
     statement = select(messages.c.id, messages.c.request_id).where(_is_in(message_ids))
     return dict(connection.execute(statement).all())
 
 
 def list_unchanged(connection: Connection, waiting: Collection[tuple[int, Message]]) -> set[int]:
-    """Return the ids of those that are still there as they were read."""
+    """Return the ids of those that have not changed since they were read."""
     statement = select(messages.c.id, messages.c.version)
     ids = [message.id for _, message in waiting]
     now = {(version, id_) for id_, version in connection.execute(statement.where(_is_in(ids)))}
@@ -264,9 +264,9 @@ def list_unchanged(connection: Connection, waiting: Collection[tuple[int, Messag
 def set_rendered(
     connection: Connection, rendered: Sequence[tuple[Message, str, tuple[Preview, ...]]]
 ) -> list[Message]:
-    """Store the HTML of messages, and return them with it and with their previews.
+    """Store the HTML of messages; return them with it and with their previews.
 
-    They are locked, as `list_unrendered` returned them.
+    `list_unrendered` has locked them.
     """
     if not rendered:
         return []
@@ -292,20 +292,20 @@ def set_rendered(
 
 
 def touch_messages(connection: Connection, message_ids: Collection[int]) -> None:
-    """Note that messages show something else, though nobody edited them."""
+    """Give messages a new version because their previews changed, not their source."""
     now = _next_time(connection, _lock(connection, message_ids))
     statement = update(messages).where(_is_in(message_ids))
     connection.execute(statement.values(updated_at=now, **NEXT_VERSION))
 
 
 def _lock(connection: Connection, message_ids: Collection[int]) -> set[int]:
-    """Keep others from changing messages, before it is our turn; return their rooms."""
+    """Lock messages, before taking the turn; return their rooms."""
     statement = select(messages.c.room_id).where(_is_in(message_ids)).order_by(messages.c.id)
     return set(connection.scalars(statement.with_for_update(key_share=True)))
 
 
 def _next_time(connection: Connection, room_ids: set[int]) -> float:
-    """Return the time of a change that readers of these rooms shall not pass over."""
+    """Return a time for a change that no reader of these rooms by time can miss."""
     now = take_turn(connection).now
     parameters = {"room_ids": list(room_ids), "now": now}
     return max(connection.scalars(NEWEST_TIMES, parameters), default=now)
@@ -316,18 +316,18 @@ def _is_in(message_ids: Collection[int]) -> Any:
 
 
 def has_waiting(connection: Connection, before: float) -> bool:
-    """Say whether the outbox has a message that changed before that time."""
+    """Return whether the outbox has a message that changed before that time."""
     statement = select(messages.c.id).where(IS_WAITING, messages.c.updated_at < before)
     return connection.execute(statement.limit(1)).first() is not None
 
 
 def newest_id(connection: Connection) -> int:
-    """Return the newest message's id, 0 if there is none."""
+    """Return the newest message's id, or 0 if there is none."""
     return connection.scalar(select(func.max(messages.c.id))) or 0
 
 
 def measure_outbox(connection: Connection) -> tuple[int, float | None]:
-    """Return how many messages wait, and since when the first of them does."""
+    """Return how many messages wait, and since when the first of them has waited."""
     statement = select(func.count(), func.min(messages.c.updated_at)).where(IS_WAITING)
     count, since = connection.execute(statement).one()
     return count, since

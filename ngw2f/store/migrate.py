@@ -1,4 +1,4 @@
-"""Bring the database to the newest schema, once, however many processes ask for it."""
+"""Migrate the database to the newest schema, once, however many processes try to."""
 
 import fcntl
 import os
@@ -19,19 +19,19 @@ from ngw2f.store.private import make_private, sqlite_path
 from ngw2f.store.reasons import of_another_program, why_no_engine
 from ngw2f.store.schema import metadata
 
-# Without these it is no chat, of whichever version.
+# A chat of any version has these tables.
 TABLES = {"users", "tokens", "rooms", "memberships", "messages", "alembic_version"}
 
 
 class MigrationError(Exception):
-    """It cannot be done, now or ever; the message is one line that says why."""
+    """The migration is impossible; the message is one line that says why."""
 
 
 def migrate(settings: Settings) -> None:
-    """Run the migrations that the database has not seen yet. Creates what is missing.
+    """Run the migrations that the database has not had yet. Creates what is missing.
 
-    Raises MigrationError where there is no driver, the database is ahead of this code, or another
-    program's.
+    Raises MigrationError if there is no driver, or the database is of a newer version or of another
+    program.
     """
     settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -62,7 +62,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 
 def known_versions() -> set[str]:
-    """Return the names of all schemas that this version of the chat can go on from."""
+    """Return the names of all schemas that this version of the chat can migrate from."""
     scripts = ScriptDirectory.from_config(alembic_config())
     return {script.revision for script in scripts.walk_revisions()}
 
@@ -73,9 +73,9 @@ def newest_version() -> str:
 
 
 def _refuse_foreign(connection: Connection) -> None:
-    """Raise MigrationError where a chat would get between the tables of another program.
+    """Raise MigrationError if the tables are another program's, of which some have our names.
 
-    Other tables beside the chat's are fine.
+    Other tables beside a whole chat's are fine.
     """
     tables = set(inspect(connection).get_table_names())
     is_migrated = "alembic_version" in tables and connection.scalar(
@@ -87,7 +87,7 @@ def _refuse_foreign(connection: Connection) -> None:
 
 @contextmanager
 def _alone(connection: Connection, data_path: Path) -> Iterator[None]:
-    """Wait until no other process migrates this database, and keep others waiting."""
+    """Wait until no other process is migrating this database, and make others wait."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_KEY})
         connection.commit()
@@ -100,12 +100,12 @@ def _alone(connection: Connection, data_path: Path) -> Iterator[None]:
     lock = os.open(data_path / MIGRATION_FILE, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # The file remembers it. Left to the processes that come next, they would
-        # get in each other's way: the change needs the database for itself.
+        # The file keeps this mode. If it were left to the processes that start next, they would
+        # disturb each other, because changing the mode needs exclusive access.
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         connection.commit()
-        # Python begins no transaction for a change of the schema. Without one, a migration that a
-        # full disk or a kill has cut off could never go on: half of it would be there already.
+        # Python begins no transaction for a change of the schema. Without one, a migration cut off
+        # by a full disk or a kill could never be completed, because half of it would be stored.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield
         connection.commit()

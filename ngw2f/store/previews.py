@@ -1,4 +1,4 @@
-"""Previews of links: which messages have them, what is behind them, which wait to be fetched."""
+"""Previews of links: which messages show them, their content, and which wait to be fetched."""
 
 import secrets
 from collections.abc import Collection, Iterable, Mapping
@@ -36,7 +36,7 @@ SHOWN = (
     previews.c.image_width,
     previews.c.image_height,
 )
-# Both databases know "ON CONFLICT DO NOTHING" by the same words.
+# "ON CONFLICT DO NOTHING" is the same in both databases.
 ADD = upsert(previews).on_conflict_do_nothing(index_elements=["url", "private_room_id"])
 OF_MESSAGES = (
     select(message_previews.c.message_id, *SHOWN)
@@ -44,7 +44,7 @@ OF_MESSAGES = (
     .where(message_previews.c.message_id.in_(bindparam("ids", expanding=True)))
     .order_by(message_previews.c.message_id, message_previews.c.position)
 )
-# Which private room a message is in, for those that are in one.
+# The room of each message that is in a private room.
 PRIVATE_ROOMS = (
     select(messages.c.id, messages.c.room_id)
     .join_from(messages, rooms)
@@ -71,7 +71,7 @@ UNNOTIFIED = (
 
 @dataclass(frozen=True, slots=True)
 class DuePreview:
-    """A link that waits to be fetched, where it leads, how often that failed in a row."""
+    """A link that waits to be fetched, its site, and how often fetching failed in a row."""
 
     id: int
     url: str
@@ -81,7 +81,7 @@ class DuePreview:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is behind a link: texts, and the thumbnail's body, media type and size in pixels."""
+    """The content of a link: texts, and the thumbnail's body, media type and size in pixels."""
 
     title: str = ""
     description: str = ""
@@ -94,7 +94,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long what is known is good, when to try again, and how often that failed in a row."""
+    """When the content expires, when to fetch it next, and how often fetching failed in a row."""
 
     expires_at: float
     due_at: float | None = None
@@ -104,10 +104,10 @@ class Schedule:
 def attach_links(
     connection: Connection, links: Mapping[int, Collection[str]], now: float
 ) -> tuple[dict[int, tuple[Preview, ...]], bool]:
-    """Store the links of messages that had none, and return what is known of them.
+    """Store the links of messages that had none; return the previews that are known already.
 
-    Also say whether some are to be fetched: those that nobody posted before to the same
-    readers, and those of which what is known is too old.
+    Also return whether some must be fetched: links that are new to these readers, and links whose
+    content has expired.
     """
     if not any(links.values()):
         return {}, False
@@ -147,10 +147,10 @@ def attach_links(
 def _lock_previews(
     connection: Connection, keys: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], Any]:
-    """Return what is stored of links, by URL and private room, until the transaction's end.
+    """Return the stored previews, by URL and private room, locked until the transaction ends.
 
-    Or the preview could be fetched between our look and our commit, and neither side
-    would tell of it. SQLite has one writer at a time anyway.
+    Without the lock, a preview could be fetched between our query and our commit, and neither side
+    would publish an event for it. SQLite has one writer at a time anyway.
     """
     more = (previews.c.id, previews.c.private_room_id, previews.c.due_at, previews.c.expires_at)
     statement = select(*SHOWN, *more).order_by(previews.c.id)
@@ -166,7 +166,7 @@ def detach_links(connection: Connection, message_id: int) -> None:
 def previews_of(
     connection: Connection, message_ids: Collection[int]
 ) -> dict[int, tuple[Preview, ...]]:
-    """Return what there is to show of the links of messages."""
+    """Return the previews that messages show."""
     rows: dict[int, list[Any]] = {}
     for row in connection.execute(OF_MESSAGES, {"ids": list(message_ids)}):
         rows.setdefault(row.message_id, []).append(row)
@@ -174,7 +174,7 @@ def previews_of(
 
 
 def _shown(rows: Iterable[Any]) -> tuple[Preview, ...]:
-    """Return the previews of rows that have the columns SHOWN, without those that are empty."""
+    """Return the previews of rows with the columns SHOWN, without empty ones."""
     return tuple(
         Preview(
             url=row.url,
@@ -197,7 +197,7 @@ def list_due(
     exclude_ids: Collection[int] = (),
     exclude_sites: Collection[str] = (),
 ) -> list[DuePreview]:
-    """Return what waits the longest to be fetched, but not certain ones, nor from certain sites."""
+    """Return the links that have waited longest to be fetched, with some ids and sites excluded."""
     parameters = {
         "now": now,
         "limit": limit,
@@ -208,13 +208,13 @@ def list_due(
 
 
 def has_due(connection: Connection, before: float) -> bool:
-    """Say whether a preview waits that was due before that time."""
+    """Return whether a preview waits that was due before that time."""
     statement = select(previews.c.id).where(previews.c.due_at < before).limit(1)
     return connection.execute(statement).first() is not None
 
 
 def measure_outbox(connection: Connection, now: float) -> tuple[int, float | None]:
-    """Return how many links are to be fetched by now, and since when the first of them is."""
+    """Return how many links are due now, and since when the first of them is."""
     statement = select(func.count(), func.min(previews.c.due_at)).where(previews.c.due_at <= now)
     count, since = connection.execute(statement).one()
     return count, since
@@ -223,7 +223,7 @@ def measure_outbox(connection: Connection, now: float) -> tuple[int, float | Non
 def set_content(
     connection: Connection, preview_id: int, content: Content, schedule: Schedule
 ) -> None:
-    """Store what is behind a link; messages that show something else now are to be told."""
+    """Store the content of a link; if it changed, the readers of its messages must be notified."""
     name = _set_thumbnail(connection, preview_id, content)
     values: dict[str, Any] = {
         "title": content.title,
@@ -243,14 +243,14 @@ def set_content(
 
 
 def has_unnotified(connection: Connection) -> bool:
-    """Say whether messages have still to be told that they show something else."""
+    """Return whether readers must still be notified of changed previews."""
     return connection.execute(UNNOTIFIED).first() is not None
 
 
 def take_unnotified(connection: Connection, limit: int) -> list[int]:
-    """Return messages that have still to be told, the newest of a link first; they are told now.
+    """Return up to *limit* messages whose readers must be notified, and count them as notified.
 
-    Those of several links, up to *limit*; none: there are no more.
+    The newest messages of a link come first. An empty list means that none are left.
     """
     taken: list[int] = []
     while len(taken) < limit and (row := connection.execute(UNNOTIFIED).first()):
@@ -270,7 +270,7 @@ def take_unnotified(connection: Connection, limit: int) -> list[int]:
 
 
 def set_schedule(connection: Connection, preview_id: int, schedule: Schedule) -> None:
-    """Store when to fetch a link again; what is shown of it stays."""
+    """Store when to fetch a link again, without changing what is shown."""
     connection.execute(
         update(previews)
         .where(previews.c.id == preview_id)
@@ -285,7 +285,7 @@ def failures_of(connection: Connection, preview_id: int) -> int:
 
 
 def _set_thumbnail(connection: Connection, preview_id: int, content: Content) -> str:
-    """Store a preview's thumbnail, and return its name: the one that it has if it is the same."""
+    """Store a preview's thumbnail and return its name; the same picture keeps its name."""
     owned_by = thumbnails.c.preview_id == preview_id
     row = connection.execute(select(thumbnails.c.name, thumbnails.c.body).where(owned_by)).first()
     if row and row.body == content.thumbnail:
@@ -300,14 +300,14 @@ def _set_thumbnail(connection: Connection, preview_id: int, content: Content) ->
 
 
 def find_thumbnail(connection: Connection, name: str) -> tuple[str, bytes] | None:
-    """Return its media type and its body."""
+    """Return a thumbnail's media type and body; None if there is none of this name."""
     statement = select(thumbnails.c.media_type, thumbnails.c.body)
     row = connection.execute(statement.where(thumbnails.c.name == name)).first()
     return (row.media_type, row.body) if row else None
 
 
 def request_ids_of(connection: Connection, preview_ids: Collection[int]) -> dict[int, str]:
-    """Return for each preview by which request the newest message that has it was posted."""
+    """Return, for each preview, the id of the request that posted its newest message."""
     newest = (
         select(message_previews.c.preview_id, func.max(message_previews.c.message_id).label("id"))
         .where(message_previews.c.preview_id.in_(preview_ids))
@@ -320,14 +320,14 @@ def request_ids_of(connection: Connection, preview_ids: Collection[int]) -> dict
 
 
 def delete_unused_previews(connection: Connection, now: float) -> int:
-    """Delete what no message has any more and is too old to be used again; return how many."""
+    """Delete the expired previews that no message uses any more; return how many."""
     is_used = exists().where(message_previews.c.preview_id == previews.c.id)
     is_old = and_(previews.c.due_at.is_(None), previews.c.expires_at <= now)
     return connection.execute(delete(previews).where(is_old, ~is_used)).rowcount
 
 
 def refresh_previews(connection: Connection, now: float, first_message_id: int) -> int:
-    """Have those fetched again that are too old and that recent messages show; return how many."""
+    """Schedule the expired previews of recent messages to be fetched again; return how many."""
     is_used = exists().where(
         message_previews.c.preview_id == previews.c.id,
         message_previews.c.message_id >= first_message_id,

@@ -1,4 +1,4 @@
-"""Files that only their owner may read, whatever directory they are in and whatever the umask."""
+"""Files that only their owner may read, whatever their directory and the umask."""
 
 import os
 import stat
@@ -10,10 +10,10 @@ PRIVATE = 0o600
 
 
 def make_private(path: Path) -> None:
-    """Make an empty file for its owner alone; one that is there stays as it is.
+    """Create an empty file for its owner only; an existing file stays as it is.
 
-    SQLite would make its own with the umask's mode. Its `-wal` and `-shm` get that of the
-    database. Raises OSError.
+    SQLite would create the file with the umask's mode, and gives its `-wal` and `-shm` the mode of
+    the file. Raises OSError.
     """
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE)
@@ -26,15 +26,15 @@ def make_private(path: Path) -> None:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Say whether somebody else may read or write a file, and get into its directory."""
+    """Return whether others may read or write a file, and enter its directory."""
     modes = [stat.S_IMODE(place.stat().st_mode) for place in (path, path.parent)]
     return bool(modes[0] & 0o066 and modes[1] & 0o011)
 
 
 def sqlite_path(url: str) -> Path | None:
-    """Return the file that a database is in; None for PostgreSQL, or one in memory.
+    """Return the file of a database; None for PostgreSQL, or a database in memory.
 
-    Raises ArgumentError for what is no URL.
+    Raises ArgumentError for an invalid URL.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):

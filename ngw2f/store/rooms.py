@@ -1,7 +1,7 @@
-"""Rooms and who may be in them.
+"""Rooms and their members.
 
-Rooms are loaded through the reader: a private room that one is no member of is
-not there, so a forgotten check is a 404 and not a leak.
+Rooms are loaded for a reader: a private room does not exist for those who are not its members, so
+a forgotten check gives a 404, not a leak.
 """
 
 from collections.abc import Collection
@@ -39,24 +39,24 @@ from ngw2f.store.users import COLUMNS as USER_COLUMNS
 from ngw2f.store.users import UserRow
 
 LOBBY = "lobby"
-# The first row of the table; the migration that makes the table writes it.
+# The first row of the table, which the migration that creates the table inserts.
 LOBBY_ID = 1
-# Where somebody has just spoken is looked for in so many of all rooms' messages.
+# How many messages of all rooms are searched for rooms where somebody has just spoken.
 LATEST_MESSAGES = 500
 COLUMNS = (rooms.c.id, rooms.c.name, rooms.c.private, rooms.c.created_at, rooms.c.updated_at)
 
 
 class RoomExistsError(Exception):
-    """A public room has this name already."""
+    """A public room with this name, or one that looks the same, already exists."""
 
 
 class QuotaExceededError(Exception):
-    """One more would be too many; the message says of what."""
+    """A quota is used up; the message says which."""
 
 
 @cache
 def is_visible(*, to_user: bool) -> ColumnElement[bool]:
-    """Return the condition that anybody, or the user `reader_id`, may see the row of `rooms`."""
+    """Return the condition that anybody, or the user `reader_id`, may see a row of `rooms`."""
     if not to_user:
         return IS_PUBLIC
     membership = exists().where(
@@ -73,11 +73,11 @@ def reader_parameters(reader: UserRow | None) -> dict[str, int]:
 def list_rooms(
     connection: Connection, reader: UserRow | None, *, after: int = 0, limit: int = 50
 ) -> list[Room]:
-    """Return rooms that the reader may see with ids *after* one, in their order."""
+    """Return the rooms that the reader may see with ids above *after*, ordered by id."""
     follows = rooms.c.id > after
     statement = select(*COLUMNS).where(IS_PUBLIC, follows).order_by(rooms.c.id).limit(limit)
     if reader is not None:
-        # Each has its index; together they would be looked for among all private rooms.
+        # Each query has its index; a single one would search all private rooms.
         own = (
             select(*COLUMNS)
             .join_from(memberships, rooms)
@@ -94,10 +94,10 @@ def list_rooms(
 def list_near_rooms(
     connection: Connection, room: Room, reader: UserRow | None, limit: int
 ) -> list[Room]:
-    """Return a choice of rooms, in the order of their names, for who is in *room*.
+    """Return a selection of rooms, ordered by name, for a reader of *room*.
 
-    After that and the lobby come the reader's own, up to half, then those in which somebody
-    has just spoken, then the newest.
+    It is filled with that room and the lobby, then the reader's own rooms up to a half, then rooms
+    where somebody has just spoken, then the newest.
     """
     ids = [room.id, LOBBY_ID]
     if reader is not None:
@@ -134,7 +134,7 @@ def find_room(connection: Connection, room_id: int, reader: UserRow | None) -> R
 def find_room_named(connection: Connection, name: str, reader: UserRow | None) -> Room | None:
     """Return the room that the reader has known by this name for longest.
 
-    So a URL leads where it led before, whoever calls another room by the same name later.
+    So a URL keeps its meaning if another room gets the same name later.
     """
     if not can_be_stored(name):
         return None
@@ -172,10 +172,10 @@ def create_room(
     most: int | None = None,
     shapes: Collection[str] = (),
 ) -> Room:
-    """Store a new room with its creator, who may have made *most*, as its first member.
+    """Store a new room, with its creator as its first member, who may have created *most*.
 
-    Raises RoomExistsError if it is public, as another one of that name, or of one that
-    has one of the *shapes*; QuotaExceededError.
+    Raises QuotaExceededError; RoomExistsError if it is public and another public room has its name
+    or one of its *shapes*.
     """
     now = take_turn(connection).now
     if most is not None and _count(connection, rooms.c.creator_id == creator_id) >= most:
@@ -204,7 +204,7 @@ def create_room(
 def list_members(
     connection: Connection, room_id: int, *, after: int = 0, limit: int = 50
 ) -> list[UserRow]:
-    """Return members of a room with ids *after* one, in their order."""
+    """Return the members of a room with ids above *after*, ordered by id."""
     statement = (
         select(*USER_COLUMNS)
         .join_from(memberships, users)
@@ -228,10 +228,10 @@ def is_member(connection: Connection, room_id: int, user_id: int) -> bool:
 
 
 def add_member(connection: Connection, room_id: int, user_id: int) -> None:
-    """Store a membership, once however many do so at the same time."""
+    """Store a membership; several transactions may do so at the same time."""
     if is_member(connection, room_id, user_id):
         return
-    # The turn goes before the lock on the user's row, which the reference to it takes.
+    # Take the turn before the insert, which locks the user's row.
     values = {"room_id": room_id, "user_id": user_id, "created_at": take_turn(connection).now}
     with suppress(IntegrityError), connection.begin_nested():
         connection.execute(insert(memberships).values(values))
@@ -241,7 +241,7 @@ def admit_member(
     connection: Connection, room_id: int, user_id: int, *, most_rooms: int, most_members: int
 ) -> None:
     """Store a membership of a user who may have *most_rooms*. Raises QuotaExceededError."""
-    # Until it is committed, so that nobody else counts meanwhile.
+    # Held until the commit, so that no other transaction counts meanwhile.
     take_turn(connection)
     if is_member(connection, room_id, user_id):
         return
@@ -264,7 +264,7 @@ def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
 
 
 def private_room_ids(connection: Connection, member_id: int | None = None) -> set[int]:
-    """Return the private rooms, all of them or those that a user is a member of."""
+    """Return the ids of all private rooms, or of those that a user is a member of."""
     statement = select(rooms.c.id).where(rooms.c.private)
     if member_id is not None:
         statement = statement.join(memberships).where(memberships.c.user_id == member_id)
@@ -272,6 +272,6 @@ def private_room_ids(connection: Connection, member_id: int | None = None) -> se
 
 
 def name_of(connection: Connection, room_id: int) -> str:
-    """Return a room's name, whoever asks: for what only its readers get."""
+    """Return a room's name without any check, for output that only its readers get."""
     statement = select(rooms.c.name).where(rooms.c.id == room_id)
     return connection.execute(statement).scalar() or "?"

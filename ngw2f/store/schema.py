@@ -1,4 +1,4 @@
-"""The tables. Times are Unix seconds; what is true about the chat is here and nowhere else."""
+"""The tables, which hold the whole state of the chat. Times are Unix seconds."""
 
 from sqlalchemy import (
     BigInteger,
@@ -17,7 +17,7 @@ from sqlalchemy import (
     false,
 )
 
-# Names for constraints, so that a migration can speak of them.
+# Names for constraints, so that migrations can refer to them.
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -29,12 +29,12 @@ metadata = MetaData(
 
 
 def can_be_stored(text: str) -> bool:
-    """Say whether a column may hold *text*: PostgreSQL takes no NUL, not even in a question."""
+    """Return whether a column may hold *text*: PostgreSQL accepts no NUL, not even in a query."""
     return "\0" not in text
 
 
 def _owner(column: str, target: str) -> Column[int]:
-    """Return a reference to the row without which this one makes no sense."""
+    """Return a reference to the row that owns this one; it is deleted with its owner."""
     return Column(column, ForeignKey(target, ondelete="CASCADE"), nullable=False, index=True)
 
 
@@ -43,7 +43,7 @@ users = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("nickname", String(32), nullable=False),
-    # The nickname as it is compared (ngw2f/text/names.py), so it may be longer.
+    # The form in which nicknames are compared (ngw2f/text/names.py); it may be longer.
     Column("nickname_key", Text, nullable=False, unique=True),
     Column("password_hash", String(200), nullable=False),
     Column("created_at", Float, nullable=False),
@@ -52,7 +52,7 @@ users = Table(
     sqlite_autoincrement=True,
 )
 
-# What nicknames look like (ngw2f/text/lookalikes.py): nobody has one that looks like another's.
+# What nicknames look like (ngw2f/text/lookalikes.py): no two users' nicknames look the same.
 nickname_shapes = Table(
     "nickname_shapes",
     metadata,
@@ -67,14 +67,14 @@ tokens = Table(
     Column("id", Integer, primary_key=True),
     Column("digest", LargeBinary(32), nullable=False, unique=True),
     _owner("user_id", "users.id"),
-    # A page's session; false: an API token.
+    # True for a page's session, false for an API token.
     Column("session", Boolean, nullable=False, server_default=false()),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False, index=True),
     sqlite_autoincrement=True,
 )
 
-# Browsers that have signed in before; not sessions (ngw2f/store/devices.py).
+# Browsers that somebody has signed in with (ngw2f/store/devices.py); they are not sessions.
 devices = Table(
     "devices",
     metadata,
@@ -91,9 +91,9 @@ rooms = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(64), nullable=False, index=True),
     Column("name_key", Text, nullable=False),
-    # A private room is there for its members only; its name says nothing to others.
+    # Only its members see a private room; its name means nothing to others.
     Column("private", Boolean, nullable=False, server_default=false()),
-    # For whose quota it counts; NULL: nobody's.
+    # The account whose quota it counts for; NULL: nobody's.
     Column("creator_id", Integer, index=True),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
@@ -109,7 +109,7 @@ Index(
     postgresql_where=IS_PUBLIC,
 )
 
-# In the order of ids, as lists have them.
+# Ordered by id, as lists are.
 Index("ix_rooms_public", rooms.c.id, sqlite_where=IS_PUBLIC, postgresql_where=IS_PUBLIC)
 
 # What the names of public rooms look like.
@@ -131,53 +131,53 @@ memberships = Table(
 messages = Table(
     "messages",
     metadata,
-    # Never used again after a deletion: clients page by it (sqlite_autoincrement).
+    # Never reused after a deletion, because clients page by it (sqlite_autoincrement).
     Column("id", Integer, primary_key=True),
     Column("room_id", ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False),
     _owner("user_id", "users.id"),
     Column("source", Text, nullable=False),
-    # Safe HTML made by a worker; until then the source as plain text, escaped.
+    # Safe HTML made by a worker; before that, the source as escaped plain text.
     Column("html", Text, nullable=False),
     Column("rendered", Boolean, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
-    # One more with every change: what was made of an (id, version) stays true.
+    # Increased with every change, so that what was made of an (id, version) stays valid.
     Column("version", Integer, nullable=False),
     # How often rendering this source failed, or killed the worker.
     Column("attempts", Integer, nullable=False, server_default="0"),
-    # Of the request that posted or edited it last, for the log of who renders it.
+    # Of the request that posted or last edited it, for the log of the worker that renders it.
     Column("request_id", String(128), nullable=False, server_default=""),
-    # Has all that a page's list of versions needs, so that the rows are not read.
+    # Covers the query for a page's versions, so that the rows are not read.
     Index("ix_messages_page", "room_id", "id", "version"),
     Index("ix_messages_room_id_updated_at", "room_id", "updated_at"),
     sqlite_autoincrement=True,
 )
-# The outbox: what a worker has still to render. It is small whatever the history is, and each
-# author's messages are counted in it without a look at the rows.
+# The outbox: what a worker must still render. It is small however long the history is, and each
+# author's messages are counted without reading the rows.
 Index(
     "ix_messages_outbox",
     messages.c.attempts,
     messages.c.user_id,
     messages.c.id,
-    # Or SQLite looks into each row whether it is what the index is for.
+    # Without it, SQLite reads each row to check the index's condition.
     messages.c.rendered,
     sqlite_where=messages.c.rendered == false(),
     postgresql_where=messages.c.rendered == false(),
 )
 
-# What is behind a link, once however often it is posted where everybody may read, and once for
-# each private room: a preview that is there at once would tell that somebody posted the link.
+# The content of a link, stored once for all public rooms and once for each private room: a preview
+# that appears at once would reveal that somebody has posted the link elsewhere.
 previews = Table(
     "previews",
     metadata,
     Column("id", Integer, primary_key=True),
     # Normalised (ngw2f/links/guard/target.py), at most 2,048 characters, all of them ASCII.
     Column("url", Text, nullable=False),
-    # The private room whose messages show it; 0: those of all public rooms.
+    # The private room whose messages show it; 0: all public rooms.
     Column("private_room_id", Integer, nullable=False, server_default="0"),
-    # Where it leads, with the port: so many are fetched from one of these at a time.
+    # Host and port of the link; the number of fetches from one site at a time is limited.
     Column("site", Text, nullable=False),
-    # All empty: there is nothing to show, not yet, or not at all.
+    # All empty: there is nothing to show, or nothing yet.
     Column("title", Text, nullable=False, server_default=""),
     Column("description", Text, nullable=False, server_default=""),
     Column("site_name", Text, nullable=False, server_default=""),
@@ -185,26 +185,26 @@ previews = Table(
     Column("image", String(22), nullable=False, server_default=""),
     Column("image_width", Integer, nullable=False, server_default="0"),
     Column("image_height", Integer, nullable=False, server_default="0"),
-    # Until then what is known is good enough, also that nothing could be had.
+    # Until then, the content is not fetched again, even if there was none.
     Column("expires_at", Float, nullable=False, server_default="0"),
-    # When it is to be fetched (again); NULL: not unless somebody posts it.
+    # When to fetch it (again); NULL: only when somebody posts it.
     Column("due_at", Float),
-    # How often in a row it could not be fetched.
+    # How often in a row fetching it failed.
     Column("failures", Integer, nullable=False, server_default="0"),
-    # What is shown has changed, and readers of messages below this id have still to be
-    # notified; NULL: of none. (The column's name is that of an older release.)
+    # The content has changed, and readers of messages below this id must still be notified; NULL:
+    # none. (The column's name is that of an older release.)
     Column("untold_before", Integer, key="notify_below_id"),
     UniqueConstraint("url", "private_room_id"),
     sqlite_autoincrement=True,
 )
-# The outbox of links: what a worker has still to fetch.
+# The outbox of links: what a worker must still fetch.
 Index(
     "ix_previews_outbox",
     previews.c.due_at,
     sqlite_where=previews.c.due_at.is_not(None),
     postgresql_where=previews.c.due_at.is_not(None),
 )
-# Previews whose readers have still to be notified.
+# Previews whose readers must still be notified.
 Index(
     "ix_previews_untold",
     previews.c.id,
@@ -212,7 +212,7 @@ Index(
     postgresql_where=previews.c.notify_below_id.is_not(None),
 )
 
-# Which links a message has, in which order.
+# The links of each message, in their order.
 message_previews = Table(
     "message_previews",
     metadata,
@@ -221,8 +221,8 @@ message_previews = Table(
     _owner("preview_id", "previews.id"),
 )
 
-# Small pictures of our own making, apart from what is read with every message. The
-# name is random: who does not have it from a message cannot ask for it.
+# Small pictures that we made, in a table of their own because messages are read without them. The
+# name is random, so only readers of the message can request the picture.
 thumbnails = Table(
     "thumbnails",
     metadata,
@@ -232,36 +232,36 @@ thumbnails = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# What `Prefer: respond-async` answered with: a status that can be asked for.
+# The status of work that was promised in answer to `Prefer: respond-async`.
 tasks = Table(
     "tasks",
     metadata,
     Column("id", String(22), primary_key=True),
-    # The message whose rendering ends it; NULL: `done` says whether it has ended.
+    # The message whose rendering ends the task; NULL: `done` says whether it has ended.
     Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), index=True),
-    # Where the result is, or will be.
+    # The path of the result, also before it exists.
     Column("location", Text, nullable=False, server_default=""),
     Column("done", Boolean, nullable=False, server_default=false()),
-    # Why there is no result so far; empty: nothing has failed.
+    # Why there is no result so far; empty if nothing has failed.
     Column("problem", Text, nullable=False, server_default=""),
     Column("created_at", Float, nullable=False, index=True),
 )
 
-# By what clients call their writes, which are done once however often they are sent.
+# Clients' names for their writes, each of which is done once however often it is sent.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
-    # SHA-256, of the key and of what was asked for with it.
+    # SHA-256 of the key, and of the request that came with it.
     Column("key_digest", LargeBinary(32), primary_key=True),
     Column("request_digest", LargeBinary(32), nullable=False),
-    # Of the message, or the room, that was made, be it deleted since.
+    # The message or room that was made; it may have been deleted since.
     Column("resource_id", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 
-# What clients are told of, in the order in which it became true: each event is
-# written with the change that it tells of, and appended to the stream from here.
+# What clients are told, in the order of the commits: each event is written with its change, and
+# appended to the stream from here.
 events = Table(
     "events",
     metadata,
@@ -273,8 +273,8 @@ events = Table(
         autoincrement=False,
     ),
     Column("name", String(32), nullable=False),
-    # JSON, as clients get it.
+    # JSON, as it is sent to clients.
     Column("data", Text, nullable=False),
-    # Whose room's readers may see it; NULL: everybody.
+    # The room whose readers may see it; NULL: everybody.
     Column("room_id", Integer),
 )

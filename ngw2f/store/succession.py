@@ -1,8 +1,7 @@
-"""What clients need to know when a database has taken the place of another one.
+"""Tell clients that the database has been replaced by an older state, such as a backup.
 
-They may have seen messages that are not in it, since it was written before those. Ids that
-were given must not be given again, for other messages; and whoever follows is told to read
-anew.
+They may have seen newer messages, which are not in it. Ids that were assigned to those must not be
+assigned again; and clients that follow the events are told to load everything again.
 """
 
 from collections.abc import Mapping
@@ -12,30 +11,30 @@ from sqlalchemy import Connection, inspect, text
 from ngw2f.resources import MAX_ID
 from ngw2f.store.events import NewEvent, add_events
 
-# What clients know by their ids.
+# The tables whose ids clients know.
 TABLES = ("messages", "rooms", "users")
-# So many ids were given at most since what is restored was written; a client that reads on
-# after one of them misses nothing then.
+# The most ids assumed to have been assigned since the backup was written; a client that continues
+# after one of them misses nothing.
 SKIPPED_IDS = 1_000_000
 RESYNC = "resync"
 
 
 def succeed(connection: Connection, used: Mapping[str, int] | None = None) -> None:
-    """Go on with ids that were never given, and have all who follow read anew.
+    """Continue with ids that were never assigned, and tell clients to load everything again.
 
-    *used*: the greatest ids in the database that was there before, if that is known.
+    *used* are the greatest ids of the replaced database, if they are known.
     """
     tables = set(inspect(connection).get_table_names())
     for table in TABLES:
         greatest = max(greatest_ids(connection).get(table, 0), (used or {}).get(table, 0))
-        # The last ids are not skipped, however often it is done.
+        # Repeated restores skip ever fewer ids, so they never run out.
         _set_greatest(connection, table, greatest + min(SKIPPED_IDS, (MAX_ID - greatest) // 2))
     if "events" in tables:
         add_events(connection, [NewEvent(RESYNC, "{}")])
 
 
 def greatest_ids(connection: Connection) -> dict[str, int]:
-    """Return the greatest id that each table has ever given, as far as there are tables."""
+    """Return the greatest id that each existing table has ever assigned."""
     tables = set(inspect(connection).get_table_names())
     if connection.dialect.name == "postgresql":
         return {

@@ -1,4 +1,4 @@
-"""In whose turn the messages of the outbox are rendered."""
+"""The order in which the messages of the outbox are rendered."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from ngw2f.store.schema import messages
 
-# Rendered so often in vain, a message is set aside: it stays as it was typed.
+# After so many failed attempts, a message is set aside: it stays as it was typed.
 MAX_ATTEMPTS = 3
 IS_FRESH = and_(~messages.c.rendered, messages.c.attempts == 0)
 IS_WAITING = and_(~messages.c.rendered, messages.c.attempts < MAX_ATTEMPTS)
@@ -25,7 +25,7 @@ FRESH = select(_numbered.c.id).order_by(_numbered.c.no, _numbered.c.id)
 FRESH_TO_LOCK = (
     select(messages.c.id)
     .join(_numbered, _numbered.c.id == messages.c.id)
-    # Once more: where another process has rendered it since, PostgreSQL asks this again.
+    # Repeated, because PostgreSQL checks this again if another process has rendered the message.
     .where(IS_FRESH)
     .order_by(_numbered.c.no, messages.c.id)
 )
@@ -35,9 +35,9 @@ FAILED = select(messages.c.id).where(IS_WAITING).order_by(messages.c.attempts, m
 def next_ids(
     connection: Connection, limit: int, *, skip_locked: bool, exclude_ids: Collection[int]
 ) -> Sequence[int]:
-    """Return whose turn it is: each author's oldest message, then each one's next, and so on.
+    """Return the next messages: each author's oldest, then each one's next, and so on.
 
-    If only such wait whose rendering has failed, one of them.
+    If only messages wait whose rendering has failed, return one of them.
     """
     for statement in (FRESH_TO_LOCK if skip_locked else FRESH).limit(limit), FAILED.limit(1):
         if exclude_ids:

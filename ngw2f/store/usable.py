@@ -1,4 +1,4 @@
-"""Whether there is a chat in a database, and one that this version of the chat can work with."""
+"""Whether a database has a chat, and of a version that this one can work with."""
 
 from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.exc import ArgumentError
@@ -10,18 +10,18 @@ from ngw2f.store.reasons import of_another_program, why_no_engine
 
 
 class UnusableError(Exception):
-    """It is no database of this chat; the message is one line that says what it is."""
+    """The database has no chat of this version; the message is one line that says why."""
 
 
 class NewerError(UnusableError):
-    """It is one of a newer version, beside which an older one may go on."""
+    """The database is of a newer version; an older chat that is running may go on using it."""
 
 
 def check_chat(settings: Settings, *, any_version: bool = False) -> None:
-    """Raise UnusableError unless there is a chat in the database, of this version.
+    """Raise UnusableError unless the database has a chat, of this version.
 
-    SQLite's file, which the first look would make, is not made. Raises SQLAlchemyError where the
-    database cannot be asked.
+    Does not create SQLite's file, as connecting would. Raises SQLAlchemyError if the database does
+    not answer.
     """
     try:
         path = sqlite_path(settings.sqlalchemy_url)
@@ -40,7 +40,7 @@ def check_chat(settings: Settings, *, any_version: bool = False) -> None:
 
 
 def find_chat(connection: Connection) -> None:
-    """Raise UnusableError unless there is a chat in the database, of whichever version."""
+    """Raise UnusableError unless the database has a chat, of any version."""
     tables = set(inspect(connection).get_table_names())
     if tables >= TABLES:
         return
@@ -51,7 +51,7 @@ def find_chat(connection: Connection) -> None:
 
 
 def check_version(connection: Connection) -> str:
-    """Return a chat's schema, which is the newest. Raises UnusableError where it is not."""
+    """Return the version of a chat's schema. Raises UnusableError if it is not the newest."""
     version = str(connection.scalar(text("SELECT version_num FROM alembic_version")))
     newest = newest_version()
     if version == newest:

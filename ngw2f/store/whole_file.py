@@ -1,4 +1,4 @@
-"""A file that is there whole, and on the disk, or not at all."""
+"""Write a file so that it appears complete and synced to disk, or not at all."""
 
 import errno
 import os
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# What a file system answers that has no second names for a file.
+# The errors of file systems without hard links.
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Give the path of an empty file beside *target*, which takes its name when the block ends.
+    """Give the path of an empty file beside *target*, which is renamed to it when the block ends.
 
-    Only its owner may read it. A process that is killed leaves at most that file, whose name
-    begins with a dot and ends with `.part`. Raises FileExistsError rather than replace a file.
+    Only its owner may read it. A process that is killed leaves at most this file, whose name begins
+    with a dot and ends with `.part`. Raises FileExistsError instead of replacing a file.
     """
     _refuse_existing(target)
     part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
@@ -32,7 +32,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 def _name(part: Path, target: Path) -> None:
     try:
-        # Unlike a rename, it replaces nothing.
+        # Unlike a rename, a link replaces nothing.
         os.link(part, target)
     except OSError as error:
         if error.errno not in NO_LINKS:
