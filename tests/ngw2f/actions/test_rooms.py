@@ -15,6 +15,9 @@ from ngw2f.settings import Settings
 from ngw2f.store.rooms import LOBBY_ID, list_rooms, member_ids
 from ngw2f.store.users import UserRow
 
+# "coco" in Cyrillic letters.
+LOOKS_SAME = "\u0441\u043e\u0441\u043e"
+
 both = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
 
 
@@ -55,12 +58,13 @@ def test_key_sent_again_creates_once(core: Core, rooms: Rooms, ann: UserRow) -> 
 
 @both
 def test_public_name_is_taken_once(core: Core, rooms: Rooms, ann: UserRow, bob: UserRow) -> None:
-    rooms.create(ann, "Tea", private=False)
-    with pytest.raises(Invalid) as refused:
-        rooms.create(bob, "tea", private=False)
-    assert refused.value.detail == TAKEN
-    rooms.create(bob, "tea", private=True)
-    assert names(core, bob) == ["lobby", "Tea", "tea"]
+    rooms.create(ann, "Coco", private=False)
+    for name in ("coco", LOOKS_SAME):
+        with pytest.raises(Invalid) as refused:
+            rooms.create(bob, name, private=False)
+        assert refused.value.detail == TAKEN
+    rooms.create(bob, "coco", private=True)
+    assert names(core, bob) == ["lobby", "Coco", "coco"]
 
 
 def test_name_that_cannot_be(core: Core, rooms: Rooms, ann: UserRow) -> None:
