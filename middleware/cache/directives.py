@@ -7,6 +7,7 @@ the cache do less: a wrong `max-age` counts as 0, so the response is stale (RFC
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from middleware._fields import split_list
 from middleware.cache.structured import Item, Member, StructuredFieldError, parse_dictionary
@@ -75,8 +76,9 @@ class RequestDirectives:
     only_if_cached: bool = False
 
 
+@lru_cache(256)
 def parse_response_directives(value: str) -> ResponseDirectives:
-    """Parse a response's Cache-Control."""
+    """Parse a response's Cache-Control; applications use the same few values again and again."""
     return _response_directives(_arguments(value))
 
 
