@@ -1,18 +1,18 @@
-"""How many listeners one server process can tell how much, how soon: `python -m benchmarks.fanout`.
+"""How many events one server process can deliver, and how fast: `python -m benchmarks.fanout`.
 
-The listeners are one program in C (load.c), compiled here. A rate is sound if every
-listener got every event, once, in order, 99 % of them within 100 ms. Each server's rate
-is raised step by step until two steps in succession are not sound; the servers take turns,
-for several rounds. The chat's events are made as posts make them: recorded in the
-database, published to the log, by a process beside the server. The other servers get
-theirs by HTTP, on one connection. The clock starts when an event is made, so one that
-had to wait before it could be posted is late by that as well.
+The listeners are one program in C (load.c), compiled here. A rate is sustained if every
+listener gets every event, once, in order, 99 % of them within 100 ms. Each server's rate
+is raised step by step until two steps in succession are not sustained; the servers take
+turns, for several rounds. The chat's events are made like those of posts: recorded in the
+database and published to the log, by a process beside the server. The other servers get
+their events over HTTP, on one connection. The clock starts when an event is made, so the
+time that it waits to be posted counts as well.
 
-Other Socket.IO servers are installed for the run by npm and pip, where those are; Nchan
-is Debian's libnginx-mod-nchan. Beside the figures of the clock stand microseconds of CPU,
-which a busy machine changes less.
+Other Socket.IO servers are installed for the run by npm and pip, if these are there; Nchan
+is Debian's libnginx-mod-nchan. Besides times there are microseconds of CPU, which depend
+less on how busy the machine is.
 
-Then, of the chat alone: what an idle client costs, the time from a post to the screens,
-a client that never reads, clients that all come back at once, and how soon a worker with
-many streams ends.
+Then, for the chat alone: the cost of an idle client, the time from a post to the screens,
+a client that never reads, clients that all reconnect at once, and how fast a worker with
+many streams stops.
 """

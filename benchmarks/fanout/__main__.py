@@ -1,4 +1,4 @@
-"""Measure the chat, and beside it what else is installed."""
+"""Measure the chat, and the other servers that are installed."""
 
 import argparse
 import contextlib
@@ -16,16 +16,16 @@ from benchmarks.fanout.listeners import compile_load
 from benchmarks.fanout.rates import P99_MS, Climb, Load, Measured, measure, spread
 from benchmarks.fanout.servers import PEERS, chat
 
-# What is asked of the chat: so many deliveries a second, to 1,000 listeners.
+# The goal for the chat: deliveries a second, to 1,000 listeners.
 NEEDED_PER_SECOND = 300_000
 NEEDED_RATE = 310
-# To reach: so many times what Node's Socket.IO server sustains, and more than Nchan.
+# The goal: this multiple of what Node's Socket.IO server sustains, and more than Nchan.
 NODE_TIMES = 5
 
 
 @dataclass(frozen=True)
 class Line:
-    """What was asked for, and what is: the median counts."""
+    """A goal and its measurements; the median counts."""
 
     name: str
     limit: float
@@ -96,7 +96,7 @@ def measure_lines(load: Load, options: argparse.Namespace) -> list[Line]:
 
 
 def measure_rates(load: Load, tools: Path, options: argparse.Namespace) -> list[Line]:
-    """Measure the rate that is needed, and the greatest of each server, in turns."""
+    """Measure the required rate, and the highest of each server, in turn."""
     with contextlib.ExitStack() as stack:
         climbs: dict[str, Climb] = {}
         for name, start in {"chat": chat, **PEERS}.items():
@@ -129,7 +129,7 @@ def print_climbs(climbs: list[Climb]) -> None:
 
 
 def compare(needed: list[Measured], climbs: dict[str, Climb]) -> list[Line]:
-    """Return what is asked for; each round is compared with itself."""
+    """Return the goals; figures are compared within each round."""
     complete = [each.per_second if each.is_whole else 0 for each in needed]
     best = {name: [each.per_second for each in climb.best] for name, climb in climbs.items()}
     found = [

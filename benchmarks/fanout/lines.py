@@ -1,4 +1,4 @@
-"""What is asked of the chat beside its rate: one figure a function, on a server of its own."""
+"""The goals for the chat besides its rate: one figure for each function, on its own server."""
 
 import contextlib
 import os
@@ -27,9 +27,9 @@ REQUEST = b"GET /events HTTP/1.1\r\nHost: chat\r\nAccept: text/event-stream\r\n\
 
 
 def idle_kilobytes(load: Load) -> float:
-    """Return what a client costs the worker that is connected and hears nothing."""
+    """Return the worker's memory for a client that is connected and gets nothing."""
     with _a_chat() as running:
-        # What the first clients cost is paid once.
+        # The first clients have costs that arise only once.
         with listening(load.program, running, 100):
             time.sleep(SETTLE_SECONDS)
         before = running.memory_bytes()
@@ -39,7 +39,7 @@ def idle_kilobytes(load: Load) -> float:
 
 
 def post_to_screen(load: Load) -> float:
-    """Return the median of the milliseconds from before a post to each of the listeners."""
+    """Return the median of the milliseconds from the start of a post to each listener."""
     with _a_chat() as running:
         token = _register(running)
         events = int(load.seconds * POSTS_A_SECOND) + POSTS_A_SECOND
@@ -56,9 +56,9 @@ def post_to_screen(load: Load) -> float:
 
 
 def unread_megabytes(load: Load, seconds: float) -> float:
-    """Return by how much a process grows that has a client which never reads, at full load.
+    """Return by how much a client that never reads makes a process grow at full load.
 
-    What readers make it grow by comes before: buffers of a fixed size fill up first.
+    Readers come first, so that the growth from buffers of a fixed size is not counted.
     """
     with _a_chat() as running, listening(load.program, running, load.listeners):
         _post_for(running, 10)
@@ -75,14 +75,14 @@ def unread_megabytes(load: Load, seconds: float) -> float:
 
 
 def return_seconds(load: Load, number: signal.Signals) -> float:
-    """Return how long after the cut the last of the clients is back and knows everything."""
+    """Return how long after the cut the last client is back and has everything."""
     with _a_chat() as running:
         token = _register(running)
         crowd = Crowd(running, load.listeners)
         crowd.start()
         posted = [_say(running, token, "before")]
         while not crowd.are_back(1, posted[-1]):
-            # Who connects after a post does not hear of it.
+            # A client that connects after a post does not get it.
             posted.append(_say(running, token, "before"))
             time.sleep(0.5)
         known = len(posted)
@@ -112,7 +112,7 @@ def stop_seconds(load: Load) -> float:
 
 
 def unread_bound() -> float:
-    """Return in megabytes what the feed holds back at most, and what one write may carry."""
+    """Return the megabytes that a feed buffers at most, and those of one write."""
     return (MAX_BYTES + MAX_CHUNK_BYTES) / 1_000_000
 
 
@@ -149,7 +149,7 @@ def _say(running: Running, token: str, source: str) -> int:
 
 
 def _say_while_it_restarts(running: Running, token: str) -> list[int]:
-    """Post as soon as somebody answers again, ten messages."""
+    """Post ten messages as soon as the server answers again."""
     posted: list[int] = []
     deadline = time.monotonic() + 30
     while len(posted) < 10 and time.monotonic() < deadline:

@@ -13,14 +13,14 @@ from benchmarks.fanout.servers import Running
 
 SOURCE = Path(__file__).parent / "load.c"
 CONNECT_SECONDS = 120
-# The stamp that messages have anyway, and the one that a post has in its text.
+# The time stamp that messages have anyway, and the one in a post's text.
 CREATED_KEY = '"created_at":'
 SOURCE_KEY = '"source":"at '
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What the listeners saw of the events that were measured."""
+    """What the listeners got of the measured events."""
 
     deliveries: int
     # How many listeners got every event.
@@ -44,7 +44,7 @@ def compile_load(directory: Path) -> Path:
 
 
 class Listeners:
-    """Many connections that listen, all there when it is made; in a process of its own."""
+    """Many listening connections, in a process of their own; all are open once it is made."""
 
     def __init__(
         self,
@@ -68,14 +68,14 @@ class Listeners:
             raise RuntimeError(f"{count} listeners cannot connect to {running.name}")
 
     def finish(self) -> Heard:
-        """Return what they saw when all is there, or too late; without events, at once."""
+        """Return the result when everything has come or is too late; without events, at once."""
         output, _ = self._process.communicate(timeout=CONNECT_SECONDS)
         return Heard(**json.loads(output))
 
 
 @contextlib.contextmanager
 def listening(load: Path, running: Running, count: int) -> Iterator[None]:
-    """Have listeners connected who count nothing."""
+    """Keep listeners connected that count nothing."""
     listeners = Listeners(load, running, count)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What makes the events, at a rate: by the chat's own log, by HTTP, or as a person posts."""
+"""Make events at a rate: through the chat's own log, over HTTP, or as a client posts."""
 
 import http.client
 import multiprocessing
@@ -12,7 +12,7 @@ import msgspec
 from benchmarks.fanout.servers import Running
 from ngw2f.resources import Message
 
-# At most so many requests or transactions a second; more events share one.
+# The most requests or transactions a second; at a higher rate, several events share one.
 MAX_TURNS = 100
 JSON_BODY = {"Content-Type": "application/json"}
 

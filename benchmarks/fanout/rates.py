@@ -1,4 +1,4 @@
-"""The greatest rate at which every listener gets everything in time."""
+"""Find the highest rate at which every listener gets everything in time."""
 
 import statistics
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """One rate, and what came of it."""
+    """One rate, and its result."""
 
     rate: int
     heard: Heard
@@ -52,16 +52,16 @@ class Measured:
 
 @dataclass
 class Climb:
-    """A server, and the greatest sound rate of each round."""
+    """A server, and the highest sustained rate of each round."""
 
     running: Running
     best: list[Measured] = field(default_factory=list)
 
     def go(self, load: Load) -> None:
-        """Raise the rate until two in succession are not sound; note the best one.
+        """Raise the rate until two in succession are not sustained; record the best one.
 
-        Later rounds begin below what the earlier ones reached, and lower where that is
-        not sound.
+        Later rounds begin below the results of earlier ones, and lower if that is not
+        sustained.
         """
         place = self._start()
         found: Measured | None = None
@@ -93,7 +93,7 @@ class Climb:
 
 
 def measure(load: Load, running: Running, rate: int) -> Measured:
-    """Have *rate* events a second made, and look what becomes of them."""
+    """Have *rate* events a second made, and measure their delivery."""
     events = int(rate * (load.seconds + WARMUP_SECONDS)) + 1
     listeners = Listeners(
         load.program,
@@ -111,7 +111,7 @@ def measure(load: Load, running: Running, rate: int) -> Measured:
     return Measured(
         rate,
         heard,
-        # Events that were late share their window with others: no more than there are.
+        # Late events may be counted in a window with others: cap at the number of events.
         min(heard.deliveries / load.seconds, rate * load.listeners),
         worked / max(heard.deliveries * events / (rate * load.seconds), 1) * 1e6,
         heard.complete == load.listeners and not heard.repeated and not heard.lost,
@@ -119,7 +119,7 @@ def measure(load: Load, running: Running, rate: int) -> Measured:
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:
-    """Return the median, the least and the greatest."""
+    """Return the median, the minimum and the maximum."""
     if not values:
         return "-"
     median, low, high = statistics.median(values), min(values), max(values)

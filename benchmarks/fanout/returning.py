@@ -1,4 +1,4 @@
-"""Clients that come back at once when their server has restarted, with the last id they saw."""
+"""Clients that reconnect as soon as their server has restarted, with the last id they saw."""
 
 import re
 import selectors
@@ -11,12 +11,12 @@ from benchmarks.fanout.servers import Running
 EVENT = re.compile(rb"id: ([0-9-]+)\nevent: message\.created\ndata: \{\"id\":([0-9]+)")
 ID = re.compile(rb"^id: ([0-9-]+)$", re.MULTILINE)
 CUT = b"\n\n"
-# How soon a client tries again that nobody has accepted.
+# The pause before a client that was refused tries again.
 PAUSE_SECONDS = 0.01
 
 
 class Client:
-    """One connection after the other; the messages that it was told of."""
+    """One client: one connection after the other, and the messages that it got."""
 
     def __init__(self) -> None:
         self.sock: socket.socket | None = None
@@ -31,12 +31,12 @@ class Client:
         ids = ID.findall(whole)
         self.last_id = ids[-1] if ids else self.last_id
         self.seen += [int(number) for _, number in EVENT.findall(whole)]
-        # The response's head comes with the greeting, which has an id.
+        # The response's head comes together with the first event, which has an id.
         self.connections += whole.count(b"HTTP/1.1 200")
 
 
 class Crowd(threading.Thread):
-    """Clients in one thread; no client waits before it comes back."""
+    """Clients in one thread; they reconnect without a pause."""
 
     def __init__(self, running: Running, count: int) -> None:
         super().__init__(daemon=True)
@@ -44,7 +44,7 @@ class Crowd(threading.Thread):
         self._selector = selectors.DefaultSelector()
         self.clients = [Client() for _ in range(count)]
         self._away = list(self.clients)
-        # When the first connection was cut.
+        # When the first connection was closed.
         self.cut_at: float | None = None
         self.is_stopping = False
 
@@ -63,7 +63,7 @@ class Crowd(threading.Thread):
         self._selector.close()
 
     def are_back(self, times: int, newest: int) -> bool:
-        """Return whether all have connected so many times, and know the newest message."""
+        """Return whether all have connected this many times and have the newest message."""
         return all(
             each.connections >= times and each.seen and each.seen[-1] >= newest
             for each in self.clients

@@ -1,7 +1,7 @@
-"""The servers: started for a while on a free port, each with one process that tells.
+"""The servers: started for a while on a free port, each with one process that publishes.
 
-The peers are those of their authors' documentation, in versions of their own choice:
-installed by npm and pip for the run, Nchan from the distribution.
+The peers are the examples of their documentation, in the versions that npm and pip
+install for the run; Nchan is the distribution's.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ http {{
 
 @dataclass(frozen=True)
 class Running:
-    """A server that runs: how one listens to it, and how it is told what happened."""
+    """A running server: how to listen to it, and how to publish an event."""
 
     name: str
     pid: int
@@ -66,18 +66,18 @@ class Running:
 
     @property
     def worker(self) -> int:
-        """Return the process that tells: the newest of the server's own, or the server."""
+        """Return the process that publishes: the newest child of the server, or the server."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         workers = [int(pid) for pid in children if _is_server(int(pid))]
         return max(workers, default=self.pid)
 
     def cpu_seconds(self) -> float:
-        """Return what the process that tells has worked."""
+        """Return the processor time of the process that publishes."""
         fields = Path(f"/proc/{self.worker}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_bytes(self) -> int:
-        """Return what the process that tells has of its own, shared pages by their share."""
+        """Return the memory of the process that publishes, with its share of shared pages."""
         rollup = Path(f"/proc/{self.worker}/smaps_rollup").read_text()
         (line,) = [line for line in rollup.splitlines() if line.startswith("Pss:")]
         return int(line.split()[1]) * 1024
@@ -150,7 +150,7 @@ PEERS: Mapping[str, Start] = {"node": node_socketio, "flask": flask_socketio, "n
 
 
 def _is_server(pid: int) -> bool:
-    """Return whether a child serves; the chat's other one supervises what is embedded."""
+    """Return whether a child serves; the chat's other child supervises the embedded parts."""
     command = Path(f"/proc/{pid}/cmdline").read_bytes()
     return b"gunicorn" in command or b"nginx" in command
 

@@ -1,13 +1,13 @@
-"""Send a chat what no client sends, and see that others are served all the while.
+"""Attack a chat with malformed input, and check that other clients are still served.
 
     python -m benchmarks.hostile [--seconds 60] [--inputs 100000] [--seed 1]
 
-The attackers are two processes with many connections: made-up HTTP (each tenth input), and
-made-up frames and packets over /ws, Socket.IO's WebSocket and its polling. Meanwhile /healthz of
-the one worker is asked for over fresh connections. It ends when the inputs are sent or the time
-is over, and prints: inputs sent, the longest wait for /healthz (it shall stay below 0.5 s),
+The attackers are two processes with many connections: random HTTP (every tenth input), and
+random frames and packets over /ws, Socket.IO's WebSocket and its polling. Meanwhile /healthz of
+the only worker is requested over new connections. It ends when the inputs are sent or the time is
+over, and prints: inputs sent, the longest wait for /healthz (it should stay below 0.5 s),
 tracebacks in the log, HTTP after a switch of protocols, connections and subscriptions left (none
-of each), and by how much the worker grew.
+of each), and the growth of the worker.
 """
 
 import argparse
@@ -24,10 +24,10 @@ from benchmarks.hostile.sessions import HTTP_AFTER_SWITCH
 from benchmarks.hostile.watching import Prober, rss_bytes, wait_for_calm
 from tests.live.server import ChatServer
 
-# The server's own limits, and that of a session by polling, are over then.
+# By then the server's own limits, and that of a polling session, have passed.
 CALM_SECONDS = 90
 WARM_UP_INPUTS = 10_000
-# One input in so many is HTTP: those take a connection each.
+# One input in this many is HTTP, because each takes a connection.
 HTTP_SHARE = 10
 
 
@@ -49,7 +49,7 @@ def main() -> None:
 def report(chat: ChatServer, inputs: int, seconds: int, seed: int) -> None:
     (worker,) = chat.web_workers()
     token = chat.register("attacker")
-    # What is made once is not growth.
+    # Memory that is allocated once is not growth.
     send(chat.port, token, WARM_UP_INPUTS, seconds / 4, seed + 1)
     before = rss_bytes(worker)
     with Prober(chat.port) as prober:
@@ -74,7 +74,7 @@ def report(chat: ChatServer, inputs: int, seconds: int, seed: int) -> None:
 
 
 def send(port: int, token: str, inputs: int, seconds: float, seed: int) -> tuple[int, Counter[str]]:
-    """Send it, by both attackers at once; return how much was sent, and what came of it."""
+    """Run both attackers at once; return the number of inputs, and the results."""
     shares = {"http": inputs // HTTP_SHARE, "live": inputs - inputs // HTTP_SHARE}
     attackers = []
     for what, share in shares.items():

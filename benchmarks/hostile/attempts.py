@@ -1,6 +1,6 @@
-"""What a hostile client sends over one connection, and how it is sent.
+"""What a hostile client sends over one connection, and how.
 
-A module of attacks has a `KINDS`: a name and a function that makes an Attempt by chance.
+A module of attacks has `KINDS`: names, each with a function that makes a random Attempt.
 """
 
 import asyncio
@@ -16,19 +16,19 @@ from typing import Literal, TypeAlias
 # close, by a reset.
 Ending: TypeAlias = Literal["wait", "half", "close", "reset"]
 ENDINGS: tuple[Ending, ...] = ("wait", "half", "close", "reset")
-# No attempt waits longer for what is answered; the server has longer limits of its own.
+# No attempt waits longer for a response; the server's own limits are longer.
 PATIENCE_SECONDS = 0.5
 CONNECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """Pieces that are sent one after the other, with a pause between them in seconds."""
+    """Pieces to send one after the other, with a pause in seconds between them."""
 
     pieces: Sequence[bytes]
     pause: float = 0.0
     ending: Ending = "half"
-    # Some clients never read what they are answered.
+    # Some clients never read the response.
     reads: bool = True
 
 
@@ -36,7 +36,7 @@ Kind: TypeAlias = Callable[[Random], Attempt]
 
 
 def made_up(kinds: dict[str, Kind], seed: int, count: int) -> Iterator[tuple[str, Attempt]]:
-    """Make attempts up, the same ones for the same seed."""
+    """Make random attempts, the same ones for the same seed."""
     random = Random(seed)
     names = sorted(kinds)
     for _ in range(count):
@@ -45,7 +45,7 @@ def made_up(kinds: dict[str, Kind], seed: int, count: int) -> Iterator[tuple[str
 
 
 async def play(port: int, attempt: Attempt) -> None:
-    """Do what the attempt says. What the server does is not judged here."""
+    """Carry out the attempt, whatever the server does."""
     connecting = asyncio.open_connection("127.0.0.1", port)
     reader, writer = await asyncio.wait_for(connecting, CONNECT_SECONDS)
     try:

@@ -1,4 +1,4 @@
-"""Raw HTTP as no client writes it: heads, lengths, chunks, pipelines, in pieces and by parts."""
+"""Malformed raw HTTP: heads, lengths, chunks and pipelines, sent in pieces."""
 
 from random import Random
 
@@ -51,7 +51,7 @@ BODIES = [
 
 
 def head(random: Random) -> bytes:
-    """Make a head up; half of them are nearly right."""
+    """Make a random head; half of them are nearly valid."""
     target, version = random.choice(TARGETS), random.choice(VERSIONS)
     line = b"%b %b %b" % (random.choice(METHODS), target, version)
     fields = random.choices(FIELDS, k=random.randrange(8))
@@ -61,13 +61,13 @@ def head(random: Random) -> bytes:
 
 
 def good_head(random: Random, *fields: bytes) -> bytes:
-    """Return a head to which the server listens."""
+    """Return a valid head."""
     line = b"POST %b HTTP/1.1" % random.choice(TARGETS[:8])
     return b"\r\n".join([line, b"Host: chat", *fields, b"", b""])
 
 
 def chunk(random: Random) -> bytes:
-    """Make a chunk up, or what is none."""
+    """Make a random chunk, valid or not."""
     content = random.randbytes(random.choice([0, 1, 1, 2, 100, 5000]))
     extension = random.choice([b""] * 4 + [b";a=b", b";" + b"x" * random.randrange(3000), b";\n"])
     size = b"%x" % len(content)
@@ -77,7 +77,7 @@ def chunk(random: Random) -> bytes:
 
 
 def cut(random: Random, sent: bytes) -> list[bytes]:
-    """Cut it at chance places, and sometimes leave its end out."""
+    """Cut it at random places, and sometimes drop its end."""
     if random.random() < 0.2:
         sent = sent[: random.randrange(len(sent) + 1)]
     count = random.choice([1, 1, 1, 2, 5, 30])
@@ -86,7 +86,7 @@ def cut(random: Random, sent: bytes) -> list[bytes]:
 
 
 def attempt(random: Random, sent: bytes) -> Attempt:
-    """Send it in any way."""
+    """Make an attempt that sends it in some way."""
     pause = random.choice([0, 0, 0, 0.001, 0.01])
     return Attempt(cut(random, sent), pause, random.choice(ENDINGS), random.random() < 0.9)
 

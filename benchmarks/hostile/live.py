@@ -1,7 +1,7 @@
-"""Made-up input for what comes after a switch of protocols: frames, and packets of Socket.IO.
+"""Random input after a switch of protocols: frames, and packets of Socket.IO.
 
-Each function returns what one client sends, made of a `random.Random`: part of it is nonsense,
-part of it almost right, part of it what our clients send. The same seed makes the same input.
+Each function returns what one client sends, from a `random.Random`: some of it is nonsense, some
+almost valid, some what our clients send. The same seed gives the same input.
 """
 
 import json
@@ -39,7 +39,7 @@ Source = Callable[[random.Random], bytes]
 
 
 def text(random_: random.Random, depth: int = 0) -> str:
-    """Return text that is JSON, or was meant to be."""
+    """Return JSON, valid or not."""
     kind = random_.randrange(12)
     if kind == 0:
         levels = random_.choice([1, 3, 100, 2_000])
@@ -60,7 +60,7 @@ def text(random_: random.Random, depth: int = 0) -> str:
 
 
 def command(random_: random.Random) -> bytes:
-    """Return what goes into a frame to /ws."""
+    """Return the content of a frame to /ws."""
     kind = random_.randrange(4)
     if kind == 0:
         return random_.randbytes(random_.randrange(200))
@@ -70,7 +70,7 @@ def command(random_: random.Random) -> bytes:
 
 
 def packet(random_: random.Random) -> str:
-    """Return what one packet of Engine.IO is, or is not."""
+    """Return a packet of Engine.IO, valid or not."""
     kind = random_.randrange(5)
     if kind == 0:
         digits = random_.choice(["", "1", "9" * 15, "9" * 101, "٣"])
@@ -82,7 +82,7 @@ def packet(random_: random.Random) -> str:
 
 
 def mutated(random_: random.Random, whole: str) -> str:
-    """Return *whole*, or with one thing wrong."""
+    """Return *whole*, or a copy with one error."""
     place = random_.randrange(len(whole) + 1)
     match random_.randrange(8):
         case 0:
@@ -112,7 +112,7 @@ def frame(random_: random.Random, payload: bytes, opcode: int = 1, *, fin: bool 
 
 
 def bad_frame(random_: random.Random, payload: bytes) -> bytes:
-    """Return a frame with something that the protocol does not allow, or is random."""
+    """Return a frame that violates the protocol, or is random."""
     good = bytearray(frame(random_, payload, random_.randrange(16), fin=random_.random() < 0.7))
     match random_.randrange(6):
         case 0:
@@ -131,7 +131,7 @@ def bad_frame(random_: random.Random, payload: bytes) -> bytes:
 
 
 def framed(random_: random.Random, payload: bytes) -> bytes:
-    """Return a payload in one good frame, in several, among others, or in a bad one."""
+    """Return a payload in one valid frame, in several, among others, or in an invalid one."""
     kind = random_.randrange(12)
     if kind == 0:
         return bad_frame(random_, payload)
@@ -149,12 +149,12 @@ def framed(random_: random.Random, payload: bytes) -> bytes:
 
 
 def websocket(random_: random.Random) -> bytes:
-    """Return what a client sends to /ws in a go."""
+    """Return what a client sends to /ws at once."""
     return b"".join(framed(random_, command(random_)) for _ in range(random_.randrange(1, 12)))
 
 
 def socketio(random_: random.Random) -> bytes:
-    """Return what a client sends to Socket.IO over its WebSocket in a go."""
+    """Return what a client sends to Socket.IO over its WebSocket at once."""
     packets = [packet(random_) for _ in range(random_.randrange(1, 12))]
     return b"".join(framed(random_, each.encode(errors="replace")) for each in packets)
 
@@ -170,7 +170,7 @@ def payload(random_: random.Random) -> bytes:
 
 
 def polling_query(random_: random.Random, session: str) -> str:
-    """Return the query of a request to Socket.IO's polling, mostly the right one."""
+    """Return the query of a request to Socket.IO's polling, mostly a valid one."""
     good: dict[str, Any] = {"EIO": "4", "transport": "polling", "sid": session}
     if random_.random() < 0.2:
         name = random_.choice([*good, "j", "b64", "t"])

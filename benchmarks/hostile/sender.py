@@ -1,7 +1,7 @@
 """The attackers, in a process of their own.
 
 Run: python -m benchmarks.hostile.sender http|live PORT TOKEN INPUTS SECONDS SEED; it prints as
-JSON how many inputs were sent, and what came of them.
+JSON how many inputs were sent, and the results.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ LIVE_CLIENTS = 12
 async def attack(
     port: int, inputs: int, seconds: float, seed: int, kinds: dict[str, Kind] = http.KINDS
 ) -> int:
-    """Send made-up input by many connections at once; return how many attempts there were."""
+    """Send random input over many connections at once; return the number of attempts."""
     attempts = made_up(kinds, seed, inputs)
     deadline = time.monotonic() + seconds
     counts = await asyncio.gather(*[_client(port, attempts, deadline) for _ in range(CLIENTS)])

@@ -1,6 +1,6 @@
-"""Made-up frames and packets over /ws, over Socket.IO's WebSocket and its polling.
+"""Random frames and packets over /ws, over Socket.IO's WebSocket and its polling.
 
-Each client sends as fast as it is answered, for a while, over one session after the other.
+Each client sends as fast as it gets responses, for a while, in one session after the other.
 """
 
 import base64
@@ -19,15 +19,15 @@ from benchmarks.hostile import live
 
 WEBSOCKETS = {"/ws": live.websocket, "/socket.io/?EIO=4&transport=websocket": live.socketio}
 TIMEOUT_SECONDS = 60.0
-# After so long without an answer there is none.
+# After this time without a response, none is expected.
 QUIET_SECONDS = 0.2
 PING = 9
-# What must never be seen: HTTP where another protocol is spoken.
+# The error to look for: HTTP after the switch to another protocol.
 HTTP_AFTER_SWITCH = "HTTP after a switch"
 
 
 class Sessions:
-    """Clients that send what they like to one chat, until they have sent enough."""
+    """Clients that send random input to one chat until they have sent enough."""
 
     def __init__(self, port: int, token: str, inputs: int, seconds: float, seed: int) -> None:
         self._port = port
@@ -63,7 +63,7 @@ class Sessions:
                 self.answers[answer] += 1
 
     def _frames(self, random_: random.Random) -> None:
-        """Open a WebSocket, send until it ends or a while, and go."""
+        """Open a WebSocket, send for a while or until it ends, and leave."""
         path, source = random_.choice(list(WEBSOCKETS.items()))
         with socket.create_connection(("127.0.0.1", self._port), TIMEOUT_SECONDS) as sock:
             sock.sendall(self._handshake(random_, path))
@@ -94,7 +94,7 @@ class Sessions:
         ).encode()
 
     def _polls(self, random_: random.Random) -> None:
-        """Open a session by polling, post until it ends or a while, and leave it."""
+        """Open a polling session, post for a while or until it ends, and leave."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
         try:
             status, body = ask(connection, "GET", "EIO=4&transport=polling")
@@ -114,7 +114,7 @@ class Sessions:
 
 
 def exchange(sock: socket.socket, content: bytes, until: bytes) -> bytes:
-    """Send all of it, and read until *until* comes, for a while. Raises OSError at the end."""
+    """Send everything, and read for a while or until *until* comes. Raises OSError at the end."""
     received, deadline = b"", time.monotonic() + TIMEOUT_SECONDS
     rest = memoryview(content)
     while until not in received[-10_000:] and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""What a server shows while it is attacked, and what is left when its clients have gone."""
+"""Watch a server while it is attacked, and check what is left when its clients have gone."""
 
 import http.client
 import os
@@ -14,7 +14,7 @@ PAUSE_SECONDS = 0.02
 
 
 class Prober:
-    """Asks for /healthz over a fresh connection, again and again; the waits are in seconds."""
+    """Requests /healthz over new connections, again and again; waits are in seconds."""
 
     def __init__(self, port: int) -> None:
         self.waits: list[float] = []
@@ -46,7 +46,7 @@ class Prober:
 
 
 def open_connections(port: int) -> int:
-    """Return how many connections a server on this port has."""
+    """Return the number of connections to a server on this port."""
     local = f":{port:04X}"
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(line[1].endswith(local) and line[3] in HELD and line[9] != "0" for line in lines)
@@ -58,7 +58,7 @@ def rss_bytes(pid: int) -> int:
 
 
 def subscriptions(port: int) -> int:
-    """Return how many clients the hub has, as /metrics tells."""
+    """Return the number of the hub's clients, from /metrics."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
     try:
         connection.request("GET", "/metrics")
