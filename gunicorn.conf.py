@@ -35,7 +35,7 @@ backlog = 16_384
 # No request takes long, and streams are ended when a worker stops: a worker that has not stopped
 # by then hangs.
 graceful_timeout = 10
-# Clients behind nginx keep their connections; 2 seconds would close most of them unused.
+# nginx keeps its connections for later requests; 2 seconds would close most of them unused.
 keepalive = 15
 # The control socket's server would run asyncio in the master, for a file that two
 # servers of one user would share.
@@ -45,7 +45,7 @@ secure_scheme_headers = {}
 
 
 def on_starting(server):
-    """Check and migrate once, before any worker; then start the embedded parts."""
+    """Check the settings and migrate once, before any worker; then start the embedded parts."""
     for name in unknown_variables():
         server.log.warning("%s is no setting; it is ignored", name)
     if status := subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
@@ -53,7 +53,7 @@ def on_starting(server):
         sys.exit(status if status > 0 else "ngw2f: the check of settings and database was killed")
     begin_anew(settings.metrics_path)
     server.embedded = hooks.start_embedded(settings)
-    hooks.hear_signals_after_forks()
+    hooks.unblock_stop_signals_after_forks()
     server.reload_guard = guard_reload(server, Systemd())
 
 
@@ -66,7 +66,7 @@ def when_ready(server):
 
 def pre_fork(server, worker):
     """Block stop signals until the worker has handlers for them."""
-    hooks.hold_signals()
+    hooks.block_stop_signals()
     server.log.debug("pre_fork: worker %d is about to be forked", worker.age)
 
 
@@ -83,7 +83,7 @@ def post_worker_init(worker):
     use_own_response()
     worker.wsgi.start()
     hooks.shorten_pauses()
-    hooks.hear_signals()
+    hooks.unblock_stop_signals()
 
 
 def pre_request(worker, request):

@@ -1,4 +1,4 @@
-"""What gunicorn's reload changes in the master's process, and how it was before.
+"""The state of the master that gunicorn's reload changes, as it was before the reload.
 
 The master imports this before it forks: nothing here may import what gevent has to patch.
 """
@@ -15,7 +15,7 @@ from gunicorn import util
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """A master's state before a reload. Its listeners are kept apart: they are descriptors."""
+    """A master's state before a reload, without its listeners, which are descriptors."""
 
     configuration: Any
     workers: int
@@ -25,17 +25,17 @@ class Before:
     path: list[str]
 
     def restore(self, server: Any) -> None:
-        """Give it back to *server*. Raises nothing: what cannot be had is logged."""
+        """Restore this state in *server*. Never raises; failures are logged."""
         os.environ.update(self.environ)
         for name in set(os.environ) - set(self.environ):
             del os.environ[name]
         sys.path[:] = self.path
-        # gunicorn's own, by `chdir`; it may have been removed since.
+        # gunicorn's `chdir` may have changed it; the old one may have been removed since.
         with suppress(OSError):
             os.chdir(self.directory)
         server.app.cfg = self.configuration
         server.setup(server.app)
-        # By SIGTTIN and SIGTTOU they may be others than the configuration's.
+        # SIGTTIN and SIGTTOU may have changed the configured number.
         server.num_workers = self.workers
         self._restore_pid_file(server)
         util._setproctitle(f"master [{server.proc_name}]")
@@ -53,7 +53,7 @@ class Before:
 
 
 def _current_folder() -> str:
-    """Return its name, "" where somebody has put another one in its place."""
+    """Return the path of the current folder, "" if the folder was removed or replaced."""
     try:
         return os.getcwd()
     except OSError:
@@ -61,7 +61,7 @@ def _current_folder() -> str:
 
 
 def state_of(server: Any) -> Before:
-    """Return what there is now in a master, which is about to reload."""
+    """Return the state of a master that is about to reload."""
     return Before(
         configuration=server.app.cfg,
         workers=server.num_workers,

@@ -1,20 +1,20 @@
-"""What a web worker may open: a connection takes a descriptor.
+"""How many connections a web worker may have: each takes a file descriptor.
 
 The master imports this before it forks: nothing here may import what gevent has to patch.
 """
 
 import resource
 
-# gunicorn's 1,000 would let the thousand-and-first stream wait for another's end.
+# With gunicorn's 1,000, stream 1,001 would wait for another to end.
 WORKER_CONNECTIONS = 20_000
-# Beside its clients a worker has connections to database and broker, files, a log.
+# For connections to the database and the broker, for files and the log.
 OTHER_DESCRIPTORS = 256
 
 
 def raise_limit(connections: int) -> int:
-    """Let this process and its children open what so many connections take.
+    """Raise the soft limit of descriptors, for this process and its children, to fit *connections*.
 
-    Returns how many they may have, which is less where the hard limit is lower.
+    Returns how many connections fit: fewer if the hard limit is lower.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + OTHER_DESCRIPTORS
@@ -25,7 +25,7 @@ def raise_limit(connections: int) -> int:
 
 
 def possible_connections(connections: int) -> int:
-    """Return how many of so many connections the hard limit allows."""
+    """Return how many of *connections* the hard limit allows."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY:
         return connections

@@ -1,11 +1,10 @@
 """The embedded broker and workers, for a machine where nothing is installed.
 
-gunicorn's master starts one supervisor (`ngw2f embedded`) in a session of its own,
-so that Ctrl-C reaches the master alone, and holds the writing end of a pipe, the
-lifeline. When no master holds it any more, for whatever reason, the supervisor
-stops the workers, then Valkey, and ends. A hot upgrade hands the lifeline on, so
-the broker runs through it. A lock on `embedded.lock`, held by the supervisor, says
-that the data is in use.
+gunicorn's master starts one supervisor (`ngw2f embedded`) in its own session, so that
+Ctrl-C reaches only the master, and holds the writing end of a pipe, the lifeline. When
+no master holds it any more, for whatever reason, the supervisor stops the workers, then
+Valkey, then itself. A hot upgrade hands the lifeline to the new master, so the broker
+keeps running. The supervisor holds a lock on `embedded.lock` while the data is in use.
 """
 
 import fcntl
@@ -22,9 +21,9 @@ from ngw2f.settings import Settings
 LOCK_NAME = "embedded.lock"
 LIFELINE_VARIABLE = "NGW2F_LIFELINE"
 
-# The supervisor of a master that was killed stops the workers, then Valkey: each has 10 s.
+# After its master was killed, a supervisor stops the workers, then Valkey; each may take 10 s.
 HANDOVER_SECONDS = 30.0
-# How often a master looks whether the supervisor is still there.
+# How often a master checks that the supervisor is alive.
 GUARD_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ class Embedded:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Start the supervisor, or take it over from the master before. Raises EmbeddedError."""
+        """Start the supervisor, or take over that of the previous master. Raises EmbeddedError."""
         self._settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
         inherited = os.environ.pop(LIFELINE_VARIABLE, "")
         if inherited:
@@ -57,20 +56,20 @@ class Embedded:
         threading.Thread(target=self._guard, daemon=True, name="embedded guard").start()
 
     def forget(self) -> None:
-        """Let go of the lifeline in a process that was forked: it is the masters' alone."""
+        """Drop the inherited lifeline in a forked process: only masters may hold it."""
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None
 
     def hand_over(self) -> dict[str, str]:
-        """Return what the environment of this master's successor needs, before its exec."""
+        """Return the variables that the next master needs; call it before the exec."""
         if self._lifeline is None:
             return {}
         os.set_inheritable(self._lifeline, True)
         return {LIFELINE_VARIABLE: str(self._lifeline)}
 
     def stop(self, *, wait: bool) -> None:
-        """Let go of the lifeline and *wait* for the end of the supervisor, if it was the last."""
+        """Drop the lifeline; if asked to *wait*, return when the supervisor has ended."""
         self._stopping.set()
         self.forget()
         deadline = time.monotonic() + HANDOVER_SECONDS
@@ -109,9 +108,9 @@ class Embedded:
         self._lifeline = lifeline
 
     def _guard(self) -> None:
-        """Start another supervisor where the one before has gone without being asked to."""
+        """Start another supervisor if the previous one ended unexpectedly."""
         while not self._stopping.wait(GUARD_SECONDS):
-            # Asked again: it may have gone because it was asked to, while this thread looked.
+            # Check again: `stop` may have ended it while this thread looked.
             if is_locked(self._lock_path) or self._stopping.is_set():
                 continue
             log.error("the supervisor of the embedded parts has gone; starting another one")
@@ -156,10 +155,10 @@ def _is_running(pid: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    """Say whether it has ended, and its parent has yet to ask how; on Linux, see proc(5)."""
+    """Say whether the process has ended but has not been reaped (Linux; proc(5))."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
-    # The command's name may hold anything, but ends at the last ")".
+    # The name of the command may contain anything; it ends at the last ")".
     return status.rpartition(")")[2].split()[0] == "Z"

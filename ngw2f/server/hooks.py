@@ -1,7 +1,7 @@
 """What gunicorn's hooks do; `gunicorn.conf.py` says when.
 
-The master imports this before it forks, so nothing here may import what gevent has
-to patch in the workers first.
+The master imports this module before it forks, so it must not import anything that gevent
+has to patch in the workers first.
 """
 
 import faulthandler
@@ -17,35 +17,35 @@ from ngw2f.server.embedded import Embedded, EmbeddedError
 from ngw2f.server.supervisor import default_pools
 from ngw2f.settings import Settings
 
-# Python's are (700, 10, 10): in the middle of every round of writes to a thousand streams.
-# A client leaves about 30 objects and 20 KB that only a full collection frees, and a client
-# makes about 90 new ones: so what is to be freed stays below 50 MB.
+# With Python's (700, 10, 10) a collection would run in every round of writes to a thousand
+# streams. A client leaves about 30 objects and 20 KB that only a full collection frees, and
+# creates about 90 objects, so garbage stays below 50 MB.
 GC_THRESHOLDS = (10_000, 5, 4)
 
-# What tells a worker to stop.
+# The signals that stop a worker.
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
-def hold_signals() -> None:
-    """Have a signal that stops the worker about to be forked wait until it can be heard.
+def block_stop_signals() -> None:
+    """Block the signals that stop a worker, until it has handlers of its own.
 
-    Between the fork and its own handlers a worker has the master's, which put the signal
-    on a list that nobody reads there: the worker would go on, until it is killed.
+    Between the fork and its own handlers a worker has the master's, which only append the
+    signal to a list. No worker reads that list, so the worker would run on until it is killed.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
-def hear_signals() -> None:
+def unblock_stop_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
-def hear_signals_after_forks() -> None:
-    """Have this process, the master, hear them again when it has forked a worker."""
-    os.register_at_fork(after_in_parent=hear_signals)
+def unblock_stop_signals_after_forks() -> None:
+    """Unblock the stop signals in this process, the master, after each fork."""
+    os.register_at_fork(after_in_parent=unblock_stop_signals)
 
 
 def start_embedded(settings: Settings) -> Embedded | None:
-    """Start what is embedded; with a Redis of the operator's, nothing. Exits with a line."""
+    """Start the embedded parts, if the settings name no Redis. Exits with a line on failure."""
     if not settings.is_embedded:
         return None
     embedded = Embedded(settings)
@@ -57,7 +57,7 @@ def start_embedded(settings: Settings) -> Embedded | None:
 
 
 def fit_connections(server: Any) -> None:
-    """Raise the limit of descriptors to what workers need; where it is too low, say so and fit."""
+    """Raise the limit of descriptors to what workers need, or lower their connections to it."""
     wanted, sockets = server.cfg.worker_connections, len(server.LISTENERS)
     possible = raise_limit(wanted * sockets) // sockets
     if possible < wanted:
@@ -71,7 +71,7 @@ def fit_connections(server: Any) -> None:
 
 
 def describe(settings: Settings, server: Any) -> str:
-    """Return one line: the address, where the data is, what is embedded."""
+    """Return one line: the address, the data folder, the embedded parts."""
     addresses = " ".join(str(listener) for listener in server.LISTENERS)
     database = "SQLite" if settings.sqlalchemy_url.startswith("sqlite") else "PostgreSQL"
     broker = "Redis of your own"
@@ -82,16 +82,16 @@ def describe(settings: Settings, server: Any) -> str:
 
 
 def dump_stacks_on(worker: Any) -> None:
-    """Have a crash in C print where it was."""
+    """Print the Python stacks on a crash in C code."""
     if not faulthandler.is_enabled():
         faulthandler.enable()
 
 
 def shorten_pauses() -> None:
-    """Have the garbage collector stop a worker for less, and less often.
+    """Make garbage collections in a worker shorter and rarer.
 
-    What a worker begins with it keeps: no collection looks through that again, only
-    through what belongs to clients.
+    Objects made at the start live as long as the worker; they are frozen, so collections
+    skip them.
     """
     gc.collect()
     gc.freeze()
@@ -106,7 +106,7 @@ def log_stacks(worker: Any) -> None:
 
 
 def close(worker: Any) -> None:
-    """Close a worker's service. In the master, for a worker that was killed, there is none."""
+    """Close a worker's service. For a worker that was killed the master calls this without one."""
     service = getattr(worker, "wsgi", None)
     if service is None:
         return
@@ -119,8 +119,8 @@ def close(worker: Any) -> None:
 
 
 def _cut_off(worker: Any) -> None:
-    """End the requests of a worker that was told to stop at once; they would all fail now."""
+    """End the requests of a worker that must stop at once; all of them would fail now."""
     cut_off = getattr(worker, "cut_off", None)
-    # Other classes of workers than ours have no such thing.
+    # Only our class of workers has this method.
     if cut_off:
         cut_off()

@@ -1,6 +1,6 @@
-"""What of the settings can be found wrong before anything starts, beyond each value by itself.
+"""Check before anything starts that the settings can work, beyond each value's own form.
 
-It imports what gevent has to patch, so gunicorn's master leaves it to `ngw2f migrate`.
+This imports what gevent has to patch, so gunicorn's master has `ngw2f migrate` do it.
 """
 
 import os
@@ -12,7 +12,7 @@ from ngw2f.settings import SettingError, Settings
 
 
 def check(settings: Settings) -> None:
-    """Make the folders that are missing. Raises SettingError for what would stop a process."""
+    """Create missing folders. Raises SettingError for anything that would stop a process."""
     _check_values(settings)
     make_folder("NGW2F_DATA_DIR", settings.data_path)
     if settings.profile_dir:
@@ -20,7 +20,7 @@ def check(settings: Settings) -> None:
 
 
 def make_folder(name: str, path: Path) -> None:
-    """Make a folder for this user alone, unless it is there. Raises SettingError."""
+    """Create a folder that only this user may enter, unless it exists. Raises SettingError."""
     try:
         if not path.is_dir() and not os.path.lexists(path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def make_folder(name: str, path: Path) -> None:
 
 
 def look(settings: Settings) -> None:
-    """Do what `check` does, and make nothing."""
+    """Check as `check` does, but create nothing."""
     _check_values(settings)
     if settings.profile_dir:
         path = Path(settings.profile_dir).absolute()
@@ -42,13 +42,13 @@ def look(settings: Settings) -> None:
 
 
 def _check_values(settings: Settings) -> None:
-    """Raise SettingError for hosts and options that are none; nothing is connected to."""
+    """Raise SettingError for invalid hosts and options. Connects to nothing."""
     build_policy(settings)
     connect(settings).close()
 
 
 def why_not_writable(path: Path) -> str:
-    """Say why this user cannot write into a folder that is there, "" if that works."""
+    """Return why this user cannot write into an existing folder, "" if they can."""
     if not path.is_dir():
         return f"{path} is no folder"
     return "" if os.access(path, os.W_OK | os.X_OK) else f"{path} cannot be written by this user"

@@ -1,7 +1,7 @@
-"""What is answered to what is no request, and what is logged of it.
+"""Answers to malformed requests, and what is logged about them.
 
-gunicorn says what it found: a header line, a request line, bytes of a body, all of which
-may hold secrets. Here it is only said what is wrong.
+gunicorn's own messages quote the header line, the request line or bytes of the body, all of
+which may hold secrets. These name only the mistake.
 """
 
 from http import HTTPStatus
@@ -10,7 +10,7 @@ import msgspec
 from gunicorn import util
 from gunicorn.http import errors
 
-# Fields of which an error may say the name: it is no part of what a client wrote by mistake.
+# Fields that an error may name. Any other name may be a secret sent in the wrong place.
 KNOWN_FIELDS = frozenset({"HOST", "CONTENT-LENGTH", "CONTENT-TYPE", "TRANSFER-ENCODING"})
 
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
@@ -41,7 +41,7 @@ class Problem(msgspec.Struct):
 
 
 def refusal_of(error: BaseException) -> tuple[int, str] | None:
-    """Return the status and a sentence for a client's mistake; None for one of ours."""
+    """Return the status and a sentence for a client's mistake; None for a mistake of ours."""
     if isinstance(error, (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)):
         return None
     if isinstance(error, errors.InvalidHTTPVersion) and isinstance(error.version, tuple):
@@ -52,7 +52,7 @@ def refusal_of(error: BaseException) -> tuple[int, str] | None:
 
 
 def written(status: int, detail: str) -> bytes:
-    """Return the answer, with problem+json (RFC 9457), as it is sent."""
+    """Return the bytes of the whole response, with problem+json (RFC 9457)."""
     title = HTTPStatus(status).phrase
     body = msgspec.json.encode(Problem(title, status, detail))
     lines = [

@@ -1,29 +1,30 @@
-"""What a server says of new code, for `deploy.renew`, which cannot ask it otherwise.
+"""Tell `deploy.renew` whether the server took the new code.
 
-A word and the master's pid in a file beside gunicorn's pid file; without `--pid` there is no
-file. The master imports this before it forks: nothing here may import what gevent has to patch.
+The answer is a word and the master's pid, in a file beside gunicorn's pid file; without `--pid`
+there is no file. The master imports this before it forks: nothing here may import what gevent
+has to patch.
 """
 
 from contextlib import suppress
 from pathlib import Path
 
 SUFFIX = ".told"
-# A worker has loaded what is there now; it was tried, and is not taken.
+# A worker runs the new code; the new code was tried and refused.
 READY = "ready"
 REFUSED = "refused"
 
 
 def tell(pid_file: str | None, word: str, master: int) -> None:
-    """Leave *word* of the server whose master is *master*; what was left before is gone."""
+    """Replace the file's content by *word* and the pid *master*."""
     if not pid_file:
         return
-    # Whoever waits for it says so himself.
+    # If it cannot be written, whoever waits for it reports a time-out.
     with suppress(OSError):
         Path(pid_file + SUFFIX).write_text(f"{word} {master}\n")
 
 
 def read(pid_file: Path, master: int) -> str:
-    """Return what that master's server said last, "" if nothing."""
+    """Return the last word of the server with that master, "" if there is none."""
     try:
         words = Path(f"{pid_file}{SUFFIX}").read_text().split()
     except FileNotFoundError:

@@ -19,9 +19,9 @@ STATIC = Path(__file__).parents[1] / "static"
 
 
 class Service:
-    """One chat, its chain, and what lives and dies with the process that serves it.
+    """One chat, its chain, and what runs as long as the process that serves it.
 
-    Calling it needs no start; what a server's hooks add is counted and drained.
+    It can be called without `start`; then nothing is counted, and no stream is drained.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Service:
         route_of: Callable[[str], str] = lambda _path: "other",
     ) -> None:
         self.services = services
-        # What /metrics tells of requests: a server's hooks call it before and after each.
+        # Counts requests for /metrics: gunicorn's hooks call it before and after each.
         self.requests = RequestMetrics(services.core.tally, route_of)
         self._chain = chain
         self._greenlets: list[gevent.Greenlet] = []
@@ -41,7 +41,7 @@ class Service:
         return self._chain(environ, start_response)
 
     def start(self) -> None:
-        """Start what runs beside the requests; in the worker process, under gevent."""
+        """Start the background greenlets, in the worker process."""
         settings, services = self.services.core.settings, self.services
         self._use.note()
         services.core.clock.open()
@@ -57,7 +57,7 @@ class Service:
         ]
 
     def _record(self) -> None:
-        """Let all processes know what this one has counted, for /metrics."""
+        """Write this process's counts to its file, for /metrics."""
         tally, hub = self.services.core.tally, self.services.hub
         streams = tally.values(STREAMS)
         streams |= dict.fromkeys(streams, 0) | {(form,): n for form, n in hub.streams().items()}
@@ -66,11 +66,11 @@ class Service:
         self.services.core.recorder.write()
 
     def drain(self) -> None:
-        """Send the clients with open streams to another worker; this one is about to stop."""
+        """End all streams, because this worker is about to stop; their clients reconnect."""
         self.services.hub.drain()
 
     def close(self) -> None:
-        """Stop it, and write down what this process still has to tell."""
+        """Stop the greenlets, and write the last counts and log lines."""
         gevent.killall(self._greenlets)
         self._record()
         self.services.close()

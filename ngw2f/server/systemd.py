@@ -1,6 +1,6 @@
-"""What systemd is told of a service: that it is ready, that it works, that it stops (sd_notify(3)).
+"""Notify systemd that the service is ready, works, or stops (sd_notify(3)).
 
-Outside of systemd there is nobody to tell, and nothing is done. The master imports this before
+Outside of systemd nothing is done. The master imports this before
 it forks: nothing here may import what gevent has to patch.
 """
 
@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-# gunicorn's master kills a worker that is silent for `timeout`; where that is off, this holds.
+# gunicorn's master kills a worker that is silent for `timeout`; without one, this applies.
 SILENT_SECONDS = 30.0
-# A manager takes what it is told at once. One that hangs shall hang nobody else.
+# systemd reads notifications at once; if it hangs, we must not.
 TELL_SECONDS = 1.0
 
 
 class Systemd:
-    """The manager of this process, if it is one that wants to be told."""
+    """systemd, if it manages this process and wants notifications."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
@@ -27,7 +27,7 @@ class Systemd:
         self._is_watched = "WATCHDOG_USEC" in environ
         is_ours = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         microseconds = int(environ.get("WATCHDOG_USEC", 0)) if is_ours else 0
-        # Three times while it would wait for one.
+        # Three pings in the time within which systemd expects one.
         self._interval = microseconds / 3_000_000
         self._next_ping = 0.0
 
@@ -40,25 +40,25 @@ class Systemd:
         return bool(self._address and self._interval)
 
     def tell(self, state: str, seconds: float = TELL_SECONDS) -> None:
-        """Send a line such as `READY=1`; wait for so long at most."""
+        """Send a line such as `READY=1`; give up after *seconds*."""
         if not self._address:
             return
-        # A manager that is just restarting, or does not read, hears the next one.
+        # If systemd is restarting, or does not read, the next notification reaches it.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.settimeout(seconds)
             notify.connect(self._address)
             notify.sendall(state.encode())
 
     def tell_end(self, successor: int = 0) -> None:
-        """Say that this process ends, and which one takes its place, if one does."""
+        """Report that this process ends, and the pid of its *successor*, if it has one."""
         self.tell(f"MAINPID={successor}" if successor else "STOPPING=1")
 
     def hand_over(self) -> dict[str, str]:
-        """Return what the environment of this process needs for another program to go on here."""
+        """Return the variables with which another program can take over in this process."""
         return {"WATCHDOG_PID": str(os.getpid())} if self._is_watched else {}
 
     def ping(self) -> None:
-        """Say that the service works; call it at least once a second, it is sent as it is due."""
+        """Answer the watchdog when it is due; call this at least once a second."""
         now = time.monotonic()
         if self.has_watchdog and now >= self._next_ping:
             self._next_ping = now + self._interval
@@ -68,7 +68,7 @@ class Systemd:
 def watch_master(server: Any, systemd: Systemd) -> None:
     """Have gunicorn's master *server* ping while its loop turns and a worker answers.
 
-    The loop comes by at least once a second. A worker answers if its event loop has turned
+    The loop turns at least once a second. A worker answers if its event loop has turned
     within `timeout`: that is gunicorn's own heartbeat.
     """
     if not systemd.has_watchdog:
@@ -77,13 +77,13 @@ def watch_master(server: Any, systemd: Systemd) -> None:
 
     def manage_and_ping() -> None:
         manage_workers()
-        # Until it has taken the old master's place, systemd hears that one.
+        # Until it has replaced the old master, systemd listens to that one.
         is_heard = not getattr(server, "master_pid", 0)
         workers = list(server.WORKERS.values())
         if is_heard and any(_answers(worker, server.timeout) for worker in workers):
             systemd.ping()
 
-    # There is no hook in the loop; the master calls this by its name.
+    # gunicorn has no hook in this loop; the master looks the method up by name.
     server.manage_workers = manage_and_ping
 
 
@@ -91,6 +91,6 @@ def _answers(worker: Any, timeout: float) -> bool:
     try:
         silent_for = time.monotonic() - float(worker.tmp.last_update())
     except (OSError, ValueError):
-        return False  # It has just ended.
-    # Until its first heartbeat the file has the time of day, which is far ahead.
+        return False  # The worker has just ended.
+    # Before the first heartbeat the file has the time of day, which is far ahead.
     return 0 <= silent_for <= (timeout or SILENT_SECONDS)

@@ -1,7 +1,7 @@
-"""Try the code and the settings that are there now, in processes of their own.
+"""Try the current code and settings in separate processes.
 
-The master goes on meanwhile: it asks for the verdict whenever its loop comes by. The verdict is
-a word on a pipe and no exit status, because gunicorn's master reaps all children itself. The
+Meanwhile the master goes on, and asks for the verdict in each turn of its loop. The verdict is
+a word on a pipe and not an exit status, because gunicorn's master reaps all children itself. The
 master imports this before it forks: nothing here may import what gevent has to patch.
 """
 
@@ -14,24 +14,24 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-# Loading takes a second or two, a migration what it takes; one that hangs ends here.
+# Loading takes a second or two, a migration may take long; a trial that hangs ends here.
 TRIAL_SECONDS = 300.0
 PASSED = b"passed"
-# The variable by which gunicorn's arguments come.
+# The variable that holds gunicorn's arguments.
 ARGUMENTS = "TRIAL_ARGUMENTS"
 
 
 class Trial:
-    """A trial under way. Raises OSError where it cannot be started."""
+    """A running trial. Raises OSError if it cannot be started."""
 
     def __init__(self, arguments: Sequence[str], directory: str) -> None:
-        """*arguments* are gunicorn's, *directory* is where it was started."""
+        """Start it with gunicorn's *arguments* in the *directory* in which gunicorn was started."""
         self._reader, writer = os.pipe()
         os.set_blocking(self._reader, False)
         # Not on the command line, which names gunicorn: that is how workers are found.
         environ = {**os.environ, ARGUMENTS: json.dumps(arguments)}
         try:
-            # A group of its own: all of it can be ended, and Ctrl-C does not reach it.
+            # In its own group, so that it can be killed whole and Ctrl-C does not reach it.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "ngw2f.server.trial", str(writer)],
                 cwd=directory,
@@ -52,7 +52,7 @@ class Trial:
         return time.monotonic() > self._deadline
 
     def verdict(self) -> bool | None:
-        """Say whether all of it passed; None while it is under way."""
+        """Return whether the trial passed; None while it is running."""
         try:
             told = os.read(self._reader, len(PASSED))
         except BlockingIOError:
@@ -61,24 +61,24 @@ class Trial:
         return told == PASSED
 
     def abandon(self) -> None:
-        """End it; its verdict is not wanted any more."""
+        """Kill it; its verdict is no longer needed."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._close()
 
     def _close(self) -> None:
         os.close(self._reader)
-        # It ends just now, unless gunicorn has reaped it already.
+        # It is ending, unless gunicorn has reaped it already.
         self._process.wait()
 
 
 def main() -> None:
-    """Load configuration and application as gunicorn would, then migrate; say if both went well."""
+    """Load configuration and application as gunicorn would, then migrate; report if both worked."""
     verdict, arguments = int(sys.argv[1]), json.loads(os.environ.pop(ARGUMENTS))
     commands = (
-        # Says in a line what the application would say in a traceback.
+        # Prints one line where the application would print a traceback.
         ["ngw2f", "check"],
-        # By its name, also where it was started by its script: nothing hides it here.
+        # As a module, even if gunicorn was started by its script: nothing hides it here.
         ["gunicorn", *arguments, "--check-config"],
         ["ngw2f", "migrate"],
     )

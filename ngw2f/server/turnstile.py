@@ -1,7 +1,7 @@
-"""How the connections of a worker take turns, and the addresses that they come from.
+"""Let the connections of a worker take turns, by the address that they come from.
 
-gevent works off all that has come before it looks at its sockets again. So a hundred clients
-that send without end would make everybody wait for a hundred pieces of work.
+gevent handles all data that has arrived before it polls its sockets again. So a hundred clients
+that send without pause would make everybody else wait for a hundred pieces of work.
 """
 
 import time
@@ -10,28 +10,28 @@ from collections import OrderedDict, deque
 import gevent
 from gevent.event import Event
 
-# So much is worked off before the loop looks at the sockets again.
+# How long work may go on before the loop polls the sockets again.
 SLICE_SECONDS = 0.005
-# Not zero: only after a timer does it look.
+# Not zero: the loop polls only after a timer.
 LOOP_SECONDS = 1e-6
 
 
 class Turnstile:
-    """Lets pieces of work through, for a while in each turn of the loop.
+    """Lets pieces of work through, for a limited time in each turn of the loop.
 
-    Addresses take turns, and what comes from one goes through in the order in which it came: so
-    whoever opens thousands of connections waits behind everybody else. Between two turns, what
-    has just come to other sockets is taken.
+    Addresses take turns, and the work of one address keeps its order: so a client that opens
+    thousands of connections waits behind everybody else. Between two turns the loop reads what
+    has arrived at other sockets.
     """
 
     def __init__(self) -> None:
-        # A semaphore of gevent's would let who has just left in before those who wait.
+        # A gevent semaphore would let a client that has just left in before those that wait.
         self._waiting: OrderedDict[str, deque[Event]] = OrderedDict()
         self._turn = -1
         self._until = 0.0
 
     def go_through(self, address: str = "") -> None:
-        """Wait until this turn has time for another piece of an address's work."""
+        """Wait until this turn of the loop has time for another piece of an address's work."""
         if self._waiting or not self._has_time():
             self._queue(address)
 
@@ -48,7 +48,7 @@ class Turnstile:
             self._leave(address, is_next)
 
     def _leave(self, address: str, is_next: Event) -> None:
-        """Go, through or killed; whoever was next names the one after."""
+        """Leave the queue, whether let through or killed, and wake the next in line."""
         of_address = self._waiting[address]
         of_address.remove(is_next)
         if not of_address:

@@ -1,28 +1,28 @@
-"""What a worker's clients have been sent and have not read: bounded for all of them together."""
+"""Bound the memory of answers that a worker's clients have not read yet."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# So many bytes of long answers wait for their clients; an answer alone may have more.
+# Long answers may hold so many bytes together; a single answer may be longer.
 MAX_UNSENT_BYTES = 256 * 1024 * 1024
 
 
 class Unsent:
-    """Counts the long answers that wait for their clients, and cuts off whoever is slowest.
+    """Counts the long answers that clients are reading, and disconnects the slowest clients.
 
-    Of a stream no client holds bytes of its own, so streams are not counted.
+    Streams are not counted: their clients hold no bytes of their own.
     """
 
     def __init__(self, max_bytes: int = MAX_UNSENT_BYTES) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        # Sizes, and what cuts a client off; who read something latest is last.
+        # Sizes, and how to disconnect each client; the one that read most recently is last.
         self._waiting: OrderedDict[object, tuple[int, Callable[[], None]]] = OrderedDict()
 
     @contextmanager
     def holding(self, size: int, cut_off: Callable[[], None]) -> Iterator[Callable[[], None]]:
-        """Count so many bytes during the block; it calls what it is given when some are read."""
+        """Count *size* bytes during the block, which calls the yielded function on progress."""
         answer = object()
         self._waiting[answer] = (size, cut_off)
         self._bytes += size

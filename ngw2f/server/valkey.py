@@ -24,12 +24,12 @@ from ngw2f.settings import Settings
 
 # Valkey reads its append-only file before it answers.
 START_SECONDS = 60.0
-# One that is busy, as on a machine that just starts, is asked again.
+# A busy Valkey, as on a machine that has just booted, is asked again.
 ANSWER_SECONDS = 5.0
 
 
 def supervise(settings: Settings, lifeline: int, status: int) -> None:
-    """Run Valkey and the workers until the lifeline ends; the supervisor's `main`."""
+    """Run Valkey and the workers until the lifeline ends: the supervisor's `main`."""
     with os.fdopen(status, "w", encoding="utf-8") as told:
         lock = os.open(settings.data_path / LOCK_NAME, os.O_CREAT | os.O_RDWR, 0o600)
         try:
@@ -47,7 +47,7 @@ def supervise(settings: Settings, lifeline: int, status: int) -> None:
 
 
 def valkey_spec(settings: Settings) -> ChildSpec:
-    """Return how to start Valkey: on a Unix socket only, every change in a file first."""
+    """Return how to start Valkey: on a Unix socket only, with every change in a file first."""
     directory = settings.data_path / "valkey"
     socket_path = embedded_socket(settings.data_path)
     options = {
@@ -57,17 +57,17 @@ def valkey_spec(settings: Settings) -> ChildSpec:
         "dir": str(directory),
         "logfile": str(directory / "valkey.log"),
         "appendonly": "yes",
-        # A killed Valkey loses nothing (the kernel has it), a power cut one second.
+        # A killed Valkey loses nothing, as the kernel has its writes; a power cut loses a second.
         "appendfsync": "everysec",
         "save": "",
-        # What is full takes nothing more. Queues must not be thrown out; the event stream makes
-        # room by itself (ngw2f/live/log.py), as the database has what it loses.
+        # When memory is full, writes fail: queues must not be evicted. The event stream is
+        # trimmed by us (ngw2f/live/log.py); the database has the entries that it loses.
         "maxmemory": str(settings.embedded_bytes),
         "maxmemory-policy": "noeviction",
     }
     argv = [str(get_binary_path())]
     for name, value in options.items():
-        # Not a place for a descriptor's number, but a brace in the directory's name.
+        # A brace in a folder's name is no placeholder for a descriptor.
         argv += [f"--{name}", value.replace("{", "{{").replace("}", "}}")]
     prepare = partial(_prepare, [directory, socket_path.parent])
     return ChildSpec("Valkey", argv, prepare=prepare, is_foundation=True)
@@ -100,7 +100,7 @@ def _wait_for_valkey(settings: Settings) -> None:
 
 
 def _end_orphan(settings: Settings) -> None:
-    """Stop a Valkey whose supervisor was killed, where the kernel did not."""
+    """Stop a Valkey whose supervisor was killed, if the kernel did not."""
     with connect(settings, 5.0) as redis:
         try:
             redis.shutdown()
@@ -109,9 +109,10 @@ def _end_orphan(settings: Settings) -> None:
 
 
 def why_not_private(directory: Path) -> str:
-    """Say why the broker's socket cannot be there; where its path is short, anybody may write.
+    """Return why the broker's socket cannot be in *directory*, "" if it can.
 
-    Whoever made a directory of that name before us could put a broker of theirs into it.
+    A short path is in a folder where anybody may write; somebody who created that directory
+    before us could run their own broker in it.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = directory.lstat()
@@ -121,10 +122,10 @@ def why_not_private(directory: Path) -> str:
 
 
 def _prepare(directories: Iterable[Path]) -> None:
-    """Make the directories, and have the kernel send SIGTERM when the supervisor is gone.
+    """Create the directories, and have the kernel send SIGTERM when the supervisor ends.
 
-    At each start: somebody may remove Valkey's data while it is down, and the chat goes on.
-    The second is for Linux alone; see prctl(2).
+    This runs at each start, because somebody may remove Valkey's data while it is down.
+    The signal is for Linux only; see prctl(2).
     """
     for directory in directories:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -61,13 +61,13 @@ CONFIGURATION = """
 from ngw2f.server import hooks
 
 def on_starting(server):
-    hooks.hear_signals_after_forks()
+    hooks.unblock_stop_signals_after_forks()
 
 def pre_fork(server, worker):
-    hooks.hold_signals()
+    hooks.block_stop_signals()
 
 def post_worker_init(worker):
-    hooks.hear_signals()
+    hooks.unblock_stop_signals()
 
 def worker_exit(server, worker):
     if hasattr(getattr(worker, "wsgi", None), "close"):
