@@ -1,8 +1,8 @@
 """A client's connection as gunicorn's parser and its responses use it.
 
-Once another protocol has taken it over, it is closed for HTTP for good: whatever an
-application or a layer around it still writes reaches nobody, and nothing that comes is
-read as a request (RFC 9110 section 7.8).
+Once another protocol has taken it over, it is closed for HTTP for good: what an
+application or a middleware still writes is dropped, and nothing that arrives is read as
+a request (RFC 9110 section 7.8).
 """
 
 import errno
@@ -17,10 +17,10 @@ import gevent
 
 from ngw2f.server.unsent import Unsent
 
-# What a client that reads nothing is waited for, and a second more for so many bytes.
+# How long to wait for a client that does not read, plus a second for so many bytes.
 SEND_SECONDS = 30.0
 SEND_BYTES_A_SECOND = 8 * 1024
-# How long, and how much, a client may still send that has its last answer.
+# How long, and how much, a client may still send after its last answer.
 LINGER_SECONDS = 5.0
 SILENT_SECONDS = 2.0
 LINGER_BYTES = 32 * 1024 * 1024
@@ -28,10 +28,10 @@ DISCARD_BYTES = 64 * 1024
 
 
 class Connection:
-    """One client's socket, until it is taken over.
+    """One client's socket, until another protocol takes it over.
 
-    `switch_protocols` stands for the socket in the environ (`gunicorn.socket`); who takes the
-    connection over calls it before the first byte that is not HTTP.
+    It stands for the socket in the environ (`gunicorn.socket`). Whoever takes the connection
+    over calls `switch_protocols` before the first byte that is not HTTP.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Connection:
     ) -> None:
         self._socket = sock
         self._unsent = unsent or Unsent()
-        # What goes on without a pause calls it before each piece of work.
+        # Long-running work calls it before each piece.
         self.wait_turn = wait_turn
         self._has_switched = False
-        # Set where a client may still be sending what nobody will read.
+        # Set if the client may still be sending bytes that nobody will read.
         self.lingers = False
-        # The parser's: what it has read and not used.
+        # Returns the bytes that the parser has read and not used.
         self.take_buffered: Callable[[], bytes] = bytes
-        # Bound here, so nothing stands between a stream's event and the socket.
+        # Bound methods, to save a call for each event of a stream.
         self.recv = sock.recv
         self.send = sock.send
         self.sendfile = sock.sendfile
@@ -62,11 +62,11 @@ class Connection:
 
     @property
     def has_switched(self) -> bool:
-        """Say whether another protocol has it."""
+        """Say whether another protocol has taken it over."""
         return self._has_switched
 
     def switch_protocols(self) -> tuple[Any, bytes]:
-        """Take it from HTTP; return the socket, and what came after the request's head."""
+        """Take it over; return the socket, and what arrived after the request's head."""
         self._has_switched = True
         self.recv = _has_ended
         self.send = self.sendfile = _refuse
@@ -74,7 +74,7 @@ class Connection:
         return self._socket, self.take_buffered()
 
     def send_long(self, content: bytes) -> None:
-        """Send all of it, counted with what other clients have not read. Raises as `sendall`."""
+        """Send all of it, counted as unsent for this worker. Raises what `sendall` raises."""
         left = memoryview(content)[self.send(content) :]
         if left:
             with self._unsent.holding(len(content), self._cut_off) as note_progress:
@@ -83,7 +83,7 @@ class Connection:
     def sendall(
         self, content: bytes | memoryview, note_progress: Callable[[], None] | None = None
     ) -> None:
-        """Send all of it. Raises TimeoutError for a client that does not read, or too slowly."""
+        """Send all of it. Raises TimeoutError if the client does not read, or reads too slowly."""
         left = memoryview(content)
         deadline = time.monotonic() + SEND_SECONDS + len(left) / SEND_BYTES_A_SECOND
         while left:
@@ -94,16 +94,16 @@ class Connection:
                 raise TimeoutError("the client reads too slowly")
 
     def _cut_off(self) -> None:
-        """Have whoever sends over it learn that the client has gone."""
-        # By a twin: with TLS, gevent's socket would take away what the sender works with.
+        """Shut the socket down, so that the sender finds the client gone."""
+        # By a duplicate: with TLS, gevent's socket would drop the TLS state under the sender.
         with suppress(OSError), socket.socket(fileno=os.dup(self.fileno())) as twin:
             twin.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close it, in the way of RFC 9112 section 9.6 where a client may still be sending.
+        """Close it; if the client may still be sending, in the way of RFC 9112 section 9.6.
 
-        If bytes came for what is closed, the kernel would reset the connection, and the client
-        might lose the answer that it was sent.
+        If bytes arrived after the close, the kernel would reset the connection, and the client
+        might lose its answer.
         """
         try:
             if self.lingers and not self._has_switched:
@@ -114,7 +114,7 @@ class Connection:
     def _linger(self) -> None:
         deadline = time.monotonic() + LINGER_SECONDS
         left = LINGER_BYTES
-        # Whatever fails here: it is over.
+        # The connection ends in any case.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
             while left > 0 and (seconds := deadline - time.monotonic()) > 0:
@@ -131,5 +131,5 @@ def _has_ended(_size: int) -> bytes:
 
 
 def _refuse(*_arguments: object, **_options: object) -> NoReturn:
-    """Raise what gunicorn takes for a client that has gone: it ends the connection, silently."""
+    """Raise the error on which gunicorn ends the connection silently."""
     raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

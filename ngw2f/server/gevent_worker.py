@@ -1,13 +1,12 @@
-"""gunicorn's gevent worker for an application with streams that never end by themselves.
+"""gunicorn's gevent worker, for an application whose streams never end by themselves.
 
-gunicorn's own waits for its requests when it is told to stop, looks once a second,
-and has no hook at that moment. This one, the moment it is told (SIGTERM, as in a
-restart, a reload and a hot upgrade): stops to accept, drains the application, closes
-the connections on which no request is under way, and ends when the last one has.
-It also lets the master know when it begins to serve.
+On SIGTERM gunicorn's own worker waits for its requests, checks once a second, and has no
+hook. This one, as soon as it gets the signal (in a restart, a reload, a hot upgrade),
+stops accepting, drains the application, closes idle connections, and ends after the
+last request. It also tells the master when it begins to serve.
 
-It serves HTTP/1 alone, and a connection that has switched to another protocol is never
-read as HTTP again, nor written to (ngw2f/server/connection.py).
+It serves HTTP/1 only. A connection that has switched to another protocol is never read or
+written as HTTP again (ngw2f/server/connection.py).
 """
 
 import contextlib
@@ -37,17 +36,17 @@ from ngw2f.server.request_body import PacedUnreader
 from ngw2f.server.turnstile import Turnstile
 from ngw2f.server.unsent import Unsent
 
-# What asks for it may end the worker if it has to wait; the answer takes no time. It comes
-# over a connection of its own, or first.
+# It does not wait for its turn: a health check that waits too long may have the worker killed,
+# and the answer takes no time. Only the first request of a connection is exempt.
 HEALTH_PATH = "/healthz"
-# gunicorn's master kills a worker that has not been heard of for `timeout` seconds.
+# gunicorn's master kills a worker that is silent for `timeout` seconds.
 NOTIFY_SECONDS = 1.0
-# A connection that is idle when the worker stops has so long to bring its next request.
+# When the worker stops, an idle connection may send a next request for so long.
 LAST_REQUEST_SECONDS = 0.5
 POLL_SECONDS = 0.02
-# How long requests that are cut off may take to clean up.
+# How long interrupted requests may take to clean up.
 CUT_SECONDS = 1.0
-# What says that the client has gone, or cannot be reached any more.
+# Errors that mean that the client has gone or is unreachable.
 GONE = frozenset({
     errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNABORTED, errno.ETIMEDOUT,
     errno.EHOSTUNREACH, errno.ENETUNREACH,
@@ -55,7 +54,7 @@ GONE = frozenset({
 
 
 class IdleTimeout(gevent.Timeout):  # type: ignore[misc] # gevent has no types
-    """The limit of the wait for a connection's next request."""
+    """Limits the wait for a connection's next request."""
 
     def __init__(self, seconds: float, idle: dict["IdleTimeout", gevent.Greenlet]) -> None:
         super().__init__(seconds, False)
@@ -71,14 +70,14 @@ class IdleTimeout(gevent.Timeout):  # type: ignore[misc] # gevent has no types
 
 
 class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
-    """A gevent worker that calls `drain()` of its application when it begins to stop."""
+    """A gevent worker that calls its application's `drain()` when it begins to stop."""
 
-    # None while it boots: told to stop then, it ends as soon as it is there.
+    # None while it boots; a stop signal then ends it right after booting.
     _stopping: gevent.event.Event | None = None
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        # The master makes this object, then forks: a byte of memory that both have.
+        # A shared byte: the master creates this object, then forks.
         self._serving = mmap.mmap(-1, 1)
         self._servers: list[StreamServer] = []
         self._idle: dict[IdleTimeout, gevent.Greenlet] = {}
@@ -88,7 +87,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
 
     @property
     def is_serving(self) -> bool:
-        """Say whether it has begun to accept, in the worker and in its master."""
+        """Say whether it accepts connections; the master may ask, too."""
         return self._serving[0] == 1
 
     def run(self) -> None:
@@ -106,11 +105,11 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
     def handle_exit(self, sig: int, frame: object) -> None:
         super().handle_exit(sig, frame)
         if self._stopping is not None:
-            # A signal's handler may run in the middle of anything.
+            # A signal handler may run in the middle of anything.
             gevent.spawn(self._stopping.set)
 
     def cut_off(self) -> None:
-        """Take no more requests, and end those under way: what they need is about to be closed."""
+        """Accept no more requests and end those under way, before what they need is closed."""
         self.alive = False
         for server in self._servers:
             server.close()
@@ -121,8 +120,8 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         gevent.killall(busy, timeout=CUT_SECONDS)
 
     def handle(self, listener: Any, client: Any, address: Any) -> None:
-        """Serve a connection until one of the two ends it."""
-        # It has the default of the process, which an application may have changed.
+        """Serve a connection until either side ends it."""
+        # An application may have changed the default of new sockets.
         client.setblocking(True)
         wait_turn = partial(self._turnstile.go_through, _who_is_at(address))
         connection = Connection(client, wait_turn, self._unsent)
@@ -155,7 +154,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
                 return
             if number > 1 or request.path != HEALTH_PATH:
                 connection.wait_turn()
-            # A proxy says who its client is once, for all requests of a connection.
+            # The PROXY protocol names the client once, for all requests of a connection.
             proxy = request.proxy_protocol_info = request.proxy_protocol_info or proxy
             try:
                 self.handle_request(listener_name, request, connection, address)
@@ -166,7 +165,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
                 connection.lingers = request.rest() > 0 or unreader.has_more
 
     def _give_up(self, unreader: PacedUnreader, connection: Connection) -> None:
-        """Answer a request that has begun, and has not come in time."""
+        """Answer 408 if a request has begun and did not arrive in time."""
         if unreader.has_begun:
             self._refuse(connection, *TOO_SLOW)
 
@@ -177,7 +176,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
             connection.sendall(written(status, detail))
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer what is no request, or what failed without an answer; log no value of it."""
+        """Answer a malformed request, or one that failed unanswered; log none of its values."""
         refusal = refusal_of(exc)
         if refusal is None:
             self.log.error("A request failed without an answer", exc_info=exc)
@@ -193,8 +192,8 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
     def handle_request(self, listener: Any, request: Any, client: Any, address: Any) -> None:
         super().handle_request(listener, request, client, address)
         if not self.alive and not _is_readable(client):
-            # gunicorn ends the connection. The response before may not have said so; a
-            # request that came since is answered, and its response says it.
+            # gunicorn then ends the connection, although the last response may not have
+            # announced it. A request that is here already is answered first, and announces it.
             raise StopIteration
 
     def _serve(self, listener: Any) -> StreamServer:
@@ -203,7 +202,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         pool = Pool(self.worker_connections)
         server = StreamServer(listener, partial(self.handle, listener), spawn=pool, **options)
         if self.cfg.workers > 1:
-            # Leave connections that come at once to the other workers too.
+            # Leave some of many simultaneous connections to the other workers.
             server.max_accept = 1
         server.start()
         return server
@@ -215,7 +214,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         gevent.sleep(LAST_REQUEST_SECONDS)
 
     def _close_idle(self) -> None:
-        """Close the connections whose next request is not on its way."""
+        """Close idle connections, except those whose next request is arriving."""
         for timeout, greenlet in list(self._idle.items()):
             client = self._clients.get(greenlet)
             if client is None or not _is_readable(client):
@@ -235,12 +234,12 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
 
 
 def _who_is_at(address: Any) -> str:
-    """Return for whom a connection takes its turn; all that come over a Unix socket are one."""
+    """Return the key by which connections take turns; all of a Unix socket share one."""
     return client_address({"REMOTE_ADDR": address[0]}) or "" if address else ""
 
 
 def _drain(request: OwnRequest) -> None:
-    """Read what is left of a body that nobody read. Raises StopIteration if that fails."""
+    """Read the rest of an unread body. Raises StopIteration if that fails."""
     try:
         request.drain()
     except (HTTPException, ParseException, OSError) as error:

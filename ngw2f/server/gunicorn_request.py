@@ -1,4 +1,4 @@
-"""gunicorn's request, with the rules of RFC 9112 that it leaves out, and bounded bodies."""
+"""gunicorn's request, plus rules of RFC 9112 that it lacks, and bounded bodies."""
 
 import ipaddress
 import math
@@ -14,12 +14,12 @@ from gunicorn.util import split_request_uri
 from ngw2f.server.request_body import ChunkedReader, PacedUnreader
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-# So much of a body that nobody read is read to keep the connection.
+# Read so much of an unread body to keep the connection.
 MAX_REST_BYTES = 64 * 1024
 DRAIN_BYTES = 16 * 1024
 HTTP_1_1 = (1, 1)
 
-# RFC 9110 section 7.2, RFC 3986 section 3.2.2: no user, and no port that cannot be.
+# RFC 9110 section 7.2, RFC 3986 section 3.2.2: no user, and only a possible port.
 HOST_RE = re.compile(
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)"
     r"(?::(?P<port>[0-9]*))?"
@@ -31,8 +31,8 @@ MAX_PORT = 65535
 class OwnRequest(Request):  # type: ignore[misc] # gunicorn has no types
     """A request over HTTP/1.0 or HTTP/1.1.
 
-    Raises what gunicorn's does. `should_close` says yes, too, where more of the body is left
-    than is worth reading (RFC 9112 section 9.3): only then may another request follow.
+    Raises what gunicorn's request raises. `should_close` is also true if more of the body is
+    left than is worth reading (RFC 9112 section 9.3): no other request may follow then.
     """
 
     unreader: PacedUnreader
@@ -44,13 +44,13 @@ class OwnRequest(Request):  # type: ignore[misc] # gunicorn has no types
     _expected_100_continue: bool
 
     def _parse_fast(self, unreader: Any, buf: Any) -> Any:
-        # The other parser, where it is installed, asks nothing of what is below.
+        # The fast parser, if installed, would skip the checks below.
         return self._parse_python(unreader, buf)
 
     def parse_request_line(self, line_bytes: bytes) -> None:
-        """Take the request line: HTTP/1.9 is answered as HTTP/1.1 (RFC 9110 section 2.5).
+        """Parse the request line; treat HTTP/1.9 as HTTP/1.1 (RFC 9110 section 2.5).
 
-        A target has no fragment (RFC 9112 section 3.2), which gunicorn would cut off.
+        Refuse a fragment in the target (RFC 9112 section 3.2), which gunicorn would cut off.
         """
         super().parse_request_line(line_bytes)
         if "#" in self.uri:
@@ -58,14 +58,14 @@ class OwnRequest(Request):  # type: ignore[misc] # gunicorn has no types
         self.version = min(self.version, HTTP_1_1)
 
     def set_body_reader(self) -> None:
-        """Check Host; then find out what frames the body, and bound it."""
+        """Check Host, then bound the body, however it is framed."""
         super().set_body_reader()
         self._check_host()
         if isinstance(self.body.reader, GunicornChunkedReader):
             self.body = Body(ChunkedReader(self, self.unreader))
         self.unreader.begin_body()
         if self._expected_100_continue:
-            # gunicorn would say so before anybody knows whether the body is wanted.
+            # gunicorn would send it before the application asks for the body.
             self._expected_100_continue = False
             self.unreader.invite = self._invite
 
@@ -75,7 +75,7 @@ class OwnRequest(Request):  # type: ignore[misc] # gunicorn has no types
     def _check_host(self) -> None:
         """Raise InvalidHeader without a valid Host (RFC 9112 section 3.2).
 
-        The target's authority, where it has one, takes its place (section 3.2.2).
+        If the target has an authority, that replaces Host (section 3.2.2).
         """
         hosts = [value for name, value in self.headers if name == "HOST"]
         if not is_host(hosts[0]) if hosts else self.version >= HTTP_1_1:
@@ -90,28 +90,28 @@ class OwnRequest(Request):  # type: ignore[misc] # gunicorn has no types
         self.headers = [*fields, ("HOST", parts.netloc)]
 
     def rest(self) -> float:
-        """Return how many bytes of the body are left; infinity where nobody knows."""
+        """Return how many bytes of the body are left; infinity if unknown."""
         length: float = self.body.reader.length
-        # Who was not told to go on may send the body, or not (RFC 9110 section 10.1.1).
+        # Without 100 Continue the client may send the body or not (RFC 9110 section 10.1.1).
         is_open = self.unreader.invite is not None and length > 0
         return math.inf if self.body.failed or is_open else length
 
     def should_close(self) -> bool:
-        """Say whether no other request may follow; from the first yes on it is yes."""
+        """Say whether no other request may follow; once true, it stays true."""
         if self.must_close or super().should_close() or self.rest() > MAX_REST_BYTES:
             self.force_close()
-            # The answer goes out: there is nothing to go on with.
+            # The final answer follows, so 100 Continue must not.
             self.unreader.invite = None
         return self.must_close
 
     def drain(self) -> None:
-        """Read what nobody read. Raises what reading raises."""
+        """Read the rest of the body. Raises what reading raises."""
         while self.body.read(DRAIN_BYTES):
             pass
 
 
 def is_host(value: str) -> bool:
-    """Say whether this is a host, with a port or without."""
+    """Say whether *value* is a host, with or without a port."""
     found = HOST_RE.fullmatch(value)
     if found is None or len(value) > MAX_HOST_LENGTH or int(found["port"] or 0) > MAX_PORT:
         return False

@@ -1,15 +1,15 @@
-"""gunicorn's response, with four changes; nothing of what a client reads is lost by them.
+"""gunicorn's response, with four changes that take nothing from what a client reads.
 
 - **Date is the application's.** gunicorn counts Date among the hop-by-hop fields, drops
   the application's and writes its own. From a cache that is wrong: Date says when the
-  response was made (RFC 9110 section 6.6.1), and a cache after ours would count the
-  lifetime of an Expires-only response from the new Date, and subtract Age on top.
+  response was generated (RFC 9110 section 6.6.1), and a later cache would count the
+  lifetime of an Expires-only response from the new Date, and subtract Age as well.
 - **The head goes out with the first bytes of the body**, in one system call and usually
   one packet, instead of two.
-- **A header line is checked once.** Most lines of most responses are the same; gunicorn's
-  regular expressions need not see them every time.
-- **Many bytes are sent as they are**, not as a part of a copy. Many clients may be sent the same
-  ones, and one that does not read them would keep a copy of its own.
+- **A header line is checked once.** Most lines are the same in most responses, so gunicorn's
+  regular expressions need not check them each time.
+- **Long bytes are not copied.** Many clients may get the same bytes object, and a client that
+  does not read would hold a copy of its own.
 """
 
 from functools import lru_cache
@@ -22,33 +22,33 @@ from gunicorn.http import wsgi
 Base: Any = wsgi.Response
 Line: TypeAlias = tuple[str, str]
 
-# So much is copied, to be sent in one call.
+# Up to so many bytes are copied, to be sent in one call.
 MAX_COPIED_BYTES = 64 * 1024
-# So many different lines are remembered; what differs each time is not worth it.
+# How many lines to remember, except those that differ each time.
 REMEMBERED_LINES = 2_048
 ALWAYS_NEW = frozenset({"X-Request-ID", "Set-Cookie"})
 
 
 def use_own_response() -> None:
-    """Have gunicorn make these; call it in a worker's `post_worker_init`. Twice does no harm."""
+    """Replace gunicorn's response class; call it in `post_worker_init`. Twice does no harm."""
     wsgi.Response = OwnResponse
 
 
 class CheckedLine(NamedTuple):
-    """What gunicorn makes of one header line."""
+    """How gunicorn processes one header line."""
 
     headers: tuple[Line, ...]
     response_length: int | None
     upgrade: bool
 
     def is_plain(self, line: Line) -> bool:
-        """Say whether it goes out as it is, and means nothing to the server."""
+        """Say whether the line is sent unchanged and means nothing to the server."""
         return self.headers == (line,) and self.response_length is None and not self.upgrade
 
 
 @lru_cache(REMEMBERED_LINES)
 def check_line(name: str, value: str) -> CheckedLine:
-    """Return what gunicorn makes of this line; raises what it raises."""
+    """Return how gunicorn processes this line. Raises what gunicorn raises."""
     # Header fields are processed without a look at request, socket or configuration.
     response = Base(req=None, sock=None, cfg=None)
     response.process_headers([(name, value)])
@@ -56,7 +56,7 @@ def check_line(name: str, value: str) -> CheckedLine:
 
 
 class PlainLines(dict[Line, str]):
-    """The lines that need no other look, as they are sent."""
+    """Lines that need no further check, in the form in which they are sent."""
 
     def remember(self, line: Line) -> None:
         """Add a line that has been checked."""
@@ -68,14 +68,14 @@ class PlainLines(dict[Line, str]):
 class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no types.
     headers: list[Line]
     headers_sent: bool
-    # Of the whole process: it only says again what gunicorn said.
+    # Shared by all responses of the process: a cache of gunicorn's answers.
     _plain = PlainLines()
     _application_date: str | None = None
     _is_writing = False
     _head = b""
 
     def process_headers(self, headers: list[Line]) -> None:
-        """Take the header fields, as gunicorn does, and Date as well."""
+        """Take the header fields as gunicorn does, and keep the application's Date."""
         self._application_date = None
         plain = self._plain
         for line in headers:
@@ -90,7 +90,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             super().process_headers([line])
         elif name in ALWAYS_NEW:
             if value.isalnum() and value.isascii():
-                self.headers.append(line)  # There is nothing that could be wrong with it.
+                self.headers.append(line)  # Such a value is always valid.
             else:
                 super().process_headers([line])
         else:
@@ -108,7 +108,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             self._application_date = line[1].strip(" \t")
 
     def default_headers(self) -> list[str]:
-        """Return the lines that the server adds, with Date as the application has it."""
+        """Return the server's own lines, with the application's Date if it has one."""
         if self._application_date is None:
             lines: list[str] = super().default_headers()
             return lines
@@ -127,7 +127,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
         """Send a chunk, the first one together with the head."""
         if self.headers_sent:
             if self.chunked and type(chunk) is bytes and chunk:
-                # All that is left to do, for a stream's each event to each client.
+                # The short path, for each event to each client of a stream.
                 self.sent += len(chunk)
                 _send_chunk(self.sock, b"", chunk)
             else:
@@ -141,7 +141,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             self._flush()
 
     def send_headers(self) -> None:
-        """Send the head, or keep it for the bytes that are about to come."""
+        """Send the head, or hold it for the first bytes of the body."""
         if self.headers_sent:
             return
         plain = self._plain
@@ -167,14 +167,14 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             getattr(self.sock, "send_long", self.sock.sendall)(data)
 
     def _flush(self) -> None:
-        """Send a head that no bytes came after."""
+        """Send a head that is still held."""
         if self._head:
             head, self._head = self._head, b""
             util.write(self.sock, head)
 
 
 def _send_chunk(sock: socket, head: bytes, chunk: bytes) -> None:
-    """Send a head, or none, and what follows it as one chunk (RFC 9112 section 7.1)."""
+    """Send a head, which may be empty, and one chunk (RFC 9112 section 7.1)."""
     size = len(chunk)
     if size <= MAX_COPIED_BYTES:
         _send(sock, b"%b%X\r\n%b\r\n" % (head, size, chunk))
@@ -185,7 +185,7 @@ def _send_chunk(sock: socket, head: bytes, chunk: bytes) -> None:
 
 
 def _send(sock: socket, data: bytes) -> None:
-    """Send all of it, which is nearly always one call: `sendall` looks at more before that."""
+    """Send all of it, nearly always in one call, with less overhead than `sendall`."""
     sent = sock.send(data)
     if sent < len(data):
         sock.sendall(memoryview(data)[sent:])

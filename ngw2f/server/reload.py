@@ -1,17 +1,17 @@
-"""SIGHUP, made safe: what cannot be loaded or does not serve is not taken.
+"""Make SIGHUP safe: code that cannot be loaded, or does not serve, is refused.
 
-gunicorn's master reads its configuration into itself and ends if that fails; it ends as
-well when a worker fails to boot, with all of the others. It stops the old workers the moment
-the new ones are forked, some seconds before those serve.
+gunicorn's own master loads the configuration into itself and exits if that fails; it also
+exits, with all workers, when one worker fails to boot. It stops the old workers as soon as
+the new ones are forked, seconds before those serve.
 
-Here a reload has two steps, and the master's loop turns through both: it answers systemd's
-watchdog, reaps workers and hears signals. First what is there now is tried in processes of
-its own (ngw2f/server/trial.py). Then new workers are forked, and the old ones go on until all
-of the new ones serve. If one of them ends before it serves, or hangs, the new ones are ended, and
-the master takes back what it had (ngw2f/server/before.py).
+Here a reload has two steps, during which the master's loop goes on: it answers systemd's
+watchdog, reaps workers and handles signals. First the new code is tried in separate processes
+(ngw2f/server/trial.py). Then new workers are forked, and the old ones go on until all new ones
+serve. If a new one ends before it serves, or hangs, all new ones are stopped, and the master
+restores its state (ngw2f/server/before.py).
 
-A worker that fails to boot ends the master only where none has ever served. Later there is
-a pause instead, and another try: somebody may be about to mend what lies there.
+A worker that fails to boot ends the master only if none has ever served. Later the master
+pauses and tries again, because somebody may be mending the code.
 """
 
 import os
@@ -29,25 +29,25 @@ from ngw2f.server.before import Before, state_of
 from ngw2f.server.systemd import Systemd
 from ngw2f.server.trial import Trial
 
-# A worker boots in a second or two. On the slowest machine it takes less than this; what
-# takes longer hangs.
+# A worker boots in a second or two, on the slowest machine in less than this; longer means that
+# it hangs.
 SERVING_SECONDS = 300.0
-# Before another worker is started in place of one that failed to boot; the pause doubles.
+# The pause before a worker that failed to boot is started again; it doubles.
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 10.0
 
 
 class _ForkedError(Exception):
-    """Leaves gunicorn's reload where the new workers are forked; it would wait for the old ones."""
+    """Leaves gunicorn's reload after the fork of the new workers, before it stops the old ones."""
 
 
 @dataclass(slots=True)
 class Succession:
-    """New workers on their way, and what the master had before."""
+    """New workers that do not all serve yet, and the master's state before."""
 
     before: Before
     newest_age: int
-    # The addresses may be others now, and the old sockets closed.
+    # Copies: with other addresses the reload closes the old sockets.
     listeners: list[Any] = field(default_factory=list)
     started_at: float = field(default_factory=time.monotonic)
     has_failed: bool = False
@@ -64,7 +64,7 @@ class Succession:
 
 
 class ReloadGuard:
-    """What stands between gunicorn's master *server* and its own methods of these names."""
+    """Replaces the methods of gunicorn's master *server* that have these names."""
 
     def __init__(self, server: Any, systemd: Systemd) -> None:
         self._server = server
@@ -81,9 +81,9 @@ class ReloadGuard:
         self._next_start = 0.0
 
     def handle_hup(self) -> None:
-        """Begin a reload, in place of one under way: what is there may be newer than what it has.
+        """Begin a reload, and abandon one under way, whose code may be older.
 
-        It goes on in `manage_workers`.
+        It continues in `manage_workers`.
         """
         self.abandon()
         if self._server.master_pid:
@@ -96,24 +96,24 @@ class ReloadGuard:
             self._refuse(str(error))
 
     def end(self) -> None:
-        """End a trial that is under way, with the master."""
+        """Kill a running trial, when the master ends."""
         if self._trial:
             self._trial.abandon()
             self._trial = None
 
     def abandon(self) -> None:
-        """End a reload that is under way, as if it had not begun."""
+        """Abandon a reload under way, as if it had not begun."""
         self.end()
         if self._succession:
             self._take_back(self._succession)
 
     def forget(self) -> None:
-        """Let go of the master's descriptors in a worker."""
+        """Close the master's descriptors in a worker."""
         if self._succession:
             self._succession.close()
 
     def manage_workers(self) -> None:
-        """Go on with a reload, if there is one, and keep up the number of workers."""
+        """Continue a reload, if there is one, and keep up the number of workers."""
         if self._is_forking:
             raise _ForkedError
         if self._trial:
@@ -126,7 +126,7 @@ class ReloadGuard:
         self._note_successor()
 
     def reap_workers(self) -> None:
-        """Reap as gunicorn does, but let a worker that failed to boot end no server that served."""
+        """Reap workers, but go on after a failed boot if the server has ever served."""
         before = dict(self._server.WORKERS)
         has_failed = False
         while True:
@@ -157,7 +157,7 @@ class ReloadGuard:
             self._refuse("see above")
 
     def _fork(self) -> None:
-        """Have the master read what there is now, and fork new workers, and do nothing else."""
+        """Have the master load the new code and fork new workers, and do nothing else."""
         server = self._server
         succession = self._succession = Succession(state_of(server), server.worker_age)
         self._is_forking = True
@@ -167,7 +167,7 @@ class ReloadGuard:
         except _ForkedError:
             pass
         except (Exception, SystemExit) as error:
-            # A worker ends that way, and has come from here.
+            # In a forked worker these mean its own end.
             if os.getpid() != server.pid:
                 raise
             self._give_up(succession, f"it cannot be loaded: {error}")
@@ -175,7 +175,7 @@ class ReloadGuard:
             self._is_forking = False
 
     def _look_after(self, succession: Succession) -> None:
-        """Let the old workers stop when all new ones serve; do without those that never will."""
+        """Stop the old workers once all new ones serve; give up if one fails."""
         new = self._new_workers(succession)
         if succession.has_failed or not new:
             self._give_up(succession, "a new worker ended before it served")
@@ -187,11 +187,11 @@ class ReloadGuard:
     def _finish(self, succession: Succession) -> None:
         succession.close()
         self._succession = None
-        # There are too many now: the oldest stop.
+        # There are too many workers now; gunicorn stops the oldest.
         self._manage_workers()
         self._server.log.info("reload: the new workers serve; the old ones stop")
         self._systemd.tell("READY=1\nSTATUS=reloaded")
-        # Whoever waits looks where the pid file was when the reload began.
+        # Whoever waits reads the file beside the pid file of when the reload began.
         for pid_file in {succession.before.configuration.pidfile, self._server.cfg.pidfile}:
             renewal.tell(pid_file, renewal.READY, os.getpid())
 
@@ -205,11 +205,11 @@ class ReloadGuard:
         renewal.tell(self._server.cfg.pidfile, renewal.REFUSED, os.getpid())
 
     def _take_back(self, succession: Succession) -> None:
-        """End the new workers, and give the master back what it had."""
+        """Stop the new workers, and restore the master's state."""
         self._succession = None
         server = self._server
         for pid, worker in self._new_workers(succession).items():
-            # Who has not begun to serve may hang.
+            # A worker that does not serve yet may hang.
             server.kill_worker(pid, signal.SIGTERM if _serves(worker) else signal.SIGKILL)
         has_moved = server.app.cfg.address != succession.before.configuration.address
         succession.before.restore(server)
@@ -226,13 +226,13 @@ class ReloadGuard:
         return not is_short or time.monotonic() >= self._next_start
 
     def _note_failure(self, ended: list[Any]) -> None:
-        """Put a pause before the next start, and finish what gunicorn left half done."""
+        """Delay the next start, and finish what gunicorn left half done."""
         succession = self._succession
         for worker in ended:
             if succession and worker.age > succession.newest_age and not _serves(worker):
                 succession.has_failed = True
             with suppress(ValueError):
-                # Where it is closed, it was told of.
+                # If it is closed, child_exit was called.
                 worker.tmp.fileno()
                 worker.tmp.close()
                 self._server.cfg.child_exit(self._server, worker)
@@ -240,7 +240,7 @@ class ReloadGuard:
         self._next_start = time.monotonic() + self._pause
 
     def _note_well(self) -> None:
-        """Say once that this server works, and forget failures when all workers serve again."""
+        """Report once that this server works, and forget failures when all workers serve again."""
         workers = list(self._server.WORKERS.values())
         if workers and all(_serves(worker) for worker in workers):
             self._pause = 0.0
@@ -249,7 +249,7 @@ class ReloadGuard:
             renewal.tell(self._server.cfg.pidfile, renewal.READY, os.getpid())
 
     def _note_successor(self) -> None:
-        """Say when the master that a hot upgrade has started (SIGUSR2) is no more."""
+        """Report that the new master of a hot upgrade (SIGUSR2) has ended."""
         if self._had_successor and not self._server.reexec_pid:
             self._server.log.error("the new master has ended; this one goes on")
             renewal.tell(self._server.cfg.pidfile, renewal.REFUSED, os.getpid())
@@ -257,9 +257,9 @@ class ReloadGuard:
 
 
 def guard_reload(server: Any, systemd: Systemd) -> ReloadGuard:
-    """Have gunicorn's master *server* reload only what can be loaded."""
+    """Make gunicorn's master *server* refuse code that cannot be loaded."""
     guard = ReloadGuard(server, systemd)
-    # The master looks its methods up by name; a configuration cannot give another class.
+    # The master looks these methods up by name; no setting replaces its class.
     server.handle_hup = guard.handle_hup
     server.manage_workers = guard.manage_workers
     server.reap_workers = guard.reap_workers
@@ -267,5 +267,5 @@ def guard_reload(server: Any, systemd: Systemd) -> ReloadGuard:
 
 
 def _serves(worker: Any) -> bool:
-    # Another class of workers does not tell.
+    # Other worker classes do not report it.
     return bool(getattr(worker, "is_serving", True))

@@ -1,7 +1,7 @@
-"""How a request is read from its connection: in bounded time, at a pace, within bounds.
+"""Read a request from its connection in bounded time, with bounded framing, and fairly.
 
-gunicorn waits for a body for as long as its client likes, takes 30 µs and more for each
-chunk of a byte, and lets nobody else have a turn while bytes come.
+gunicorn waits for a body for as long as the client likes, takes 30 µs and more for each
+chunk of a byte, and gives nobody else a turn while bytes arrive.
 """
 
 import math
@@ -25,60 +25,60 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeou
 
 from ngw2f.server.connection import SEND_SECONDS
 
-# nginx takes 32 kB; a longer head is nobody's.
+# nginx accepts 32 kB, so no honest client sends a longer head.
 MAX_HEAD_BYTES = 48 * 1024
-# A body has so long in all, and a second more for so many bytes; between two reads this long.
+# The time for a whole body, plus a second for so many bytes; and the longest silence.
 BODY_SECONDS = 30.0
 BODY_BYTES_A_SECOND = 16 * 1024
 SILENT_SECONDS = 10.0
-# Who needs more reads than these sends in small pieces: they gather for so long.
+# After so many reads the client sends in small pieces: let them gather for so long.
 QUICK_READS = 4
 PAUSE_SECONDS = 0.002
 
 # A chunk's size and its extensions; the trailer section.
 MAX_LINE_BYTES = 1024
 MAX_TRAILER_BYTES = 8 * 1024
-# Framing may be so much, and as much as the content: some thousand chunks of a byte.
+# Framing may take so much and the size of the content: some thousand chunks of a byte.
 MAX_FRAMING_BYTES = 8 * 1024
-# So much is read at once of what may be framing, which costs more than content.
+# Read what may be framing in pieces of so much, as framing costs more than content.
 FRAMING_READ_BYTES = 2 * 1024
 SIZE_RE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class PacedUnreader(SocketUnreader):  # type: ignore[misc] # gunicorn has no types
-    """What gunicorn's parser and the bodies read from; what is left is the next request's."""
+    """What gunicorn's parser and the bodies read from; the rest belongs to the next request."""
 
     def __init__(self, connection: Any) -> None:
         super().__init__(connection)
-        # What a client waits for before it sends a body (RFC 9110 section 10.1.1).
+        # Sends 100 Continue, for which a client may wait (RFC 9110 section 10.1.1).
         self.invite: Callable[[], None] | None = None
         self.begin_head()
 
     def begin_head(self) -> None:
-        """Count anew: a request's head comes. Its time is the worker's to limit."""
+        """Start to count for a head, whose time the worker limits."""
         self._reads = self._received = 0
         self._began_at: float | None = None
         self.invite = None
         self.sock.settimeout(None)
 
     def begin_body(self) -> None:
-        """Count anew: what comes now is a body."""
+        """Start to count for a body."""
         self._reads = self._received = 0
         self._began_at = time.monotonic()
         self.sock.settimeout(SEND_SECONDS)
 
     @property
     def has_begun(self) -> bool:
-        """Say whether something has come, or is left."""
+        """Say whether anything of the next request has arrived."""
         return self._received > 0 or self.has_more
 
     @property
     def has_more(self) -> bool:
-        """Say whether something is left."""
+        """Say whether the buffer holds anything."""
         return bool(self.buf.getbuffer().nbytes)
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return what has come next. Raises 408, and LimitRequestHeaders for a head."""
+        """Return the next bytes. Raises 408, and LimitRequestHeaders for a head."""
         self._reads += 1
         if self._reads > 1:
             if self._reads > QUICK_READS:
@@ -113,9 +113,9 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc] # gunicorn has no typ
 
 
 class ChunkedReader:
-    """A body in chunks (RFC 9112 section 7.1). What frames it is bounded, and so is its cost.
+    """A body in chunks (RFC 9112 section 7.1), with bounded framing and so a bounded cost.
 
-    The trailer section is checked as a head is, and left out.
+    The trailer section is checked like a head, and dropped.
     """
 
     def __init__(self, request: Any, unreader: PacedUnreader) -> None:
@@ -123,14 +123,14 @@ class ChunkedReader:
         self._unreader = unreader
         self._buffer = bytearray()
         self._position = 0
-        # What is left of a chunk: None before the first one.
+        # The rest of the current chunk; None before the first one.
         self._chunk_left: int | None = None
         self._content = self._framing = 0
         self.has_ended = False
 
     @property
     def length(self) -> float:
-        """Return how many bytes are left: nobody knows before the end."""
+        """Return how many bytes are left: infinity, until the end is known."""
         return 0 if self.has_ended else math.inf
 
     def read(self, size: int) -> bytes:
@@ -191,7 +191,7 @@ class ChunkedReader:
         self._take(self._position + 2)
 
     def _take(self, position: int) -> None:
-        """Move on over what frames the content."""
+        """Skip framing up to *position*."""
         self._framing += position - self._position
         self._position = position
         if self._framing > MAX_FRAMING_BYTES + self._content:
@@ -210,7 +210,7 @@ class ChunkedReader:
 
 
 def _size_of(line: bytes) -> int:
-    """Return a chunk's size. What is raised has no bytes of the client's in it."""
+    """Return a chunk's size. Errors quote none of the client's bytes."""
     size, semicolon, extension = line.partition(b";")
     if semicolon:
         size = size.rstrip(b" \t")

@@ -1,8 +1,8 @@
 """Keep child processes running: start, replace, restart and stop them.
 
-One thread, one `select`: on the lifeline (its end means that whoever started us is
-gone), on signals, and on what the children tell. The children hang on a lifeline
-of ours in turn, so that however this process ends, they end too.
+One thread waits in one `select`: for the lifeline (its end means that the process that
+started us is gone), for signals, and for what the children report. The children have a
+lifeline to this process, so that they end too, however it ends.
 """
 
 import logging
@@ -17,16 +17,16 @@ from dataclasses import dataclass, field
 
 from ngw2f.server.systemd import Systemd
 
-# A child that was told to end gets so long before it is killed.
+# How long a child may take to stop before it is killed.
 STOP_SECONDS = 10.0
 # The pause before a child that ended is started again; it doubles while they end early.
 FIRST_PAUSE_SECONDS = 0.05
 MAX_PAUSE_SECONDS = 5.0
-# One that lived so long, or that told that it is ready, did not fail at its start.
+# A child that ran for so long, or reported that it is ready, did not fail at its start.
 STABLE_SECONDS = 5.0
-# One that has a pulse, and was not heard of for so long, hangs.
+# A child with a pulse that was silent for so long hangs.
 SILENT_SECONDS = 30.0
-# How often systemd's watchdog may be answered.
+# How often to answer systemd's watchdog, at most.
 WATCH_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -38,17 +38,17 @@ class ChildSpec:
 
     name: str
     argv: list[str]
-    # Runs in the child before the program; for what only the child can ask of the kernel.
+    # Runs in the child before the program, for system calls that concern the caller.
     prepare: Callable[[], None] | None = None
-    # Stopped last and started first: the others cannot do without it.
+    # Started first and stopped last: the others need it.
     is_foundation: bool = False
-    # Tells again and again that it works.
+    # Reports again and again that it works.
     has_pulse: bool = False
 
 
 @dataclass(slots=True)
 class Child:
-    """A running process, what it tells, and the one that takes its place when it retires."""
+    """A running process, its status pipe, and the child that it replaces."""
 
     spec: ChildSpec
     process: subprocess.Popen[bytes]
@@ -62,7 +62,7 @@ class Child:
 
 @dataclass(slots=True)
 class Restart:
-    """A child that is to be started again, and the one whose place it was to take."""
+    """A child to be started again, and the child that it was to replace."""
 
     due: float
     spec: ChildSpec
@@ -117,7 +117,7 @@ class Supervisor:
             signal.signal(number, lambda *_: self._stop_soon())
 
     def _tell_systemd(self) -> None:
-        """Say that all is ready when it is first well, and that it works while it is well."""
+        """Report READY once all children work, then answer the watchdog while they do."""
         if self._systemd and all(self._works(spec) for spec in self._specs):
             if not self._was_well:
                 self._was_well = True
@@ -125,7 +125,7 @@ class Supervisor:
             self._systemd.ping()
 
     def _works(self, spec: ChildSpec) -> bool:
-        """Say whether somebody does what *spec* is for: it neither crashes nor hangs."""
+        """Say whether a child for *spec* works: it has neither crashed nor hung."""
         since = time.monotonic() - SILENT_SECONDS
         return any(
             child.spec is spec
@@ -138,7 +138,7 @@ class Supervisor:
         self._is_stopping = True
 
     def _wait(self) -> None:
-        """Sleep until something happens or a child is due, and see to what happened."""
+        """Sleep until an event or the next restart, and handle the events."""
         timeout = WATCH_SECONDS if self._systemd else None
         if self._restarts:
             due = max(0.0, min(restart.due for restart in self._restarts) - time.monotonic())
@@ -154,8 +154,8 @@ class Supervisor:
             pass_fds=list(descriptors.values()),
             preexec_fn=spec.prepare,
             stdin=subprocess.DEVNULL,
-            # A terminal's Ctrl-C, and what honcho sends, reach a whole group: RQ takes
-            # that and our own signal for two, and drops its job at the second.
+            # Ctrl-C in a terminal, and honcho, signal a whole process group. RQ would count
+            # that and our own signal as two, and abandon its job at the second.
             start_new_session=True,
         )
         os.close(writer)
@@ -164,7 +164,7 @@ class Supervisor:
         self._selector.register(reader, selectors.EVENT_READ, lambda: self._hear(child))
 
     def _hear(self, child: Child) -> None:
-        """Act on what a child tells: it is ready, or wants to be replaced."""
+        """Act on a child's report: it is ready, or wants to be replaced."""
         told = os.read(child.status, 4096)
         if not told:
             self._selector.unregister(child.status)
@@ -200,7 +200,7 @@ class Supervisor:
                 self._plan_restart(child)
 
     def _successor_of(self, child: Child) -> Child | Restart | None:
-        """Return what takes the place of *child* already: it needs no other one."""
+        """Return what already replaces *child*, if anything: then no other is needed."""
         candidates: list[Child | Restart] = [*self._children, *self._restarts]
         return next((each for each in candidates if each.predecessor is child), None)
 
@@ -231,20 +231,20 @@ class Supervisor:
             try:
                 child.process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.warning("%s (pid %d) does not end", child.spec.name, child.process.pid)
+                log.warning("%s (pid %d) does not stop", child.spec.name, child.process.pid)
                 child.process.kill()
                 child.process.wait()
 
 
 def default_pools(render_workers: int) -> dict[str, int]:
-    """Return how many workers there are for which queues when nobody says otherwise."""
+    """Return the default number of workers for each list of queues."""
     return {"render": render_workers, "links": 1}
 
 
 def worker_specs(pools: Mapping[str, int]) -> list[ChildSpec]:
-    """Return RQ workers, so many for each comma-separated list of queues, and the upkeep's clock.
+    """Return the RQ workers for each comma-separated list of queues, and the upkeep's scheduler.
 
-    Render and links are apart by default: a job that waits for sites would hold up messages.
+    By default links have workers of their own: a job that waits for sites would delay messages.
     """
     command = [sys.executable, "-m", "ngw2f"]
     worker = [*command, "worker-process", "--lifeline={lifeline}", "--status={status}"]

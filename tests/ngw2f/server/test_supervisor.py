@@ -200,7 +200,7 @@ def test_child_that_does_not_end_is_killed(stage, monkeypatch, caplog):
     (pid,) = wait_until(stage.pids)
     stage.supervisor._stop_soon()
     wait_until(lambda: not is_running(pid))
-    assert "does not end" in caplog.text
+    assert "does not stop" in caplog.text
 
 
 def test_signal_stops(tmp_path):
