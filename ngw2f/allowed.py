@@ -1,4 +1,4 @@
-"""What a setting may be, in the words of whoever sets it; and what was written instead."""
+"""Describe in words what a setting may be, and what was written instead."""
 
 from collections.abc import Iterable
 
@@ -8,12 +8,12 @@ MAX_SHOWN_CHARACTERS = 60
 
 
 def allowed(annotation: object) -> str:
-    """Say what a value of that type may be; what a type's `description` says goes first."""
+    """Return what a value of that type may be: the type's `description`, if it has one."""
     return _in_words(inspect.type_info(annotation))
 
 
 def shown(value: object, longest: int = MAX_SHOWN_CHARACTERS) -> str:
-    """Return a value in one line of bounded length."""
+    """Return a value as one line of bounded length."""
     text = repr(value)
     if len(text) > longest:
         return f"{text[:longest]}... ({len(text)} characters)"
@@ -21,7 +21,7 @@ def shown(value: object, longest: int = MAX_SHOWN_CHARACTERS) -> str:
 
 
 def not_text(value: object) -> str:
-    """Say why no file, URL or key can hold a text, "" if one can; a list has many."""
+    """Return why a text, or one in a list, cannot be in a file name, URL or key; "" if it can."""
     for text in value if isinstance(value, list) else [value]:
         if not isinstance(text, str):
             continue

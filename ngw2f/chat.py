@@ -1,4 +1,4 @@
-"""The chat as a PEP 3333 callable: environ, Request, route, endpoint, Response."""
+"""The chat as a PEP 3333 callable: from environ to Request, route, endpoint and Response."""
 
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -17,7 +17,7 @@ from ngw2f.web.errors import DATABASE_ERRORS, database_problem, error_response, 
 from ngw2f.web.services import Services
 from ngw2f.web.socketio import SocketIOGateway
 
-# What the chain answers before the chat is asked, by its first segment.
+# Paths that the chain answers before the chat, by their first segment.
 OUTSIDE = {"static": "/static/<path>", "healthz": "/healthz"}
 
 
@@ -32,7 +32,7 @@ class Chat:
         # Matching needs only path and method; nothing here builds absolute URLs.
         url_map = build_url_map(SocketIOGateway(services))
         self._routes = url_map.bind("localhost")
-        # What `OPTIONS *` is told, which asks for the server as a whole.
+        # The answer to `OPTIONS *`, which asks about the server as a whole.
         methods = {method for rule in url_map.iter_rules() for method in rule.methods or ()}
         self._methods = sorted({*methods, "OPTIONS"})
 
@@ -46,7 +46,7 @@ class Chat:
         return response(environ, start_response)
 
     def route_of(self, path: str) -> str:
-        """Return the pattern for a path; there are few of those, whatever is asked for."""
+        """Return the route's pattern for a path, "other" for unknown paths."""
         try:
             return self._pattern_of(path, "GET")
         except MethodNotAllowed as error:
@@ -59,7 +59,7 @@ class Chat:
         return rule.rule
 
     def respond(self, request: Request) -> WerkzeugResponse:
-        """Return the endpoint's response, or the one that says what was wrong."""
+        """Return the endpoint's response, or an error response."""
         try:
             path = request.environ.get("PATH_INFO", "")
             if path == "*" and request.method == "OPTIONS":
@@ -82,7 +82,7 @@ class Chat:
 
 
 def _options(methods: Iterable[str]) -> Response:
-    """Answer which methods there are (RFC 9110 section 9.3.7)."""
+    """Return the response that lists the methods (RFC 9110 section 9.3.7)."""
     response = no_content()
     response.headers["Allow"] = ", ".join(methods)
     return response

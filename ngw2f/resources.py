@@ -1,4 +1,4 @@
-"""The chat's nouns as clients see them: one shape each, in API answers and in events.
+"""The chat's resources, with the same shape in API responses and in events.
 
 Times are Unix seconds.
 """
@@ -45,7 +45,7 @@ class User(msgspec.Struct, frozen=True, gc=False):
 class RoomLinks(msgspec.Struct, frozen=True, gc=False):
     self: str
     messages: str
-    # Where people see it; it names no other room, whoever follows it.
+    # The page for people; it means the same room for every reader.
     page: str
 
 
@@ -78,9 +78,9 @@ class MessageLinks(msgspec.Struct, frozen=True, gc=False):
 
 
 class Preview(msgspec.Struct, frozen=True, gc=False):
-    """What is behind a link of a message, as text: who shows it as HTML escapes it.
+    """What a link in a message shows, as plain text: escape it in HTML.
 
-    *image* is the path of a small picture that the chat serves, "" where there is none.
+    *image* is the path of a thumbnail on this server, "" if there is none.
     """
 
     url: str

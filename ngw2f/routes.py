@@ -23,9 +23,9 @@ from ngw2f.web.socketio import SocketIOGateway
 
 
 class IdConverter(BaseConverter):
-    """A row's id. One too great for the database becomes 0, which no row has.
+    """A row's id. An id too great for the database becomes 0, which no row has.
 
-    Refused here, it would be a 405 where the path has another method's rule.
+    If it were refused here, the answer would be 405 if the path has a rule for another method.
     """
 
     regex = r"[1-9][0-9]{0,9}"

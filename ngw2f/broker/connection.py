@@ -1,4 +1,4 @@
-"""The connection to Redis or Valkey, and what happens while it is away."""
+"""The connection to Redis or Valkey, and what happens while that is unreachable."""
 
 import hashlib
 import logging
@@ -25,11 +25,11 @@ T = TypeVar("T")
 # A Unix socket's path has at most 103 bytes on the systems that we run on.
 MAX_SOCKET_PATH_BYTES = 103
 
-# After a failure Redis is left alone for so long, so that a request pays for at
-# most one time-out however many things it would have told it.
+# After a failure Redis is not asked for so long, so that a request with many commands waits for
+# at most one time-out.
 PAUSE_SECONDS = 1.0
 
-# Where its memory stays full, the log says so once.
+# While its memory stays full, the log says so once in this time.
 FULL_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How Redis is, as it says itself (INFO); a limit of 0 is none."""
+    """The state of Redis by its own account (INFO); a limit of 0 means none."""
 
     memory_bytes: int
     memory_limit_bytes: int
@@ -47,7 +47,7 @@ class Health:
 
 
 class Broker:
-    """A client of Redis that a web request can rely on to be quick, if not to be there."""
+    """A client of Redis for web requests: always quick, even while Redis is unreachable."""
 
     def __init__(self, settings: Settings) -> None:
         timeout = settings.redis_timeout_seconds
@@ -58,16 +58,16 @@ class Broker:
         self._is_full_until = 0.0
 
     def attempt(self, command: Callable[["Redis"], T], otherwise: T) -> T:
-        """Return what *command* does with the client, or *otherwise* while Redis is away.
+        """Return the result of *command*, or *otherwise* while Redis is unreachable.
 
-        The log has one line when it goes and one when it is back.
+        The log has one line when Redis fails and one when it is back.
         """
         if time.monotonic() < self._away_until:
             return otherwise
         try:
             result = command(self.redis)
         except OutOfMemoryError as error:
-            # It still answers, so what only reads goes on.
+            # It still answers, so commands that only read go on.
             if time.monotonic() > self._is_full_until:
                 log.warning("Redis has no memory left (%s)", error)
             self._is_full_until = time.monotonic() + FULL_SECONDS
@@ -84,7 +84,7 @@ class Broker:
         return result
 
     def health(self) -> Health | None:
-        """Ask Redis how it is; None while it is away."""
+        """Return the state of Redis, None while it is unreachable."""
         return self.attempt(_read_health, None)
 
     def key(self, name: str) -> str:
@@ -103,8 +103,8 @@ def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:
     options: dict[str, Any] = {
         "socket_timeout": timeout_seconds,
         "socket_connect_timeout": timeout_seconds,
-        # One more try on a fresh connection: those in the pool break when the server
-        # restarts. A time-out is not tried again: it has cost enough.
+        # Retry once on a fresh connection: those in the pool break when the server restarts. A
+        # time-out is not retried, as it has taken long enough.
         "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     }
     try:
@@ -112,8 +112,8 @@ def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:
             client = connect_by_sentinel(url, **options)
         else:
             client = Redis.from_url(url, **options)
-        # An option that there is not would be found at the first command. A connection that the
-        # pool made would count as one of those that it may have.
+        # Find an unknown option now and not at the first command. A connection from the pool
+        # would count towards its limit, so make one beside it.
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)
     except (ValueError, TypeError, RedisError) as error:
@@ -137,14 +137,14 @@ def _read_health(redis: Redis) -> Health:
 
 
 def broker_url(settings: Settings) -> str:
-    # The path may have any character, and some mean something in a URL.
+    # The path may contain characters with a meaning in URLs.
     return settings.redis_url or f"unix://{quote(str(embedded_socket(settings.data_path)))}"
 
 
 def embedded_socket(data_path: Path) -> Path:
-    """Return where the embedded Valkey listens: under var/, or below /tmp if that cannot be."""
+    """Return the socket of the embedded Valkey: under var/, or under /tmp if its path is unfit."""
     path = data_path / "valkey.sock"
-    # Valkey lists its clients with it, a line each, and RQ reads that.
+    # Valkey names it in its list of clients, which has a line for each and is read by RQ.
     is_one_line = len(str(path).splitlines()) == 1
     if is_one_line and len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path

@@ -62,13 +62,13 @@ RULES = (
     Rule("sign-in", SIGN_INS, "tries to sign in", is_closed=True),
 )
 
-# What the request at hand was counted under; None outside of a request.
+# What the current request was counted under; None outside of a request.
 _counted: ContextVar[list[Taken] | None] = ContextVar("counted", default=None)
 
 
 @contextmanager
 def counting() -> Iterator[Sequence[Taken]]:
-    """Gather what the block's request is counted under, for its answer's fields."""
+    """Collect what the block's request is counted under, for the fields of its response."""
     taken: list[Taken] = []
     token = _counted.set(taken)
     try:
@@ -78,7 +78,7 @@ def counting() -> Iterator[Sequence[Taken]]:
 
 
 def build_limiter(broker: Broker) -> RateLimiter:
-    """Return what counts; it fails with RedisError while Redis is away."""
+    """Return the limiter, which raises RedisError while Redis is unreachable."""
     pool = broker.redis.connection_pool
     storage = RedisStorage("redis://", connection_pool=pool, key_prefix=broker.key("limits"))
     return SlidingWindowCounterRateLimiter(storage)
@@ -104,7 +104,7 @@ class Limits:
             return
         rule, policy = self._rules[write]
         counted = _counted.get()
-        # A request's answer says how much is left; asking for that is one more round trip.
+        # A response says how much is left, which takes one more round trip.
         taken = self._broker.attempt(
             lambda _redis: self._count(policy, str(who), asks=counted is not None), None
         )
@@ -129,5 +129,5 @@ class Limits:
 
 
 def _policy_of(rule: Rule) -> Policy:
-    """Return what the middleware makes of a rule for its fields."""
+    """Return a rule as the middleware needs it for its fields."""
     return Policy(RateRule(rule.name, parse(rule.limit), WRITES))

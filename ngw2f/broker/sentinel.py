@@ -1,8 +1,8 @@
-"""Redis by Sentinel: whichever server is the master now.
+"""Redis by Sentinel: connect to the server that is the master now.
 
     redis+sentinel://[USER:PASSWORD@]HOST:PORT[,HOST:PORT...]/SERVICE[/DATABASE]
 
-User and password are those of the master and its replicas.
+USER and PASSWORD are those of the master and its replicas.
 """
 
 import re
@@ -20,9 +20,9 @@ URL = re.compile(
 
 
 def connect_by_sentinel(url: str, **options: Any) -> Redis:
-    """Return a client that asks the sentinels where the master is at each new connection.
+    """Return a client that asks the sentinels for the master at each new connection.
 
-    *options* are those of `redis.Redis`; the time-outs hold for the sentinels too.
+    *options* are those of `redis.Redis`; the time-outs apply to the sentinels too.
     """
     parts = URL.fullmatch(url)
     if parts is None:

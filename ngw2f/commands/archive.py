@@ -24,7 +24,7 @@ STANDARD = Path("-")
 
 
 def run(command: str, settings: Settings, path: Path) -> None:
-    """Run the command of that name; what cannot be done ends it with one line."""
+    """Run the command of that name; exit with one line if it fails."""
     try:
         with _stoppable(command):
             match command:
@@ -73,7 +73,7 @@ def _import(settings: Settings, path: Path) -> None:
 
 @contextmanager
 def _stoppable(command: str) -> Iterator[None]:
-    """Have SIGTERM end the block as an error does, so that it tidies up."""
+    """Make SIGTERM end the block like an error, so that it cleans up."""
 
     def stop(_number: int, _frame: object) -> NoReturn:
         sys.exit(f"ngw2f {command}: stopped")

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from ngw2f.settings import SettingError, Settings, load_settings
 
-# What a worker can work on. (ngw2f/jobs/wakeup.py has the names, too, but imports RQ.)
+# The queues of workers. (ngw2f/jobs/wakeup.py has the names, too, but imports RQ.)
 QUEUES = ("render", "links")
 
-# What gunicorn needs; in a checkout it lies around us, else where pip put it.
+# gunicorn's configuration: in the checkout, or where pip has installed it.
 CONFIGURATION = "gunicorn.conf.py"
 
 ARCHIVE_COMMANDS = {
@@ -28,23 +28,23 @@ ARCHIVE_COMMANDS = {
     "import": "read an export into a database that nobody has used",
 }
 
-# They tell of each step that goes as it should.
+# They log each successful step.
 QUIET_LOGGERS = ("alembic", "rq", "rq.cron", "rq.worker", "rq.queue", "rq.scheduler")
-# They tell of what a stranger's site got wrong, with its URL, and a traceback; what became of
-# the link is said by ours.
+# They log mistakes of other people's sites, with the URL and a traceback; we log what became of
+# the link.
 SILENT_LOGGERS = ("urllib3", "PIL")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; errors of settings end it with one line."""
+    """Run the command; exit with one line if a setting is wrong."""
     parser = _parser()
-    # What `serve` does not know is for gunicorn; argparse's REMAINDER takes no options.
+    # Unknown arguments of `serve` are gunicorn's; argparse's REMAINDER takes no options.
     options, rest = parser.parse_known_args(arguments)
     if rest and options.run is not _serve:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A path may have letters that the terminal does not.
+        # A path may have characters that the terminal cannot show.
         sys.stdout.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="[%(process)d] [%(levelname)s] %(message)s")
     for name in QUIET_LOGGERS:
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:
-        # Whoever reads has enough, as `head` has. Nothing is left for Python to write at its end.
+        # The reader has closed the pipe, as `head` does. Python must not write at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
@@ -142,7 +142,7 @@ def _add_processes(commands: "argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _queues(text: str) -> str:
-    """Check a comma-separated list of queues."""
+    """Return a comma-separated list of queues, checked."""
     names = text.split(",")
     if not set(names) <= set(QUEUES):
         raise argparse.ArgumentTypeError(f"the queues are {', '.join(QUEUES)}")
@@ -161,8 +161,8 @@ def _serve(options: argparse.Namespace) -> None:
         directory = Path(sysconfig.get_path("data")) / "share" / "ngw2f"
     os.environ.setdefault("NGW2F_SETTINGS", os.getcwd())
     configuration = str(directory / CONFIGURATION)
-    # Not `-m gunicorn`: its hot upgrade would then find gunicorn's own modules in the
-    # place of the standard library's (gunicorn/http/ for http).
+    # Not `-m gunicorn`: after a hot upgrade gunicorn's own modules would hide those of the
+    # standard library (gunicorn/http/ would hide http).
     script = str(Path(sysconfig.get_path("scripts")) / "gunicorn")
     command = [script, "-c", configuration, "--pythonpath", str(directory)]
     os.execv(sys.executable, [sys.executable, *command, *options.rest, "app:application"])
@@ -196,7 +196,7 @@ def _check(options: argparse.Namespace) -> None:
     if not options.database:
         return
     try:
-        # One that cannot be asked may be back soon; beside a newer schema an old worker goes on.
+        # An unreachable database may be back soon; with a newer schema an old worker goes on.
         with suppress(SQLAlchemyError, NewerError):
             check_chat(settings)
     except UnusableError as error:
@@ -209,7 +209,7 @@ def _worker(options: argparse.Namespace) -> None:
     from ngw2f.server.systemd import Systemd
 
     settings = _settings()
-    # In a process of its own: this one stays, and shall stay small.
+    # In a separate process: this one stays, and should stay small.
     if status := subprocess.call([sys.executable, "-m", "ngw2f", "check", "--database"]):
         sys.exit(status)
     begin_anew(settings.metrics_path)
@@ -334,7 +334,7 @@ def _embedded(options: argparse.Namespace) -> None:
 
 
 def _settings() -> Settings:
-    """Read the settings for a process that runs for long, and have it log as they say."""
+    """Read the settings of a long-running process, and configure its log by them."""
     settings = load_settings()
     _log_as(settings)
     return settings

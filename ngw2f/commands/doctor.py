@@ -1,4 +1,4 @@
-"""`ngw2f doctor`: look at all that the chat needs, and say in plain words what is wrong."""
+"""`ngw2f doctor`: check everything that the chat needs, and say plainly what is wrong."""
 
 import os
 import shutil
@@ -30,21 +30,21 @@ from ngw2f.store.reasons import reason_of, why_no_engine
 from ngw2f.store.usable import UnusableError, check_version, find_chat
 
 TIMEOUT_SECONDS = 5.0
-# Below this, SQLite and the append-only file have soon nowhere to write.
+# With less, SQLite and the append-only file soon cannot grow.
 FREE_BYTES = 1 << 30
-# So much must find room at once.
+# How much to write as a test.
 TRIED_BYTES = 1 << 20
-# A transaction of ours takes milliseconds.
+# The chat's own transactions take milliseconds.
 LOCK_SECONDS = 2.0
-# Events and presence are compared over machines by their clocks.
+# Events and presence compare times of several machines.
 SKEW_SECONDS = 2.0
-# Rendering takes milliseconds; what waits so long is stuck.
+# Rendering takes milliseconds; a message that waits so long is stuck.
 WAITING_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check says: "ok", "warning" or "error", of what, and a sentence."""
+    """A result of a check: "ok", "warning" or "error", the part, and a sentence."""
 
     level: str
     part: str
@@ -58,7 +58,7 @@ Check = Callable[[Settings], Iterator[Finding]]
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield what each check finds, in the order in which one would mend it."""
+    """Yield the findings of all checks, in the order in which to fix them."""
     for check in CHECKS:
         part = check.__name__.removeprefix("check_")
         try:
@@ -117,7 +117,7 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
 
 
 def check_limits(_settings: Settings) -> Iterator[Finding]:
-    """Look at the limit that a server has which is started like this command."""
+    """Check the limit of descriptors of a server that is started like this command."""
     possible = possible_connections(WORKER_CONNECTIONS)
     sentence = f"a web worker that is started from here takes {possible} connections at once"
     if possible < WORKER_CONNECTIONS:
@@ -162,7 +162,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 
 def _find_lock(settings: Settings) -> Iterator[Finding]:
-    """Say so if another program keeps all others from writing."""
+    """Find another program that holds the write lock."""
     with closing(sqlite3.connect(_sqlite_path(settings), LOCK_SECONDS)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -189,7 +189,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
         try:
             redis.set(f"{settings.redis_prefix}doctor", 1, ex=1)
         except ResponseError as error:
-            # Its memory or its disk is full, or it is a replica.
+            # Its memory or disk is full, or it is a replica.
             yield Finding("error", "broker", f"it takes no changes: {error}")
         if not about.get("aof_enabled"):
             sentence = "it forgets all at a restart (appendonly no): presence, limits, counters"
@@ -233,7 +233,7 @@ def _sqlite_path(settings: Settings) -> str:
 
 
 def _find_readers(settings: Settings) -> Iterator[Finding]:
-    """Find files that others may read: those of a new database are its owner's alone."""
+    """Find files that others may read; those of new databases belong to their owner alone."""
     database = Path(_sqlite_path(settings))
     files = [database, *(database.with_name(f"{database.name}{end}") for end in ("-wal", "-shm"))]
     opened = [file for file in files if file.exists() and is_open_to_others(file)]
@@ -249,7 +249,7 @@ def _redis_time(redis: Redis) -> float:
 
 
 def _clock(whose: str, ask: Callable[[], float]) -> Finding:
-    """Say how far a clock is ahead or behind; how long its answer took is neither."""
+    """Compare a clock with ours, allowing for the time that its answer took."""
     before = time.time()
     seconds = ask()
     ahead, behind = seconds - time.time(), before - seconds

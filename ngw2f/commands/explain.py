@@ -1,4 +1,4 @@
-"""What `ngw2f explain-link URL` prints: each check of a link in order, and where it ended."""
+"""`ngw2f explain-link URL`: print each check of a link in order, and its outcome."""
 
 from collections.abc import Iterator
 
@@ -10,10 +10,10 @@ from ngw2f.links.preview.page import make_preview
 
 
 def explain_link(fetcher: Fetcher, url: str) -> tuple[bool, list[str]]:
-    """Fetch a link as the worker does; say whether it has a preview, and the lines to print.
+    """Fetch a link as the worker does; return whether it has a preview, and the lines to print.
 
-    The checks are those of the fetch itself, told by it as it passes them, so this cannot say
-    something else than what the worker does. Lines hold no control characters.
+    The fetch itself reports each check that it passes, so the lines show what the worker does.
+    They contain no control characters.
     """
     passed: list[tuple[str, str]] = []
     try:

@@ -1,7 +1,7 @@
-"""The chat's own log: one line an event, on the same stream as gunicorn's.
+"""The chat's own log: one line for each record, on the same stream as gunicorn's.
 
-Lines of less than a warning (most are the access log's) are gathered, and written
-together some times a second; a warning is written at once, with what came before it.
+Lines below warnings, most of them the access log's, are gathered and written a few times
+a second; a warning is written at once, together with the lines before it.
 """
 
 import contextlib
@@ -23,13 +23,13 @@ LOGGERS = ("ngw2f", "middleware")
 ACCESS = "middleware.access"
 FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
-# How often whoever calls `start_gathering` shall call `flush`.
+# How often to call `flush` after `start_gathering`.
 FLUSH_SECONDS = 0.2
 MAX_GATHERED_LINES = 500
 
 
 class TextFormatter(logging.Formatter):
-    """A line of text each; the time is written anew only when it is another second."""
+    """Formats a record as a line of text; formats the time only once a second."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT, DATE_FORMAT)
@@ -46,7 +46,7 @@ class TextFormatter(logging.Formatter):
         return f"{line} {of_request}" if of_request else line
 
     def request(self, created: float, fields: dict[str, object]) -> str:
-        """Return the line that a record of the request would have; the records are slow to make."""
+        """Return a request's line as if from a record, without the slow creation of one."""
         return f"[{self._time(int(created))}] [{os.getpid()}] [INFO] {LINE % fields}"
 
     def _time(self, second: int) -> str:
@@ -56,7 +56,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object each; what a record is made from (a request's line) as fields."""
+    """Formats a record as a JSON object, with the record's named arguments as fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         about: dict[str, object] = {}
@@ -85,9 +85,9 @@ class JSONFormatter(logging.Formatter):
 
 
 class GatheringHandler(logging.Handler):
-    """Write to standard error; gathering once somebody is there to flush.
+    """Writes to standard error, at once until `start_gathering`, then when flushed.
 
-    Requests are gathered as they are, and become lines when they are written.
+    Requests are gathered as objects, and formatted when they are written.
     """
 
     def __init__(self, form: Literal["text", "json"] = "text") -> None:
@@ -109,7 +109,7 @@ class GatheringHandler(logging.Handler):
             self.flush()
 
     def request(self, ended: LoggedBody) -> None:
-        """Take a request of the access log."""
+        """Log a request, for the access log."""
         self._gather((time.time(), ended))
 
     def _gather(self, what: str | tuple[float, LoggedBody]) -> None:
@@ -121,7 +121,7 @@ class GatheringHandler(logging.Handler):
         if not self._gathered:
             return
         lines = [*self._lines(), ""]
-        # A full disk or a closed terminal: the chat goes on without its log.
+        # On a full disk or a closed terminal the chat goes on without a log.
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write("\n".join(lines))
             sys.stderr.flush()
@@ -130,13 +130,13 @@ class GatheringHandler(logging.Handler):
         while True:
             try:
                 what = self._gathered.popleft()
-            except IndexError:  # Another thread may have taken the last.
+            except IndexError:  # Another thread may have taken the last one.
                 return
             yield what if isinstance(what, str) else self._form.request(what[0], what[1].fields())
 
 
 def configure_logs(level: str, handler: GatheringHandler) -> None:
-    """Have the loggers of the chat and of its middleware write by *handler*."""
+    """Make the loggers of the chat and of its middleware write to *handler*."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.setLevel(level)

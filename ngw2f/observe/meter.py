@@ -1,7 +1,7 @@
 """Requests per second, over all worker processes.
 
-Each process counts in memory and adds what it counted to Redis once a second,
-into one counter for each second, which expires.
+Each process counts in memory, and once a second adds its counts to Redis, which has an
+expiring counter for each second.
 """
 
 import time
@@ -11,15 +11,15 @@ from redis import Redis
 
 from ngw2f.broker.connection import Broker
 
-# The average is over so many whole seconds, the current one left out.
+# How many whole seconds to average over, without the current one.
 WINDOW_SECONDS = 15
-# A process adds a second's count within this time after it.
+# How long after a second all processes have added its count.
 DELAY_SECONDS = 2
 TTL_SECONDS = 60
 
 
 class RequestMeter:
-    """Count requests and the seconds that they took."""
+    """Counts requests by the second in which they ended."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -29,7 +29,7 @@ class RequestMeter:
         self._counts[int(time.time())] += 1
 
     def flush(self) -> None:
-        """Add the counts of this process to those of all."""
+        """Add this process's counts to the shared ones."""
         if not self._counts:
             return
         counts, self._counts = self._counts, Counter()
@@ -40,7 +40,7 @@ class RequestMeter:
         self._broker.attempt(lambda _redis: pipeline.execute(), None)
 
     def requests_per_second(self) -> float:
-        """Return the average over the last WINDOW_SECONDS that all processes have told of."""
+        """Return the average over the last WINDOW_SECONDS that all processes have reported."""
         self.flush()
         last = int(time.time()) - DELAY_SECONDS
         keys = [self._key(second) for second in range(last - WINDOW_SECONDS + 1, last + 1)]

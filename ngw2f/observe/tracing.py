@@ -1,16 +1,16 @@
-"""Which request the work at hand is for: the id that nginx, the web worker and the job log."""
+"""The id of the request being worked on, which nginx, web workers and jobs log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-# Empty: it is for none, or for many.
+# Empty if the work is for no request, or for many.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 @contextmanager
 def following(id_: str) -> Iterator[None]:
-    """Have all that is logged in the block name a request."""
+    """Log the block's records with a request's id."""
     token = request_id.set(id_)
     try:
         yield

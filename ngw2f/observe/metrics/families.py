@@ -1,18 +1,17 @@
-"""Every metric of the chat's processes. Those measured at the scrape: text.py."""
+"""Every metric that the chat's processes count; text.py has those measured at the scrape."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-# A hit of the cache takes a tenth of a millisecond, a post some, a password 50; links
-# have 10 s.
+# A cache hit takes a tenth of a millisecond, a post a few, a password 50; a link may take 10 s.
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """One metric, and the labels that tell its series apart."""
+    """A metric, and the labels of its series."""
 
-    # "gauge_livesum": what living processes have, added up.
+    # "gauge_livesum": the sum over living processes.
     kind: Literal["counter", "histogram", "gauge_livesum"]
     name: str
     about: str

@@ -1,11 +1,11 @@
-"""The counts of all processes of a machine, in files of the form that prometheus-client reads.
+"""The counts of all processes of a machine, in files that prometheus-client reads.
 
-Each process has its own files, and writes into them once a second what has changed. It
-does so by `write`, where prometheus-client maps its files into memory: on a full disk that is an
-error that can be passed over, and not a signal that kills (SIGBUS).
+Each process writes its changes into its own files once a second. It uses `write` where
+prometheus-client would map the files into memory: on a full disk `write` raises an error that
+can be ignored, while a mapped file would kill the process (SIGBUS).
 
-Who lives is said by a lock that ends with the process, whatever killed it. The counts of
-the dead are added to those of all that ended before, and their gauges are gone.
+Each living process holds a lock, which ends with it, whatever killed it. Counts of dead
+processes are added to those of all that ended earlier, and their gauges are dropped.
 
 The master imports this before it forks: nothing here may import what gevent has to patch.
 """
@@ -25,18 +25,18 @@ from pathlib import Path
 from ngw2f.observe.metrics.families import Family
 from ngw2f.observe.metrics.tally import Tally
 
-# How often a process writes what it has counted.
+# How often a process writes its counts.
 WRITE_SECONDS = 1.0
 
 ALIVE = ".alive"
 NEW = ".new"
 VALUES = ".db"
-# The name under which those that have ended are kept together.
+# The name of the files with the counts of all ended processes.
 ENDED = "ended"
-# The kinds of values that outlive their process.
+# The kinds of values that are kept after their process.
 LASTING = frozenset({"counter", "histogram"})
-# prometheus-client's: how many bytes are used, then entries: the key's length, the key
-# padded to whole 8 bytes, the value, a time.
+# The format of prometheus-client: the number of used bytes, then entries: the key's length, the
+# key padded to a multiple of 8 bytes, the value, a time.
 HEAD = struct.Struct("i4x")
 LENGTH = struct.Struct("i")
 VALUE = struct.Struct("dd")
@@ -45,9 +45,9 @@ log = logging.getLogger(__name__)
 
 
 class ValueFile:
-    """One file of values by key, held in memory and written as a whole where it has changed.
+    """A file of values by key, held in memory and written completely when it has changed.
 
-    It is in its place from the first `write` on.
+    It gets its final name at the first `write`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,10 +68,10 @@ class ValueFile:
             self._is_changed = True
 
     def write(self) -> None:
-        """Write what has changed. Raises OSError; what was written before stays."""
+        """Write the file if it has changed. Raises OSError; the older content stays."""
         if not self._is_changed:
             return
-        # The head last: it says how much of the rest there is.
+        # Write the head last, as it says how much of the rest is valid.
         entries = memoryview(self._image)[HEAD.size :]
         if os.pwrite(self._file, entries, HEAD.size) < len(entries):
             raise OSError("the disk is full")
@@ -95,7 +95,7 @@ class ValueFile:
 
 
 def read_values(path: Path) -> Iterator[tuple[str, float]]:
-    """Yield the keys and values of a file; of one that a power cut has cut off, what is there."""
+    """Yield the keys and values of a file; if a power cut has truncated it, what is left."""
     image = path.read_bytes()
     with suppress(struct.error):
         (end,) = HEAD.unpack_from(image)
@@ -110,13 +110,13 @@ def read_values(path: Path) -> Iterator[tuple[str, float]]:
 
 
 class Recorder:
-    """The files of this process, from `start` on; until then, and where there is no room, none."""
+    """Writes the files of this process, from `start` on, unless they cannot be created."""
 
     def __init__(self, directory: Path, tally: Tally) -> None:
         self._directory = directory
         self._tally = tally
         self._sign: int | None = None
-        # The thread that writes may not be the one that ends.
+        # One thread may write while another one closes.
         self._turn = threading.Lock()
         self._files: dict[str, ValueFile] = {}
         self._keys: dict[object, str] = {}
@@ -124,7 +124,7 @@ class Recorder:
         self._has_failed = False
 
     def start(self) -> None:
-        """Be one of those that count; in the process itself, after any fork."""
+        """Register this process; call it in the process itself, after any fork."""
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             fold_dead(self._directory)
@@ -134,13 +134,13 @@ class Recorder:
             log.warning("/metrics knows nothing of this process: %s", error)
 
     def write(self) -> None:
-        """Let the others know what this process has counted."""
+        """Write this process's counts for other processes to read."""
         with self._turn:
             if self._sign is not None:
                 self._write()
 
     def close(self) -> None:
-        """Write for the last time, and be one of those that have ended."""
+        """Write for the last time, and fold the counts into those of ended processes."""
         with self._turn:
             if self._sign is None:
                 return
@@ -179,14 +179,14 @@ class Recorder:
 
 
 def fold_dead(directory: Path) -> None:
-    """Add the counts of processes that are no more to those of all that have ended."""
+    """Add the counts of dead processes to those of all that have ended."""
     try:
         with locked(directory, fcntl.LOCK_EX):
             _fold_dead(directory)
     except FileNotFoundError:
-        return  # Nobody has counted yet.
+        return  # No process has counted yet.
     except OSError as error:
-        # What could not be added now is added the next time.
+        # The next call adds them.
         log.warning("the counts of processes that have ended wait: %s", error)
 
 
@@ -201,9 +201,9 @@ def _fold_dead(directory: Path) -> None:
 
 
 def begin_anew(directory: Path) -> None:
-    """Forget what has ended, unless a process of another server, or of an older one, still counts.
+    """Delete the counts of ended processes, unless a process of another server still counts.
 
-    For a server's start, so that what an old version counted is not added to for ever.
+    Called at a server's start, so that the counts of old versions do not stay for ever.
     """
     fold_dead(directory)
     with suppress(OSError):
@@ -214,7 +214,7 @@ def begin_anew(directory: Path) -> None:
 
 @contextmanager
 def locked(directory: Path, how: int) -> Iterator[None]:
-    """Keep the set of files as it is (`LOCK_SH`), or be the only one to change it (`LOCK_EX`)."""
+    """Lock the set of files for the block, for reading (`LOCK_SH`) or changing (`LOCK_EX`)."""
     lock = os.open(directory / "lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, how)
@@ -231,7 +231,7 @@ def _add_to_ended(directory: Path, dead: Path) -> None:
     ended = directory / f"{_kind(dead)}_{ENDED}{VALUES}"
     values = Counter(dict(read_values(ended))) if ended.exists() else Counter[str]()
     values.update(dict(read_values(dead)))
-    # Another file in its place: one that is half written is not seen.
+    # Replace the file, so that nobody sees it half written.
     file = ValueFile(ended)
     try:
         for key, value in values.items():
@@ -242,10 +242,10 @@ def _add_to_ended(directory: Path, dead: Path) -> None:
 
 
 def _say_alive(directory: Path, name: str) -> int:
-    """Put up the sign of this process, whose lock ends with it; return what holds the lock."""
+    """Create and lock this process's `.alive` file; return its descriptor."""
     new = directory / f"{name}{NEW}"
     lock = os.open(new, os.O_CREAT | os.O_RDWR, 0o600)
-    # Before anybody can see it and take the process for a dead one.
+    # Lock it before others can see it and think the process dead.
     fcntl.flock(lock, fcntl.LOCK_EX)
     new.replace(directory / f"{name}{ALIVE}")
     return lock

@@ -1,4 +1,4 @@
-"""What a web worker counts for each request: gunicorn's hooks call this, before and after."""
+"""What a web worker counts for each request; gunicorn's hooks call it before and after."""
 
 import time
 from collections.abc import Callable
@@ -9,16 +9,16 @@ from ngw2f.observe.metrics.families import CACHE, REQUEST_SECONDS, REQUESTS
 from ngw2f.observe.metrics.tally import Tally, note
 from ngw2f.paths import LONG_LIVED
 
-# Where the cache says what it did.
+# The environ key in which the cache reports what it did.
 CACHE_STATUS = "middleware.cache.status"
-# Any other name is anybody's to make up; a series for each would fill the memory.
+# Clients could invent any other method, and a series for each would fill the memory.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
-# So many paths have their route remembered.
+# For how many paths to remember the route.
 REMEMBERED_PATHS = 4_096
 
 
 class RequestMetrics:
-    """Count requests by route, which is a pattern of the URL map and never a path."""
+    """Counts requests by route, which is a pattern of the URL map and never a path."""
 
     def __init__(self, tally: Tally, route_of: Callable[[str], str]) -> None:
         self._route_of = lru_cache(REMEMBERED_PATHS)(route_of)
@@ -28,16 +28,16 @@ class RequestMetrics:
 
     @staticmethod
     def begin(request: Any) -> None:
-        """Note when a request of gunicorn's has come."""
+        """Note when one of gunicorn's requests has arrived."""
         request.began_at = time.perf_counter()
 
     def end(self, request: Any, environ: dict[str, Any], response: Any) -> None:
-        """Count a request when its answer is out; one that never came to be has no *response*."""
+        """Count a request after its response; without a *response* there was no valid request."""
         if response is None:
             return
         route = self._route_of(environ["PATH_INFO"])
         method = environ["REQUEST_METHOD"]
-        # A WebSocket is answered past gunicorn, which then knows of no status.
+        # A WebSocket is answered without gunicorn, which then has no status.
         status = response.status[:3] if response.status else "101"
         self._requests[method if method in METHODS else "other", route, status] += 1
         if route not in LONG_LIVED:

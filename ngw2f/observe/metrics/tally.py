@@ -1,4 +1,4 @@
-"""The counts of one process, in plain dictionaries: counting must cost next to nothing."""
+"""The counts of one process, in plain dictionaries, because counting must be cheap."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ngw2f.observe.metrics.families import SECONDS, Family
 
 Labels = tuple[str, ...]
-# How many observations were at most each of SECONDS, and above the last; then their sum.
+# The number of observations in each of SECONDS and above the last one, then their sum.
 Buckets = list[float]
 
 # As Prometheus writes them.
@@ -19,9 +19,9 @@ def no_buckets() -> Buckets:
 
 
 class Tally:
-    """Counts that only grow, gauges that are set, and histograms of seconds.
+    """Counters, gauges, and histograms of seconds.
 
-    One thread or greenlet counts a series; any other may read meanwhile.
+    A series is counted by one thread or greenlet; any other may read it meanwhile.
     """
 
     def __init__(self) -> None:
@@ -46,9 +46,9 @@ class Tally:
         note(self.buckets(family)[labels], seconds)
 
     def samples(self) -> Iterator[tuple[Family, str, dict[str, str], float]]:
-        """Yield each value: its family, the ending of its name, its labels, and the value.
+        """Yield for each value its family, the ending of its name, its labels, and the value.
 
-        The buckets are not accumulated yet: who adds up processes does that.
+        Buckets are not cumulative; adding up the processes makes them so.
         """
         for family, series in list(self._values.items()):
             ending = "_total" if family.kind == "counter" else ""
@@ -63,6 +63,6 @@ class Tally:
 
 
 def note(buckets: Buckets, seconds: float) -> None:
-    """Put an observation into a histogram's buckets."""
+    """Add an observation to a histogram's buckets."""
     buckets[bisect_left(SECONDS, seconds)] += 1
     buckets[-1] += seconds
