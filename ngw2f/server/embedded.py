@@ -7,7 +7,6 @@ Valkey, then itself. A hot upgrade hands the lifeline to the new master, so the 
 keeps running. The supervisor holds a lock on `embedded.lock` while the data is in use.
 """
 
-import fcntl
 import logging
 import os
 import subprocess
@@ -16,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+from ngw2f.locks import is_locked
 from ngw2f.settings import Settings
 
 LOCK_NAME = "embedded.lock"
@@ -119,22 +119,6 @@ class Embedded:
                 self._start_supervisor()
             except EmbeddedError as error:
                 log.error("%s", error)  # its message says it all
-
-
-def is_locked(path: Path) -> bool:
-    """Say whether a supervisor holds the lock."""
-    try:
-        lock = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(lock)
 
 
 def _read_pid(path: Path) -> int:

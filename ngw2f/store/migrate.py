@@ -1,7 +1,5 @@
 """Migrate the database to the newest schema, once, however many processes try to."""
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import ArgumentError
 
+from ngw2f.locks import file_lock
 from ngw2f.settings import Settings
 from ngw2f.store.in_use import MIGRATION_FILE, MIGRATION_KEY
 from ngw2f.store.private import make_private, sqlite_path
@@ -97,9 +96,7 @@ def _alone(connection: Connection, data_path: Path) -> Iterator[None]:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_KEY})
             connection.commit()
         return
-    lock = os.open(data_path / MIGRATION_FILE, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with file_lock(data_path / MIGRATION_FILE):
         # The file keeps this mode. If it were left to the processes that start next, they would
         # disturb each other, because changing the mode needs exclusive access.
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
@@ -109,5 +106,3 @@ def _alone(connection: Connection, data_path: Path) -> Iterator[None]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield
         connection.commit()
-    finally:
-        os.close(lock)

@@ -19,9 +19,10 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from ngw2f.locks import file_lock, is_locked
 from ngw2f.observe.metrics.families import Family
 from ngw2f.observe.metrics.tally import Tally
 
@@ -181,7 +182,7 @@ class Recorder:
 def fold_dead(directory: Path) -> None:
     """Add the counts of dead processes to those of all that have ended."""
     try:
-        with locked(directory, fcntl.LOCK_EX):
+        with lock_files(directory, shared=False):
             _fold_dead(directory)
     except FileNotFoundError:
         return  # No process has counted yet.
@@ -191,7 +192,7 @@ def fold_dead(directory: Path) -> None:
 
 
 def _fold_dead(directory: Path) -> None:
-    for sign in [path for path in directory.glob(f"*{ALIVE}") if not _is_locked(path)]:
+    for sign in [path for path in directory.glob(f"*{ALIVE}") if not is_locked(path)]:
         files = list(directory.glob(f"*_{sign.stem}{VALUES}"))
         for path in files:
             if _kind(path) in LASTING:
@@ -212,15 +213,9 @@ def begin_anew(directory: Path) -> None:
                 path.unlink()
 
 
-@contextmanager
-def locked(directory: Path, how: int) -> Iterator[None]:
-    """Lock the set of files for the block, for reading (`LOCK_SH`) or changing (`LOCK_EX`)."""
-    lock = os.open(directory / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, how)
-        yield
-    finally:
-        os.close(lock)
+def lock_files(directory: Path, *, shared: bool) -> AbstractContextManager[None]:
+    """Lock the set of files for a block, *shared* for reading, else for changing it."""
+    return file_lock(directory / "lock", shared=shared)
 
 
 def _kind(path: Path) -> str:
@@ -249,15 +244,3 @@ def _say_alive(directory: Path, name: str) -> int:
     fcntl.flock(lock, fcntl.LOCK_EX)
     new.replace(directory / f"{name}{ALIVE}")
     return lock
-
-
-def _is_locked(path: Path) -> bool:
-    sign = os.open(path, os.O_RDWR)
-    try:
-        fcntl.flock(sign, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(sign)

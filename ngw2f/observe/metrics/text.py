@@ -1,6 +1,5 @@
 """All metrics of this machine in Prometheus' text form: what /metrics and `ngw2f metrics` say."""
 
-import fcntl
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -15,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f import __version__
 from ngw2f.broker.connection import Broker, Health
-from ngw2f.observe.metrics.files import VALUES, fold_dead, locked
+from ngw2f.observe.metrics.files import VALUES, fold_dead, lock_files
 
 QUEUE_GAUGES = {
     "waiting": "Messages or links that wait for a worker.",
@@ -64,7 +63,7 @@ def _write_counts(directory: Path) -> bytes:
     fold_dead(directory)
     registry = CollectorRegistry()
     # Meanwhile no process that ends may move its counts from one file to another.
-    with locked(directory, fcntl.LOCK_SH):
+    with lock_files(directory, shared=True):
         registry.register(Counts(directory))
         return generate_latest(registry)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ngw2f.broker.connection import connect, embedded_socket
+from ngw2f.locks import is_locked
 from ngw2f.server import embedded as module
 from ngw2f.server import valkey as valkey_module
-from ngw2f.server.embedded import LIFELINE_VARIABLE, LOCK_NAME, Embedded, EmbeddedError, is_locked
+from ngw2f.server.embedded import LIFELINE_VARIABLE, LOCK_NAME, Embedded, EmbeddedError
 from ngw2f.server.valkey import why_not_private
 from ngw2f.settings import Settings
 from tests.waiting import wait_until
