@@ -170,7 +170,7 @@ class SocketIOGateway:
         return {}
 
     def _user_of(self, sid: str, token: object) -> UserRow | None:
-        """Return the user who sent an event, or None, which the client learns by an event."""
+        """Return the user who sent an event; if there is none, emit `expired_token`."""
         user = self._find_user(token) if token else self._readers.get(sid)
         if user is None:
             self._server.emit("expired_token", to=sid)

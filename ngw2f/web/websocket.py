@@ -32,7 +32,7 @@ from ngw2f.web.upgrade import (
     take_over,
 )
 
-# When this many answers, or bytes of them, wait for a client, it has to read before it is heard.
+# While this many answers, or bytes of them, wait for a client, nothing more is read from it.
 MAX_UNSAID = 16
 MAX_UNSAID_BYTES = 64 * 1024
 # An error quotes at most this many characters of what the client sent.
