@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.browser.test_room import browser, open_room, say
+from tests.browser.test_room import say
 from tests.live.server import ChatServer
-
-__all__ = ["browser", "open_room"]
 
 # The worker boots, fetches and renders, on a machine that others use too.
 WAIT_MS = 60_000
@@ -70,7 +68,7 @@ def site() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[ChatServer]:
     server = ChatServer(tmp_path_factory.mktemp("chat"), NGW2F_LINKS_ALLOW=site)
-    server.start()
+    server.start(queues="render,links")
     yield server
     server.stop()
 

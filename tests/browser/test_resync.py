@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.browser.test_room import RETURN_MS, browser, open_room, say, sync_api
+from tests.browser.test_room import RETURN_MS, say, sync_api
 from tests.live.server import ChatServer
 from tests.live.streams import sse
-
-__all__ = ["browser", "open_room"]
 
 # More than a page of the history has.
 MISSED = 70

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.browser.test_room import WAIT_MS, browser, chat, open_room, say
+from tests.browser.conftest import WAIT_MS
+from tests.browser.test_room import say
 from tests.live.server import ChatServer
 from tests.waiting import wait_until
-
-__all__ = ["browser", "chat", "open_room"]
 
 # Two more than the connections that a browser opens to one host.
 TABS = 8
@@ -37,7 +36,7 @@ def test_all_tabs_are_live_over_one_stream(chat: ChatServer, tabs: list[Any]) ->
 
 
 def test_another_tab_listens_when_the_first_is_closed(chat: ChatServer, tabs: list[Any]) -> None:
-    token = chat.register("carl")
+    token = chat.register("tim")
     for number, page in enumerate(tabs[:3]):
         page.close()
         chat.call("POST", "/api/messages", token, json={"source": f"after {number} is closed"})
@@ -74,7 +73,7 @@ def test_tab_takes_over_from_one_that_sleeps(chat: ChatServer, open_room: Any) -
     second.set_default_timeout(WAIT_MS)
     second.goto(chat.url + "/")
     second.wait_for_selector("#connection[data-state=live]", state="attached")
-    token = chat.register("dora")
+    token = chat.register("tom")
     chat.call("POST", "/api/messages", token, json={"source": "while the first sleeps"})
     second.wait_for_selector(".message:has-text('while the first sleeps')")
     session.send("Page.setWebLifecycleState", {"state": "active"})
