@@ -8,9 +8,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PAUSE_SECONDS = 0.02
+# What takes so long hangs. Three suites on two processors start a server in a minute.
+HANGING_SECONDS = 300
 
 
-def wait_until(ask: Callable[[], T], seconds: float = 60) -> T:
+def wait_until(ask: Callable[[], T], seconds: float = HANGING_SECONDS) -> T:
     """Return what *ask* returns as soon as it is true; fail after *seconds*."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):

@@ -14,12 +14,13 @@ import pytest
 from deploy import renew
 from tests.deploy.chats import Load, children, environment, join, running_chat
 from tests.nginx.running import make_front, running
+from tests.waiting import wait_until
 
 # In each stretch: before, during and after what is done.
 REQUESTS = 150
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def directory():
     with tempfile.TemporaryDirectory(
         prefix="ngw2f-renew-", ignore_cleanup_errors=True
@@ -42,28 +43,38 @@ sys.meta_path.insert(0, Finder())
 
 
 @pytest.fixture
-def chats(directory, database_url, valkey_url, redis):
+def wrong_settings(directory):
+    """Write settings that no server takes, which those that run have read long ago."""
+    path = directory / "settings.toml"
+    path.write_text("[production]\nno_such_setting = 1\n")
+    yield
+    path.unlink()
+
+
+@pytest.fixture(scope="module")
+def chats(directory, valkey_url):
+    """Run two instances for all tests: what these do to the first one leaves it whole."""
     (directory / "sitecustomize.py").write_text(BROKEN_LATE)
-    variables = environment(directory, database_url, valkey_url)
+    variables = environment(directory, "", valkey_url)
     variables["PYTHONPATH"] = str(directory)
+    variables["NGW2F_REDIS_PREFIX"] = f"{directory.name}:"
     with running_chat(directory, "a", variables) as a, running_chat(directory, "b", variables) as b:
         yield [a, b]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(chats, directory):
     with running(make_front(directory / "nginx", [chat.socket for chat in chats])) as client:
         yield client
 
 
-def test_broken_code_is_not_taken(client, chats, directory, monkeypatch):
+def test_broken_code_is_not_taken(client, chats, request, monkeypatch):
     chat = chats[0]
     before = chat.pid
     monkeypatch.setattr(renew, "START_SECONDS", 4.0)
     with Load(client, join(client, "ann")) as load:
         load.wait_for(REQUESTS)
-        # What the new master reads at its start, and the old one has read long ago.
-        (directory / "settings.toml").write_text("[production]\nno_such_setting = 1\n")
+        request.getfixturevalue("wrong_settings")
         with pytest.raises(renew.RenewalError, match="did not start"):
             renew.upgrade(chat.pid_file, f"unix:{chat.socket}")
         load.wait_for(REQUESTS)
@@ -75,11 +86,12 @@ def test_application_that_fails_late_is_not_taken(client, chats, directory):
     """Its master runs meanwhile, and the old workers answer."""
     chat = chats[0]
     before, workers = chat.pid, children(chat.pid)
-    with Load(client, join(client, "ann")) as load:
+    with Load(client, join(client, "bob")) as load:
         (directory / "broken").touch()
         with pytest.raises(renew.RenewalError, match=r"the old (one|master) goes on"):
             renew.upgrade(chat.pid_file, chat.bind)
         load.wait_for(REQUESTS)
+    (directory / "broken").unlink()
     assert load.failures == []
     assert (chat.pid, children(before)) == (before, workers)
 
@@ -89,7 +101,7 @@ def test_silent_workers_are_not_taken(client, chats, monkeypatch):
     before = chat.pid
     monkeypatch.setattr(renew, "_is_healthy", lambda _address: False)
     monkeypatch.setattr(renew, "HEALTH_SECONDS", 0.5)
-    with Load(client, join(client, "ann")) as load:
+    with Load(client, join(client, "carl")) as load:
         with pytest.raises(renew.RenewalError, match="old master goes on"):
             renew.upgrade(chat.pid_file, f"unix:{chat.socket}")
         load.wait_for(REQUESTS)
@@ -102,12 +114,14 @@ def test_reload_ends_with_new_workers(chats):
     before = children(chat.pid)
     renew.reload(chat.pid_file)
     assert set(children(chat.pid)) - set(before)
+    # The old one may still have something to finish.
+    wait_until(lambda: not set(children(chat.pid)) & set(before))
 
 
-def test_refused_reload_is_reported(chats, directory):
+@pytest.mark.usefixtures("wrong_settings")
+def test_refused_reload_is_reported(chats):
     chat = chats[0]
     before = children(chat.pid)
-    (directory / "settings.toml").write_text("[production]\nno_such_setting = 1\n")
     command = [sys.executable, "-m", "deploy.renew", "reload", chat.pid_file]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 1

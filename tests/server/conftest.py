@@ -1,6 +1,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -19,3 +21,11 @@ def start(data_dir: Path) -> Iterator[Callable[..., Server]]:
         yield lambda *options, **settings: servers.enter_context(
             run_server(data_dir, *options, **settings)
         )
+
+
+@pytest.fixture
+def start_web(start: Callable[..., Server], valkey_url: str) -> Callable[..., Server]:
+    """Give the same for tests that need nothing embedded, which is most of what starts."""
+    broker = {"REDIS_URL": valkey_url, "REDIS_PREFIX": f"{uuid4()}:"}
+    # Without workers it is never quite ready.
+    return partial(start, path="/api/messages", **broker)

@@ -16,7 +16,7 @@ from tests.client import PASSWORD
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60
+START_SECONDS = 300
 START_LINE = re.compile(r"The chat is at (http://127\.0\.0\.1:\d+)")
 
 
@@ -45,10 +45,10 @@ class Server:
                 stderr=subprocess.STDOUT,
             )
 
-    def wait_until_ready(self) -> "Server":
+    def wait_until_ready(self, path: str = "/readyz") -> "Server":
         wait_until(lambda: self.address or self.master.poll() is not None, START_SECONDS)
         assert self.address, self.text
-        wait_until(lambda: self.get("/readyz").status_code == 200, START_SECONDS)
+        wait_until(lambda: self.get(path).status_code == 200, START_SECONDS)
         return self
 
     @property
@@ -140,7 +140,7 @@ class Server:
             path = answer.links.get("next", {}).get("url", "")
         return found
 
-    def wait_until_rendered(self, seconds: float = 60) -> dict[int, dict[str, object]]:
+    def wait_until_rendered(self, seconds: float = START_SECONDS) -> dict[int, dict[str, object]]:
         def rendered() -> dict[int, dict[str, object]]:
             messages = self.messages()
             return messages if all(m["rendered"] for m in messages.values()) else {}
@@ -152,12 +152,12 @@ class Server:
         if self.master.poll() is None:
             self.master.send_signal(signal.SIGTERM)
         try:
-            self.master.wait(60)
-            wait_until(lambda: not self.processes(), 60)
+            self.master.wait(START_SECONDS)
+            wait_until(lambda: not self.processes())
         finally:
             for pid in self.processes():
                 os.kill(pid, signal.SIGKILL)
-            self.master.wait(60)
+            self.master.wait(START_SECONDS)
 
 
 def parent_of(pid: int) -> int:
@@ -169,9 +169,12 @@ def parent_of(pid: int) -> int:
 
 
 @contextmanager
-def run_server(data_dir: Path, *options: str, **settings: object) -> Iterator[Server]:
+def run_server(
+    data_dir: Path, *options: str, path: str = "/readyz", **settings: object
+) -> Iterator[Server]:
+    """Run it for the block, which begins when *path* is answered with 200."""
     server = Server(data_dir, *options, **settings)
     try:
-        yield server.wait_until_ready()
+        yield server.wait_until_ready(path)
     finally:
         server.stop()

@@ -1,5 +1,6 @@
 """Nothing that was answered 201 or 202 is lost, whatever is killed; and nobody waits long."""
 
+import itertools
 import os
 import signal
 import threading
@@ -8,9 +9,19 @@ import time
 import pytest
 import requests
 
-from tests.waiting import wait_until
+from tests.server.server import run_server
+from tests.waiting import HANGING_SECONDS, wait_until
 
 CLIENTS = 4
+# What is posted to one server is numbered through, whichever test posts it.
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Run a server for the tests after which all of its parts are there again."""
+    with run_server(tmp_path_factory.mktemp("faults") / "var", "--workers=2") as server:
+        yield server
 
 
 class Load:
@@ -34,7 +45,7 @@ class Load:
     def __exit__(self, *_):
         self._ended.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(HANGING_SECONDS)
             assert not thread.is_alive()
 
     def _post(self, client):
@@ -42,18 +53,16 @@ class Load:
         with requests.Session() as session:
             session.trust_env = False
             session.headers.update(self.headers | prefer)
-            number = 0
             due = time.monotonic()
             while not self._ended.is_set():
-                number += 1
-                self._post_one(session, f"*{client}* {number}")
+                self._post_one(session, f"*{client}* {next(numbers)}")
                 due += self.pause
                 time.sleep(max(0, due - time.monotonic()))
 
     def _post_one(self, session, source):
         url = f"{self.server.address}/api/messages"
         try:
-            answer = session.post(url, json={"source": source}, timeout=60)
+            answer = session.post(url, json={"source": source}, timeout=HANGING_SECONDS)
         except requests.RequestException:
             self.errors += 1
             time.sleep(0.05)
@@ -66,7 +75,7 @@ class Load:
     def wait_for(self, count):
         """Wait until so many more messages are stored."""
         goal = len(self.stored) + count
-        wait_until(lambda: len(self.stored) >= goal, 60)
+        wait_until(lambda: len(self.stored) >= goal)
 
 
 def assert_all_there(server, load):
@@ -79,16 +88,15 @@ def assert_all_there(server, load):
 
 
 @pytest.mark.parametrize("part", ["rq_worker", "valkey", "web_worker", "supervisor"])
-def test_part_is_killed(start, part):
-    server = start("--workers=2")
+def test_part_is_killed(server, part):
     parts = {"web_worker": lambda: min(server.web_workers())}
     find = parts.get(part, lambda: getattr(server, part))
-    with Load(server, server.join("ann")) as load:
+    with Load(server, server.join(part)) as load:
         load.wait_for(50)
         killed = find()
         os.kill(killed, signal.SIGKILL)
         load.wait_for(100)
-        wait_until(lambda: server.get("/readyz").status_code == 200, 60)
+        wait_until(lambda: server.get("/readyz").status_code == 200)
         load.wait_for(50)
     assert killed not in server.processes()
     assert_all_there(server, load)
@@ -100,7 +108,7 @@ def test_master_is_killed(start):
         load.wait_for(100)
         server.master.kill()
         server.master.wait()
-    wait_until(lambda: not server.processes(), 60)
+    wait_until(lambda: not server.processes())
     assert_all_there(start(), load)
 
 
@@ -116,7 +124,7 @@ def test_retiring_workers_keep_nobody_waiting(start):
     # A lost wake-up would wait for the sweep.
     with server.without_sweeps():
         with Load(server, server.join("ann"), rate=100) as load:
-            wait_until(lambda: first not in server.pids("--queues=render"), 60)
+            wait_until(lambda: first not in server.pids("--queues=render"))
             load.wait_for(300)
         assert load.errors == 0
         assert_all_there(server, load)
@@ -135,7 +143,7 @@ def test_burst_is_all_stored_and_rendered(start):
     server = start()
     # None is left to the sweep.
     with server.without_sweeps():
-        with Load(server, server.join("ann")) as load:
+        with Load(server, server.join("bob")) as load:
             load.wait_for(500)
         assert load.errors == 0
         assert_all_there(server, load)

@@ -11,17 +11,28 @@ from pathlib import Path
 
 import pytest
 
+from ngw2f.broker.connection import MAX_SOCKET_PATH_BYTES
 from ngw2f.store.migrations import versions as migrations
 from tests.server.server import Server, parent_of, run_server
-from tests.waiting import PAUSE_SECONDS, listens_to, wait_until
+from tests.waiting import HANGING_SECONDS, PAUSE_SECONDS, listens_to, wait_until
 
 # gunicorn's lines.
 LOGGED = re.compile(r"^\[\d+-\d+-\d+ ")
 MIGRATIONS = sorted(Path(migrations.__file__).parent.glob("0*.py"))
 
 
-def test_from_start_to_rendered_message(start, data_dir):
-    server = start()
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Run a server for the tests that leave it whole."""
+    data_dir = tmp_path_factory.mktemp("whole") / ("x" * 100) / "var"
+    data_dir.parent.mkdir()
+    settings = {"MAX_BODY_BYTES": 1000, "ANONYMOUS_RAED": "false"}
+    with run_server(data_dir, "--workers=2", **settings) as server:
+        yield server
+
+
+def test_from_start_to_rendered_message(whole):
+    server, data_dir = whole, whole.data_dir
     lines = [line for line in server.text.splitlines() if "The chat is at" in line]
     assert len(lines) == 1
     assert f"data in {data_dir} (SQLite); Valkey and 2 RQ workers embedded." in lines[0]
@@ -37,10 +48,10 @@ def test_from_start_to_rendered_message(start, data_dir):
     assert "Traceback" not in server.text
 
 
-def test_second_start_says_so_and_stops(start, data_dir):
-    server = start()
+def test_second_start_says_so_and_stops(whole):
+    server, data_dir = whole, whole.data_dir
     second = Server(data_dir)
-    assert second.master.wait(60) != 0
+    assert second.master.wait(HANGING_SECONDS) != 0
     line = f"ngw2f: {data_dir} is in use by another server (pid {server.master.pid}); "
     assert [part for part in second.text.splitlines() if "ngw2f:" in part] == [
         line + "stop that one, or set NGW2F_DATA_DIR"
@@ -54,12 +65,12 @@ def test_no_process_is_left(start, number):
     server = start("--workers=2")
     wait_until(lambda: len(server.processes()) == 9)
     server.master.send_signal(number)
-    code = server.master.wait(60)
+    code = server.master.wait(HANGING_SECONDS)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
-    wait_until(lambda: not server.processes(), 60)
+    wait_until(lambda: not server.processes())
 
 
-def test_worker_that_is_told_to_stop_while_it_boots_ends(start, tmp_path):
+def test_worker_that_is_told_to_stop_while_it_boots_ends(start_web, tmp_path):
     told = tmp_path / "told"
     configuration = tmp_path / "early.py"
     configuration.write_text(
@@ -75,18 +86,17 @@ def post_fork(server, worker):
         os.kill(os.getpid(), signal.SIGTERM)
 """
     )
-    server = start(f"--config={configuration}")
+    server = start_web(f"--config={configuration}")
     worker = int(told.read_text())
-    wait_until(lambda: worker not in server.processes(), 60)
+    wait_until(lambda: worker not in server.processes())
     # The master hears what is meant for it.
     server.master.terminate()
-    assert server.master.wait(60) == 0
+    assert server.master.wait(HANGING_SECONDS) == 0
 
 
-def test_ctrl_c_reaches_the_master_alone(start):
+def test_ctrl_c_reaches_the_master_alone(whole):
     """The terminal sends SIGINT to the whole group: the supervisor is in another."""
-    server = start()
-    assert os.getpgid(server.supervisor) != os.getpgid(server.master.pid)
+    assert os.getpgid(whole.supervisor) != os.getpgid(whole.master.pid)
 
 
 def test_start_again_after_a_kill(start, data_dir):
@@ -99,11 +109,11 @@ def test_start_again_after_a_kill(start, data_dir):
     assert [m["source"] for m in again.wait_until_rendered().values()] == ["before"]
 
 
-def test_reload_replaces_web_workers_alone(start):
-    server = start("--workers=2")
+def test_reload_replaces_web_workers_alone(whole):
+    server = whole
     kept, before = (server.valkey, server.rq_worker, server.supervisor), server.web_workers()
     server.master.send_signal(signal.SIGHUP)
-    wait_until(lambda: len(server.web_workers()) == 2 and not server.web_workers() & before, 60)
+    wait_until(lambda: len(server.web_workers()) == 2 and not server.web_workers() & before)
     assert (server.valkey, server.rq_worker, server.supervisor) == kept
     wait_until(lambda: server.get("/readyz").status_code == 200)
 
@@ -129,7 +139,7 @@ def test_hot_upgrade_keeps_serving(start, data_dir):
     new = wait_for_successor(server)
     assert server.get("/readyz").status_code == 200
     old.send_signal(signal.SIGQUIT)
-    old.wait(60)
+    old.wait(HANGING_SECONDS)
     try:
         assert server.valkey == valkey
         posted = server.post("/api/messages", json={"source": "*a*"}, headers=server.join("ann"))
@@ -138,23 +148,23 @@ def test_hot_upgrade_keeps_serving(start, data_dir):
         assert server.valkey == valkey
     finally:
         os.kill(new, signal.SIGTERM)
-        wait_until(lambda: not server.processes(), 60)
+        wait_until(lambda: not server.processes())
 
 
-def test_upgrade_that_is_taken_back(start):
+def test_upgrade_that_is_taken_back(whole):
     """The new master is stopped: the old one goes on with the embedded parts."""
-    server = start()
+    server = whole
     valkey = server.valkey
     server.master.send_signal(signal.SIGUSR2)
     new = wait_for_successor(server)
     os.kill(new, signal.SIGTERM)
-    wait_until(lambda: new not in server.processes(), 60)
+    wait_until(lambda: new not in server.processes())
     assert server.valkey == valkey
     assert server.get("/readyz").status_code == 200
 
 
-def test_migrated_once_for_three_workers(start, data_dir):
-    start("--workers=3")
+def test_migrated_once_for_three_workers(start_web, data_dir):
+    start_web("--workers=3")
     with closing(sqlite3.connect(data_dir / "chat.sqlite3")) as connection:
         rooms = connection.execute("SELECT name FROM rooms").fetchall()
         versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
@@ -177,7 +187,7 @@ def test_migrated_once_for_three_workers(start, data_dir):
 def test_wrong_setting_stops_the_start(data_dir, name, value):
     server = Server(data_dir, **{name: value})
     try:
-        assert server.master.wait(60) != 0
+        assert server.master.wait(HANGING_SECONDS) != 0
     finally:
         server.stop()
     lines = [line for line in server.text.splitlines() if not LOGGED.match(line)]
@@ -190,26 +200,24 @@ def test_wrong_setting_stops_the_start(data_dir, name, value):
 def test_data_dir_that_cannot_be(data_dir):
     data_dir.touch()
     server = Server(data_dir)
-    assert server.master.wait(60) != 0
+    assert server.master.wait(HANGING_SECONDS) != 0
     server.stop()
     (line,) = [line for line in server.text.splitlines() if not LOGGED.match(line)]
     assert line.startswith("ngw2f: NGW2F_DATA_DIR: ")
 
 
-def test_unknown_setting_is_warned_of(start):
-    assert "NGW2F_ANONYMOUS_RAED is no setting" in start(ANONYMOUS_RAED="false").text
+def test_unknown_setting_is_warned_of(whole):
+    assert "NGW2F_ANONYMOUS_RAED is no setting" in whole.text
 
 
-def test_long_data_dir_gets_a_short_socket(start, tmp_path):
-    long = tmp_path / ("x" * 100) / "var"
-    long.parent.mkdir()
-    with run_server(long) as server:
-        assert server.get("/readyz").status_code == 200
+def test_long_data_dir_gets_a_short_socket(whole):
+    assert len(str(whole.data_dir)) > MAX_SOCKET_PATH_BYTES
+    assert whole.get("/readyz").status_code == 200
 
 
-def test_stats_are_over_all_workers(start):
+def test_stats_are_over_all_workers(start_web):
     """What one process tells is what all have counted; both know of every request."""
-    server = start("--workers=2")
+    server = start_web("--workers=2")
     before = server.output.stat().st_mtime
     asked = [server.get("/healthz") for _ in range(60)]
     polled = []
@@ -224,15 +232,14 @@ def test_stats_are_over_all_workers(start):
     assert polled[-1] <= len(asked) + len(polled) + made_while_starting
 
 
-def test_body_over_the_limit_is_not_waited_for(start):
-    server = start(MAX_BODY_BYTES=1000)
-    ann = server.join("ann")
-    host, port = server.address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=60) as connection:
+def test_body_over_the_limit_is_not_waited_for(whole):
+    bob = whole.join("bob")
+    host, port = whole.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=HANGING_SECONDS) as connection:
         head = [
             "POST /api/messages HTTP/1.1",
             "Host: x",
-            f"Authorization: {ann['Authorization']}",
+            f"Authorization: {bob['Authorization']}",
             "Content-Type: application/json",
             "Content-Length: 1001",
         ]
@@ -240,18 +247,16 @@ def test_body_over_the_limit_is_not_waited_for(start):
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
-def test_one_date_field(start):
-    server = start()
-    tag = server.get("/api/messages").headers["ETag"]
+def test_one_date_field(whole):
+    tag = whole.get("/api/messages").headers["ETag"]
     for match in (tag, '"other"'):
-        answer = server.get("/api/messages", headers={"If-None-Match": match})
+        answer = whole.get("/api/messages", headers={"If-None-Match": match})
         assert len(answer.raw.headers.getlist("Date")) == 1
 
 
-def test_head_has_no_body_and_keeps_the_connection(start):
-    server = start()
-    host, port = server.address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=60) as connection:
+def test_head_has_no_body_and_keeps_the_connection(whole):
+    host, port = whole.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=HANGING_SECONDS) as connection:
         connection.sendall(b"HEAD /api/messages HTTP/1.1\r\nHost: x\r\n\r\n")
         first = connection.recv(4000)
         assert first.startswith(b"HTTP/1.1 200 ")

@@ -10,7 +10,7 @@ import pytest
 from tests.notified import NotifySocket
 from tests.waiting import wait_until
 
-START_SECONDS = 60
+START_SECONDS = 300
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import requests
 from tests.live.listeners import ALL, Listener
 from tests.server.server import Server
 from tests.server.test_life import wait_for_successor
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 
 def listen(server: Server) -> list[Listener]:
@@ -40,7 +40,7 @@ def test_streams_go_on_through_it(start: Callable[..., Server]) -> None:
     ann, old = server.join("ann"), server.master
     listeners = listen(server)
     ids = [say(server, ann)]
-    wait_until(lambda: all(each.seen == ids for each in listeners), 60)
+    wait_until(lambda: all(each.seen == ids for each in listeners))
     old.send_signal(signal.SIGUSR2)
     ids.append(say(server, ann))
     new = wait_for_successor(server)
@@ -48,11 +48,11 @@ def test_streams_go_on_through_it(start: Callable[..., Server]) -> None:
         ids.append(say(server, ann))
         old.terminate()
         ids += [say(server, ann) for _ in range(5)]
-        old.wait(60)
+        old.wait(HANGING_SECONDS)
         ids.append(say(server, ann))
         # Whoever posts again after a cut connection may have posted twice.
         ids = sorted(server.messages())
-        wait_until(lambda: all(len(each.seen) >= len(ids) for each in listeners), 60)
+        wait_until(lambda: all(len(each.seen) >= len(ids) for each in listeners))
         assert {type(each).__name__: each.seen for each in listeners} == {
             type(each).__name__: ids for each in listeners
         }
@@ -62,6 +62,6 @@ def test_streams_go_on_through_it(start: Callable[..., Server]) -> None:
             each.is_stopping = True
         # Ends their streams.
         os.kill(new, signal.SIGTERM)
-        wait_until(lambda: not server.processes(), 60)
+        wait_until(lambda: not server.processes())
     for each in listeners:
-        each.join(60)
+        each.join(HANGING_SECONDS)
