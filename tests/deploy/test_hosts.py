@@ -21,8 +21,9 @@ from tests.redis_servers import find_program, running_redis
 from tests.waiting import wait_until
 
 # How long clients of the machine that is cut off may be without. (10 s where nothing else
-# runs: 6 s until the system notices, 2 s for one more try of nginx.)
-BACK_SECONDS = 20
+# runs: 6 s until the system notices, 2 s for one more try of nginx.) Where the system notices
+# nothing, nginx waits 60 s.
+BACK_SECONDS = 45
 REQUESTS = 60
 
 

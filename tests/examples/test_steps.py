@@ -87,7 +87,7 @@ def test_manage_runs_the_tests(version, begun):
 
 def run_python(steps, *arguments):
     return subprocess.run(
-        [sys.executable, *arguments], cwd=steps, capture_output=True, text=True, timeout=240,
+        [sys.executable, *arguments], cwd=steps, capture_output=True, text=True, timeout=600,
         check=False,
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ MAX_CODE_LINES = 80
 # Two processors can wait for more than two things.
 AT_A_TIME = 5
 # A busy machine takes several times as long as an idle one.
-PLAY_SECONDS = 240
+PLAY_SECONDS = 600
 # A README's command that does nothing but play transcripts.
 PLAYED = re.compile(r"(?m)^python -m examples\.transcript (.*\.telnet)$")
 # What a person types in the talk "NGW2F" (Chad Rempp) for the same demo, by the notes of its
