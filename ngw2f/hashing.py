@@ -43,7 +43,7 @@ class _Waiter:
 
 
 class HashingQueue:
-    """Run functions in threads, in a fair order, for the greenlets of one event loop."""
+    """Runs functions in threads, in a fair order, for the greenlets of one event loop."""
 
     def __init__(self) -> None:
         self._pool = ThreadPool(THREADS)
@@ -58,7 +58,7 @@ class HashingQueue:
     def run(
         self, asker: Asker, function: Callable[P, T], *arguments: P.args, **named: P.kwargs
     ) -> T:
-        """Return what *function* returns, once it is the asker's turn.
+        """Run *function* when it is the asker's turn, and return its result.
 
         Raises TooMany if the asker has its share of the queue, Unavailable if the queue is full.
         """

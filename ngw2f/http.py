@@ -1,8 +1,8 @@
-"""Request and Response on Werkzeug's, content negotiation, and errors as values.
+"""Request and Response on top of Werkzeug's, content negotiation, and errors as values.
 
-Errors are Werkzeug's HTTPException; `problem` makes one that says in a sentence
-what was wrong. How it is shown (problem+json, page, text) is decided in
-`ngw2f/web/errors.py` from `Request.preferred`.
+Errors are Werkzeug's HTTPException; `problem` creates one with a sentence that says what
+was wrong. `ngw2f/web/errors.py` chooses its form (problem+json, page, text) by
+`Request.preferred`.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ Form = Literal["html", "json", "text"]
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
-# What curl and fetch send along with JSON when nobody told them what it is.
+# What curl and fetch send with JSON if no type is set.
 JSON_LIKE_TYPES = {JSON_TYPE, "", "text/plain", FORM_TYPE}
 FORMS: dict[str, Form] = {
     "text/html": "html",
@@ -42,21 +42,21 @@ FORMS: dict[str, Form] = {
     "application/problem+json": "json",
     "text/plain": "text",
 }
-# By which name each of them goes, in the order in which they are offered.
+# The usual name of each form, in the order in which they are offered.
 MEDIA_TYPES = ("text/plain", "text/html", JSON_TYPE)
-# Python itself reads no number of more than some thousand digits.
+# Python itself refuses to parse numbers of more than some thousand digits.
 MAX_DIGITS = 20
 
 
 class Request(WerkzeugRequest):
-    """A request; what it says is checked when it is asked for, by a 4xx with a reason."""
+    """A request; its parts are checked when they are read, and raise a 4xx with a reason."""
 
-    # One field each for what the page's forms send.
+    # More fields than any form of the page has.
     max_form_parts = 50
 
     @cached_property
     def args(self) -> MultiDict[str, str]:
-        """Return the query's arguments. Raises 400 for bytes that are no UTF-8."""
+        """Return the query's arguments. Raises 400 for invalid UTF-8."""
         try:
             return super().args
         except UnicodeDecodeError as error:
@@ -64,11 +64,11 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def authorization(self) -> Authorization | None:
-        """Return what Authorization says; None where it says nothing that can be read."""
+        """Return the Authorization field, None if it is missing or malformed."""
         try:
             return super().authorization
         except ValueError:
-            # Werkzeug catches base64 that is none, but not what is beyond ASCII.
+            # Werkzeug handles invalid base64, but not characters beyond ASCII.
             return None
 
     @cached_property
@@ -77,9 +77,9 @@ class Request(WerkzeugRequest):
         return Accept(self.environ.get("HTTP_ACCEPT"))
 
     def preferred(self, default: Form, forms: Collection[Form] = tuple(get_args(Form))) -> Form:
-        """Return the one of *forms* that Accept likes best; *default* where it names none."""
+        """Return the one of *forms* that Accept prefers, *default* if it names none."""
         names = [name for name, form in FORMS.items() if form in forms]
-        # By another name only where it is asked for by that.
+        # Offer other names only if Accept contains them.
         others = [name for name in names if name not in MEDIA_TYPES and self.accepts.names(name)]
         offers = [name for name in MEDIA_TYPES if name in names]
         offers.sort(key=lambda media_type: FORMS[media_type] != default)
@@ -87,7 +87,7 @@ class Request(WerkzeugRequest):
         return FORMS[best] if best else default
 
     def body(self) -> bytes:
-        """Return the whole body. Raises 413 before it is read, 400 if it ends too early."""
+        """Return the whole body. Raises 413 before reading it, 400 if it ends too early."""
         if self.content_length is None:
             return self._body_in_chunks()
         content = self.get_data()
@@ -97,13 +97,13 @@ class Request(WerkzeugRequest):
 
     def _body_in_chunks(self) -> bytes:
         content = self.get_data()
-        # Werkzeug cuts it off at the limit and is silent.
+        # Werkzeug truncates it at the limit silently.
         if len(content) == self.max_content_length and self.environ["wsgi.input"].read(1):
             raise RequestEntityTooLarge
         return content
 
     def json_body(self, shape: type[T]) -> T:
-        """Return the body, which is JSON, as *shape*, a msgspec.Struct. Raises 400, 415."""
+        """Decode the JSON body as *shape*, a msgspec.Struct. Raises 400, 415."""
         if self.mimetype not in JSON_LIKE_TYPES and not self.mimetype.endswith("+json"):
             raise UnsupportedMediaType(f"send JSON as {JSON_TYPE}, not {self.mimetype}")
         try:
@@ -114,35 +114,35 @@ class Request(WerkzeugRequest):
             raise problem(400, f"the body is not JSON: {error}") from error
 
     def form_field(self, name: str, default: str = "") -> str:
-        """Return a field of the page's form, with its bytes checked to be UTF-8."""
+        """Return a field of a form on the page. Raises 400 for invalid UTF-8."""
         body = self.body()
         try:
-            # Werkzeug would leave "%FF" as it is, and drop a form with a bare 0xFF.
+            # Werkzeug would keep "%FF" as text, and drop a form with a bare 0xFF.
             (unquote_to_bytes(body) if self.mimetype == FORM_TYPE else body).decode()
         except UnicodeDecodeError as error:
             raise problem(400, "the form is not valid UTF-8") from error
         return self.form.get(name, default)
 
     def _argument(self, name: str) -> str | None:
-        """Return an argument that is there once, None if it is not there. Raises 400."""
+        """Return an argument, None if it is missing. Raises 400 if it is repeated."""
         texts = self.args.getlist(name)
         if len(texts) > 1:
             raise problem(400, f"{name} is there more than once")
         return texts[0] if texts else None
 
     def integer_argument(self, name: str, low: int, high: int = MAX_ID) -> int | None:
-        """Return an argument of the query, None if it is not there. Raises 400."""
+        """Return an integer of the query, None if it is missing. Raises 400."""
         text = self._argument(name)
         if text is None:
             return None
-        # isdecimal() alone would let other scripts' digits through.
+        # isdecimal() alone would accept digits of other scripts.
         is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
         if not (is_number and low <= int(text) <= high):
             raise problem(400, f"{name} is a whole number from {low} to {high}")
         return int(text)
 
     def time_argument(self, name: str) -> float | None:
-        """Return a time of the query, in Unix seconds, None if it is not there. Raises 400."""
+        """Return a time of the query in Unix seconds, None if it is missing. Raises 400."""
         text = self._argument(name)
         if text is None:
             return None
@@ -156,10 +156,10 @@ class Request(WerkzeugRequest):
 
     @property
     def preferences(self) -> dict[str, str]:
-        """Return what Prefer asks for (RFC 7240 section 2): names in lower case, values or "".
+        """Return the preferences of Prefer (RFC 7240 section 2): lower-case names, values or "".
 
-        Of one that is asked for twice the first counts. Parameters are left out; none has a
-        meaning here, and what has one that is not known is asked for all the same.
+        The first of repeated ones counts. Parameters are ignored: none has a meaning here, and
+        an unknown parameter does not change its preference.
         """
         found: dict[str, str] = {}
         for preference in parse_list_header(self.headers.get("Prefer", "")):
@@ -169,23 +169,23 @@ class Request(WerkzeugRequest):
 
 
 class Response(WerkzeugResponse):
-    """A response; Location stays as short as it was given (RFC 9110 section 10.2.2)."""
+    """A response; Location may stay relative (RFC 9110 section 10.2.2)."""
 
     autocorrect_location_header = False
 
 
 def problem(status: int, detail: str) -> HTTPException:
-    """Return an exception to raise: an error's status, and a sentence on this occurrence."""
+    """Return an exception to raise, with a status and a sentence on this occurrence."""
     return default_exceptions.get(status, BadRequest)(detail)
 
 
 def json_response(resource: object, status: int = 200) -> Response:
-    """Return *resource*, which is what msgspec can encode, as JSON."""
+    """Return *resource*, which msgspec must be able to encode, as JSON."""
     return Response(msgspec.json.encode(resource), status, mimetype=JSON_TYPE)
 
 
 def tagged(request: Request, response: Response) -> Response:
-    """Return *response* with an ETag made of its bytes, or a 304 (RFC 9110 section 13.1.2)."""
+    """Return *response* with an ETag of its bytes, or a 304 (RFC 9110 section 13.1.2)."""
     response.headers["ETag"] = etag_of(response.get_data())
     return known(request, response)
 
@@ -196,17 +196,17 @@ def etag_of(content: bytes) -> str:
 
 
 def known(request: Request, response: Response) -> Response:
-    """Return *response*, which has an ETag, or a 304 if the client knows it."""
+    """Return *response*, which has an ETag, or a 304 if the client has it."""
     if "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
-        # Werkzeug adds one, and so does the server.
+        # Werkzeug adds a Date, and so does the server.
         response.headers.pop("Date", None)
     return response
 
 
 def no_content() -> Response:
     response = Response(status=204)
-    # Werkzeug sets one, and there is nothing to have a type.
+    # Werkzeug sets a type, but there is no content.
     del response.headers["Content-Type"]
     return response
 
@@ -219,7 +219,7 @@ def see_other(location: str) -> Response:
 
 
 def add_vary(response: Response, names: Iterable[str]) -> None:
-    """Say which request fields the choice of this response depended on."""
+    """Name the request fields by which this response was chosen."""
     response.vary.update(names)
 
 

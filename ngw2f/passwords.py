@@ -1,4 +1,4 @@
-"""Passwords: Argon2id hashes (RFC 9106), made in threads that leave the event loop free."""
+"""Passwords: Argon2id hashes (RFC 9106), computed in threads to keep the event loop free."""
 
 import os
 import threading

@@ -1,8 +1,8 @@
 """Typed settings from TOML, secrets and environment.
 
-Later wins: the defaults below, `[default]` of settings.toml, its section for
-the environment (`NGW2F_ENV`, `development` unless set), the same two sections
-of .secrets.toml, environment variables `NGW2F_NAME`.
+Later ones win: the defaults below, `[default]` of settings.toml, its section for the
+environment (`NGW2F_ENV`, by default `development`), the same two sections of
+.secrets.toml, environment variables `NGW2F_NAME`.
 """
 
 import os
@@ -19,21 +19,21 @@ from msgspec import Meta
 from ngw2f.allowed import MAX_SHOWN_CHARACTERS, allowed, not_text, shown
 
 PREFIX = "NGW2F_"
-# Names with the prefix that are no settings: which section to read, and the
-# two by which a server hands itself over to its successor (ngw2f/server/embedded.py).
+# Variables with the prefix that are not settings: the section and the folder to read, and those
+# by which a master hands over to the next one (ngw2f/server/embedded.py).
 RESERVED = {"ENV", "SETTINGS", "LIFELINE", "STATUS"}
 
 MEGABYTE = 1024 * 1024
-# What databases, Redis and the system count with takes more; nobody means more.
+# Databases, Redis and the system can count further, but nobody means more.
 MAX_COUNT = 2**31 - 1
 MAX_BYTES = 2**40
 MAX_PORT = 65_535
 Positive = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
-# Of processes and connections, which are there at once.
+# For processes and connections, which exist at the same time.
 Several = Annotated[int, Meta(ge=1, le=1_000)]
 Days = Annotated[float, Meta(gt=0, le=3650)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
-# Each process would have a database in memory for itself.
+# No database in memory: each process would have its own.
 SQLITE_URL = r"sqlite(\+\w+)?:///(?!:memory:|file:|\?)[^\n\r]+"
 DATABASE_URL = rf"^({SQLITE_URL}|postgresql(\+\w+)?://[^\n\r]*)?\Z"
 DatabaseURL = Annotated[
@@ -78,39 +78,39 @@ class SettingError(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an operator may decide. Times in the unit that the name says."""
+    """What an operator can set. Times are in the unit that the name says."""
 
     # Where state lives: the SQLite database, the embedded broker's data.
     data_dir: Annotated[str, Meta(min_length=1)] = "var"
     # SQLAlchemy's URL; empty: SQLite under data_dir.
     database_url: DatabaseURL = ""
-    # Connections of each process to PostgreSQL, at most; SQLite has no such limit.
+    # The limit of each process's connections to PostgreSQL; SQLite has no such limit.
     database_connections: Several = 20
     # redis://, rediss://, unix:// or redis+sentinel://; empty: the embedded Valkey.
     redis_url: RedisURL = ""
-    # What every key of ours in Redis starts with, and every name of a queue or job of RQ's.
+    # The prefix of all our keys in Redis, and of RQ's names of queues and jobs.
     redis_prefix: Annotated[str, Meta(max_length=100)] = "ngw2f:"
-    # How long a web request waits for Redis before it goes on without.
+    # How long a web request waits for Redis before it continues without.
     redis_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 0.2
 
-    # May one read without an account?
+    # Whether reading needs no account.
     anonymous_read: bool = True
     # Limits on every write (ngw2f/broker/limits.py); off for load tests.
     rate_limit: bool = True
-    # How many proxies in front are believed when they say who the client is.
+    # How many proxies in front are trusted to name the client.
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
-    # Does what is in front send all requests of a client to the same web worker?
-    # Socket.IO's polling needs that where there are several.
+    # Whether the proxy in front sends all requests of a client to the same web worker, which
+    # Socket.IO's polling needs if there are several.
     sticky: bool = False
-    # Hosts ("name:port") that links may be fetched from although not public.
+    # Hosts ("name:port") that links may be fetched from although they are not public.
     links_allow: list[str] = []
-    # Ports that links are fetched from on any public host, beside 80 and 443.
+    # Ports other than 80 and 443 that links may be fetched from on any public host.
     links_ports: list[Port] = []
-    # What the worker calls itself to the sites; empty: what it is.
+    # The User-Agent of fetches; empty: our own name.
     links_user_agent: UserAgent = ""
 
-    # What an account may have: rooms that it made, memberships that others gave it, API
-    # tokens (and as many sessions; the oldest goes where one more is made). Members of a room.
+    # Quotas: rooms created by an account, its memberships of private rooms, its API tokens (and
+    # as many sessions; a new one replaces the oldest), and members of a room.
     rooms_per_account: Positive = 100
     memberships_per_account: Positive = 500
     tokens_per_account: Positive = 50
@@ -119,35 +119,35 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # A request body, in bytes, and a message, in characters.
     max_body_bytes: Positive = 256 * 1024
     max_message_characters: Positive = 10_000
-    # How much each web process keeps of answers that may be given again; 0: nothing.
+    # The size of each web process's cache of responses; 0: no cache.
     cache_bytes: Annotated[int, Meta(ge=0, le=MAX_BYTES)] = 64 * 1024 * 1024
-    # Events kept in the stream, for clients that come back.
+    # How many events to keep in the stream, for clients that reconnect.
     stream_length: Positive = 20_000
-    # How much memory they may take in Redis, at most.
+    # How much memory the stream may take in Redis.
     stream_bytes: Annotated[int, Meta(ge=MEGABYTE, le=MAX_BYTES)] = 64 * MEGABYTE
 
-    # How long they live: an API token; a page's session; one with "remember me".
+    # Lifetimes of API tokens, of sessions, and of sessions with "remember me".
     token_days: Days = 90
     session_days: Days = 1
     remember_days: Days = 60
-    # The longest that `Prefer: wait=N` is followed.
+    # The longest wait that `Prefer: wait=N` can ask for.
     max_wait_seconds: Seconds = 30
 
-    # How much memory the embedded broker may take. Its stream takes a quarter at most.
+    # How much memory the embedded broker may take, a quarter of it for the stream.
     embedded_bytes: Annotated[int, Meta(ge=4 * MEGABYTE, le=MAX_BYTES)] = 256 * MEGABYTE
-    # RQ worker processes beside the embedded broker that render (one more fetches
-    # links), and how many jobs each does before a fresh one takes its place.
+    # RQ worker processes that render, beside the embedded broker (one more fetches links), and
+    # how many jobs each runs before it is replaced.
     embedded_workers: Several = 1
     worker_max_jobs: Positive = 2_000
 
-    # Who bears this token may read /metrics; empty: whoever is on this machine.
+    # The token that /metrics requires; empty: none, but loopback only.
     metrics_token: Token = ""
 
-    # Where each request leaves a profile, for looking where the time goes; empty: nowhere.
+    # The folder for a profile of each request; empty: no profiles.
     profile_dir: str = ""
 
     log_level: LogLevel = "INFO"
-    # "json": an object a line, for programs that collect logs.
+    # "json": one object per line, for programs that collect logs.
     log_format: Literal["text", "json"] = "text"
 
     @property
@@ -156,7 +156,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def metrics_path(self) -> Path:
-        """Where the processes of this machine say what they have counted."""
+        """The folder in which the processes of this machine write their counts."""
         return self.data_path / "metrics"
 
     @property
@@ -169,17 +169,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def sqlalchemy_url(self) -> str:
         if self.database_url:
             return self.database_url
-        # The path may have any character, and some mean something in a URL.
+        # The path may contain characters with a meaning in URLs.
         return f"sqlite:///{quote(str(self.data_path / 'chat.sqlite3'))}"
 
     @property
     def database_name(self) -> str:
-        """The setting that says which database it is."""
+        """The name of the setting that chooses the database."""
         return f"{PREFIX}DATABASE_URL" if self.database_url else f"{PREFIX}DATA_DIR"
 
     @property
     def is_embedded(self) -> bool:
-        """Say whether the broker is our own."""
+        """Say whether the broker is embedded."""
         return not self.redis_url
 
 
@@ -188,8 +188,7 @@ def load_settings(
 ) -> Settings:
     """Return the settings of *environ* and of the TOML files in *directory*.
 
-    *directory* is where `NGW2F_SETTINGS` points, or the current one. Raises
-    SettingError.
+    The default *directory* is that of `NGW2F_SETTINGS`, or the current one. Raises SettingError.
     """
     directory = directory or _directory(environ)
     section = environ.get(f"{PREFIX}ENV", "development")
@@ -209,13 +208,13 @@ def load_settings(
 def _directory(environ: Mapping[str, str]) -> Path:
     named = environ.get(f"{PREFIX}SETTINGS", ".")
     if not Path(named).is_dir():
-        # Without its files a server would go by the defaults, and say nothing.
+        # Otherwise a server would silently use the defaults.
         raise SettingError(f"{PREFIX}SETTINGS: there is no folder {shown(named, 200)}")
     return Path(named)
 
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the variables that look like settings and are none, for a warning."""
+    """Return the variables that look like settings but are not, for a warning."""
     names = set(_variables(environ)) - set(Settings.__struct_fields__)
     return sorted(PREFIX + name.upper() for name in names)
 
@@ -259,11 +258,11 @@ def _convert(values: dict[str, Any]) -> Settings:
         if reason := not_text(value):
             raise SettingError(f"{PREFIX}{name.upper()}: {reason}")
         try:
-            # One at a time, so that the error can name the setting as it is set;
-            # not strict: the environment has only text ("8", "false").
+            # One at a time, so that the error can name the setting; not strict, because the
+            # environment has only text ("8", "false").
             msgspec.convert({name: value}, Settings, strict=False)
         except msgspec.ValidationError:
-            # A URL may hold a password.
+            # A URL may contain a password.
             value_shown = "" if name.endswith(("_url", "_token")) else f", not {shown(value)}"
             kind = allowed(Settings.__annotations__[name])
             sentence = f"{PREFIX}{name.upper()}: it must be {kind}{value_shown}"
@@ -274,12 +273,12 @@ def _convert(values: dict[str, Any]) -> Settings:
 
 
 def _name(name: str) -> str:
-    """Return a name that somebody wrote, in one line."""
+    """Return a name from a file or variable, safe to print in one line."""
     return name if name.isidentifier() and len(name) <= MAX_SHOWN_CHARACTERS else shown(name)
 
 
 def _check_redis(redis_url: str) -> None:
-    """Raise SettingError for what redis-py would refuse later, or not look at."""
+    """Raise SettingError for a URL that redis-py would refuse only later, or not check."""
     ports = re.findall(r":([0-9]+)[,/]", redis_url.rpartition("@")[2])
     if redis_url.startswith("redis+sentinel://") and any(int(port) > MAX_PORT for port in ports):
         raise SettingError(f"{PREFIX}REDIS_URL: the port of a sentinel is none")
@@ -290,7 +289,7 @@ def _check_redis(redis_url: str) -> None:
         parts = urlsplit(redis_url)
         _ = parts.port
     except ValueError:
-        # What was taken for a port may be a password's end.
+        # What was parsed as a port may be the end of a password.
         raise SettingError(f"{PREFIX}REDIS_URL: its port is none {hint}") from None
     if not re.fullmatch(r"/?[0-9]{0,9}", parts.path) or parts.fragment:
         raise SettingError(f"{PREFIX}REDIS_URL: its database is no number {hint}")

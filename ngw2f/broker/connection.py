@@ -53,8 +53,8 @@ class Broker:
         timeout = settings.redis_timeout_seconds
         self.redis = connect(settings, timeout)
         self.prefix = settings.redis_prefix
-        self._away_until = 0.0
-        self._is_away = False
+        self._pause_until = 0.0
+        self._is_unreachable = False
         self._is_full_until = 0.0
 
     def attempt(self, command: Callable[["Redis"], T], otherwise: T) -> T:
@@ -62,7 +62,7 @@ class Broker:
 
         The log has one line when Redis fails and one when it is back.
         """
-        if time.monotonic() < self._away_until:
+        if time.monotonic() < self._pause_until:
             return otherwise
         try:
             result = command(self.redis)
@@ -73,13 +73,13 @@ class Broker:
             self._is_full_until = time.monotonic() + FULL_SECONDS
             return otherwise
         except RedisError as error:
-            self._away_until = time.monotonic() + PAUSE_SECONDS
-            if not self._is_away:
-                self._is_away = True
-                log.warning("Redis is away (%s); going on without it", error)
+            self._pause_until = time.monotonic() + PAUSE_SECONDS
+            if not self._is_unreachable:
+                self._is_unreachable = True
+                log.warning("Redis is unreachable (%s); going on without it", error)
             return otherwise
-        if self._is_away:
-            self._is_away = False
+        if self._is_unreachable:
+            self._is_unreachable = False
             log.warning("Redis is back")
         return result
 

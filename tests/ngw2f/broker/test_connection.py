@@ -68,7 +68,7 @@ def test_one_line_when_it_goes_and_comes(away, broker, monkeypatch, caplog):
         for _ in range(3):
             away.attempt(lambda _redis: broker.redis.ping(), None)
     first, second = [record.getMessage() for record in caplog.records]
-    assert first.startswith("Redis is away (")
+    assert first.startswith("Redis is unreachable (")
     assert second == "Redis is back"
 
 
