@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-from ngw2f.hashing import Asker, HashingQueue
+from ngw2f.hash_queue import Asker, HashingQueue
 from ngw2f.text.password import forms_of, prepare_password
 
 # No password in UTF-8: verifying it takes as long as any other, and always fails.

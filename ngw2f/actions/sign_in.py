@@ -12,7 +12,7 @@ from ngw2f.broker.limits import Limits
 from ngw2f.broker.tries import Guesser, WrongTries
 from ngw2f.core import Core
 from ngw2f.errors import Invalid
-from ngw2f.hashing import Asker
+from ngw2f.hash_queue import Asker
 from ngw2f.passwords import Passwords
 from ngw2f.store import devices, users
 from ngw2f.store.users import Credentials, UserRow

@@ -6,7 +6,7 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import VerifyMismatchError
 
 from ngw2f import passwords
-from ngw2f.hashing import Asker
+from ngw2f.hash_queue import Asker
 from ngw2f.passwords import Passwords
 from ngw2f.text.password import InvalidPasswordError
 

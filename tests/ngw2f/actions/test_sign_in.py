@@ -110,7 +110,7 @@ def test_limits_that_are_off_count_nothing(sign_in: SignIn) -> None:
 
 @pytest.mark.usefixtures("ann")
 def test_full_queue(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ngw2f.hashing.MAX_WAITING", 0)
+    monkeypatch.setattr("ngw2f.hash_queue.MAX_WAITING", 0)
     with pytest.raises(Unavailable) as refused:
         sign_in.check_password(OWNER, "ann", PASSWORD)
     assert refused.value.retry_after == 2

@@ -6,7 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from ngw2f.broker.tries import WrongTries
-from ngw2f.hashing import MAX_OF_BOTH
+from ngw2f.hash_queue import MAX_OF_BOTH
 from tests.client import PASSWORD, Client
 
 
@@ -246,7 +246,7 @@ def test_nobody_changes_another(client):
 
 
 def test_busy_with_passwords(client, monkeypatch):
-    monkeypatch.setattr("ngw2f.hashing.MAX_WAITING", 0)
+    monkeypatch.setattr("ngw2f.hash_queue.MAX_WAITING", 0)
     body = {"nickname": "ann", "password": PASSWORD}
     for answer in (client.post_json("/api/users", body), client.ask_token("ann", PASSWORD)):
         assert (answer.status_int, answer.headers["Retry-After"]) == (503, "2")

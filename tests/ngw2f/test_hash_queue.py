@@ -5,7 +5,7 @@ import gevent
 import pytest
 
 from ngw2f.errors import TooMany, Unavailable
-from ngw2f.hashing import (
+from ngw2f.hash_queue import (
     MAX_OF_ACCOUNT,
     MAX_OF_ADDRESS,
     MAX_OF_BOTH,
