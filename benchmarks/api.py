@@ -17,6 +17,7 @@ import json
 import sys
 import time
 import urllib.request
+from typing import Any
 
 from benchmarks.load import Subject, compare, request_bytes, running
 
@@ -70,15 +71,15 @@ def sign_up(address: str) -> str:
     """Return the token of a new user."""
     call(address, "/api/users", {"nickname": "bench", "password": "bench"})
     basic = base64.b64encode(b"bench:bench").decode()
-    return call(address, "/api/tokens", {}, f"Basic {basic}")["token"]
+    return str(call(address, "/api/tokens", {}, f"Basic {basic}")["token"])
 
 
 def etag(address: str, path: str) -> str:
     with urllib.request.urlopen(f"http://{address}{path}") as response:
-        return response.headers["ETag"]
+        return str(response.headers["ETag"])
 
 
-def call(address: str, path: str, body: object = None, authorization: str = "") -> dict:
+def call(address: str, path: str, body: object = None, authorization: str = "") -> Any:
     """Return the JSON that the server answers."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}

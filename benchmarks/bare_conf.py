@@ -20,6 +20,6 @@ for _name in (
     globals()[_name] = _settings[_name]
 
 
-def post_worker_init(_worker):
+def post_worker_init(_worker: object) -> None:
     if os.environ.get("BENCHMARK_RESPONSE") != "gunicorn":
         use_own_response()

@@ -70,7 +70,7 @@ def measure(name: str, store: Store) -> None:
         ("304", request(**{"If-None-Match": '"one"'})),
         ("POST", request("POST")),
     ):
-        best = microseconds(lambda environ=environ: cache(environ, start_response))  # type: ignore[misc]
+        best = microseconds(lambda environ=environ: cache(environ, start_response))  # type: ignore[misc,arg-type]
         print(f"{name}, {what}: {best:.2f} µs")
 
 

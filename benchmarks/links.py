@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -76,7 +77,8 @@ class Chat:
 
     def counts(self) -> dict[str, int]:
         with urllib.request.urlopen(self.url("/-/counts")) as response:
-            return json.load(response)
+            counts: dict[str, int] = json.load(response)
+            return counts
 
 
 class Valkey:
@@ -227,6 +229,7 @@ def chat(sites: int) -> Iterator[tuple[Chat, Valkey, int]]:
             [sys.executable, "-m", "benchmarks.site", str(sites)], stdout=subprocess.PIPE, text=True
         )
         running_parts.callback(end, site)
+        assert site.stdout is not None
         port = int(site.stdout.readline())
         settings = Settings(data_dir=directory)
         migrate(settings)
@@ -258,7 +261,7 @@ def is_ready(server: str) -> bool:
     return False
 
 
-def end(process: subprocess.Popen) -> None:
+def end(process: subprocess.Popen[Any]) -> None:
     process.terminate()
     process.wait(30)
 

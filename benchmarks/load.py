@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 CONNECTIONS = 8
 START_SECONDS = 30
@@ -125,11 +125,12 @@ def requests_per_second(address: str, request: bytes, seconds: float) -> tuple[f
     answered, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
         for key, _ in selector.select(1):
-            if key.data.is_whole(key.fileobj.recv(1 << 20)):
+            connection = cast("socket.socket", key.fileobj)
+            if key.data.is_whole(connection.recv(1 << 20)):
                 answered += 1
-                key.fileobj.sendall(request)
+                connection.sendall(request)
     for key in list(selector.get_map().values()):
-        key.fileobj.close()
+        cast("socket.socket", key.fileobj).close()
     selector.close()
     return answered / elapsed, answered
 

@@ -31,19 +31,19 @@ def context() -> JobContext:
 
 def render_message(message_id: int) -> None:
     """Render a message, store it and publish its event, as the outbox does with many."""
-    shop = context()
-    with shop.database.reading() as connection:
+    core = context().core
+    with core.database.reading() as connection:
         ((version, message),) = messages.load_messages(connection, [message_id])
-    html = shop.markdown.render(message.source)
-    with shop.database.writing() as connection:
+    html = context().markdown.render(message.source)
+    with core.database.writing() as connection:
         if not messages.list_unchanged(connection, [(version, message)]):
             return
         links = find_links(html)
         shown, _ = attach_links(connection, {message_id: links} if links else {}, time.time())
         previews = shown.get(message_id, ())
         stored = messages.set_rendered(connection, [(message, html, previews)])
-        run = shop.events.record(connection, "message.updated", *stored)
-    shop.events.publish(run)
+        run = core.events.record(connection, "message.updated", *stored)
+    core.events.publish(run)
 
 
 if celery:

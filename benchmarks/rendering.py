@@ -13,6 +13,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks.api import call, sign_up
 from benchmarks.load import running
@@ -40,9 +41,9 @@ class Client:
         response = self._connection.getresponse()
         content = response.read()
         assert response.status == 201, content
-        return json.loads(content)["id"]
+        return int(json.loads(content)["id"])
 
-    def get(self, message_id: int) -> dict:
+    def get(self, message_id: int) -> Any:
         self._connection.request("GET", f"/api/messages/{message_id}")
         return json.load(self._connection.getresponse())
 

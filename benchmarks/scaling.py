@@ -56,7 +56,8 @@ def open_stream(fleet: Fleet) -> ssl.SSLSocket:
 def memory(pids: list[int]) -> int:
     """Return what these processes have to themselves, and their share of the rest, in kB."""
     texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
-    return sum(int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) for text in texts)
+    found = [re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE) for text in texts]
+    return sum(int(match[1]) for match in found if match)
 
 
 def measure_posts(settings: Settings, seconds: float) -> None:
@@ -89,6 +90,7 @@ def post_for(settings: Settings, seconds: float, name: str) -> int:
             user_id = users.create_user(connection, nickname, nickname, "hash").id
         with services.core.database.reading() as connection:
             user = users.find_user(connection, user_id)
+        assert user is not None
         posted, end = 0, time.monotonic() + seconds
         while time.monotonic() < end:
             services.actions.messages.post(user, LOBBY_ID, "hello *world*")

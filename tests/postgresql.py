@@ -34,11 +34,21 @@ class PostgreSQLServer:
         self._options = f"-c listen_addresses='' -c fsync=off -k {directory} {options}"
         as_user = _as_other_than_root(directory)
         cluster = f"{directory}/cluster"
-        initdb = [programs / "initdb", "-D", cluster, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8"]
+        initdb: list[str | Path] = [
+            programs / "initdb",
+            "-D",
+            cluster,
+            "-U",
+            SUPERUSER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+        ]
         _run([*as_user, *initdb, "--no-locale", "--no-sync"], directory)
         with open(f"{cluster}/pg_hba.conf", "a") as rules:
             rules.write(access)
-        self._control = [*as_user, programs / "pg_ctl", "-D", cluster, "-w"]
+        self._control: list[str | Path] = [*as_user, programs / "pg_ctl", "-D", cluster, "-w"]
 
     def start(self) -> None:
         _run([*self._control, "-l", f"{self.directory}/log", "-o", self._options, "start"],

@@ -91,7 +91,7 @@ class Running:
 
 Start = Callable[[Path], contextlib.AbstractContextManager[Running | None]]
 
-SOCKETIO = {"mode": "socketio", "path": "/socket.io/?EIO=4&transport=websocket"}
+SOCKETIO_PATH = "/socket.io/?EIO=4&transport=websocket"
 
 
 @contextlib.contextmanager
@@ -117,7 +117,7 @@ def node_socketio(tools: Path) -> Iterator[Running | None]:
     port = _free_port()
     command = ["node", str(HERE / "peers" / "node_server.cjs"), str(port)]
     with _process(command, port, {"NODE_PATH": str(tools / "node_modules")}) as pid:
-        yield Running("Node's Socket.IO", pid, port, post_path="/post", **SOCKETIO)
+        yield Running("Node's Socket.IO", pid, port, "socketio", SOCKETIO_PATH, "/post")
 
 
 @contextlib.contextmanager
@@ -129,7 +129,7 @@ def flask_socketio(tools: Path) -> Iterator[Running | None]:
     command = [python, "-m", "gunicorn", "-k", "gevent", "-w", "1", "--worker-connections", "12000"]
     options = ["--log-level", "error", "-b", f"127.0.0.1:{port}", "flask_server:app"]
     with _process([*command, *options], port, cwd=HERE / "peers") as pid:
-        yield Running("Flask-SocketIO", pid, port, post_path="/post", **SOCKETIO)
+        yield Running("Flask-SocketIO", pid, port, "socketio", SOCKETIO_PATH, "/post")
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.deploy.chats import Chat, Workers, environment, running_chat, running_workers
 from tests.nginx.running import Client, make_front, running
@@ -21,8 +22,8 @@ class Fleet:
         """Return the ids of all messages of the lobby."""
         return [message["id"] for message in self.messages()]
 
-    def messages(self) -> list[dict]:
-        found: list[dict] = []
+    def messages(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
         while True:
             after = found[-1]["id"] if found else 0
             page = self.client.ask(f"/api/messages?limit=200&after={after}").json["messages"]

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -28,6 +28,7 @@ from middleware.error_boundary import ErrorBoundaryMiddleware
 from middleware.forwarded import ForwardedMiddleware
 from middleware.headers import HeadersMiddleware, set_header
 from middleware.prerouting import Health, MethodOverride, PreRoutingMiddleware, Redirect
+from middleware.prerouting.routing import Rule
 from middleware.rate_limit import RateLimitMiddleware, RateRule
 from middleware.request_id import RequestIDMiddleware
 from middleware.rewriting import InsertBefore, RewritingMiddleware
@@ -68,7 +69,7 @@ def streamed(path: str) -> Iterator[bytes]:
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     path: str = environ["PATH_INFO"]
-    write = None
+    write: Callable[[bytes], object] | None = None
     if path != "/fails":
         status, headers = ANSWERS.get(path, ("200 OK", PLAIN))
         write = start_response(status, list(headers))
@@ -78,7 +79,7 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
         except RuntimeError:
             start_response("503 Later", list(PLAIN), sys.exc_info())
         return [b"later"]
-    if path.startswith("/written"):
+    if write is not None and path.startswith("/written"):
         write(b"one,")
     if path in {"/fails", "/started-fails", "/written-fails"}:
         raise RuntimeError("on purpose")
@@ -100,7 +101,7 @@ ANSWERS: dict[str, tuple[str, Headers]] = {
     "/html": ("200 OK", [("Content-Type", "text/html")]),
     "/latin": ("200 OK", [*PLAIN, ("X-Latin", "\xe9")]),
 }
-BODIES = {
+BODIES: dict[str, Callable[[], Iterable[bytes]]] = {
     "/length": lambda: Body("/length", b"one,", b"two"),
     "/chunks": lambda: Body("/chunks", b"one,", b"", b"two"),
     "/written": lambda: [b"two"],
@@ -118,7 +119,7 @@ def make(environ: WSGIEnvironment, status: str, headers: Headers) -> InsertBefor
 
 limiter = FixedWindowRateLimiter(MemoryStorage())
 rules = [RateRule("limited", parse("2/hour"), ["GET"], "/limited")]
-decisions = [
+decisions: list[Rule] = [
     Health("/healthz"),
     MethodOverride(),
     Redirect("/old", "/new"),

@@ -92,7 +92,7 @@ def test_werkzeugs_test_client_gets_the_page(app: WSGIApplication) -> None:
 def test_flasks_test_client_gets_the_page() -> None:
     flask = Flask("one")
     flask.config["PROPAGATE_EXCEPTIONS"] = True
-    flask.add_url_rule("/", view_func=lambda: 1 // 0)
+    flask.add_url_rule("/", view_func=lambda: str(1 // 0))
     flask.wsgi_app = ErrorBoundaryMiddleware(flask.wsgi_app, logger=QUIET)  # type: ignore[method-assign]
     assert flask.test_client().get("/").status_code == 500
 

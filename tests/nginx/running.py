@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from examples.transcript.machine import free_port
 from nginx.certificate import make_certificate
@@ -31,7 +32,7 @@ class Answer:
     body: bytes
 
     @property
-    def json(self) -> dict:
+    def json(self) -> Any:
         return json.loads(self.body)
 
 
@@ -105,9 +106,9 @@ def need_nginx() -> str:
 def make_front(directory: Path, servers: Sequence[Path | str], **changes: object) -> Front:
     """Return a front before sockets, or before what nginx calls a server."""
     program = need_nginx()
-    names = changes.get("names", NAMES)
+    names = cast("Sequence[str]", changes.get("names", NAMES))
     certificate, key = make_certificate(directory, names)
-    values: dict = {
+    values: dict[str, Any] = {
         "directory": directory / "conf",
         "run": directory,
         "certificate": certificate,

@@ -8,7 +8,7 @@ from gevent import monkey
 monkey.patch_all()
 
 from flask import Flask, request  # noqa: E402 # after the patching
-from flask_socketio import SocketIO  # noqa: E402
+from flask_socketio import SocketIO  # type: ignore[import-untyped]  # noqa: E402
 
 app = Flask(__name__)
 socketio = SocketIO(app, async_mode="gevent")

@@ -84,7 +84,11 @@ class Client:
         store = options.pop("store", None)
         self.store = MemoryStore() if store is None else store  # An empty one is false.
         policy = CachePolicy(**options.pop("policy", {}))
-        settings = {"clock": self.clock, "spawn": self.work.append, "store": self.store}
+        settings: dict[str, Any] = {
+            "clock": self.clock,
+            "spawn": self.work.append,
+            "store": self.store,
+        }
         # Requests that wait for others do so by the real clock, and for long on a busy machine.
         settings["collapse_seconds"] = 60
         self.app = app  # A test may put another one in its place.

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from middleware.cache.collapsing import Flight
-from tests.middleware.cache.around import Client, Exchange, Origin, fresh, request, status_of
-from tests.middleware.serving import BrokenError
+from tests.middleware.cache.around import Client, Origin, fresh, request, status_of
+from tests.middleware.serving import BrokenError, Exchange
 
 CROWD = 200
 
@@ -162,10 +162,20 @@ def test_those_who_wait_too_long_go_by_themselves() -> None:
     assert origin.calls == 2
 
 
+def ask_once_meanwhile(client: Client, origin: Origin, **fields: str) -> None:
+    """Have the origin, while it answers the first request, see another one."""
+
+    def ask() -> None:
+        origin.before = lambda: None
+        client.ask(**fields)
+
+    origin.before = ask
+
+
 def test_waiting_can_be_turned_off() -> None:
     origin = fresh()
     client = Client(origin, collapse_seconds=0)
-    origin.before = lambda: (setattr(origin, "before", lambda: None), client.ask())[0]
+    ask_once_meanwhile(client, origin)
     client.ask()
     assert origin.calls == 2
 
@@ -177,7 +187,7 @@ def test_waiting_can_be_turned_off() -> None:
 def test_requests_of_their_own_kind_do_not_wait(fields: dict[str, str]) -> None:
     origin = fresh()
     client = Client(origin)
-    origin.before = lambda: (setattr(origin, "before", lambda: None), client.ask(**fields))[0]
+    ask_once_meanwhile(client, origin, **fields)
     client.ask()
     assert origin.calls == 2
 
@@ -321,7 +331,7 @@ def test_failing_store_leaves_no_flight() -> None:
             raise BrokenError
         return lookup(key)
 
-    client.store.lookup = fail_once
+    client.store.lookup = fail_once  # type: ignore[method-assign]
     with pytest.raises(BrokenError):
         client.ask()
     assert client.ask().content == b"hello"

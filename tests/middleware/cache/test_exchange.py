@@ -10,7 +10,6 @@ import pytest
 from tests.middleware.cache.around import (
     LASTING,
     Client,
-    Exchange,
     Origin,
     after_a_good_answer,
     fail_with,
@@ -19,6 +18,7 @@ from tests.middleware.cache.around import (
 )
 from tests.middleware.serving import (
     BrokenError,
+    Exchange,
     ProtocolError,
     TrackedBody,
     answering,

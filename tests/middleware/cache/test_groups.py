@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,13 +69,15 @@ def test_clock_opened_before_a_fork_is_shared(tmp_path: Path) -> None:
     assert clock.is_dropped(ROOM, started)
 
 
+def drop_many(clock: SharedGroupClock, name: str) -> None:
+    for number in range(200):
+        clock.drop([f"{name}-{number}"])
+
+
 def test_processes_at_once_lose_no_drop(tmp_path: Path) -> None:
     clock = SharedGroupClock(tmp_path / "clock")
     started = clock.now()
-    children = [
-        start_child(lambda name=name: [clock.drop([f"{name}-{n}"]) for n in range(200)])
-        for name in "abcd"
-    ]
+    children = [start_child(partial(drop_many, clock, name)) for name in "abcd"]
     for child in children:
         assert os.waitpid(child, 0)[1] == 0
     names = [f"{name}-{n}" for name in "abcd" for n in range(200)]

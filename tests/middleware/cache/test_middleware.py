@@ -16,13 +16,12 @@ from middleware.cache.dates import format_date
 from tests.middleware.cache.around import (
     NOON,
     Client,
-    Exchange,
     Origin,
     fresh,
     request,
     status_of,
 )
-from tests.middleware.serving import BrokenError, TrackedBody
+from tests.middleware.serving import BrokenError, Exchange, TrackedBody
 
 
 def test_second_request_is_answered_from_the_store() -> None:
@@ -989,7 +988,7 @@ def test_written_bytes_do_not_reach_a_client_that_has_them() -> None:
 
 
 def test_bytes_written_into_an_error_do_not_reach_the_client() -> None:
-    broken = []
+    broken: list[bool] = []
 
     def writing(environ: Any, start_response: Any) -> Any:
         status = "503 Error" if broken else "200 OK"

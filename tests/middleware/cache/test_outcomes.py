@@ -8,12 +8,12 @@ import pytest
 from tests.middleware.cache.around import (
     LASTING,
     Client,
-    Exchange,
     after_a_good_answer,
     fail_with,
     request,
 )
 from tests.middleware.serving import (
+    Exchange,
     without_write,
 )
 

@@ -29,7 +29,7 @@ class Broken:
         if self.away:
             self.refused += 1
             raise redis.ConnectionError("away")
-        return self.client.execute_command(*arguments)
+        return self.client.execute_command(*arguments)  # type: ignore[no-untyped-call]
 
 
 def new_entry(
@@ -38,10 +38,11 @@ def new_entry(
     writer = store.writer()
     writer.write(body)
     _, started = store.lookup(KEY)
+    options: dict[str, Any] = {"key": KEY, "started": started} | more
     return entry(
         *headers,
         ("Cache-Control", "max-age=60"),
-        **({"key": KEY, "started": started} | more),
+        **options,
         body_object=writer.finish(),
     )
 

@@ -17,7 +17,10 @@ from tests.middleware.cache.stores.server import redis_client
 
 def test_newest_comes_first(store: RedisStore) -> None:
     for number in (2, 3, 1):
-        times = {"response_time": NOON + number, "selecting": (("HTTP_FOO", str(number)),)}
+        times: dict[str, Any] = {
+            "response_time": NOON + number,
+            "selecting": (("HTTP_FOO", str(number)),),
+        }
         store.put(new_entry(store, **times))
     assert [one.response_time - NOON for one in found(store)] == [3, 2, 1]
 
@@ -228,7 +231,7 @@ def test_truncated_response_leaves_nothing(connection: redis.Redis) -> None:
 def refused_at_port() -> redis.Redis:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return redis.Redis(port=probe.getsockname()[1], socket_timeout=1, retry=None)
+        return redis.Redis(port=probe.getsockname()[1], socket_timeout=1, retry=None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["client", "wrapper"])
@@ -250,7 +253,7 @@ def test_server_that_refuses_is_a_miss(server: str) -> None:
             with redis_client(server) as client:
                 assert Client(fresh(), store=RedisStore(client)).ask().status == "200 OK"
         finally:
-            admin.execute_command("AUTH", "secret")
+            admin.execute_command("AUTH", "secret")  # type: ignore[no-untyped-call]
             admin.config_set("requirepass", "")
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 
@@ -44,7 +46,8 @@ def test_memory_of_parsed_entries_is_bounded(
 def test_entry_of_another_release_is_not_found(store: RedisStore, connection: redis.Redis) -> None:
     store.put(new_entry(store))
     resource = f"cache:r:{KEY}"
-    for field, text in connection.hgetall(resource).items():
+    texts: Any = connection.hgetall(resource)
+    for field, text in texts.items():
         connection.hset(resource, field, text.replace(b'"policy": {', b'"policy": {"new": 1, '))
     assert found(store_on(connection)) == []
     assert store.put(new_entry(store))
