@@ -124,6 +124,15 @@ def test_clock_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
     assert not clock.is_dropped(ROOM, clock.now())
 
 
+def test_thread_that_comes_second_uses_what_the_first_opened(tmp_path: Path) -> None:
+    clock = SharedGroupClock(tmp_path / "clock")
+    clock.open()
+    first = clock._map
+    del clock.__dict__["_stamps"]  # As both find it, if they come at the same time.
+    clock.open()
+    assert clock._map is first
+
+
 def test_full_disk_leaves_no_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(file: int, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
