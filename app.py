@@ -87,7 +87,7 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
 
 
 def profilers(settings: Settings) -> list[Layer]:
-    """Return what measures all below it, if that is asked for."""
+    """Return the profiler's layer, if the settings ask for profiles."""
     if not settings.profile_dir:
         return []
     profile = partial(OneProfileMiddleware, directory=Path(settings.profile_dir), exempt=is_stream)
@@ -95,13 +95,13 @@ def profilers(settings: Settings) -> list[Layer]:
 
 
 def is_stream(environ: WSGIEnvironment) -> bool:
-    """Say whether the answer may take hours; the cache would have others wait for its end."""
+    """Say whether the response may take hours; in the cache others would wait for its end."""
     path: str = environ["PATH_INFO"]
     return path.startswith(LONG_LIVED)
 
 
 def trusted_proxy(settings: Settings) -> Callable[[WSGIApplication], WSGIApplication]:
-    """Return what believes the forwarded headers of our proxies, and deletes all others."""
+    """Return the layer that trusts our proxies' forwarded headers and deletes all others."""
     count = settings.trusted_proxies
     forwarded = partial(ForwardedMiddleware, proxies=count)
     if not count:

@@ -1,7 +1,7 @@
-"""Errors of the domain: why something may not be done, or not now, in words that a user can read.
+"""Errors of the domain: why something cannot be done, or not now, in words for users.
 
-Whatever is below `ngw2f/web/` raises these. `web/errors.py` gives each its HTTP status, also for
-WebSocket and Socket.IO.
+Modules below `ngw2f/web/` raise these; `web/errors.py` gives each its HTTP status, for WebSocket
+and Socket.IO, too.
 """
 
 
@@ -19,7 +19,7 @@ class Invalid(DomainError):
 
 
 class Unauthenticated(DomainError):
-    """Nobody is signed in, or no longer."""
+    """Nobody is signed in, or the session has ended."""
 
 
 class Forbidden(DomainError):
@@ -27,15 +27,15 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
-    """It is not there, or the account may not see it."""
+    """It does not exist, or the account may not see it."""
 
 
 class Conflict(DomainError):
-    """What is there already does not allow it."""
+    """It conflicts with what already exists."""
 
 
 class Gone(DomainError):
-    """It was there, and is deleted."""
+    """It existed and was deleted."""
 
 
 class KeyReused(DomainError):
