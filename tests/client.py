@@ -11,7 +11,7 @@ PASSWORD = "open sesame"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
-class Client(TestApp):
+class Client(TestApp):  # type: ignore[misc]  # WebTest has no types.
     """Statuses are asserted by the tests: none is an error by itself."""
 
     # It is no collection of tests.

@@ -24,7 +24,7 @@ LONGEST = [
 ]
 
 
-class SharedFirst(LoadScopeScheduling):
+class SharedFirst(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types.
     """One worker gets all of a module, or of a folder whose modules share something.
 
     In the order in which they are collected (see `place_of`), not by the number of tests.

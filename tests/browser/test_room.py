@@ -47,7 +47,8 @@ def messages(page: Any, text: str) -> list[str]:
         item.classList.remove("arriving");
         return item.outerHTML;
     })"""
-    return page.locator(f".message:has-text('{text}')").evaluate_all(script)
+    found: list[str] = page.locator(f".message:has-text('{text}')").evaluate_all(script)
+    return found
 
 
 def test_what_came_live_is_what_a_reload_gives(open_room: Any) -> None:

@@ -48,7 +48,7 @@ class Judge:
 
     def _features(self, example: Example) -> set[str]:
         """Return for which reasons this example may be shown otherwise."""
-        environment: dict = {}
+        environment: dict[str, object] = {}
         tokens = flat(self._commonmark.parse(example.source, environment))
         types = {token.type for token in tokens}
         source = example.source

@@ -43,7 +43,9 @@ def find_spec(directory: Path) -> Path | None:
 
 
 def read_examples(path: Path) -> list[Example]:
-    examples, section, parts = [], "", None
+    examples: list[Example] = []
+    parts: list[str] | None = None
+    section = ""
     for line in path.read_text().splitlines(keepends=True):
         if line == f"{FENCE} example\n":
             parts = [""]
@@ -106,7 +108,8 @@ class Normalizer(HTMLParser):
     def handle_decl(self, decl: str) -> None:
         self.output += f"<!{decl}>"
 
-    unknown_decl = handle_decl
+    def unknown_decl(self, data: str) -> None:
+        self.output += f"<!{data}>"
 
     def handle_pi(self, data: str) -> None:
         self.output += f"<?{data}>"

@@ -1,12 +1,13 @@
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 
 from ngw2f.text.markdown import MarkdownRenderer
 from ngw2f.text.visible import shows_anything
 from tests.commonmark.report import PAGE, RESULTS, measure, table
-from tests.commonmark.spec import PACKAGE, find_spec, normalized, read_examples
+from tests.commonmark.spec import PACKAGE, Example, find_spec, normalized, read_examples
 from tests.needs import lacking
 from tests.ngw2f.text.words import lost_words
 
@@ -20,7 +21,7 @@ ENTITY = re.compile(r"&#?\w+;")
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory):
+def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
     path = find_spec(tmp_path_factory.mktemp("commonmark"))
     if path is None:
         lacking("CommonMark's examples", f"npm install {PACKAGE}, or set COMMONMARK_SPEC_DIR")
@@ -28,23 +29,23 @@ def examples(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def render():
+def render() -> Callable[[str], str]:
     return MarkdownRenderer().render
 
 
-def test_what_differs_is_what_the_results_say(examples):
+def test_what_differs_is_what_the_results_say(examples: list[Example]) -> None:
     results = json.loads(RESULTS.read_text())
     differences, unexplained = measure(examples)
     assert unexplained == []
     assert {"total": len(examples), "differs": differences} == results
 
 
-def test_page_is_what_the_results_say():
+def test_page_is_what_the_results_say() -> None:
     results = json.loads(RESULTS.read_text())
     assert PAGE.read_text().endswith(table(results["total"], results["differs"]))
 
 
-def test_no_line_is_lost(examples, render):
+def test_no_line_is_lost(examples: list[Example], render: Callable[[str], str]) -> None:
     lost = {}
     for example in examples:
         html = render(example.source)
@@ -56,7 +57,7 @@ def test_no_line_is_lost(examples, render):
     assert set(lost) == LOSE_AN_ADDRESS, lost
 
 
-def test_no_example_shows_nothing(examples, render):
+def test_no_example_shows_nothing(examples: list[Example], render: Callable[[str], str]) -> None:
     for example in examples:
         assert shows_anything(render(example.source)), example.number
 
@@ -71,7 +72,7 @@ def test_no_example_shows_nothing(examples, render):
         ("&quot;", '"'),
     ],
 )
-def test_same_html(one, other):
+def test_same_html(one: str, other: str) -> None:
     assert normalized(one) == normalized(other)
 
 
@@ -79,5 +80,5 @@ def test_same_html(one, other):
     ("one", "other"),
     [("<pre>a  b</pre>", "<pre>a b</pre>"), ("<p>a</p>", "<p>b</p>"), ("<a>", "<a href>")],
 )
-def test_other_html(one, other):
+def test_other_html(one: str, other: str) -> None:
     assert normalized(one) != normalized(other)

@@ -56,7 +56,7 @@ class Forwarder:
             unwanted = _HOP_BY_HOP | {"host", "expect"}
             if key.startswith("HTTP_") and name.lower() not in unwanted:
                 lines.append(f"{name}: {value}")
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if "HTTP_TRANSFER_ENCODING" in environ:
             body = b"".join(iter(lambda: environ["wsgi.input"].read(_CHUNK_BYTES), b""))
         if environ.get("CONTENT_TYPE"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -69,9 +70,9 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     client = tmp_path / "test-engine" / "cli.mjs"
     client.parent.mkdir()
     client.touch()
-    monkeypatch.setattr(run.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     assert "node" in (run.what_is_missing(str(tmp_path)) or "")
-    monkeypatch.setattr(run.shutil, "which", lambda name: "/bin/node")
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/node")
     assert "undici" in (run.what_is_missing(str(tmp_path)) or "")
     (tmp_path / "node_modules" / "undici").mkdir(parents=True)
     assert run.what_is_missing(str(tmp_path)) is None

@@ -20,19 +20,19 @@ class Line(NamedTuple):
     test: str
 
     @property
-    def links(self):
+    def links(self) -> list[Path]:
         return [(PAGE.parent / link).resolve() for link in re.findall(r"\]\(([^)]+)\)", self.here)]
 
     @property
-    def folders(self):
+    def folders(self) -> set[Path]:
         return {link if link.is_dir() else link.parent for link in self.links}
 
     @property
-    def commands(self):
+    def commands(self) -> list[str]:
         return re.findall(r"`([^`]+)`", self.command)
 
     @property
-    def tests(self):
+    def tests(self) -> list[str]:
         return re.findall(r"`([^`]+)`", self.test)
 
 
@@ -51,11 +51,11 @@ SECTIONS = """
 VERSIONS = [f"v0.{number}" for number in range(1, 16)]
 
 
-def test_no_section_and_no_version_is_left_out():
+def test_no_section_and_no_version_is_left_out() -> None:
     assert {*SECTIONS.split(), *VERSIONS} - {line.there.split()[0] for line in LINES} == set()
 
 
-def test_each_line_has_a_command_and_a_test_or_a_reason():
+def test_each_line_has_a_command_and_a_test_or_a_reason() -> None:
     assert [
         line.there
         for line in LINES
@@ -63,15 +63,15 @@ def test_each_line_has_a_command_and_a_test_or_a_reason():
     ] == []
 
 
-def test_links_lead_to_what_is_there():
+def test_links_lead_to_what_is_there() -> None:
     assert [link for line in LINES for link in line.links if not link.exists()] == []
 
 
-def test_named_tests_are_there():
+def test_named_tests_are_there() -> None:
     assert [name for line in LINES for name in line.tests if not is_test(name)] == []
 
 
-def is_test(name):
+def is_test(name: str) -> bool:
     path, _, function = name.partition("::")
     function, _, example = function.partition("[")
     file = REPOSITORY / "tests" / path
@@ -80,19 +80,19 @@ def is_test(name):
     return function in functions_of(file) and (not example or is_example(example.rstrip("]")))
 
 
-def is_example(name):
+def is_example(name: str) -> bool:
     """Say whether tests/examples/test_walk.py is given it: a file, or the folder of a README."""
     path = REPOSITORY / "examples" / name
     return path.is_file() if path.suffix else (path / "README.md").is_file()
 
 
 @cache
-def functions_of(file):
+def functions_of(file: Path) -> set[str]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-def test_files_of_commands_are_in_a_folder_of_their_line():
+def test_files_of_commands_are_in_a_folder_of_their_line() -> None:
     assert [
         (line.there, name)
         for line in LINES
@@ -102,21 +102,21 @@ def test_files_of_commands_are_in_a_folder_of_their_line():
     ] == []
 
 
-def files_of(command):
+def files_of(command: str) -> list[str]:
     """Give what a command reads in the folder in which it is typed."""
     modules = [f"{name}.py" for name in re.findall(r"(\w+):\w+", command)]
     return modules + re.findall(r"\w+\.(?:telnet|conf)\b|(?<=python )\w+\.py\b", command)
 
 
-def test_commands_of_the_project_are_there():
+def test_commands_of_the_project_are_there() -> None:
     commands = [command for line in LINES for command in line.commands]
     assert [command for command in commands if not is_command(command)] == []
 
 
-def is_command(command):
+def is_command(command: str) -> bool:
     match command.split():
         case "make", target:
-            return re.search(rf"(?m)^{target}:", MAKEFILE)
+            return re.search(rf"(?m)^{target}:", MAKEFILE) is not None
         case "ngw2f", name, *_ if not name.startswith("-"):
             return f'"{name}"' in CLI
         case "python", "-m", module, *_ if module.startswith("examples."):

@@ -14,7 +14,10 @@ from ngw2f.links.guard.fetch import Fetcher
 from ngw2f.links.guard.media import LINKS
 from ngw2f.links.guard.policy import Policy
 
-SPECIAL = [end for block, _ in (*SPECIAL_IPV4, *SPECIAL_IPV6) for end in (block[0], block[-1])]
+SPECIAL = [
+    *(end for block, _ in SPECIAL_IPV4 for end in (block[0], block[-1])),
+    *(end for block, _ in SPECIAL_IPV6 for end in (block[0], block[-1])),
+]
 FULL_WIDTH = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}
 NAT64 = IPv6Network("64:ff9b::/96")
 IPV4 = st.integers(0, 2**32 - 1).map(IPv4Address)

@@ -19,7 +19,7 @@ BLUE = (0, 0, 255)
 
 def encode(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
     output = BytesIO()
-    image.save(output, file_format, **options)  # type: ignore[arg-type]
+    image.save(output, file_format, **options)
     return output.getvalue()
 
 
