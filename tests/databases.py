@@ -28,6 +28,7 @@ END_OTHERS = text("""
 """)
 # TRUNCATE makes 45 new files, which takes longer than to delete a few rows.
 EMPTY = text("; ".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)))
+VERSION = text("SELECT version_num FROM alembic_version")
 SEQUENCES = text("SELECT sequencename, start_value, last_value FROM pg_sequences")
 SET_SEQUENCE = text("SELECT setval(:sequencename, coalesce(:last_value, :start_value), :is_used)")
 
@@ -57,6 +58,7 @@ class LentDatabase:
         self._engine = create_engine(self.url, poolclass=NullPool)
         with self._engine.connect() as connection:
             self._shape = connection.scalar(SHAPE)
+            self._version = connection.scalars(VERSION).all()
             self._sequences = connection.execute(SEQUENCES).mappings().all()
             self._rows = {
                 table: [dict(row) for row in connection.execute(table.select()).mappings()]
@@ -68,6 +70,8 @@ class LentDatabase:
         with self._engine.begin() as connection:
             connection.execute(END_OTHERS)
             if connection.scalar(SHAPE) != self._shape:
+                return False
+            if connection.scalars(VERSION).all() != self._version:
                 return False
             connection.execute(EMPTY)
             for table, rows in self._rows.items():
