@@ -74,7 +74,9 @@ def test_page_shows_the_chain(client):
     page = client.get("/playground")
     assert names(page) == ["headers", "pre-routing", "rewriting", OWN.name, "the chat"]
     assert set(states(page).values()) == {"true"}
-    page.mustcontain("Name each request, for those below and for the client.", "Nothing has been")
+    page.mustcontain(
+        "Give each request an id, for the layers below and for the client.", "Nothing has been"
+    )
 
 
 def test_switch_takes_a_layer_out_and_puts_it_back(client):

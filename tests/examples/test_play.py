@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from examples.middleware import play
 from examples.transcript.machine import answers, free_port
+from tests.waiting import HANGING_SECONDS
 
 EDITED = """
 from functools import partial
@@ -50,9 +52,11 @@ needs_proc = pytest.mark.skipif(
 
 
 @pytest.fixture
-def file(tmp_path):
+def file():
     source = Path(play.__file__).with_name(play.NAME)
-    return Path(shutil.copy(source, tmp_path))
+    # Of a short name: Valkey's socket is below it, and pytest's worker is in tmp_path.
+    with tempfile.TemporaryDirectory(prefix="ngw2f-play-") as directory:
+        yield Path(shutil.copy(source, directory))
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ def playground(file, request):
         cwd=file.parent, env=environ, start_new_session=True,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANGING_SECONDS
         while not answers(port):
             assert server.poll() is None
             assert time.monotonic() < deadline
@@ -79,7 +83,7 @@ def playground(file, request):
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGINT)
-            assert server.wait(60) == 0
+            assert server.wait(HANGING_SECONDS) == 0
 
 
 @pytest.fixture
@@ -143,7 +147,7 @@ def test_sigterm_leaves_neither_process_nor_folder(playground, file):
     assert len(processes_of(file.parent)) > 1
     assert list(file.parent.glob("playground-*/"))
     server.terminate()
-    assert server.wait(60) == 0
+    assert server.wait(HANGING_SECONDS) == 0
     deadline = time.monotonic() + 60
     while processes_of(file.parent):
         assert time.monotonic() < deadline
