@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -28,6 +29,13 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
+    with launched_browser() as browser:
+        yield browser
+
+
+@contextmanager
+def launched_browser() -> Iterator[Any]:
+    """Run a browser for a block; until its end, asyncio cannot be used in this thread."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
         lacking("Chromium", "apt-get install chromium")

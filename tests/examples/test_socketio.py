@@ -8,11 +8,9 @@ import pytest
 from examples.socketio import emit
 from examples.transcript.playing import play
 from examples.transcript.stage import Stage
-from tests.browser.conftest import browser
+from tests.browser.conftest import launched_browser
 from tests.examples.needs import lacking_as_in_transcripts
 from tests.needs import lacking
-
-__all__ = ["browser"]
 
 ASIDE = Path(emit.__file__).parent
 WAIT_MS = 60_000
@@ -32,6 +30,12 @@ def aside(node_modules, tmp_path_factory):
     shutil.copytree(ASIDE, directory, ignore=unwanted)
     (directory / "node_modules").symlink_to(node_modules)
     return directory
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with launched_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
