@@ -14,7 +14,7 @@ from rq.registry import FailedJobRegistry
 from ngw2f.jobs.wakeup import QUEUES, RENDER, WakeUp, queue_name
 from ngw2f.store import messages
 from ngw2f.store.database import Database
-from ngw2f.store.turns import MAX_ATTEMPTS
+from ngw2f.store.render_queue import MAX_ATTEMPTS
 
 # Prefix of the name by which `ngw2f jobs` lists a message that was set aside.
 MESSAGE = "message-"

@@ -20,7 +20,7 @@ from ngw2f.store import messages, tasks
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run
 from ngw2f.store.previews import attach_links
-from ngw2f.store.turns import MAX_ATTEMPTS
+from ngw2f.store.render_queue import MAX_ATTEMPTS
 
 MAX_BATCH = 250
 # A batch is stored and published after this long, even if more messages wait.

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, sele
 
 from ngw2f.observe.tracing import request_id
 from ngw2f.resources import Message, Preview
-from ngw2f.store import turns
+from ngw2f.store import render_queue as turns
 from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.previews import detach_links, previews_of
+from ngw2f.store.render_queue import IS_SET_ASIDE, IS_WAITING
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
-from ngw2f.store.turns import IS_SET_ASIDE, IS_WAITING
 from ngw2f.store.users import UserRow
 
 COLUMNS = (

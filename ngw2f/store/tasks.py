@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from ngw2f.store.render_queue import IS_WAITING
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import can_be_stored, messages, rooms, tasks
-from ngw2f.store.turns import IS_WAITING
 from ngw2f.store.users import UserRow
 
 ID_BYTES = 16

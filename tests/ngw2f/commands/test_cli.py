@@ -14,7 +14,7 @@ from ngw2f.commands import cli
 from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
 from ngw2f.server.embedded import EmbeddedError
 from ngw2f.store import messages
-from ngw2f.store.turns import MAX_ATTEMPTS
+from ngw2f.store.render_queue import MAX_ATTEMPTS
 from tests.ngw2f.links.lab import Site, answer
 
 

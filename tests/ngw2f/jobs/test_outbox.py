@@ -12,8 +12,8 @@ from ngw2f.jobs import outbox as module
 from ngw2f.jobs.context import build_context
 from ngw2f.jobs.outbox import MAX_BATCH
 from ngw2f.store import messages, rooms, users
+from ngw2f.store.render_queue import MAX_ATTEMPTS
 from ngw2f.store.schema import messages as table
-from ngw2f.store.turns import MAX_ATTEMPTS
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

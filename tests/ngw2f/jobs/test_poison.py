@@ -9,7 +9,7 @@ import pytest
 
 from ngw2f.commands import cli
 from ngw2f.jobs.outbox import SET_ASIDE
-from ngw2f.store.turns import MAX_ATTEMPTS
+from ngw2f.store.render_queue import MAX_ATTEMPTS
 from tests.waiting import wait_until
 
 

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import insert, text
 
 from ngw2f.store import messages
+from ngw2f.store.render_queue import FRESH, next_ids
 from ngw2f.store.schema import messages as table
-from ngw2f.store.turns import FRESH, next_ids
 
 
 @pytest.fixture
