@@ -11,7 +11,7 @@ from middleware.cache.entry import Entry
 from middleware.cache.exchange import Exchange
 from middleware.cache.parts import BACKGROUND_KEY, STATUS_KEY, Parts, Request
 from middleware.cache.replies import gateway_timeout, reply, with_age
-from middleware.cache.serving import Decision, decide, may_serve_after_error
+from middleware.cache.reuse import Decision, decide, may_serve_after_error
 from middleware.cache.variants import Variants
 from middleware.cache.vary import normalize
 from middleware.cache.verdict import Inquiry

@@ -2,9 +2,9 @@
 
 from middleware._fields import value_of
 from middleware._wsgi import Headers
+from middleware.cache.admission import Arrival, refusal_of
 from middleware.cache.entry import Entry
 from middleware.cache.freshness import Control
-from middleware.cache.keeping import Arrival, refusal_of
 from middleware.cache.parts import Parts, Request, code_of
 from middleware.cache.revalidation import updated_headers
 from middleware.cache.storing import OF_REQUEST

@@ -9,7 +9,7 @@ from middleware._wsgi import Headers
 from middleware.cache.entry import Entry
 from middleware.cache.ranges import Span, parse_range, range_applies
 from middleware.cache.representation import Representation
-from middleware.cache.serving import part_of
+from middleware.cache.reuse import part_of
 from middleware.cache.validation import is_not_modified
 
 Reply = tuple[str, Headers, Iterable[bytes]]

@@ -7,10 +7,10 @@ from wsgiref.types import StartResponse
 
 from middleware._fields import value_of
 from middleware._wsgi import Headers
+from middleware.cache.admission import Arrival, begin_fill, refusal_of
 from middleware.cache.filling import Fill, FillingBody
 from middleware.cache.freshness import control_of, explicit_lifetime
 from middleware.cache.invalidation import dropped_groups, invalidated_keys, is_error, resolve
-from middleware.cache.keeping import Arrival, begin_fill, refusal_of
 from middleware.cache.parts import Environ, Parts, Request, code_of
 
 

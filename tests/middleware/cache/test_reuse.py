@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from middleware.cache.directives import RequestDirectives
 from middleware.cache.entry import Entry
 from middleware.cache.policy import CachePolicy
-from middleware.cache.serving import decide, may_serve_after_error
+from middleware.cache.reuse import decide, may_serve_after_error
 from tests.middleware.cache.around import NOON, entry
 
 GET = {"REQUEST_METHOD": "GET"}
