@@ -6,9 +6,9 @@ the new ones are forked, seconds before those serve.
 
 Here a reload has two steps, during which the master's loop goes on: it answers systemd's
 watchdog, reaps workers and handles signals. First the new code is tried in separate processes
-(ngw2f/server/trial.py). Then new workers are forked, and the old ones go on until all new ones
+(`reload_trial.py`). Then new workers are forked, and the old ones go on until all new ones
 serve. If a new one ends before it serves, or hangs, all new ones are stopped, and the master
-restores its state (ngw2f/server/before.py).
+restores its state (`before_reload.py`).
 
 A worker that fails to boot ends the master only if none has ever served. Later the master
 pauses and tries again, because somebody may be mending the code.
@@ -25,9 +25,9 @@ from typing import Any
 from gunicorn.errors import HaltServer
 
 from ngw2f.server import renewal
-from ngw2f.server.before import Before, state_of
+from ngw2f.server.before_reload import Before, state_of
+from ngw2f.server.reload_trial import Trial
 from ngw2f.server.systemd import Systemd
-from ngw2f.server.trial import Trial
 
 # A worker boots in a second or two, on the slowest machine in less than this; longer means that
 # it hangs.

@@ -13,7 +13,8 @@ from gunicorn import sock
 from gunicorn.config import Config
 from gunicorn.errors import HaltServer
 
-from ngw2f.server import reload, renewal, trial
+from ngw2f.server import reload, renewal
+from ngw2f.server import reload_trial as trial
 from ngw2f.server.reload import guard_reload
 from ngw2f.server.systemd import Systemd
 from tests.waiting import wait_until

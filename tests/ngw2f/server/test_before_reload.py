@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.pidfile import Pidfile
 
-from ngw2f.server.before import state_of
+from ngw2f.server.before_reload import state_of
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class Trial:
         try:
             # In its own group, so that it can be killed whole and Ctrl-C does not reach it.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ngw2f.server.trial", str(writer)],
+                [sys.executable, "-m", "ngw2f.server.reload_trial", str(writer)],
                 cwd=directory,
                 env=environ,
                 pass_fds=[writer],
