@@ -14,8 +14,8 @@ from ngw2f.live.presence import Presence
 from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.meter import RequestMeter
 from ngw2f.settings import Settings
-from ngw2f.web.fragments import MessageFragments
 from ngw2f.web.live_markup import LiveMarkup
+from ngw2f.web.message_json import MessageJSON
 from ngw2f.web.templates import Templates
 
 
@@ -32,7 +32,7 @@ class Services:
     meter: RequestMeter
     templates: Templates
     page_data: PageData
-    fragments: MessageFragments
+    message_json: MessageJSON
 
     def close(self) -> None:
         self.hub.stop()
@@ -62,5 +62,5 @@ def build_services(settings: Settings) -> Services:
         meter=RequestMeter(broker),
         templates=templates,
         page_data=PageData(LiveMarkup(templates, nicknames).show),
-        fragments=MessageFragments(),
+        message_json=MessageJSON(),
     )
