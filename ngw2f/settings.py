@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from msgspec import Meta
 
-from ngw2f.allowed import MAX_SHOWN_CHARACTERS, allowed, not_text, shown
+from ngw2f.setting_words import MAX_SHOWN_CHARACTERS, allowed, not_text, shown
 
 PREFIX = "NGW2F_"
 # Variables with the prefix that are not settings: the section and the folder to read, and those
