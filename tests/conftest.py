@@ -1,5 +1,6 @@
 """The chat as the tests use it: on a real Valkey, on a real SQLite or PostgreSQL."""
 
+import logging
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ from ngw2f.jobs.context import JobContext, build_context, current_context
 from ngw2f.jobs.render import render_messages
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.jobs.worker import ChatWorker
+from ngw2f.observe.logs import LOGGERS
 from ngw2f.server.service import Service
 from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
@@ -77,6 +79,17 @@ def _cheap_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ngw2f.passwords.RFC_9106_LOW_MEMORY", CHEAP)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _loggers_kept() -> Iterator[None]:
+    """Give the next test the loggers that this one had: a service that starts configures them."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    kept = [(each.level, each.handlers, each.propagate) for each in loggers]
+    yield
+    for logger, (level, handlers, propagate) in zip(loggers, kept, strict=True):
+        logger.setLevel(level)
+        logger.handlers, logger.propagate = handlers, propagate
 
 
 @pytest.fixture(scope="session")

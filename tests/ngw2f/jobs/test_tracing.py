@@ -32,9 +32,9 @@ def post(client, ann):
 
 @pytest.fixture
 def logged(caplog, monkeypatch):
-    """Give a function that returns the fields of what the jobs have logged."""
+    """Give a function that returns the fields of what jobs and links have logged."""
     monkeypatch.setattr(logging.getLogger("ngw2f"), "propagate", True)
-    caplog.set_level(logging.INFO, "ngw2f.jobs")
+    caplog.set_level(logging.INFO, "ngw2f")
     return lambda: [record.args for record in caplog.records if isinstance(record.args, dict)]
 
 
