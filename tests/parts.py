@@ -10,7 +10,7 @@ from collections.abc import Collection
 # The others start servers. These see the code that they test, so coverage measures them.
 IN_PROCESS_FOLDERS = ("tests/middleware/", "tests/ngw2f/")
 # What a module uses that starts programs itself.
-STARTERS = {"subprocess", "running_redis"}
+STARTERS = {"subprocess", "running_redis", "sync_playwright"}
 STORES = {"valkey_url", "postgresql_url", "stage"}
 
 

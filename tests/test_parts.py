@@ -6,6 +6,12 @@ HEADERS = "tests/middleware/test_headers.py::test_set"
 CASES = {
     "of middleware": (HEADERS, ["pytest"], ["monkeypatch"], "in_process"),
     "of middleware, with a program": (HEADERS, ["subprocess"], [], "programs"),
+    "of Markdown in a browser": (
+        "tests/ngw2f/text/test_browser.py::test_no_script_runs",
+        ["sync_playwright"],
+        [],
+        "programs",
+    ),
     "of a view": ("tests/ngw2f/web/test_rooms.py::test_list", [], ["client", "stage"], "stores"),
     "of a store": ("tests/ngw2f/store/test_users.py::test_find", [], ["valkey_url"], "stores"),
     "of a server": ("tests/server/test_life.py::test_start", [], [], "programs"),
