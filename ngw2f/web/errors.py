@@ -9,7 +9,13 @@ from msgspec import UNSET, UnsetType, field
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import HTTPException, InternalServerError, Unauthorized
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthorized,
+)
 from werkzeug.exceptions import NotFound as NothingThere
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -73,19 +79,24 @@ class Problem(msgspec.Struct):
     violated_policies: list[str] | UnsetType = field(default=UNSET, name="violated-policies")
 
 
-def http_error(error: DomainError | HTTPException) -> HTTPException:
+class QuotaExceeded(TooManyRequests):
+    """429, with the name of the limit where clients know it by one."""
+
+    def __init__(self, error: TooMany) -> None:
+        super().__init__(error.detail, retry_after=error.retry_after)
+        self.policy = error.policy
+
+
+def http_error(error: DomainError) -> HTTPException:
     """Return an error of the domain as HTTP's, with its status, Retry-After and challenge."""
-    if isinstance(error, HTTPException):
-        return error
-    status = STATUSES[type(error)]
-    if status == 401:
-        return unauthorized(error.detail)
-    answer = problem(status, error.detail)
-    if error.retry_after is not None:
-        answer.retry_after = error.retry_after  # type: ignore[attr-defined] # 429 and 503
-    if isinstance(error, TooMany):
-        answer.policy = error.policy  # type: ignore[attr-defined] # read by error_response
-    return answer
+    match error:
+        case Unauthenticated():
+            return unauthorized(error.detail)
+        case TooMany():
+            return QuotaExceeded(error)
+        case Unavailable():
+            return ServiceUnavailable(error.detail, retry_after=error.retry_after)
+    return problem(STATUSES[type(error)], error.detail)
 
 
 def unauthorized(detail: str) -> Unauthorized:
@@ -99,9 +110,10 @@ def database_problem(error: SQLAlchemyError | DatabaseBusyError) -> HTTPExceptio
     if isinstance(error, CommitLostError):
         # No Retry-After: a client without a key could do it twice.
         return problem(503, UNCONFIRMED)
-    unavailable = problem(503, "the database cannot be used right now; nothing was changed")
-    unavailable.retry_after = RETRY_AFTER_SECONDS  # type: ignore[attr-defined] # ServiceUnavailable
-    return unavailable
+    return ServiceUnavailable(
+        "the database cannot be used right now; nothing was changed",
+        retry_after=RETRY_AFTER_SECONDS,
+    )
 
 
 def one_line(error: Exception) -> str:
@@ -137,9 +149,8 @@ def error_response(services: Services, request: Request, error: HTTPException) -
     form = request.preferred(_default_form(request))
     if form == "json":
         problem_ = Problem(title, status, detail)
-        policy = getattr(error, "policy", None)
-        if policy:
-            problem_.type, problem_.violated_policies = QUOTA_EXCEEDED, [policy]
+        if isinstance(error, QuotaExceeded) and error.policy:
+            problem_.type, problem_.violated_policies = QUOTA_EXCEEDED, [error.policy]
         response = Response(
             msgspec.json.encode(problem_), status, mimetype="application/problem+json"
         )
