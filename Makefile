@@ -24,7 +24,7 @@ test: check ## Run the checks and all the tests.
 	@# The others wait for servers that they start, so there may be more of them.
 	$(BIN)/python -m pytest -n 4 $(PACKAGES:%=--ignore=%)
 
-test-quick: .venv/.test ## Run the tests that need nothing but Python, in less than a minute.
+test-quick: .venv/.test ## Run the tests that need nothing but Python, in about a minute.
 	$(BIN)/python -m pytest -n auto -m in_process $(PACKAGES)
 
 check: .venv/.test ## Style, types, and who may import whom.

@@ -9,8 +9,8 @@ from collections.abc import Collection
 
 # The others start servers. These see the code that they test, so coverage measures them.
 IN_PROCESS_FOLDERS = ("tests/middleware/", "tests/ngw2f/")
-# What a module uses that starts programs itself.
-STARTERS = {"subprocess", "running_redis", "sync_playwright"}
+# What a module uses that starts programs: its own, a browser, or those that try a reload.
+STARTERS = {"subprocess", "running_redis", "sync_playwright", "guard_reload"}
 STORES = {"valkey_url", "postgresql_url", "stage"}
 
 
