@@ -12,9 +12,9 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from middleware._paths import wsgi_path
 from middleware._wsgi import Headers, WrappedBody
 from middleware.answer import OtherMethods
+from middleware.cache.client_conditions import not_modified_headers, precondition_fails
 from middleware.cache.dates import format_date
 from middleware.cache.replies import Reply, reply
-from middleware.cache.validation import not_modified_headers, precondition_fails
 from middleware.negotiation import coding_weight
 
 PIECE_BYTES = 64 * 1024

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from middleware._fields import value_of, values_of, without
 from middleware._wsgi import NO_CONTENT_STATUSES, Headers
+from middleware.cache.client_conditions import not_modified_headers
 from middleware.cache.dates import format_date, parse_date
 from middleware.cache.directives import ResponseDirectives
 from middleware.cache.freshness import (
@@ -19,7 +20,6 @@ from middleware.cache.groups import slots_of
 from middleware.cache.invalidation import groups_of
 from middleware.cache.policy import CachePolicy
 from middleware.cache.ranges import Span
-from middleware.cache.validation import not_modified_headers
 from middleware.cache.vary import Selecting
 
 # How much the clocks of hosts that share a store may differ. A response that came even later than

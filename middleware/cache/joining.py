@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from middleware.cache.client_conditions import strongly_equal
 from middleware.cache.entry import Entry
 from middleware.cache.ranges import Span, join
 from middleware.cache.stores.base import Store
-from middleware.cache.validation import strongly_equal
 
 
 def join_parts(store: Store, new: Entry) -> Entry:

@@ -6,8 +6,8 @@ RFC 9110 section 14, RFC 9111 sections 3.3 and 3.4.
 import re
 from dataclasses import dataclass
 
+from middleware.cache.client_conditions import strongly_equal
 from middleware.cache.dates import parse_date
-from middleware.cache.validation import strongly_equal
 
 # More ranges than a reader of a document needs are an old way to overload a server (RFC 9110
 # section 17.15): such a request gets the whole.

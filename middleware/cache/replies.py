@@ -6,11 +6,11 @@ from typing import Any
 
 from middleware._fields import value_of, without
 from middleware._wsgi import Headers
+from middleware.cache.client_conditions import is_not_modified
 from middleware.cache.entry import Entry
 from middleware.cache.ranges import Span, parse_range, range_applies
 from middleware.cache.representation import Representation
 from middleware.cache.reuse import part_of
-from middleware.cache.validation import is_not_modified
 
 Reply = tuple[str, Headers, Iterable[bytes]]
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from middleware._fields import HOP_BY_HOP, value_of, without
 from middleware._wsgi import Headers
+from middleware.cache.client_conditions import is_weak, strongly_equal, weakly_equal
 from middleware.cache.dates import format_date
 from middleware.cache.entry import Entry
-from middleware.cache.validation import is_weak, strongly_equal, weakly_equal
 
 # Fields about the stored bytes, which a 304 does not change (RFC 9111 section 3.2).
 _KEPT_BY_UPDATE = frozenset({"content-length", "content-encoding", "content-range"})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from middleware._fields import value_of
 from middleware._wsgi import Headers
 from middleware.cache.admission import Arrival, begin_fill, is_reusable, refusal_of
+from middleware.cache.client_conditions import is_not_modified, not_modified_headers
 from middleware.cache.collapsing import Flight
 from middleware.cache.conditions import Conditions
 from middleware.cache.dates import parse_date
@@ -17,7 +18,6 @@ from middleware.cache.outcomes import Outcome, Passed, Replaced, Stored, StoredU
 from middleware.cache.parts import Parts, Request, code_of
 from middleware.cache.replies import gateway_timeout, reply, with_age
 from middleware.cache.reuse import may_serve_after_error
-from middleware.cache.validation import is_not_modified, not_modified_headers
 
 _log = logging.getLogger("middleware.cache")
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from middleware.cache.client_conditions import is_not_modified, not_modified_headers, strongly_equal
 from middleware.cache.dates import format_date
-from middleware.cache.validation import is_not_modified, not_modified_headers, strongly_equal
 from tests.middleware.cache.around import NOON
 
 EARLIER, LATER = format_date(NOON - 60), format_date(NOON + 60)
