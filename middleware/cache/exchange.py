@@ -7,7 +7,7 @@ from wsgiref.types import StartResponse
 
 from middleware._wsgi import Headers, Write, close_body
 from middleware.cache.admission import Arrival
-from middleware.cache.conditions import Conditions
+from middleware.cache.environ_conditions import Conditions
 from middleware.cache.filling import FillingBody
 from middleware.cache.outcomes import Outcome, Passed, Replaced
 from middleware.cache.parts import STATUS_KEY, Parts, code_of

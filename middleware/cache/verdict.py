@@ -9,9 +9,9 @@ from middleware._wsgi import Headers
 from middleware.cache.admission import Arrival, begin_fill, is_reusable, refusal_of
 from middleware.cache.client_conditions import is_not_modified, not_modified_headers
 from middleware.cache.collapsing import Flight
-from middleware.cache.conditions import Conditions
 from middleware.cache.dates import parse_date
 from middleware.cache.entry import Entry
+from middleware.cache.environ_conditions import Conditions
 from middleware.cache.freshening import freshen, freshen_by_head
 from middleware.cache.freshness import control_of, date_of
 from middleware.cache.outcomes import Outcome, Passed, Replaced, Stored, StoredUnsent

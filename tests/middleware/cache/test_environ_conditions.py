@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from middleware.cache.conditions import Conditions
+from middleware.cache.environ_conditions import Conditions
 from middleware.cache.parts import Request
 from tests.middleware.cache.around import Client, Origin, entry, request
 
