@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from ngw2f.store.private import make_private
+from ngw2f.store.private_files import make_private
 
 # How long a writer waits for another process's transaction. It sleeps between attempts; SQLite's
 # own busy handler would block gevent's loop, and with it every client of this process.

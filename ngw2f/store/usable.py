@@ -5,7 +5,7 @@ from sqlalchemy.exc import ArgumentError
 
 from ngw2f.settings import Settings
 from ngw2f.store.migrate import TABLES, known_versions, newest_version
-from ngw2f.store.private import sqlite_path
+from ngw2f.store.private_files import sqlite_path
 from ngw2f.store.reasons import of_another_program, why_no_engine
 
 
