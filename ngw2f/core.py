@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from middleware.cache import SharedGroupClock
 from ngw2f.broker.connection import Broker
-from ngw2f.live.groups import open_group_clock
+from ngw2f.live.cache_groups import open_group_clock
 from ngw2f.live.log import EventLog
 from ngw2f.observe.metrics.files import Recorder
 from ngw2f.observe.metrics.tally import Tally

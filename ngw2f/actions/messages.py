@@ -9,7 +9,7 @@ from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Gone, Invalid, NotFound
 from ngw2f.jobs.wakeup import WakeUp
-from ngw2f.live.groups import room_group
+from ngw2f.live.cache_groups import room_group
 from ngw2f.live.payloads import DeletedMessage
 from ngw2f.resources import Message
 from ngw2f.store import messages, tasks

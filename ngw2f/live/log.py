@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from middleware.cache import Clock
 from ngw2f.broker.connection import Broker
-from ngw2f.live.groups import groups_of
+from ngw2f.live.cache_groups import groups_of
 from ngw2f.live.payloads import DeletedMessage, RevokedTokens, Typing
 from ngw2f.resources import Message, Room, User
 from ngw2f.store import events

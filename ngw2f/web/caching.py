@@ -2,8 +2,8 @@
 
 Answers of the API belong to groups (RFC 9875): `room-ID` for what is in a room, `rooms`, `users`,
 and `reader-ID` for what was made for a signed-in user. Every event makes the event log drop the
-groups that it concerns (ngw2f/live/groups.py), so in every process a stored answer is as new as
-the stream.
+groups that it concerns (ngw2f/live/cache_groups.py), so in every process a stored answer is as new
+as the stream.
 
 Only our own cache may store them, by a field of its own (RFC 9213). Browsers and proxies get
 `no-cache` and revalidate with the ETag.
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 
 from ngw2f.http import Request, Response, add_vary, json_response, tagged
-from ngw2f.live.groups import reader_group
+from ngw2f.live.cache_groups import reader_group
 from ngw2f.store.users import UserRow
 
 TARGETED_FIELD = "NGW2F-Cache-Control"

@@ -6,7 +6,7 @@ from ngw2f.actions.all import Actions, build_actions
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core, build_core
 from ngw2f.live.attendance import Attendance
-from ngw2f.live.groups import groups_of
+from ngw2f.live.cache_groups import groups_of
 from ngw2f.live.hub import Hub
 from ngw2f.live.nicknames import Nicknames
 from ngw2f.live.page import PageData
