@@ -30,7 +30,7 @@ def index(services: Services, request: Request, room_id: int = LOBBY_ID) -> Resp
         found = messages.list_versions(connection, room_id, reader, page)
         if not found.versions:
             rights.find_room(connection, room_id, reader)  # Empty, or not there?
-        content, etag = services.message_json.page(connection, found.versions)
+        content, etag = services.message_cache.page(connection, found.versions)
     response = Response(content, headers={"ETag": etag}, content_type=JSON_TYPE)
     kept(response, reader, [room_group(room_id)])
     if found.has_more:

@@ -15,7 +15,7 @@ from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.meter import RequestMeter
 from ngw2f.settings import Settings
 from ngw2f.web.live_markup import LiveMarkup
-from ngw2f.web.message_json import MessageJSON
+from ngw2f.web.message_cache import MessageCache
 from ngw2f.web.templates import Templates
 
 
@@ -32,7 +32,7 @@ class Services:
     meter: RequestMeter
     templates: Templates
     page_data: PageData
-    message_json: MessageJSON
+    message_cache: MessageCache
 
     def close(self) -> None:
         self.hub.stop()
@@ -62,5 +62,5 @@ def build_services(settings: Settings) -> Services:
         meter=RequestMeter(broker),
         templates=templates,
         page_data=PageData(LiveMarkup(templates, nicknames).show),
-        message_json=MessageJSON(),
+        message_cache=MessageCache(),
     )

@@ -28,7 +28,7 @@ class PageContent(NamedTuple):
     etag: str
 
 
-class MessageJSON:
+class MessageCache:
     """Fragments of JSON, and pages, each up to a number of bytes; the oldest are dropped first."""
 
     def __init__(self, max_bytes: int = MAX_BYTES, max_page_bytes: int = MAX_PAGE_BYTES) -> None:

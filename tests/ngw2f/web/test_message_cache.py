@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from ngw2f.store import messages
-from ngw2f.web.message_json import MessageJSON
+from ngw2f.web.message_cache import MessageCache
 
 
 def post(connection: Connection, source: str) -> int:
@@ -13,45 +13,45 @@ def post(connection: Connection, source: str) -> int:
 def test_large_pages_are_not_kept(client, service):
     """64 pages of 200 long messages are a gigabyte."""
     client.register("ann")
-    message_json = MessageJSON(max_page_bytes=5_000)
+    message_cache = MessageCache(max_page_bytes=5_000)
     with service.services.core.database.writing() as connection:
         ids = [post(connection, "x" * 1_000) for _ in range(4)]
         versions = [tuple((each, 1) for each in ids[: count + 1]) for count in range(4)]
         for each in versions:
-            page = message_json.page(connection, each)
+            page = message_cache.page(connection, each)
             assert page.content.count(b'"source":"xxx') == len(each)
         # The largest is not kept, and those that are fit.
-        kept = list(message_json._pages)
+        kept = list(message_cache._pages)
         assert versions[3] not in kept
-        message_json.page(connection, versions[0])
-        assert message_json.page(connection, versions[0]) is message_json._pages[versions[0]]
-    sizes = [len(page.content) for page in message_json._pages.values()]
-    assert message_json._page_bytes == sum(sizes) <= 5_000
+        message_cache.page(connection, versions[0])
+        assert message_cache.page(connection, versions[0]) is message_cache._pages[versions[0]]
+    sizes = [len(page.content) for page in message_cache._pages.values()]
+    assert message_cache._page_bytes == sum(sizes) <= 5_000
 
 
 def test_page_that_two_made_at_once_is_counted_once(client, service, monkeypatch):
     """While one waits for its rows, another may ask for the same page."""
     client.register("ann")
-    message_json = MessageJSON()
+    message_cache = MessageCache()
     load_messages = messages.load_messages
 
     def load_after_another(connection, message_ids):
         monkeypatch.setattr(messages, "load_messages", load_messages)
-        message_json.page(connection, versions)
+        message_cache.page(connection, versions)
         return load_messages(connection, message_ids)
 
     monkeypatch.setattr(messages, "load_messages", load_after_another)
     with service.services.core.database.writing() as connection:
         versions = ((post(connection, "x"), 1),)
-        page = message_json.page(connection, versions)
-    assert message_json._page_bytes == len(page.content)
+        page = message_cache.page(connection, versions)
+    assert message_cache._page_bytes == len(page.content)
 
 
 def test_oldest_pages_are_dropped_first(client, service):
     client.register("ann")
-    message_json = MessageJSON()
+    message_cache = MessageCache()
     with service.services.core.database.writing() as connection:
         ids = [post(connection, "x") for _ in range(66)]
         for each in ids:
-            message_json.page(connection, ((each, 1),))
-    assert list(message_json._pages) == [((each, 1),) for each in ids[-64:]]
+            message_cache.page(connection, ((each, 1),))
+    assert list(message_cache._pages) == [((each, 1),) for each in ids[-64:]]
