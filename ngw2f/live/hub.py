@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ngw2f.live.access import Access
 from ngw2f.live.entry import REVOKED, Entry, EntryId, Form, entry_of
 from ngw2f.live.feed import Feed
-from ngw2f.live.heartbeat import Heartbeat
+from ngw2f.live.liveness import Liveness
 from ngw2f.live.log import EventLog
 from ngw2f.live.payloads import decode_revocation
 from ngw2f.live.reader import StreamReader
@@ -40,7 +40,7 @@ class Hub:
         self._database = database
         self._length = settings.stream_length
         self._reader = StreamReader(settings, database, log_, self)
-        self._heartbeat = Heartbeat(self)
+        self._liveness = Liveness(self)
         self._listeners: list[Callable[[Entry], None]] = []
         self._greenlets: list[gevent.Greenlet] = []
         self._feeds: dict[tuple[str, frozenset[int]], Feed] = {}
@@ -70,7 +70,7 @@ class Hub:
     def start(self) -> None:
         """Follow the stream, in the process that serves clients."""
         self.load()
-        self._greenlets += [gevent.spawn(self._reader.run), gevent.spawn(self._heartbeat.run)]
+        self._greenlets += [gevent.spawn(self._reader.run), gevent.spawn(self._liveness.run)]
 
     def load(self) -> None:
         """Begin at the newest event that is stored."""

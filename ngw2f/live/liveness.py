@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Connections(Protocol):
-    """What the heartbeat looks after: the hub."""
+    """What is looked after: the hub."""
 
     clock: float
 
@@ -32,7 +32,7 @@ class Connections(Protocol):
     def check_tokens(self) -> None: ...
 
 
-class Heartbeat:
+class Liveness:
     def __init__(self, hub: Connections) -> None:
         self._hub = hub
         self._ticks = 0

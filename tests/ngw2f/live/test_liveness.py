@@ -7,7 +7,7 @@ import pytest
 
 from ngw2f.live import heartbeat as module
 from ngw2f.live.formats import JSONLines
-from ngw2f.live.heartbeat import HEARTBEAT_TICKS, Heartbeat
+from ngw2f.live.liveness import HEARTBEAT_TICKS, Liveness
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store import tokens
 from ngw2f.store.tokens import digest_of
@@ -21,7 +21,7 @@ def heartbeat(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run a heartbeat whose seconds are milliseconds."""
     monkeypatch.setattr(module, "TICK_SECONDS", 0.001)
     stage.hub.load()
-    greenlet = gevent.spawn(Heartbeat(stage.hub).run)
+    greenlet = gevent.spawn(Liveness(stage.hub).run)
     yield
     greenlet.kill()
 
@@ -41,7 +41,7 @@ def test_tick_reminds_an_equal_part(stage: Stage) -> None:
     # Nothing here lets another greenlet run.
     for each in subscriptions:
         each.is_due = False
-    Heartbeat(stage.hub)._visit()
+    Liveness(stage.hub)._visit()
     assert sum(each.is_due for each in subscriptions) == 2
 
 
