@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Connections(Protocol):
-    """What is looked after: the hub."""
+    """What liveness looks at: the hub."""
 
     clock: float
 
