@@ -13,7 +13,7 @@ from ngw2f.errors import Forbidden, Invalid
 from ngw2f.resources import User
 from ngw2f.store import devices, tokens, users
 from ngw2f.store.events import Run
-from ngw2f.store.users import Credentials, NicknameTakenError, UserRow
+from ngw2f.store.users import Credentials, LooksTakenError, NicknameTakenError, UserRow
 from ngw2f.text.lookalikes import shapes_of
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
 from ngw2f.text.password import InvalidPasswordError, prepare_password
@@ -60,7 +60,7 @@ class Accounts:
                 user = row.as_resource(online=False)
                 run = self._core.events.record(connection, "user.updated", user)
         except NicknameTakenError as error:
-            raise Invalid(TAKEN) from error
+            raise _taken(error) from error
         self._core.events.publish(run)
         return Registered(user, Credentials(user.id, password_hash))
 
@@ -110,7 +110,7 @@ class Accounts:
                     resource = changed.as_resource(online=True)
                     runs.append(self._core.events.record(connection, "user.updated", resource))
         except NicknameTakenError as error:
-            raise Invalid(TAKEN) from error
+            raise _taken(error) from error
         self._core.events.publish(*runs)
 
     def _confirm(self, user: UserRow, client: Client, new: str, current: str | None) -> Credentials:
@@ -132,6 +132,10 @@ def _valid_nickname(nickname: str) -> str:
         return check_nickname(nickname)
     except InvalidNameError as error:
         raise Invalid(str(error)) from error
+
+
+def _taken(error: NicknameTakenError) -> Invalid:
+    return Invalid(LOOKS_TAKEN if isinstance(error, LooksTakenError) else TAKEN)
 
 
 def _sign_out_elsewhere(connection: Connection, known: Credentials, keep: str) -> None:

@@ -29,7 +29,11 @@ ADD = (
 
 
 class NicknameTakenError(Exception):
-    """Another user has this nickname, or one that looks the same."""
+    """Another user has this nickname, or (LooksTakenError) one that looks the same."""
+
+
+class LooksTakenError(NicknameTakenError):
+    """Another user has a nickname that looks the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +82,20 @@ def create_user(
     }
     try:
         user_id, created_at = connection.execute(ADD, values).one()
-        _add_shapes(connection, user_id, shapes)
     except IntegrityError as error:
         raise NicknameTakenError(nickname) from error
+    _add_shapes(connection, user_id, shapes)
     return UserRow(user_id, nickname, created_at, created_at, now)
 
 
 def _add_shapes(connection: Connection, user_id: int, shapes: Collection[str]) -> None:
-    if shapes:
-        values = [{"shape": shape, "user_id": user_id} for shape in shapes]
+    if not shapes:
+        return
+    values = [{"shape": shape, "user_id": user_id} for shape in shapes]
+    try:
         connection.execute(insert(nickname_shapes), values)
+    except IntegrityError as error:
+        raise LooksTakenError(user_id) from error
 
 
 def find_user(connection: Connection, user_id: int) -> UserRow | None:
@@ -170,12 +178,12 @@ def change_user(
     statement = update(users).where(users.c.id == user_id).values(updated_at=NEXT_TIME, **values)
     try:
         connection.execute(statement, {"now": take_turn(connection).now})
-        if shapes:
-            of_user = nickname_shapes.c.user_id == user_id
-            connection.execute(delete(nickname_shapes).where(of_user))
-            _add_shapes(connection, user_id, shapes)
     except IntegrityError as error:
         raise NicknameTakenError(values["nickname"]) from error
+    if shapes:
+        of_user = nickname_shapes.c.user_id == user_id
+        connection.execute(delete(nickname_shapes).where(of_user))
+        _add_shapes(connection, user_id, shapes)
 
 
 def replace_password_hash(connection: Connection, known: Credentials, new_hash: str) -> bool:
