@@ -5,7 +5,7 @@ import gevent
 import gevent.event
 import pytest
 
-from ngw2f.live import heartbeat as module
+from ngw2f.live import liveness as module
 from ngw2f.live.formats import JSONLines
 from ngw2f.live.liveness import HEARTBEAT_TICKS, Liveness
 from ngw2f.live.subscription import Ending, Subscription
