@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from tests.ngw2f.text.xss import CASES
 try:
     from playwright.sync_api import Error, sync_playwright
 except ImportError:
-    sync_playwright = None
+    sync_playwright = None  # type: ignore[assignment] # where it is not installed
 
 EVENTS = ["click", "mouseover", "mouseenter", "focus", "pointerover", "toggle", "error", "load"]
 # Do all that a reader could do to every element, but leave the page by an honest link.
@@ -87,11 +88,16 @@ def provoke() -> Iterator[Provoke]:
         page.set_default_timeout(WAIT_MS)
         happened: list[str] = []
         page.expose_function("canary", lambda *_arguments: happened.append("a script ran"))
-        page.on("dialog", lambda dialog: (happened.append("a dialog"), dialog.dismiss()))
+
+        def dismiss(dialog: Any) -> None:
+            happened.append("a dialog")
+            dialog.dismiss()
+
+        page.on("dialog", dismiss)
 
         shown = [""]
 
-        def answer(route) -> None:
+        def answer(route: Any) -> None:
             if route.request.url == ADDRESS:
                 route.fulfill(body=f"<!doctype html>{shown[0]}", content_type="text/html")
                 return
@@ -129,16 +135,20 @@ def render() -> Callable[[str], str]:
         "<body onload='alert()'>",
     ],
 )
-def test_canary_sings_without_sanitizer(provoke, html):
+def test_canary_sings_without_sanitizer(provoke: Provoke, html: str) -> None:
     assert provoke(html)
 
 
 @pytest.mark.parametrize("source", CASES)
-def test_owasp_case_runs_nothing(provoke, render, source):
+def test_owasp_case_runs_nothing(
+    provoke: Provoke, render: Callable[[str], str], source: str
+) -> None:
     assert provoke(render(source)) == []
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(source=SOURCES)
-def test_made_up_markdown_runs_nothing(provoke, render, source):
+def test_made_up_markdown_runs_nothing(
+    provoke: Provoke, render: Callable[[str], str], source: str
+) -> None:
     assert provoke(render(source)) == []

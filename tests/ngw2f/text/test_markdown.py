@@ -17,7 +17,7 @@ CLASSES = allowed_classes(CodeRenderer())
 
 
 @pytest.fixture
-def renderer():
+def renderer() -> MarkdownRenderer:
     return MarkdownRenderer()
 
 
@@ -41,23 +41,23 @@ LINK = '<a href="http://example.com" rel="nofollow noopener">'
         ("# a", "<h1>a</h1>"),
     ],
 )
-def test_markdown(renderer, source, html):
+def test_markdown(renderer: MarkdownRenderer, source: str, html: str) -> None:
     assert renderer.render(source).strip() == html
 
 
-def test_table(renderer):
+def test_table(renderer: MarkdownRenderer) -> None:
     html = renderer.render("a | b\n--|--\n1 | 2")
     assert "<th>a</th>" in html
     assert "<td>2</td>" in html
 
 
-def test_code_is_highlighted(renderer):
+def test_code_is_highlighted(renderer: MarkdownRenderer) -> None:
     html = renderer.render("```python\nx = 1\n```")
     assert html.startswith('<div class="highlight"><pre><code class="language-python">')
     assert '<span class="mi">1</span>' in html
 
 
-def test_code_of_unknown_language(renderer):
+def test_code_of_unknown_language(renderer: MarkdownRenderer) -> None:
     assert "x = 1" in renderer.render("```nonsense\nx = 1\n```")
 
 
@@ -87,14 +87,14 @@ def test_code_of_unknown_language(renderer):
         "&lt;script&gt;",
     ],
 )
-def test_nothing_dangerous(renderer, source):
+def test_nothing_dangerous(renderer: MarkdownRenderer, source: str) -> None:
     assert_safe(renderer.render(source))
 
 
 class Audit(HTMLParser):
     """Fail for whatever is not in the lists."""
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in TAGS
         allowed = ATTRIBUTES.get(tag, set()) | ({"class"} if tag in CLASSES else set())
         for name, value in attrs:
@@ -102,19 +102,22 @@ class Audit(HTMLParser):
             if name == "href":
                 assert (urlsplit(value).scheme or "http").lower() in URL_SCHEMES
             if name in ("start", "value"):
-                assert value.isdigit()
+                assert (value or "").isdigit()
             if name == "class":
                 assert set((value or "").split()) <= CLASSES[tag]
         if tag == "a":
             assert dict(attrs)["rel"] == "nofollow noopener"
 
-    def handle_comment(self, data):
+    def handle_comment(self, data: str) -> None:
         raise AssertionError(f"a comment: {data}")
 
-    handle_decl = handle_pi = unknown_decl = handle_comment
+    handle_pi = unknown_decl = handle_comment
+
+    def handle_decl(self, decl: str) -> None:
+        self.handle_comment(decl)
 
 
-def assert_safe(html):
+def assert_safe(html: str) -> None:
     audit = Audit()
     audit.feed(html)
     audit.close()
@@ -134,18 +137,18 @@ sources = st.lists(pieces | st.text(max_size=5), max_size=40).map("".join)
 @configure(deadline=None, max_examples=300)
 @given(sources)
 @example("[a](\x01javascript:x)")
-def test_any_source_is_safe(source):
+def test_any_source_is_safe(source: str) -> None:
     assert_safe(RENDERER.render(source))
 
 
 @configure(deadline=None, max_examples=100)
 @given(sources, sources)
-def test_no_message_depends_on_those_before(first, second):
+def test_no_message_depends_on_those_before(first: str, second: str) -> None:
     RENDERER.render(first)
     assert RENDERER.render(second) == MarkdownRenderer().render(second)
 
 
-def test_outside_the_main_thread_it_is_shown_as_typed(renderer):
+def test_outside_the_main_thread_it_is_shown_as_typed(renderer: MarkdownRenderer) -> None:
     shown = []
     thread = threading.Thread(target=lambda: shown.append(renderer.render("*a*")))
     thread.start()

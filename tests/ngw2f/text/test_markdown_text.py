@@ -16,7 +16,7 @@ LINK = '<a href="http://a.example/" rel="nofollow noopener">'
 
 
 @pytest.fixture(scope="module")
-def renderer():
+def renderer() -> MarkdownRenderer:
     return RENDERER
 
 
@@ -51,7 +51,7 @@ def renderer():
         ("C\n\n#\n\nmajor", "<p>C</p>\n<p>#</p>\n<p>major</p>"),
     ],
 )
-def test_as_people_type_it(renderer, source, html):
+def test_as_people_type_it(renderer: MarkdownRenderer, source: str, html: str) -> None:
     assert renderer.render(source).strip() == html
 
 
@@ -63,26 +63,26 @@ def test_as_people_type_it(renderer, source, html):
         *("| |\n|-|", "`\xa0`", "\\\n", "&#x3164;", "<!-- a -->", "<p></p>", "***", "> >"),
     ],
 )
-def test_no_message_shows_nothing(renderer, source):
+def test_no_message_shows_nothing(renderer: MarkdownRenderer, source: str) -> None:
     assert shows_anything(renderer.render(source))
 
 
-def test_what_would_show_nothing_is_shown_as_typed(renderer):
+def test_what_would_show_nothing_is_shown_as_typed(renderer: MarkdownRenderer) -> None:
     assert renderer.render("> -\n") == "<p>&gt; -</p>"
 
 
-def test_cells_beyond_a_tables_head_are_kept(renderer):
+def test_cells_beyond_a_tables_head_are_kept(renderer: MarkdownRenderer) -> None:
     html = renderer.render("|a|b|\n|-|-|\n|1|2|3|*4*|")
     assert "<td>2 | 3 | <em>4</em></td>" in html
 
 
-def test_rows_beyond_a_tables_size_are_kept(renderer):
+def test_rows_beyond_a_tables_size_are_kept(renderer: MarkdownRenderer) -> None:
     html = renderer.render("|a" * 1_000 + "|\n" + "|-" * 1_000 + "|\n" + "b\n" * 10 + "last")
     assert "last" in html
 
 
 @pytest.mark.parametrize("opening", ["> ", "- ", "1. "])
-def test_text_below_the_deepest_level_is_kept(renderer, opening):
+def test_text_below_the_deepest_level_is_kept(renderer: MarkdownRenderer, opening: str) -> None:
     html = renderer.render(opening * 200 + "deep\nafter")
     assert not lost_words("deep after", html)
 
@@ -121,7 +121,7 @@ REFERENCE = re.compile(r"\]\s*\[|\]:")
 @example("[a]: /b\n[c]: /d\n\n[c]")
 @example("```ab cd\nef\n```")
 @example("[ann]: http://a.example/\n[ann]: hi")
-def test_no_word_is_lost(source):
+def test_no_word_is_lost(source: str) -> None:
     html = RENDERER.render(source)
     numbers = re.compile(r"(?<!\w)\d{1,9}[.)](?=\s|$)")  # Of lists: those are counted.
     if not REFERENCE.search(source):
@@ -130,6 +130,6 @@ def test_no_word_is_lost(source):
 
 @configure(deadline=None, max_examples=400)
 @given(SOURCES)
-def test_no_made_up_message_shows_nothing(source):
+def test_no_made_up_message_shows_nothing(source: str) -> None:
     if source.strip():
         assert shows_anything(RENDERER.render(source))

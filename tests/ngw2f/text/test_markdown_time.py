@@ -5,16 +5,21 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
+from markdown_it.token import Token
 
 from ngw2f.text.markdown import MAX_HTML_CHARACTERS, MAX_SECONDS, MarkdownRenderer
 from tests.ngw2f.text.slow import SLOW
 
+MakeSlow = Callable[[Callable[[], object]], None]
+
 
 @pytest.fixture(autouse=True)
-def _untraced():
+def _untraced() -> Iterator[None]:
     """Keep coverage out: its tracer takes longer than the renderer."""
     tracer = sys.gettrace()
     sys.settrace(None)
@@ -27,17 +32,17 @@ LONGEST_SECONDS = 2.5 * MAX_SECONDS
 
 
 @pytest.fixture(scope="module")
-def renderer():
+def renderer() -> MarkdownRenderer:
     return MarkdownRenderer()
 
 
 @pytest.fixture
-def make_slow(renderer, monkeypatch):
+def make_slow(renderer: MarkdownRenderer, monkeypatch: pytest.MonkeyPatch) -> MakeSlow:
     """Have something called before each message is rendered."""
     parse = renderer._parser.parse
 
-    def make(call):
-        def parse_slowly(*arguments):
+    def make(call: Callable[[], object]) -> None:
+        def parse_slowly(*arguments: Any) -> list[Token]:
             call()
             return parse(*arguments)
 
@@ -46,22 +51,26 @@ def make_slow(renderer, monkeypatch):
     return make
 
 
-def compute(seconds):
+def compute(seconds: float) -> None:
     """Work for so long, and hardly in the kernel, whose time the limit does not count."""
     end = time.process_time() + seconds
     while time.process_time() < end:
         sum(range(10_000))
 
 
-def test_what_takes_too_long_is_shown_as_typed(renderer, make_slow):
+def test_what_takes_too_long_is_shown_as_typed(
+    renderer: MarkdownRenderer, make_slow: MakeSlow
+) -> None:
     make_slow(lambda: compute(60))
     assert renderer.render("*a*\n<b>") == "<p>*a*<br>\n&lt;b&gt;</p>"
 
 
-def test_limit_holds_for_code_that_catches_every_exception(renderer, make_slow):
+def test_limit_holds_for_code_that_catches_every_exception(
+    renderer: MarkdownRenderer, make_slow: MakeSlow
+) -> None:
     """As libraries do, and some in a loop."""
 
-    def go_on():
+    def go_on() -> None:
         for _ in range(5):
             with suppress(Exception):
                 compute(60)
@@ -74,14 +83,14 @@ def test_limit_holds_for_code_that_catches_every_exception(renderer, make_slow):
 
 @pytest.mark.parametrize("name", SLOW)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_no_source_takes_longer_or_becomes_long(renderer, name):
+def test_no_source_takes_longer_or_becomes_long(renderer: MarkdownRenderer, name: str) -> None:
     start = time.process_time()
     html = renderer.render(SLOW[name])
     assert time.process_time() - start < LONGEST_SECONDS
     assert len(html) <= MAX_HTML_CHARACTERS
 
 
-def test_no_limit_is_left_behind(renderer, make_slow):
+def test_no_limit_is_left_behind(renderer: MarkdownRenderer, make_slow: MakeSlow) -> None:
     handler = signal.getsignal(signal.SIGVTALRM)
     renderer.render("a")
     make_slow(lambda: compute(60))
@@ -101,9 +110,11 @@ def hold_a_lock():
 
 
 @pytest.mark.parametrize("module", ["coverage.collector", "importlib._bootstrap", "logging"])
-def test_code_that_holds_locks_is_not_interrupted(renderer, make_slow, module):
+def test_code_that_holds_locks_is_not_interrupted(
+    renderer: MarkdownRenderer, make_slow: MakeSlow, module: str
+) -> None:
     """A lock that stays locked stops the process. The limit comes when the code is left."""
-    code = {
+    code: dict[str, Any] = {
         "__name__": module,
         "held": [],
         "process_time": time.process_time,
@@ -112,7 +123,7 @@ def test_code_that_holds_locks_is_not_interrupted(renderer, make_slow, module):
     exec(HOLD_A_LOCK, code)
     went_on = []
 
-    def hold_and_go_on():
+    def hold_and_go_on() -> None:
         code["hold_a_lock"]()
         compute(60)
         went_on.append(True)
@@ -123,12 +134,12 @@ def test_code_that_holds_locks_is_not_interrupted(renderer, make_slow, module):
     assert not went_on
 
 
-def test_time_of_others_does_not_count(renderer, make_slow):
+def test_time_of_others_does_not_count(renderer: MarkdownRenderer, make_slow: MakeSlow) -> None:
     make_slow(lambda: time.sleep(2 * MAX_SECONDS))
     assert renderer.render("*a*") == "<p><em>a</em></p>"
 
 
-def test_alarm_of_a_job_is_left_alone(renderer, make_slow):
+def test_alarm_of_a_job_is_left_alone(renderer: MarkdownRenderer, make_slow: MakeSlow) -> None:
     """RQ sets one for each job."""
     heard = threading.Event()
     before = signal.signal(signal.SIGALRM, lambda *_: heard.set())
@@ -142,7 +153,7 @@ def test_alarm_of_a_job_is_left_alone(renderer, make_slow):
         signal.signal(signal.SIGALRM, before)
 
 
-def test_no_garbage_is_collected_meanwhile(renderer, make_slow):
+def test_no_garbage_is_collected_meanwhile(renderer: MarkdownRenderer, make_slow: MakeSlow) -> None:
     are_enabled = []
     make_slow(lambda: are_enabled.append(gc.isenabled()))
     renderer.render("a")
@@ -150,7 +161,7 @@ def test_no_garbage_is_collected_meanwhile(renderer, make_slow):
     assert gc.isenabled()
 
 
-def test_collector_that_was_off_stays_off(renderer):
+def test_collector_that_was_off_stays_off(renderer: MarkdownRenderer) -> None:
     gc.disable()
     try:
         renderer.render("a")
@@ -160,12 +171,14 @@ def test_collector_that_was_off_stays_off(renderer):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_limit_that_comes_while_an_object_is_deleted_comes_again(renderer, make_slow):
+def test_limit_that_comes_while_an_object_is_deleted_comes_again(
+    renderer: MarkdownRenderer, make_slow: MakeSlow
+) -> None:
     class Slow:
-        def __del__(self):
+        def __del__(self) -> None:
             compute(1.5 * MAX_SECONDS)
 
-    def delete_and_go_on():
+    def delete_and_go_on() -> None:
         Slow()
         compute(60)
 

@@ -1,4 +1,5 @@
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ from ngw2f.text.names import (
     ],
     ids=ascii,
 )
-def test_nickname(name):
+def test_nickname(name: str) -> None:
     assert check_nickname(name) == name
 
 
@@ -44,24 +45,26 @@ def test_nickname(name):
     ],
     ids=ascii,
 )
-def test_nickname_refused(name):
+def test_nickname_refused(name: str) -> None:
     with pytest.raises(InvalidNameError, match="nickname"):
         check_nickname(name)
 
 
 @pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\u2009", "\u1680"], ids=ascii)
-def test_blanks_are_spaces(space):
+def test_blanks_are_spaces(space: str) -> None:
     assert check_nickname(f"a{space}b") == check_room_name(f"a{space}b") == "a b"
 
 
 @pytest.mark.parametrize("name", [*"/\\?#%;", ".", "..", "x" * 65], ids=ascii)
-def test_room_name_refused(name):
+def test_room_name_refused(name: str) -> None:
     with pytest.raises(InvalidNameError, match="room"):
         check_room_name(name)
 
 
 @pytest.mark.parametrize("check", [check_nickname, check_room_name])
-def test_long_name_is_not_normalised(check, monkeypatch):
+def test_long_name_is_not_normalised(
+    check: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """That takes a time that grows with its square: 5 s for 32,000 marks on one letter."""
     monkeypatch.setattr("ngw2f.text.names.unicodedata", None)
     name = "a" + "\u0300\u0316" * 200
@@ -71,7 +74,7 @@ def test_long_name_is_not_normalised(check, monkeypatch):
     assert name_key(name) == REPLACEMENT
 
 
-def test_names_are_composed():
+def test_names_are_composed() -> None:
     assert check_nickname("e\u0301") == check_room_name("e\u0301") == "\u00e9"
 
 
@@ -95,16 +98,16 @@ def test_names_are_composed():
     ],
     ids=ascii,
 )
-def test_names_that_read_the_same(pair):
+def test_names_that_read_the_same(pair: tuple[str, str]) -> None:
     assert name_key(pair[0]) == name_key(pair[1])
 
 
-def test_names_that_do_not():
+def test_names_that_do_not() -> None:
     assert name_key("ann") != name_key("anna")
 
 
 @given(st.text(max_size=40))
-def test_accepted_name_is_stable(text):
+def test_accepted_name_is_stable(text: str) -> None:
     try:
         name = check_nickname(text)
     except InvalidNameError:

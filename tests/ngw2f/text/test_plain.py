@@ -8,12 +8,12 @@ from ngw2f.text.plain import InvalidTextError, check_source, plain_html
 
 
 @pytest.mark.parametrize("source", ["a", "a\tb\nc", "a\u2028b", "\ufffd", "🦊", "x" * 10])
-def test_source(source):
+def test_source(source: str) -> None:
     assert check_source(source, 10) == source
 
 
 @pytest.mark.parametrize("source", ["a\r\nb", "a\rb", "a\nb"])
-def test_line_ends(source):
+def test_line_ends(source: str) -> None:
     assert check_source(source, 10) == "a\nb"
 
 
@@ -32,31 +32,32 @@ def test_line_ends(source):
         ("\ud800", "surrogate"),
     ],
 )
-def test_source_refused(source, reason):
+def test_source_refused(source: str, reason: str) -> None:
     with pytest.raises(InvalidTextError, match=reason):
         check_source(source, 10)
 
 
-def test_length_is_of_what_is_stored():
+def test_length_is_of_what_is_stored() -> None:
     assert check_source("\r\n" * 9 + "x", 10)
 
 
 class Text(HTMLParser):
-    def __init__(self, html):
+    def __init__(self, html: str) -> None:
         super().__init__()
-        self.text, self.tags = "", []
+        self.text = ""
+        self.tags: list[str] = []
         self.feed(html)
         self.close()
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.text += data
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_plain_html_shows_the_source(source):
+def test_plain_html_shows_the_source(source: str) -> None:
     shown = Text(plain_html(source))
     assert shown.text == source
     assert set(shown.tags) <= {"p", "br"}
