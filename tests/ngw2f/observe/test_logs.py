@@ -2,6 +2,8 @@ import io
 import json
 import logging
 import re
+from collections.abc import Callable, Iterator
+from typing import Literal
 
 import pytest
 
@@ -15,11 +17,13 @@ from ngw2f.observe.logs import (
     configure_logs,
 )
 from ngw2f.observe.tracing import following
-from tests.middleware.serving import answering, serve
+from tests.middleware.serving import Exchange, answering, serve
+
+Form = Literal["text", "json"]
 
 
 @pytest.fixture
-def fresh():
+def fresh() -> Iterator[None]:
     """Let the loggers be configured, and give them back as they were."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
@@ -31,18 +35,18 @@ def fresh():
         logger.setLevel(level)
 
 
-def lines(capsys):
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
-def test_text(fresh, capsys):
+def test_text(fresh: None, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("INFO", GatheringHandler())
     logging.getLogger("ngw2f.some").info("hello %s", "there")
     (line,) = lines(capsys)
     assert line.endswith("[INFO] hello there")
 
 
-def test_json(fresh, capsys):
+def test_json(fresh: None, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("INFO", GatheringHandler("json"))
     logging.getLogger("ngw2f.some").warning('a "quoted"\nline %d', 3)
     (line,) = lines(capsys)
@@ -51,7 +55,7 @@ def test_json(fresh, capsys):
     assert (entry["level"], entry["logger"]) == ("WARNING", "ngw2f.some")
 
 
-def gathering(form="text"):
+def gathering(form: Form = "text") -> tuple[GatheringHandler, Callable[[], Exchange]]:
     handler = GatheringHandler(form)
     handler.start_gathering()
     configure_logs("INFO", handler)
@@ -59,7 +63,7 @@ def gathering(form="text"):
     return handler, lambda: serve(app, "/some", headers={"X-Request-ID": "of-nginx"})
 
 
-def test_lines_are_gathered(fresh, capsys):
+def test_lines_are_gathered(fresh: None, capsys: pytest.CaptureFixture[str]) -> None:
     handler, ask = gathering()
     logging.getLogger("ngw2f").info("before")
     ask()
@@ -72,7 +76,9 @@ def test_lines_are_gathered(fresh, capsys):
     assert lines(capsys) == []
 
 
-def test_warning_is_written_at_once_after_what_came_before(fresh, capsys):
+def test_warning_is_written_at_once_after_what_came_before(
+    fresh: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, ask = gathering()
     ask()
     logging.getLogger("ngw2f").warning("oh")
@@ -81,14 +87,16 @@ def test_warning_is_written_at_once_after_what_came_before(fresh, capsys):
     assert second.endswith("[WARNING] oh")
 
 
-def test_no_more_than_some_lines_are_gathered(fresh, capsys):
+def test_no_more_than_some_lines_are_gathered(
+    fresh: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, ask = gathering()
     for _ in range(MAX_GATHERED_LINES + 1):
         ask()
     assert len(lines(capsys)) == MAX_GATHERED_LINES
 
 
-def test_broken_record_breaks_no_other(fresh, capsys):
+def test_broken_record_breaks_no_other(fresh: None, capsys: pytest.CaptureFixture[str]) -> None:
     handler, ask = gathering()
     logging.getLogger("ngw2f").info("%d", "no number")
     ask()
@@ -97,7 +105,9 @@ def test_broken_record_breaks_no_other(fresh, capsys):
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_gathered_request_has_the_line_of_a_record(fresh, capsys, form):
+def test_gathered_request_has_the_line_of_a_record(
+    fresh: None, capsys: pytest.CaptureFixture[str], form: Form
+) -> None:
     handler, ask = gathering(form)
     ask()
     handler.flush()
@@ -109,11 +119,11 @@ def test_gathered_request_has_the_line_of_a_record(fresh, capsys, form):
     assert without_numbers(gathered) == without_numbers(recorded)
 
 
-def without_numbers(line):
+def without_numbers(line: str) -> str:
     return re.sub(r"[\d.:-]+", "0", line)
 
 
-def test_closed_error_stream_stops_nothing(fresh, monkeypatch):
+def test_closed_error_stream_stops_nothing(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = io.StringIO()
     closed.close()
     handler, ask = gathering()
@@ -122,7 +132,7 @@ def test_closed_error_stream_stops_nothing(fresh, monkeypatch):
     handler.flush()
 
 
-def test_request_has_fields(fresh, capsys):
+def test_request_has_fields(fresh: None, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("INFO", GatheringHandler("json"))
     app = RequestIDMiddleware(AccessLogMiddleware(answering()), trusted=True)
     serve(app, "/some", headers={"X-Request-ID": "of-nginx"})
@@ -131,7 +141,7 @@ def test_request_has_fields(fresh, capsys):
     assert (entry["request_id"], entry["path"], entry["status"]) == ("of-nginx", "/some", 200)
 
 
-def test_traceback_is_one_line():
+def test_traceback_is_one_line() -> None:
     try:
         raise ZeroDivisionError("oh")
     except ZeroDivisionError as error:
@@ -139,14 +149,16 @@ def test_traceback_is_one_line():
     assert "ZeroDivisionError: oh" in json.loads(JSONFormatter().format(record))["traceback"]
 
 
-def test_level(fresh, capsys):
+def test_level(fresh: None, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("WARNING", GatheringHandler("json"))
     logging.getLogger("ngw2f").info("not this")
     assert lines(capsys) == []
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_all_lines_of_a_request_name_it(fresh, capsys, form):
+def test_all_lines_of_a_request_name_it(
+    fresh: None, capsys: pytest.CaptureFixture[str], form: Form
+) -> None:
     configure_logs("INFO", GatheringHandler(form))
     log = logging.getLogger("ngw2f.some")
     with following("of-nginx"):

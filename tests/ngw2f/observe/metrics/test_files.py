@@ -3,8 +3,8 @@
 import errno
 import multiprocessing
 import os
-import signal
 import time
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -20,11 +20,11 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
-def directory(tmp_path):
+def directory(tmp_path: Path) -> Path:
     return tmp_path / "metrics"
 
 
-def tell(directory, count):
+def tell(directory: Path, count: int) -> files.Recorder:
     """Count in a process, and return its Recorder."""
     tally = Tally()
     tally.count(DELIVERIES, by=count)
@@ -37,10 +37,10 @@ def tell(directory, count):
     return recorder
 
 
-def told(directory):
+def told(directory: Path) -> dict[tuple[str, ...], float]:
     """Return what a scrape finds, by name and labels."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, str(directory))
+    MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call] # It has no types.
     return {
         (sample.name, *sample.labels.values()): sample.value
         for metric in registry.collect()
@@ -48,14 +48,14 @@ def told(directory):
     }
 
 
-def live_and_hang(directory):
+def live_and_hang(directory: Path) -> None:
     # Kept: it lives as long as this process.
     recorder = tell(directory, 10)
     time.sleep(60)
     recorder.close()
 
 
-def test_processes_add_up(directory):
+def test_processes_add_up(directory: Path) -> None:
     recorders = [tell(directory, 1), tell(directory, 2)]
     found = told(directory)
     assert found["ngw2f_deliveries_total",] == 3
@@ -68,7 +68,7 @@ def test_processes_add_up(directory):
         recorder.close()
 
 
-def test_counts_outlive_their_process_and_gauges_do_not(directory):
+def test_counts_outlive_their_process_and_gauges_do_not(directory: Path) -> None:
     tell(directory, 1).close()
     tell(directory, 2).close()
     living = tell(directory, 4)
@@ -81,11 +81,11 @@ def test_counts_outlive_their_process_and_gauges_do_not(directory):
     living.close()
 
 
-def test_killed_process_is_noticed(directory):
+def test_killed_process_is_noticed(directory: Path) -> None:
     process = SPAWN.Process(target=live_and_hang, args=[directory])
     process.start()
     wait_until(lambda: directory.is_dir() and told(directory).get(("ngw2f_streams", "sse")), 60)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.join()
     fold_dead(directory)
     found = told(directory)
@@ -95,13 +95,13 @@ def test_killed_process_is_noticed(directory):
     assert told(directory) == found
 
 
-def test_start_forgets_what_has_ended(directory):
+def test_start_forgets_what_has_ended(directory: Path) -> None:
     tell(directory, 1).close()
     begin_anew(directory)
     assert told(directory) == {}
 
 
-def test_start_beside_others_forgets_nothing(directory):
+def test_start_beside_others_forgets_nothing(directory: Path) -> None:
     """Another instance still counts, or the master before ours in a hot upgrade."""
     tell(directory, 1).close()
     living = tell(directory, 2)
@@ -110,19 +110,21 @@ def test_start_beside_others_forgets_nothing(directory):
     living.close()
 
 
-def test_start_where_nothing_is(directory):
+def test_start_where_nothing_is(directory: Path) -> None:
     begin_anew(directory)
     assert not directory.exists()
 
 
-def test_not_started_writes_nothing(directory):
+def test_not_started_writes_nothing(directory: Path) -> None:
     recorder = Recorder(directory, Tally())
     recorder.write()
     recorder.close()
     assert not directory.exists()
 
 
-def test_full_disk_is_passed_over(directory, monkeypatch, caplog):
+def test_full_disk_is_passed_over(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """The files have what was written before, and get the rest when there is room."""
     tally = Tally()
     recorder = Recorder(directory, tally)
@@ -130,11 +132,11 @@ def test_full_disk_is_passed_over(directory, monkeypatch, caplog):
     tally.count(DELIVERIES)
     recorder.write()
 
-    def fail(*_):
+    def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "pwrite", fail)
+        patch.setattr(os, "pwrite", fail)
         tally.count(DELIVERIES)
         recorder.write()
         recorder.write()
@@ -145,7 +147,7 @@ def test_full_disk_is_passed_over(directory, monkeypatch, caplog):
     recorder.close()
 
 
-def test_directory_that_cannot_be(directory, caplog):
+def test_directory_that_cannot_be(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
     directory.touch()
     recorder = Recorder(directory, Tally())
     recorder.start()
@@ -154,10 +156,12 @@ def test_directory_that_cannot_be(directory, caplog):
     assert "knows nothing of this process" in caplog.text
 
 
-def test_fold_that_fails_is_tried_again(directory, monkeypatch, caplog):
+def test_fold_that_fails_is_tried_again(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     recorder = tell(directory, 3)
 
-    def fail(*_):
+    def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
@@ -169,7 +173,7 @@ def test_fold_that_fails_is_tried_again(directory, monkeypatch, caplog):
 
 
 @pytest.mark.parametrize("length", [0, 5, 8, 20, 60])
-def test_file_that_was_cut_off(tmp_path, length):
+def test_file_that_was_cut_off(tmp_path: Path, length: int) -> None:
     file = ValueFile(tmp_path / "counter_1.db")
     file.set("a key of some length, and more of it", 1.5)
     file.write()
