@@ -1,6 +1,8 @@
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -13,6 +15,8 @@ from ngw2f.broker.sentinel import URL, connect_by_sentinel
 from ngw2f.settings import Settings
 
 SERVICE = "chat"
+# Those that run, and their ports.
+Servers = tuple[list[subprocess.Popen[bytes]], list[int]]
 
 
 @pytest.mark.parametrize(
@@ -24,19 +28,20 @@ SERVICE = "chat"
         ("redis+sentinel://:p@a:1/chat", ("", "p", "a:1", "chat", None)),
     ],
 )
-def test_parts_of_a_url(url, expected):
+def test_parts_of_a_url(url: str, expected: tuple[str | None, ...]) -> None:
     parts = URL.fullmatch(url)
+    assert parts is not None
     assert parts.group("user", "password", "hosts", "service", "database") == expected
 
 
 @pytest.mark.parametrize("url", ["redis+sentinel://a/chat", "redis+sentinel://a:1", "redis://a:1"])
-def test_other_urls_are_refused(url):
+def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):
         connect_by_sentinel(url)
 
 
 @pytest.fixture
-def servers(tmp_path):
+def servers(tmp_path: Path) -> Iterator[Servers]:
     """Give the ports of a master, a replica and a sentinel that watches them."""
     ports = [free_port() for _ in range(3)]
     master, replica, sentinel = ports
@@ -55,9 +60,9 @@ def servers(tmp_path):
         start(tmp_path, str(configuration), "--sentinel"),
     ]
     for port in ports:
-        wait_for(lambda port=port: Redis(port=port).ping())
+        wait_for(Redis(port=port).ping)
     wait_for(lambda: Redis(port=replica).info("replication")["master_link_status"] == "up")
-    wait_for(lambda: Redis(port=sentinel).sentinel_master(SERVICE)["num-slaves"] == 1)
+    wait_for(lambda: told(sentinel)["num-slaves"] == 1)
     yield processes, ports
     for process in processes:
         process.kill()
@@ -65,7 +70,9 @@ def servers(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_master_that_is_gone_is_replaced(servers):
+def test_master_that_is_gone_is_replaced(
+    servers: Servers,
+) -> None:
     processes, (_master, replica, sentinel) = servers
     url = f"redis+sentinel://127.0.0.1:{sentinel}/{SERVICE}/0"
     broker = Broker(Settings(redis_url=url, redis_timeout_seconds=1.0))
@@ -78,13 +85,20 @@ def test_master_that_is_gone_is_replaced(servers):
     broker.close()
 
 
+def told(sentinel: int) -> dict[str, Any]:
+    """Return what a sentinel knows of the master."""
+    master = Redis(port=sentinel).sentinel_master(SERVICE)
+    assert isinstance(master, dict)
+    return master
+
+
 def start(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [str(get_binary_path()), *arguments, "--bind", "127.0.0.1", "--dir", str(directory)]
     command += ["--save", "", "--logfile", "log"]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
 
-def wait_for(is_true):
+def wait_for(is_true: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:

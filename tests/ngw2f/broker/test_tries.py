@@ -34,7 +34,7 @@ def test_wrong_ones_of_one_address_lock_that_address_out(tries: WrongTries) -> N
     try_wrong(tries, STRANGER, 2)
     with pytest.raises(TooMany) as refused:
         tries.check("ann", STRANGER)
-    assert 0 < refused.value.retry_after <= 120
+    assert 0 < (refused.value.retry_after or 0) <= 120
     tries.check("ann", OTHER)
     tries.check("bob", STRANGER)
 
