@@ -4,42 +4,49 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
 import pytest
+from redis import Redis
 
 from ngw2f.commands import doctor
 from ngw2f.commands.doctor import TRIED_BYTES, examine
 from ngw2f.jobs import heartbeat
+from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.settings import Settings
 from ngw2f.store import messages, rooms, users
+from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def backend(request):
-    return request.param
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-def wrong(settings):
+def wrong(settings: Settings) -> list[tuple[str, str]]:
     return [(found.part, found.sentence) for found in examine(settings) if found.level == "error"]
 
 
-def said(settings, part):
+def said(settings: Settings, part: str) -> str:
     return " ".join(found.sentence for found in examine(settings) if found.part == part)
 
 
-def test_only_the_workers_are_missing(settings):
+def test_only_the_workers_are_missing(settings: Settings) -> None:
     assert wrong(settings) == [
         ("workers", f"none is there for {queue}, which nobody works on; run `ngw2f worker`")
         for queue in ("render", "links")
     ]
 
 
-def test_worker_for_one_queue(settings, job_context, monkeypatch):
+def test_worker_for_one_queue(
+    settings: Settings, job_context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # However long it takes to ask.
     monkeypatch.setattr(heartbeat, "ABSENT_SECONDS", 600)
     Heartbeats(job_context.core.broker).note(["render"], "one")
@@ -47,13 +54,13 @@ def test_worker_for_one_queue(settings, job_context, monkeypatch):
     assert "1 for render none is there for links" in said(settings, "workers")
 
 
-def test_parts_that_are_well_are_named(settings, backend):
+def test_parts_that_are_well_are_named(settings: Settings, backend: str) -> None:
     assert backend in said(settings, "database")
     assert "GiB are free" in said(settings, "disk")
     assert "answers" in said(settings, "broker")
 
 
-def test_database_that_others_may_open(tmp_path):
+def test_database_that_others_may_open(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path), redis_url=f"unix://{tmp_path}/none")
     migrate(settings)
     path = tmp_path / "chat.sqlite3"
@@ -66,21 +73,23 @@ def test_database_that_others_may_open(tmp_path):
     assert "chmod" not in said(settings, "database")
 
 
-def test_nothing_is_there_yet(tmp_path):
+def test_nothing_is_there_yet(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path / "none"), redis_url=f"unix://{tmp_path}/none")
     assert [part for part, _ in wrong(settings)] == ["disk", "database", "broker"]
     assert said(settings, "workers") == "only the broker knows which are there"
 
 
 @pytest.mark.parametrize(("limit", "level"), [(65536, "ok"), (1024, "warning")])
-def test_descriptors(settings, monkeypatch, limit, level):
+def test_descriptors(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, limit: int, level: str
+) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _what: (limit, limit))
     (found,) = doctor.check_limits(settings)
     assert found.level == level
     assert ("takes 768 connections at once, not 20000; " in found.sentence) == (limit == 1024)
 
 
-def test_file_in_place_of_the_folder(tmp_path):
+def test_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "var").touch()
     settings = Settings(data_dir=str(tmp_path / "var"), redis_url=f"unix://{tmp_path}/none")
     assert "is no folder" in said(settings, "disk")
@@ -88,7 +97,7 @@ def test_file_in_place_of_the_folder(tmp_path):
 
 @pytest.mark.parametrize("backend", ["sqlite"])
 @pytest.mark.parametrize("value", ["{}/file", "{}/file/profiles"])
-def test_folder_of_profiles_that_cannot_be(settings, tmp_path, value):
+def test_folder_of_profiles_that_cannot_be(settings: Settings, tmp_path: Path, value: str) -> None:
     (tmp_path / "file").touch()
     name = value.format(tmp_path)
     wanted = msgspec.structs.replace(settings, profile_dir=name)
@@ -97,7 +106,7 @@ def test_folder_of_profiles_that_cannot_be(settings, tmp_path, value):
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
-def test_damaged_text_in_the_database(settings, tmp_path):
+def test_damaged_text_in_the_database(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "chat.sqlite3"
     path.write_bytes(
         path.read_bytes().replace(b"CREATE TABLE messages", b"CREATE \xff\xfeABLE \xffssages")
@@ -106,12 +115,12 @@ def test_damaged_text_in_the_database(settings, tmp_path):
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
-def test_options_that_no_redis_has(settings):
+def test_options_that_no_redis_has(settings: Settings) -> None:
     wrong_url = msgspec.structs.replace(settings, redis_url="redis://127.0.0.1?timeout=1")
     assert "NGW2F_REDIS_URL: its options are wrong" in said(wrong_url, "broker")
 
 
-def test_old_schema(settings, database):
+def test_old_schema(settings: Settings, database: Database) -> None:
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     assert ("database", "its schema is 0001") in [
@@ -119,24 +128,24 @@ def test_old_schema(settings, database):
     ]
 
 
-def test_newer_schema(settings, database):
+def test_newer_schema(settings: Settings, database: Database) -> None:
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     assert "newer version of the chat, which must be run" in said(settings, "database")
 
 
 @pytest.mark.parametrize("entry", ["x", "x:99999"])
-def test_link_policy_that_stops_the_start(tmp_path, entry):
-    settings = Settings(data_dir=str(tmp_path), links_allow=(entry,))
+def test_link_policy_that_stops_the_start(tmp_path: Path, entry: str) -> None:
+    settings = Settings(data_dir=str(tmp_path), links_allow=[entry])
     assert any(line.startswith("NGW2F_LINKS_ALLOW: ") for _, line in wrong(settings))
 
 
-def test_driver_that_is_not_there(settings):
+def test_driver_that_is_not_there(settings: Settings) -> None:
     foreign = msgspec.structs.replace(settings, database_url="postgresql+pg8000://localhost/chat")
     assert said(foreign, "database").startswith("its driver is not installed (No module named")
 
 
-def test_eviction_is_an_error(settings, redis):
+def test_eviction_is_an_error(settings: Settings, redis: Redis) -> None:
     redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
         assert "set noeviction" in said(settings, "broker")
@@ -144,25 +153,28 @@ def test_eviction_is_an_error(settings, redis):
         redis.config_set("maxmemory-policy", "noeviction")
 
 
-def test_stuck_messages(settings, database, monkeypatch):
+def test_stuck_messages(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with database.writing() as connection:
         user = users.create_user(connection, "Ann", "ann", "hash")
         lobby = rooms.find_room_named(connection, rooms.LOBBY, None)
+        assert lobby is not None
         messages.create_message(connection, lobby.id, user.id, "hello", "hello")
     assert "wait to be rendered" not in said(settings, "workers")
     monkeypatch.setattr(doctor, "WAITING_SECONDS", -1)
     assert "wait to be rendered" in said(settings, "workers")
 
 
-def test_clock_that_is_wrong(settings, monkeypatch):
+def test_clock_that_is_wrong(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "SKEW_SECONDS", -1)
     assert "the broker is 0.0 s" in said(settings, "clock")
 
 
-def test_answer_that_comes_late_is_no_skew(monkeypatch):
+def test_answer_that_comes_late_is_no_skew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "SKEW_SECONDS", 0.05)
 
-    def answer_late():
+    def answer_late() -> float:
         now = time.time()
         time.sleep(0.1)
         return now
@@ -171,23 +183,24 @@ def test_answer_that_comes_late_is_no_skew(monkeypatch):
 
 
 @pytest.mark.parametrize(("offset", "where"), [(60, "ahead"), (-60, "behind")])
-def test_clock_that_is_elsewhere(offset, where):
+def test_clock_that_is_elsewhere(offset: int, where: str) -> None:
     assert f" s {where}; " in doctor._clock("it", lambda: time.time() + offset).sentence
 
 
-def test_full_disk(settings, monkeypatch):
+def test_full_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "FREE_BYTES", 1 << 60)
     assert "disk" in [part for part, _ in wrong(settings)]
 
 
-def limit_files():
+def limit_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (TRIED_BYTES // 2, TRIED_BYTES // 2))
 
 
 @pytest.mark.parametrize("how", ["file system", "limit"])
-def test_disk_that_takes_nothing_more(tmp_path, how):
+def test_disk_that_takes_nothing_more(tmp_path: Path, how: str) -> None:
     """The command as it is run, on a file system of a few pages, or with a limit on files."""
-    doctor, prepare, reason = [sys.executable, "-m", "ngw2f", "doctor"], limit_files, "too large"
+    doctor, reason = [sys.executable, "-m", "ngw2f", "doctor"], "too large"
+    prepare: Callable[[], None] | None = limit_files
     if how == "file system":
         user = ["--map-root-user"] if os.geteuid() else []
         mount = f'mount -t tmpfs -o size=64k tmpfs {tmp_path} && exec "$@"'
@@ -207,7 +220,7 @@ def test_disk_that_takes_nothing_more(tmp_path, how):
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_locked_database(settings, monkeypatch):
+def test_locked_database(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "LOCK_SECONDS", 0.1)
     path = settings.sqlalchemy_url.removeprefix("sqlite:///")
     assert "lock" not in said(settings, "database")
@@ -217,37 +230,39 @@ def test_locked_database(settings, monkeypatch):
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_database_that_cannot_be_written(settings, monkeypatch):
-    def refuse(*_):
+def test_database_that_cannot_be_written(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
         raise sqlite3.OperationalError("attempt to write a readonly database")
 
     monkeypatch.setattr(
-        doctor.sqlite3, "connect", lambda *_: SimpleNamespace(execute=refuse, close=lambda: None)
+        sqlite3, "connect", lambda *_: SimpleNamespace(execute=refuse, close=lambda: None)
     )
     sentence = "nothing can be written: attempt to write a readonly database"
     assert sentence in said(settings, "database")
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_postgresql_that_is_away(settings):
+def test_postgresql_that_is_away(settings: Settings) -> None:
     url = "postgresql+psycopg://chat:hush@127.0.0.1:1/chat"
     away = msgspec.structs.replace(settings, database_url=url)
     assert "it cannot be asked: connection failed" in said(away, "database")
     assert "hush" not in said(away, "database")
 
 
-def test_broker_that_is_away(settings):
+def test_broker_that_is_away(settings: Settings) -> None:
     away = msgspec.structs.replace(settings, redis_url="redis://:hush@127.0.0.1:1/0")
     assert "it cannot be asked: Error 111 connecting to 127.0.0.1:1" in said(away, "broker")
     assert "hush" not in said(away, "broker")
 
 
-def test_embedded_broker_without_a_server(settings):
+def test_embedded_broker_without_a_server(settings: Settings) -> None:
     embedded = msgspec.structs.replace(settings, redis_url="")
     assert "the embedded one is not running" in said(embedded, "broker")
 
 
-def test_broker_whose_memory_is_full(settings, redis):
+def test_broker_whose_memory_is_full(settings: Settings, redis: Redis) -> None:
     redis.config_set("maxmemory", "1")
     try:
         assert "it takes no changes: command not allowed when used memory" in said(
@@ -257,11 +272,11 @@ def test_broker_whose_memory_is_full(settings, redis):
         redis.config_set("maxmemory", "0")
 
 
-def test_misspelt_setting(settings, monkeypatch):
+def test_misspelt_setting(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NGW2F_RATE_LIMITS", "true")
     assert "NGW2F_RATE_LIMITS is no setting" in said(settings, "settings")
 
 
-def test_limits_that_are_off(settings):
+def test_limits_that_are_off(settings: Settings) -> None:
     open_to_all = msgspec.structs.replace(settings, rate_limit=False)
     assert "the limits are off" in said(open_to_all, "settings")
