@@ -37,6 +37,11 @@ class Server:
         """Return the processor time of its workers, in user and kernel mode."""
         return sum(map(_cpu_seconds, self._workers()))
 
+    def worker(self) -> int:
+        """Return the process id of its only worker."""
+        (pid,) = self._workers()
+        return int(pid)
+
     def _workers(self) -> list[str]:
         # They are forks of the master; its other children have another command line.
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
