@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from ngw2f.actions.known import Known
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Unauthenticated
 from ngw2f.live.attendance import Attendance
+from ngw2f.live.cache_groups import reader_group
 from ngw2f.live.log import EventLog
 from ngw2f.live.payloads import RevokedTokens
 from ngw2f.store import devices, tokens, users
@@ -36,11 +38,22 @@ class Sessions:
         self.limits = limits
         self._core = core
         self._attendance = attendance
+        # A change of the account, and of its tokens, drops the reader's group.
+        self._users = Known[UserRow](core.clock, is_on=core.database.is_sqlite)
 
     def find_user(self, token: str | None) -> UserRow | None:
         """Return whose token this is; None if it is unknown, revoked or expired."""
         if not token:
             return None
+        user = self._users.find(
+            tokens.digest_of(token),
+            lambda: self._ask_user(token),
+            lambda found: [reader_group(found.id)],
+        )
+        # Nothing drops a group when a token expires.
+        return user if user and time.time() < user.token_expires_at else None
+
+    def _ask_user(self, token: str) -> UserRow | None:
         with self._core.database.asking() as connection:
             return tokens.find_token_user(connection, token)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from middleware.cache import SharedGroupClock
-from ngw2f.live.payloads import decode_revocation
+from ngw2f.live.payloads import decode_revocation, decode_user_id
 
 ROOMS = "rooms"
 USERS = "users"
@@ -28,7 +28,7 @@ def groups_of(event: str, data: str | bytes, room_id: int | None) -> list[str]:
     if event.startswith("room."):
         groups.append(ROOMS)
     elif event == "user.updated":
-        groups.append(USERS)
+        groups += [USERS, reader_group(decode_user_id(data))]
     elif event == "tokens.revoked":
         groups.append(reader_group(decode_revocation(data).user_id))
     return groups

@@ -27,3 +27,12 @@ class RevokedTokens(msgspec.Struct, frozen=True):
 
 def decode_revocation(data: str | bytes) -> RevokedTokens:
     return msgspec.json.decode(data, type=RevokedTokens)
+
+
+class _OfUser(msgspec.Struct):
+    id: int
+
+
+def decode_user_id(data: str | bytes) -> int:
+    """Return whose event a `user.updated` is."""
+    return msgspec.json.decode(data, type=_OfUser).id

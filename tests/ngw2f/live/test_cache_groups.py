@@ -15,7 +15,7 @@ MESSAGE = Message.of(3, 7, 2, "*a*", "<p>a</p>", False, 1.0, 2.0)
     [
         ("message.created", "{}", 7, ["room-7"]),
         ("room.updated", "{}", 7, ["room-7", "rooms"]),
-        ("user.updated", "{}", None, ["users"]),
+        ("user.updated", '{"id": 5}', None, ["users", "reader-5"]),
         ("tokens.revoked", '{"user_id": 5}', None, ["reader-5"]),
         ("typing", "{}", None, []),
     ],
