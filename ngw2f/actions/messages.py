@@ -1,19 +1,23 @@
 """Messages: post, edit, remove."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from ngw2f.actions import idempotency, rights
+from ngw2f.actions.known import Known
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Gone, Invalid, NotFound
 from ngw2f.jobs.wakeup import WakeUp
-from ngw2f.live.cache_groups import room_group
+from ngw2f.live.cache_groups import ROOMS, room_group
 from ngw2f.live.payloads import DeletedMessage
-from ngw2f.resources import Message
+from ngw2f.resources import Message, Room
 from ngw2f.store import messages, tasks
-from ngw2f.store.keys import KeyUsedError, Use, keep_key
+from ngw2f.store.events import Run
+from ngw2f.store.group_commit import GroupCommit
+from ngw2f.store.keys import Use, find_use, keep_key
 from ngw2f.store.users import UserRow
 from ngw2f.text.plain import InvalidTextError, check_source, plain_html
 
@@ -32,6 +36,10 @@ class Messages:
         self._limits = limits
         # Wakes the workers that render.
         self._wakeup = wakeup
+        # What is posted at the same time is stored and published together.
+        self._posts = GroupCommit[Posted | None, Run](core.database, self._record, self._publish)
+        # A change of a room, and of its members, drops the group of all rooms.
+        self._rooms = Known[Room](core.clock, is_on=core.database.is_sqlite)
 
     def post(
         self,
@@ -46,25 +54,25 @@ class Messages:
 
         Raises NotFound, TooMany, Invalid, Gone, KeyReused.
         """
-        core = self._core
-        with core.database.reading() as connection:
-            room = rights.find_room(connection, room_id, user)
+        self._check_room(user, room_id)
         self._limits.take("post", user.id)
         source = self._checked(source)
-        asked = idempotency.digest_of("message", room.id, source) if key else b""
-        try:
-            with core.database.writing() as connection:
-                html = plain_html(source)
-                message = messages.create_message(connection, room.id, user.id, source, html)
-                if key:
-                    keep_key(connection, user.id, key, Use(asked, message.id))
-                task_id = _create_task(connection, message) if with_task else None
-                run = core.events.record(connection, "message.created", message)
-        except KeyUsedError as error:
-            return self._posted_before(user, str(error), asked, with_task=with_task)
-        core.events.publish(run)
-        self._wakeup.wake()
-        return Posted(message, task_id)
+        html = plain_html(source)
+        asked = idempotency.digest_of("message", room_id, source) if key else b""
+
+        def store(connection: Connection) -> Posted | None:
+            # An error here would have the others of the group stored one by one.
+            if key and find_use(connection, user.id, key):
+                return None
+            message = messages.create_message(connection, room_id, user.id, source, html)
+            if key:
+                keep_key(connection, user.id, key, Use(asked, message.id))
+            return Posted(message, _create_task(connection, message) if with_task else None)
+
+        posted = self._posts.write(store)
+        if posted is None:
+            return self._posted_before(user, key or "", asked, with_task=with_task)
+        return posted
 
     def edit(
         self, user: UserRow, message_id: int, source: str, *, with_task: bool = False
@@ -83,8 +91,7 @@ class Messages:
                 raise NotFound(rights.NO_MESSAGE)
             task_id = _create_task(connection, message) if with_task else None
             run = core.events.record(connection, "message.updated", changed)
-        core.events.publish(run)
-        self._wakeup.wake()
+        self._publish(run)
         return Posted(changed, task_id)
 
     def remove(self, user: UserRow, message_id: int) -> Message:
@@ -98,6 +105,23 @@ class Messages:
             run = core.events.record(connection, "message.deleted", deleted)
         core.events.publish(run)
         return message
+
+    def _check_room(self, user: UserRow, room_id: int) -> None:
+        """Raise NotFound unless the user may see the room, and so post in it."""
+
+        def ask() -> Room:
+            with self._core.database.asking() as connection:
+                return rights.find_room(connection, room_id, user)
+
+        self._rooms.find((room_id, user.id), ask, lambda _room: [ROOMS])
+
+    def _record(self, connection: Connection, posts: Sequence[Posted | None]) -> Run:
+        created = [posted.message for posted in posts if posted]
+        return self._core.events.record(connection, "message.created", *created)
+
+    def _publish(self, run: Run) -> None:
+        if self._core.events.publish(run, flag=self._wakeup.flag):
+            self._wakeup.wake_again()
 
     def _posted_before(self, user: UserRow, key: str, asked: bytes, *, with_task: bool) -> Posted:
         """Return the message that the key was used for, as it is now. Raises Gone, KeyReused."""

@@ -19,6 +19,7 @@ from redis import Redis
 from rq import Callback, Queue, Retry
 
 from ngw2f.broker.connection import Broker
+from ngw2f.live.log import Flag
 
 # A worker that is killed between taking the job and clearing the flag leaves it set. Until it
 # expires, only the sweep queues the job.
@@ -70,7 +71,7 @@ class WakeUp:
         self._broker = broker
         self._job = job
         # Processes of an older release use the same key.
-        self._flag = broker.key(f"bell:{job.queue}")
+        self.flag = Flag(broker.key(f"bell:{job.queue}"), FLAG_MILLISECONDS)
         self._job_id = job_id(broker.prefix, job)
         self._queue = Queue(queue_name(broker.prefix, job.queue), connection=broker.redis)
 
@@ -79,19 +80,23 @@ class WakeUp:
         self._broker.attempt(self._enqueue_unless_flagged, None)
 
     def wake_again(self) -> None:
-        """Queue the job even if the flag says that one is queued."""
+        """Queue the job even if the flag says that one is queued, or was set a moment ago."""
         self._broker.attempt(lambda _redis: self._enqueue(), None)
 
     def clear_flag(self) -> None:
         """Clear the flag: rows committed from now on need another wake-up."""
-        self._broker.redis.delete(self._flag)
+        self._broker.redis.delete(self.flag.key)
+
+    def is_flagged(self) -> bool:
+        """Return whether a job is queued that has not looked yet."""
+        return bool(self._broker.attempt(lambda redis: redis.exists(self.flag.key), 0))
 
     def renew_flag(self) -> None:
         """Keep the flag set while a running job looks at the outbox repeatedly."""
-        self._broker.attempt(lambda redis: redis.set(self._flag, 1, px=FLAG_MILLISECONDS), None)
+        self._broker.attempt(lambda redis: redis.set(self.flag.key, 1, px=FLAG_MILLISECONDS), None)
 
     def _enqueue_unless_flagged(self, redis: Redis) -> None:
-        if redis.set(self._flag, 1, nx=True, px=FLAG_MILLISECONDS):
+        if redis.set(self.flag.key, 1, nx=True, px=FLAG_MILLISECONDS):
             self._enqueue()
 
     def _enqueue(self) -> None:

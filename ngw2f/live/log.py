@@ -12,7 +12,7 @@ them with a counter: 1763717000123-1.
 
 import logging
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 from redis import Redis
@@ -47,15 +47,17 @@ end
 # append nothing if events before the run are missing. Return the newest id. Each entry names the
 # one before it, so that a reader notices if some between were dropped. ARGV[1] is the greatest
 # length, ARGV[2] the greatest size in bytes. KEYS[2] counts the bytes added since the size was
-# last checked: a check takes about a millisecond.
+# last checked: a check takes about a millisecond. KEYS[3], if it is there, is a flag to set for
+# ARGV[4] milliseconds; return whether it was clear as well.
 APPEND_RUN = (
     TRIM
     + """
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local top = newest and tonumber(string.match(newest[1], '^%d+')) or 0
-if top < tonumber(ARGV[3]) then return tostring(top) end
+local was_clear = KEYS[3] and redis.call('SET', KEYS[3], 1, 'NX', 'PX', ARGV[4]) and 1 or 0
+if top < tonumber(ARGV[3]) then return {tostring(top), was_clear} end
 local added, previous = 0, top
-for i = 4, #ARGV, 4 do
+for i = 5, #ARGV, 4 do
   if tonumber(ARGV[i]) > top then
     redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], ARGV[i] .. '-0', 'event', ARGV[i + 1],
                'data', ARGV[i + 2], 'room', ARGV[i + 3], 'previous', previous)
@@ -69,7 +71,7 @@ if redis.call('INCRBY', KEYS[2], added) * 16 > tonumber(ARGV[2]) then
     trim(KEYS[1], 0.75)
   end
 end
-return tostring(math.max(top, tonumber(ARGV[#ARGV - 3])))
+return {tostring(math.max(top, tonumber(ARGV[#ARGV - 3]))), was_clear}
 """
 )
 
@@ -87,6 +89,13 @@ redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], string.match(newest[1], '^%d
 
 
 Resource = User | Room | Message | DeletedMessage | Typing | RevokedTokens
+
+
+class Flag(NamedTuple):
+    """A key in Redis to set when events are appended, and for how long."""
+
+    key: str
+    milliseconds: int
 
 
 class EventLog:
@@ -114,11 +123,12 @@ class EventLog:
         new = [self._new_event(name, resource) for resource in resources]
         return events.add_events(connection, new)
 
-    def publish(self, *runs: Run) -> None:
+    def publish(self, *runs: Run, flag: Flag | None = None) -> bool:
         """Append what was recorded, after what others recorded and did not publish.
 
         First the caches on this host drop the answers that it invalidates, so that a writer's
         next read shows the change. While Redis is unreachable nothing is appended, nothing lost.
+        Set *flag* in the same round trip, and return whether this has set it.
         """
         self._clock.drop(
             {
@@ -128,12 +138,12 @@ class EventLog:
                 for name in groups_of(event.name, event.data, event.room_id)
             }
         )
-        try:
-            for run in runs:
-                self._broker.attempt(partial(self._append, run), None)
-        except SQLAlchemyError as error:
-            # The change is committed, so this must not look like a failure.
-            log.error("event not appended, left to the next hub that checks: %s", error)
+        was_clear = [
+            self._broker.attempt(partial(self._append, run, flag), False)
+            for run in runs
+            if run.events
+        ]
+        return any(was_clear)
 
     def publish_fleeting(self, name: str, resource: Resource) -> None:
         """Append a fleeting event; it is dropped while Redis is unreachable."""
@@ -150,27 +160,35 @@ class EventLog:
         with self._database.reading() as connection:
             run = events.list_events(connection, self._top(redis), CHUNK)
             while run.events:
-                self._send(redis, run)
+                self._send(redis, run, None)
                 run = events.list_events(connection, run.events[-1].id, CHUNK)
 
-    def _append(self, run: Run, redis: Redis) -> None:
-        if run.events and self._send(redis, run) < run.events[-1].id:
-            self.catch_up(redis)
+    def _append(self, run: Run, flag: Flag | None, redis: Redis) -> bool:
+        top, was_clear = self._send(redis, run, flag)
+        if top < run.events[-1].id:
+            try:
+                self.catch_up(redis)
+            except SQLAlchemyError as error:
+                # The change is committed, so this must not look like a failure.
+                log.error("event not appended, left to the next hub that checks: %s", error)
+        return was_clear
 
-    def _send(self, redis: Redis, run: Run) -> int:
-        """Send a run of events; return the id of the newest entry in the stream after it."""
-        arguments: list[str | int] = [self.length, self._max_bytes, run.previous_id]
+    def _send(self, redis: Redis, run: Run, flag: Flag | None) -> tuple[int, bool]:
+        """Send a run; return the newest id in the stream after it, and if the flag was clear."""
+        milliseconds = flag.milliseconds if flag else 0
+        arguments: list[str | int] = [self.length, self._max_bytes, run.previous_id, milliseconds]
         for event in run.events:
             arguments += _fields(event)
-        keys = [self.key, f"{self.key}:added"]
+        keys = [self.key, f"{self.key}:added", *([flag.key] if flag else [])]
         try:
-            return int(self._append_run(keys=keys, args=arguments, client=redis))
+            top, was_clear = self._append_run(keys=keys, args=arguments, client=redis)
         except OutOfMemoryError:
             # The stream can be filled again from the database; other keys cannot.
             dropped = self._halve(keys=[self.key], client=redis)
             if dropped:
                 log.warning("Redis has no memory left; dropping %s events from the stream", dropped)
-            return int(self._append_run(keys=keys, args=arguments, client=redis))
+            top, was_clear = self._append_run(keys=keys, args=arguments, client=redis)
+        return int(top), bool(was_clear)
 
     def _top(self, redis: Redis) -> int:
         # The client's types allow for str, which it never returns here.

@@ -1,0 +1,176 @@
+"""Who commits together, and what each is told."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from ngw2f.observe.tracing import following, request_id
+from ngw2f.store import database as module
+from ngw2f.store import users
+from ngw2f.store.database import CommitLostError, Database, DatabaseBusyError
+from ngw2f.store.group_commit import GroupCommit
+from tests.waiting import wait_until
+
+Work = Callable[[Connection], str]
+NAMES = ["bob", "cleo", "dora", "eve"]
+
+
+class Writers:
+    """Threads that write at the same time, and what came of each."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.commit = GroupCommit[str, list[str]](database, self._record, self._publish)
+        self.recorded: list[list[str]] = []
+        self.published: list[list[str]] = []
+        self.outcomes: dict[str, Any] = {}
+
+    def _record(self, _connection: Connection, results: Sequence[str]) -> list[str]:
+        self.recorded.append(sorted(results))
+        return self.recorded[-1]
+
+    def _publish(self, recorded: list[str]) -> None:
+        assert set(recorded) <= set(self.stored())
+        self.published.append(recorded)
+
+    def stored(self) -> list[str]:
+        with self.database.reading() as connection:
+            return sorted(user.nickname for user in users.list_users(connection))
+
+    def run(self, works: dict[str, Work]) -> None:
+        """Let ann write, and the others come while she does: they are the second group."""
+        are_there = threading.Event()
+
+        def hold(connection: Connection) -> str:
+            assert are_there.wait(60)
+            return create("ann")(connection)
+
+        threads = [threading.Thread(target=self._write, args=("ann", hold))]
+        threads[0].start()
+        assert wait_until(lambda: self.commit._leading.locked() and not self.commit._waiting)
+        for name, work in works.items():
+            threads.append(threading.Thread(target=self._write, args=(name, work)))
+            threads[-1].start()
+        assert wait_until(lambda: len(self.commit._waiting) == len(works))
+        are_there.set()
+        for thread in threads:
+            thread.join(60)
+
+    def _write(self, name: str, work: Work) -> None:
+        try:
+            with following(f"request of {name}"):
+                self.outcomes[name] = self.commit.write(work)
+        except BaseException as error:
+            self.outcomes[name] = error
+
+
+@pytest.fixture
+def writers(database: Database) -> Writers:
+    return Writers(database)
+
+
+def create(name: str) -> Work:
+    def work(connection: Connection) -> str:
+        return users.create_user(connection, name, name, "hash").nickname
+
+    return work
+
+
+def fail(error: BaseException) -> Work:
+    def work(connection: Connection) -> str:
+        create("nobody")(connection)
+        raise error
+
+    return work
+
+
+def test_who_waits_shares_a_commit(writers: Writers) -> None:
+    writers.run({name: create(name) for name in NAMES})
+    assert writers.recorded == writers.published == [["ann"], NAMES]
+    assert writers.outcomes == {name: name for name in ["ann", *NAMES]}
+    assert writers.stored() == ["ann", *NAMES]
+
+
+def test_failure_of_one_harms_no_other(writers: Writers) -> None:
+    error = ZeroDivisionError()
+    writers.run({name: create(name) for name in NAMES} | {"cleo": fail(error)})
+    assert writers.outcomes.pop("cleo") is error
+    assert writers.outcomes == {name: name for name in ["ann", "bob", "dora", "eve"]}
+    assert writers.stored() == ["ann", "bob", "dora", "eve"]
+    assert sorted(writers.published) == [["ann"], ["bob"], ["dora"], ["eve"]]
+
+
+def test_failure_of_the_database_is_everybodys(writers: Writers) -> None:
+    error = OperationalError("INSERT", None, sqlite3.OperationalError("no space"))
+    writers.run({name: create(name) for name in NAMES} | {"cleo": fail(error)})
+    assert writers.outcomes == {"ann": "ann"} | dict.fromkeys(NAMES, error)
+    assert writers.stored() == ["ann"]
+
+
+def test_lost_commit_is_told_to_all_and_not_repeated(
+    writers: Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = module._commit
+
+    def commit_and_lose(connection: Connection) -> None:
+        commit(connection)
+        if len(writers.recorded) > 1:
+            raise CommitLostError("COMMIT", None, sqlite3.OperationalError("lost"))
+
+    monkeypatch.setattr(module, "_commit", commit_and_lose)
+    writers.run({name: create(name) for name in NAMES})
+    assert all(isinstance(writers.outcomes[name], CommitLostError) for name in NAMES)
+    assert writers.recorded == [["ann"], NAMES]
+    assert writers.published == [["ann"]]
+    assert writers.stored() == ["ann", *NAMES]
+
+
+def test_leader_that_is_killed_leaves_nobody_waiting(writers: Writers) -> None:
+    writers.run({name: create(name) for name in NAMES} | {"cleo": fail(SystemExit())})
+    kinds = sorted(type(writers.outcomes[name]).__name__ for name in NAMES)
+    assert kinds == ["CommitLostError"] * 3 + ["SystemExit"]
+    assert writers.commit.write(create("fred")) == "fred"
+    assert writers.stored() == ["ann", "fred"]
+
+
+def test_work_has_the_id_of_its_own_request(writers: Writers) -> None:
+    seen = {}
+
+    def note(name: str) -> Work:
+        def work(connection: Connection) -> str:
+            seen[name] = request_id.get()
+            return create(name)(connection)
+
+        return work
+
+    writers.run({name: note(name) for name in NAMES})
+    assert seen == {name: f"request of {name}" for name in NAMES}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_nobody_waits_twice_for_a_locked_database(
+    writers: Writers, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = settings.data_path / "chat.sqlite3"
+    begin = module._begin_immediate
+    tries = []
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+
+        def begin_later(connection: Connection) -> None:
+            tries.append(connection)
+            if len(tries) == 2:  # The second group finds another process there.
+                other.execute("BEGIN IMMEDIATE")
+                monkeypatch.setattr(module, "LOCK_TIMEOUT_SECONDS", 0.0)
+            begin(connection)
+
+        monkeypatch.setattr(module, "_begin_immediate", begin_later)
+        writers.run({name: create(name) for name in NAMES})
+    assert all(isinstance(writers.outcomes[name], DatabaseBusyError) for name in NAMES)
+    assert len(tries) == 2
+    assert writers.stored() == ["ann"]
