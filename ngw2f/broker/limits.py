@@ -8,13 +8,14 @@ asks stands in the chain (app.py).
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
-from limits import parse
+from limits import RateLimitItem, WindowStats, parse
 from limits.storage import RedisStorage
 from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
+from redis.commands.core import Script
 
-from middleware.rate_limit import Limiter, Policy, RateRule, Taken
+from middleware.rate_limit import Policy, RateRule, Taken
 from ngw2f.broker.connection import Broker
 from ngw2f.errors import TooMany, Unavailable
 
@@ -62,6 +63,14 @@ RULES = (
     Rule("sign-in", SIGN_INS, "tries to sign in", is_closed=True),
 )
 
+# The library's two scripts in one round trip: count, and return the window as it is then.
+COUNT = f"""
+local function count(ARGV) {RedisStorage.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode()} end
+local function window(ARGV) {RedisStorage.SCRIPT_SLIDING_WINDOW.decode()} end
+local is_allowed = count(ARGV) and 1 or 0
+return {{is_allowed, unpack(window({{ARGV[2]}}))}}
+"""
+
 # What the current request was counted under; None outside of a request.
 _counted: ContextVar[list[Taken] | None] = ContextVar("counted", default=None)
 
@@ -77,11 +86,39 @@ def counting() -> Iterator[Sequence[Taken]]:
         _counted.reset(token)
 
 
+class _Seen(RedisStorage):
+    """A storage that knows one window, for the library to work out what it means."""
+
+    def __init__(self, previous: int, previous_ms: int, current: int, current_ms: int) -> None:
+        self._window = previous, max(0, previous_ms) / 1000, current, max(0, current_ms) / 1000
+
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        return self._window
+
+
+class QuickLimiter(SlidingWindowCounterRateLimiter):
+    """A limiter that can do both at once; it raises RedisError while Redis is unreachable."""
+
+    def __init__(self, broker: Broker) -> None:
+        pool = broker.redis.connection_pool
+        prefix = broker.key("limits")
+        self._storage = RedisStorage("redis://", connection_pool=pool, key_prefix=prefix)
+        super().__init__(self._storage)
+        self._count: Script = broker.redis.register_script(COUNT)
+
+    def count(self, limit: RateLimitItem, *identifiers: str) -> tuple[bool, WindowStats]:
+        """Count a hit; return whether it is allowed, and the window after it."""
+        storage, key = self._storage, limit.key_for(*identifiers)
+        windows = storage._previous_window_key(key), storage._current_window_key(key)
+        keys = [storage.prefixed_key(each) for each in windows]
+        is_allowed, *window = self._count(keys, [limit.amount, limit.get_expiry(), 1])
+        seen = SlidingWindowCounterRateLimiter(_Seen(*(int(each or 0) for each in window)))
+        return bool(is_allowed), seen.get_window_stats(limit, *identifiers)
+
+
 def build_limiter(broker: Broker) -> RateLimiter:
-    """Return the limiter, which raises RedisError while Redis is unreachable."""
-    pool = broker.redis.connection_pool
-    storage = RedisStorage("redis://", connection_pool=pool, key_prefix=broker.key("limits"))
-    return SlidingWindowCounterRateLimiter(storage)
+    """Return the limiter for the chain."""
+    return QuickLimiter(broker)
 
 
 class Limits:
@@ -91,7 +128,7 @@ class Limits:
         self, broker: Broker, rules: Sequence[Rule] = RULES, *, is_on: bool = True
     ) -> None:
         self._broker = broker
-        self._limiter: Limiter = build_limiter(broker)
+        self._limiter = QuickLimiter(broker)
         self._is_on = is_on
         self._rules = {rule.name: (rule, _policy_of(rule)) for rule in rules}
 
@@ -104,10 +141,7 @@ class Limits:
             return
         rule, policy = self._rules[write]
         counted = _counted.get()
-        # A response says how much is left, which takes one more round trip.
-        taken = self._broker.attempt(
-            lambda _redis: self._count(policy, str(who), asks=counted is not None), None
-        )
+        taken = self._broker.attempt(lambda _redis: self._count(policy, str(who)), None)
         if taken is None:
             if rule.is_closed:
                 raise Unavailable("this is not possible right now", retry_after=RETRY_AFTER_SECONDS)
@@ -119,12 +153,10 @@ class Limits:
             detail = f"too many {rule.what}; try again in {seconds} s"
             raise TooMany(detail, retry_after=seconds, policy=rule.name)
 
-    def _count(self, policy: Policy, who: str, *, asks: bool) -> Taken:
-        limit, name = policy.rule.limit, policy.rule.name
-        is_allowed = self._limiter.hit(limit, name, who)
-        if is_allowed and not asks:
-            return Taken(policy, is_allowed, 0, 0)
-        window = self._limiter.get_window_stats(limit, name, who)
+    def _count(self, policy: Policy, who: str) -> Taken:
+        # Made by `_policy_of`; the middleware would take any object.
+        limit, name = cast(RateLimitItem, policy.rule.limit), policy.rule.name
+        is_allowed, window = self._limiter.count(limit, name, who)
         return Taken.of(policy, window, is_allowed=is_allowed)
 
 

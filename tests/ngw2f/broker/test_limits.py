@@ -1,6 +1,8 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from ngw2f.broker.connection import Broker
@@ -56,10 +58,10 @@ def test_nothing_is_counted_where_limits_are_off(broker: Broker) -> None:
 
 @pytest.fixture
 def _redis_away(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
-    def be_away(*_arguments: object) -> bool:
+    def be_away(*_arguments: object) -> None:
         raise RedisConnectionError("away")
 
-    monkeypatch.setattr(limits._limiter, "hit", be_away)
+    monkeypatch.setattr(limits._limiter, "count", be_away)
 
 
 @pytest.mark.usefixtures("_redis_away")
@@ -81,8 +83,16 @@ def test_request_learns_what_is_left(limits: Limits) -> None:
     assert [(each.policy.rule.name, each.remaining) for each in counted] == [("post", 1)]
 
 
-def test_outside_of_requests_one_write_is_one_question(
-    limits: Limits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits._limiter, "get_window_stats", None)
-    limits.take("post", 1)
+def test_write_is_one_question(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    send = AbstractConnection.send_command
+
+    def count(connection: AbstractConnection, *command: str, **options: Any) -> None:
+        asked.append(command[0])
+        send(connection, *command, **options)  # type: ignore[no-untyped-call] # redis-py's
+
+    limits.take("post", 1)  # The script is loaded.
+    monkeypatch.setattr(AbstractConnection, "send_command", count)
+    with counting():
+        limits.take("post", 1)
+    assert asked == ["EVALSHA"]
