@@ -28,6 +28,8 @@ from ngw2f.settings import Settings
 
 CALL = b"?"
 MAX_SAID = 2000
+# Links come after posts: when the processors are busy, this process gets a tenth.
+NICE = 10
 # How often the worker checks whether it must stop while its fetch process works.
 LOOK_SECONDS = 0.2
 # An idle fetch process ends at once.
@@ -122,6 +124,7 @@ def receive_settings(parent: int) -> Settings:
 
 def run_fetch_process(settings: Settings, parent: int, lifeline: int | None) -> None:
     """Fetch at the worker's request until it is gone; *parent* is a socket connected to it."""
+    os.nice(NICE)
     context = build_context(settings)
     current_context.set(context)
 

@@ -1,4 +1,4 @@
-"""The link job: fetch waiting links concurrently, and store each result at once.
+"""The link job: fetch waiting links concurrently, and store each result within a moment.
 
 An active fetch takes one of 32 seats. A fetch that waits for its site to answer takes none,
 however long that lasts, nor does one that has spent a quarter of a second on anything else. So
@@ -7,6 +7,7 @@ many wait, new ones get less time, so that there is always room for the next.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import Counter
@@ -33,6 +34,9 @@ HURRIED = Patience(answer_seconds=1.5, seconds=3.0)
 MAX_FETCHES = 512
 # How often to look for new links while others are in flight.
 LOOK_SECONDS = 0.05
+# Results within this time are stored with one commit, so that a flood of links leaves the
+# database to those who post.
+STORE_SECONDS = 0.1
 # After this the worker checks for other jobs and for a stop request.
 MAX_ROUND_SECONDS = 60.0
 # On a stop request no fetch is started, and those in flight get this long.
@@ -100,6 +104,7 @@ class Round:
         # With the duration of each in seconds.
         self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
         self._unstored: list[tuple[DuePreview, Visit]] = []
+        self._stored_at = -math.inf
         # Whether messages still need an update; a killed process may have left some.
         self._has_unnotified = self._outbox.has_unnotified()
 
@@ -178,8 +183,10 @@ class Round:
 
     def _store(self) -> int:
         """Store the collected results, or keep them if the database is locked."""
-        if not self._has_work():
+        is_early = time.monotonic() < self._stored_at + STORE_SECONDS
+        if not self._has_work() or (is_early and self._running and not self._has_unnotified):
             return 0
+        self._stored_at = time.monotonic()
         try:
             self._has_unnotified = self._outbox.store(self._unstored)
         except (DatabaseBusyError, OperationalError) as error:
