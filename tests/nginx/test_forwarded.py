@@ -2,6 +2,9 @@
 
 import pytest
 
+from tests.nginx.recorder import Recorder
+from tests.nginx.running import Client
+
 FORGED = {
     "Forwarded": "for=6.6.6.6;host=evil.example;proto=http",
     "X-Forwarded-For": "6.6.6.6",
@@ -43,7 +46,9 @@ PATHS = ["/", "/api/messages", "/events", "/api/events", "/ws", "/socket.io/"]
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", PATHS)
-def test_forged_headers_change_nothing(client, recorders, path, method):
+def test_forged_headers_change_nothing(
+    client: Client, recorders: list[Recorder], path: str, method: str
+) -> None:
     body = b"x" if method == "POST" else None
     seen = []
     for forged in ({}, FORGED):
@@ -57,7 +62,7 @@ def test_forged_headers_change_nothing(client, recorders, path, method):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_what_is_said_instead(client, recorders, path):
+def test_what_is_said_instead(client: Client, recorders: list[Recorder], path: str) -> None:
     client.ask(path, headers=FORGED)
     (request,) = recorders[0].requests + recorders[1].requests
     host = f"localhost:{client.front.https_port}"
@@ -67,14 +72,14 @@ def test_what_is_said_instead(client, recorders, path):
     assert request.values("X-Forwarded-For") == ["127.0.0.1"]
 
 
-def test_request_id_is_our_own(client, recorders):
+def test_request_id_is_our_own(client: Client, recorders: list[Recorder]) -> None:
     answer = client.ask("/", headers={"X-Request-ID": "evil"})
     (request,) = recorders[0].requests + recorders[1].requests
     assert answer.headers.get_all("X-Request-ID") == request.values("X-Request-ID")
     assert len(answer.headers["X-Request-ID"]) == 32
 
 
-def test_websocket_is_upgraded(client, recorders):
+def test_websocket_is_upgraded(client: Client, recorders: list[Recorder]) -> None:
     client.ask("/ws", headers={"Upgrade": "WebSocket", "Connection": "keep-alive, Upgrade"})
     (request,) = recorders[0].requests + recorders[1].requests
     assert request.values("Upgrade") == ["websocket"]
@@ -92,7 +97,9 @@ def test_websocket_is_upgraded(client, recorders):
         ("1.1", "Upgrade", "xwebsocket"),
     ],
 )
-def test_what_is_no_handshake_is_not_upgraded(client, recorders, version, connection, upgrade):
+def test_what_is_no_handshake_is_not_upgraded(
+    client: Client, recorders: list[Recorder], version: str, connection: str, upgrade: str
+) -> None:
     head = f"GET /ws HTTP/{version}\r\nHost: localhost\r\nConnection: {connection}\r\n"
     with client.secure_socket() as secure:
         secure.sendall(f"{head}Upgrade: {upgrade}\r\n\r\n".encode())
@@ -101,7 +108,7 @@ def test_what_is_no_handshake_is_not_upgraded(client, recorders, version, connec
     assert request.values("Upgrade") == []
 
 
-def test_page_is_not_upgraded(client, recorders):
+def test_page_is_not_upgraded(client: Client, recorders: list[Recorder]) -> None:
     client.ask("/", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
     (request,) = recorders[0].requests + recorders[1].requests
     assert request.values("Upgrade") == []

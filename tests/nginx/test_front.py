@@ -7,32 +7,36 @@ import ssl
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nginx.render import MODULES
 from tests.needs import lacking
 from tests.nginx import test_http2 as http2
+from tests.nginx.recorder import Instance, Recorder
 from tests.nginx.running import ANSWER_SECONDS, Client, make_front, running
 from tests.waiting import wait_until
 
 
-def test_https(client, recorders):
+def test_https(client: Client, recorders: list[Recorder]) -> None:
     answer = client.ask("/api/messages")
     assert answer.status == 200
     assert answer.json["instance"] in {"one", "two"}
 
 
-def test_http2(client):
+def test_http2(client: Client) -> None:
     curl = shutil.which("curl") or lacking("curl", "apt-get install curl")
     url = f"https://localhost:{client.front.https_port}/"
-    command = [curl, "-s", "--cacert", client.front.certificate, "--http2", "-o", "/dev/null"]
+    command = [curl, "-s", "--cacert", str(client.front.certificate), "--http2", "-o", "/dev/null"]
     told = subprocess.run([*command, "-w", "%{http_version}", url], capture_output=True, text=True)
     assert told.stdout == "2"
 
 
 @pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-CCM"])
-def test_other_suites_are_refused(client, suite):
+def test_other_suites_are_refused(client: Client, suite: str) -> None:
     context = ssl.create_default_context(cafile=client.front.certificate)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -43,7 +47,7 @@ def test_other_suites_are_refused(client, suite):
         client.ask("/")
 
 
-def test_http_is_redirected(client, recorders):
+def test_http_is_redirected(client: Client, recorders: list[Recorder]) -> None:
     answer = client.ask_plainly("/rooms/lobby?before=3", "POST")
     assert answer.status == 308
     location = f"https://localhost:{client.front.https_port}/rooms/lobby?before=3"
@@ -51,7 +55,7 @@ def test_http_is_redirected(client, recorders):
     assert not recorders[0].requests + recorders[1].requests
 
 
-def test_plain_http_to_the_port_of_tls_is_led_to_tls(client):
+def test_plain_http_to_the_port_of_tls_is_led_to_tls(client: Client) -> None:
     address = (client.address, client.front.https_port)
     with socket.create_connection(address, ANSWER_SECONDS) as plain:
         plain.sendall(f"GET /rooms/a?b=c HTTP/1.1\r\nHost: {client.host}\r\n\r\n".encode())
@@ -61,7 +65,7 @@ def test_plain_http_to_the_port_of_tls_is_led_to_tls(client):
     assert "\r\nStrict-Transport-Security: " in head
 
 
-def test_proof_for_a_certificate(client):
+def test_proof_for_a_certificate(client: Client) -> None:
     proof = client.front.run / "acme/.well-known/acme-challenge/token"
     proof.parent.mkdir(parents=True, exist_ok=True)
     proof.write_text("proof")
@@ -69,13 +73,13 @@ def test_proof_for_a_certificate(client):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1"])
-def test_other_names_are_refused(client, recorders, host):
+def test_other_names_are_refused(client: Client, recorders: list[Recorder], host: str) -> None:
     assert client.ask("/", headers={"Host": host}).status == 421
     assert client.ask_plainly("/", host=host).status == 421
     assert not recorders[0].requests + recorders[1].requests
 
 
-def test_static_file_from_disk(client, recorders):
+def test_static_file_from_disk(client: Client, recorders: list[Recorder]) -> None:
     answer = client.ask("/static/icon.svg")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "image/svg+xml"
@@ -84,18 +88,18 @@ def test_static_file_from_disk(client, recorders):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_static_files_are_read_only(client, method):
+def test_static_files_are_read_only(client: Client, method: str) -> None:
     answer = client.ask("/static/icon.svg", method, b"x")
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
-def test_options_of_a_static_file(client):
+def test_options_of_a_static_file(client: Client) -> None:
     answer = client.ask("/static/icon.svg", "OPTIONS")
     assert (answer.status, answer.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
 
 
 @pytest.mark.parametrize("span", ["bytes=0-0", "bytes=-1"])
-def test_one_byte_of_a_static_file(client, span):
+def test_one_byte_of_a_static_file(client: Client, span: str) -> None:
     answer = client.ask("/static/icon.svg", headers={"Range": span})
     assert (answer.status, answer.headers["Content-Length"]) == (206, "1")
     etag = client.ask("/static/icon.svg").headers["ETag"]
@@ -104,7 +108,7 @@ def test_one_byte_of_a_static_file(client, span):
         assert client.ask("/static/icon.svg", headers=headers).status == status
 
 
-def test_conditions_on_a_static_file(client):
+def test_conditions_on_a_static_file(client: Client) -> None:
     etag = client.ask("/static/icon.svg").headers["ETag"]
     for value in (etag, f"W/{etag}", f'"a,b", {etag}', "*"):
         headers = {"If-None-Match": value}
@@ -113,11 +117,11 @@ def test_conditions_on_a_static_file(client):
     assert client.ask("/static/icon.svg", headers={"If-Modified-Since": later}).status == 304
 
 
-def test_uncompressed_static_file_varies_too(client):
+def test_uncompressed_static_file_varies_too(client: Client) -> None:
     assert client.ask("/static/icon.svg").headers.get_all("Vary") == ["Accept-Encoding"]
 
 
-def test_static_file_was_compressed_before(client):
+def test_static_file_was_compressed_before(client: Client) -> None:
     answer = client.ask("/static/icon.svg", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"
     assert answer.headers.get_all("Vary") == ["Accept-Encoding"]
@@ -130,7 +134,7 @@ def test_static_file_was_compressed_before(client):
 BROTLI = MODULES / "ngx_http_brotli_static_module.so"
 
 
-def test_static_file_by_brotli(client):
+def test_static_file_by_brotli(client: Client) -> None:
     if not BROTLI.exists():
         lacking("nginx's Brotli module", "apt-get install libnginx-mod-http-brotli-static")
     path = client.front.run / "static/static/chat.js"
@@ -141,14 +145,16 @@ def test_static_file_by_brotli(client):
 
 
 @pytest.mark.parametrize("target", ["/static/../conf/tls.conf", "/static/%2e%2e/key.pem"])
-def test_nothing_beside_the_static_files(client, target):
+def test_nothing_beside_the_static_files(client: Client, target: str) -> None:
     assert client.send(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode()).startswith(
         b"HTTP/1.1 400 "
     )
 
 
 @pytest.mark.parametrize(("length", "coding"), [(100, None), (2000, "gzip")])
-def test_what_is_long_is_compressed(client, recorders, length, coding):
+def test_what_is_long_is_compressed(
+    client: Client, recorders: list[Recorder], length: int, coding: str | None
+) -> None:
     for recorder in recorders:
         recorder.filler = "x" * length
         recorder.headers = [("ETag", '"1"')]
@@ -158,7 +164,7 @@ def test_what_is_long_is_compressed(client, recorders, length, coding):
     assert answer.headers["ETag"] == ('W/"1"' if coding else '"1"')
 
 
-def test_large_body_is_refused(client, recorders):
+def test_large_body_is_refused(client: Client, recorders: list[Recorder]) -> None:
     answer = client.ask("/api/messages", "POST", b"x" * (256 * 1024 + 1))
     assert answer.status == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -168,7 +174,7 @@ def test_large_body_is_refused(client, recorders):
     assert not recorders[0].requests + recorders[1].requests
 
 
-def test_request_has_one_line_of_json(client):
+def test_request_has_one_line_of_json(client: Client) -> None:
     answer = client.ask("/rooms/%22%0Alobby?token=secret")
     request_id = answer.headers["X-Request-ID"]
     entry = _log_entry(client.front.run / "access.log", request_id)
@@ -178,7 +184,7 @@ def test_request_has_one_line_of_json(client):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """Give a client of a front behind which there is nothing."""
     directory = tmp_path_factory.mktemp("alone")
     with running(make_front(directory, [directory / "none.sock"])) as client:
@@ -186,7 +192,7 @@ def alone(tmp_path_factory):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_page_while_no_instance_is_up(alone, method):
+def test_page_while_no_instance_is_up(alone: Client, method: str) -> None:
     answer = alone.ask("/", method, b"x" if method == "POST" else None)
     assert answer.status == 503
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -194,24 +200,24 @@ def test_page_while_no_instance_is_up(alone, method):
     assert b"The chat is away" in answer.body
 
 
-def test_problem_while_no_instance_is_up(alone):
+def test_problem_while_no_instance_is_up(alone: Client) -> None:
     answer = alone.ask("/api/messages", "POST", b"{}")
     assert answer.status == 503
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json["status"] == 503
 
 
-def test_static_files_without_an_instance(alone):
+def test_static_files_without_an_instance(alone: Client) -> None:
     assert alone.ask("/static/icon.svg").status == 200
 
 
-def test_errors_of_the_application_stay(client, recorders):
+def test_errors_of_the_application_stay(client: Client, recorders: list[Recorder]) -> None:
     for recorder in recorders:
         recorder.status = 503
     assert "instance" in client.ask("/").json
 
 
-def test_too_many_requests(tmp_path):
+def test_too_many_requests(tmp_path: Path) -> None:
     """All on one connection, with no instance to wait for: 200 at once, and 50 a second."""
     front = make_front(tmp_path, [tmp_path / "none.sock"], limits=True)
     request = b"GET /api/messages HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -237,7 +243,9 @@ ODD = {
 }
 
 
-def test_log_is_json_whatever_is_asked(tmp_path, recorders, instances):
+def test_log_is_json_whatever_is_asked(
+    tmp_path: Path, recorders: list[Recorder], instances: list[Instance]
+) -> None:
     front = make_front(tmp_path, [instances[0].path])
     with running(front) as client:
         for request in ODD.values():
@@ -254,13 +262,13 @@ def test_log_is_json_whatever_is_asked(tmp_path, recorders, instances):
     assert {entry["user_agent"] for entry in entries} == {"", '"\\'}
 
 
-def _complete_lines(path, count):
+def _complete_lines(path: Path, count: int) -> list[bytes]:
     """Return the lines of a log if there are so many."""
     lines = path.read_bytes().splitlines(keepends=True)
-    return lines if len(lines) >= count and lines[-1].endswith(b"\n") else None
+    return lines if len(lines) >= count and lines[-1].endswith(b"\n") else []
 
 
-def _log_entry(path, request_id):
+def _log_entry(path: Path, request_id: str) -> Any:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for line in path.read_text().splitlines(keepends=True):

@@ -2,6 +2,7 @@
 
 import contextlib
 import ssl
+from collections.abc import Iterator
 
 import pytest
 from h2.config import H2Configuration
@@ -9,16 +10,19 @@ from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
 
+from tests.nginx.recorder import Headers, Recorder
+from tests.nginx.running import Client
+
 USUAL = {":method": "GET", ":scheme": "https", ":authority": "localhost", ":path": "/first"}
 SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-def headers(**changes):
+def headers(**changes: str) -> Headers:
     """Return a request's fields; changes are those of the pseudo-header fields."""
     return list((USUAL | {f":{name}": text for name, text in changes.items()}).items())
 
 
-def ask(client, fields, body=None):
+def ask(client: Client, fields: Headers, body: str | None = None) -> str:
     """Send them as they are; return the status, or how else it ended."""
     client.context.set_alpn_protocols(["h2"])
     raw = H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
@@ -32,7 +36,7 @@ def ask(client, fields, body=None):
         return read_answer(connection, secure)
 
 
-def read_answer(connection, secure):
+def read_answer(connection: H2Connection, secure: ssl.SSLSocket) -> str:
     status = "closed"
     with contextlib.suppress(ssl.SSLError, ConnectionResetError, ProtocolError):
         while chunk := secure.recv(65536):
@@ -47,7 +51,7 @@ def read_answer(connection, secure):
 
 
 @pytest.fixture
-def client(client):
+def client(client: Client) -> Iterator[Client]:
     """Give a client whose context is its own: it is told to speak HTTP/2 alone."""
     usual = client.context
     client.context = ssl.create_default_context(cafile=client.front.certificate)
@@ -92,7 +96,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused(client, recorders, name):
+def test_it_is_refused(client: Client, recorders: list[Recorder], name: str) -> None:
     assert ask(client, *REFUSED[name]) in {"400", "405", "421", "reset"}
     assert not recorders[0].requests + recorders[1].requests
 
@@ -110,7 +114,9 @@ MEANINGLESS = [
 
 
 @pytest.mark.parametrize("field", MEANINGLESS, ids=str)
-def test_what_means_nothing_here_is_not_passed_on(client, recorders, field):
+def test_what_means_nothing_here_is_not_passed_on(
+    client: Client, recorders: list[Recorder], field: tuple[str, str]
+) -> None:
     name, value = field
     if ask(client, [*headers(), field]) != "200":
         return
@@ -119,7 +125,7 @@ def test_what_means_nothing_here_is_not_passed_on(client, recorders, field):
     assert request.target == "/first"
 
 
-def test_usual_request_is_passed_on(client, recorders):
+def test_usual_request_is_passed_on(client: Client, recorders: list[Recorder]) -> None:
     """So the cases above can fail."""
     assert ask(client, [*headers(), ("x-a", "b")]) == "200"
     (request,) = recorders[0].requests + recorders[1].requests

@@ -4,24 +4,26 @@ import contextlib
 import socket
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.nginx.recorder import Instance
-from tests.nginx.running import make_front, running
+from tests.nginx.recorder import Instance, Recorder
+from tests.nginx.running import Client, make_front, running
 
 ROUNDS = 20
 
 
 @pytest.fixture
-def three(tmp_path, directory):
+def three(tmp_path: Path, directory: Path) -> Iterator[tuple[Client, list[Path]]]:
     """Give a client and three instances of which some are not there."""
     paths = [directory / f"three-{number}.sock" for number in range(3)]
     with running(make_front(tmp_path, paths)) as client:
         yield client, paths
 
 
-def asked(client, target, method="GET"):
+def asked(client: Client, target: str, method: str = "GET") -> Counter[str]:
     body = None if method == "GET" else b"x"
     answers = [client.ask(target, method, body) for _ in range(ROUNDS)]
     assert {answer.status for answer in answers} == {200}
@@ -29,11 +31,11 @@ def asked(client, target, method="GET"):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-def test_pages_go_to_all(client, method):
+def test_pages_go_to_all(client: Client, method: str) -> None:
     assert set(asked(client, "/", method)) == {"one", "two"}
 
 
-def test_socketio_sticks_to_one(client):
+def test_socketio_sticks_to_one(client: Client) -> None:
     polled = asked(client, "/socket.io/?EIO=4&transport=polling")
     posted = asked(client, "/socket.io/?EIO=4&transport=polling&sid=x", "POST")
     assert len(polled) == 1
@@ -42,14 +44,14 @@ def test_socketio_sticks_to_one(client):
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("path", ["/", "/socket.io/", "/api/events"])
-def test_others_take_over(three, path, method):
+def test_others_take_over(three: tuple[Client, list[Path]], path: str, method: str) -> None:
     client, paths = three
     with Instance(paths[1]):
         assert set(asked(client, path, method)) == {"three-1"}
 
 
 @pytest.mark.parametrize("path", ["/events", "/api/events", "/ws", "/socket.io/"])
-def test_streams_go_out_at_once(client, recorders, path):
+def test_streams_go_out_at_once(client: Client, recorders: list[Recorder], path: str) -> None:
     end = threading.Event()
     for recorder in recorders:
         recorder.end = end
@@ -61,7 +63,7 @@ def test_streams_go_out_at_once(client, recorders, path):
 
 
 @contextlib.contextmanager
-def full(path):
+def full(path: Path) -> Iterator[None]:
     """Listen at a socket whose queue is full, until the block ends."""
     with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as waiting:
         listener.bind(str(path))
@@ -76,7 +78,9 @@ def full(path):
 
 
 @pytest.mark.parametrize("target", ["/api/events", "/socket.io/", "/", "/ws"])
-def test_instance_whose_queue_was_full_is_not_put_aside(three, target):
+def test_instance_whose_queue_was_full_is_not_put_aside(
+    three: tuple[Client, list[Path]], target: str
+) -> None:
     """A moment later there is room, and whoever asks then is served."""
     client, paths = three
     with contextlib.ExitStack() as crowds:
@@ -91,7 +95,7 @@ def test_instance_whose_queue_was_full_is_not_put_aside(three, target):
         assert client.ask("/", "POST", b"x").status == 200
 
 
-def test_crowd_of_streams_is_in_nobody_elses_way(tmp_path, directory):
+def test_crowd_of_streams_is_in_nobody_elses_way(tmp_path: Path, directory: Path) -> None:
     path, streams = directory / "own.sock", directory / "streams.sock"
     front = make_front(tmp_path, [path], stream_servers=[f"unix:{streams}"])
     with running(front) as client, Instance(path), full(streams):

@@ -92,7 +92,9 @@ def test_instance_that_moves_is_followed(tmp_path: Path, target: str) -> None:
         wait_until(lambda: client.ask(target).body == b"127.0.0.3")
 
 
-def test_names_are_followed_where_that_is_asked_for(tmp_path: Path, monkeypatch) -> None:
+def test_names_are_followed_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "find_program", lambda _path: Program(RESOLVING, (3, 5)))
     servers = [f"{NAME}:8000", "unix:/run/one.sock"]
     render(make_front(tmp_path, servers, resolver="127.0.0.11"))
@@ -102,7 +104,7 @@ def test_names_are_followed_where_that_is_asked_for(tmp_path: Path, monkeypatch)
     assert text.count("server unix:/run/one.sock max_fails=0;") == 5
 
 
-def test_nginx_that_is_too_old_for_that(tmp_path: Path, monkeypatch) -> None:
+def test_nginx_that_is_too_old_for_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_program", lambda _path: Program((1, 27, 2), (3, 5)))
     with pytest.raises(RenderError, match=r"from version 1\.27\.3 on"):
         render(make_front(tmp_path, [f"{NAME}:8000"], resolver="127.0.0.11"))

@@ -8,6 +8,9 @@ import re
 
 import pytest
 
+from tests.nginx.recorder import Recorder
+from tests.nginx.running import Client
+
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST /first HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
@@ -66,7 +69,7 @@ FRAMING = {
 
 
 @pytest.mark.parametrize("name", FRAMING)
-def test_one_request_or_none(client, recorders, name):
+def test_one_request_or_none(client: Client, recorders: list[Recorder], name: str) -> None:
     client.send(FRAMING[name])
     seen = recorders[0].requests + recorders[1].requests
     assert [request.target for request in seen if request.target == "/smuggled"] == []
@@ -79,7 +82,7 @@ def test_one_request_or_none(client, recorders, name):
         assert "evil" not in str(request.headers)
 
 
-def test_pipelined_requests_are_two(client, recorders):
+def test_pipelined_requests_are_two(client: Client, recorders: list[Recorder]) -> None:
     """So the cases above can fail: what is well framed does reach an instance."""
     first = b"POST /first HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
     last = SMUGGLED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
@@ -114,7 +117,7 @@ REFUSED_PATHS = [
 
 
 @pytest.mark.parametrize("path", REFUSED_PATHS)
-def test_ambiguous_path_is_refused(client, recorders, path):
+def test_ambiguous_path_is_refused(client: Client, recorders: list[Recorder], path: str) -> None:
     answer = client.send(
         f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     )
@@ -134,7 +137,9 @@ def test_ambiguous_path_is_refused(client, recorders, path):
         "/api/messages?before=3&limit=2",
     ],
 )
-def test_other_paths_come_as_they_are(client, recorders, target):
+def test_other_paths_come_as_they_are(
+    client: Client, recorders: list[Recorder], target: str
+) -> None:
     assert client.ask(target).status == 200
     (request,) = recorders[0].requests + recorders[1].requests
     assert request.target == target
@@ -143,7 +148,9 @@ def test_other_paths_come_as_they_are(client, recorders, target):
 @pytest.mark.parametrize(
     "path", ["/metrics/", "/METRICS", "/%6detrics", "/metrics%20", "/metrics?x"]
 )
-def test_metrics_cannot_be_reached_by_another_name(client, recorders, path):
+def test_metrics_cannot_be_reached_by_another_name(
+    client: Client, recorders: list[Recorder], path: str
+) -> None:
     """nginx decodes before it looks where a path belongs, so the rule is the same for both."""
     client.ask(path)
     for request in recorders[0].requests + recorders[1].requests:
