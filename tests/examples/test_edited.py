@@ -2,13 +2,14 @@
 
 import os
 from functools import partial
+from pathlib import Path
 
 from examples.middleware.edited import version_of, what_it_does
 from middleware.chain import Layer
 from middleware.headers import HeadersMiddleware
 
 
-def test_versions_of_one_moment_differ(tmp_path):
+def test_versions_of_one_moment_differ(tmp_path: Path) -> None:
     file = tmp_path / "playground.py"
     assert version_of(file) == (-1, -1)
     file.write_text("layers = []")
@@ -18,7 +19,7 @@ def test_versions_of_one_moment_differ(tmp_path):
     assert version_of(file) != before
 
 
-def test_layer_says_what_its_class_says():
+def test_layer_says_what_its_class_says() -> None:
     said = "Change headers by rule, each rule in the order of its list."
     assert what_it_does(Layer("a", HeadersMiddleware, "")) == said
     assert what_it_does(Layer("a", partial(HeadersMiddleware, response=[]), "")) == said

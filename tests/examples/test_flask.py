@@ -12,17 +12,17 @@ STEP = Path(examples.__file__).parent / "flask"
 
 
 @pytest.fixture(autouse=True)
-def flask():
+def flask() -> None:
     if not has_module("flask"):
         lacking("flask", "pip install flask")
 
 
-def test_classes_give_the_bytes_of_functions(monkeypatch):
+def test_classes_give_the_bytes_of_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP", "classes:application")
     play(STEP / "notes.telnet")
 
 
-def test_each_built_application_has_its_own_notes():
+def test_each_built_application_has_its_own_notes() -> None:
     build = runpy.run_path(str(STEP / "classes.py"), run_name="classes")["build"]
     one, other = build().test_client(), build().test_client()
     one.post("/", data={"note": "tea"})

@@ -1,5 +1,6 @@
 """What the step says of each transport, on this machine."""
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,12 +12,17 @@ from examples.transcript.stage import Stage
 from tests.needs import lacking
 from tests.waiting import is_ever
 
+# By the name of a transport: its requests, bytes sent, bytes received, and its delay.
+Figures = dict[str, tuple[int, int, int, float]]
+Look = Callable[[], Figures]
+IsEverSo = Callable[[Callable[[Figures], bool]], bool]
+
 COMMAND = "gunicorn --worker-class gevent clock:application"
 PUSHED = ["streaming", "Server-Sent Events", "WebSocket", "Socket.IO"]
 
 
 @pytest.fixture(scope="module")
-def measured():
+def measured() -> Iterator[Look]:
     """Give a function that has six clients at once look at the same clock."""
     for name, project in (("socketio", "python-socketio"), ("simple_websocket", None)):
         if not has_module(name):
@@ -25,7 +31,7 @@ def measured():
         port = stage.serve(COMMAND)
         transports = measure.TRANSPORTS
 
-        def look():
+        def look() -> Figures:
             each = pool.map(lambda each: measure.measure(port, each), transports.values())
             return dict(zip(transports, each, strict=True))
 
@@ -33,39 +39,39 @@ def measured():
 
 
 @pytest.fixture(scope="module")
-def figures(measured):
+def figures(measured: Look) -> Figures:
     return measured()
 
 
 @pytest.fixture(scope="module")
-def is_ever_so(figures, measured):
+def is_ever_so(figures: Figures, measured: Look) -> IsEverSo:
     """Give a function that looks again, if a busy machine has spoilt the figures."""
     return lambda ask: ask(figures) or is_ever(lambda: ask(measured()))
 
 
-def test_polling_asks_more_often_than_there_is_news(is_ever_so):
+def test_polling_asks_more_often_than_there_is_news(is_ever_so: IsEverSo) -> None:
     assert is_ever_so(lambda figures: figures["polling"][0] > 1.5 * measure.TICKS)
 
 
-def test_long_polling_asks_once_for_each_tick(figures):
+def test_long_polling_asks_once_for_each_tick(figures: Figures) -> None:
     requests, *_ = figures["long polling"]
     assert measure.TICKS <= requests <= measure.TICKS + 1
 
 
 @pytest.mark.parametrize("name", PUSHED)
-def test_push_is_one_request_and_fewer_bytes(figures, name):
+def test_push_is_one_request_and_fewer_bytes(figures: Figures, name: str) -> None:
     requests, sent, received, _ = figures[name]
     assert requests == 1
     assert sent + received < sum(figures["long polling"][1:3]) / 2
 
 
 @pytest.mark.parametrize("name", ["long polling", *PUSHED])
-def test_push_is_sooner_than_polling(is_ever_so, name):
+def test_push_is_sooner_than_polling(is_ever_so: IsEverSo, name: str) -> None:
     assert is_ever_so(lambda figures: figures[name][3] < figures["polling"][3])
 
 
-def test_crowd_that_listens_asks_once_and_hears_more():
-    def is_so():
+def test_crowd_that_listens_asks_once_and_hears_more() -> None:
+    def is_so() -> bool:
         asking, listening = crowd.measure(20, crowd.ask), crowd.measure(20, crowd.listen)
         # On a busy machine some come when it is over.
         return (

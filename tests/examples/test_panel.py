@@ -5,7 +5,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from webtest import TestApp
+from webtest import TestApp, TestResponse
 from werkzeug.test import create_environ, run_wsgi_app
 
 from examples.middleware import panel, play
@@ -35,42 +35,42 @@ layers = [Layer("late", late, "fails behind its first part")]
 
 
 @pytest.fixture
-def file(tmp_path):
+def file(tmp_path: Path) -> Path:
     return Path(shutil.copy(Path(play.__file__).with_name(play.NAME), tmp_path))
 
 
 @pytest.fixture
-def client(file):
+def client(file: Path) -> TestApp:
     return new_client(file)
 
 
-def new_client(file):
+def new_client(file: Path) -> TestApp:
     """Return a client of a process of its own, as a second worker is."""
     edited = EditedChain(file, PAGE, Switches(file.parent / "switches"), [OWN])
     app = play.with_panel(edited, Runs(file.parent / "runs.json"))
     return TestApp(app, {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:8001"})
 
 
-def click(client, **form):
+def click(client: TestApp, **form: str) -> TestResponse:
     """Send the form as a browser does after a click; return the page that it is led to."""
     response = client.post("/playground", form, status=303)
     assert response.location.endswith("/playground#answer")
     return client.get("/playground")
 
 
-def cells(page, kind):
+def cells(page: TestResponse, kind: str) -> list[str]:
     return [cell.text for cell in page.html.select(f".rows > .{kind}")]
 
 
-def names(page):
+def names(page: TestResponse) -> list[str]:
     return [cell.text for cell in page.html.select("li strong")]
 
 
-def states(page):
+def states(page: TestResponse) -> dict[str, str]:
     return {button["value"]: button["aria-checked"] for button in page.html.select("button.switch")}
 
 
-def test_page_shows_the_chain(client):
+def test_page_shows_the_chain(client: TestApp) -> None:
     page = client.get("/playground")
     assert names(page) == ["headers", "pre-routing", "rewriting", OWN.name, "the chat"]
     assert set(states(page).values()) == {"true"}
@@ -79,7 +79,7 @@ def test_page_shows_the_chain(client):
     )
 
 
-def test_switch_takes_a_layer_out_and_puts_it_back(client):
+def test_switch_takes_a_layer_out_and_puts_it_back(client: TestApp) -> None:
     assert client.get("/").headers["X-Played-With"] == "yes"
     page = click(client, off="headers")
     assert states(page)["headers"] == "false"
@@ -89,14 +89,14 @@ def test_switch_takes_a_layer_out_and_puts_it_back(client):
     assert client.get("/").headers["X-Played-With"] == "yes"
 
 
-def test_all_are_switched_on_at_once(client):
+def test_all_are_switched_on_at_once(client: TestApp) -> None:
     click(client, off="headers")
     assert list(states(click(client, off=OWN.name)).values()).count("false") == 2
     assert set(states(click(client, all="on")).values()) == {"true"}
     assert client.get("/").headers["X-Played-With"] == "yes"
 
 
-def test_answer_is_compared_with_the_one_before(client):
+def test_answer_is_compared_with_the_one_before(client: TestApp) -> None:
     page = click(client, send="yes")
     assert "X-Played-With: yes" in page.html.find("pre").text
     page = click(client, off="headers")
@@ -110,14 +110,14 @@ def test_answer_is_compared_with_the_one_before(client):
     assert "<p>played with</p>" in cells(page, "new")
 
 
-def test_first_click_has_something_to_compare_with(client):
+def test_first_click_has_something_to_compare_with(client: TestApp) -> None:
     assert cells(click(client, off="headers"), "gone") == ["X-Played-With: yes", ""]
     page = click(client, path="/alive", on="headers")
     assert [title.text.split()[2] for title in page.html.select(".title")] == ["/alive"] * 2
     assert cells(page, "new") == ["", "X-Played-With: yes"]
 
 
-def test_same_request_is_sent_until_another_is_typed(client):
+def test_same_request_is_sent_until_another_is_typed(client: TestApp) -> None:
     page = click(client, method="HEAD", path="/alive", headers="A: b\r\nC: d", send="yes")
     assert page.html.find("textarea").text.strip() == "A: b\nC: d"
     page = click(client, off="pre-routing")
@@ -137,7 +137,9 @@ def test_same_request_is_sent_until_another_is_typed(client):
     ],
     ids=["unknown", "path", "one of two", "no path", "no method"],
 )
-def test_what_cannot_be_is_refused_and_changes_nothing(client, file, form, mistake):
+def test_what_cannot_be_is_refused_and_changes_nothing(
+    client: TestApp, file: Path, form: dict[str, str], mistake: str
+) -> None:
     page = client.post("/playground", form, status=400)
     assert mistake in page.html.find(role="alert").text
     assert set(states(page).values()) == {"true"}
@@ -164,21 +166,21 @@ def test_what_cannot_be_is_refused_and_changes_nothing(client, file, form, mista
         ({}, 303),
     ],
 )
-def test_only_its_own_page_switches(client, headers, status):
+def test_only_its_own_page_switches(client: TestApp, headers: dict[str, str], status: int) -> None:
     client.post("/playground", {"off": "headers"}, headers=headers, status=status)
     assert ("X-Played-With" in client.get("/").headers) == (status == 403)
 
 
-def test_other_machines_are_refused(client):
+def test_other_machines_are_refused(client: TestApp) -> None:
     client.get("/playground", extra_environ={"REMOTE_ADDR": "192.0.2.1"}, status=403)
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "Via"])
-def test_who_comes_by_a_proxy_is_refused(client, name):
+def test_who_comes_by_a_proxy_is_refused(client: TestApp, name: str) -> None:
     client.get("/playground", headers={name: "127.0.0.1"}, status=403)
 
 
-def test_two_workers_agree(client, file):
+def test_two_workers_agree(client: TestApp, file: Path) -> None:
     other = new_client(file)
     click(client, send="yes")
     page = click(other, off="headers")
@@ -187,7 +189,7 @@ def test_two_workers_agree(client, file):
     assert client.get("/playground").text == other.get("/playground").text
 
 
-def test_panel_is_outside_of_a_chain_that_fails(client, file):
+def test_panel_is_outside_of_a_chain_that_fails(client: TestApp, file: Path) -> None:
     click(client, send="yes")
     file.write_text("layers = [")
     page = click(client, off=OWN.name)
@@ -195,7 +197,7 @@ def test_panel_is_outside_of_a_chain_that_fails(client, file):
     assert states(page) == {OWN.name: "false"}
 
 
-def test_layer_that_cannot_be_made_can_be_switched_off(client, file):
+def test_layer_that_cannot_be_made_can_be_switched_off(client: TestApp, file: Path) -> None:
     file.write_text(BROKEN)
     assert client.get("/", status=500).text.endswith("'float' object is not callable\n")
     assert "not callable" in client.get("/playground").html.find("details").text
@@ -204,21 +206,21 @@ def test_layer_that_cannot_be_made_can_be_switched_off(client, file):
     assert "hello" in client.get("/")
 
 
-def test_layer_that_fails_late_can_be_switched_off(client, file):
+def test_layer_that_fails_late_can_be_switched_off(client: TestApp, file: Path) -> None:
     file.write_text(LATE)
     page = click(client, off="late")
     page.mustcontain("half", "ZeroDivisionError", "&lt;body&gt;")
     assert states(page)["late"] == "false"
 
 
-def test_page_runs_no_scripts_and_has_its_sheet(client):
+def test_page_runs_no_scripts_and_has_its_sheet(client: TestApp) -> None:
     page = client.get("/playground")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     sheet = client.get(page.html.find("link", rel="stylesheet")["href"])
     assert sheet.content_type == "text/css"
 
 
-def test_other_paths_methods_and_sizes(client):
+def test_other_paths_methods_and_sizes(client: TestApp) -> None:
     assert client.get("/playground/nothing", status=404)
     assert client.put("/playground", status=405).headers["Allow"].startswith("GET")
     much = {"headers": "a" * panel.MAX_FORM_BYTES}
@@ -228,7 +230,7 @@ def test_other_paths_methods_and_sizes(client):
 
 
 @pytest.mark.parametrize(("more", "status"), [(0, 303), (1, 303), (100, 413), (100_000, 413)])
-def test_form_may_come_in_chunks(client, more, status):
+def test_form_may_come_in_chunks(client: TestApp, more: int, status: int) -> None:
     begun = b"send=yes&headers=A:"
     environ = create_environ("/playground", "http://localhost:8001", method="POST")
     environ |= {
@@ -242,7 +244,7 @@ def test_form_may_come_in_chunks(client, more, status):
     assert run_wsgi_app(client.app, environ)[1].startswith(str(status))
 
 
-def test_answer_cannot_write_into_the_page(client, file):
+def test_answer_cannot_write_into_the_page(client: TestApp, file: Path) -> None:
     file.write_text("layers = []")
     page = click(client, headers="X-Typed: <script>", send="yes")
     page.mustcontain("X-Typed: &lt;script&gt;", "&lt;body&gt;", no="<script>")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlencode
@@ -17,6 +18,9 @@ import pytest
 from examples.middleware import play
 from examples.transcript.machine import answers, free_port
 from tests.waiting import HANGING_SECONDS
+
+# Its port and its process.
+Playground = tuple[int, subprocess.Popen[bytes]]
 
 EDITED = """
 from functools import partial
@@ -52,7 +56,7 @@ needs_proc = pytest.mark.skipif(
 
 
 @pytest.fixture
-def file():
+def file() -> Iterator[Path]:
     source = Path(play.__file__).with_name(play.NAME)
     # Of a short name: Valkey's socket is below it, and pytest's worker is in tmp_path.
     with tempfile.TemporaryDirectory(prefix="ngw2f-play-") as directory:
@@ -60,7 +64,7 @@ def file():
 
 
 @pytest.fixture
-def playground(file, request):
+def playground(file: Path, request: pytest.FixtureRequest) -> Iterator[Playground]:
     """Run the playground with a file of the test's own, its temporary folders beside it."""
     port = free_port()
     environ = {
@@ -87,11 +91,11 @@ def playground(file, request):
 
 
 @pytest.fixture
-def port(playground):
+def port(playground: Playground) -> int:
     return playground[0]
 
 
-def ask(port, path="/", timeout=60):
+def ask(port: int, path: str = "/", timeout: int = 60) -> tuple[http.client.HTTPResponse, str]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     connection.request("GET", path, headers={"Accept": "text/html"})
     response = connection.getresponse()
@@ -100,7 +104,7 @@ def ask(port, path="/", timeout=60):
     return response, content
 
 
-def test_chain_is_around_the_chat_and_follows_the_file(port, file):
+def test_chain_is_around_the_chat_and_follows_the_file(port: int, file: Path) -> None:
     for _ in range(2):
         response, page = ask(port)
         assert response.headers["X-Played-With"] == "yes"
@@ -129,7 +133,7 @@ def test_chain_is_around_the_chat_and_follows_the_file(port, file):
     assert "ZeroDivisionError" in ask(port)[1]
 
 
-def processes_of(directory):
+def processes_of(directory: Path) -> list[int]:
     """Give the processes that were started with this directory in their environment."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
@@ -142,7 +146,7 @@ def processes_of(directory):
 
 
 @needs_proc
-def test_sigterm_leaves_neither_process_nor_folder(playground, file):
+def test_sigterm_leaves_neither_process_nor_folder(playground: Playground, file: Path) -> None:
     _, server = playground
     assert len(processes_of(file.parent)) > 1
     assert list(file.parent.glob("playground-*/"))
@@ -155,10 +159,10 @@ def test_sigterm_leaves_neither_process_nor_folder(playground, file):
     assert not list(file.parent.glob("playground-*/"))
 
 
-def switch(port, headers=(), **form):
+def switch(port: int, headers: Mapping[str, str] | None = None, **form: str) -> int:
     """Send the form of /playground, as a click does; give the status."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    typed = {"Content-Type": "application/x-www-form-urlencoded", **dict(headers)}
+    typed = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
     connection.request("POST", "/playground", urlencode(form), typed)
     status = connection.getresponse().status
     connection.close()
@@ -166,7 +170,7 @@ def switch(port, headers=(), **form):
 
 
 @contextmanager
-def paused(pid):
+def paused(pid: int) -> Iterator[None]:
     """Stop a worker for a while, so that the other one answers."""
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -179,7 +183,7 @@ def paused(pid):
         os.kill(pid, signal.SIGCONT)
 
 
-def two_workers(port):
+def two_workers(port: int) -> tuple[int, int]:
     """Give the process numbers of both, once both have answered."""
     first = int(ask(port)[0].headers["X-Worker"])
     deadline = time.monotonic() + 120
@@ -192,7 +196,7 @@ def two_workers(port):
 
 @needs_proc
 @pytest.mark.parametrize("playground", [2], indirect=True, ids=["two workers"])
-def test_switches_hold_for_all_workers(port, file):
+def test_switches_hold_for_all_workers(port: int, file: Path) -> None:
     file.write_text(WORKERS)
     assert switch(port, {"Origin": "http://evil.example"}, off="played") == 403
     assert switch(port, off="nosuch") == 400
@@ -213,11 +217,13 @@ def test_switches_hold_for_all_workers(port, file):
     assert "Content-Security-Policy" not in ask(port)[0].headers
 
 
-def test_file_beside_the_module_is_the_last_resort(tmp_path, monkeypatch):
+def test_file_beside_the_module_is_the_last_resort(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert play.playground_path() == Path(play.__file__).with_name(play.NAME)
 
 
-def test_module_has_nothing_else():
+def test_module_has_nothing_else() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         _ = play.nothing

@@ -17,12 +17,12 @@ from examples.middleware.question import Question
     ],
     ids=["method", "path", "control", "no colon", "blank", "control in header"],
 )
-def test_what_is_no_request_is_refused(question, mistake):
+def test_what_is_no_request_is_refused(question: Question, mistake: str) -> None:
     with pytest.raises(ValueError, match=mistake):
         question.check()
 
 
-def test_field_that_comes_twice_is_one_list():
+def test_field_that_comes_twice_is_one_list() -> None:
     question = Question(headers="Host: here\nX-Forwarded-For: a\nx-forwarded-for: b")
     environ = question.environ("localhost")
     assert environ["HTTP_X_FORWARDED_FOR"] == "a,b"

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -35,12 +36,12 @@ COMMANDS = {
 }
 
 
-def test_each_kind_has_an_expectation():
+def test_each_kind_has_an_expectation() -> None:
     assert [kind.name for kind in kinds.KINDS] == list(EXPECTED)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_kind_waits_and_computes(command):
+def test_kind_waits_and_computes(command: str) -> None:
     if command == kinds.UVICORN and not has_module("uvicorn"):
         lacking("uvicorn", "pip install uvicorn")
     with Stage(FOLDER) as stage:
@@ -51,7 +52,7 @@ def test_kind_waits_and_computes(command):
             assert any(passes(port, kind, seconds) == is_passed for seconds in SECONDS), kind.name
 
 
-def waits(port, kind, most, seconds):
+def waits(port: int, kind: kinds.Kind, most: int, seconds: float) -> bool:
     at_once, all_seconds = kinds.wait_at_once(port, f"{kind.wait}?{seconds}")
     assert at_once <= most
     # Less a little, as the timers of event loops are coarse.
@@ -59,7 +60,7 @@ def waits(port, kind, most, seconds):
     return at_once == most
 
 
-def passes(port, kind, seconds):
+def passes(port: int, kind: kinds.Kind, seconds: float) -> bool:
     is_passed = kinds.passes(port, f"{kind.compute}?{seconds}")
     # Where one thread does all, nothing may pass; elsewhere it may be late.
     assert EXPECTED[kind.name][1] or not is_passed
@@ -67,14 +68,14 @@ def passes(port, kind, seconds):
 
 
 @pytest.fixture
-def processors():
+def processors() -> Iterator[int]:
     """Keep what a test starts to two processors."""
     kept = os.sched_getaffinity(0)
     yield rule.keep_two_processors()
     os.sched_setaffinity(0, kept)
 
 
-def test_workers_gain_no_more_than_arithmetic_allows(processors):
+def test_workers_gain_no_more_than_arithmetic_allows(processors: int) -> None:
     workers, seconds = 2 * processors, SECONDS[0]
     row = rule.measure(workers, clients=2 * workers, seconds=seconds)
     assert all(median >= seconds for _, median in row.values())
@@ -85,24 +86,26 @@ def test_workers_gain_no_more_than_arithmetic_allows(processors):
     assert rates["compute"] <= processors
 
 
-def test_workers_beyond_processors_gain_by_waiting(processors):
+def test_workers_beyond_processors_gain_by_waiting(processors: int) -> None:
     workers = 2 * processors
 
-    def gains(seconds):
+    def gains(seconds: float) -> bool:
         row = rule.measure(workers, clients=workers, kinds=["wait"], seconds=seconds)
         return row["wait"][0] * seconds > processors
 
     assert any(gains(seconds) for seconds in SECONDS)
 
 
-def test_table_says_what_is_not_installed(monkeypatch, capsys):
+def test_table_says_what_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(kinds, "KINDS", COMMANDS[kinds.UVICORN])
     monkeypatch.setattr(kinds, "has_module", lambda _name: False)
     kinds.main()
     assert "is not installed" in capsys.readouterr().out
 
 
-def test_worker_waits_longer_for_a_typist_than_by_default():
+def test_worker_waits_longer_for_a_typist_than_by_default() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "gunicorn", "--print-config", "counter:application"], cwd=FOLDER,
         capture_output=True, text=True, timeout=60, check=True,

@@ -1,7 +1,9 @@
 """Both types of Socket.IO with the official client in a browser, alone and behind nginx."""
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ PYTHON = (
 
 
 @pytest.fixture(scope="module")
-def aside(node_modules, tmp_path_factory):
+def aside(node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a copy of the folder which has what `npm install` brings."""
     if not (node_modules / "socket.io").is_dir():
         lacking("Socket.IO's server", "npm install socket.io")
@@ -33,13 +35,13 @@ def aside(node_modules, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser() -> Iterator[Any]:
     with launched_browser() as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
-def stage(aside):
+def stage(aside: Path) -> Iterator[Stage]:
     """Give a stage with the two Python servers."""
     with Stage(aside) as stage:
         for port in (8000, 8001):
@@ -48,11 +50,11 @@ def stage(aside):
 
 
 @pytest.fixture
-def open_page(browser):
+def open_page(browser: Any) -> Iterator[Callable[[int | str], Any]]:
     """Give a function that opens the page of a server in a tab of its own."""
     context = browser.new_context()
 
-    def open_at(port):
+    def open_at(port: int | str) -> Any:
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
         page.goto(f"http://127.0.0.1:{port}/")
@@ -62,16 +64,18 @@ def open_page(browser):
     context.close()
 
 
-def wait_for_state(page, state):
+def wait_for_state(page: Any, state: str) -> None:
     page.wait_for_selector(f"#state:text-is('{state}')")
 
 
-def say(page, text):
+def say(page: Any, text: str) -> None:
     page.fill("input", text)
     page.click("button")
 
 
-def test_python_server_tells_its_tabs_what_one_says(stage, open_page):
+def test_python_server_tells_its_tabs_what_one_says(
+    stage: Stage, open_page: Callable[[int | str], Any]
+) -> None:
     one, two, other = [open_page(stage.ports[port]) for port in ("8000", "8000", "8001")]
     for page in (one, two, other):
         wait_for_state(page, "connected")
@@ -83,7 +87,9 @@ def test_python_server_tells_its_tabs_what_one_says(stage, open_page):
     assert [page.locator("li").count() for page in (one, two, other)] == [1, 1, 1]
 
 
-def test_node_server_tells_what_python_emits(stage, open_page):
+def test_node_server_tells_what_python_emits(
+    stage: Stage, open_page: Callable[[int | str], Any]
+) -> None:
     redis = stage.serve("sh valkey.sh 8002")
     page = open_page(stage.serve(f"node server.js 8003 redis://127.0.0.1:{redis}"))
     wait_for_state(page, "connected")
@@ -91,12 +97,14 @@ def test_node_server_tells_what_python_emits(stage, open_page):
     page.wait_for_selector("li:text-is('hello from Python')")
 
 
-def test_node_server_by_hand(aside):
+def test_node_server_by_hand(aside: Path) -> None:
     with lacking_as_in_transcripts():
         play(aside / "node.telnet")
 
 
-def test_two_servers_need_sessions_that_stick(stage, open_page):
+def test_two_servers_need_sessions_that_stick(
+    stage: Stage, open_page: Callable[[int | str], Any]
+) -> None:
     with lacking_as_in_transcripts():
         stage.check("nginx: apt install nginx")
     for conf, port, state in [

@@ -5,8 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +29,7 @@ AT_A_TIME = 3
 MAX_DIFF_LINES = 45
 
 
-def command_of(version):
+def command_of(version: str) -> str:
     """Return the command that serves a version, as its README has it."""
     if version <= "v03":
         return f"$ python -m {version}.flack 8000 &"
@@ -37,28 +39,33 @@ def command_of(version):
 
 
 @pytest.fixture(scope="module")
-def steps(tmp_path_factory):
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the folder, where tests may leave something."""
     unwanted = shutil.ignore_patterns("__pycache__", "*.db")
     return shutil.copytree(STEPS, tmp_path_factory.mktemp("copied") / "steps", ignore=unwanted)
 
 
 @pytest.fixture(scope="module")
-def begun(request, steps):
+def begun(
+    request: pytest.FixtureRequest, steps: Path
+) -> Iterator[dict[tuple[Callable[..., Any], str], Future[Any]]]:
     """Begin what was selected and takes long, a few at a time; return the futures."""
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        futures = {}
+        futures: dict[tuple[Callable[..., Any], str], Future[Any]] = {}
         for item in request.session.items:
-            if item.path != request.path or "begun" not in item.fixturenames:
+            if not isinstance(item, pytest.Function) or item.path != request.path:
                 continue
-            version = item.callspec.params["version"] if hasattr(item, "callspec") else "all"
+            if "begun" not in item.fixturenames:
+                continue
+            call: Any = getattr(item, "callspec", None)
+            version = call.params["version"] if call else "all"
             run = BEGUN[item.originalname or item.name]
             futures[run, version] = pool.submit(run, steps, version)
         yield futures
         pool.shutdown(cancel_futures=True)
 
 
-def run_tests(steps, _all):
+def run_tests(steps: Path, _all: str) -> subprocess.CompletedProcess[str]:
     modules = [
         ".".join(path.relative_to(steps).with_suffix("").parts)
         for path in sorted([*steps.glob("v*/tests.py"), *steps.glob("v*/tests/test_*.py")])
@@ -67,32 +74,36 @@ def run_tests(steps, _all):
     return run_python(steps, "-m", "unittest", *modules)
 
 
-def test_tests_of_the_versions_pass(begun):
+def test_tests_of_the_versions_pass(
+    begun: dict[tuple[Callable[..., Any], str], Future[Any]],
+) -> None:
     ran = begun[run_tests, "all"].result()
     assert ran.returncode == 0, ran.stderr
     assert f"Ran {3 * (len(VERSIONS[3:]) - len(TESTED_ELSEWHERE))} tests" in ran.stderr
 
 
-def manage_tests(steps, version):
+def manage_tests(steps: Path, version: str) -> subprocess.CompletedProcess[str]:
     return run_python(steps, "-m", f"{version}.manage", "test")
 
 
 # What the two find is a file in one, and a folder in the other.
 @pytest.mark.parametrize("version", ["v05", "v06"])
-def test_manage_runs_the_tests(version, begun):
+def test_manage_runs_the_tests(
+    version: str, begun: dict[tuple[Callable[..., Any], str], Future[Any]]
+) -> None:
     ran = begun[manage_tests, version].result()
     assert ran.returncode == 0, ran.stderr
     assert "Ran 3 tests" in ran.stderr
 
 
-def run_python(steps, *arguments):
+def run_python(steps: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments], cwd=steps, capture_output=True, text=True, timeout=600,
         check=False,
     )  # fmt: skip
 
 
-def play_session(steps, version):
+def play_session(steps: Path, version: str) -> None:
     session = (steps / "flack.telnet").read_text(encoding="utf-8")
     assert FIRST in session
     path = steps / f"{version}.telnet"
@@ -101,7 +112,9 @@ def play_session(steps, version):
 
 
 @pytest.mark.parametrize("version", PLAYED)
-def test_refactoring_is_not_seen_from_outside(version, begun):
+def test_refactoring_is_not_seen_from_outside(
+    version: str, begun: dict[tuple[Callable[..., Any], str], Future[Any]]
+) -> None:
     with lacking_as_in_transcripts():
         begun[play_session, version].result()
 
@@ -113,19 +126,19 @@ BEGUN = {
 }
 
 
-def files_of(version):
+def files_of(version: str) -> list[Path]:
     """Return what a version has, but for empty files."""
     found = (STEPS / version).rglob("*")
     return [path for path in found if path.suffix in {".py", ".conf"} and path.stat().st_size]
 
 
-def test_no_file_is_there_twice():
+def test_no_file_is_there_twice() -> None:
     files = [path for version in VERSIONS for path in files_of(version)]
     written = [path.read_bytes() for path in files if not path.is_symlink()]
     assert len(written) == len(set(written))
 
 
-def test_links_lead_straight_to_an_earlier_version():
+def test_links_lead_straight_to_an_earlier_version() -> None:
     links = [path for version in VERSIONS for path in files_of(version) if path.is_symlink()]
     assert links
     for path in links:
@@ -136,7 +149,7 @@ def test_links_lead_straight_to_an_earlier_version():
 
 
 @pytest.mark.parametrize(("version", "before"), [("v06", "v05"), ("v12", "v11")])
-def test_application_does_not_change(version, before):
+def test_application_does_not_change(version: str, before: str) -> None:
     there = {
         name: {path.relative_to(STEPS / name): path.resolve() for path in files_of(name)}
         for name in (version, before)
@@ -145,7 +158,7 @@ def test_application_does_not_change(version, before):
     assert not {path for path in changed if path.parts[0] == "flack"}
 
 
-def test_nginx_is_the_same_until_there_is_a_stream():
+def test_nginx_is_the_same_until_there_is_a_stream() -> None:
     configurations = [(STEPS / name / "nginx.conf").read_text() for name in VERSIONS[11:]]
     assert configurations[:3] == [(STEPS.parent / "gunicorn" / "nginx.conf").read_text()] * 3
     added = set(configurations[3].splitlines()) - set(configurations[0].splitlines())
@@ -153,15 +166,15 @@ def test_nginx_is_the_same_until_there_is_a_stream():
 
 
 @pytest.fixture(scope="module")
-def document():
+def document() -> str:
     return diffs.DOCUMENT.read_text(encoding="utf-8")
 
 
-def test_document_has_the_diffs_of_the_folders(document):
+def test_document_has_the_diffs_of_the_folders(document: str) -> None:
     assert diffs.made_current(document) == document, "python -m examples.steps.diffs makes it so"
 
 
-def test_old_diff_is_replaced():
+def test_old_diff_is_replaced() -> None:
     marker = "<!-- v14/flack/jobs.py -> v15/flack/jobs.py:render -->\n```diff\n"
     made = diffs.made_current(f"{marker}+old\n```\nafter\n")
     assert "+old" not in made
@@ -170,7 +183,7 @@ def test_old_diff_is_replaced():
     assert diffs.made_current(made) == made
 
 
-def test_each_step_has_its_reason_its_place_and_a_diff_of_a_screen(document):
+def test_each_step_has_its_reason_its_place_and_a_diff_of_a_screen(document: str) -> None:
     parts = re.split(r"(?m)^### ", document)[1:]
     assert [part[:1] == "v" for part in parts].count(False) == 1
     for part in parts:
@@ -182,12 +195,12 @@ def test_each_step_has_its_reason_its_place_and_a_diff_of_a_screen(document):
         assert 5 < len(diff.splitlines()) <= MAX_DIFF_LINES
 
 
-def test_diffs_go_through_all_versions(document):
+def test_diffs_go_through_all_versions(document: str) -> None:
     compared = [match[2][:3] for match in diffs.SHOWN.finditer(document)]
     assert list(dict.fromkeys(sorted(compared))) == VERSIONS[1:]
 
 
-def test_places_of_the_document_are_there(document):
+def test_places_of_the_document_are_there(document: str) -> None:
     paths = re.findall(r"\]\(([^)#]+)\)", document)
     missing = [path for path in paths if not (diffs.DOCUMENT.parent / path).exists()]
     assert not missing

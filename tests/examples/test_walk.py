@@ -10,8 +10,10 @@ import sysconfig
 import time
 import tokenize
 import venv
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,29 +68,33 @@ PAGES = sorted(path for path in WALK.glob("*/*.md") if path.name != "README.md")
 PROGRAMS = sorted(path for path in WALK.rglob("*.py") if path.read_text())
 
 
-def name_of(path):
+def name_of(path: Path) -> str:
     return str(path.relative_to(WALK))
 
 
-def test_every_folder_is_a_step_or_an_aside():
+def test_every_folder_is_a_step_or_an_aside() -> None:
     folders = {path.parent.name for path in TRANSCRIPTS}
     assert folders == {*STEPS, *ASIDES}
 
 
 @pytest.fixture(scope="module")
-def begun(request, tmp_path_factory):
+def begun(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Path, Future[Any]]]:
     """Begin all that was selected, a few at a time, since most of it waits; give the futures."""
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        futures = {}
-        installed = None
+        futures: dict[Path, Future[Any]] = {}
+        installed: Future[Path] | None = None
+        run: Callable[[Path, Path, Future[Path]], object]
         for item in request.session.items:
-            match getattr(item, "originalname", ""), getattr(item, "callspec", None):
-                case "test_transcript_is_what_is_seen", call:
+            call: Any = getattr(item, "callspec", None)
+            match getattr(item, "originalname", ""):
+                case "test_transcript_is_what_is_seen":
                     run, what, step = play_copied, call.params["path"], call.params["path"].parent
-                case "test_readme_runs_as_written", call:
+                case "test_readme_runs_as_written":
                     step = WALK / call.params["step"]
                     run, what = run_page, step / "README.md"
-                case "test_page_runs_as_written", call:
+                case "test_page_runs_as_written":
                     run, what, step = run_page, call.params["page"], call.params["page"].parent
                 case _:
                     continue
@@ -101,16 +107,19 @@ def begun(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=name_of)
-def test_transcript_is_what_is_seen(path, begun):
+def test_transcript_is_what_is_seen(path: Path, begun: dict[Path, Future[Any]]) -> None:
     played = begun[path].result()
     if played.returncode == 2 and ": needs " in played.stderr:
         lacking(*played.stderr.strip().partition(": needs ")[2].split(": ", 1))
     assert played.returncode == 0, played.stderr
 
 
-def play_copied(path, directory, installed):
+def play_copied(
+    path: Path, directory: Path, installed: Future[Path]
+) -> subprocess.CompletedProcess[str]:
     """Play a transcript where its step was copied to, by the command that READMEs give."""
-    command = [installed.result() / "python", "-m", "examples.transcript", "--quiet", path.name]
+    python = str(installed.result() / "python")
+    command = [python, "-m", "examples.transcript", "--quiet", path.name]
     return subprocess.run(
         command, cwd=directory, env=environ_without_checkout(), capture_output=True, text=True,
         timeout=PLAY_SECONDS, check=False,
@@ -118,25 +127,25 @@ def play_copied(path, directory, installed):
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=name_of)
-def test_program_is_short(path):
+def test_program_is_short(path: Path) -> None:
     assert len(code_lines(path)) <= MAX_CODE_LINES
 
 
-def test_server_has_the_lines_that_it_promises():
+def test_server_has_the_lines_that_it_promises() -> None:
     path = WALK / "wsgi" / "server.py"
     assert "sixty lines" in path.read_text(encoding="utf-8")
     assert len(code_lines(path)) <= 60
 
 
 @pytest.mark.parametrize("path", sorted(WALK.glob("*/README.md")), ids=name_of)
-def test_readme_is_a_screen(path):
+def test_readme_is_a_screen(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 50
     assert max(map(len, lines)) <= 120
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_step_begins_by_hand_and_with_no_more_lines_than_the_talk(step):
+def test_step_begins_by_hand_and_with_no_more_lines_than_the_talk(step: str) -> None:
     blocks = [block for block, _ in blocks_of(WALK / step / "README.md")]
     assert blocks[0].startswith("$ ")
     # A session that goes on further below counts as well.
@@ -148,19 +157,19 @@ def test_step_begins_by_hand_and_with_no_more_lines_than_the_talk(step):
     assert typed <= TYPED_IN_THE_TALK.get(step, max(TYPED_IN_THE_TALK.values()))
 
 
-def test_nginx_stands_in_front_of_each_application_in_the_same_way():
+def test_nginx_stands_in_front_of_each_application_in_the_same_way() -> None:
     steps = ["gunicorn", "wsgi", "werkzeug", "flask"]
     assert len({(WALK / step / "nginx.conf").read_text() for step in steps}) == 1
 
 
 @pytest.mark.parametrize("step", STEPS + ASIDES)
-def test_readme_leads_to_each_transcript(step):
+def test_readme_leads_to_each_transcript(step: str) -> None:
     text = (WALK / step / "README.md").read_text(encoding="utf-8")
     there = {path.name for path in (WALK / step).glob("*.telnet")}
     assert set(re.findall(r"\w+\.telnet", text)) == there
 
 
-def code_lines(path):
+def code_lines(path: Path) -> set[int]:
     """Give the numbers of the lines that are neither blank nor comment nor docstring."""
     with path.open("rb") as file:
         tokens = list(tokenize.tokenize(file.readline))
@@ -175,27 +184,27 @@ def code_lines(path):
     return lines - docstring_lines(ast.parse(path.read_text(encoding="utf-8")))
 
 
-def docstring_lines(tree):
+def docstring_lines(tree: ast.AST) -> set[int]:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     return {
         number
         for node in ast.walk(tree)
         if isinstance(node, documented) and ast.get_docstring(node) is not None
-        for number in range(node.body[0].lineno, node.body[0].end_lineno + 1)
+        for number in range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)
     }
 
 
 # The README's blocks are terminals: one that is followed by "In another terminal" goes on.
 
 
-def check_needs(step):
+def check_needs(step: str) -> None:
     """Raise `LackingError` for what the commands of a README need and this machine lacks."""
     with Stage(WALK) as stage:
         for need in NEEDS.get(step, []):
             stage.check(need)
 
 
-def blocks_of(readme):
+def blocks_of(readme: Path) -> list[tuple[str, bool]]:
     """Give the commands of each indented block, and whether another terminal is used after it."""
     text = readme.read_text(encoding="utf-8")
     parts = re.split(r"\n\n((?:    .*\n|\n(?=    ))+)", text)
@@ -206,23 +215,23 @@ def blocks_of(readme):
 
 
 @pytest.mark.parametrize("step", STEPS + ASIDES)
-def test_readme_runs_as_written(step, begun):
+def test_readme_runs_as_written(step: str, begun: dict[Path, Future[Any]]) -> None:
     with lacking_as_in_transcripts():
         begun[WALK / step / "README.md"].result()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_page_runs_as_written(page, begun):
+def test_page_runs_as_written(page: Path, begun: dict[Path, Future[Any]]) -> None:
     with lacking_as_in_transcripts():
         begun[page].result()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_readme_leads_to_each_page(page):
+def test_readme_leads_to_each_page(page: Path) -> None:
     assert f"({page.name})" in (page.parent / "README.md").read_text(encoding="utf-8")
 
 
-def install(directory):
+def install(directory: Path) -> Path:
     """Install the package into an environment of its own; give the folder of its programs.
 
     What the package needs is there as it is in this environment: nothing is downloaded.
@@ -250,11 +259,11 @@ def install(directory):
     return programs
 
 
-def environ_without_checkout():
+def environ_without_checkout() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
-def run_page(page, directory, installed):
+def run_page(page: Path, directory: Path, installed: Future[Path]) -> None:
     """Run the commands of a page that was copied; its transcripts are played by another test."""
     check_needs(directory.name)
     ports = {str(number): str(free_port()) for number in (8000, 8001)}
@@ -290,7 +299,7 @@ def run_page(page, directory, installed):
             process.communicate(timeout=60)
 
 
-def play_block(block, directory, installed):
+def play_block(block: str, directory: Path, installed: Future[Path]) -> None:
     """Play a session that stands in a README."""
     path = directory / "session.telnet"
     path.write_text(block, encoding="utf-8")
@@ -298,7 +307,7 @@ def play_block(block, directory, installed):
     assert played.returncode == 0, played.stderr
 
 
-def wait_for(port, process):
+def wait_for(port: int, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 60
     while not answers(port):
         assert process.poll() is None, "the server did not start"

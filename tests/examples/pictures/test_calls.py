@@ -1,18 +1,23 @@
 import sys
+from pathlib import Path
+
+import pytest
 
 from examples.pictures.calls import said, watch_calls
 from examples.pictures.events import LOG, Log
 
 
-def inner(number):
+def inner(number: int) -> tuple[int, object]:
     return (number, inner)
 
 
-def outer(word, is_loud=False):
+def outer(word: str, is_loud: bool = False) -> tuple[int, object]:
     return inner(3)
 
 
-def test_calls_and_returns_are_written_down(tmp_path, monkeypatch):
+def test_calls_and_returns_are_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(LOG, str(tmp_path / "log"))
     before = sys.getprofile()
     try:
@@ -28,5 +33,5 @@ def test_calls_and_returns_are_written_down(tmp_path, monkeypatch):
     ]
 
 
-def test_addresses_are_left_out():
+def test_addresses_are_left_out() -> None:
     assert said(object()) == "<object>"

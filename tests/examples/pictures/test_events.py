@@ -1,7 +1,9 @@
+from pathlib import Path
+
 from examples.pictures.events import Log
 
 
-def test_events_are_in_order_and_what_follows_at_once_is_one(tmp_path):
+def test_events_are_in_order_and_what_follows_at_once_is_one(tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
     log.tell("client", "server", "GET / HTTP/1.0", "⏎")
     log.tell("server", "client", "HTTP/1.0 200 OK")

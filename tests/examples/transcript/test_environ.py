@@ -12,19 +12,23 @@ from examples.transcript.environ import environ_of
 REPOSITORY = Path(examples.__file__).parents[1]
 
 
-def test_programs_are_those_of_the_player_then_the_users_then_an_administrators(monkeypatch):
+def test_programs_are_those_of_the_player_then_the_users_then_an_administrators(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PATH", "/users/own")
     path = environ_of("8000")["PATH"].split(":")
     assert path == [str(Path(sys.executable).parent), "/users/own", "/usr/sbin", "/sbin"]
 
 
 @pytest.mark.parametrize("more", [[], ["/users/modules"]])
-def test_modules_are_the_checkouts_before_the_users(more, monkeypatch):
+def test_modules_are_the_checkouts_before_the_users(
+    more: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONPATH", ":".join(more))
     assert environ_of("8000")["PYTHONPATH"].split(":") == [str(REPOSITORY), *more]
 
 
-def test_python_prints_at_once_and_without_colours(monkeypatch):
+def test_python_prints_at_once_and_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     ask = "import sys; print(sys.stdout.write_through)"
     ran = subprocess.run(
@@ -36,5 +40,5 @@ def test_python_prints_at_once_and_without_colours(monkeypatch):
     assert environ_of("8000")["PYTHON_COLORS"] == "0"
 
 
-def test_gunicorn_takes_the_port_that_the_stage_gave():
+def test_gunicorn_takes_the_port_that_the_stage_gave() -> None:
     assert environ_of("8123")["GUNICORN_CMD_ARGS"] == "--bind 127.0.0.1:8123"

@@ -1,6 +1,7 @@
 """A transcript names the ports that a person types, and is played on others."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from examples.transcript.stage import Stage
 
 
 @pytest.fixture
-def ports():
+def ports() -> Ports:
     return Ports()
 
 
@@ -18,26 +19,26 @@ def ports():
     "text",
     ["telnet localhost {}", "listen 127.0.0.1:{};", "curl http://localhost:{}/", "serve {} &"],
 )
-def test_port_in_a_command_is_another(ports, text):
+def test_port_in_a_command_is_another(ports: Ports, text: str) -> None:
     assert ports.in_command(text.format(8080)) == text.format(ports["8080"])
     assert ports["8080"] not in ("8080", ports["8000"])
 
 
 @pytest.mark.parametrize("text", ["head -c 80801", "a-8080.txt", "8080.txt", "7080", "8100"])
-def test_other_numbers_stay(ports, text):
+def test_other_numbers_stay(ports: Ports, text: str) -> None:
     assert ports.in_command(text) == text
 
 
 @pytest.mark.parametrize(
     "line", ["Location: http://localhost:8000/a", "SERVER_PORT = '8000'", "Host: [::1]:8000"]
 )
-def test_port_that_is_seen_is_another(ports, line):
+def test_port_that_is_seen_is_another(ports: Ports, line: str) -> None:
     seen = ports.in_seen(line)
     assert seen == line.replace("8000", ports["8000"])
     assert ports.as_written(seen.encode()) == line.encode()
 
 
-def test_length_that_is_seen_stays(ports):
+def test_length_that_is_seen_stays(ports: Ports) -> None:
     assert ports.in_seen("Content-Length: 8000") == "Content-Length: 8000"
 
 
@@ -52,11 +53,11 @@ def test_length_that_is_seen_stays(ports):
         ("sleep 1", []),
     ],
 )
-def test_ports_on_which_a_command_serves(ports, command, named):
+def test_ports_on_which_a_command_serves(ports: Ports, command: str, named: list[str]) -> None:
     assert ports.named_in(command) == [ports[port] for port in named]
 
 
-def test_folder_is_played_as_a_copy(tmp_path):
+def test_folder_is_played_as_a_copy(tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_text("listen 8080;")
     (tmp_path / "text.txt").write_text("8080")
     transcript = tmp_path / "it.telnet"
@@ -68,7 +69,7 @@ def test_folder_is_played_as_a_copy(tmp_path):
         assert (stage.directory / "text.txt").read_text() == "8080"
 
 
-def test_daemon_is_stopped_by_the_id_that_it_wrote(tmp_path):
+def test_daemon_is_stopped_by_the_id_that_it_wrote(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage:
         stage.run("(exec -a daemon sleep 600 & echo $! > daemon.pid) > /dev/null 2>&1")
         pid = (stage.directory / "daemon.pid").read_text().strip()

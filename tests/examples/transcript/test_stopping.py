@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from examples.transcript.stopping import stop_daemons
 @pytest.mark.parametrize(
     "name", ["nginx.pid", "nginx.pid.oldbin", "gunicorn.pid.2", "v12/nginx.pid"]
 )
-def test_daemon_is_ended_by_the_file_that_has_its_id(tmp_path, name):
+def test_daemon_is_ended_by_the_file_that_has_its_id(tmp_path: Path, name: str) -> None:
     with subprocess.Popen(["sleep", "300"]) as daemon:
         file = tmp_path / name
         file.parent.mkdir(exist_ok=True)
@@ -23,6 +24,6 @@ def test_daemon_is_ended_by_the_file_that_has_its_id(tmp_path, name):
             daemon.kill()
 
 
-def test_file_without_an_id_ends_nothing(tmp_path):
+def test_file_without_an_id_ends_nothing(tmp_path: Path) -> None:
     (tmp_path / "nginx.pid").write_text("")
     stop_daemons(tmp_path)
