@@ -106,8 +106,8 @@ class RawLines(Listener):
 class LongPoll(Listener):
     def listen(self) -> None:
         while not self.is_stopping:
-            response = requests.get(f"http://{self.base}/api/events", timeout=30,
-                                    params={"after": self.cursor, "wait": 3})  # fmt: skip
+            asked = {"after": self.cursor, "wait": "3"}
+            response = requests.get(f"http://{self.base}/api/events", asked, timeout=30)
             # While the database is busy it may say so: then one asks again.
             response.raise_for_status()
             answer = response.json()

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import websocket
@@ -26,10 +26,11 @@ class Client:
     def __init__(self, chat: ChatServer, auth: dict[str, Any] | None = None) -> None:
         sock = socket.create_connection(("127.0.0.1", chat.port), timeout=60)
         url = f"ws://127.0.0.1:{chat.port}/socket.io/?EIO=4&transport=websocket"
-        self.connection = websocket.create_connection(url, socket=sock)
+        # Not all of the library has types.
+        self.connection = cast(Any, websocket.create_connection(url, socket=sock))
         assert self.connection.recv().startswith("0{")
         self.connection.send("40" + (json.dumps(auth) if auth else ""))
-        self.connected = self.connection.recv()
+        self.connected: str = self.connection.recv()
 
     def emit(self, *event: Any) -> None:
         self.connection.send("42" + json.dumps(event))
