@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -102,13 +103,13 @@ class Server:
         master = master or self.master.pid
         return {pid for pid in self.pids("gunicorn") if parent_of(pid) == master}
 
-    def get(self, path: str, **options: object) -> requests.Response:
+    def get(self, path: str, **options: Any) -> requests.Response:
         return self.request("GET", path, **options)
 
-    def post(self, path: str, **options: object) -> requests.Response:
+    def post(self, path: str, **options: Any) -> requests.Response:
         return self.request("POST", path, **options)
 
-    def request(self, method: str, path: str, **options: object) -> requests.Response:
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
         with requests.Session() as session:
             session.trust_env = False
             return session.request(method, self.address + path, timeout=START_SECONDS, **options)
@@ -130,9 +131,9 @@ class Server:
         finally:
             os.kill(clock, signal.SIGCONT)
 
-    def messages(self) -> dict[int, dict[str, object]]:
+    def messages(self) -> dict[int, dict[str, Any]]:
         """Return the whole history by id."""
-        found: dict[int, dict[str, object]] = {}
+        found: dict[int, dict[str, Any]] = {}
         path = "/api/messages?limit=200&after=0"
         while path:
             answer = self.get(path)
@@ -140,8 +141,8 @@ class Server:
             path = answer.links.get("next", {}).get("url", "")
         return found
 
-    def wait_until_rendered(self, seconds: float = START_SECONDS) -> dict[int, dict[str, object]]:
-        def rendered() -> dict[int, dict[str, object]]:
+    def wait_until_rendered(self, seconds: float = START_SECONDS) -> dict[int, dict[str, Any]]:
+        def rendered() -> dict[int, dict[str, Any]]:
             messages = self.messages()
             return messages if all(m["rendered"] for m in messages.values()) else {}
 

@@ -3,28 +3,29 @@
 import json
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 import requests
 
-from tests.server.server import run_server
+from tests.server.server import Server, run_server
 
 # What the design allows a cached list to be behind the event stream.
 MAX_LAG_SECONDS = 0.1
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with run_server(tmp_path_factory.mktemp("cache") / "var", "--workers=2") as server:
         yield server
 
 
-def fresh(server, path, headers=None):
+def fresh(server: Server, path: str, headers: dict[str, str] | None = None) -> requests.Response:
     """Ask over a connection of its own, so that either worker may answer."""
     return requests.get(server.address + path, headers=headers, timeout=60)
 
 
-def test_writer_reads_what_it_wrote(server):
+def test_writer_reads_what_it_wrote(server: Server) -> None:
     headers = server.join("ann")
     for number in range(60):
         for _ in range(3):
@@ -34,20 +35,20 @@ def test_writer_reads_what_it_wrote(server):
         assert seen["messages"][-1]["id"] == posted.json()["id"]
 
 
-def test_both_workers_answer_from_what_they_keep(server):
+def test_both_workers_answer_from_what_they_keep(server: Server) -> None:
     server.join("bob")
     fates = [fresh(server, "/api/messages").headers["Cache-Status"] for _ in range(40)]
     assert sum("hit" in fate for fate in fates) >= 30
 
 
-def test_list_is_not_behind_the_stream(server):
+def test_list_is_not_behind_the_stream(server: Server) -> None:
     headers = server.join("carl")
     # What others have posted may be told of only now.
     before = max(server.wait_until_rendered(), default=0)
     told = {}
     listening = threading.Event()
 
-    def listen():
+    def listen() -> None:
         with requests.get(
             server.address + "/events",
             headers={"Accept": "application/x-ndjson"},
@@ -83,7 +84,7 @@ def test_list_is_not_behind_the_stream(server):
     assert stale == []
 
 
-def test_revoked_token_is_refused_although_its_answer_is_kept(server):
+def test_revoked_token_is_refused_although_its_answer_is_kept(server: Server) -> None:
     headers = server.join("dora")
     for _ in range(20):
         assert fresh(server, "/api/messages", headers).status_code == 200

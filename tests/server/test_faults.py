@@ -5,11 +5,13 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from typing import Self
 
 import pytest
 import requests
 
-from tests.server.server import run_server
+from tests.server.server import Server, run_server
 from tests.waiting import HANGING_SECONDS, wait_until
 
 CLIENTS = 4
@@ -18,7 +20,7 @@ numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run a server for the tests after which all of its parts are there again."""
     with run_server(tmp_path_factory.mktemp("faults") / "var", "--workers=2") as server:
         yield server
@@ -31,24 +33,25 @@ class Load:
     something is down.
     """
 
-    def __init__(self, server, headers, rate=0.0):
+    def __init__(self, server: Server, headers: dict[str, str], rate: float = 0.0) -> None:
         self.server, self.headers, self.pause = server, headers, CLIENTS / rate if rate else 0
-        self.stored, self.errors = set(), 0
+        self.stored: set[str] = set()
+        self.errors = 0
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._post, args=[n]) for n in range(CLIENTS)]
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         for thread in self._threads:
             thread.join(HANGING_SECONDS)
             assert not thread.is_alive()
 
-    def _post(self, client):
+    def _post(self, client: int) -> None:
         prefer = {"Prefer": "respond-async"} if client % 2 else {}
         with requests.Session() as session:
             session.trust_env = False
@@ -59,7 +62,7 @@ class Load:
                 due += self.pause
                 time.sleep(max(0, due - time.monotonic()))
 
-    def _post_one(self, session, source):
+    def _post_one(self, session: requests.Session, source: str) -> None:
         url = f"{self.server.address}/api/messages"
         try:
             answer = session.post(url, json={"source": source}, timeout=HANGING_SECONDS)
@@ -72,13 +75,13 @@ class Load:
         else:
             self.errors += 1
 
-    def wait_for(self, count):
+    def wait_for(self, count: int) -> None:
         """Wait until so many more messages are stored."""
         goal = len(self.stored) + count
         wait_until(lambda: len(self.stored) >= goal)
 
 
-def assert_all_there(server, load):
+def assert_all_there(server: Server, load: Load) -> None:
     messages = server.wait_until_rendered()
     sources = {message["source"] for message in messages.values()}
     assert load.stored <= sources
@@ -88,9 +91,11 @@ def assert_all_there(server, load):
 
 
 @pytest.mark.parametrize("part", ["rq_worker", "valkey", "web_worker", "supervisor"])
-def test_part_is_killed(server, part):
-    parts = {"web_worker": lambda: min(server.web_workers())}
-    find = parts.get(part, lambda: getattr(server, part))
+def test_part_is_killed(server: Server, part: str) -> None:
+
+    def find() -> int:
+        return min(server.web_workers()) if part == "web_worker" else int(getattr(server, part))
+
     with Load(server, server.join(part)) as load:
         load.wait_for(50)
         killed = find()
@@ -102,7 +107,7 @@ def test_part_is_killed(server, part):
     assert_all_there(server, load)
 
 
-def test_master_is_killed(start):
+def test_master_is_killed(start: Callable[..., Server]) -> None:
     server = start("--workers=2")
     with Load(server, server.join("ann")) as load:
         load.wait_for(100)
@@ -112,13 +117,13 @@ def test_master_is_killed(start):
     assert_all_there(start(), load)
 
 
-def waits(server):
+def waits(server: Server) -> list[float]:
     """Return for each message the seconds from its post to its HTML, as the database has them."""
     messages = server.wait_until_rendered()
     return [message["updated_at"] - message["created_at"] for message in messages.values()]
 
 
-def test_retiring_workers_keep_nobody_waiting(start):
+def test_retiring_workers_keep_nobody_waiting(start: Callable[..., Server]) -> None:
     server = start(WORKER_MAX_JOBS=40)
     first = server.rq_worker
     # A lost wake-up would wait for the sweep.
@@ -130,7 +135,7 @@ def test_retiring_workers_keep_nobody_waiting(start):
         assert_all_there(server, load)
 
 
-def test_idle_machine_renders_at_once(start):
+def test_idle_machine_renders_at_once(start: Callable[..., Server]) -> None:
     server = start()
     ann = server.join("ann")
     for number in range(20):
@@ -139,7 +144,7 @@ def test_idle_machine_renders_at_once(start):
     assert sorted(waits(server))[10] < 1
 
 
-def test_burst_is_all_stored_and_rendered(start):
+def test_burst_is_all_stored_and_rendered(start: Callable[..., Server]) -> None:
     server = start()
     # None is left to the sweep.
     with server.without_sweeps():

@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -22,16 +23,15 @@ MIGRATIONS = sorted(Path(migrations.__file__).parent.glob("0*.py"))
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run a server for the tests that leave it whole."""
     data_dir = tmp_path_factory.mktemp("whole") / ("x" * 100) / "var"
     data_dir.parent.mkdir()
-    settings = {"MAX_BODY_BYTES": 1000, "ANONYMOUS_RAED": "false"}
-    with run_server(data_dir, "--workers=2", **settings) as server:
+    with run_server(data_dir, "--workers=2", MAX_BODY_BYTES=1000, ANONYMOUS_RAED="false") as server:
         yield server
 
 
-def test_from_start_to_rendered_message(whole):
+def test_from_start_to_rendered_message(whole: Server) -> None:
     server, data_dir = whole, whole.data_dir
     lines = [line for line in server.text.splitlines() if "The chat is at" in line]
     assert len(lines) == 1
@@ -48,7 +48,7 @@ def test_from_start_to_rendered_message(whole):
     assert "Traceback" not in server.text
 
 
-def test_second_start_says_so_and_stops(whole):
+def test_second_start_says_so_and_stops(whole: Server) -> None:
     server, data_dir = whole, whole.data_dir
     second = Server(data_dir)
     assert second.master.wait(HANGING_SECONDS) != 0
@@ -61,7 +61,7 @@ def test_second_start_says_so_and_stops(whole):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
-def test_no_process_is_left(start, number):
+def test_no_process_is_left(start: Callable[..., Server], number: signal.Signals) -> None:
     server = start("--workers=2")
     wait_until(lambda: len(server.processes()) == 9)
     server.master.send_signal(number)
@@ -70,7 +70,9 @@ def test_no_process_is_left(start, number):
     wait_until(lambda: not server.processes())
 
 
-def test_worker_that_is_told_to_stop_while_it_boots_ends(start_web, tmp_path):
+def test_worker_that_is_told_to_stop_while_it_boots_ends(
+    start_web: Callable[..., Server], tmp_path: Path
+) -> None:
     told = tmp_path / "told"
     configuration = tmp_path / "early.py"
     configuration.write_text(
@@ -94,12 +96,12 @@ def post_fork(server, worker):
     assert server.master.wait(HANGING_SECONDS) == 0
 
 
-def test_ctrl_c_reaches_the_master_alone(whole):
+def test_ctrl_c_reaches_the_master_alone(whole: Server) -> None:
     """The terminal sends SIGINT to the whole group: the supervisor is in another."""
     assert os.getpgid(whole.supervisor) != os.getpgid(whole.master.pid)
 
 
-def test_start_again_after_a_kill(start, data_dir):
+def test_start_again_after_a_kill(start: Callable[..., Server], data_dir: Path) -> None:
     server = start()
     ann = server.join("ann")
     server.post("/api/messages", json={"source": "before"}, headers=ann)
@@ -109,7 +111,7 @@ def test_start_again_after_a_kill(start, data_dir):
     assert [m["source"] for m in again.wait_until_rendered().values()] == ["before"]
 
 
-def test_reload_replaces_web_workers_alone(whole):
+def test_reload_replaces_web_workers_alone(whole: Server) -> None:
     server = whole
     kept, before = (server.valkey, server.rq_worker, server.supervisor), server.web_workers()
     server.master.send_signal(signal.SIGHUP)
@@ -118,10 +120,10 @@ def test_reload_replaces_web_workers_alone(whole):
     wait_until(lambda: server.get("/readyz").status_code == 200)
 
 
-def wait_for_successor(server):
+def wait_for_successor(server: Server) -> int:
     """Wait until the master that SIGUSR2 has started has a worker, and return its pid."""
 
-    def has_worker(master):
+    def has_worker(master: int) -> bool:
         # Before that, it would miss what its master tells it. A program that the master
         # starts looks like a worker, too, until it is executed, but never listens to that.
         with suppress(FileNotFoundError, ProcessLookupError):
@@ -132,7 +134,7 @@ def wait_for_successor(server):
     return new
 
 
-def test_hot_upgrade_keeps_serving(start, data_dir):
+def test_hot_upgrade_keeps_serving(start: Callable[..., Server], data_dir: Path) -> None:
     server = start()
     valkey, old = server.valkey, server.master
     old.send_signal(signal.SIGUSR2)
@@ -151,7 +153,7 @@ def test_hot_upgrade_keeps_serving(start, data_dir):
         wait_until(lambda: not server.processes())
 
 
-def test_upgrade_that_is_taken_back(whole):
+def test_upgrade_that_is_taken_back(whole: Server) -> None:
     """The new master is stopped: the old one goes on with the embedded parts."""
     server = whole
     valkey = server.valkey
@@ -163,7 +165,7 @@ def test_upgrade_that_is_taken_back(whole):
     assert server.get("/readyz").status_code == 200
 
 
-def test_migrated_once_for_three_workers(start_web, data_dir):
+def test_migrated_once_for_three_workers(start_web: Callable[..., Server], data_dir: Path) -> None:
     start_web("--workers=3")
     with closing(sqlite3.connect(data_dir / "chat.sqlite3")) as connection:
         rooms = connection.execute("SELECT name FROM rooms").fetchall()
@@ -184,7 +186,7 @@ def test_migrated_once_for_three_workers(start_web, data_dir):
         ("DATABASE_URL", "postgresql://chat:hush@127.0.0.1:1/chat"),
     ],
 )
-def test_wrong_setting_stops_the_start(data_dir, name, value):
+def test_wrong_setting_stops_the_start(data_dir: Path, name: str, value: str) -> None:
     server = Server(data_dir, **{name: value})
     try:
         assert server.master.wait(HANGING_SECONDS) != 0
@@ -197,7 +199,7 @@ def test_wrong_setting_stops_the_start(data_dir, name, value):
     assert "hush" not in server.text
 
 
-def test_data_dir_that_cannot_be(data_dir):
+def test_data_dir_that_cannot_be(data_dir: Path) -> None:
     data_dir.touch()
     server = Server(data_dir)
     assert server.master.wait(HANGING_SECONDS) != 0
@@ -206,23 +208,23 @@ def test_data_dir_that_cannot_be(data_dir):
     assert line.startswith("ngw2f: NGW2F_DATA_DIR: ")
 
 
-def test_unknown_setting_is_warned_of(whole):
+def test_unknown_setting_is_warned_of(whole: Server) -> None:
     assert "NGW2F_ANONYMOUS_RAED is no setting" in whole.text
 
 
-def test_long_data_dir_gets_a_short_socket(whole):
+def test_long_data_dir_gets_a_short_socket(whole: Server) -> None:
     assert len(str(whole.data_dir)) > MAX_SOCKET_PATH_BYTES
     assert whole.get("/readyz").status_code == 200
 
 
-def test_stats_are_over_all_workers(start_web):
+def test_stats_are_over_all_workers(start_web: Callable[..., Server]) -> None:
     """What one process tells is what all have counted; both know of every request."""
     server = start_web("--workers=2")
     before = server.output.stat().st_mtime
     asked = [server.get("/healthz") for _ in range(60)]
-    polled = []
+    polled: list[float] = []
 
-    def counted():
+    def counted() -> bool:
         polled.append(server.get("/stats").json()["requests_per_second"] * 15)
         # Not a whole number: the rate is rounded.
         return polled[-1] >= len(asked) - 1
@@ -232,7 +234,7 @@ def test_stats_are_over_all_workers(start_web):
     assert polled[-1] <= len(asked) + len(polled) + made_while_starting
 
 
-def test_body_over_the_limit_is_not_waited_for(whole):
+def test_body_over_the_limit_is_not_waited_for(whole: Server) -> None:
     bob = whole.join("bob")
     host, port = whole.address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=HANGING_SECONDS) as connection:
@@ -247,14 +249,14 @@ def test_body_over_the_limit_is_not_waited_for(whole):
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
-def test_one_date_field(whole):
+def test_one_date_field(whole: Server) -> None:
     tag = whole.get("/api/messages").headers["ETag"]
     for match in (tag, '"other"'):
         answer = whole.get("/api/messages", headers={"If-None-Match": match})
         assert len(answer.raw.headers.getlist("Date")) == 1
 
 
-def test_head_has_no_body_and_keeps_the_connection(whole):
+def test_head_has_no_body_and_keeps_the_connection(whole: Server) -> None:
     host, port = whole.address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=HANGING_SECONDS) as connection:
         connection.sendall(b"HEAD /api/messages HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -265,5 +267,5 @@ def test_head_has_no_body_and_keeps_the_connection(whole):
         assert connection.recv(4000).startswith(b"HTTP/1.1 200 ")
 
 
-def test_parent_is_read_right():
+def test_parent_is_read_right() -> None:
     assert parent_of(os.getpid()) == os.getppid()

@@ -2,18 +2,22 @@
 
 import json
 import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import requests
 from redis import Redis
 
 from tests.client import PASSWORD
+from tests.server.server import Server
 from tests.waiting import wait_until
 
 LIMIT = 4 * 1024 * 1024
 POSTS = 300
 
 
-def test_small_broker_loses_nothing(start, data_dir):
+def test_small_broker_loses_nothing(start: Callable[..., Server], data_dir: Path) -> None:
     server = start(EMBEDDED_BYTES=LIMIT)
     user = {"nickname": "ann", "password": PASSWORD}
     requests.post(f"{server.address}/api/users", json=user, timeout=60).raise_for_status()
@@ -22,7 +26,11 @@ def test_small_broker_loses_nothing(start, data_dir):
     heard: list[int] = []
 
     def listen() -> None:
-        options = {"headers": {"Accept": "application/x-ndjson"}, "stream": True, "timeout": 60}
+        options: dict[str, Any] = {
+            "headers": {"Accept": "application/x-ndjson"},
+            "stream": True,
+            "timeout": 60,
+        }
         with requests.get(f"{server.address}/events?after=0", **options) as stream:
             for line in stream.iter_lines():
                 event = json.loads(line) if line.strip() else {}

@@ -3,22 +3,24 @@
 import os
 import signal
 import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.waiting import wait_until
+from tests.server.server import Server
+from tests.waiting import T, wait_until
 
 STREAMS = 6
 # Workers start in a second, and in ten where others use the machine too.
 START_SECONDS = 300
 
 
-def wait(ask):
+def wait(ask: Callable[[], T]) -> T:
     return wait_until(ask, START_SECONDS)
 
 
-def metrics(server):
+def metrics(server: Server) -> dict[tuple[str, ...], float]:
     """Return what Prometheus would understand, by name and labels."""
     answer = server.get("/metrics")
     assert answer.status_code == 200
@@ -30,18 +32,18 @@ def metrics(server):
     }
 
 
-def requests(found, route):
+def requests(found: dict[tuple[str, ...], float], route: str) -> float:
     return sum(
         value for key, value in found.items() if key[0] == "ngw2f_requests_total" and route in key
     )
 
 
-def processes(server, kind):
+def processes(server: Server, kind: str) -> float | None:
     return metrics(server).get(("ngw2f_processes", kind))
 
 
 @contextmanager
-def streams(server):
+def streams(server: Server) -> Iterator[list[socket.socket]]:
     """Hold streams open, and have read their heads."""
     host, port = server.address.removeprefix("http://").split(":")
     sockets = [socket.create_connection((host, int(port)), timeout=60) for _ in range(STREAMS)]
@@ -55,7 +57,7 @@ def streams(server):
             each.close()
 
 
-def post_and_read(server, sockets):
+def post_and_read(server: Server, sockets: list[socket.socket]) -> None:
     """Post five messages, wait until they are rendered and everybody has been told."""
     ann = server.join("ann")
     for number in range(5):
@@ -69,7 +71,7 @@ def post_and_read(server, sockets):
             received += each.recv(65536)
 
 
-def test_numbers_add_up_and_the_dead_leave_counts_alone(start):
+def test_numbers_add_up_and_the_dead_leave_counts_alone(start: Callable[..., Server]) -> None:
     """Requests go to both web workers; theirs and those of the RQ workers are in one answer."""
     server = start("--workers=2")
     with streams(server) as sockets:
@@ -84,9 +86,12 @@ def test_numbers_add_up_and_the_dead_leave_counts_alone(start):
             ("ngw2f_queue_workers", "render"): 1,
         }
         wait(lambda: expected.items() <= metrics(server).items())
-        found = wait(
-            lambda: requests(now := metrics(server), "/api/messages/<id:message_id>") == 10 and now
-        )
+
+        def asked_for_ten() -> dict[tuple[str, ...], float]:
+            now = metrics(server)
+            return now if requests(now, "/api/messages/<id:message_id>") == 10 else {}
+
+        found = wait(asked_for_ten)
         assert 0 < found["ngw2f_request_seconds_sum", "/api/messages/<id:message_id>"] < 100
         assert found["ngw2f_cache_answers_total", "hit"] >= 1
         wait(lambda: (processes(server, "web"), processes(server, "rq")) == (2, 2))
@@ -110,7 +115,7 @@ def test_numbers_add_up_and_the_dead_leave_counts_alone(start):
     assert found["ngw2f_deliveries_total",] >= 10 * STREAMS
 
 
-def test_master_of_a_hot_upgrade_forgets_nothing(start):
+def test_master_of_a_hot_upgrade_forgets_nothing(start: Callable[..., Server]) -> None:
     server = start()
     for _ in range(30):
         server.get("/healthz")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.server.server import ROOT, Server
 from tests.waiting import wait_until
@@ -14,7 +15,7 @@ NAME = "-a b#c?d=e&f%2Fg%25s%(h)s\"i'j[k]*{l}$HOME;~\\m:n,@\u00e9\u4e2d"
 COUNTED = "ngw2f_render_seconds_count"
 
 
-def test_data_directory_may_have_any_name(tmp_path):
+def test_data_directory_may_have_any_name(tmp_path: Path) -> None:
     directory = tmp_path / NAME
     server = Server(directory)
     try:

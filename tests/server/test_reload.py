@@ -2,7 +2,9 @@
 
 import os
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -18,13 +20,13 @@ GOOD = '[development]\nlog_level = "INFO"\n'
 
 
 @pytest.fixture
-def settings_file(tmp_path):
+def settings_file(tmp_path: Path) -> Path:
     path = tmp_path / "settings.toml"
     path.write_text(GOOD)
     return path
 
 
-def reload(server):
+def reload(server: Server) -> list[str]:
     """Have the server try, and return the line by which it says that it did not."""
     refused = server.text.count("the old workers go on")
     server.master.send_signal(signal.SIGHUP)
@@ -44,7 +46,9 @@ BROKEN = {
 }
 
 
-def test_what_cannot_be_loaded_is_refused(start_web, settings_file):
+def test_what_cannot_be_loaded_is_refused(
+    start_web: Callable[..., Server], settings_file: Path
+) -> None:
     server = start_web(SETTINGS=settings_file.parent)
     workers = server.web_workers()
     for line, text in BROKEN.items():
@@ -88,6 +92,8 @@ def post_worker_init(worker):
 class Held:
     """A server whose checks and boots go on when a test says so."""
 
+    server: Server
+
     def __init__(self, directory: Path, manager: NotifySocket) -> None:
         self.directory, self.manager = directory, manager
         (directory / "held.py").write_text(HELD.format(here=str(directory)))
@@ -96,15 +102,15 @@ class Held:
         self.pid_file = directory / "pid"
         self.options = (f"--config={directory}/held.py", f"--pid={self.pid_file}")
 
-    def hold(self, *names):
+    def hold(self, *names: str) -> None:
         for name in names:
             (self.directory / name).unlink()
             (self.directory / f"{name}.begun").unlink(missing_ok=True)
 
-    def go(self, name):
+    def go(self, name: str) -> None:
         (self.directory / name).touch()
 
-    def begin(self, *, held=""):
+    def begin(self, *, held: str = "") -> None:
         """Send SIGHUP, and wait until what is held has begun."""
         self.first = self.server.web_workers()
         if held:
@@ -113,17 +119,17 @@ class Held:
         if held:
             wait_until((self.directory / f"{held}.begun").exists, SECONDS)
 
-    def told(self):
+    def told(self) -> Any:
         return renewal.read(self.pid_file, self.server.master.pid)
 
-    def wait_for_new_workers(self):
+    def wait_for_new_workers(self) -> None:
         old, now = self.first, self.server.web_workers
         wait_until(lambda: now() and not now() & old, SECONDS)
         assert self.server.get("/api/messages").status_code == 200
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory):
+def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
     directory = tmp_path_factory.mktemp("held")
     manager = NotifySocket(directory / "notify")
     chat = Held(directory, manager)
@@ -136,7 +142,7 @@ def held(tmp_path_factory):
 
 
 @pytest.mark.parametrize("step", ["check", "boot"])
-def test_old_worker_and_watchdog_are_served_through_a_reload(held, step):
+def test_old_worker_and_watchdog_are_served_through_a_reload(held: Held, step: str) -> None:
     told = held.manager.states
     held.manager.forget()
     held.begin(held=step)
@@ -151,7 +157,7 @@ def test_old_worker_and_watchdog_are_served_through_a_reload(held, step):
     assert held.told() == renewal.READY
 
 
-def test_worker_that_dies_during_a_check_is_replaced(held):
+def test_worker_that_dies_during_a_check_is_replaced(held: Held) -> None:
     held.begin(held="check")
     for pid in held.first:
         os.kill(pid, signal.SIGKILL)
@@ -162,7 +168,7 @@ def test_worker_that_dies_during_a_check_is_replaced(held):
 
 
 @pytest.mark.parametrize("step", ["check", "boot"])
-def test_second_reload_takes_the_place_of_the_first(held, step):
+def test_second_reload_takes_the_place_of_the_first(held: Held, step: str) -> None:
     """What hung the first one has been mended."""
     held.begin(held=step)
     (held.directory / "held.py").write_text("import time; time.sleep(600)")
@@ -175,7 +181,7 @@ def test_second_reload_takes_the_place_of_the_first(held, step):
     assert held.server.text.count("reload refused") == refused
 
 
-def test_upgrade_during_a_check_is_another_matter(held):
+def test_upgrade_during_a_check_is_another_matter(held: Held) -> None:
     """It is taken back; the reload goes on."""
     held.begin(held="check")
     held.server.master.send_signal(signal.SIGUSR2)
@@ -187,7 +193,7 @@ def test_upgrade_during_a_check_is_another_matter(held):
     held.wait_for_new_workers()
 
 
-def test_new_worker_that_cannot_begin_is_given_up(held):
+def test_new_worker_that_cannot_begin_is_given_up(held: Held) -> None:
     held.go("broken")
     (held.directory / "more.py").write_text("raw_env = ['MARK=new']\n")
     first = held.server.web_workers()
@@ -208,7 +214,7 @@ def test_new_worker_that_cannot_begin_is_given_up(held):
     wait_until(lambda: (held.directory / "mark").read_text() == "new", SECONDS)
 
 
-def test_new_worker_that_hangs_is_given_up(held):
+def test_new_worker_that_hangs_is_given_up(held: Held) -> None:
     setting = "import ngw2f.server.reload as module; module.SERVING_SECONDS = {}\n"
     (held.directory / "more.py").write_text(setting.format(1))
     first = held.server.web_workers()
@@ -222,7 +228,7 @@ def test_new_worker_that_hangs_is_given_up(held):
     held.wait_for_new_workers()
 
 
-def test_server_that_is_stopped_in_a_check_ends(held):
+def test_server_that_is_stopped_in_a_check_ends(held: Held) -> None:
     """The last one of this server."""
     held.begin(held="check")
     held.server.master.terminate()
@@ -230,7 +236,9 @@ def test_server_that_is_stopped_in_a_check_ends(held):
     wait_until(lambda: not held.server.processes(), SECONDS)
 
 
-def test_worker_that_dies_over_broken_settings_does_not_end_the_server(start_web, settings_file):
+def test_worker_that_dies_over_broken_settings_does_not_end_the_server(
+    start_web: Callable[..., Server], settings_file: Path
+) -> None:
     server = start_web(SETTINGS=settings_file.parent)
     settings_file.write_text("[development\n")
     reload(server)
@@ -242,14 +250,14 @@ def test_worker_that_dies_over_broken_settings_does_not_end_the_server(start_web
     wait_until(lambda: answers(server), SECONDS)
 
 
-def answers(server):
+def answers(server: Server) -> bool:
     try:
         return server.get("/api/messages").status_code == 200
     except requests.ConnectionError:
         return False
 
 
-def test_first_worker_that_cannot_begin_ends_the_server(tmp_path):
+def test_first_worker_that_cannot_begin_ends_the_server(tmp_path: Path) -> None:
     """Whoever starts it shall see that it does not work."""
     chat = Held(tmp_path, NotifySocket(tmp_path / "notify"))
     chat.go("broken")

@@ -4,17 +4,21 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from ngw2f.settings import Settings
 from tests.notified import NotifySocket
+from tests.server.server import Server
 from tests.waiting import wait_until
 
 START_SECONDS = 300
 
 
 @pytest.fixture
-def manager(tmp_path, monkeypatch):
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NotifySocket]:
     socket = NotifySocket(tmp_path / "notify")
     monkeypatch.setenv("NOTIFY_SOCKET", socket.address)
     monkeypatch.setenv("WATCHDOG_USEC", "300000")
@@ -22,7 +26,7 @@ def manager(tmp_path, monkeypatch):
     socket.close()
 
 
-def test_server(start, manager):
+def test_server(start: Callable[..., Server], manager: NotifySocket) -> None:
     """It says when it is ready, pings, is silent while its master hangs, and says that it stops."""
     server = start()
     wait_until(lambda: manager.heard().count("WATCHDOG=1") > 2, START_SECONDS)
@@ -35,7 +39,7 @@ def test_server(start, manager):
     assert manager.heard()[-1] == "STOPPING=1"
 
 
-def said_within(manager, seconds):
+def said_within(manager: NotifySocket, seconds: float) -> bool:
     """Say whether anything is heard in so long from now on."""
     manager.forget()
     try:
@@ -44,7 +48,7 @@ def said_within(manager, seconds):
         return False
 
 
-def test_pool_of_workers(settings, manager):
+def test_pool_of_workers(settings: Settings, manager: NotifySocket) -> None:
     environ = os.environ | {
         "NGW2F_DATA_DIR": settings.data_dir,
         "NGW2F_DATABASE_URL": settings.database_url,

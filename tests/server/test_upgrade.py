@@ -16,7 +16,7 @@ def listen(server: Server) -> list[Listener]:
     """Return a client of each kind, which begins where the chat is now."""
     cursor = server.get("/api/events").json()["next"]
     port = int(server.address.rpartition(":")[2])
-    listeners = [kind(port, cursor) for kind in ALL]
+    listeners: list[Listener] = [kind(port, cursor) for kind in ALL]
     for listener in listeners:
         listener.start()
     return listeners
@@ -31,8 +31,9 @@ def say(server: Server, headers: dict[str, str]) -> int:
         except requests.ConnectionError:
             return None
 
-    number: int = wait_until(post).json()["id"]
-    return number
+    answer = wait_until(post)
+    assert answer is not None
+    return int(answer.json()["id"])
 
 
 def test_streams_go_on_through_it(start: Callable[..., Server]) -> None:
