@@ -33,7 +33,7 @@ schemathesis.openapi.format("password", strategies.text(LETTERS + "日本한국\
 class Token:
     """A token of the user's own; where it is revoked, a new one each time."""
 
-    def get(self, case: Case, _context: AuthContext) -> str:
+    def get(self, case: Case[Any], _context: AuthContext) -> str:
         parts = urlsplit(str(case.operation.schema.config.base_url or case.operation.base_url))
         nickname, _, password = USER.partition(":")
         answer = requests.post(
@@ -43,19 +43,19 @@ class Token:
         )
         return str(answer.json()["token"])
 
-    def set(self, case: Case, token: str, _context: AuthContext) -> None:
+    def set(self, case: Case[Any], token: str, _context: AuthContext) -> None:
         case.headers["Authorization"] = f"Bearer {token}"
 
 
 if USER:
-    revoked = {"method": "DELETE", "path": "/api/tokens"}
+    revoked: dict[str, Any] = {"method": "DELETE", "path": "/api/tokens"}
     schemathesis.auth(refresh_interval=None).apply_to(**revoked)(Token)
     others = schemathesis.auth().skip_for(**revoked)
     others.skip_for(method="POST", path="/api/tokens")(Token)
 
 
 @schemathesis.hook
-def before_call(_context: HookContext, case: Case, _kwargs: dict[str, Any]) -> None:
+def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any]) -> None:
     """Take a name or a key that is new, and do not wait for events."""
     if case.operation.path == "/api/events":
         stop_waiting(case)
@@ -64,9 +64,9 @@ def before_call(_context: HookContext, case: Case, _kwargs: dict[str, Any]) -> N
     number = f"{RUN}-{next(numbers)}"
     if isinstance(case.body, dict):
         for field in {"nickname", "name"} & case.body.keys():
-            if isinstance(case.body[field], str):
-                case.body[field] = unique(case.body[field], number)
-    key = (case.headers or {}).get("Idempotency-Key")
+            if isinstance(name := case.body[field], str):
+                case.body[field] = unique(name, number)
+    key = case.headers.get("Idempotency-Key") if case.headers else None
     if key:
         case.headers["Idempotency-Key"] = (
             f'"{number}{key[1:]}' if key[0] == '"' else f"{number}{key}"
@@ -85,8 +85,8 @@ def unique_key(key: str, number: str) -> str:
     return f"{quote}{number}.{key.strip(quote or None)[:200]}".rstrip("\\") + quote
 
 
-def stop_waiting(case: Case) -> None:
-    query = case.query if case.query is not None else {}
+def stop_waiting(case: Case[Any]) -> None:
+    query: dict[str, Any] = case.query if case.query is not None else {}
     if str(query.get("wait", "0")).isdecimal():
         query["wait"] = 0
     case.query = query

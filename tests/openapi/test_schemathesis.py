@@ -20,9 +20,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signed_in", [False, True], ids=["signed out", "signed in"])
-def test_nothing_is_found(server, signed_in):
+def test_nothing_is_found(server: Server, signed_in: bool) -> None:
     user = sign_up(server, "ann") if signed_in else ""
     done = run(server.address, SEED, EXAMPLES, user)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert int(re.search(r"Tested: (\d+)", done.stdout)[1]) >= 28
+    tested = re.search(r"Tested: (\d+)", done.stdout)
+    assert tested is not None
+    assert int(tested[1]) >= 28
     assert "Traceback" not in server.text
