@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.deploy.chats import join
-from tests.deploy.fleet import running_fleet
-from tests.deploy.followers import EVERY_KIND, following
+from tests.deploy.fleet import Fleet, running_fleet
+from tests.deploy.followers import EVERY_KIND, Follower, following
 from tests.live.server import RedisServer
 from tests.needs import lacking
 from tests.waiting import wait_until
@@ -22,7 +24,7 @@ WAIT_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def fleet():
+def fleet() -> Iterator[Fleet]:
     with tempfile.TemporaryDirectory(prefix="ngw2f-fleet-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         redis = RedisServer(directory)
@@ -35,18 +37,20 @@ def fleet():
 
 
 @pytest.fixture(scope="module")
-def ann(fleet):
+def ann(fleet: Fleet) -> dict[str, str]:
     return join(fleet.client, "ann")
 
 
-def say(fleet, headers, source):
-    body = json.dumps({"source": source})
+def say(fleet: Fleet, headers: dict[str, str], source: str) -> int:
+    body = json.dumps({"source": source}).encode()
     answer = fleet.client.ask("/api/messages", "POST", body, headers)
     assert answer.status == 201
-    return answer.json["id"]
+    return int(answer.json["id"])
 
 
-def test_socketio_client_with_its_default_transports(fleet, ann, node_modules):
+def test_socketio_client_with_its_default_transports(
+    fleet: Fleet, ann: dict[str, str], node_modules: Path
+) -> None:
     node = shutil.which("node") or lacking("node", "apt-get install nodejs")
     token = ann["Authorization"].removeprefix("Bearer ")
     certificate = str(fleet.client.front.certificate)
@@ -63,7 +67,7 @@ def test_socketio_client_with_its_default_transports(fleet, ann, node_modules):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = CHROMIUM or lacking("chromium", "apt-get install chromium")
     quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update"]
@@ -76,7 +80,7 @@ def browser():
         browser.close()
 
 
-def test_browsers_talk(fleet, browser):
+def test_browsers_talk(fleet: Fleet, browser: Any) -> None:
     # The certificate is one's own; what a browser says to that is not what is looked at.
     contexts = [browser.new_context(ignore_https_errors=True) for _ in range(2)]
     pages = [context.new_page() for context in contexts]
@@ -99,7 +103,9 @@ def test_browsers_talk(fleet, browser):
 
 
 @pytest.mark.parametrize("path", ["/api/messages", "/api/users?online=0"])
-def test_what_has_not_changed_is_not_sent_again(fleet, ann, path):
+def test_what_has_not_changed_is_not_sent_again(
+    fleet: Fleet, ann: dict[str, str], path: str
+) -> None:
     for headers in ({}, {"Authorization": ann["Authorization"]}):
         etag = fleet.client.ask(path, headers=headers).headers["ETag"]
         again = fleet.client.ask(path, headers=headers | {"If-None-Match": etag})
@@ -107,7 +113,9 @@ def test_what_has_not_changed_is_not_sent_again(fleet, ann, path):
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
-def test_every_stream_goes_out_at_once(fleet, ann, kind):
+def test_every_stream_goes_out_at_once(
+    fleet: Fleet, ann: dict[str, str], kind: type[Follower]
+) -> None:
     with following(fleet.client, [kind]) as (follower,):
         for number in range(5):
             # A front that gathers would hold back what is so short.
@@ -120,14 +128,15 @@ def test_every_stream_goes_out_at_once(fleet, ann, kind):
 
 
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
-def test_stream_of_events_by_curl(fleet, ann, version):
+def test_stream_of_events_by_curl(fleet: Fleet, ann: dict[str, str], version: str) -> None:
     curl = shutil.which("curl") or lacking("curl", "apt-get install curl")
     client = fleet.client
-    command = [curl, "-sN", "--max-time", "60", version, "--cacert", client.front.certificate]
+    command = [curl, "-sN", "--max-time", "60", version, "--cacert", str(client.front.certificate)]
     command += ["-H", "Accept: text/event-stream", "-H", "Accept-Encoding: gzip"]
     with subprocess.Popen(
         [*command, f"https://{client.host}/events"], stdout=subprocess.PIPE
     ) as it:
+        assert it.stdout is not None
         assert it.stdout.readline().startswith(b"retry:")
         message = say(fleet, ann, f"to curl by {version}")
         # What happened just before may still be told.

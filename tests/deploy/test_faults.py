@@ -4,6 +4,7 @@
 """
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,13 @@ import pytest
 from tests.deploy.faults import CRASHES, RENEWALS, play
 from tests.deploy.fleet import running_fleet
 from tests.live.server import RedisServer
-from tests.postgresql import running_postgresql
+from tests.postgresql import PostgreSQLServer, running_postgresql
 
 REQUESTS = 40
 
 
 @pytest.fixture(scope="module")
-def ground():
+def ground() -> Iterator[tuple[Path, PostgreSQLServer, RedisServer]]:
     """Give a folder, a PostgreSQL and a Redis which can be stopped and started."""
     with (
         tempfile.TemporaryDirectory(
@@ -32,7 +33,7 @@ def ground():
 
 
 @pytest.mark.slow
-def test_nothing_is_lost(ground):
+def test_nothing_is_lost(ground: tuple[Path, PostgreSQLServer, RedisServer]) -> None:
     directory, database, redis = ground
     with running_fleet(directory, database.url, redis.url) as fleet:
         outcomes = play(fleet, database, redis, [*RENEWALS, *CRASHES], REQUESTS, renewed=1)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from examples.transcript.machine import free_port
 from tests.deploy.chats import Chat, Load, environment, join, running_workers, started
 from tests.deploy.faults import check, streams_opened
 from tests.deploy.fleet import Fleet
-from tests.deploy.followers import EVERY_KIND, following
-from tests.deploy.network import running_network
+from tests.deploy.followers import EVERY_KIND, Follower, following
+from tests.deploy.network import Network, running_network
 from tests.nginx.running import make_front, running
 from tests.postgresql import running_postgresql
 from tests.redis_servers import find_program, running_redis
@@ -28,13 +29,13 @@ REQUESTS = 60
 
 
 @pytest.fixture(scope="module")
-def network():
+def network() -> Iterator[Network]:
     with running_network() as network:
         yield network
 
 
 @pytest.fixture(scope="module")
-def foundations(network):
+def foundations(network: Network) -> Iterator[tuple[str, str]]:
     """Give the URLs of a PostgreSQL and a Redis that the machines share, by TCP."""
     port, redis_port = free_port(), free_port()
     options = f"-c listen_addresses={network.here} -c port={port}"
@@ -56,7 +57,7 @@ def foundations(network):
 
 
 @pytest.fixture
-def fleet(network, foundations):
+def fleet(network: Network, foundations: tuple[str, str]) -> Iterator[Fleet]:
     with (
         tempfile.TemporaryDirectory(prefix="ngw2f-hosts-", ignore_cleanup_errors=True) as name,
         contextlib.ExitStack() as stack,
@@ -82,13 +83,13 @@ def fleet(network, foundations):
         yield Fleet(client, chats, workers)
 
 
-def sysctl():
+def sysctl() -> dict[str, str]:
     lines = (ROOT / "deploy" / "sysctl.conf").read_text().splitlines()
     pairs = (line.split("=") for line in lines if "=" in line and not line.startswith("#"))
     return {name.strip(): value.strip() for name, value in pairs}
 
 
-def test_one_machine_is_cut_off(fleet, network):
+def test_one_machine_is_cut_off(fleet: Fleet, network: Network) -> None:
     headers = join(fleet.client, "ann")
     with following(fleet.client, [*EVERY_KIND, *EVERY_KIND]) as followers:
         with Load(fleet.client, headers, threads=4) as load:
@@ -112,7 +113,9 @@ def test_one_machine_is_cut_off(fleet, network):
     assert seconds < BACK_SECONDS
 
 
-def wait_until_complete(fleet, headers, followers, since):
+def wait_until_complete(
+    fleet: Fleet, headers: dict[str, str], followers: list[Follower], since: float
+) -> float:
     """Return after how long everybody knows what was posted after the cut, and all before it."""
     posted = fleet.client.ask("/api/messages", "POST", b'{"source": "after the cut"}', headers)
     assert posted.status == 201
@@ -121,7 +124,7 @@ def wait_until_complete(fleet, headers, followers, since):
     return time.monotonic() - since
 
 
-def answers(fleet, address):
+def answers(fleet: Fleet, address: str) -> bool:
     """Say whether an instance has answered one of the last requests."""
     # Without what comes after the last line's end: nginx may be writing it just now.
     lines = (fleet.client.front.run / "access.log").read_text().split("\n")[-21:-1]

@@ -5,14 +5,17 @@ import sys
 import tempfile
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis import Redis
 
 from ngw2f.settings import Settings
 from ngw2f.store.migrate import migrate
 from tests.deploy.chats import Load, environment, join, running_chat, running_workers
-from tests.nginx.running import make_front, running
+from tests.nginx.running import Client, make_front, running
 
 # What a gunicorn worker does, in its order: patch, then import the driver.
 COOPERATION = """
@@ -44,26 +47,28 @@ COOPERATION = """
 
 
 @pytest.fixture
-def backend():
+def backend() -> str:
     return "postgresql"
 
 
 @pytest.fixture
-def directory():
+def directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(
         prefix="ngw2f-pg-chat-", ignore_cleanup_errors=True
     ) as directory:
         yield Path(directory)
 
 
-def test_queries_leave_the_loop_free(database_url):
+def test_queries_leave_the_loop_free(database_url: str) -> None:
     program = [sys.executable, "-c", textwrap.dedent(COOPERATION), database_url]
     told = subprocess.run(program, capture_output=True, text=True, timeout=60)
     # Nine wait at once, and a tenth, in the same thread, sees them and ends their wait.
     assert told.stdout == "{'QueryCanceled'}\n", told.stderr
 
 
-def test_chat_flow_behind_nginx(directory, database_url, valkey_url, redis):
+def test_chat_flow_behind_nginx(
+    directory: Path, database_url: str, valkey_url: str, redis: Redis
+) -> None:
     variables = environment(directory, database_url, valkey_url)
     with (
         running_chat(directory, "a", variables) as chat,
@@ -81,7 +86,9 @@ def test_chat_flow_behind_nginx(directory, database_url, valkey_url, redis):
         assert {message["html"] for message in newest(client)} == {"<p>hello <em>world</em></p>"}
 
 
-def test_old_version_serves_while_it_migrates(directory, database_url, valkey_url, redis):
+def test_old_version_serves_while_it_migrates(
+    directory: Path, database_url: str, valkey_url: str, redis: Redis
+) -> None:
     variables = environment(directory, database_url, valkey_url)
     with (
         running_chat(directory, "a", variables) as chat,
@@ -94,5 +101,6 @@ def test_old_version_serves_while_it_migrates(directory, database_url, valkey_ur
         assert load.failures == []
 
 
-def newest(client):
-    return client.ask("/api/messages?limit=200").json["messages"]
+def newest(client: Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.ask("/api/messages?limit=200").json["messages"]
+    return found

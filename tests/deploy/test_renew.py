@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy import renew
-from tests.deploy.chats import Load, children, environment, join, running_chat
-from tests.nginx.running import make_front, running
+from tests.deploy.chats import Chat, Load, children, environment, join, running_chat
+from tests.nginx.running import Client, make_front, running
 from tests.waiting import wait_until
 
 # In each stretch: before, during and after what is done.
@@ -21,7 +22,7 @@ REQUESTS = 150
 
 
 @pytest.fixture(scope="module")
-def directory():
+def directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(
         prefix="ngw2f-renew-", ignore_cleanup_errors=True
     ) as directory:
@@ -43,7 +44,7 @@ sys.meta_path.insert(0, Finder())
 
 
 @pytest.fixture
-def wrong_settings(directory):
+def wrong_settings(directory: Path) -> Iterator[None]:
     """Write settings that no server takes, which those that run have read long ago."""
     path = directory / "settings.toml"
     path.write_text("[production]\nno_such_setting = 1\n")
@@ -52,7 +53,7 @@ def wrong_settings(directory):
 
 
 @pytest.fixture(scope="module")
-def chats(directory, valkey_url):
+def chats(directory: Path, valkey_url: str) -> Iterator[list[Chat]]:
     """Run two instances for all tests: what these do to the first one leaves it whole."""
     (directory / "sitecustomize.py").write_text(BROKEN_LATE)
     variables = environment(directory, "", valkey_url)
@@ -63,12 +64,17 @@ def chats(directory, valkey_url):
 
 
 @pytest.fixture(scope="module")
-def client(chats, directory):
+def client(chats: list[Chat], directory: Path) -> Iterator[Client]:
     with running(make_front(directory / "nginx", [chat.socket for chat in chats])) as client:
         yield client
 
 
-def test_broken_code_is_not_taken(client, chats, request, monkeypatch):
+def test_broken_code_is_not_taken(
+    client: Client,
+    chats: list[Chat],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     chat = chats[0]
     before = chat.pid
     monkeypatch.setattr(renew, "START_SECONDS", 4.0)
@@ -82,7 +88,9 @@ def test_broken_code_is_not_taken(client, chats, request, monkeypatch):
     assert chat.pid == before
 
 
-def test_application_that_fails_late_is_not_taken(client, chats, directory):
+def test_application_that_fails_late_is_not_taken(
+    client: Client, chats: list[Chat], directory: Path
+) -> None:
     """Its master runs meanwhile, and the old workers answer."""
     chat = chats[0]
     before, workers = chat.pid, children(chat.pid)
@@ -96,7 +104,9 @@ def test_application_that_fails_late_is_not_taken(client, chats, directory):
     assert (chat.pid, children(before)) == (before, workers)
 
 
-def test_silent_workers_are_not_taken(client, chats, monkeypatch):
+def test_silent_workers_are_not_taken(
+    client: Client, chats: list[Chat], monkeypatch: pytest.MonkeyPatch
+) -> None:
     chat = chats[0]
     before = chat.pid
     monkeypatch.setattr(renew, "_is_healthy", lambda _address: False)
@@ -109,7 +119,7 @@ def test_silent_workers_are_not_taken(client, chats, monkeypatch):
     assert chat.pid == before
 
 
-def test_reload_ends_with_new_workers(chats):
+def test_reload_ends_with_new_workers(chats: list[Chat]) -> None:
     chat = chats[0]
     before = children(chat.pid)
     renew.reload(chat.pid_file)
@@ -119,10 +129,10 @@ def test_reload_ends_with_new_workers(chats):
 
 
 @pytest.mark.usefixtures("wrong_settings")
-def test_refused_reload_is_reported(chats):
+def test_refused_reload_is_reported(chats: list[Chat]) -> None:
     chat = chats[0]
     before = children(chat.pid)
-    command = [sys.executable, "-m", "deploy.renew", "reload", chat.pid_file]
+    command = [sys.executable, "-m", "deploy.renew", "reload", str(chat.pid_file)]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 1
     assert told.stderr.startswith("renew: refused, the server's log says why")
@@ -130,7 +140,7 @@ def test_refused_reload_is_reported(chats):
 
 
 @pytest.mark.parametrize("what", [renew.reload, lambda path: renew.upgrade(path, "unix:none")])
-def test_pid_file_of_nobody(tmp_path, what):
+def test_pid_file_of_nobody(tmp_path: Path, what: Callable[[Path], object]) -> None:
     path = tmp_path / "gunicorn.pid"
     with pytest.raises(renew.RenewalError, match="names no running gunicorn"):
         what(path)

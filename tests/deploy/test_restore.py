@@ -4,48 +4,52 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from tests.deploy.chats import environment, join, running_chat
 from tests.needs import lacking
-from tests.nginx.running import make_front, running
+from tests.nginx.running import Client, make_front, running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def backend(request):
-    return request.param
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def directory():
+def directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="ngw2f-restore-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
-def ngw2f(variables, *command):
+def ngw2f(variables: dict[str, str], *command: str | Path) -> str:
     """Run the command; return the line that it fails with, if it does."""
-    command = [sys.executable, "-m", "ngw2f", *map(str, command)]
-    told = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
+    argv = [sys.executable, "-m", "ngw2f", *map(str, command)]
+    told = subprocess.run(argv, env=variables, capture_output=True, text=True, timeout=120)
     assert told.returncode in (0, 1), told.stderr
     return told.stderr
 
 
-def say(client, headers):
+def say(client: Client, headers: dict[str, str]) -> int:
     answer = client.ask("/api/messages", "POST", b'{"source": "hello"}', headers)
     assert answer.status == 201, answer.body
-    return answer.json["id"]
+    return int(answer.json["id"])
 
 
-def test_restore_of_an_older_state(directory, backend, database_url, valkey_url, redis):
+def test_restore_of_an_older_state(
+    directory: Path, backend: str, database_url: str, valkey_url: str, redis: Redis
+) -> None:
     if backend == "postgresql" and not shutil.which("pg_dump"):
         lacking("pg_dump", "apt-get install postgresql-client")
     # The fixture's own SQLite is beside: this chat makes one.
     variables = environment(directory, database_url, valkey_url)
     backup = directory / "backup"
 
-    def set_aside():
+    def set_aside() -> None:
         for path in [] if database_url else directory.glob("chat.sqlite3*"):
             path.rename(directory / f"old-{path.name}")
 

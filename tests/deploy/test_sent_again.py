@@ -3,9 +3,11 @@
 import json
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from tests.deploy.chats import Chat, environment, join, started
 from tests.nginx.running import make_front, running
@@ -17,12 +19,12 @@ PREFER = {"Prefer": "wait=30"}
 
 
 @pytest.fixture
-def directory():
+def directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="ngw2f-again-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
-def test_killed_between_commit_and_answer(directory, valkey_url, redis):
+def test_killed_between_commit_and_answer(directory: Path, valkey_url: str, redis: Redis) -> None:
     variables = environment(directory, "", valkey_url)
     chats = [Chat(directory, name, variables) for name in ("one", "two")]
     answers = []
@@ -32,7 +34,7 @@ def test_killed_between_commit_and_answer(directory, valkey_url, redis):
     ):
         headers = join(client, "ann") | {"Idempotency-Key": '"k1"'}
 
-        def post(**more):
+        def post(**more: str) -> None:
             answers.append(client.ask("/api/messages", "POST", BODY, headers | more))
 
         posting = threading.Thread(target=post, kwargs=PREFER)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ ORDINARY, ORDINARY_GROUP = "nobody", "nogroup"
 
 
 @pytest.fixture
-def directory():
+def directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(
         prefix="ngw2f-stack-", ignore_cleanup_errors=True
     ) as directory:
@@ -41,7 +42,7 @@ def directory():
 
 
 @pytest.fixture(params=["this user", "somebody"])
-def as_user(request, directory):
+def as_user(request: pytest.FixtureRequest, directory: Path) -> list[str]:
     """Give what goes before a command: nothing, or what makes root an ordinary user."""
     if request.param == "this user":
         return []
@@ -55,7 +56,9 @@ def as_user(request, directory):
 
 
 @pytest.fixture
-def stack(directory, as_user):
+def stack(
+    directory: Path, as_user: list[str]
+) -> Iterator[tuple[Client, subprocess.Popen[bytes], Path, dict[str, str]]]:
     """Give a client of a running stack, its process, its screen's file and its environment."""
     need_nginx()
     if not importlib.util.find_spec("honcho"):
@@ -73,7 +76,9 @@ def stack(directory, as_user):
         process.wait(STOP_SECONDS)
 
 
-def test_chat_flow_and_end(stack):
+def test_chat_flow_and_end(
+    stack: tuple[Client, subprocess.Popen[bytes], Path, dict[str, str]],
+) -> None:
     client, process, screen, environment = stack
     headers = join(client, "ann")
     posted = client.ask("/api/messages", "POST", b'{"source": "hello *world*"}', headers)
@@ -87,6 +92,7 @@ def test_chat_flow_and_end(stack):
     wait_until(lambda: screen.read_text().count(ready) == 1)
     text = screen.read_text()
     first_line_of_nginx = re.search(r"^\S+ nginx\.1 +\| ", text, re.MULTILINE)
+    assert first_line_of_nginx is not None
     assert text.count("The chat is at ", 0, first_line_of_nginx.start()) == 2
     # The command works with what the stack has.
     assert f"{engine()}, with the newest schema" in operate(environment["STACK_DIR"], "doctor")
@@ -108,11 +114,11 @@ def test_chat_flow_and_end(stack):
         assert "database system is shut down" in screen.read_text()
 
 
-def engine():
+def engine() -> str:
     return "postgresql" if postgresql.find_programs() else "sqlite"
 
 
-def operate(directory, *arguments):
+def operate(directory: str, *arguments: str) -> str:
     command = [
         sys.executable,
         "-m",
@@ -144,7 +150,9 @@ def operate(directory, *arguments):
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-def test_what_would_stop_a_part_is_one_line(directory, setting, line):
+def test_what_would_stop_a_part_is_one_line(
+    directory: Path, setting: dict[str, str], line: str
+) -> None:
     need_nginx()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = str(taken.getsockname()[1])
@@ -194,6 +202,6 @@ def _html(client: Client, location: str) -> str:
     while True:
         message = client.ask(location).json
         if message["rendered"]:
-            return message["html"]
+            return str(message["html"])
         assert time.monotonic() < deadline
         time.sleep(0.05)
