@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from redis import Redis
@@ -121,7 +122,8 @@ class Scene:
 
 
 def _ids_in_the_stream(redis: Redis) -> set[int]:
-    return {int(entry_id.partition(b"-")[0]) for entry_id, _ in redis.xrange("ngw2f:events")}
+    entries = cast(list[tuple[bytes, Any]], redis.xrange("ngw2f:events"))
+    return {int(entry_id.partition(b"-")[0]) for entry_id, _ in entries}
 
 
 @contextlib.contextmanager
