@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import certifi
@@ -128,10 +129,15 @@ class Fetcher:
         self._bounds = bounds or Bounds()
         self._resolve = resolve or SystemResolver()
         self._connect = connect
-        self._tls = tls or public_tls()
+        self._given_tls = tls
         self._clock = clock
         self._now = now
         self._sites = Sites()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Not before it is needed: the authorities take 5 MB, in each worker that renders too.
+        return self._given_tls or public_tls()
 
     def fetch(
         self,
