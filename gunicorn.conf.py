@@ -6,7 +6,6 @@ thousands of clients). Every hook that gunicorn has is here, in the order of a
 server's life; those that have nothing to do only log at the debug level.
 """
 
-import subprocess
 import sys
 
 from ngw2f.links.settings import build_policy
@@ -48,9 +47,7 @@ def on_starting(server):
     """Check the settings and migrate once, before any worker; then start the embedded parts."""
     for name in unknown_variables():
         server.log.warning("%s is no setting; it is ignored", name)
-    if status := subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
-        # It has printed the reason, unless it was killed.
-        sys.exit(status if status > 0 else "ngw2f: the check of settings and database was killed")
+    hooks.check_start(settings)
     begin_anew(settings.metrics_path)
     server.embedded = hooks.start_embedded(settings)
     hooks.unblock_stop_signals_after_forks()

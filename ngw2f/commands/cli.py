@@ -169,14 +169,19 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _migrate(_options: argparse.Namespace) -> None:
-    from sqlalchemy.exc import SQLAlchemyError
-
     from ngw2f.server.precheck import check
-    from ngw2f.store.migrate import MigrationError, migrate
-    from ngw2f.store.reasons import reason_of
+    from ngw2f.store.current import is_current
 
     settings = load_settings()
     check(settings)
+    if is_current(settings):
+        return
+    # A server's start waits for this: libraries are not loaded for nothing.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from ngw2f.store.migrate import MigrationError, migrate
+    from ngw2f.store.reasons import reason_of
+
     try:
         migrate(settings)
     except SQLAlchemyError as error:

@@ -8,14 +8,17 @@ import faulthandler
 import gc
 import os
 import signal
+import subprocess
 import sys
 import traceback
 from typing import Any
 
 from ngw2f.server.descriptors import raise_limit
 from ngw2f.server.embedded import Embedded, EmbeddedError
+from ngw2f.server.precheck import check
 from ngw2f.server.supervisor import default_pools
-from ngw2f.settings import Settings
+from ngw2f.settings import SettingError, Settings
+from ngw2f.store.current import is_current
 
 # With Python's (700, 10, 10) a collection would run in every round of writes to a thousand
 # streams. A client leaves about 30 objects and 20 KB that only a full collection frees, and
@@ -42,6 +45,20 @@ def unblock_stop_signals() -> None:
 def unblock_stop_signals_after_forks() -> None:
     """Unblock the stop signals in this process, the master, after each fork."""
     os.register_at_fork(after_in_parent=unblock_stop_signals)
+
+
+def check_start(settings: Settings) -> None:
+    """Check the settings, and migrate unless that is done. Exits with a line on failure."""
+    try:
+        if settings.is_embedded:
+            check(settings)
+            if is_current(settings):
+                return
+    except SettingError as error:
+        sys.exit(f"ngw2f: {error}")
+    if status := subprocess.call([sys.executable, "-m", "ngw2f", "migrate"]):
+        # It has printed the reason, unless it was killed.
+        sys.exit(status if status > 0 else "ngw2f: the check of settings and database was killed")
 
 
 def start_embedded(settings: Settings) -> Embedded | None:

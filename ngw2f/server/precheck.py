@@ -1,12 +1,11 @@
 """Check before anything starts that the settings can work, beyond each value's own form.
 
-This imports what gevent has to patch, so gunicorn's master has `ngw2f migrate` do it.
+The master imports this before it forks: nothing here may import what gevent has to patch.
 """
 
 import os
 from pathlib import Path
 
-from ngw2f.broker.connection import connect
 from ngw2f.links.settings import build_policy
 from ngw2f.settings import SettingError, Settings
 
@@ -44,7 +43,11 @@ def look(settings: Settings) -> None:
 def _check_values(settings: Settings) -> None:
     """Raise SettingError for invalid hosts and options. Connects to nothing."""
     build_policy(settings)
-    connect(settings).close()
+    if settings.redis_url:
+        # The client has what gevent has to patch: the master never comes here.
+        from ngw2f.broker.connection import connect
+
+        connect(settings).close()
 
 
 def why_not_writable(path: Path) -> str:

@@ -19,8 +19,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.settings import Settings
+from ngw2f.store.current import TABLES
 from ngw2f.store.in_use import exclusive_use
-from ngw2f.store.migrate import TABLES, known_versions
+from ngw2f.store.migrate import known_versions
 from ngw2f.store.reasons import reason_of
 from ngw2f.store.schema import metadata
 from ngw2f.store.succession import greatest_ids, succeed

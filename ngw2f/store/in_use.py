@@ -12,11 +12,11 @@ from contextlib import ExitStack, contextmanager
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from ngw2f.settings import Settings
+from ngw2f.store.current import MIGRATION_FILE
 
 IN_USE_FILE = "in-use.lock"
-# Held while the schema changes: this file for SQLite, this number for PostgreSQL. No other program
-# on the same server is likely to use the number.
-MIGRATION_FILE = "migrate.lock"
+# Held while the schema of a PostgreSQL database changes. No other program on the same server is
+# likely to use the number.
 MIGRATION_KEY = 0x6E677732
 
 OTHERS = text(

@@ -4,7 +4,8 @@ from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.exc import ArgumentError
 
 from ngw2f.settings import Settings
-from ngw2f.store.migrate import TABLES, known_versions, newest_version
+from ngw2f.store.current import TABLES
+from ngw2f.store.migrate import known_versions, newest_version
 from ngw2f.store.private_files import sqlite_path
 from ngw2f.store.reasons import of_another_program, why_no_engine
 

@@ -12,6 +12,7 @@ from gunicorn.config import Config
 from ngw2f.server import hooks
 from ngw2f.server.embedded import EmbeddedError
 from ngw2f.settings import Settings
+from ngw2f.store.migrate import migrate
 
 
 def worker(service=None):
@@ -106,6 +107,42 @@ def test_garbage_of_clients_is_still_collected():
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """Return the commands that are called as processes; each is killed."""
+    calls = []
+    monkeypatch.setattr(hooks.subprocess, "call", lambda argv: calls.append(argv[2:]) or -9)
+    return calls
+
+
+def test_start_of_a_current_chat_takes_no_process(tmp_path, called):
+    settings = Settings(data_dir=str(tmp_path), profile_dir=str(tmp_path / "profiles"))
+    migrate(settings)
+    hooks.check_start(settings)
+    assert called == []
+    assert (tmp_path / "profiles").is_dir()
+
+
+@pytest.mark.parametrize("redis_url", ["", "redis://127.0.0.1:1"])
+def test_start_of_any_other_migrates_in_a_process(tmp_path, called, redis_url):
+    with pytest.raises(SystemExit, match=r"^ngw2f: .* was killed$"):
+        hooks.check_start(Settings(data_dir=str(tmp_path), redis_url=redis_url))
+    assert called == [["ngw2f", "migrate"]]
+
+
+def test_start_ends_with_the_status_of_the_migration(tmp_path, monkeypatch):
+    monkeypatch.setattr(hooks.subprocess, "call", lambda _: 3)
+    with pytest.raises(SystemExit, match=r"^3$"):
+        hooks.check_start(Settings(data_dir=str(tmp_path)))
+
+
+def test_start_with_a_wrong_folder_is_one_line(tmp_path, called):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: .* is no folder$"):
+        hooks.check_start(Settings(data_dir=str(tmp_path / "file")))
+    assert called == []
 
 
 @pytest.fixture

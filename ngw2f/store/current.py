@@ -1,0 +1,48 @@
+"""Whether the database has the newest schema already, asked without SQLAlchemy and Alembic.
+
+The master imports this before it forks: nothing here may import what gevent has to patch.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from ngw2f.locks import file_lock
+from ngw2f.settings import Settings
+
+# A chat of any version has these tables.
+TABLES = {"users", "tokens", "rooms", "memberships", "messages", "alembic_version"}
+
+# Held while the schema of an SQLite database changes.
+MIGRATION_FILE = "migrate.lock"
+
+# Each is named after the version that it makes.
+MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
+
+
+def is_current(settings: Settings) -> bool:
+    """Say whether the database is SQLite's under `data_dir`, and needs no migration.
+
+    Anything else, an error too, is for `migrate` to look at.
+    """
+    path = settings.data_path / "chat.sqlite3"
+    if settings.database_url or not path.is_file():
+        return False
+    url = f"file:{quote(str(path))}?mode=rw"
+    try:
+        with (
+            file_lock(settings.data_path / MIGRATION_FILE),
+            closing(sqlite3.connect(url, uri=True)) as database,
+        ):
+            return _is_current(database)
+    except (OSError, sqlite3.Error):
+        return False
+
+
+def _is_current(database: sqlite3.Connection) -> bool:
+    newest = max(path.name.partition("_")[0] for path in MIGRATIONS.glob("[0-9]*.py"))
+    versions = list(database.execute("SELECT version_num FROM alembic_version"))
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    modes = list(database.execute("PRAGMA journal_mode"))
+    return versions == [(newest,)] and tables >= TABLES and modes == [("wal",)]

@@ -1,0 +1,87 @@
+"""The look at a schema that spares a start the migration's libraries."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ngw2f.locks import file_lock
+from ngw2f.settings import Settings
+from ngw2f.store.current import MIGRATION_FILE, is_current
+from ngw2f.store.migrate import migrate
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(data_dir=str(tmp_path / "a %folder?"))
+    migrate(settings)
+    return settings
+
+
+def execute(settings: Settings, sql: str) -> None:
+    with closing(sqlite3.connect(settings.data_path / "chat.sqlite3")) as database:
+        database.execute(sql)
+        database.commit()
+
+
+def test_migrated_database_is_current(settings: Settings) -> None:
+    assert is_current(settings)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE alembic_version SET version_num = '0001'",
+        "UPDATE alembic_version SET version_num = '9999'",
+        "INSERT INTO alembic_version VALUES ('0001')",
+        "DELETE FROM alembic_version",
+        "DROP TABLE alembic_version",
+        "DROP TABLE memberships",
+        "PRAGMA journal_mode = DELETE",
+    ],
+)
+def test_anything_else_is_for_the_migration(settings: Settings, change: str) -> None:
+    execute(settings, change)
+    assert not is_current(settings)
+
+
+def test_database_is_not_made(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path))
+    assert not is_current(settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_file_that_is_no_database(settings: Settings) -> None:
+    (settings.data_path / "chat.sqlite3").write_bytes(b"no database " * 1000)
+    assert not is_current(settings)
+
+
+def test_other_databases_are_for_the_migration(settings: Settings) -> None:
+    url = "postgresql+psycopg://127.0.0.1:1/chat"
+    assert not is_current(msgspec.structs.replace(settings, database_url=url))
+
+
+def test_database_that_is_being_restored_is_waited_for(settings: Settings) -> None:
+    answers: list[bool] = []
+    asking = threading.Thread(target=lambda: answers.append(is_current(settings)))
+    with file_lock(settings.data_path / MIGRATION_FILE):
+        asking.start()
+        asking.join(0.1)
+        assert not answers
+    asking.join()
+    assert answers == [True]
+
+
+def test_migration_of_a_current_database_loads_no_library(settings: Settings) -> None:
+    """Nor does a server's start, which does it by the same function."""
+    program = (
+        "import sys; from ngw2f.commands.cli import main; main(['migrate']);"
+        "sys.exit(' '.join({'alembic', 'sqlalchemy', 'redis'} & set(sys.modules)) or None)"
+    )
+    environ = {"NGW2F_DATA_DIR": settings.data_dir}
+    subprocess.run([sys.executable, "-c", program], env=environ, check=True)
