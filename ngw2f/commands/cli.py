@@ -126,11 +126,6 @@ def _add_processes(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     process.add_argument("--lifeline", type=int)
     process.set_defaults(run=_worker_process)
 
-    fetcher = commands.add_parser("fetcher")
-    fetcher.add_argument("--parent", type=int, required=True)
-    fetcher.add_argument("--lifeline", type=int)
-    fetcher.set_defaults(run=_fetcher)
-
     cron = commands.add_parser("cron")
     cron.add_argument("--lifeline", type=int)
     cron.set_defaults(run=_cron)
@@ -210,11 +205,11 @@ def _check(options: argparse.Namespace) -> None:
 
 def _worker(options: argparse.Namespace) -> None:
     from ngw2f.observe.metrics.files import begin_anew
-    from ngw2f.server.supervisor import Supervisor, default_pools, worker_specs
+    from ngw2f.server.supervisor import Supervisor, default_pools, load_jobs, worker_specs
     from ngw2f.server.systemd import Systemd
 
     settings = _settings()
-    # In a separate process: this one stays, and should stay small.
+    # In a separate process: what it leaves behind would be copied into each worker.
     if status := subprocess.call([sys.executable, "-m", "ngw2f", "check", "--database"]):
         sys.exit(status)
     begin_anew(settings.metrics_path)
@@ -222,7 +217,10 @@ def _worker(options: argparse.Namespace) -> None:
     if options.queues:
         pools = {options.queues: options.workers}
     systemd = Systemd()
-    Supervisor(worker_specs(pools), systemd=systemd if systemd.is_there else None).run()
+    specs = worker_specs(pools, main)
+    Supervisor(specs, systemd=systemd if systemd.is_there else None).run(
+        partial(load_jobs, settings)
+    )
 
 
 def _jobs(options: argparse.Namespace) -> None:
@@ -312,16 +310,6 @@ def _worker_process(options: argparse.Namespace) -> None:
     run_worker(_settings(), options.queues.split(","), options.status, options.lifeline)
 
 
-def _fetcher(options: argparse.Namespace) -> None:
-    from ngw2f.jobs.fetch_process import receive_settings, run_fetch_process
-    from ngw2f.jobs.malloc import give_memory_back
-
-    give_memory_back()
-    settings = receive_settings(options.parent)
-    _log_as(settings)
-    run_fetch_process(settings, options.parent, options.lifeline)
-
-
 def _cron(options: argparse.Namespace) -> None:
     from ngw2f.jobs.worker import run_cron
 
@@ -333,7 +321,7 @@ def _embedded(options: argparse.Namespace) -> None:
     from ngw2f.server.valkey import supervise
 
     try:
-        supervise(_settings(), options.lifeline, options.status)
+        supervise(_settings(), options.lifeline, options.status, main)
     except EmbeddedError as error:
         sys.exit(f"ngw2f: {error}")
 

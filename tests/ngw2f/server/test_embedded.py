@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ngw2f.broker.connection import connect, embedded_socket
+from ngw2f.commands.cli import main
 from ngw2f.locks import is_locked
 from ngw2f.server import embedded as module
 from ngw2f.server import valkey as valkey_module
@@ -189,6 +190,7 @@ def test_orphaned_valkey_is_stopped(settings):
         orphan.wait()
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_supervise_in_this_process(settings):
     """From the start to the lifeline's end, with all its children."""
     lifeline, leash = os.pipe()
@@ -205,7 +207,7 @@ def test_supervise_in_this_process(settings):
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
     handlers = {number: signal.getsignal(number) for number in numbers}
     try:
-        valkey_module.supervise(settings, lifeline, told)
+        valkey_module.supervise(settings, lifeline, told, main)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -11,10 +11,14 @@ from collections import Counter
 
 import pytest
 
+from ngw2f.forks import Fork
 from ngw2f.server import supervisor as module
 from ngw2f.server.supervisor import ChildSpec, Supervisor, worker_specs
 from ngw2f.server.systemd import Systemd
 from tests.waiting import listens_to, wait_until
+
+# A supervisor has one thread; the test's has another.
+forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 PRELUDE = """
 status=/dev/fd/$1
@@ -30,16 +34,18 @@ class Stage:
         self.path = directory / "log"
         self.path.touch()
         self._lifeline, self._leash = os.pipe()
+        self._thread = None
 
-    def start(self, *specs, systemd=None):
+    def start(self, *specs, systemd=None, prepare=lambda: None):
         self.supervisor = Supervisor(specs, self._lifeline, systemd)
-        self._thread = threading.Thread(target=self.supervisor.run)
+        self._thread = threading.Thread(target=self.supervisor.run, args=[prepare])
         self._thread.start()
 
     def stop(self):
         os.close(self._leash)
-        self._thread.join(60)
-        assert not self._thread.is_alive()
+        if self._thread:
+            self._thread.join(60)
+            assert not self._thread.is_alive()
         os.close(self._lifeline)
 
     def spec(self, name, script, **options):
@@ -123,6 +129,72 @@ def test_stable_child_is_started_at_once(stage, monkeypatch):
     stage.start(stage.spec("a", "say starts; exit 1"))
     wait_until(lambda: len(stage.pids()) >= 4)
     assert stage.supervisor._pauses["a"] == module.FIRST_PAUSE_SECONDS
+
+
+@pytest.fixture
+def forked(stage):
+    """Return a child that is a fork: it notes its start, its descriptors, and waits."""
+
+    def main(arguments):
+        lifeline, status = map(int, arguments)
+        # That of the list itself is not counted.
+        count = len(os.listdir("/dev/fd")) - 1
+        os.write(status, b"ready\n")
+        with stage.path.open("a") as log:
+            log.write(f"fork starts {os.getpid()}\nfork has{count} {os.getpid()}\n")
+        os.read(lifeline, 1)
+
+    return ChildSpec("fork", ["fork", "{lifeline}", "{status}"], main)
+
+
+@forks
+def test_killed_fork_is_started_again(stage, forked, caplog):
+    stage.start(stage.spec("a", "say starts; wait_for_end", is_foundation=True), forked)
+    pid = wait_until(lambda: stage.pids("has5"))[0]
+    os.kill(pid, signal.SIGKILL)
+    second = wait_until(lambda: stage.pids("has5")[1:])[0]
+    assert f"fork (pid {pid}) ended with -9" in caplog.text
+    assert is_running(second)
+
+
+@forks
+def test_forks_hold_their_lifeline_and_status_only(stage, forked):
+    """Whatever was started before: the standard three, and these two."""
+    others = [stage.spec(name, "say starts; wait_for_end") for name in "ab"]
+    stage.start(*others, forked, forked)
+    wait_until(lambda: len(stage.pids("has5")) == 2)
+
+
+@forks
+def test_forks_end_with_a_killed_supervisor(stage, forked):
+    """The test starts one in a process of its own, and none remains."""
+    supervisor = Fork(lambda: Supervisor([forked, forked]).run(), ["supervisor"])
+    wait_until(lambda: len(stage.pids("has5")) == 2)
+    supervisor.kill()
+    supervisor.wait()
+    wait_until(lambda: not running(stage))
+
+
+@forks
+def test_crash_of_a_fork_is_its_own(stage, forked, capfd):
+    def crash(_arguments):
+        raise ValueError("a mistake")
+
+    stage.start(ChildSpec("crash", ["crash"], crash), forked)
+    wait_until(lambda: "ValueError: a mistake" in capfd.readouterr().err)
+    (pid,) = wait_until(lambda: stage.pids("has5"))
+    wait_until(lambda: stage.supervisor._pauses.get("crash", 0) > module.FIRST_PAUSE_SECONDS)
+    assert is_running(pid)
+
+
+def test_others_are_started_after_the_preparation(stage):
+    foundation = stage.spec("base", "say starts; wait_for_end", is_foundation=True)
+    stage.start(
+        stage.spec("a", "say starts; wait_for_end"),
+        foundation,
+        prepare=lambda: wait_until(lambda: stage.words() == ["base starts"]),
+    )
+    wait_until(lambda: stage.words() == ["base starts", "a starts"])
 
 
 RETIRING = """say starts; tell ready
@@ -219,7 +291,7 @@ def test_signal_stops(tmp_path):
 
 
 def test_children_of_a_pool():
-    names = [spec.name for spec in worker_specs({"render": 2})]
+    names = [spec.name for spec in worker_specs({"render": 2}, print)]
     assert names == ["RQ worker 1 (render)", "RQ worker 2 (render)", "upkeep's schedule"]
 
 
