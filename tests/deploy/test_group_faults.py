@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from redis import Redis
@@ -30,6 +29,7 @@ from ngw2f.store.database import Database
 from ngw2f.store.order import ADVISORY_LOCK
 from ngw2f.store.schema import events, messages
 from tests.deploy.chats import Chat, Workers, children, started
+from tests.entries import entries_of
 from tests.live.server import RedisServer
 from tests.postgresql import running_postgresql
 from tests.waiting import wait_until
@@ -122,7 +122,7 @@ class Scene:
 
 
 def _ids_in_the_stream(redis: Redis) -> set[int]:
-    entries = cast(list[tuple[bytes, Any]], redis.xrange("ngw2f:events"))
+    entries = entries_of(redis, "ngw2f:events")
     return {int(entry_id.partition(b"-")[0]) for entry_id, _ in entries}
 
 

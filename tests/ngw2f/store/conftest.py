@@ -9,8 +9,8 @@ from ngw2f.store.users import UserRow
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def backend(request):
-    return request.param
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def bob(database: Database) -> UserRow:
 @pytest.fixture
 def lobby(database: Database) -> int:
     with database.reading() as connection:
-        return rooms.find_room_named(connection, LOBBY, None).id
+        room = rooms.find_room_named(connection, LOBBY, None)
+    assert room is not None
+    return room.id
 
 
 def create_user(database: Database, nickname: str) -> UserRow:

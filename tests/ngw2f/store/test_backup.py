@@ -1,7 +1,9 @@
 import shutil
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +17,7 @@ from tests.needs import lacking
 
 
 @pytest.fixture
-def numbers(database):
+def numbers(database: Database) -> Database:
     with database.writing() as connection:
         connection.execute(text("CREATE TABLE numbers (number INTEGER)"))
         connection.execute(text("INSERT INTO numbers VALUES (1)"))
@@ -23,13 +25,13 @@ def numbers(database):
 
 
 @pytest.fixture
-def target(tmp_path, backend):
+def target(tmp_path: Path, backend: str) -> Path:
     if backend == "postgresql" and not shutil.which("pg_dump"):
         lacking("pg_dump", "apt-get install postgresql-client")
     return tmp_path / "backup"
 
 
-def numbers_in(settings):
+def numbers_in(settings: Settings) -> list[int]:
     database = Database(settings.sqlalchemy_url)
     with database.reading() as connection:
         numbers = [number for (number,) in connection.execute(text("SELECT number FROM numbers"))]
@@ -37,7 +39,7 @@ def numbers_in(settings):
     return sorted(numbers)
 
 
-def restored(settings, target, tmp_path):
+def restored(settings: Settings, target: Path, tmp_path: Path) -> Settings:
     """Restore a backup, SQLite's into another folder; return the settings of what it became."""
     if settings.sqlalchemy_url.startswith("sqlite"):
         settings = Settings(data_dir=str(tmp_path / "restored"))
@@ -45,7 +47,9 @@ def restored(settings, target, tmp_path):
     return settings
 
 
-def test_backup_is_what_was(numbers, settings, target, tmp_path):
+def test_backup_is_what_was(
+    numbers: Database, settings: Settings, target: Path, tmp_path: Path
+) -> None:
     back_up(settings, target)
     with numbers.writing() as connection:
         connection.execute(text("INSERT INTO numbers VALUES (2)"))
@@ -53,11 +57,13 @@ def test_backup_is_what_was(numbers, settings, target, tmp_path):
     assert numbers_in(restored(settings, target, tmp_path)) == [1]
 
 
-def test_backup_is_one_state(numbers, settings, target, tmp_path):
+def test_backup_is_one_state(
+    numbers: Database, settings: Settings, target: Path, tmp_path: Path
+) -> None:
     """Each transaction writes two rows; a backup made meanwhile has both or neither."""
     stop = threading.Event()
 
-    def write():
+    def write() -> None:
         number = 2
         while not stop.is_set():
             with numbers.writing() as connection:
@@ -75,19 +81,21 @@ def test_backup_is_one_state(numbers, settings, target, tmp_path):
     assert sum(found) == 1
 
 
-def test_backup_is_the_owners_alone(numbers, settings, target):
+def test_backup_is_the_owners_alone(numbers: Database, settings: Settings, target: Path) -> None:
     back_up(settings, target)
     assert target.stat().st_mode & 0o777 == 0o600
 
 
-def test_file_that_is_there_stays(numbers, settings, target):
+def test_file_that_is_there_stays(numbers: Database, settings: Settings, target: Path) -> None:
     target.write_text("mine")
     with pytest.raises(BackupError, match="there already"):
         back_up(settings, target)
     assert target.read_text() == "mine"
 
 
-def test_failed_backup_leaves_no_file(settings, database, target, backend):
+def test_failed_backup_leaves_no_file(
+    settings: Settings, database: Database, target: Path, backend: str
+) -> None:
     database.close()
     if backend == "sqlite":
         broken = Settings(data_dir=f"{settings.data_dir}/none")
@@ -99,7 +107,7 @@ def test_failed_backup_leaves_no_file(settings, database, target, backend):
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
-def test_database_in_the_way_stays(numbers, settings, target):
+def test_database_in_the_way_stays(numbers: Database, settings: Settings, target: Path) -> None:
     back_up(settings, target)
     with pytest.raises(BackupError, match="move it"):
         restore(settings, target)
@@ -107,7 +115,9 @@ def test_database_in_the_way_stays(numbers, settings, target):
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
-def test_write_ahead_log_in_the_way_stays(numbers, settings, target, tmp_path):
+def test_write_ahead_log_in_the_way_stays(
+    numbers: Database, settings: Settings, target: Path, tmp_path: Path
+) -> None:
     """It belongs to a database that was moved away; SQLite would take it for the new one's."""
     back_up(settings, target)
     elsewhere = tmp_path / "elsewhere"
@@ -118,25 +128,25 @@ def test_write_ahead_log_in_the_way_stays(numbers, settings, target, tmp_path):
     assert [path.name for path in elsewhere.iterdir()] == ["chat.sqlite3-wal"]
 
 
-def damage(path, at):
+def damage(path: Path, at: int) -> None:
     content = bytearray(path.read_bytes())
     content[at : at + 4096] = b"x" * 4096
     path.write_bytes(content)
 
 
-def write_over(path, old, new):
+def write_over(path: Path, old: bytes, new: bytes) -> None:
     before = path.read_bytes()
     assert old in before
     path.write_bytes(before.replace(old, new))
 
 
-def other_version(path, statement):
+def other_version(path: Path, statement: str) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(statement)
         connection.commit()
 
 
-HARM = {
+HARM: dict[str, Callable[[Path], object]] = {
     "damaged": lambda path: damage(path, 8192),
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:20_000]),
     "an index of other rows": lambda path: write_over(path, b"\x17\tlobby", b"\x17\tlobbz"),
@@ -153,7 +163,9 @@ HARM = {
 
 @pytest.mark.parametrize("backend", ["sqlite"])
 @pytest.mark.parametrize("harm", HARM)
-def test_backup_that_is_not_whole_changes_nothing(numbers, settings, target, tmp_path, harm):
+def test_backup_that_is_not_whole_changes_nothing(
+    numbers: Database, settings: Settings, target: Path, tmp_path: Path, harm: str
+) -> None:
     back_up(settings, target)
     HARM[harm](target)
     with pytest.raises(BackupError, match=str(target)):
@@ -162,14 +174,18 @@ def test_backup_that_is_not_whole_changes_nothing(numbers, settings, target, tmp
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
-def test_restored_is_the_owners_alone(numbers, settings, target, tmp_path):
+def test_restored_is_the_owners_alone(
+    numbers: Database, settings: Settings, target: Path, tmp_path: Path
+) -> None:
     back_up(settings, target)
     there = restored(settings, target, tmp_path)
     assert (there.data_path / "chat.sqlite3").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])
-def test_database_stays_if_the_backup_is_cut_off(numbers, settings, target):
+def test_database_stays_if_the_backup_is_cut_off(
+    numbers: Database, settings: Settings, target: Path
+) -> None:
     back_up(settings, target)
     with numbers.writing() as connection:
         connection.execute(text("INSERT INTO numbers VALUES (2)"))
@@ -193,7 +209,9 @@ OTHERS = {
 
 @pytest.mark.parametrize("backend", ["postgresql"])
 @pytest.mark.parametrize("other", OTHERS)
-def test_dump_of_something_else_changes_nothing(numbers, settings, target, other):
+def test_dump_of_something_else_changes_nothing(
+    numbers: Database, settings: Settings, target: Path, other: str
+) -> None:
     statement, options = OTHERS[other]
     numbers.close()
     before = Database(settings.sqlalchemy_url)
@@ -213,7 +231,9 @@ def test_dump_of_something_else_changes_nothing(numbers, settings, target, other
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])
-def test_backup_of_an_older_version_replaces_a_newer_one(numbers, settings, target):
+def test_backup_of_an_older_version_replaces_a_newer_one(
+    numbers: Database, settings: Settings, target: Path
+) -> None:
     """Its tables have no keys yet, which would keep those that they refer to."""
     url = make_url(numbers.engine.url)
     _run(
@@ -232,7 +252,7 @@ def test_backup_of_an_older_version_replaces_a_newer_one(numbers, settings, targ
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])
-def test_restore_waits_for_nobody(numbers, settings, target):
+def test_restore_waits_for_nobody(numbers: Database, settings: Settings, target: Path) -> None:
     """It refuses while somebody uses the database."""
     back_up(settings, target)
     with numbers.asking(), pytest.raises(InUseError):
@@ -242,7 +262,9 @@ def test_restore_waits_for_nobody(numbers, settings, target):
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])
-def test_reason_is_the_error_and_not_its_statement(numbers, settings, target):
+def test_reason_is_the_error_and_not_its_statement(
+    numbers: Database, settings: Settings, target: Path
+) -> None:
     back_up(settings, target)
     with numbers.writing() as connection:
         connection.execute(text("CREATE VIEW above AS SELECT number + 1 AS one FROM numbers"))
@@ -252,14 +274,14 @@ def test_reason_is_the_error_and_not_its_statement(numbers, settings, target):
     assert numbers_in(settings) == [1]
 
 
-def test_connection_is_the_chats_own():
+def test_connection_is_the_chats_own() -> None:
     url = "postgresql+psycopg://ann:hush@db:6432/chat?sslmode=verify-full&sslrootcert=/ca"
     words = set(_conninfo(make_url(url)).split())
     expected = {"user=ann", "host=db", "port=6432", "dbname=chat"}
     assert words == expected | {"sslmode=verify-full", "sslrootcert=/ca"}
 
 
-def test_what_is_no_backup(settings, tmp_path, target):
+def test_what_is_no_backup(settings: Settings, tmp_path: Path, target: Path) -> None:
     target.write_bytes(b"nonsense" * 1000)
     with pytest.raises(BackupError):
         restored(settings, target, tmp_path)

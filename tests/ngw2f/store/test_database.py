@@ -2,25 +2,27 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from examples.transcript.machine import free_port
+from ngw2f.settings import Settings
 from ngw2f.store import database as module
 from ngw2f.store import users
 from ngw2f.store.database import Database, DatabaseBusyError
 from tests.postgresql import running_postgresql
 
 
-def nicknames(database):
+def nicknames(database: Database) -> list[str]:
     with database.reading() as connection:
         return [user.nickname for user in users.list_users(connection)]
 
 
-def test_failed_block_changes_nothing(database):
-    def fail_in_the_middle():
+def test_failed_block_changes_nothing(database: Database) -> None:
+    def fail_in_the_middle() -> None:
         with database.writing() as connection:
             users.create_user(connection, "Ann", "ann", "hash")
             raise ZeroDivisionError
@@ -30,7 +32,7 @@ def test_failed_block_changes_nothing(database):
     assert nicknames(database) == []
 
 
-def test_reader_sees_one_state(database, ann):
+def test_reader_sees_one_state(database: Database, ann: users.UserRow) -> None:
     with database.reading() as connection:
         before = users.list_users(connection)
         with database.writing() as writer:
@@ -39,8 +41,8 @@ def test_reader_sees_one_state(database, ann):
     assert nicknames(database) == ["Ann", "Bob"]
 
 
-def test_writers_take_turns(database):
-    def create(number):
+def test_writers_take_turns(database: Database) -> None:
+    def create(number: int) -> None:
         with database.writing() as connection:
             users.create_user(connection, f"u{number}", f"u{number}", "hash")
 
@@ -52,7 +54,7 @@ def test_writers_take_turns(database):
     assert len(nicknames(database)) == 8
 
 
-def test_lost_machine_is_noticed():
+def test_lost_machine_is_noticed() -> None:
     names = ["keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout"]
     port = free_port()
     # Over a Unix socket, with no machine between, PostgreSQL says 0.
@@ -64,7 +66,7 @@ def test_lost_machine_is_noticed():
     assert told == ["3", "1", "3", "6000"]
 
 
-def test_ping(database):
+def test_ping(database: Database) -> None:
     database.ping()
 
 
@@ -73,7 +75,7 @@ on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 @on_sqlite
 @pytest.mark.parametrize("way", ["reading", "writing"])
-def test_sqlite_settings(database, way):
+def test_sqlite_settings(database: Database, way: str) -> None:
     with getattr(database, way)() as connection:
         answers = {
             name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
@@ -83,7 +85,7 @@ def test_sqlite_settings(database, way):
 
 
 @on_sqlite
-def test_writer_waits_for_another_process(database, settings):
+def test_writer_waits_for_another_process(database: Database, settings: Settings) -> None:
     path = settings.data_path / "chat.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -97,7 +99,9 @@ def test_writer_waits_for_another_process(database, settings):
 
 
 @on_sqlite
-def test_writer_gives_up(database, settings, monkeypatch):
+def test_writer_gives_up(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "LOCK_TIMEOUT_SECONDS", 0.05)
     path = settings.data_path / "chat.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -108,7 +112,7 @@ def test_writer_gives_up(database, settings, monkeypatch):
         users.create_user(connection, "Ann", "ann", "hash")
 
 
-def test_other_errors_are_not_waited_for(tmp_path):
+def test_other_errors_are_not_waited_for(tmp_path: Path) -> None:
     directory = tmp_path / "missing"
     database = Database(f"sqlite:///{directory}/chat.sqlite3")
     with pytest.raises(OperationalError, match="unable to open"), database.writing():

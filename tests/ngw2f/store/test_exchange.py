@@ -1,3 +1,7 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
 import msgspec
 import pytest
 from sqlalchemy import select
@@ -8,10 +12,11 @@ from ngw2f.store.database import Database
 from ngw2f.store.exchange import ImportRefusedError, export_lines, import_lines
 from ngw2f.store.migrate import migrate
 from ngw2f.store.schema import metadata
+from ngw2f.store.users import UserRow
 
 
 @pytest.fixture
-def filled(database, ann, lobby):
+def filled(database: Database, ann: UserRow, lobby: int) -> Database:
     with database.writing() as connection:
         for number in range(3):
             messages.create_message(connection, lobby, ann.id, f"source {number} ä", "html")
@@ -20,7 +25,7 @@ def filled(database, ann, lobby):
 
 
 @pytest.fixture
-def other(tmp_path):
+def other(tmp_path: Path) -> Iterator[Database]:
     """Give a migrated SQLite that nobody has used."""
     settings = Settings(data_dir=str(tmp_path / "other"))
     migrate(settings)
@@ -29,17 +34,17 @@ def other(tmp_path):
     database.close()
 
 
-def export(database):
+def export(database: Database) -> list[bytes]:
     with database.reading() as connection:
         return list(export_lines(connection))
 
 
-def store(database, lines):
+def store(database: Database, lines: list[bytes]) -> int:
     with database.writing() as connection:
         return import_lines(connection, lines)
 
 
-def rows(database):
+def rows(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     with database.reading() as connection:
         return {
             table.name: [tuple(row) for row in connection.execute(select(table))]
@@ -47,13 +52,15 @@ def rows(database):
         }
 
 
-def test_all_comes_over(filled, other):
+def test_all_comes_over(filled: Database, other: Database) -> None:
     lines = export(filled)
     assert store(other, lines) == len(lines) - 2
     assert rows(other) == rows(filled)
 
 
-def test_back_again_and_on(filled, other, ann, lobby, database):
+def test_back_again_and_on(
+    filled: Database, other: Database, ann: UserRow, lobby: int, database: Database
+) -> None:
     """What was imported counts on where it was."""
     store(other, export(filled))
     with database.writing() as connection:
@@ -67,7 +74,7 @@ def test_back_again_and_on(filled, other, ann, lobby, database):
     assert room.id == lobby + 1
 
 
-def test_used_database_is_left_alone(filled, other):
+def test_used_database_is_left_alone(filled: Database, other: Database) -> None:
     lines = export(filled)
     store(other, lines)
     before = rows(other)
@@ -85,20 +92,20 @@ def test_used_database_is_left_alone(filled, other):
         (b'["users", {"id": 1}]\n', "other columns"),
     ],
 )
-def test_other_lines_change_nothing(other, line, message):
+def test_other_lines_change_nothing(other: Database, line: bytes, message: str) -> None:
     before = rows(other)
     with pytest.raises(ImportRefusedError, match=message):
         store(other, whole(other, [line]))
     assert rows(other) == before
 
 
-def whole(database, lines):
+def whole(database: Database, lines: list[bytes]) -> list[bytes]:
     """Return lines between the header and the end of an export."""
     header = export(database)[0]
     return [header, *lines, msgspec.json.encode(("end", {"rows": len(lines)}))]
 
 
-ENDS = {
+ENDS: dict[str, tuple[Callable[[list[bytes]], list[bytes]], str]] = {
     "no end": (lambda lines: lines[:-1], "cut off"),
     "no last row": (lambda lines: lines[:-2], "cut off"),
     "the header alone": (lambda lines: lines[:1], "cut off"),
@@ -120,7 +127,9 @@ ENDS = {
 
 
 @pytest.mark.parametrize("harm", ENDS)
-def test_export_that_is_not_whole_changes_nothing(filled, other, harm):
+def test_export_that_is_not_whole_changes_nothing(
+    filled: Database, other: Database, harm: str
+) -> None:
     change, message = ENDS[harm]
     before = rows(other)
     with pytest.raises(ImportRefusedError, match=message):
@@ -128,7 +137,7 @@ def test_export_that_is_not_whole_changes_nothing(filled, other, harm):
     assert rows(other) == before
 
 
-def changed(lines, table, **values):
+def changed(lines: list[bytes], table: str, **values: object) -> list[bytes]:
     """Return an export whose first row of a table has other values."""
     decoded = [msgspec.json.decode(line) for line in lines]
     next(row for name, row in decoded if name == table).update(values)
@@ -149,7 +158,9 @@ def changed(lines, table, **values):
     ],
     ids=str,
 )
-def test_value_of_another_kind_changes_nothing(filled, other, table, values):
+def test_value_of_another_kind_changes_nothing(
+    filled: Database, other: Database, table: str, values: dict[str, int | list[str] | str | None]
+) -> None:
     """SQLite would store it, and the chat fail at it later."""
     before = rows(other)
     with pytest.raises(ImportRefusedError, match=f"^{table}.{next(iter(values))} is "):
@@ -157,13 +168,13 @@ def test_value_of_another_kind_changes_nothing(filled, other, table, values):
     assert rows(other) == before
 
 
-def test_whole_number_is_a_time_too(filled, other):
+def test_whole_number_is_a_time_too(filled: Database, other: Database) -> None:
     lines = export(filled)
     assert store(other, changed(lines, "users", created_at=5)) == len(lines) - 2
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_without_the_lobby_it_is_no_export(filled, other, count):
+def test_without_the_lobby_it_is_no_export(filled: Database, other: Database, count: int) -> None:
     """Nobody could say anything in what would come of it."""
     before = rows(other)
     with pytest.raises(ImportRefusedError, match="no lobby"):
@@ -171,7 +182,7 @@ def test_without_the_lobby_it_is_no_export(filled, other, count):
     assert rows(other) == before
 
 
-def test_lines_are_json(filled):
+def test_lines_are_json(filled: Database) -> None:
     tables = [msgspec.json.decode(line)[0] for line in export(filled)]
     assert (tables[0], tables[-1]) == ("ngw2f export", "end")
     assert tables.index("users") < tables.index("messages")

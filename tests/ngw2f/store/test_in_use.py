@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
 
@@ -9,13 +11,13 @@ sqlite = pytest.mark.parametrize("backend", ["sqlite"])
 postgresql = pytest.mark.parametrize("backend", ["postgresql"])
 
 
-def take(settings):
+def take(settings: Settings) -> bool:
     with exclusive_use(settings):
         return True
 
 
 @sqlite
-def test_process_that_runs_is_in_the_way(settings):
+def test_process_that_runs_is_in_the_way(settings: Settings) -> None:
     notes = [UseNote(settings), UseNote(settings)]
     for note in notes:
         note.note()
@@ -28,7 +30,7 @@ def test_process_that_runs_is_in_the_way(settings):
 
 
 @postgresql
-def test_connection_is_in_the_way(settings):
+def test_connection_is_in_the_way(settings: Settings) -> None:
     databases = [Database(settings.sqlalchemy_url) for _ in range(2)]
     for database in databases:
         database.ping()
@@ -42,7 +44,7 @@ def test_connection_is_in_the_way(settings):
 
 
 @postgresql
-def test_other_databases_of_the_server_are_not(settings, postgresql_url):
+def test_other_databases_of_the_server_are_not(settings: Settings, postgresql_url: str) -> None:
     other = Database(postgresql_url)
     with other.asking() as connection:
         connection.execute(text("SELECT 1"))
@@ -51,14 +53,14 @@ def test_other_databases_of_the_server_are_not(settings, postgresql_url):
 
 
 @postgresql
-def test_postgresql_needs_no_note(tmp_path, settings):
+def test_postgresql_needs_no_note(tmp_path: Path, settings: Settings) -> None:
     note = UseNote(settings)
     note.note()
     note.close()
     assert not (tmp_path / "in-use.lock").exists()
 
 
-def test_service_notes_it(tmp_path):
+def test_service_notes_it(tmp_path: Path) -> None:
     """Where it starts, not where it is built."""
     note = UseNote(Settings(data_dir=str(tmp_path)))
     assert not list(tmp_path.iterdir())

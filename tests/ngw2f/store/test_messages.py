@@ -1,49 +1,59 @@
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
+from ngw2f.resources import Message
 from ngw2f.store import messages, rooms
+from ngw2f.store.database import Database
 from ngw2f.store.messages import Page
+from ngw2f.store.users import UserRow
 
 
 @pytest.fixture
-def write(database, ann, lobby):
+def write(database: Database, ann: UserRow, lobby: int) -> Callable[..., Message]:
     """Return a function that stores a message of Ann's."""
 
-    def create(source, room_id=lobby):
+    def create(source: str, room_id: int = lobby) -> Message:
         with database.writing() as connection:
             return messages.create_message(connection, room_id, ann.id, source, f"<p>{source}</p>")
 
     return create
 
 
-def page(database, room_id, **arguments):
+def page(database: Database, room_id: int, **arguments: Any) -> tuple[list[str], bool]:
     with database.reading() as connection:
         found, has_more = messages.list_messages(connection, room_id, None, Page(**arguments))
     return [message.source for message in found], has_more
 
 
-def waiting(database):
+def waiting(database: Database) -> list[str]:
     with database.reading() as connection:
         found = messages.list_unrendered(connection, 10, skip_locked=False)
     return [message.source for _, message in found]
 
 
-def test_created_message_is_found(database, write):
+def test_created_message_is_found(database: Database, write: Callable[..., Message]) -> None:
     message = write("hello")
     with database.reading() as connection:
         assert messages.find_message(connection, message.id, None) == message
         assert messages.reload_message(connection, message) == message
 
 
-def test_newest_page_oldest_first(database, write, lobby):
+def test_newest_page_oldest_first(
+    database: Database, write: Callable[..., Message], lobby: int
+) -> None:
     for number in range(5):
         write(str(number))
     assert page(database, lobby, limit=2) == (["3", "4"], True)
     assert page(database, lobby, limit=5) == (["0", "1", "2", "3", "4"], False)
 
 
-def test_pages_in_both_directions(database, write, lobby):
+def test_pages_in_both_directions(
+    database: Database, write: Callable[..., Message], lobby: int
+) -> None:
     ids = [write(str(number)).id for number in range(5)]
     assert page(database, lobby, limit=2, before=ids[3]) == (["1", "2"], True)
     assert page(database, lobby, limit=2, before=ids[1]) == (["0"], False)
@@ -51,7 +61,7 @@ def test_pages_in_both_directions(database, write, lobby):
     assert page(database, lobby, limit=2, after=ids[3]) == (["4"], False)
 
 
-def test_page_of_changes(database, write, lobby):
+def test_page_of_changes(database: Database, write: Callable[..., Message], lobby: int) -> None:
     first = write("old")
     write("untouched")
     since = time.time()
@@ -60,12 +70,16 @@ def test_page_of_changes(database, write, lobby):
     assert page(database, lobby, updated_since=since) == (["new"], False)
 
 
-def test_page_of_one_user(database, write, bob, lobby):
+def test_page_of_one_user(
+    database: Database, write: Callable[..., Message], bob: UserRow, lobby: int
+) -> None:
     write("by Ann")
     assert page(database, lobby, user_id=bob.id) == ([], False)
 
 
-def test_message_of_private_room(database, write, ann, bob):
+def test_message_of_private_room(
+    database: Database, write: Callable[..., Message], ann: UserRow, bob: UserRow
+) -> None:
     with database.writing() as connection:
         room = rooms.create_room(connection, "den", "den", ann.id, private=True)
     message = write("secret", room.id)
@@ -75,11 +89,11 @@ def test_message_of_private_room(database, write, ann, bob):
         assert messages.find_message(connection, message.id, None) is None
 
 
-def unchanged(connection, version, message):
+def unchanged(connection: Connection, version: int, message: Message) -> set[int]:
     return messages.list_unchanged(connection, [(version, message)])
 
 
-def test_rendered_leaves_the_outbox(database, write):
+def test_rendered_leaves_the_outbox(database: Database, write: Callable[..., Message]) -> None:
     message = write("*a*")
     write("*b*")
     html = "<p><em>a</em></p>"
@@ -91,25 +105,27 @@ def test_rendered_leaves_the_outbox(database, write):
     assert waiting(database) == ["*b*"]
 
 
-def test_nothing_rendered_is_nothing(database):
+def test_nothing_rendered_is_nothing(database: Database) -> None:
     with database.writing() as connection:
         assert messages.set_rendered(connection, []) == []
 
 
-def test_unchanged_while_rendered(database, write):
+def test_unchanged_while_rendered(database: Database, write: Callable[..., Message]) -> None:
     message = write("a")
     with database.reading() as connection:
         assert unchanged(connection, 1, message) == {message.id}
 
 
-def test_rendered_by_another_worker(database, write):
+def test_rendered_by_another_worker(database: Database, write: Callable[..., Message]) -> None:
     message = write("a")
     with database.writing() as connection:
         messages.set_rendered(connection, [(message, "first", ())])
         assert unchanged(connection, 1, message) == set()
 
 
-def test_edited_while_rendered_waits_again(database, write):
+def test_edited_while_rendered_waits_again(
+    database: Database, write: Callable[..., Message]
+) -> None:
     message = write("before")
     with database.writing() as connection:
         messages.change_message(connection, message, "after", "after")
@@ -117,24 +133,28 @@ def test_edited_while_rendered_waits_again(database, write):
     assert waiting(database) == ["after"]
 
 
-def test_deleted_while_rendered(database, write):
+def test_deleted_while_rendered(database: Database, write: Callable[..., Message]) -> None:
     message = write("gone")
     with database.writing() as connection:
         messages.delete_message(connection, message.id)
         assert unchanged(connection, 1, message) == set()
 
 
-def test_touched_has_another_version(database, write, lobby):
+def test_touched_has_another_version(
+    database: Database, write: Callable[..., Message], lobby: int
+) -> None:
     message = write("a")
     with database.writing() as connection:
         messages.touch_messages(connection, [message.id])
         assert messages.list_versions(connection, lobby, None, Page()).versions == (
             (message.id, 2),
         )
-        assert messages.reload_message(connection, message).updated_at > message.updated_at
+        touched = messages.reload_message(connection, message)
+    assert touched is not None
+    assert touched.updated_at > message.updated_at
 
 
-def test_outbox_is_measured(database, write):
+def test_outbox_is_measured(database: Database, write: Callable[..., Message]) -> None:
     with database.reading() as connection:
         assert messages.measure_outbox(connection) == (0, None)
     first = write("a")
@@ -143,7 +163,7 @@ def test_outbox_is_measured(database, write):
         assert messages.measure_outbox(connection) == (2, first.updated_at)
 
 
-def test_newest_id(database, write):
+def test_newest_id(database: Database, write: Callable[..., Message]) -> None:
     with database.reading() as connection:
         assert messages.newest_id(connection) == 0
     message = write("a")
@@ -151,21 +171,21 @@ def test_newest_id(database, write):
         assert messages.newest_id(connection) == message.id
 
 
-def test_change_of_deleted_is_none(database, write):
+def test_change_of_deleted_is_none(database: Database, write: Callable[..., Message]) -> None:
     message = write("gone")
     with database.writing() as connection:
         messages.delete_message(connection, message.id)
         assert messages.change_message(connection, message, "back", "back") is None
 
 
-def test_deleted_id_is_not_used_again(database, write):
+def test_deleted_id_is_not_used_again(database: Database, write: Callable[..., Message]) -> None:
     message = write("gone")
     with database.writing() as connection:
         messages.delete_message(connection, message.id)
     assert write("next").id > message.id
 
 
-def test_waiting_for_long(database, write):
+def test_waiting_for_long(database: Database, write: Callable[..., Message]) -> None:
     now = time.time()
     write("waits")
     with database.reading() as connection:
@@ -175,7 +195,7 @@ def test_waiting_for_long(database, write):
 
 # SQLite locks no rows; the outbox has a lock of its own there.
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-def test_locked_rows_are_skipped(database, write):
+def test_locked_rows_are_skipped(database: Database, write: Callable[..., Message]) -> None:
     write("taken")
     with database.writing() as first, database.writing() as second:
         assert len(messages.list_unrendered(first, 10, skip_locked=True)) == 1

@@ -2,14 +2,16 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from ngw2f.settings import Settings
@@ -17,6 +19,7 @@ from ngw2f.store import users
 from ngw2f.store.migrate import alembic_config, migrate
 from ngw2f.store.schema import metadata
 from ngw2f.text.names import name_key, old_name_key
+from tests.waiting import T
 
 ADD_USER = text(
     "INSERT INTO users (id, nickname, nickname_key, password_hash, created_at, updated_at,"
@@ -28,7 +31,7 @@ ADD_ROOM = text(
 
 
 @pytest.fixture
-def empty(settings, backend, tmp_path) -> Settings:
+def empty(settings: Settings, backend: str, tmp_path: Path) -> Settings:
     """Return the settings of a chat whose database has nothing in it."""
     if backend == "sqlite":
         return msgspec.structs.replace(settings, data_dir=str(tmp_path / "new" / "var"))
@@ -40,7 +43,7 @@ def empty(settings, backend, tmp_path) -> Settings:
     return settings
 
 
-def on_database(settings, ask):
+def on_database(settings: Settings, ask: Callable[[Connection], T]) -> T:
     engine = create_engine(settings.sqlalchemy_url)
     with engine.connect() as connection:
         answer = ask(connection)
@@ -48,17 +51,18 @@ def on_database(settings, ask):
     return answer
 
 
-def test_tables_are_as_declared(empty):
+def test_tables_are_as_declared(empty: Settings) -> None:
     migrate(empty)
 
-    def differences(connection):
-        return compare_metadata(MigrationContext.configure(connection), metadata)
+    def differences(connection: Connection) -> list[object]:
+        found: list[object] = compare_metadata(MigrationContext.configure(connection), metadata)
+        return found
 
     assert on_database(empty, differences) == []
 
 
-def test_second_run_changes_nothing(settings):
-    def rooms(connection):
+def test_second_run_changes_nothing(settings: Settings) -> None:
+    def rooms(connection: Connection) -> Sequence[object]:
         return connection.execute(text("SELECT id, name, created_at FROM rooms")).all()
 
     before = on_database(settings, rooms)
@@ -66,7 +70,7 @@ def test_second_run_changes_nothing(settings):
     assert on_database(settings, rooms) == before
 
 
-def test_down_and_up_again(settings):
+def test_down_and_up_again(settings: Settings) -> None:
     engine = create_engine(settings.sqlalchemy_url)
     with engine.connect() as connection:
         command.downgrade(alembic_config(connection), "base")
@@ -77,7 +81,7 @@ def test_down_and_up_again(settings):
     assert "messages" in on_database(settings, lambda c: inspect(c).get_table_names())
 
 
-def test_names_that_look_alike_stay_and_find_their_users(settings):
+def test_names_that_look_alike_stay_and_find_their_users(settings: Settings) -> None:
     """The older one gets the key and the shape; both are found by what they are called."""
     nicknames = [
         "\U0001f3f3\ufe0f",
@@ -99,15 +103,16 @@ def test_names_that_look_alike_stay_and_find_their_users(settings):
     engine.dispose()
     migrate(settings)
 
-    def look(connection):
+    def look(connection: Connection) -> tuple[list[int], list[str], list[str], dict[str, int]]:
         found = [
-            users.find_credentials(connection, name_key(each), old_name_key(each), each).user_id
+            users.find_credentials(connection, name_key(each), old_name_key(each), each)
             for each in nicknames
         ]
         keys = connection.execute(text("SELECT nickname_key FROM users ORDER BY id")).scalars()
         room_keys = connection.execute(text("SELECT name_key FROM rooms ORDER BY id")).scalars()
-        shapes = dict(connection.execute(text("SELECT shape, user_id FROM nickname_shapes")).all())
-        return found, list(keys), list(room_keys)[1:], shapes
+        rows = connection.execute(text("SELECT shape, user_id FROM nickname_shapes"))
+        shapes = {row.shape: row.user_id for row in rows}
+        return [each.user_id for each in found if each], list(keys), list(room_keys)[1:], shapes
 
     found, keys, room_keys, shapes = on_database(settings, look)
     assert found == [1, 2, 3, 4, 5, 6, 7]
@@ -117,7 +122,7 @@ def test_names_that_look_alike_stay_and_find_their_users(settings):
     assert shapes == {"\U0001f3f3": 1, "bob": 2, "": 4, "coco": 5, "zo": 7}
 
 
-def test_once_for_many_processes(empty, monkeypatch):
+def test_once_for_many_processes(empty: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NGW2F_DATA_DIR", empty.data_dir)
     monkeypatch.setenv("NGW2F_DATABASE_URL", empty.sqlalchemy_url)
     command = [sys.executable, "-m", "ngw2f", "migrate"]
@@ -128,7 +133,7 @@ def test_once_for_many_processes(empty, monkeypatch):
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_sqlite_is_in_wal_mode_at_once(empty):
+def test_sqlite_is_in_wal_mode_at_once(empty: Settings) -> None:
     """So the processes that start next need not change it, each against the others."""
     migrate(empty)
     mode = on_database(empty, lambda c: c.execute(text("PRAGMA journal_mode")).scalar_one())
@@ -158,7 +163,7 @@ SELECT message_id, private_room_id, url, title, previews.image = thumbnails.name
 """
 
 
-def test_previews_of_private_rooms_part_from_the_public_ones(empty):
+def test_previews_of_private_rooms_part_from_the_public_ones(empty: Settings) -> None:
     migrate(empty)
     engine = create_engine(empty.sqlalchemy_url)
     with engine.connect() as connection:
@@ -181,7 +186,7 @@ def test_previews_of_private_rooms_part_from_the_public_ones(empty):
     engine.dispose()
 
 
-def test_rooms_stay_as_they_were(settings):
+def test_rooms_stay_as_they_were(settings: Settings) -> None:
     """SQLite makes the table anew: ids are not given again, and nobody loses a membership."""
     engine = create_engine(settings.sqlalchemy_url)
     now = {"now": 1.5}
@@ -217,7 +222,7 @@ def test_rooms_stay_as_they_were(settings):
     engine.dispose()
 
 
-def test_migration_that_was_cut_off_goes_on(tmp_path):
+def test_migration_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     """A file may not grow beyond a size: a disk that is full, and then is not."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     settings = Settings(data_dir=str(tmp_path))

@@ -1,12 +1,14 @@
 """Who reads on from an id or a time misses nothing, whichever of two writers commits first."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import Column, Connection, select, text, update
 
+from ngw2f.resources import Message
 from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.database import Database
 from ngw2f.store.events import NewEvent
@@ -21,6 +23,9 @@ from tests.waiting import wait_until
 postgresql = pytest.mark.parametrize("backend", ["postgresql"])
 
 
+Write = Callable[[Connection, int], object]
+
+
 class Stage:
     """A room with two messages and two users, what to write into it, and how to follow it."""
 
@@ -31,41 +36,43 @@ class Stage:
         with database.writing() as connection:
             self.messages = [self.post(connection, number) for number in (0, 1)]
 
-    def post(self, connection, number):
+    def post(self, connection: Connection, number: int) -> Message:
         return messages.create_message(
             connection, self.room_id, self.people[number].id, f"post {number}", ""
         )
 
-    def edit(self, connection, number):
+    def edit(self, connection: Connection, number: int) -> None:
         messages.change_message(connection, self.messages[number], "edited", "")
 
-    def render(self, connection, number):
+    def render(self, connection: Connection, number: int) -> None:
         rows = messages.list_unrendered(
             connection, 1, skip_locked=True, exclude_ids=[self.messages[1 - number].id]
         )
         messages.set_rendered(connection, [(rows[0][1], "html", ())])
 
-    def touch(self, connection, number):
+    def touch(self, connection: Connection, number: int) -> None:
         messages.touch_messages(connection, [self.messages[number].id])
 
-    def join(self, connection, number):
+    def join(self, connection: Connection, number: int) -> None:
         users.create_user(connection, f"new {number}", f"new {number}", "hash")
 
-    def rename(self, connection, number):
+    def rename(self, connection: Connection, number: int) -> None:
         users.change_user(connection, self.people[number].id, nickname=f"other {number}")
 
-    def open_room(self, connection, number):
+    def open_room(self, connection: Connection, number: int) -> None:
         rooms.create_room(
             connection, f"r{number}", f"r{number}", self.people[number].id, private=False
         )
 
-    def rows_after(self, connection, column, cursor):
+    def rows_after(
+        self, connection: Connection, column: Column[Any], cursor: float
+    ) -> Sequence[Any]:
         """Return what an index of ids or times has after the cursor, as a list does."""
         table = column.table
         statement = select(column, table.c.id).where(column > cursor).order_by(column)
         return connection.execute(statement).all()
 
-    def newest(self, column) -> float:
+    def newest(self, column: Column[Any]) -> float:
         with self.database.reading() as connection:
             return connection.scalar(select(column).order_by(column.desc()).limit(1)) or 0
 
@@ -83,11 +90,11 @@ def is_waiting(database: Database) -> bool:
 
 
 @contextmanager
-def overtaken(database: Database, write: Callable):
+def overtaken(database: Database, write: Write) -> Iterator[Connection]:
     """Write twice; in the block the first is not committed, and the second has done what it can."""
     failures = []
 
-    def write_second():
+    def write_second() -> None:
         try:
             with database.writing() as connection:
                 write(connection, 1)
@@ -122,11 +129,13 @@ FOLLOWED = [
 @pytest.mark.parametrize(
     ("write", "column"), FOLLOWED, ids=[f"{w.__name__}-{c}" for w, c in FOLLOWED]
 )
-def test_reader_passes_over_nothing(stage, database, write, column):
+def test_reader_passes_over_nothing(
+    stage: Stage, database: Database, write: Callable[..., Any], column: Column[Any]
+) -> None:
     cursor = stage.newest(column)
-    seen = []
+    seen: list[Any] = []
 
-    def read_on():
+    def read_on() -> None:
         with database.reading() as connection:
             after = seen[-1][0] if seen else cursor
             seen.extend(stage.rows_after(connection, column, after))
@@ -138,16 +147,16 @@ def test_reader_passes_over_nothing(stage, database, write, column):
 
 
 @postgresql
-def test_events_come_in_the_order_of_ids(stage, database):
-    def tell(connection, message_id):
+def test_events_come_in_the_order_of_ids(stage: Stage, database: Database) -> None:
+    def tell(connection: Connection, message_id: int) -> None:
         events.add_events(connection, [NewEvent("message.created", str(message_id))])
 
-    def write(connection, number):
+    def write(connection: Connection, number: int) -> None:
         posted.append(stage.post(connection, number).id)
         if number == 1:
             tell(connection, posted[1])
 
-    posted = []
+    posted: list[int] = []
     with overtaken(database, write) as connection:
         tell(connection, posted[0])
     with database.reading() as connection:
@@ -157,10 +166,12 @@ def test_events_come_in_the_order_of_ids(stage, database):
 
 @postgresql
 @pytest.mark.parametrize("change", ["edit", "touch"])
-def test_change_waits_for_the_renderer_without_the_turn(stage, database, change):
+def test_change_waits_for_the_renderer_without_the_turn(
+    stage: Stage, database: Database, change: str
+) -> None:
     """The renderer has the row when its turn comes; each would wait for the other."""
 
-    def write(connection, number):
+    def write(connection: Connection, number: int) -> None:
         if number == 0:
             messages.list_unrendered(connection, 2, skip_locked=True)
         else:
@@ -172,11 +183,13 @@ def test_change_waits_for_the_renderer_without_the_turn(stage, database, change)
 
 
 @postgresql
-def test_invitation_and_new_nickname_do_not_wait_for_each_other(stage, database, lobby):
+def test_invitation_and_new_nickname_do_not_wait_for_each_other(
+    stage: Stage, database: Database, lobby: int
+) -> None:
     with database.writing() as connection:
         room = rooms.create_room(connection, "private", "private", stage.people[0].id, private=True)
 
-    def write(connection, number):
+    def write(connection: Connection, number: int) -> None:
         if number == 0:
             rooms.add_member(connection, room.id, stage.people[1].id)
             return
@@ -188,7 +201,9 @@ def test_invitation_and_new_nickname_do_not_wait_for_each_other(stage, database,
 
 
 @pytest.mark.parametrize("write", [Stage.post, Stage.edit, Stage.render, Stage.touch])
-def test_time_of_a_message_grows_though_the_clock_does_not(stage, database, write):
+def test_time_of_a_message_grows_though_the_clock_does_not(
+    stage: Stage, database: Database, write: Callable[..., Any]
+) -> None:
     with database.writing() as connection:
         connection.execute(update(messages_table).values(updated_at=4e9))
     with database.writing() as connection:
@@ -199,7 +214,9 @@ def test_time_of_a_message_grows_though_the_clock_does_not(stage, database, writ
 
 
 @pytest.mark.parametrize("write", [Stage.join, Stage.rename])
-def test_time_of_a_user_grows_though_the_clock_does_not(stage, database, write):
+def test_time_of_a_user_grows_though_the_clock_does_not(
+    stage: Stage, database: Database, write: Callable[..., Any]
+) -> None:
     with database.writing() as connection:
         connection.execute(update(users_table).values(updated_at=4e9))
     with database.writing() as connection:
@@ -208,16 +225,17 @@ def test_time_of_a_user_grows_though_the_clock_does_not(stage, database, write):
         assert len(users.list_users(connection, updated_since=4e9)) == 1
 
 
-def test_stored_time_is_the_one_returned(stage, database):
+def test_stored_time_is_the_one_returned(stage: Stage, database: Database) -> None:
     with database.writing() as connection:
         posted = stage.post(connection, 0)
         edited = messages.change_message(connection, posted, "edited", "")
+    assert edited is not None
     assert edited.updated_at > posted.updated_at == posted.created_at
     with database.reading() as connection:
         assert messages.reload_message(connection, posted) == edited
 
 
-def test_turn_is_taken_once(database):
+def test_turn_is_taken_once(database: Database) -> None:
     with database.writing() as connection:
         turn = take_turn(connection)
         assert take_turn(connection) is turn

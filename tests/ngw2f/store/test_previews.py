@@ -1,8 +1,17 @@
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import pytest
 
-from ngw2f.resources import Preview
+from ngw2f.resources import Message, Preview
 from ngw2f.store import messages, previews, rooms
+from ngw2f.store.database import Database
 from ngw2f.store.previews import Content, DuePreview, Schedule
+from ngw2f.store.users import UserRow
+
+# What is shown of the messages to which links were attached, and whether any is to be fetched.
+Attached = tuple[Mapping[int, tuple[Preview, ...]], bool]
+Attach = Callable[..., Attached]
 
 URL = "http://a.example/"
 OTHER = "http://b.example:81/x?y"
@@ -11,10 +20,10 @@ PICTURE = Content("Title", thumbnail=b"webp", media_type="image/webp", width=4, 
 
 
 @pytest.fixture
-def write(database, ann, lobby):
+def write(database: Database, ann: UserRow, lobby: int) -> Callable[..., Message]:
     """Return a function that stores a message of Ann's."""
 
-    def create(source="a"):
+    def create(source: str = "a") -> Message:
         with database.writing() as connection:
             return messages.create_message(connection, lobby, ann.id, source, "")
 
@@ -22,8 +31,8 @@ def write(database, ann, lobby):
 
 
 @pytest.fixture
-def attach(database):
-    def attach_one(message, *urls, now=1.0):
+def attach(database: Database) -> Attach:
+    def attach_one(message: Message, *urls: str, now: float = 1.0) -> Attached:
         with database.writing() as connection:
             return previews.attach_links(connection, {message.id: urls}, now)
 
@@ -31,10 +40,12 @@ def attach(database):
 
 
 @pytest.fixture
-def fetched(database, write, attach):
+def fetched(
+    database: Database, write: Callable[..., Message], attach: Attach
+) -> Callable[..., list[int]]:
     """Return a function that stores what is behind URL, and the messages that then change."""
 
-    def store(content=PAGE, expires_at=100.0):
+    def store(content: Content = PAGE, expires_at: float = 100.0) -> list[int]:
         due = due_now(database)
         preview_id = due[0].id if due else 1
         with database.writing() as connection:
@@ -46,11 +57,11 @@ def fetched(database, write, attach):
 
 
 @pytest.fixture
-def write_privately(database, ann):
+def write_privately(database: Database, ann: UserRow) -> Callable[[], Message]:
     """Return a function that stores a message of Ann's in a new private room."""
     names = iter(("one", "two"))
 
-    def create():
+    def create() -> Message:
         name = next(names)
         with database.writing() as connection:
             room = rooms.create_room(connection, name, name, ann.id, private=True)
@@ -59,33 +70,37 @@ def write_privately(database, ann):
     return create
 
 
-def due_now(database, now=1e9, limit=10, **but):
+def due_now(database: Database, now: float = 1e9, limit: int = 10, **but: Any) -> list[DuePreview]:
     with database.reading() as connection:
         return previews.list_due(connection, now, limit, **but)
 
 
-def shown(database, message):
+def shown(database: Database, message: Message) -> tuple[Preview, ...]:
     with database.reading() as connection:
         return previews.previews_of(connection, [message.id]).get(message.id, ())
 
 
-def test_new_link_is_due(database, write, attach):
+def test_new_link_is_due(database: Database, write: Callable[..., Message], attach: Attach) -> None:
     assert attach(write(), URL) == ({1: ()}, True)
     assert due_now(database) == [DuePreview(1, URL, "a.example", 0)]
     assert due_now(database, now=0.5) == []
 
 
-def test_message_without_links(attach, write):
+def test_message_without_links(attach: Attach, write: Callable[..., Message]) -> None:
     assert attach(write()) == ({}, False)
 
 
-def test_link_of_many_is_due_once(database, write, attach):
+def test_link_of_many_is_due_once(
+    database: Database, write: Callable[..., Message], attach: Attach
+) -> None:
     for _ in range(3):
         attach(write(), URL)
     assert len(due_now(database)) == 1
 
 
-def test_due_oldest_first_but_some(database, write, attach):
+def test_due_oldest_first_but_some(
+    database: Database, write: Callable[..., Message], attach: Attach
+) -> None:
     attach(write(), URL, now=2.0)
     attach(write(), OTHER, now=1.0)
     urls = [due.url for due in due_now(database)]
@@ -95,14 +110,21 @@ def test_due_oldest_first_but_some(database, write, attach):
     assert [due.url for due in due_now(database, exclude_ids=[1])] == [OTHER]
 
 
-def test_waiting_for_long(database, write, attach):
+def test_waiting_for_long(
+    database: Database, write: Callable[..., Message], attach: Attach
+) -> None:
     attach(write(), URL, now=1.0)
     with database.reading() as connection:
         assert previews.has_due(connection, 1.5)
         assert not previews.has_due(connection, 1.0)
 
 
-def test_content_changes_its_messages(database, write, attach, fetched):
+def test_content_changes_its_messages(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     first, second = write(), write()
     attach(first, OTHER)
     attach(second, URL, OTHER)
@@ -112,20 +134,29 @@ def test_content_changes_its_messages(database, write, attach, fetched):
     assert [due.url for due in due_now(database)] == [URL]
 
 
-def test_same_content_changes_nothing(write, attach, fetched):
+def test_same_content_changes_nothing(
+    write: Callable[..., Message], attach: Attach, fetched: Callable[..., list[int]]
+) -> None:
     attach(write(), URL)
     assert fetched() != []
     assert fetched() == []
 
 
-def test_empty_content_is_not_shown(database, write, attach, fetched):
+def test_empty_content_is_not_shown(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     message = write()
     attach(message, URL)
     assert fetched(Content(site_name="Site")) != []
     assert shown(database, message) == ()
 
 
-def test_known_link_is_shown_at_once(write, attach, fetched):
+def test_known_link_is_shown_at_once(
+    write: Callable[..., Message], attach: Attach, fetched: Callable[..., list[int]]
+) -> None:
     attach(write(), URL)
     fetched()
     found, is_due = attach(write(), URL, now=50.0)
@@ -133,7 +164,12 @@ def test_known_link_is_shown_at_once(write, attach, fetched):
     assert not is_due
 
 
-def test_stale_link_is_shown_and_due(database, write, attach, fetched):
+def test_stale_link_is_shown_and_due(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     attach(write(), URL)
     fetched(expires_at=100.0)
     found, is_due = attach(write(), URL, now=100.0)
@@ -142,7 +178,12 @@ def test_stale_link_is_shown_and_due(database, write, attach, fetched):
     assert len(due_now(database)) == 1
 
 
-def test_links_in_their_order(database, write, attach, fetched):
+def test_links_in_their_order(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     message = write()
     attach(message, OTHER, URL)
     fetched(PAGE)
@@ -150,7 +191,12 @@ def test_links_in_their_order(database, write, attach, fetched):
     assert [preview.url for preview in shown(database, message)] == [OTHER, URL]
 
 
-def test_thumbnail_is_stored(database, write, attach, fetched):
+def test_thumbnail_is_stored(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     message = write()
     attach(message, URL)
     fetched(PICTURE)
@@ -162,13 +208,20 @@ def test_thumbnail_is_stored(database, write, attach, fetched):
     assert (preview.image_width, preview.image_height) == (4, 3)
 
 
-def test_same_thumbnail_keeps_its_name(write, attach, fetched):
+def test_same_thumbnail_keeps_its_name(
+    write: Callable[..., Message], attach: Attach, fetched: Callable[..., list[int]]
+) -> None:
     attach(write(), URL)
     fetched(PICTURE)
     assert fetched(PICTURE) == []
 
 
-def test_other_thumbnail_takes_its_place(database, write, attach, fetched):
+def test_other_thumbnail_takes_its_place(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     message = write()
     attach(message, URL)
     fetched(PICTURE)
@@ -180,7 +233,12 @@ def test_other_thumbnail_takes_its_place(database, write, attach, fetched):
         assert previews.find_thumbnail(connection, before.image.rpartition("/")[2]) is None
 
 
-def test_failure_keeps_what_is_shown(database, write, attach, fetched):
+def test_failure_keeps_what_is_shown(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     message = write()
     attach(message, URL)
     fetched()
@@ -190,17 +248,28 @@ def test_failure_keeps_what_is_shown(database, write, attach, fetched):
     assert due_now(database, now=60.0)[0].failures == 1
 
 
-def test_edit_detaches_links(database, write, attach, fetched):
+def test_edit_detaches_links(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     message = write()
     attach(message, URL)
     fetched()
     with database.writing() as connection:
         changed = messages.change_message(connection, message, "no links", "")
+        assert changed is not None
         assert changed.previews == ()
         assert messages.find_message(connection, message.id, None) == changed
 
 
-def test_message_has_its_previews(database, write, attach, fetched):
+def test_message_has_its_previews(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     message = write()
     attach(message, URL)
     fetched()
@@ -212,7 +281,12 @@ def test_message_has_its_previews(database, write, attach, fetched):
     assert loaded.previews[0].title == "Title"
 
 
-def test_delete_unused(database, write, attach, fetched):
+def test_delete_unused(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     message = write()
     attach(message, URL)
     fetched(PICTURE, expires_at=100.0)
@@ -223,7 +297,12 @@ def test_delete_unused(database, write, attach, fetched):
         assert previews.delete_unused_previews(connection, 100.0) == 1
 
 
-def test_refresh_what_recent_messages_show(database, write, attach, fetched):
+def test_refresh_what_recent_messages_show(
+    database: Database,
+    write: Callable[..., Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     message = write()
     attach(message, URL)
     fetched(expires_at=100.0)
@@ -234,7 +313,9 @@ def test_refresh_what_recent_messages_show(database, write, attach, fetched):
     assert len(due_now(database)) == 1
 
 
-def test_many_are_told_page_by_page(database, write, attach):
+def test_many_are_told_page_by_page(
+    database: Database, write: Callable[..., Message], attach: Attach
+) -> None:
     """The newest first, of one link after the other, each once."""
     for _ in range(3):
         attach(write(), URL)
@@ -251,7 +332,9 @@ def test_many_are_told_page_by_page(database, write, attach):
         assert not previews.has_unnotified(connection)
 
 
-def test_page_that_ends_with_the_last_message(database, write, attach):
+def test_page_that_ends_with_the_last_message(
+    database: Database, write: Callable[..., Message], attach: Attach
+) -> None:
     attach(write(), URL)
     with database.writing() as connection:
         previews.set_content(connection, 1, PAGE, Schedule(100.0))
@@ -261,8 +344,12 @@ def test_page_that_ends_with_the_last_message(database, write, attach):
 
 
 def test_link_of_a_private_room_is_fetched_for_itself(
-    database, write, write_privately, attach, fetched
-):
+    database: Database,
+    write: Callable[..., Message],
+    write_privately: Callable[[], Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     attach(write(), URL)
     fetched()
     private = write_privately()
@@ -274,8 +361,12 @@ def test_link_of_a_private_room_is_fetched_for_itself(
 
 
 def test_link_of_a_private_room_is_new_to_all_others(
-    database, write, write_privately, attach, fetched
-):
+    database: Database,
+    write: Callable[..., Message],
+    write_privately: Callable[[], Message],
+    attach: Attach,
+    fetched: Callable[..., list[int]],
+) -> None:
     first, second = write_privately(), write_privately()
     attach(first, URL)
     fetched()
@@ -285,7 +376,9 @@ def test_link_of_a_private_room_is_new_to_all_others(
     assert len({due.id for due in due_now(database)}) == 2
 
 
-def test_link_is_fetched_once_for_a_private_room(database, write_privately, attach, ann):
+def test_link_is_fetched_once_for_a_private_room(
+    database: Database, write_privately: Callable[[], Message], attach: Attach, ann: UserRow
+) -> None:
     message = write_privately()
     attach(message, URL)
     with database.writing() as connection:

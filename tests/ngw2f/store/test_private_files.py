@@ -1,5 +1,7 @@
 import os
 import stat
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,17 +13,17 @@ from ngw2f.store.private_files import is_open_to_others, make_private, sqlite_pa
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777], ids=oct)
-def umask(request):
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
     before = os.umask(request.param)
     yield
     os.umask(before)
 
 
-def mode(path):
+def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_new_database_is_its_owners_alone(tmp_path, umask):
+def test_new_database_is_its_owners_alone(tmp_path: Path, umask: None) -> None:
     directory = tmp_path / "open"
     directory.mkdir()
     directory.chmod(0o755)
@@ -39,14 +41,14 @@ def test_new_database_is_its_owners_alone(tmp_path, umask):
 
 
 @pytest.mark.parametrize("name", ["chat.sqlite3", "a#b?c%2F.sqlite3"])
-def test_database_elsewhere_is_its_owners_alone(tmp_path, name, umask):
+def test_database_elsewhere_is_its_owners_alone(tmp_path: Path, name: str, umask: None) -> None:
     url = Settings(data_dir=str(tmp_path)).sqlalchemy_url
     assert sqlite_path(url) == tmp_path / "chat.sqlite3"
     make_private(tmp_path / name)
     assert mode(tmp_path / name) == 0o600
 
 
-def test_database_that_is_there_stays_as_it_is(tmp_path):
+def test_database_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "chat.sqlite3"
     path.write_bytes(b"")
     path.chmod(0o640)
@@ -59,5 +61,5 @@ def test_database_that_is_there_stays_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql+psycopg://h/d"])
-def test_other_databases_are_no_file(url):
+def test_other_databases_are_no_file(url: str) -> None:
     assert sqlite_path(url) is None

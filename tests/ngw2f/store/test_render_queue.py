@@ -1,16 +1,20 @@
 """Which messages of the outbox are next."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import insert, text
 
 from ngw2f.store import messages
+from ngw2f.store.database import Database
 from ngw2f.store.render_queue import FRESH, next_ids
 from ngw2f.store.schema import messages as table
+from ngw2f.store.users import UserRow
 
 
 @pytest.fixture
-def post(database, lobby):
-    def post(user, count=1):
+def post(database: Database, lobby: int) -> Callable[..., list[int]]:
+    def post(user: UserRow, count: int = 1) -> list[int]:
         with database.writing() as connection:
             return [
                 messages.create_message(connection, lobby, user.id, "x", "x").id
@@ -21,8 +25,8 @@ def post(database, lobby):
 
 
 @pytest.fixture
-def choose(database, backend):
-    def choose(limit=10, exclude_ids=()):
+def choose(database: Database, backend: str) -> Callable[..., list[int]]:
+    def choose(limit: int = 10, exclude_ids: list[int] | tuple[()] = ()) -> list[int]:
         with database.writing() as connection:
             is_locking = backend != "sqlite"
             return list(
@@ -32,20 +36,24 @@ def choose(database, backend):
     return choose
 
 
-def fail(database, *message_ids):
+def fail(database: Database, *message_ids: int) -> None:
     with database.writing() as connection:
         for message_id in message_ids:
             messages.count_attempt(connection, message_id)
 
 
-def test_authors_take_turns(post, choose, ann, bob):
+def test_authors_take_turns(
+    post: Callable[..., list[int]], choose: Callable[..., list[int]], ann: UserRow, bob: UserRow
+) -> None:
     first, second, third = post(ann, 3)
     fourth, fifth = post(bob, 2)
     assert choose() == [first, fourth, second, fifth, third]
     assert choose(3) == [first, fourth, second]
 
 
-def test_list_is_in_that_order(post, database, ann, bob):
+def test_list_is_in_that_order(
+    post: Callable[..., list[int]], database: Database, ann: UserRow, bob: UserRow
+) -> None:
     first, second = post(ann, 2)
     (third,) = post(bob)
     with database.writing() as connection:
@@ -53,7 +61,13 @@ def test_list_is_in_that_order(post, database, ann, bob):
     assert [message.id for _, message in found] == [first, third, second]
 
 
-def test_those_that_failed_come_last_and_one_at_a_time(post, choose, database, ann, bob):
+def test_those_that_failed_come_last_and_one_at_a_time(
+    post: Callable[..., list[int]],
+    choose: Callable[..., list[int]],
+    database: Database,
+    ann: UserRow,
+    bob: UserRow,
+) -> None:
     first, second, third = post(ann, 3)
     fail(database, first, first, second)
     assert choose() == [third]
@@ -61,11 +75,13 @@ def test_those_that_failed_come_last_and_one_at_a_time(post, choose, database, a
     assert choose(exclude_ids=[third, second]) == [first]
 
 
-def test_nothing_waits(choose):
+def test_nothing_waits(choose: Callable[..., list[int]]) -> None:
     assert choose() == []
 
 
-def test_rows_are_not_looked_into(database, backend, lobby, ann):
+def test_rows_are_not_looked_into(
+    database: Database, backend: str, lobby: int, ann: UserRow
+) -> None:
     """However many wait, and whatever there was: the index has what is counted."""
     row = {"room_id": lobby, "user_id": ann.id, "source": "x", "html": "", "created_at": 0}
     row |= {"updated_at": 0, "version": 1, "rendered": False}

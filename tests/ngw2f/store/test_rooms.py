@@ -2,46 +2,52 @@ import threading
 
 import pytest
 
+from ngw2f.resources import Room
 from ngw2f.store import rooms
+from ngw2f.store.database import Database
 from ngw2f.store.rooms import LOBBY, RoomExistsError
+from ngw2f.store.users import UserRow
 
 
 @pytest.fixture
-def den(database, ann):
+def den(database: Database, ann: UserRow) -> Room:
     """Return a private room of Ann's."""
     with database.writing() as connection:
         return rooms.create_room(connection, "den", "den", ann.id, private=True)
 
 
-def test_lobby_is_there(database):
+def test_lobby_is_there(database: Database) -> None:
     with database.reading() as connection:
         assert [room.name for room in rooms.list_rooms(connection, None)] == [LOBBY]
 
 
-def test_unknown_names(database):
+def test_unknown_names(database: Database) -> None:
     with database.reading() as connection:
         assert rooms.find_room_named(connection, "unknown", None) is None
         assert rooms.find_room_named(connection, "un\0known", None) is None
 
 
-def test_name_is_taken(database, ann):
+def test_name_is_taken(database: Database, ann: UserRow) -> None:
     with pytest.raises(RoomExistsError), database.writing() as connection:
         rooms.create_room(connection, "Lobby", "lobby", ann.id, private=False)
     with database.reading() as connection:
         assert len(rooms.list_rooms(connection, ann)) == 1
 
 
-def test_creator_is_member(database, den, ann):
+def test_creator_is_member(database: Database, den: Room, ann: UserRow) -> None:
     with database.reading() as connection:
         assert rooms.list_members(connection, den.id) == [ann]
 
 
 @pytest.mark.parametrize("find", ["list", "id", "name"])
-def test_private_room_for_members_alone(database, den, ann, bob, find):
-    def names(reader):
+def test_private_room_for_members_alone(
+    database: Database, den: Room, ann: UserRow, bob: UserRow, find: str
+) -> None:
+    def names(reader: UserRow | None) -> set[str]:
         with database.reading() as connection:
+            found: list[Room | None]
             if find == "list":
-                found = rooms.list_rooms(connection, reader)
+                found = [*rooms.list_rooms(connection, reader)]
             elif find == "id":
                 found = [rooms.find_room(connection, den.id, reader)]
             else:
@@ -51,7 +57,7 @@ def test_private_room_for_members_alone(database, den, ann, bob, find):
     assert (names(ann), names(bob), names(None)) == ({"den"}, set(), set())
 
 
-def test_member_comes_and_goes(database, den, ann, bob):
+def test_member_comes_and_goes(database: Database, den: Room, ann: UserRow, bob: UserRow) -> None:
     with database.writing() as connection:
         rooms.add_member(connection, den.id, bob.id)
     with database.reading() as connection:
@@ -62,7 +68,7 @@ def test_member_comes_and_goes(database, den, ann, bob):
         assert not rooms.is_member(connection, den.id, bob.id)
 
 
-def test_member_added_twice(database, den, ann, bob):
+def test_member_added_twice(database: Database, den: Room, ann: UserRow, bob: UserRow) -> None:
     with database.writing() as connection:
         rooms.add_member(connection, den.id, bob.id)
         rooms.add_member(connection, den.id, bob.id)
@@ -70,10 +76,12 @@ def test_member_added_twice(database, den, ann, bob):
         assert rooms.list_members(connection, den.id) == [ann, bob]
 
 
-def test_member_added_by_two_at_once(database, den, ann, bob):
+def test_member_added_by_two_at_once(
+    database: Database, den: Room, ann: UserRow, bob: UserRow
+) -> None:
     errors = []
 
-    def add():
+    def add() -> None:
         try:
             with database.writing() as connection:
                 rooms.add_member(connection, den.id, bob.id)
@@ -90,7 +98,7 @@ def test_member_added_by_two_at_once(database, den, ann, bob):
     assert errors == []
 
 
-def test_private_room_says_nothing_of_its_name(database, den, bob):
+def test_private_room_says_nothing_of_its_name(database: Database, den: Room, bob: UserRow) -> None:
     with database.writing() as connection:
         public = rooms.create_room(connection, "den", "den", bob.id, private=False)
         own = rooms.create_room(connection, "den", "den", bob.id, private=True)
@@ -98,7 +106,9 @@ def test_private_room_says_nothing_of_its_name(database, den, bob):
 
 
 @pytest.mark.parametrize("is_private", [False, True])
-def test_name_leads_where_it_led_before(database, ann, bob, is_private):
+def test_name_leads_where_it_led_before(
+    database: Database, ann: UserRow, bob: UserRow, is_private: bool
+) -> None:
     """Whoever is invited to a room of a name that he knows already is not led astray."""
     # Each at a time of its own.
     with database.writing() as connection:
@@ -115,11 +125,11 @@ def test_name_leads_where_it_led_before(database, ann, bob, is_private):
         assert rooms.find_room_named(connection, "tea", bob) == left
 
 
-def test_two_public_rooms_at_once(database, ann):
+def test_two_public_rooms_at_once(database: Database, ann: UserRow) -> None:
     """However two come between each other, one of them gets the name."""
     outcomes = []
 
-    def create():
+    def create() -> None:
         try:
             with database.writing() as connection:
                 rooms.create_room(connection, "tea", "tea", ann.id, private=False)
