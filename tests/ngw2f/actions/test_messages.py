@@ -17,6 +17,7 @@ from ngw2f.store import tasks
 from ngw2f.store.messages import Page
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.users import UserRow
+from tests.entries import entries_of
 
 both = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
 
@@ -51,7 +52,7 @@ def test_event_is_in_the_stream_after_the_commit(
     core: Core, messages: Messages, ann: UserRow, redis: Redis
 ) -> None:
     messages.post(ann, LOBBY_ID, "hello")
-    ((_id, fields),) = redis.xrange(core.events.key)
+    ((_id, fields),) = entries_of(redis, core.events.key)
     assert fields[b"event"] == b"message.created"
 
 

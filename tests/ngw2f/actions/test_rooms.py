@@ -14,6 +14,7 @@ from ngw2f.live.typing import TypingNotices
 from ngw2f.settings import Settings
 from ngw2f.store.rooms import LOBBY_ID, list_rooms, member_ids
 from ngw2f.store.users import UserRow
+from tests.entries import entries_of
 
 # "coco" in Cyrillic letters.
 LOOKS_SAME = "\u0441\u043e\u0441\u043e"
@@ -124,7 +125,7 @@ def test_typing_is_published(
     rooms.type_in(ann, den.id)
     with pytest.raises(NotFound):
         rooms.type_in(bob, den.id)
-    _created, (_id, typing) = redis.xrange(core.events.key)
+    _created, (_id, typing) = entries_of(redis, core.events.key)
     data = msgspec.json.decode(typing[b"data"])
     assert typing[b"event"] == b"typing"
     assert data == {"room_id": den.id, "user_id": ann.id, "nickname": "Ann"}
