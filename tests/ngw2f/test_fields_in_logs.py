@@ -8,6 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from ngw2f.server.service import Service
+
 MARK = "Secret7f3a"
 PATHS = ["/", "/api/messages", "/events", "/api/events", "/ws", "/socket.io/", "/static/icon.svg"]
 FIELDS = ["ACCEPT", "ACCEPT_ENCODING", "AUTHORIZATION", "COOKIE", "CONTENT_TYPE", "CONTENT_LENGTH"]
@@ -32,7 +34,7 @@ VALUES += [
 ]
 
 
-def send(service, path, method, **changes):
+def send(service: Service, path: str, method: str, **changes: str | None) -> str:
     environ = EnvironBuilder(
         path, method=method, data=b"a=b" if method == "POST" else b""
     ).get_environ()
@@ -47,7 +49,9 @@ def send(service, path, method, **changes):
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_field_is_not_logged(service, caplog, field):
+def test_field_is_not_logged(
+    service: Service, caplog: pytest.LogCaptureFixture, field: str
+) -> None:
     caplog.set_level("DEBUG")
     key = field if field.startswith("CONTENT_") else f"HTTP_{field}"
     for path in PATHS:
@@ -60,7 +64,7 @@ def test_field_is_not_logged(service, caplog, field):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_query_is_not_logged(service, caplog, path):
+def test_query_is_not_logged(service: Service, caplog: pytest.LogCaptureFixture, path: str) -> None:
     caplog.set_level("DEBUG")
     for query in (
         f"token={MARK}",
@@ -73,7 +77,7 @@ def test_query_is_not_logged(service, caplog, path):
     assert MARK not in caplog.text
 
 
-def test_handshake_with_any_origin(service, caplog):
+def test_handshake_with_any_origin(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     fields = {"UPGRADE": "websocket", "CONNECTION": "Upgrade", "SEC_WEBSOCKET_VERSION": "13"}
     fields |= {"SEC_WEBSOCKET_KEY": base64.b64encode(bytes(16)).decode(), "COOKIE": "session=x"}
     fields |= {"ORIGIN": f"http://[{MARK}", "SEC_FETCH_SITE": "same-origin"}
@@ -82,7 +86,7 @@ def test_handshake_with_any_origin(service, caplog):
     assert MARK not in caplog.text
 
 
-def test_what_is_stored_is_not_in_an_error_of_the_database(service):
+def test_what_is_stored_is_not_in_an_error_of_the_database(service: Service) -> None:
     statement = text("INSERT INTO no_such_table (name) VALUES (:name)")
     with (
         service.services.core.database.reading() as connection,

@@ -1,5 +1,6 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import gevent
 import pytest
@@ -44,7 +45,7 @@ class Held:
             self.released.release()
             self.wait(lambda before=before: sum(g.ready() for g in self.greenlets) > before)
 
-    def wait(self, condition) -> None:
+    def wait(self, condition: Callable[..., Any]) -> None:
         with gevent.Timeout(60):
             while not condition():
                 gevent.sleep(0.001)
@@ -88,7 +89,7 @@ def test_addresses_take_turns(held: Held) -> None:
     ],
     ids=["both", "account", "address"],
 )
-def test_nobody_fills_the_queue_alone(held: Held, askers, most: int) -> None:
+def test_nobody_fills_the_queue_alone(held: Held, askers: Callable[..., Any], most: int) -> None:
     waiting = [held.ask(*askers(number)) for number in range(44)]
     refused = [greenlet for greenlet in waiting if greenlet.ready()]
     assert len(refused) == 44 - most

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ class Point(Struct):
     x: int
 
 
-def request(path="/", **options):
+def request(path: str = "/", **options: Any) -> Request:
     return Request(EnvironBuilder(path, **options).get_environ())
 
 
@@ -43,13 +45,13 @@ def request(path="/", **options):
         ('text/html;x=","', "html"),
     ],
 )
-def test_preferred_form(accept, form):
+def test_preferred_form(accept: str | None, form: str) -> None:
     headers = {"Accept": accept} if accept else {}
     assert request(headers=headers).preferred("text") == form
 
 
 @pytest.mark.parametrize("field", ["Basic \xe9", "Basic =\xff", "Basic /w=="])
-def test_authorization_that_cannot_be_read_is_none(field):
+def test_authorization_that_cannot_be_read_is_none(field: str) -> None:
     assert request(headers={"Authorization": field}).authorization is None
 
 
@@ -57,7 +59,7 @@ def test_authorization_that_cannot_be_read_is_none(field):
     ("accept", "form"),
     [("*/*", "json"), ("application/json;q=0, */*", "text"), ("text/*", "text"), ("x", "json")],
 )
-def test_preferred_form_for_programs(accept, form):
+def test_preferred_form_for_programs(accept: str, form: str) -> None:
     assert request(headers={"Accept": accept}).preferred("json") == form
 
 
@@ -70,12 +72,12 @@ def test_preferred_form_for_programs(accept, form):
         ("application/json, application/xhtml+xml;q=0.1", "html"),
     ],
 )
-def test_form_that_is_not_there_is_not_preferred(accept, form):
+def test_form_that_is_not_there_is_not_preferred(accept: str, form: str) -> None:
     assert request(headers={"Accept": accept}).preferred("text", ("text", "html")) == form
 
 
 @pytest.mark.parametrize("text", ["0", "7", "007", str(MAX_ID)])
-def test_integer_argument(text):
+def test_integer_argument(text: str) -> None:
     assert request(f"/?n={text}").integer_argument("n", 0) == int(text)
 
 
@@ -83,23 +85,23 @@ def test_integer_argument(text):
     "text",
     ["", "-1", "1.0", "x", "1e3", "٣", "²", " 1", str(MAX_ID + 1), "0" * 20 + "9" * 20, "9" * 5000],
 )
-def test_wrong_integer_argument(text):
+def test_wrong_integer_argument(text: str) -> None:
     with pytest.raises(BadRequest, match="n is a whole number from 0 to"):
         request("/", query_string={"n": text}).integer_argument("n", 0)
 
 
-def test_missing_arguments():
+def test_missing_arguments() -> None:
     assert request().integer_argument("n", 0) is None
     assert request().time_argument("t") is None
 
 
 @pytest.mark.parametrize("text", ["0", "1795254555.5", "-1"])
-def test_time_argument(text):
+def test_time_argument(text: str) -> None:
     assert request(f"/?t={text}").time_argument("t") == float(text)
 
 
 @pytest.mark.parametrize("text", ["", "now", "nan", "inf", "-inf", "1e999"])
-def test_wrong_time_argument(text):
+def test_wrong_time_argument(text: str) -> None:
     with pytest.raises(BadRequest, match="t is a time in Unix seconds"):
         request(f"/?t={text}").time_argument("t")
 
@@ -107,7 +109,7 @@ def test_wrong_time_argument(text):
 @pytest.mark.parametrize(
     "mimetype", ["application/json", "text/plain", "application/merge-patch+json", ""]
 )
-def test_json_body(mimetype):
+def test_json_body(mimetype: str) -> None:
     body = request(data=b'{"x": 1}', content_type=mimetype)
     assert body.json_body(Point) == Point(1)
 
@@ -115,17 +117,17 @@ def test_json_body(mimetype):
 @pytest.mark.parametrize(
     "body", [b"", b"{", b'{"x": "1"}', b"[]", b"{}", b'{"x": 1}}', b"\xff", b"[" * 100_000]
 )
-def test_wrong_json_body(body):
+def test_wrong_json_body(body: bytes) -> None:
     with pytest.raises(BadRequest):
         request(data=body, content_type="application/json").json_body(Point)
 
 
-def test_json_of_another_type():
+def test_json_of_another_type() -> None:
     with pytest.raises(UnsupportedMediaType, match="not image/png"):
         request(data=b'{"x": 1}', content_type="image/png").json_body(Point)
 
 
-def test_body_that_ends_too_early():
+def test_body_that_ends_too_early() -> None:
     environ = EnvironBuilder(data=b"{}", method="POST").get_environ()
     environ["CONTENT_LENGTH"] = "3"
     with pytest.raises(BadRequest):
@@ -133,17 +135,17 @@ def test_body_that_ends_too_early():
 
 
 @pytest.mark.parametrize("body", [b"source=%ff", b"source=\xff", b"source=%ed%a0%80"])
-def test_form_field_that_is_not_utf8(body):
+def test_form_field_that_is_not_utf8(body: bytes) -> None:
     with pytest.raises(BadRequest, match="not valid UTF-8"):
         request(data=body, content_type=FORM_TYPE).form_field("source")
 
 
-def test_percent_in_multipart_is_text():
+def test_percent_in_multipart_is_text() -> None:
     form = request(data={"source": "100%FF"}, content_type="multipart/form-data")
     assert form.form_field("source") == "100%FF"
 
 
-def test_form_field():
+def test_form_field() -> None:
     form = request(data="source=%C3%A4+\ufffd".encode(), content_type=FORM_TYPE)
     assert (form.form_field("source"), form.form_field("next", "/")) == ("ä \ufffd", "/")
 
@@ -160,12 +162,12 @@ def test_form_field():
         ("", {}),
     ],
 )
-def test_preferences(prefer, preferences):
+def test_preferences(prefer: str, preferences: dict[str, str]) -> None:
     assert request(headers={"Prefer": prefer}).preferences == preferences
 
 
 @given(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0")))
-def test_any_header_is_read(value):
+def test_any_header_is_read(value: str) -> None:
     headers = {"HTTP_PREFER": value, "HTTP_ACCEPT": value, "HTTP_COOKIE": value}
     asked = Request(EnvironBuilder(environ_base=headers).get_environ())
     assert asked.preferred("text") in {"text", "html", "json"}
@@ -174,15 +176,16 @@ def test_any_header_is_read(value):
 
 
 @given(st.text(), st.sampled_from([0, 1]))
-def test_any_number_is_read_or_refused(text, low):
+def test_any_number_is_read_or_refused(text: str, low: int) -> None:
     try:
         number = request("/", query_string={"n": text}).integer_argument("n", low)
     except BadRequest:
         return
+    assert number is not None
     assert low <= number <= MAX_ID
 
 
-def test_same_bytes_same_tag():
+def test_same_bytes_same_tag() -> None:
     first = http.tagged(request(), http.json_response({"x": 1}))
     second = http.tagged(request(), http.json_response({"x": 1}))
     other = http.tagged(request(), http.json_response({"x": 2}))
@@ -190,31 +193,31 @@ def test_same_bytes_same_tag():
 
 
 @pytest.mark.parametrize("match", ['W/{}, "x"', "{}", '"x",{}', "*"])
-def test_known_tag_is_not_sent_again(match):
+def test_known_tag_is_not_sent_again(match: str) -> None:
     tag = http.tagged(request(), http.json_response({"x": 1})).headers["ETag"]
     known = request(headers={"If-None-Match": match.format(tag)})
     again = http.tagged(known, http.json_response({"x": 1}))
     assert (again.status_code, again.headers["ETag"]) == (304, tag)
 
 
-def test_tag_is_the_only_condition():
+def test_tag_is_the_only_condition() -> None:
     """A date is no condition where we send none (RFC 9110 section 13.1.3)."""
     headers = {"If-Modified-Since": "Sat, 21 Nov 2099 09:00:00 GMT"}
     assert http.tagged(request(headers=headers), http.json_response({})).status_code == 200
 
 
-def test_server_alone_dates_responses():
+def test_server_alone_dates_responses() -> None:
     """It does so anyway; two Date fields would be one too many (RFC 9110 section 6.6.1)."""
     response = http.tagged(request(headers={"If-None-Match": '"x"'}), http.json_response({}))
     assert "Date" not in response.headers
 
 
-def test_location_stays_as_given():
+def test_location_stays_as_given() -> None:
     response = http.see_other("/rooms/lobby#end")
     assert dict(response.get_wsgi_headers(request().environ))["Location"] == "/rooms/lobby#end"
 
 
-def test_no_content_has_no_type():
+def test_no_content_has_no_type() -> None:
     response = http.no_content()
     assert response.status_code == 204
     assert not {"Content-Type", "Content-Length"} & set(
@@ -222,15 +225,15 @@ def test_no_content_has_no_type():
     )
 
 
-def test_unknown_status_is_bad_request():
+def test_unknown_status_is_bad_request() -> None:
     assert http.problem(499, "x").code == 400
 
 
-def test_link_leaves_out_what_is_not_there():
+def test_link_leaves_out_what_is_not_there() -> None:
     link = http.link_header("/m", {"before": 5, "since": None, "limit": 1}, "next")
     assert link == '</m?before=5&limit=1>; rel="next"'
 
 
-def test_link_says_a_great_number_as_it_is_read():
+def test_link_says_a_great_number_as_it_is_read() -> None:
     path = http.link_header("/m", {"t": -1e20}, "next")[1:].partition(">")[0]
     assert request(path).time_argument("t") == -1e20

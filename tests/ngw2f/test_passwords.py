@@ -1,4 +1,5 @@
 import threading
+from typing import Literal
 
 import gevent
 import pytest
@@ -16,32 +17,32 @@ ANN = Asker("ann", "192.0.2.1")
 class CountingHasher(PasswordHasher):
     """A real one that says how often it was asked."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
         self.verified = 0
 
-    def verify(self, hash, password):  # noqa: A002 # argon2's name for it
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 # argon2's name for it
         self.verified += 1
         return super().verify(hash, password)
 
 
-def test_right_and_wrong_password():
+def test_right_and_wrong_password() -> None:
     store = Passwords()
     stored = store.hash("sesame", ANN)
     assert store.check(stored, "sesame", ANN).is_correct
     assert not store.check(stored, "Sesame", ANN).is_correct
 
 
-def test_hashes_are_salted():
+def test_hashes_are_salted() -> None:
     store = Passwords()
     assert store.hash("sesame", ANN) != store.hash("sesame", ANN)
 
 
-def test_hash_that_is_none():
+def test_hash_that_is_none() -> None:
     assert not Passwords().check("no hash", "sesame", ANN).is_correct
 
 
-def test_real_parameters(monkeypatch):
+def test_real_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' cheap ones must not be what everybody gets."""
     from argon2.profiles import RFC_9106_LOW_MEMORY
 
@@ -52,7 +53,7 @@ def test_real_parameters(monkeypatch):
 @pytest.mark.parametrize(
     "typed", ["wrong", "\u00e9", "e\u0301", "", "\ud800", "x" * 5000], ids=ascii
 )
-def test_same_work_for_known_and_unknown(typed):
+def test_same_work_for_known_and_unknown(typed: str) -> None:
     hasher = CountingHasher()
     store = Passwords(hasher)
     counts = []
@@ -64,7 +65,7 @@ def test_same_work_for_known_and_unknown(typed):
 
 
 @pytest.mark.parametrize("typed", ["s\u00e9same", "se\u0301same"], ids=ascii)
-def test_one_password_typed_on_two_keyboards(typed):
+def test_one_password_typed_on_two_keyboards(typed: str) -> None:
     hasher = CountingHasher()
     store = Passwords(hasher)
     for set_as in ("s\u00e9same", "se\u0301same"):
@@ -75,7 +76,7 @@ def test_one_password_typed_on_two_keyboards(typed):
 
 @pytest.mark.parametrize("typed", ["s\u00e9same", "se\u0301same"], ids=ascii)
 @pytest.mark.parametrize("hashed", ["s\u00e9same", "se\u0301same"], ids=ascii)
-def test_hash_of_an_older_release(hashed, typed):
+def test_hash_of_an_older_release(hashed: str, typed: str) -> None:
     """It hashed what was typed; what replaces its hash is right at once."""
     hasher = CountingHasher()
     store = Passwords(hasher)
@@ -87,7 +88,7 @@ def test_hash_of_an_older_release(hashed, typed):
     assert hasher.verified == 1
 
 
-def test_old_password_that_would_be_refused_now():
+def test_old_password_that_would_be_refused_now() -> None:
     hasher = CountingHasher()
     old = hasher.hash("\u2764\ufe0f")
     assert Passwords(hasher).check(old, "\u2764\ufe0f", ANN) == (True, None)
@@ -95,11 +96,11 @@ def test_old_password_that_would_be_refused_now():
         Passwords(hasher).hash("\u2764\ufe0f", ANN)
 
 
-def test_nobodys_password_opens_nothing():
+def test_nobodys_password_opens_nothing() -> None:
     assert not Passwords().check(None, "nobody", ANN).is_correct
 
 
-def test_nobodys_hash_is_as_dear_as_others():
+def test_nobodys_hash_is_as_dear_as_others() -> None:
     hasher = CountingHasher()
     nobodys = Passwords(hasher)._nobody
     assert extract_parameters(nobodys) == extract_parameters(hasher.hash("sesame"))
@@ -107,12 +108,12 @@ def test_nobodys_hash_is_as_dear_as_others():
         hasher.verify(nobodys, "nobody")
 
 
-def test_event_loop_goes_on_meanwhile():
+def test_event_loop_goes_on_meanwhile() -> None:
     """The hash waits for what another greenlet does, so that one must have its turn."""
     released = threading.Event()
 
     class WaitingHasher(CountingHasher):
-        def hash(self, password, *, salt=None):
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
             if password == "wait":
                 assert released.wait(60)
             return super().hash(password)

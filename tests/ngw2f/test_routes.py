@@ -1,12 +1,14 @@
 import re
 
 import pytest
+from webtest import TestResponse
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from ngw2f.paths import LONG_LIVED
 from ngw2f.routes import build_url_map
+from ngw2f.server.service import Service
 from ngw2f.web.socketio import SocketIOGateway
-from tests.client import BROWSER
+from tests.client import BROWSER, Client
 
 # How long something waits is another each time, and so may be the length of the number.
 MEASURED = {"/metrics"}
@@ -16,18 +18,18 @@ URL_MAP = build_url_map(SocketIOGateway.__new__(SocketIOGateway))
 RULES = [
     rule for rule in URL_MAP.iter_rules() if rule.rule not in LONG_LIVED
 ]  # tests/live/ has those.
-READ = sorted({rule.rule for rule in RULES if "GET" in rule.methods})
+READ = sorted({rule.rule for rule in RULES if "GET" in (rule.methods or ())})
 METHODS = {
-    path: {method for rule in RULES if rule.rule == path for method in rule.methods}
+    path: {method for rule in RULES if rule.rule == path for method in rule.methods or ()}
     for path in sorted({rule.rule for rule in RULES})
 }
 
 
-def test_long_lived_paths_have_rules():
+def test_long_lived_paths_have_rules() -> None:
     assert set(LONG_LIVED) <= {rule.rule for rule in URL_MAP.iter_rules()}
 
 
-def lasting(answer):
+def lasting(answer: TestResponse) -> dict[str, str]:
     """Return the headers that are the same for the same question a moment later."""
     passing = {"X-Request-ID", "Cache-Status", "Age", "Date"}
     # A cookie says until when it is kept, to the second.
@@ -38,14 +40,14 @@ def lasting(answer):
     }
 
 
-def example(rule, task="x"):
+def example(rule: str, task: str = "x") -> str:
     """Return a path of the rule; its ids are those of what `chat` made."""
     path = re.sub("<id:[a-z_]+>", "1", rule)
     return path.replace("<name>", "lobby").replace("<task_id>", task)
 
 
 @pytest.fixture
-def chat(client):
+def chat(client: Client) -> tuple[Client, str]:
     """Return a client that is signed in, with a message and a task, and their headers."""
     client.sign_in("ann")
     headers = {"Prefer": "respond-async"}
@@ -55,7 +57,7 @@ def chat(client):
 
 @pytest.mark.parametrize("accept", ["application/json", BROWSER["Accept"]], ids=["json", "html"])
 @pytest.mark.parametrize("rule", READ)
-def test_head_is_get_without_body(chat, rule, accept):
+def test_head_is_get_without_body(chat: tuple[Client, str], rule: str, accept: str) -> None:
     client, task = chat
     path, headers = example(rule, task), {"Accept": accept}
     got = client.get(path, headers=headers)
@@ -68,25 +70,25 @@ def test_head_is_get_without_body(chat, rule, accept):
     assert (head.status, lasting(head)) == (got.status, lasting(got))
 
 
-def test_head_of_static_file(client):
+def test_head_of_static_file(client: Client) -> None:
     got, head = client.get("/static/icon.svg", status=200), client.head("/static/icon.svg")
     assert (head.body, lasting(head)) == (b"", lasting(got))
 
 
-def test_head_of_a_stream_tells_no_length(client):
+def test_head_of_a_stream_tells_no_length(client: Client) -> None:
     """RFC 9110 section 8.6: it would be that of the body that GET sends."""
     head = client.head("/events", headers={"Accept": "text/event-stream"}, status=200)
     assert head.content_type == "text/event-stream"
     assert "Content-Length" not in head.headers
 
 
-def test_head_of_error(client):
+def test_head_of_error(client: Client) -> None:
     got, head = client.get("/nothing", status=404), client.head("/nothing")
     assert (head.body, lasting(head)) == (b"", lasting(got))
 
 
 @pytest.mark.parametrize("rule", METHODS)
-def test_other_methods_are_told_which_are_allowed(chat, rule):
+def test_other_methods_are_told_which_are_allowed(chat: tuple[Client, str], rule: str) -> None:
     client, _ = chat
     others = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} - METHODS[rule]
     for method in others:
@@ -96,7 +98,7 @@ def test_other_methods_are_told_which_are_allowed(chat, rule):
     assert client.sources() == ["a"]
 
 
-def test_unknown_method(service):
+def test_unknown_method(service: Service) -> None:
     # WebTest does not know it either, so this goes without.
     environ = EnvironBuilder("/api/messages", method="BREW").get_environ()
     _, status, headers = run_wsgi_app(service, environ)
@@ -105,20 +107,20 @@ def test_unknown_method(service):
 
 
 @pytest.mark.parametrize("rule", METHODS)
-def test_options(client, rule):
+def test_options(client: Client, rule: str) -> None:
     answer = client.options(example(rule), status=204)
     assert set(answer.headers["Allow"].split(", ")) == METHODS[rule] | {"OPTIONS"}
     assert {"Content-Type", "Content-Length"}.isdisjoint(answer.headers)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/static/icon.svg"])
-def test_what_the_chain_answers_has_options_too(client, path):
+def test_what_the_chain_answers_has_options_too(client: Client, path: str) -> None:
     answers = client.options(path, status=204), client.delete(path, status=405)
     for answer in answers:
         assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
-def test_options_of_the_server(service):
+def test_options_of_the_server(service: Service) -> None:
     # RFC 9110 section 9.3.7. WebTest knows no such path.
     environ = EnvironBuilder(method="OPTIONS").get_environ() | {"PATH_INFO": "*"}
     _, status, headers = run_wsgi_app(service, environ)
@@ -132,6 +134,6 @@ def test_options_of_the_server(service):
 @pytest.mark.parametrize(
     "path", ["/nothing", "/api/", "/api/messages/", "/api//messages", "/rooms/a/b", "/api/users/01"]
 )
-def test_unknown_path(client, path):
+def test_unknown_path(client: Client, path: str) -> None:
     for method in ("GET", "POST", "OPTIONS"):
         assert client.request(path, method=method).status_int == 404

@@ -6,28 +6,28 @@ import pytest
 from ngw2f.settings import SettingError, Settings, load_settings, unknown_variables
 
 
-def load(tmp_path, environ=None, **files):
+def load(tmp_path: Path, environ: dict[str, str] | None = None, **files: str) -> Settings:
     names = {"settings": "settings.toml", "secrets": ".secrets.toml"}
     for name, content in files.items():
         (tmp_path / names[name]).write_text(content)
     return load_settings(tmp_path, environ or {})
 
 
-def test_nothing_set_is_default(tmp_path):
+def test_nothing_set_is_default(tmp_path: Path) -> None:
     assert load(tmp_path) == Settings()
 
 
-def test_checkout_is_valid():
+def test_checkout_is_valid() -> None:
     assert load_settings() == Settings(data_dir=load_settings().data_dir)
 
 
-def test_section_overrides_default(tmp_path):
+def test_section_overrides_default(tmp_path: Path) -> None:
     toml = "[default]\ntoken_days = 1\nstream_length = 5\n[production]\ntoken_days = 2\n"
     settings = load(tmp_path, {"NGW2F_ENV": "production"}, settings=toml)
     assert (settings.token_days, settings.stream_length) == (2, 5)
 
 
-def test_secrets_override_settings(tmp_path):
+def test_secrets_override_settings(tmp_path: Path) -> None:
     settings = load(
         tmp_path,
         settings='[development]\nredis_url = "redis://one"\n',
@@ -36,18 +36,18 @@ def test_secrets_override_settings(tmp_path):
     assert settings.redis_url == "redis://two"
 
 
-def test_environment_overrides_all(tmp_path):
+def test_environment_overrides_all(tmp_path: Path) -> None:
     secrets = "[development]\nanonymous_read = true\n"
     settings = load(tmp_path, {"NGW2F_ANONYMOUS_READ": "false"}, secrets=secrets)
     assert settings.anonymous_read is False
 
 
-def test_directory_from_environment(tmp_path):
+def test_directory_from_environment(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text("[development]\nstream_length = 7\n")
     assert load_settings(environ={"NGW2F_SETTINGS": str(tmp_path)}).stream_length == 7
 
 
-def test_list_is_comma_separated(tmp_path):
+def test_list_is_comma_separated(tmp_path: Path) -> None:
     settings = load(tmp_path, {"NGW2F_LINKS_ALLOW": "localhost:8001, example.org:80,"})
     assert settings.links_allow == ["localhost:8001", "example.org:80"]
 
@@ -85,7 +85,7 @@ def test_list_is_comma_separated(tmp_path):
         ("NGW2F_LOG_LEVEL", "LOUD"),
     ],
 )
-def test_wrong_value_names_the_setting(tmp_path, name, value):
+def test_wrong_value_names_the_setting(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(SettingError) as caught:
         load(tmp_path, {name: value})
     line = str(caught.value)
@@ -107,28 +107,30 @@ def test_wrong_value_names_the_setting(tmp_path, name, value):
         ("NGW2F_REDIS_PREFIX", "x" * 101, "text of at most 100 characters"),
     ],
 )
-def test_wrong_value_is_told_what_it_may_be(tmp_path, name, value, may_be):
+def test_wrong_value_is_told_what_it_may_be(
+    tmp_path: Path, name: str, value: str, may_be: str
+) -> None:
     with pytest.raises(SettingError, match=f"^{name}: it must be {may_be}, not ") as caught:
         load(tmp_path, {name: value})
     assert str(caught.value).partition(", not ")[2][:60] in f"{value!r} {[value]!r}"
 
 
-def test_type_that_a_variable_cannot_have(tmp_path):
+def test_type_that_a_variable_cannot_have(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"^NGW2F_PROFILE_DIR: it must be text, not 1$"):
         load(tmp_path, settings="[development]\nprofile_dir = 1\n")
 
 
-def test_text_with_a_nul(tmp_path):
+def test_text_with_a_nul(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"^NGW2F_DATA_DIR: it has a NUL in it$"):
         load(tmp_path, settings='[development]\ndata_dir = "a\\u0000b"\n')
 
 
-def test_wrong_value_in_file(tmp_path):
+def test_wrong_value_in_file(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"NGW2F_STREAM_LENGTH: it must be a whole number"):
         load(tmp_path, settings="[development]\nstream_length = []\n")
 
 
-def test_secret_value_is_not_shown(tmp_path):
+def test_secret_value_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as caught:
         load(tmp_path, {"NGW2F_DATABASE_URL": "mysql://chat:hush@localhost/chat"})
     assert "hush" not in str(caught.value)
@@ -137,12 +139,12 @@ def test_secret_value_is_not_shown(tmp_path):
     assert "hush" not in str(caught.value)
 
 
-def test_unknown_name_in_file(tmp_path):
+def test_unknown_name_in_file(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="NGW2F_TOKEN_DAY: there is no such setting"):
         load(tmp_path, settings="[development]\ntoken_day = 1\n")
 
 
-def test_names_in_a_file_are_shown_in_one_line(tmp_path):
+def test_names_in_a_file_are_shown_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"^NGW2F_'A\\NB': there is no such setting$"):
         load(tmp_path, settings='[development]\n"a\\nb" = 1\n')
 
@@ -158,67 +160,67 @@ def test_names_in_a_file_are_shown_in_one_line(tmp_path):
     ],
     ids=["no name", "no section", "NUL", "long number", "deep"],
 )
-def test_file_that_is_none(tmp_path, content):
+def test_file_that_is_none(tmp_path: Path, content: str) -> None:
     with pytest.raises(SettingError, match=r"^settings\.toml: "):
         load(tmp_path, settings=content)
 
 
-def test_file_that_is_not_utf8(tmp_path):
+def test_file_that_is_not_utf8(tmp_path: Path) -> None:
     (tmp_path / ".secrets.toml").write_bytes(b"\xff")
     with pytest.raises(SettingError, match=r"^\.secrets\.toml: "):
         load_settings(tmp_path, {})
 
 
-def test_unknown_section(tmp_path):
+def test_unknown_section(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"NGW2F_ENV: settings\.toml has no section \[prod\]"):
         load(tmp_path, {"NGW2F_ENV": "prod"}, settings="[production]\n")
 
 
-def test_section_is_shown_in_one_line(tmp_path):
+def test_section_is_shown_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"^NGW2F_ENV: .* no section \['a\\n'\]$"):
         load(tmp_path, {"NGW2F_ENV": "a\n"}, settings="[production]\n")
 
 
-def test_folder_of_settings_that_is_not_there(tmp_path):
+def test_folder_of_settings_that_is_not_there(tmp_path: Path) -> None:
     """The defaults would trust no proxy, and nobody would be told."""
     with pytest.raises(SettingError, match=r"^NGW2F_SETTINGS: there is no folder '/.*/none'$"):
         load_settings(environ={"NGW2F_SETTINGS": f"{tmp_path}/none"})
 
 
-def test_unknown_variables_are_named():
+def test_unknown_variables_are_named() -> None:
     environ = {"NGW2F_TOKEN_DAY": "1", "NGW2F_ENV": "x", "NGW2F_DATA_DIR": "var", "PATH": "/"}
     assert unknown_variables(environ) == ["NGW2F_TOKEN_DAY"]
 
 
-def test_unknown_variable_is_ignored(tmp_path):
+def test_unknown_variable_is_ignored(tmp_path: Path) -> None:
     assert load(tmp_path, {"NGW2F_TOKEN_DAY": "1"}) == Settings()
 
 
-def test_embedded_unless_redis_is_named():
+def test_embedded_unless_redis_is_named() -> None:
     assert Settings().is_embedded
     assert not Settings(redis_url="redis://localhost").is_embedded
 
 
-def test_sqlite_unless_database_is_named(tmp_path):
+def test_sqlite_unless_database_is_named(tmp_path: Path) -> None:
     assert Settings(data_dir="/d").sqlalchemy_url == "sqlite:////d/chat.sqlite3"
     assert Settings(database_url="postgresql:///x").sqlalchemy_url == "postgresql:///x"
 
 
-def test_list_of_numbers(tmp_path):
+def test_list_of_numbers(tmp_path: Path) -> None:
     assert load(tmp_path, {"NGW2F_LINKS_PORTS": "8080, 8443"}).links_ports == [8080, 8443]
 
 
 @pytest.mark.parametrize("ports", ["0", "65536", "http"])
-def test_wrong_port_names_the_setting(tmp_path, ports):
+def test_wrong_port_names_the_setting(tmp_path: Path, ports: str) -> None:
     with pytest.raises(SettingError, match=r"^NGW2F_LINKS_PORTS: "):
         load(tmp_path, {"NGW2F_LINKS_PORTS": ports})
 
 
-def test_user_agent_is_one_line(tmp_path):
+def test_user_agent_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"^NGW2F_LINKS_USER_AGENT: "):
         load(tmp_path, {"NGW2F_LINKS_USER_AGENT": "a\r\nCookie: b"})
 
 
-def test_data_directory_is_utf8():
+def test_data_directory_is_utf8() -> None:
     with pytest.raises(SettingError, match="NGW2F_DATA_DIR: it is not valid UTF-8"):
         load_settings(Path("/nowhere"), {"NGW2F_DATA_DIR": os.fsdecode(b"/srv/\xff")})

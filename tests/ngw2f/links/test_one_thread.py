@@ -1,6 +1,7 @@
 import gc
 import threading
 import weakref
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -11,19 +12,19 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def one_thread():
+def one_thread() -> Iterator[OneThread]:
     one_thread = OneThread()
     yield one_thread
     one_thread.close()
 
 
 @pytest.fixture
-def busy(one_thread):
+def busy(one_thread: OneThread) -> Iterator[threading.Event]:
     """Keep the thread busy until the test is at its end, or sets this."""
     free = threading.Event()
     begun = threading.Event()
 
-    def work():
+    def work() -> None:
         begun.set()
         free.wait(60)
 
@@ -35,13 +36,13 @@ def busy(one_thread):
     thread.join()
 
 
-def test_result_comes_from_its_one_thread(one_thread):
+def test_result_comes_from_its_one_thread(one_thread: OneThread) -> None:
     threads = {one_thread.run(threading.get_ident, 0, 10) for _ in range(3)}
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 
 
-def test_what_it_raises_is_raised(one_thread):
+def test_what_it_raises_is_raised(one_thread: OneThread) -> None:
     with pytest.raises(ZeroDivisionError):
         one_thread.run(lambda: 1 // 0, 0, 10)
     with pytest.raises(TimeoutError, match="its own"):
@@ -50,7 +51,7 @@ def test_what_it_raises_is_raised(one_thread):
 
 
 @pytest.fixture
-def _uncollected():
+def _uncollected() -> Iterator[None]:
     """What refers to itself stays, as it does in a process for a while."""
     gc.disable()
     yield
@@ -58,9 +59,9 @@ def _uncollected():
 
 
 @pytest.mark.usefixtures("_uncollected")
-def test_what_was_read_goes_with_its_error(one_thread):
+def test_what_was_read_goes_with_its_error(one_thread: OneThread) -> None:
     class Body:
-        def read(self):
+        def read(self) -> None:
             raise ValueError
 
     body = Body()
@@ -71,7 +72,7 @@ def test_what_was_read_goes_with_its_error(one_thread):
     wait_until(lambda: kept() is None)
 
 
-def test_small_ones_come_first(one_thread, busy):
+def test_small_ones_come_first(one_thread: OneThread, busy: threading.Event) -> None:
     done = []
     threads = [
         threading.Thread(
@@ -88,7 +89,7 @@ def test_small_ones_come_first(one_thread, busy):
     assert done == [1, 2, 3]
 
 
-def test_who_waits_too_long_goes_without(one_thread, busy):
+def test_who_waits_too_long_goes_without(one_thread: OneThread, busy: threading.Event) -> None:
     done = []
     with pytest.raises(LinkFailed, match="too many other pages are being read"):
         one_thread.run(lambda: done.append("late"), 0, 0.01)
@@ -97,7 +98,7 @@ def test_who_waits_too_long_goes_without(one_thread, busy):
     assert done == ["next"]
 
 
-def test_close_ends_the_thread(one_thread):
+def test_close_ends_the_thread(one_thread: OneThread) -> None:
     thread = one_thread.run(threading.current_thread, 0, 10)
     one_thread.close()
     thread.join(60)

@@ -1,6 +1,8 @@
 import json
 import re
+import socket
 import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
 
@@ -13,7 +15,7 @@ from ngw2f.links.guard.policy import Policy
 from ngw2f.links.preview.thumbnail import Thumbnailer
 from ngw2f.links.visit import Patience, PreviewFetcher
 from tests.ngw2f.jobs.conftest import picture
-from tests.ngw2f.links.lab import answer, read_request, small_internet
+from tests.ngw2f.links.lab import Internet, Site, answer, read_request, small_internet
 from tests.waiting import wait_until
 
 VIDEO = "http://example.com/video"
@@ -21,29 +23,31 @@ PAGE = b"<title>A page</title>" + b" " * 100_000
 
 
 @pytest.fixture
-def internet():
+def internet() -> Iterator[Internet]:
     with small_internet() as internet:
         yield internet
 
 
 @pytest.fixture
-def make_fetcher(internet):
+def make_fetcher(internet: Internet) -> Callable[..., Fetcher]:
     return partial(Fetcher, Policy(), resolve=internet.resolve, connect=internet.connect)
 
 
 @pytest.fixture
-def preview_fetcher(make_fetcher):
+def preview_fetcher(make_fetcher: Callable[..., Fetcher]) -> PreviewFetcher:
     return PreviewFetcher(make_fetcher(), Thumbnailer())
 
 
-def dawdle(connection):
+def dawdle(connection: socket.socket) -> None:
     """Send more of a page than is held in any case, and then nothing."""
     read_request(connection)
     connection.sendall(answer(PAGE, "Content-Length: 999999"))
     connection.recv(1)
 
 
-def test_page_that_finds_no_room_is_cut(internet, make_fetcher, monkeypatch):
+def test_page_that_finds_no_room_is_cut(
+    internet: Internet, make_fetcher: Callable[..., Fetcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MAX_PAGES", 1)
     monkeypatch.setattr(module, "ROOM_SECONDS", 0.01)
     preview_fetcher = PreviewFetcher(make_fetcher(), Thumbnailer())
@@ -59,7 +63,9 @@ def test_page_that_finds_no_room_is_cut(internet, make_fetcher, monkeypatch):
     assert preview_fetcher._pages._value == 1
 
 
-def test_image_that_finds_no_room_is_left_out(internet, make_fetcher, monkeypatch):
+def test_image_that_finds_no_room_is_left_out(
+    internet: Internet, make_fetcher: Callable[..., Fetcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MAX_IMAGES", 0)
     monkeypatch.setattr(module, "ROOM_SECONDS", 0.01)
     preview_fetcher = PreviewFetcher(make_fetcher(), Thumbnailer())
@@ -69,14 +75,18 @@ def test_image_that_finds_no_room_is_left_out(internet, make_fetcher, monkeypatc
     assert error.reason == "there was no room for the whole body"
 
 
-def test_failure_holds_nothing_that_was_read(internet, preview_fetcher):
+def test_failure_holds_nothing_that_was_read(
+    internet: Internet, preview_fetcher: PreviewFetcher
+) -> None:
     internet.site("example.com", answer(bytes(100_000), media="image/png"))
     error = preview_fetcher.visit("http://example.com/a.png").error
     assert error is not None
-    assert error.__traceback__ is error.__cause__ is error.__context__ is None
+    assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
 
 
-def test_patience_is_for_the_whole_visit(internet, preview_fetcher):
+def test_patience_is_for_the_whole_visit(
+    internet: Internet, preview_fetcher: PreviewFetcher
+) -> None:
     internet.site("example.com", dawdle)
     error = preview_fetcher.visit("http://example.com/", Patience(1.0, 0.2)).error
     assert error is not None
@@ -86,7 +96,7 @@ def test_patience_is_for_the_whole_visit(internet, preview_fetcher):
 
 
 @pytest.fixture
-def provider(internet, monkeypatch):
+def provider(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Site]:
     """Let a provider speak for the video, whose own page is there, too."""
     monkeypatch.setattr(
         module, "find_oembed_url", lambda url: f"http://oembed.example.com/?url={url}"
@@ -94,7 +104,7 @@ def provider(internet, monkeypatch):
     page = internet.site("example.com", answer(b"<title>The page's</title>"), at="8.8.0.1")
     internet.site("i.example.com", answer(picture(), media="image/png"), at="8.8.0.2")
 
-    def says(body, status="200 OK"):
+    def says(body: dict[str, str] | list[object], status: str = "200 OK") -> Site:
         sent = answer(json.dumps(body).encode(), media="application/json", status=status)
         internet.site("oembed.example.com", sent, at="8.8.0.3")
         return page
@@ -102,7 +112,9 @@ def provider(internet, monkeypatch):
     return says
 
 
-def test_provider_speaks_for_its_link(preview_fetcher, provider):
+def test_provider_speaks_for_its_link(
+    preview_fetcher: PreviewFetcher, provider: Callable[..., Site]
+) -> None:
     page = provider(
         {
             "title": "The provider's",
@@ -124,18 +136,25 @@ def test_provider_speaks_for_its_link(preview_fetcher, provider):
     [([], "200 OK"), ({"title": "It is gone"}, "404 Not Found"), ({"html": "<b>"}, "200 OK")],
     ids=["broken", "gone", "says nothing"],
 )
-def test_page_speaks_where_the_provider_does_not(preview_fetcher, provider, body, status):
+def test_page_speaks_where_the_provider_does_not(
+    preview_fetcher: PreviewFetcher,
+    provider: Callable[..., Site],
+    body: dict[str, str] | list[object],
+    status: str,
+) -> None:
     provider(body, status)
     assert preview_fetcher.visit(VIDEO).content.title == "The page's"
 
 
-def test_picture_that_is_none_is_left_out(preview_fetcher, provider):
+def test_picture_that_is_none_is_left_out(
+    preview_fetcher: PreviewFetcher, provider: Callable[..., Site]
+) -> None:
     provider({"title": "The provider's", "thumbnail_url": "http://oembed.example.com/"})
     content = preview_fetcher.visit(VIDEO).content
     assert (content.title, content.thumbnail) == ("The provider's", b"")
 
 
-def blank(width, height):
+def blank(width: int, height: int) -> bytes:
     output = BytesIO()
     Image.new("RGB", (width, height)).save(output, "PNG")
     return answer(output.getvalue(), media="image/png")
@@ -153,7 +172,9 @@ USELESS = {
 
 
 @pytest.mark.parametrize("first", USELESS.values(), ids=USELESS)
-def test_second_picture_stands_in_for_a_useless_one(internet, preview_fetcher, first):
+def test_second_picture_stands_in_for_a_useless_one(
+    internet: Internet, preview_fetcher: PreviewFetcher, first: bytes
+) -> None:
     page = (
         b"<title>A page</title><meta property=og:image content='http://a.example.com/1.png'>"
         b"<meta property=og:image content='http://b.example.com/2.png'>"
@@ -166,7 +187,9 @@ def test_second_picture_stands_in_for_a_useless_one(internet, preview_fetcher, f
     assert (content.width, content.height) == (427, 320)
 
 
-def test_picture_of_a_store_of_files_is_one(internet, preview_fetcher):
+def test_picture_of_a_store_of_files_is_one(
+    internet: Internet, preview_fetcher: PreviewFetcher
+) -> None:
     page = b"<title>A page</title><meta property=og:image content='http://a.example.com/1'>"
     internet.site("example.com", answer(page), at="8.8.0.1")
     internet.site("a.example.com", answer(picture(), media="binary/octet-stream"), at="8.8.0.2")
@@ -174,7 +197,12 @@ def test_picture_of_a_store_of_files_is_one(internet, preview_fetcher):
 
 
 @pytest.mark.parametrize("media", ["image/png", "binary/octet-stream", "text/plain"])
-def test_picture_by_any_name_needs_the_room_of_one(internet, make_fetcher, monkeypatch, media):
+def test_picture_by_any_name_needs_the_room_of_one(
+    internet: Internet,
+    make_fetcher: Callable[..., Fetcher],
+    monkeypatch: pytest.MonkeyPatch,
+    media: str,
+) -> None:
     monkeypatch.setattr(module, "MAX_IMAGES", 0)
     monkeypatch.setattr(module, "ROOM_SECONDS", 0.01)
     page = b"<title>A page</title><meta property=og:image content='http://a.example.com/1'>"
@@ -186,7 +214,7 @@ def test_picture_by_any_name_needs_the_room_of_one(internet, make_fetcher, monke
     assert (content.title, content.media_type) == ("A page", "")
 
 
-def test_file_of_no_type_is_no_preview(internet, preview_fetcher):
+def test_file_of_no_type_is_no_preview(internet: Internet, preview_fetcher: PreviewFetcher) -> None:
     internet.site("example.com", answer(picture(), media="binary/octet-stream"))
     error = preview_fetcher.visit("http://example.com/").error
     assert error is not None
@@ -202,7 +230,12 @@ def test_file_of_no_type_is_no_preview(internet, preview_fetcher):
     ],
     ids=["gone", "type", "header"],
 )
-def test_log_names_the_site_and_not_the_path(internet, preview_fetcher, caplog, sent):
+def test_log_names_the_site_and_not_the_path(
+    internet: Internet,
+    preview_fetcher: PreviewFetcher,
+    caplog: pytest.LogCaptureFixture,
+    sent: bytes,
+) -> None:
     caplog.set_level("INFO")
     internet.site("example.com", sent)
     assert preview_fetcher.visit("http://example.com/secret?token=secret").error
@@ -210,7 +243,12 @@ def test_log_names_the_site_and_not_the_path(internet, preview_fetcher, caplog, 
     assert "secret" not in caplog.text
 
 
-def test_log_names_the_site_of_a_mistake(internet, preview_fetcher, caplog, monkeypatch):
+def test_log_names_the_site_of_a_mistake(
+    internet: Internet,
+    preview_fetcher: PreviewFetcher,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "make_preview", lambda fetched: 1 // 0)
     internet.site("example.com", answer())
     assert preview_fetcher.visit("http://example.com/secret").error
