@@ -19,9 +19,10 @@ PROBLEM = (
 )
 
 # While messages keep coming, a job looks again instead of leaving them to the next job: that costs
-# RQ more than a batch costs us. What comes within a pace is stored with one commit.
-PACE_SECONDS = 0.01
-LINGER_SECONDS = 0.05
+# RQ more than a batch costs us. What comes within a pace is stored with one commit, so that those
+# who post get the database as well.
+PACE_SECONDS = 0.05
+LINGER_SECONDS = 0.1
 # Then the other jobs of the queue have their turn.
 MAX_SECONDS = 5.0
 
