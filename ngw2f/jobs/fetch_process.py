@@ -18,6 +18,7 @@ import time
 import warnings
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 from ngw2f.forks import Fork
@@ -94,12 +95,21 @@ class FetchProcess:
 
 def run_fetch_process(settings: Settings, parent: int, lifeline: int | None) -> None:
     """Fetch at the worker's request until it is gone; *parent* is a socket connected to it."""
-    os.nice(NICE)
+    _come_last()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=parent) as calls:
         # Most workers of a small chat have nothing to fetch for hours.
         if calls.recv(1):
             _answer(calls, _prepare(settings, lifeline))
+
+
+def _come_last() -> None:
+    """Leave the processors to others. Where sessions share them, this one's is told so too."""
+    os.nice(NICE)
+    # See sched(7), "The autogroup feature"; not if the session is that of other processes.
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 def _prepare(settings: Settings, lifeline: int | None) -> JobContext:

@@ -34,9 +34,10 @@ HURRIED = Patience(answer_seconds=1.5, seconds=3.0)
 MAX_FETCHES = 512
 # How often to look for new links while others are in flight.
 LOOK_SECONDS = 0.05
-# Results within this time are stored with one commit, so that a flood of links leaves the
-# database to those who post.
-STORE_SECONDS = 0.1
+# A flood of links leaves the database to those who post: few results are stored at a time, and then
+# others have it for three times as long.
+MAX_STORED = 8
+OTHERS_SHARE = 3
 # After this the worker checks for other jobs and for a stop request.
 MAX_ROUND_SECONDS = 60.0
 # On a stop request no fetch is started, and those in flight get this long.
@@ -104,7 +105,7 @@ class Round:
         # With the duration of each in seconds.
         self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
         self._unstored: list[tuple[DuePreview, Visit]] = []
-        self._stored_at = -math.inf
+        self._store_again_at = -math.inf
         # Whether messages still need an update; a killed process may have left some.
         self._has_unnotified = self._outbox.has_unnotified()
 
@@ -116,11 +117,13 @@ class Round:
             is_open = time.monotonic() < end and not self._context.stopping.is_set()
             if is_open:
                 self._start_due()
-            if not self._running and not (self._has_work() and is_open):
-                # Results that could not be stored are fetched again.
+            if not self._running and not self._has_work():
                 return count
             self._collect()
-            count += self._store()
+            count += self._store(is_open=is_open)
+            if not self._running and not is_open:
+                # Results that could not be stored are fetched again.
+                return count
             if self._context.stopping.is_set():
                 end = min(end, time.monotonic() + STOP_SECONDS)
                 if time.monotonic() >= end:
@@ -170,7 +173,9 @@ class Round:
 
     def _collect(self) -> None:
         """Wait briefly for fetches to end, and collect all that have ended."""
-        timeout: float = 0.0 if self._has_unnotified else LOOK_SECONDS
+        timeout = LOOK_SECONDS
+        if self._has_work():
+            timeout = max(0.0, min(timeout, self._store_again_at - time.monotonic()))
         while True:
             try:
                 due, visit, seconds = self._finished.get(timeout=timeout)
@@ -181,17 +186,22 @@ class Round:
             self._unstored.append((due, visit))
             timeout = 0.0
 
-    def _store(self) -> int:
-        """Store the collected results, or keep them if the database is locked."""
-        is_early = time.monotonic() < self._stored_at + STORE_SECONDS
-        if not self._has_work() or (is_early and self._running and not self._has_unnotified):
+    def _store(self, *, is_open: bool) -> int:
+        """Store collected results, or keep them if the database is locked; all if this is the end.
+
+        Return how many were stored.
+        """
+        began_at = time.monotonic()
+        if not self._has_work() or (is_open and began_at < self._store_again_at):
             return 0
-        self._stored_at = time.monotonic()
+        results = self._unstored[:MAX_STORED] if is_open else self._unstored
         try:
-            self._has_unnotified = self._outbox.store(self._unstored)
+            self._has_unnotified = self._outbox.store(results)
         except (DatabaseBusyError, OperationalError) as error:
             log.warning("storing previews failed, will retry: %s", str(error).splitlines()[0])
+            self._store_again_at = time.monotonic() + LOOK_SECONDS
             return 0
-        count = len(self._unstored)
-        self._unstored.clear()
-        return count
+        ended_at = time.monotonic()
+        self._store_again_at = ended_at + OTHERS_SHARE * (ended_at - began_at)
+        self._unstored = self._unstored[len(results) :]
+        return len(results)

@@ -290,7 +290,8 @@ def _set_thumbnail(connection: Connection, preview_id: int, content: Content) ->
     row = connection.execute(select(thumbnails.c.name, thumbnails.c.body).where(owned_by)).first()
     if row and row.body == content.thumbnail:
         return str(row.name)
-    connection.execute(delete(thumbnails).where(owned_by))
+    if row:
+        connection.execute(delete(thumbnails).where(owned_by))
     if not content.thumbnail:
         return ""
     name = secrets.token_urlsafe(NAME_BYTES)
