@@ -11,6 +11,7 @@ from ngw2f.observe.tracing import request_id
 from ngw2f.resources import Message, Preview
 from ngw2f.store import render_queue as turns
 from ngw2f.store.order import after_newest, take_turn
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.previews import detach_links, previews_of
 from ngw2f.store.render_queue import IS_SET_ASIDE, IS_WAITING
 from ngw2f.store.rooms import is_visible, reader_parameters
@@ -31,8 +32,10 @@ COLUMNS = (
 NEXT_VERSION = {"version": messages.c.version + 1}
 # Clients that read a room by `updated_since` have seen times up to the newest of the room.
 NEXT_TIME = after_newest(messages.c.updated_at, messages.c.room_id == bindparam("in_room"))
-ADD = (
+GIVEN = ("room_id", "user_id", "source", "html", "rendered", "version", "request_id")
+ADD = Prepared(
     insert(messages)
+    .values({name: bindparam(name) for name in GIVEN})
     .values(created_at=NEXT_TIME, updated_at=NEXT_TIME)
     .returning(messages.c.id, messages.c.created_at)
 )
@@ -168,7 +171,7 @@ def create_message(
         "now": take_turn(connection).now,
         "in_room": room_id,
     }
-    message_id, now = connection.execute(ADD, values).one()
+    ((message_id, now),) = ADD.fetch(connection, values)
     return Message.of(message_id, room_id, user_id, source, html, False, now, now)
 
 

@@ -1,0 +1,48 @@
+"""Statements on the driver's own cursor."""
+
+import pytest
+from sqlalchemy import bindparam, insert, literal, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from ngw2f.store.database import Database
+from ngw2f.store.prepared import Prepared
+from ngw2f.store.schema import users
+from ngw2f.store.users import UserRow
+
+NAMED = Prepared(
+    select(users.c.id, literal("constant"))
+    .where(users.c.nickname == bindparam("nickname"))
+    .order_by(users.c.id)
+)
+ADD = Prepared(
+    insert(users).values({name: bindparam(name) for name in ("nickname", "nickname_key")})
+)
+
+
+def test_rows_are_those_of_its_parameters(database: Database, ann: UserRow, bob: UserRow) -> None:
+    with database.reading() as connection:
+        for user in (ann, bob, ann):
+            rows = NAMED.fetch(connection, {"nickname": user.nickname})
+            assert rows == [(user.id, "constant")]
+        assert NAMED.fetch(connection, {"nickname": "nobody"}) == []
+
+
+def test_statement_is_of_the_connections_transaction(database: Database, ann: UserRow) -> None:
+    with database.writing() as connection, database.reading() as reader:
+        connection.execute(text("UPDATE users SET nickname = 'cleo'"))
+        assert NAMED.fetch(connection, {"nickname": "cleo"}) == [(ann.id, "constant")]
+        assert NAMED.fetch(reader, {"nickname": "cleo"}) == []
+
+
+def test_error_is_one_of_sqlalchemys_and_quotes_nobody(database: Database) -> None:
+    with pytest.raises(IntegrityError) as raised, database.writing() as connection:
+        ADD.fetch(connection, {"nickname": "a secret", "nickname_key": None})
+    assert "a secret" not in str(raised.value).splitlines()[-1]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_failure_of_the_database(database: Database, ann: UserRow) -> None:
+    with database.writing() as connection:
+        connection.execute(text("DROP TABLE users"))
+        with pytest.raises(OperationalError):
+            NAMED.fetch(connection, {"nickname": "ann"})
