@@ -17,7 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +46,8 @@ class Clock(Protocol):
         ...
 
 
+# Nothing drops these: a slot depends on the name alone.
+@lru_cache(maxsize=1_024)
 def slot_of(name: str) -> int:
     """Return the slot of a group; the same in every process, unlike hash()."""
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).digest()

@@ -1,5 +1,6 @@
 """Which stored responses an unsafe request makes invalid (RFC 9111 section 4.4, RFC 9875)."""
 
+import re
 from collections.abc import Sequence
 from urllib.parse import urljoin, urlsplit
 
@@ -10,6 +11,9 @@ from middleware.cache.structured import Item, StructuredFieldError, Token, parse
 
 # RFC 9110 section 9.2.1. A method that this cache does not know counts as unsafe.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+# An absolute path in which nothing needs resolving: no dots, escapes, query or double slashes.
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_-]+)+")
 
 # RFC 9875 section 2 asks for at least 32; the rest of a longer list is ignored.
 MAX_GROUPS = 128
@@ -36,6 +40,8 @@ def invalidated_keys(key: str, headers: Headers) -> list[str]:
 
 def resolve(key: str, reference: str) -> str | None:
     """Return the key of a URI reference in a response, or None if it has another origin."""
+    if _PLAIN_PATH.fullmatch(reference):
+        return origin_of(key) + reference
     try:
         target = normalize_uri(urljoin(key, reference))
         return target if urlsplit(target)[:2] == urlsplit(key)[:2] else None

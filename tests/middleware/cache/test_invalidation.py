@@ -20,6 +20,8 @@ KEY = "http://a.test/rooms/1?x=y"
     [
         ("2", "http://a.test/rooms/2"),
         ("/x%7e", "http://a.test/x~"),
+        ("/rooms/2/a-b_c", "http://a.test/rooms/2/a-b_c"),
+        ("/rooms/../x", "http://a.test/x"),
         ("http://A.test:80/x", "http://a.test/x"),
         ("", KEY),
         ("http://b.test/x", None),
