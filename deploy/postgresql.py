@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from deploy.foundation import end_with_parent, run_until_unused
-from ngw2f.broker.connection import MAX_SOCKET_PATH_BYTES
+from ngw2f.broker.embedded import MAX_SOCKET_PATH_BYTES
 
 # PostgreSQL refuses to run as root; the distribution's package makes this user.
 USER = "postgres"

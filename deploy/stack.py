@@ -35,7 +35,8 @@ from deploy.foundation import USERS_LOCK
 from deploy.health import is_healthy
 from nginx.certificate import make_certificate
 from nginx.render import FILES, Front, command, find_nginx, render
-from ngw2f.broker.connection import Broker, broker_url, connect, embedded_socket
+from ngw2f.broker.connection import Broker, broker_url, connect
+from ngw2f.broker.embedded import embedded_socket
 from ngw2f.commands import cli
 from ngw2f.server.precheck import check, make_folder
 from ngw2f.settings import SettingError, Settings, load_settings

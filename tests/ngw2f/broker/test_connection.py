@@ -1,6 +1,4 @@
 import logging
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,13 +8,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from ngw2f.broker import connection as module
-from ngw2f.broker.connection import (
-    MAX_SOCKET_PATH_BYTES,
-    Broker,
-    broker_url,
-    connect,
-    embedded_socket,
-)
+from ngw2f.broker.connection import Broker, broker_url, connect
 from ngw2f.settings import Settings
 
 
@@ -107,22 +99,3 @@ def test_client_has_all_the_connections_that_it_may_have(valkey_url: str) -> Non
 def test_url_of_the_embedded_one() -> None:
     assert broker_url(Settings(data_dir="/srv/chat")) == "unix:///srv/chat/valkey.sock"
     assert broker_url(Settings(redis_url="redis://h")) == "redis://h"
-
-
-def test_long_path_gets_a_short_socket() -> None:
-    long, other = Path("/" + "x" * 100), Path("/" + "y" * 100)
-    path = embedded_socket(long)
-    assert len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES
-    assert path.is_relative_to(tempfile.gettempdir())
-    assert path == embedded_socket(long) != embedded_socket(other)
-
-
-@pytest.mark.parametrize("end", ["\n", "\x85", "\u2028"])
-def test_path_of_two_lines_is_not_a_sockets(end: str) -> None:
-    """Valkey's list of clients has it, and who reads that reads lines."""
-    path = embedded_socket(Path(f"/one{end}two"))
-    assert path.parent.parent == Path(tempfile.gettempdir())
-
-
-def test_path_is_measured_in_bytes() -> None:
-    assert not embedded_socket(Path("/" + "ä" * 60)).is_relative_to("/" + "ä" * 60)

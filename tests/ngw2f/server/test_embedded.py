@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ngw2f.broker.connection import connect, embedded_socket
+from ngw2f.broker.connection import connect
+from ngw2f.broker.embedded import embedded_socket
 from ngw2f.commands.cli import main
 from ngw2f.locks import is_locked
 from ngw2f.server import embedded as module
