@@ -86,6 +86,12 @@ def counting() -> Iterator[Sequence[Taken]]:
         _counted.reset(token)
 
 
+class _Storage(RedisStorage):
+    """The library's storage, without Valkey's client, which it loads wherever it is installed."""
+
+    DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # noqa: RUF012 # the library's
+
+
 class _Seen(RedisStorage):
     """A storage that knows one window, for the library to work out what it means."""
 
@@ -102,7 +108,7 @@ class QuickLimiter(SlidingWindowCounterRateLimiter):
     def __init__(self, broker: Broker) -> None:
         pool = broker.redis.connection_pool
         prefix = broker.key("limits")
-        self._storage = RedisStorage("redis://", connection_pool=pool, key_prefix=prefix)
+        self._storage = _Storage("redis://", connection_pool=pool, key_prefix=prefix)
         super().__init__(self._storage)
         self._count: Script = broker.redis.register_script(COUNT)
 

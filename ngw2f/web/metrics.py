@@ -2,16 +2,13 @@
 
 from functools import partial
 
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-
 from ngw2f.http import Request, Response, problem
-from ngw2f.jobs.gauges import read_gauges
-from ngw2f.observe.metrics.text import write_text
+from ngw2f.web.late import load
 from ngw2f.web.operators import is_operator
 from ngw2f.web.services import Services
 
-# Newer forms say no more of our metrics.
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+# Prometheus' text format; newer forms say no more of our metrics.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def show(services: Services, request: Request) -> Response:
@@ -20,7 +17,8 @@ def show(services: Services, request: Request) -> Response:
         raise problem(403, "requires the metrics token; without one, loopback only")
     core = services.core
     core.recorder.write()
-    gauges = partial(read_gauges, core.database, core.broker)
+    gauges = partial(load("ngw2f.jobs.gauges").read_gauges, core.database, core.broker)
+    write_text = load("ngw2f.observe.metrics.text").write_text
     text = write_text(core.settings.metrics_path, core.broker, gauges)
     response = Response(text, content_type=CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"

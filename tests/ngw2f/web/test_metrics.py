@@ -175,7 +175,7 @@ def test_nobody_waits_with_the_lock(client, service, monkeypatch):
         return []
 
     service.services.core.recorder.start()
-    monkeypatch.setattr("ngw2f.web.metrics.read_gauges", read)
+    monkeypatch.setattr("ngw2f.jobs.gauges.read_gauges", read)
     found = parsed(client.get("/metrics", status=200).text)
     assert taken == [True]
     assert found["ngw2f_database_up",] == 0
