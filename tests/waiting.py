@@ -12,7 +12,7 @@ PAUSE_SECONDS = 0.02
 HANGING_SECONDS = 300
 
 
-def wait_until(ask: Callable[[], T], seconds: float = HANGING_SECONDS) -> T:
+def wait_until(ask: Callable[[], T | None], seconds: float = HANGING_SECONDS) -> T:
     """Return what *ask* returns as soon as it is true; fail after *seconds*."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):

@@ -54,7 +54,6 @@ def test_job_names_the_connection(
     found = wait_until(
         lambda: re.search(rf"message {number} rendered (\S+)\s", chat.log.read_text()), SECONDS
     )
-    assert found is not None
     assert re.fullmatch("[0-9a-f]{32}", found[1])
     connection.close()
     line = rf'"GET {path}" .* {found[1]} '

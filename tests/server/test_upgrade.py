@@ -31,9 +31,7 @@ def say(server: Server, headers: dict[str, str]) -> int:
         except requests.ConnectionError:
             return None
 
-    answer = wait_until(post)
-    assert answer is not None
-    return int(answer.json()["id"])
+    return int(wait_until(post).json()["id"])
 
 
 def test_streams_go_on_through_it(start: Callable[..., Server]) -> None:

@@ -1,19 +1,21 @@
 """What a person does with a page whose browser runs no JavaScript."""
 
-from tests.client import BROWSER
+from webtest import Form, TestResponse
+
+from tests.client import BROWSER, Client
 
 
-def page(client, path="/", status=200):
+def page(client: Client, path: str = "/", status: int = 200) -> TestResponse:
     answer = client.get(path, headers=BROWSER, status=status)
     assert answer.content_type == "text/html"
     return answer
 
 
-def form_of(answer, action):
+def form_of(answer: TestResponse, action: str) -> Form:
     return next(form for form in answer.forms.values() if form.action == action)
 
 
-def submit(answer, action, **fields):
+def submit(answer: TestResponse, action: str, **fields: str) -> TestResponse:
     """Fill in a form and send it, as a browser without JavaScript does."""
     form = form_of(answer, action)
     for name, value in fields.items():
@@ -21,10 +23,10 @@ def submit(answer, action, **fields):
     return form.submit(headers=BROWSER)
 
 
-def click(client, answer, text):
+def click(client: Client, answer: TestResponse, text: str) -> TestResponse:
     (link,) = [link for link in answer.html.select("a") if link.text == text]
     return page(client, link["href"])
 
 
-def texts(answer, selector):
+def texts(answer: TestResponse, selector: str) -> list[str]:
     return [found.get_text().strip() for found in answer.html.select(selector)]

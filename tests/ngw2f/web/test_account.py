@@ -1,17 +1,25 @@
 """The page on which one changes one's password."""
 
 import pytest
+from webtest import TestResponse
 
+from ngw2f.server.service import Service
 from tests.client import BROWSER, PASSWORD, Client
 
 NEW = "open barley"
 
 
-def texts(answer, selector):
+def texts(answer: TestResponse, selector: str) -> list[str]:
     return [found.get_text().strip() for found in answer.html.select(selector)]
 
 
-def change(client, current=PASSWORD, new=NEW, again=None, status=None):
+def change(
+    client: Client,
+    current: str = PASSWORD,
+    new: str = NEW,
+    again: str | None = None,
+    status: int | None = None,
+) -> TestResponse:
     answer = client.get("/account", headers=BROWSER, status=200)
     form = next(form for form in answer.forms.values() if form.action == "/account")
     form["current_password"] = current
@@ -22,7 +30,7 @@ def change(client, current=PASSWORD, new=NEW, again=None, status=None):
     return answer
 
 
-def test_page_is_linked_and_signed_in_for(client):
+def test_page_is_linked_and_signed_in_for(client: Client) -> None:
     answer = client.get("/account", headers=BROWSER)
     assert answer.status_int == 401
     form = answer.forms[0]
@@ -34,7 +42,7 @@ def test_page_is_linked_and_signed_in_for(client):
     assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
-def test_change_keeps_this_session_and_ends_the_others(client, service):
+def test_change_keeps_this_session_and_ends_the_others(client: Client, service: Service) -> None:
     client.sign_in("ann")
     other = Client(service)
     other.sign_in("ann")
@@ -50,7 +58,7 @@ def test_change_keeps_this_session_and_ends_the_others(client, service):
     assert client.token("ann", NEW)
 
 
-def test_change_forgets_other_browsers_and_keeps_this_one(client, service):
+def test_change_forgets_other_browsers_and_keeps_this_one(client: Client, service: Service) -> None:
     client.sign_in("ann")
     other = Client(service)
     other.sign_in("ann")
@@ -76,7 +84,9 @@ def test_change_forgets_other_browsers_and_keeps_this_one(client, service):
         ),
     ],
 )
-def test_what_is_wrong_is_said(client, fields, status, said):
+def test_what_is_wrong_is_said(
+    client: Client, fields: dict[str, str], status: int, said: str
+) -> None:
     client.sign_in("ann")
     answer = change(client, **fields, status=status)
     assert texts(answer, "[role=alert]") == [said]
@@ -84,7 +94,7 @@ def test_what_is_wrong_is_said(client, fields, status, said):
     assert client.token("ann", PASSWORD)
 
 
-def test_wrong_tries_are_bounded(client):
+def test_wrong_tries_are_bounded(client: Client) -> None:
     client.sign_in("ann")
     answers = [change(client, current="wrong").status_int for _ in range(21)]
     assert answers == [403] * 20 + [429]
@@ -92,7 +102,7 @@ def test_wrong_tries_are_bounded(client):
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_nobody_changes_a_password_who_is_not_signed_in(client):
+def test_nobody_changes_a_password_who_is_not_signed_in(client: Client) -> None:
     client.register("ann")
     form = {"current_password": PASSWORD, "new_password": NEW, "new_password_again": NEW}
     assert client.post("/account", form, headers=BROWSER).status_int == 401

@@ -8,10 +8,9 @@ import pytest
 from socketio.exceptions import ConnectionRefusedError as Refused
 from sqlalchemy.exc import OperationalError
 
-from ngw2f.live.formats import WebSocketFrames
+from ngw2f.live.formats import SocketIOPackets, WebSocketFrames
 from ngw2f.live.subscription import Ending
 from ngw2f.server.service import Service
-from ngw2f.web import socketio
 from ngw2f.web.socketio import SocketIOGateway
 from ngw2f.web.upgrade import Session
 from ngw2f.web.websocket import Conversation
@@ -102,7 +101,7 @@ def test_subscription_whose_reading_fails_is_left(
     gateway = SocketIOGateway(service.services)
     monkeypatch.setattr(gateway._server.manager, "is_connected", lambda *_sid: True)
     monkeypatch.setattr(gateway, "_has_room", lambda _session: True)
-    subscription = service.services.hub.subscribe(socketio.SocketIOPackets())
+    subscription = service.services.hub.subscribe(SocketIOPackets())
     monkeypatch.setattr(type(subscription), "next_chunk", fail)
     gateway._subscriptions["sid"] = subscription
     gateway._pump("sid", "session", subscription)

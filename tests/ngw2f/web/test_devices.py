@@ -1,12 +1,16 @@
 """Who is let in, and who is not, after wrong tries."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from ngw2f.broker.limits import RULES, Limits
 from ngw2f.broker.tries import WrongTries
+from ngw2f.passwords import Checked
+from ngw2f.server.service import Service
 from ngw2f.store import devices, users
 from tests.client import BROWSER, PASSWORD, Client
 
@@ -15,7 +19,7 @@ STRANGER, OWNER, ELSEWHERE = "198.51.100.1", "203.0.113.1", "192.0.2.1"
 
 
 @pytest.fixture
-def chat(build):
+def chat(build: Callable[..., Service]) -> Service:
     """Give a chat that lets an address be wrong twice, and all of them five times."""
     service = build()
     broker = service.services.core.broker
@@ -24,14 +28,14 @@ def chat(build):
 
 
 @pytest.fixture
-def at(chat):
+def at(chat: Service) -> Callable[[str], Client]:
     """Give a function that returns a browser at an address."""
 
     return partial(browser_at, chat)
 
 
 @pytest.fixture
-def crowded(build, monkeypatch):
+def crowded(build: Callable[..., Service], monkeypatch: pytest.MonkeyPatch) -> Service:
     """Give a chat that lets an address try to sign in four times."""
     monkeypatch.setattr("app.SIGN_INS", "4/day")
     service = build()
@@ -40,17 +44,17 @@ def crowded(build, monkeypatch):
     return service
 
 
-def browser_at(chat, address):
+def browser_at(chat: Service, address: str) -> Client:
     client = Client(chat)
     client.extra_environ["REMOTE_ADDR"] = address
     return client
 
 
-def guess(client, times=2):
+def guess(client: Client, times: int = 2) -> list[int]:
     return [client.sign_in("ann", "wrong").status_int for _ in range(times)]
 
 
-def test_strangers_wrong_tries_lock_the_stranger_out_alone(at):
+def test_strangers_wrong_tries_lock_the_stranger_out_alone(at: Callable[[str], Client]) -> None:
     at(OWNER).register("ann")
     stranger = at(STRANGER)
     assert guess(stranger, 3) == [401, 401, 429]
@@ -61,14 +65,14 @@ def test_strangers_wrong_tries_lock_the_stranger_out_alone(at):
     assert at(OWNER).token("ann")
 
 
-def test_addresses_of_one_ipv6_network_are_one(at):
+def test_addresses_of_one_ipv6_network_are_one(at: Callable[[str], Client]) -> None:
     at(OWNER).register("ann")
     assert guess(at("2001:db8::1"), 2) == [401, 401]
     assert guess(at("2001:db8::2"), 1) == [429]
     assert guess(at("2001:db8:0:1::1"), 1) == [401]
 
 
-def test_browser_that_has_signed_in_before_is_let_through(at):
+def test_browser_that_has_signed_in_before_is_let_through(at: Callable[[str], Client]) -> None:
     """Though strangers use up what all addresses have together, and its own address's."""
     known = at(OWNER)
     known.sign_in("ann")
@@ -82,7 +86,7 @@ def test_browser_that_has_signed_in_before_is_let_through(at):
     assert guess(known, 3) == [401, 401, 429]
 
 
-def test_browser_is_not_shut_out_by_strangers_behind_its_address(crowded):
+def test_browser_is_not_shut_out_by_strangers_behind_its_address(crowded: Service) -> None:
     known, stranger = browser_at(crowded, OWNER), browser_at(crowded, OWNER)
     known.sign_in("ann")
     browser_at(crowded, ELSEWHERE).register("bob")
@@ -93,7 +97,7 @@ def test_browser_is_not_shut_out_by_strangers_behind_its_address(crowded):
     assert guess(known, 1) == [401]
 
 
-def test_browser_at_anothers_account_is_counted_as_strangers_are(crowded):
+def test_browser_at_anothers_account_is_counted_as_strangers_are(crowded: Service) -> None:
     known, stranger = browser_at(crowded, OWNER), browser_at(crowded, OWNER)
     known.sign_in("ann")
     browser_at(crowded, ELSEWHERE).register("bob")
@@ -101,14 +105,16 @@ def test_browser_at_anothers_account_is_counted_as_strangers_are(crowded):
     assert stranger.sign_in("ann").status_int == 429
 
 
-def test_marks_that_are_none_leave_the_browser_a_stranger(crowded):
+def test_marks_that_are_none_leave_the_browser_a_stranger(crowded: Service) -> None:
     stranger = browser_at(crowded, OWNER)
     headers = {**BROWSER, "Cookie": "; ".join(f"device-{number}=x" for number in range(99))}
     answers = [stranger.post("/login", {}, headers=headers).status_int for _ in range(5)]
     assert answers == [400, 400, 400, 400, 429]
 
 
-def test_only_so_many_marks_are_looked_up(crowded, monkeypatch):
+def test_only_so_many_marks_are_looked_up(
+    crowded: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
     monkeypatch.setattr(devices, "is_any_device", lambda _connection, tokens: asked.append(tokens))
     headers = {**BROWSER, "Cookie": "; ".join(f"device-{number}=x" for number in range(99))}
@@ -116,7 +122,7 @@ def test_only_so_many_marks_are_looked_up(crowded, monkeypatch):
     assert [len(tokens) for tokens in asked] == [8]
 
 
-def test_bearer_is_never_locked_out(at):
+def test_bearer_is_never_locked_out(at: Callable[[str], Client]) -> None:
     owner = at(OWNER)
     ann = owner.join("ann")
     for number in range(4):
@@ -125,7 +131,7 @@ def test_bearer_is_never_locked_out(at):
     assert owner.say(ann, "here I am")
 
 
-def test_right_passwords_use_nothing_up(at):
+def test_right_passwords_use_nothing_up(at: Callable[[str], Client]) -> None:
     owner = at(OWNER)
     owner.register("ann")
     for _ in range(4):
@@ -134,7 +140,7 @@ def test_right_passwords_use_nothing_up(at):
     assert guess(owner, 2) == [401, 401]
 
 
-def test_device_of_one_is_not_anothers(at):
+def test_device_of_one_is_not_anothers(at: Callable[[str], Client]) -> None:
     browser = at(OWNER)
     browser.sign_in("bob")
     at(ELSEWHERE).register("ann")
@@ -142,7 +148,7 @@ def test_device_of_one_is_not_anothers(at):
     assert browser.sign_in("bob").status_int == 303
 
 
-def test_browser_of_two_people_is_known_to_both(at):
+def test_browser_of_two_people_is_known_to_both(at: Callable[[str], Client]) -> None:
     browser = at(OWNER)
     for nickname in ("ann", "bob"):
         browser.sign_in(nickname)
@@ -151,7 +157,7 @@ def test_browser_of_two_people_is_known_to_both(at):
     assert browser.sign_in("ann").status_int == 303
 
 
-def test_devices_cookie(chat):
+def test_devices_cookie(chat: Service) -> None:
     client = Client(chat)
     client.extra_environ["wsgi.url_scheme"] = "https"
     cookies = client.sign_in("ann").headers.getall("Set-Cookie")
@@ -171,7 +177,7 @@ def test_devices_cookie(chat):
 
 
 @pytest.mark.parametrize("cookie", BAD_MARKS)
-def test_cookie_that_is_no_device(at, cookie):
+def test_cookie_that_is_no_device(at: Callable[[str], Client], cookie: str) -> None:
     at(OWNER).register("ann")
     stranger = at(STRANGER)
     headers = {**BROWSER, "Cookie": cookie}
@@ -180,23 +186,26 @@ def test_cookie_that_is_no_device(at, cookie):
     assert answers == [401, 401, 429]
 
 
-def test_unknown_nickname_is_registered_and_costs_no_try(at):
+def test_unknown_nickname_is_registered_and_costs_no_try(at: Callable[[str], Client]) -> None:
     browser = at(OWNER)
     for number in range(4):
         assert browser.sign_in(f"guest {number}").status_int == 303
     assert guess(at(OWNER), 1) == [303]
 
 
-def test_session_is_not_made_of_a_password_that_was_just_changed(chat, monkeypatch):
+def test_session_is_not_made_of_a_password_that_was_just_changed(
+    chat: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The change ends all sessions, this one too, which is begun at that moment."""
     client = Client(chat)
     client.register("ann")
     check = chat.services.actions.sign_in.passwords.check
 
-    def check_before_it_is_changed(*arguments):
+    def check_before_it_is_changed(*arguments: Any) -> Checked:
         checked = check(*arguments)
         with chat.services.core.database.writing() as connection:
             known = users.find_credentials(connection, "ann")
+            assert known is not None
             assert users.replace_password_hash(connection, known, "another")
         return checked
 

@@ -1,8 +1,12 @@
+from collections.abc import Iterator
+from typing import cast
+
 import gevent
 import pytest
 from werkzeug.test import create_environ
 
 from ngw2f.http import Request
+from ngw2f.live.entry import Entry, EntryId
 from ngw2f.server.service import Service
 from ngw2f.web import events
 from tests.client import Client
@@ -15,9 +19,9 @@ def test_poll_that_does_not_wait_reads_what_was_missed(
     hub = service.services.hub
     entries_after = hub.entries_after
 
-    def read_from_afar(*arguments):
+    def read_from_afar(cursor: EntryId) -> list[Entry] | None:
         gevent.sleep(0.05)  # As PostgreSQL's driver waits for its answer.
-        return entries_after(*arguments)
+        return entries_after(cursor)
 
     monkeypatch.setattr(hub, "entries_after", read_from_afar)
     answer = client.get("/api/events?after=0&wait=0", status=200).json
@@ -55,7 +59,7 @@ def test_page_gets_markup_over_its_stream(client: Client, service: Service) -> N
     client.say(client.join("ann"), "hello")
     environ = create_environ("/events?after=0&as=page", headers={"Accept": events.EVENT_STREAM})
     stream = events.stream(service.services, Request(environ))
-    chunks = iter(stream.response)
+    chunks = cast(Iterator[bytes], iter(stream.response))
     greeting, told = next(chunks), next(chunks)
     # Operators see by which transport it comes.
     assert service.services.hub.streams() == {"sse": 1}

@@ -1,29 +1,38 @@
+from collections.abc import Callable
+
 import pytest
+from redis import Redis
 from rq.job import Job
+from webtest import TestResponse
 
 from ngw2f.http import Request
 from ngw2f.jobs import outbox, render
+from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.wakeup import RENDER
+from ngw2f.server.service import Service
 from ngw2f.store import tasks
 from ngw2f.web.waiting import Pending, answer
+from tests.client import Client
 from tests.queues import id_of
 
 
 @pytest.fixture
-def ann(client):
+def ann(client: Client) -> dict[str, str]:
     return client.join("Ann")
 
 
 @pytest.fixture
-def post(client, ann):
-    def post_with(prefer):
+def post(client: Client, ann: dict[str, str]) -> Callable[[str], TestResponse]:
+    def post_with(prefer: str) -> TestResponse:
         headers = {**ann, "Prefer": prefer}
         return client.post_json("/api/messages", {"source": "*a*"}, headers=headers)
 
     return post_with
 
 
-def test_post_with_task(client, post, work):
+def test_post_with_task(
+    client: Client, post: Callable[[str], TestResponse], work: Callable[..., None]
+) -> None:
     answered = post("respond-async")
     assert answered.status_int == 202
     task = answered.headers["Location"]
@@ -34,7 +43,7 @@ def test_post_with_task(client, post, work):
     assert client.get(done.headers["Location"]).json["html"] == "<p><em>a</em></p>"
 
 
-def test_edit_with_task(client, ann, work):
+def test_edit_with_task(client: Client, ann: dict[str, str], work: Callable[..., None]) -> None:
     path = client.say(ann, "a")["_links"]["self"]
     headers = {**ann, "Prefer": "respond-async"}
     answered = client.put_json(path, {"source": "b"}, headers=headers)
@@ -43,14 +52,22 @@ def test_edit_with_task(client, ann, work):
     assert client.get(answered.headers["Location"]).headers["Location"] == path
 
 
-def test_task_survives_redis(client, post, redis):
+def test_task_survives_redis(
+    client: Client, post: Callable[[str], TestResponse], redis: Redis
+) -> None:
     task = post("respond-async").headers["Location"]
     redis.flushall()
     assert client.get(task).status_int == 202
 
 
-def test_failed_task_says_so(client, post, work, job_context, monkeypatch):
-    def stumble(*_arguments):
+def test_failed_task_says_so(
+    client: Client,
+    post: Callable[[str], TestResponse],
+    work: Callable[..., None],
+    job_context: JobContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stumble(*_arguments: object) -> None:
         raise RuntimeError("a mistake")
 
     task = post("respond-async").headers["Location"]
@@ -68,8 +85,14 @@ def test_failed_task_says_so(client, post, work, job_context, monkeypatch):
     assert client.get(task).status_int == 303
 
 
-def test_task_of_a_message_that_is_set_aside_says_so(client, ann, post, work, monkeypatch):
-    def stumble(html):
+def test_task_of_a_message_that_is_set_aside_says_so(
+    client: Client,
+    ann: dict[str, str],
+    post: Callable[[str], TestResponse],
+    work: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stumble(html: str) -> list[object]:
         if "<em>" in html:
             raise RuntimeError("a mistake")
         return []
@@ -89,7 +112,9 @@ def test_task_of_a_message_that_is_set_aside_says_so(client, ann, post, work, mo
     assert client.get(task).status_int == 303
 
 
-def test_job_that_is_tried_again_has_not_failed(client, post, work):
+def test_job_that_is_tried_again_has_not_failed(
+    client: Client, post: Callable[[str], TestResponse], work: Callable[..., None]
+) -> None:
     task = post("respond-async").headers["Location"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ngw2f.jobs.outbox.find_links", None)
@@ -97,7 +122,7 @@ def test_job_that_is_tried_again_has_not_failed(client, post, work):
     assert client.get(task).status_int == 202
 
 
-def test_any_endpoint_can_wait(service):
+def test_any_endpoint_can_wait(service: Service) -> None:
     numbers = iter([1, 2, 3])
     pending = Pending(
         {"number": 0},
@@ -112,7 +137,7 @@ def test_any_endpoint_can_wait(service):
     assert response.headers["Preference-Applied"] == "wait=30"
 
 
-def test_any_endpoint_can_have_a_task(service, client):
+def test_any_endpoint_can_have_a_task(service: Service, client: Client) -> None:
     with service.services.core.database.writing() as connection:
         task_id = tasks.create_task(connection, "/numbers/1")
     pending = Pending(0, "/numbers/1", bool, lambda _connection, number: number, task_id)
@@ -124,12 +149,12 @@ def test_any_endpoint_can_have_a_task(service, client):
     assert client.get(task).headers["Location"] == "/numbers/1"
 
 
-def test_deleted_while_waited_for(service):
+def test_deleted_while_waited_for(service: Service) -> None:
     pending = Pending(0, "/numbers/1", bool, lambda _connection, _number: None)
     response = answer(service.services, Request({"HTTP_PREFER": "wait=5"}), pending, status=204)
     assert response.status_code == 204
 
 
-def test_bell_calls_with_failure_noted(job_context, redis):
+def test_bell_calls_with_failure_noted(job_context: JobContext, redis: Redis) -> None:
     job_context.wakeup.wake()
     assert Job.fetch(id_of(RENDER), connection=redis).failure_callback is render.note_failure

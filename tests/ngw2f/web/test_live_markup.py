@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
@@ -15,9 +16,10 @@ from tests.client import BROWSER, Client
 NGW2F = Path(__file__).parents[3] / "ngw2f"
 
 
-def told(client: Client, event: str) -> dict:
+def told(client: Client, event: str) -> dict[str, Any]:
     events = client.get("/api/events?after=0&as=page", status=200).json["events"]
-    return next(each["data"] for each in events if each["event"] == event)
+    data: dict[str, Any] = next(each["data"] for each in events if each["event"] == event)
+    return data
 
 
 def shown(client: Client, selector: str, path: str = "/") -> str:

@@ -1,16 +1,22 @@
 """What is kept of messages' JSON is bounded in bytes."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
 from sqlalchemy import Connection
 
+from ngw2f.server.service import Service
 from ngw2f.store import messages
 from ngw2f.web.message_cache import MessageCache
+from tests.client import Client
 
 
 def post(connection: Connection, source: str) -> int:
     return messages.create_message(connection, 1, 1, source, source).id
 
 
-def test_large_pages_are_not_kept(client, service):
+def test_large_pages_are_not_kept(client: Client, service: Service) -> None:
     """64 pages of 200 long messages are a gigabyte."""
     client.register("ann")
     message_cache = MessageCache(max_page_bytes=5_000)
@@ -29,13 +35,15 @@ def test_large_pages_are_not_kept(client, service):
     assert message_cache._page_bytes == sum(sizes) <= 5_000
 
 
-def test_page_that_two_made_at_once_is_counted_once(client, service, monkeypatch):
+def test_page_that_two_made_at_once_is_counted_once(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While one waits for its rows, another may ask for the same page."""
     client.register("ann")
     message_cache = MessageCache()
     load_messages = messages.load_messages
 
-    def load_after_another(connection, message_ids):
+    def load_after_another(connection: Connection, message_ids: Sequence[int]) -> Any:
         monkeypatch.setattr(messages, "load_messages", load_messages)
         message_cache.page(connection, versions)
         return load_messages(connection, message_ids)
@@ -47,7 +55,7 @@ def test_page_that_two_made_at_once_is_counted_once(client, service, monkeypatch
     assert message_cache._page_bytes == len(page.content)
 
 
-def test_oldest_pages_are_dropped_first(client, service):
+def test_oldest_pages_are_dropped_first(client: Client, service: Service) -> None:
     client.register("ann")
     message_cache = MessageCache()
     with service.services.core.database.writing() as connection:

@@ -1,5 +1,7 @@
 import fcntl
 import platform
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -7,8 +9,11 @@ from redis import Redis
 
 from ngw2f import __version__
 from ngw2f.commands import cli
+from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import LINKS
+from ngw2f.server.service import Service
+from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.web.services import build_services
 from tests.client import Client
@@ -16,7 +21,7 @@ from tests.client import Client
 TOKEN = "sixteen-characters-and-more"
 
 
-def parsed(text):
+def parsed(text: str) -> dict[tuple[str, ...], float]:
     """Return what Prometheus would understand, by name and labels."""
     return {
         (sample.name, *sample.labels.values()): sample.value
@@ -25,7 +30,7 @@ def parsed(text):
     }
 
 
-def test_queues(client, job_context):
+def test_queues(client: Client, job_context: JobContext) -> None:
     ann = client.join("ann")
     client.say(ann, "a")
     client.say(ann, "b")
@@ -42,7 +47,7 @@ def test_queues(client, job_context):
     assert found["ngw2f_build_info", platform.python_version(), __version__] == 1
 
 
-def test_broker(client, redis):
+def test_broker(client: Client, redis: Redis) -> None:
     redis.config_set("maxmemory", 123_456_789)
     found = parsed(client.get("/metrics").text)
     assert found["ngw2f_broker_up",] == 1
@@ -55,10 +60,12 @@ def test_broker(client, redis):
 
 
 @pytest.mark.parametrize("field", ["rdb_last_bgsave_status", "aof_last_write_status"])
-def test_broker_whose_disk_is_full(client, monkeypatch, field):
+def test_broker_whose_disk_is_full(
+    client: Client, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
     info = Redis.info
 
-    def of_full_disk(redis, *sections):
+    def of_full_disk(redis: Redis, *sections: str) -> dict[str, int | str]:
         return info(redis, *sections) | {field: "err"}
 
     monkeypatch.setattr(Redis, "info", of_full_disk)
@@ -79,13 +86,13 @@ def test_broker_whose_disk_is_full(client, monkeypatch, field):
         ("unknown", 403),
     ],
 )
-def test_this_machine_alone(client, address, status):
+def test_this_machine_alone(client: Client, address: str, status: int) -> None:
     answer = client.get("/metrics", extra_environ={"REMOTE_ADDR": address})
     assert answer.status_int == status
     assert ("ngw2f_queue_waiting" in answer.text) == (status == 200)
 
 
-def test_client_behind_a_proxy_is_not_this_machine(build):
+def test_client_behind_a_proxy_is_not_this_machine(build: Callable[..., Service]) -> None:
     client = Client(build(trusted_proxies=1))
     local = {"REMOTE_ADDR": "127.0.0.1"}
     headers = {"X-Forwarded-For": "192.0.2.7"}
@@ -102,7 +109,9 @@ def test_client_behind_a_proxy_is_not_this_machine(build):
     + [f"X-Forwarded-{end}" for end in ("For", "Host", "Port", "Proto", "Whatever")],
 )
 @pytest.mark.parametrize("address", ["127.0.0.1", ""], ids=["loopback", "socket"])
-def test_client_of_an_unknown_proxy_is_not_this_machine(client, name, address):
+def test_client_of_an_unknown_proxy_is_not_this_machine(
+    client: Client, name: str, address: str
+) -> None:
     environ = {"REMOTE_ADDR": address}
     client.get("/metrics", headers={name: "127.0.0.1"}, extra_environ=environ, status=403)
 
@@ -119,13 +128,15 @@ def test_client_of_an_unknown_proxy_is_not_this_machine(client, name, address):
         ("127.0.0.1.example", 403),
     ],
 )
-def test_what_the_proxy_says_must_be_an_address_of_this_machine(build, forwarded, status):
+def test_what_the_proxy_says_must_be_an_address_of_this_machine(
+    build: Callable[..., Service], forwarded: str, status: int
+) -> None:
     client = Client(build(trusted_proxies=1))
     environ = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": forwarded}
     assert client.get("/metrics", extra_environ=environ).status_int == status
 
 
-def test_fewer_proxies_than_are_trusted(build):
+def test_fewer_proxies_than_are_trusted(build: Callable[..., Service]) -> None:
     client = Client(build(trusted_proxies=2))
     for headers in ({"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}):
         client.get("/metrics", headers=headers, status=403)
@@ -143,20 +154,24 @@ def test_fewer_proxies_than_are_trusted(build):
     ],
 )
 @pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.7"])
-def test_token_where_one_is_set(build, address, headers, status):
+def test_token_where_one_is_set(
+    build: Callable[..., Service], address: str, headers: dict[str, str], status: int
+) -> None:
     client = Client(build(metrics_token=TOKEN))
     answer = client.get("/metrics", headers=headers, extra_environ={"REMOTE_ADDR": address})
     assert answer.status_int == status
 
 
-def test_redis_that_is_away(build, tmp_path):
+def test_redis_that_is_away(build: Callable[..., Service], tmp_path: Path) -> None:
     client = Client(build(redis_url=f"unix://{tmp_path}/none.sock"))
     found = parsed(client.get("/metrics", status=200).text)
     assert found["ngw2f_queue_waiting", "render"] == 0
     assert ("ngw2f_queue_workers", "render") not in found
 
 
-def test_database_that_is_away(client, service, monkeypatch, tmp_path):
+def test_database_that_is_away(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     missing = Database(f"sqlite:///{tmp_path}/missing/chat.sqlite3")
     monkeypatch.setattr(service.services.core.database, "reading", missing.reading)
     found = parsed(client.get("/metrics", status=200).text)
@@ -164,11 +179,13 @@ def test_database_that_is_away(client, service, monkeypatch, tmp_path):
     missing.close()
 
 
-def test_nobody_waits_with_the_lock(client, service, monkeypatch):
+def test_nobody_waits_with_the_lock(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else two requests at once would wait for each other, and the worker with them."""
     taken = []
 
-    def read(*_):
+    def read(*_: object) -> list[object]:
         with (service.services.core.settings.metrics_path / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             taken.append(True)
@@ -181,7 +198,9 @@ def test_nobody_waits_with_the_lock(client, service, monkeypatch):
     assert found["ngw2f_database_up",] == 0
 
 
-def test_printed_by_the_command(settings, monkeypatch, capsys):
+def test_printed_by_the_command(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """On a machine that has workers alone, nobody serves /metrics."""
     monkeypatch.setattr(cli, "load_settings", lambda: settings)
     services = build_services(settings)

@@ -1,15 +1,16 @@
 import hashlib
 import re
 from base64 import b64encode
+from collections.abc import Callable
 
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.client import BROWSER, PASSWORD
+from tests.client import BROWSER, PASSWORD, Client
 from tests.ngw2f.web.browsing import click, form_of, page, submit, texts
 
 
-def test_from_registration_to_deletion(client, render):
+def test_from_registration_to_deletion(client: Client, render: Callable[[], int]) -> None:
     answer = submit(page(client), "/login", nickname="Ann", password=PASSWORD)
     assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby")
     answer = submit(answer.follow(headers=BROWSER), "/rooms/lobby", source="hello *world*")
@@ -27,7 +28,7 @@ def test_from_registration_to_deletion(client, render):
     assert texts(page(client), ".messages") == ["Nobody has said anything here yet."]
 
 
-def test_private_room_by_forms(client):
+def test_private_room_by_forms(client: Client) -> None:
     client.register("bob")
     client.sign_in("ann")
     answer = submit(page(client), "/rooms", name=" den ", private="1")
@@ -40,7 +41,7 @@ def test_private_room_by_forms(client):
     assert texts(page(client, "/rooms/den"), "h1") == ["den"]
 
 
-def test_two_private_rooms_of_a_name(client):
+def test_two_private_rooms_of_a_name(client: Client) -> None:
     """Each has a URL of its own; the bare name goes on leading to the one known first."""
     client.sign_in("ann")
     for source in ("first", "second"):
@@ -56,18 +57,18 @@ def test_two_private_rooms_of_a_name(client):
 @pytest.mark.parametrize(
     "path", ["/rooms/other/2", "/rooms/den/1", "/rooms/den/404", "/rooms/den/0"]
 )
-def test_name_and_id_belong_together(client, path):
+def test_name_and_id_belong_together(client: Client, path: str) -> None:
     client.sign_in("ann")
     submit(page(client), "/rooms", name="den", private="1")
     page(client, path, 404)
     assert client.post(path, {"source": "x"}, headers=BROWSER).status_int == 404
 
 
-def test_public_room_has_its_id_too(client):
+def test_public_room_has_its_id_too(client: Client) -> None:
     assert texts(page(client, "/rooms/lobby/1"), "h1") == ["lobby"]
 
 
-def test_nobody_to_invite(client):
+def test_nobody_to_invite(client: Client) -> None:
     client.sign_in("ann")
     submit(page(client), "/rooms", name="den", private="1")
     answer = submit(page(client, "/rooms/den"), "/rooms/den/2/members", nickname="bob")
@@ -75,12 +76,12 @@ def test_nobody_to_invite(client):
 
 
 @pytest.mark.parametrize("path", ["/rooms/den", "/rooms/den/members", "/rooms"])
-def test_forms_need_a_session(client, path):
+def test_forms_need_a_session(client: Client, path: str) -> None:
     fields = {"source": "x", "nickname": "x", "name": "x"}
     assert client.post(path, fields, headers=BROWSER).status_int == 401
 
 
-def test_only_the_author_edits(client):
+def test_only_the_author_edits(client: Client) -> None:
     client.say(client.join("bob"), "mine")
     client.sign_in("ann")
     assert texts(page(client), ".actions") == []
@@ -92,14 +93,14 @@ def test_only_the_author_edits(client):
 
 
 @pytest.mark.parametrize("source", ["", " ", "a\0b", "x" * 10_001])
-def test_message_refused(client, source):
+def test_message_refused(client: Client, source: str) -> None:
     client.sign_in("ann")
     answer = client.post("/rooms/lobby", {"source": source}, headers=BROWSER)
     assert (answer.status_int, answer.content_type) == (400, "text/html")
     assert client.sources() == []
 
 
-def test_refused_message_comes_back_whole(client):
+def test_refused_message_comes_back_whole(client: Client) -> None:
     client.sign_in("ann")
     source = "x" * 10_000 + " the end"
     answer = client.post("/rooms/lobby", {"source": source}, headers=BROWSER, status=400)
@@ -107,7 +108,7 @@ def test_refused_message_comes_back_whole(client):
     assert form_of(answer, "/rooms/lobby")["source"].value == source
 
 
-def test_form_that_is_sent_twice_posts_once(client):
+def test_form_that_is_sent_twice_posts_once(client: Client) -> None:
     client.sign_in("ann")
     form = form_of(page(client), "/rooms/lobby")
     for source in ("hello", "hello", "another"):
@@ -118,7 +119,7 @@ def test_form_that_is_sent_twice_posts_once(client):
     assert client.sources() == ["hello", "another", "hello"]
 
 
-def test_refused_edit_comes_back_whole(client):
+def test_refused_edit_comes_back_whole(client: Client) -> None:
     client.say(client.join("ann"), "before")
     client.sign_in("ann")
     source = "x" * 10_000 + " the end"
@@ -129,7 +130,7 @@ def test_refused_edit_comes_back_whole(client):
     assert client.sources() == ["before"]
 
 
-def test_no_field_cuts_what_is_pasted(client):
+def test_no_field_cuts_what_is_pasted(client: Client) -> None:
     """A browser counts units of UTF-16, cuts what is over maxlength, and says nothing."""
     client.sign_in("ann")
     client.post("/rooms/lobby", {"source": "x"})
@@ -137,7 +138,7 @@ def test_no_field_cuts_what_is_pasted(client):
         assert "maxlength" not in page(client, path).text
 
 
-def test_edit_form_keeps_the_source(client):
+def test_edit_form_keeps_the_source(client: Client) -> None:
     client.sign_in("ann")
     source = "\nfirst\n\n</textarea><b>&amp;"
     client.post("/rooms/lobby", {"source": source})
@@ -145,19 +146,19 @@ def test_edit_form_keeps_the_source(client):
     assert form["source"].value.replace("\r\n", "\n").lstrip("\n") == source.lstrip("\n")
 
 
-def test_source_is_escaped(client):
+def test_source_is_escaped(client: Client) -> None:
     client.say(client.join("ann"), "<script>alert(1)</script>")
     answer = page(client)
     assert not answer.html.select(".messages script")
     assert texts(answer, ".message .text") == ["<script>alert(1)</script>"]
 
 
-def test_nickname_is_escaped(client):
+def test_nickname_is_escaped(client: Client) -> None:
     client.say(client.join("<b>&"), "x")
     assert texts(page(client), ".nickname") == ["<b>&"]
 
 
-def test_older_messages(client):
+def test_older_messages(client: Client) -> None:
     ann = client.join("ann")
     for number in range(5):
         client.say(ann, str(number))
@@ -167,7 +168,7 @@ def test_older_messages(client):
     assert texts(answer, ".message .text") == ["0", "1", "2"]
 
 
-def test_text_for_a_terminal(client):
+def test_text_for_a_terminal(client: Client) -> None:
     client.say(client.join("ann"), "hello\n*world*")
     answer = client.get("/", status=200)
     assert answer.content_type == "text/plain"
@@ -179,39 +180,40 @@ def test_text_for_a_terminal(client):
     )
 
 
-def test_text_leads_to_older_messages(client):
+def test_text_leads_to_older_messages(client: Client) -> None:
     ann = client.join("ann")
     for number in range(3):
         client.say(ann, str(number))
     text = client.get("/?limit=2").text
-    path = re.search(r"older: http://localhost(?::80)?(/\S+)\)", text)[1]
-    assert "ann: 0" in client.get(path).text
+    path = re.search(r"older: http://localhost(?::80)?(/\S+)\)", text)
+    assert path is not None
+    assert "ann: 0" in client.get(path[1]).text
 
 
 @pytest.mark.parametrize("host", ["<script>", "a b", "", "x" * 300, "é"])
-def test_any_host_field(client, host):
+def test_any_host_field(client: Client, host: str) -> None:
     assert client.get("/", headers={"Host": host}).status_int == 200
 
 
-def test_caches_know_what_a_page_depends_on(client):
+def test_caches_know_what_a_page_depends_on(client: Client) -> None:
     answer = page(client)
     assert answer.headers["Cache-Control"] == "private, no-cache"
     assert set(answer.headers["Vary"].split(", ")) == {"Accept", "Cookie"}
 
 
 @pytest.mark.parametrize("path", ["/", "/rooms", "/rooms/lobby"])
-def test_program_that_takes_html_too_gets_it(client, path):
+def test_program_that_takes_html_too_gets_it(client: Client, path: str) -> None:
     answer = client.get(path, headers={"Accept": "application/json, text/html;q=0.5"})
     assert answer.content_type == "text/html"
 
 
 @pytest.mark.parametrize("path", ["/rooms/none", "/rooms/%00", "/rooms/%ff", "/rooms/%ED%A0%80"])
-def test_unknown_room(client, path):
+def test_unknown_room(client: Client, path: str) -> None:
     assert "there is no such room" in client.get(path, status=404).text
     assert texts(page(client, path, 404), "[role=alert]") == ["There is no such room."]
 
 
-def test_pages_are_whole(client):
+def test_pages_are_whole(client: Client) -> None:
     """Every start tag has its end: a form in the wrong place would post to another."""
     client.sign_in("ann")
     client.post("/rooms/lobby", {"source": "x"})
@@ -219,10 +221,12 @@ def test_pages_are_whole(client):
         html = client.get(path, headers=BROWSER).text
         for tag in ("form", "div", "main", "ol", "ul", "li", "section", "details", "p"):
             assert html.count(f"<{tag}>") + html.count(f"<{tag} ") == html.count(f"</{tag}>"), tag
-        assert BeautifulSoup(html, "html.parser").title.text
+        title = BeautifulSoup(html, "html.parser").title
+        assert title is not None
+        assert title.text
 
 
-def test_scripts_and_sheets_are_named_by_what_is_in_them(client):
+def test_scripts_and_sheets_are_named_by_what_is_in_them(client: Client) -> None:
     client.sign_in("ann")
     found = page(client).html.select("script[src], link[rel=stylesheet], link[rel=modulepreload]")
     assert len(found) == 3

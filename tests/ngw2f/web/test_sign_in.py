@@ -1,16 +1,20 @@
-import pytest
+from collections.abc import Callable
 
+import pytest
+from webtest import TestResponse
+
+from ngw2f.server.service import Service
 from tests.client import BROWSER, PASSWORD, Client
 from tests.ngw2f.web.browsing import form_of, page, submit, texts
 
 
-def session(answer):
+def session(answer: TestResponse) -> tuple[str, set[str]]:
     """Return the session cookie's value and attributes."""
     value, *attributes = answer.headers["Set-Cookie"].split("; ")
     return value, {attribute.lower() for attribute in attributes}
 
 
-def test_sign_out(client):
+def test_sign_out(client: Client) -> None:
     client.sign_in("ann")
     cookie = client.cookies["session"]
     answer = submit(page(client), "/logout")
@@ -20,20 +24,20 @@ def test_sign_out(client):
     assert form_of(page(client), "/login")
 
 
-def test_sign_out_page(client):
+def test_sign_out_page(client: Client) -> None:
     client.sign_in("ann")
     assert submit(page(client, "/logout"), "/logout").status_int == 303
     assert client.post("/logout", headers=BROWSER).status_int == 303
 
 
-def test_known_nickname_signs_in(client):
+def test_known_nickname_signs_in(client: Client) -> None:
     client.register("ann")
     assert client.sign_in("ANN").status_int == 303
     assert client.get("/api/users").json["users"][0]["nickname"] == "ann"
     assert len(client.get("/api/users").json["users"]) == 1
 
 
-def test_wrong_password(client):
+def test_wrong_password(client: Client) -> None:
     client.register("ann")
     answer = client.sign_in("ann", "wrong", next="/rooms/lobby")
     assert answer.status_int == 401
@@ -45,7 +49,7 @@ def test_wrong_password(client):
 
 
 @pytest.mark.parametrize(("nickname", "password"), [("", PASSWORD), ("ann", ""), (" ", PASSWORD)])
-def test_form_without_all_fields(client, nickname, password):
+def test_form_without_all_fields(client: Client, nickname: str, password: str) -> None:
     answer = client.sign_in(nickname, password)
     assert answer.status_int == 400
     assert texts(answer, "[role=alert]") == ["Type a nickname and a password."]
@@ -53,32 +57,32 @@ def test_form_without_all_fields(client, nickname, password):
 
 
 @pytest.mark.parametrize("nickname", ["a\0b", "a:b", "x" * 33, "a\u202eb"])
-def test_nickname_refused(client, nickname):
+def test_nickname_refused(client: Client, nickname: str) -> None:
     answer = client.sign_in(nickname)
     assert (answer.status_int, answer.content_type) == (400, "text/html")
     assert client.get("/api/users").json["users"] == []
 
 
-def test_session_ends_with_the_browser(client):
+def test_session_ends_with_the_browser(client: Client) -> None:
     _, attributes = session(client.sign_in("ann"))
     assert attributes == {"httponly", "path=/", "samesite=lax"}
 
 
-def test_remembered_for_sixty_days(client):
+def test_remembered_for_sixty_days(client: Client) -> None:
     value, attributes = session(client.sign_in("ann", remember="1"))
     assert f"max-age={60 * 86_400}" in attributes
     assert {"httponly", "samesite=lax"} <= attributes
     assert len(value.removeprefix("session=")) >= 43
 
 
-def test_secure_under_https(service):
+def test_secure_under_https(service: Service) -> None:
     client = Client(service)
     client.extra_environ["wsgi.url_scheme"] = "https"
     assert "secure" in session(client.sign_in("ann"))[1]
     assert "secure" in session(client.post("/logout"))[1]
 
 
-def test_session_is_too_old(build):
+def test_session_is_too_old(build: Callable[..., Service]) -> None:
     client = Client(build(session_days=1e-9))
     client.sign_in("ann")
     assert form_of(page(client), "/login")
@@ -86,7 +90,7 @@ def test_session_is_too_old(build):
 
 
 @pytest.mark.parametrize("cookie", ["session=x", "session=", "session=\xff", 'session="', "\x80"])
-def test_cookie_that_is_none(client, cookie):
+def test_cookie_that_is_none(client: Client, cookie: str) -> None:
     headers = {**BROWSER, "Cookie": cookie}
     assert client.get("/", headers=headers).status_int == 200
     assert client.post("/rooms/lobby", {"source": "x"}, headers=headers).status_int == 401
@@ -108,12 +112,12 @@ def test_cookie_that_is_none(client, cookie):
         ("", "/"),
     ],
 )
-def test_next_stays_here(client, next_path, location):
+def test_next_stays_here(client: Client, next_path: str, location: str) -> None:
     assert client.sign_in("ann", next=next_path).headers["Location"] == location
 
 
 @pytest.mark.parametrize("name", ["tea time", "café", "a&b", "日本"])
-def test_back_to_the_room_after_sign_in(build, name):
+def test_back_to_the_room_after_sign_in(build: Callable[..., Service], name: str) -> None:
     client = Client(build(anonymous_read=False))
     ann = client.join("ann")
     client.post_json("/api/rooms", {"name": name}, headers=ann, status=201)
@@ -125,7 +129,7 @@ def test_back_to_the_room_after_sign_in(build, name):
     assert texts(answer.follow(headers=BROWSER), "h1") == [name]
 
 
-def test_browser_without_cookies_is_told_so(client):
+def test_browser_without_cookies_is_told_so(client: Client) -> None:
     form = form_of(page(client), "/login")
     form["nickname"], form["password"] = "ann", "a long one"
     client.reset()

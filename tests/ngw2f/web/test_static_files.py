@@ -1,7 +1,9 @@
+from pathlib import Path
+
 from ngw2f.web.static_files import StaticFiles
 
 
-def test_file_that_changes_has_another_url(tmp_path):
+def test_file_that_changes_has_another_url(tmp_path: Path) -> None:
     path = tmp_path / "chat.js"
     path.write_text("1")
     static = StaticFiles(tmp_path)

@@ -1,20 +1,24 @@
 import time
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.heartbeat import Heartbeats, HeartbeatThread
 from ngw2f.jobs.wakeup import QUEUES
+from ngw2f.server.service import Service
 from ngw2f.store.database import Database
 from tests.client import Client
 
 
-def test_alive(client):
+def test_alive(client: Client) -> None:
     answer = client.get("/healthz", status=200)
     assert (answer.text, answer.headers["Cache-Control"]) == ("ok\n", "no-store")
 
 
-def test_ready(client, job_context):
+def test_ready(client: Client, job_context: JobContext) -> None:
     beat = HeartbeatThread(Heartbeats(job_context.core.broker), QUEUES)
     beat.start()
     answer = client.get("/readyz", status=200)
@@ -22,26 +26,30 @@ def test_ready(client, job_context):
     beat.stop()
 
 
-def test_without_worker(client):
+def test_without_worker(client: Client) -> None:
     answer = client.get("/readyz", status=503)
     assert answer.json["workers"] == "no worker is there for render and links"
     assert (answer.json["status"], answer.json["broker"]) == ("unavailable", "ok")
 
 
-def test_without_broker(build, tmp_path):
+def test_without_broker(build: Callable[..., Service], tmp_path: Path) -> None:
     answer = Client(build(redis_url=f"unix://{tmp_path}/none.sock")).get("/readyz", status=503)
     assert answer.json["database"] == "ok"
     assert "none.sock" in answer.json["broker"]
 
 
-def test_without_database(client, service, monkeypatch, tmp_path):
+def test_without_database(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     missing = Database(f"sqlite:///{tmp_path}/missing/chat.sqlite3")
     monkeypatch.setattr(service.services.core.database, "ping", missing.ping)
     assert "unable to open" in client.get("/readyz", status=503).json["database"]
     missing.close()
 
 
-def test_stats_over_instances(build, monkeypatch):
+def test_stats_over_instances(
+    build: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As in two worker processes: what both counted is what either tells."""
     services = [build(), build()]
     now = time.time()
@@ -56,6 +64,6 @@ def test_stats_over_instances(build, monkeypatch):
     assert told == [{"requests_per_second": pytest.approx(4)}] * 2
 
 
-def test_unreachable_names_no_password(build):
+def test_unreachable_names_no_password(build: Callable[..., Service]) -> None:
     url = "redis://chat:hush@127.0.0.1:1/0"
     assert "hush" not in Client(build(redis_url=url)).get("/readyz", status=503).text

@@ -1,23 +1,28 @@
 from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
+from webtest import TestResponse
 
 from ngw2f.chat import Chat
+from ngw2f.passwords import Checked
+from ngw2f.server.service import Service
 from ngw2f.store import events, users
 from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.web.caching import TARGETED_FIELD
 from tests.client import BROWSER, PASSWORD, Client, basic
 
 
-def test_token_opens(client):
+def test_token_opens(client: Client) -> None:
     ann = client.join("ann")
     client.say(ann, "hello")
     assert client.sources() == ["hello"]
 
 
-def test_several_tokens_revoked_one_by_one(client):
+def test_several_tokens_revoked_one_by_one(client: Client) -> None:
     first, second = client.join("ann"), {"Authorization": f"Bearer {client.token('ann')}"}
     client.delete("/api/tokens", headers=first, status=204)
     assert client.get("/api/rooms", headers=first).status_int == 401
@@ -25,18 +30,20 @@ def test_several_tokens_revoked_one_by_one(client):
     assert client.delete("/api/tokens", headers=first).status_int == 401
 
 
-def test_answer_is_not_stored(client):
+def test_answer_is_not_stored(client: Client) -> None:
     client.register("ann")
     assert client.ask_token("ann", PASSWORD).headers["Cache-Control"] == "no-store"
 
 
-def test_expired_token(build):
+def test_expired_token(build: Callable[..., Service]) -> None:
     client = Client(build(token_days=1e-9))
     assert client.get("/api/rooms", headers=client.join("ann")).status_int == 401
 
 
 @pytest.mark.parametrize("path", ["/api/rooms", "/api/messages"])
-def test_answer_is_not_kept_for_longer_than_its_token_is_good(build, path):
+def test_answer_is_not_kept_for_longer_than_its_token_is_good(
+    build: Callable[..., Service], path: str
+) -> None:
     """Nothing tells the cache that a token has expired."""
     service = build(token_days=20 / SECONDS_A_DAY)
     ann = Client(service).join("ann")
@@ -64,7 +71,7 @@ def test_answer_is_not_kept_for_longer_than_its_token_is_good(build, path):
         basic("ann\ud800".encode("utf-8", "replace").decode(), PASSWORD),
     ],
 )
-def test_wrong_credentials(client, authorization):
+def test_wrong_credentials(client: Client, authorization: str | None) -> None:
     client.register("ann")
     headers = {"Authorization": authorization} if authorization else {}
     answer = client.post("/api/tokens", headers=headers)
@@ -73,7 +80,7 @@ def test_wrong_credentials(client, authorization):
 
 
 @pytest.mark.parametrize("typed", ["s\u00e9same", "se\u0301same"], ids=ascii)
-def test_one_password_typed_on_two_keyboards(client, typed):
+def test_one_password_typed_on_two_keyboards(client: Client, typed: str) -> None:
     """RFC 8265 section 4.2, and RFC 7617 section 2.1 for the header."""
     client.register("ann", "se\u0301same")
     client.register("bob", "s\u00e9same")
@@ -83,20 +90,24 @@ def test_one_password_typed_on_two_keyboards(client, typed):
 
 
 @pytest.mark.parametrize("credentials", [b"ann:s\xe9same", b"ann:\xed\xa0\x80", b"\xff", b"ann"])
-def test_credentials_that_are_no_utf_8(client, credentials):
+def test_credentials_that_are_no_utf_8(client: Client, credentials: bytes) -> None:
     client.register("ann", "s\u00e9same")
     headers = {"Authorization": "Basic " + b64encode(credentials).decode()}
     assert client.post("/api/tokens", headers=headers).status_int == 401
 
 
-def test_old_hash_is_replaced_by_that_of_the_prepared_password(client, service):
+def test_old_hash_is_replaced_by_that_of_the_prepared_password(
+    client: Client, service: Service
+) -> None:
     """Releases before this one hashed what was typed."""
     client.register("ann")
     old = service.services.actions.sign_in.passwords._hasher.hash("se\u0301same")
 
-    def stored():
+    def stored() -> users.Credentials:
         with service.services.core.database.reading() as connection:
-            return users.find_credentials(connection, "ann")
+            found = users.find_credentials(connection, "ann")
+        assert found is not None
+        return found
 
     _set_hash(service, old)
     assert client.ask_token("ann", "sesame").status_int == 401
@@ -108,14 +119,16 @@ def test_old_hash_is_replaced_by_that_of_the_prepared_password(client, service):
     assert stored().password_hash == new
 
 
-def test_password_that_is_changed_while_its_hash_is_replaced(client, service, monkeypatch):
+def test_password_that_is_changed_while_its_hash_is_replaced(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client.register("ann")
     hasher = service.services.actions.sign_in.passwords._hasher
     old, other = hasher.hash("se\u0301same"), hasher.hash("other")
     _set_hash(service, old)
     check = service.services.actions.sign_in.passwords.check
 
-    def check_while_another_sets_it(*arguments):
+    def check_while_another_sets_it(*arguments: Any) -> Checked:
         checked = check(*arguments)
         _set_hash(service, other)
         return checked
@@ -128,18 +141,18 @@ def test_password_that_is_changed_while_its_hash_is_replaced(client, service, mo
     assert client.token("ann", "other")
 
 
-def _set_hash(service, password_hash):
+def _set_hash(service: Service, password_hash: str) -> None:
     with service.services.core.database.writing() as connection:
         connection.execute(text("UPDATE users SET password_hash = :it"), {"it": password_hash})
 
 
-def _lasting(answer):
+def _lasting(answer: TestResponse) -> dict[str, str]:
     """Return the headers that do not differ from one request to the next anyway."""
     passing = {"X-Request-ID", "RateLimit"}
     return {name: value for name, value in answer.headers.items() if name not in passing}
 
 
-def test_same_answer_for_wrong_nickname_and_password(client):
+def test_same_answer_for_wrong_nickname_and_password(client: Client) -> None:
     client.register("ann")
     answers = [client.ask_token("ann", "wrong"), client.ask_token("bob", "wrong")]
     assert answers[0].body == answers[1].body
@@ -147,11 +160,13 @@ def test_same_answer_for_wrong_nickname_and_password(client):
 
 
 @pytest.mark.parametrize("nickname", ["ann", "bob"])
-def test_same_work_for_wrong_nickname_and_password(client, monkeypatch, nickname):
+def test_same_work_for_wrong_nickname_and_password(
+    client: Client, monkeypatch: pytest.MonkeyPatch, nickname: str
+) -> None:
     client.register("ann")
     verify, asked = PasswordHasher.verify, []
 
-    def verify_and_count(*arguments):
+    def verify_and_count(*arguments: Any) -> Any:
         asked.append(arguments)
         return verify(*arguments)
 
@@ -161,20 +176,20 @@ def test_same_work_for_wrong_nickname_and_password(client, monkeypatch, nickname
 
 
 @pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Bearer é", "Token x", "x"])
-def test_wrong_token(client, authorization):
+def test_wrong_token(client: Client, authorization: str) -> None:
     answer = client.get("/api/rooms", headers={"Authorization": authorization})
     assert answer.status_int == 401
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="NGW2F chat"'
 
 
-def test_token_goes_before_cookie(client):
+def test_token_goes_before_cookie(client: Client) -> None:
     client.sign_in("ann")
     bob = client.join("bob")
     assert client.say(bob, "by bob")["user_id"] == 2
     assert client.get("/api/rooms", headers={"Authorization": "Bearer x"}).status_int == 401
 
 
-def test_stored_hashed(client, service):
+def test_stored_hashed(client: Client, service: Service) -> None:
     ann = client.join("ann")
     token = ann["Authorization"].removeprefix("Bearer ")
     with service.services.core.database.reading() as connection:
@@ -184,7 +199,7 @@ def test_stored_hashed(client, service):
     assert [user.partition("$v=")[0] for user in users] == ["$argon2id"]
 
 
-def test_presence_is_written_once_a_minute(client, service):
+def test_presence_is_written_once_a_minute(client: Client, service: Service) -> None:
     ann = client.join("ann")
     with service.services.core.database.writing() as connection:
         connection.execute(text("UPDATE users SET last_seen_at = 5"))
@@ -192,7 +207,7 @@ def test_presence_is_written_once_a_minute(client, service):
     assert client.get("/api/users/1").json["last_seen_at"] > 5
 
 
-def test_oldest_token_goes(build):
+def test_oldest_token_goes(build: Callable[..., Service]) -> None:
     """Also from the streams that were opened with it, which an event tells of."""
     service = build(tokens_per_account=2)
     client = Client(service)
@@ -205,7 +220,7 @@ def test_oldest_token_goes(build):
     assert [event.name for event in run.events].count("tokens.revoked") == 1
 
 
-def test_api_tokens_and_sessions_are_counted_apart(build):
+def test_api_tokens_and_sessions_are_counted_apart(build: Callable[..., Service]) -> None:
     client = Client(build(tokens_per_account=1))
     client.sign_in("ann")
     token = client.token("ann")
@@ -216,5 +231,6 @@ def test_api_tokens_and_sessions_are_counted_apart(build):
     assert client.get("/", headers=BROWSER).html.select(".who")
 
 
-def _status(client, token):
-    return client.get("/api/rooms", headers={"Authorization": f"Bearer {token}"}).status_int
+def _status(client: Client, token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    return int(client.get("/api/rooms", headers=headers).status_int)

@@ -1,16 +1,19 @@
 import threading
 import time
+from typing import Any
 
 import gevent
 import pytest
 from argon2 import PasswordHasher
 
 from ngw2f.broker.tries import WrongTries
-from ngw2f.hash_queue import MAX_OF_BOTH
+from ngw2f.hash_queue import MAX_OF_BOTH, Asker
+from ngw2f.passwords import Checked
+from ngw2f.server.service import Service
 from tests.client import PASSWORD, Client
 
 
-def test_register(client):
+def test_register(client: Client) -> None:
     before = time.time()
     answer = client.post_json("/api/users", {"nickname": "ann", "password": PASSWORD}, status=201)
     user = answer.json
@@ -52,14 +55,16 @@ def test_register(client):
         "ann",
     ],
 )
-def test_registration_refused(client, body):
+def test_registration_refused(
+    client: Client, body: dict[str, int | str | None] | list[str] | str
+) -> None:
     answer = client.post_json("/api/users", body, status=400)
     assert answer.content_type == "application/problem+json"
     assert client.get("/api/users").json == {"users": []}
 
 
 @pytest.mark.parametrize("nickname", ["ann", "ANN", "ａｎｎ"])
-def test_nickname_is_taken(client, nickname):
+def test_nickname_is_taken(client: Client, nickname: str) -> None:
     client.register("Ann")
     body = {"nickname": nickname, "password": "other"}
     assert client.post_json("/api/users", body, status=400).json["detail"] == (
@@ -73,7 +78,7 @@ def test_nickname_is_taken(client, nickname):
     ["\u0430\u0441\u043e", "ac\u03bf", "aco\u3164", "\u0251co", "\u3000aco", "ac\u00ado"],
     ids=ascii,
 )
-def test_look_alike_is_refused(client, nickname):
+def test_look_alike_is_refused(client: Client, nickname: str) -> None:
     client.register("Aco")
     body = {"nickname": nickname, "password": "other"}
     assert client.post_json("/api/users", body).status_int == 400
@@ -82,7 +87,7 @@ def test_look_alike_is_refused(client, nickname):
     assert len(client.get("/api/users").json["users"]) == 2
 
 
-def test_look_alike_of_a_name_that_was_given_up(client):
+def test_look_alike_of_a_name_that_was_given_up(client: Client) -> None:
     ann = client.join("aco")
     client.put_json("/api/users/1", {"nickname": "ann"}, headers=ann, status=204)
     assert client.register("\u0430\u0441\u043e")
@@ -93,18 +98,20 @@ def test_look_alike_of_a_name_that_was_given_up(client):
 @pytest.mark.parametrize(
     "typed", ["caf\u00e9", "cafe\u0301", "CAF\u00c9", "caf\u00e9\u00ad"], ids=ascii
 )
-def test_nickname_typed_on_another_keyboard(client, typed):
+def test_nickname_typed_on_another_keyboard(client: Client, typed: str) -> None:
     client.register("cafe\u0301")
     assert client.token(typed)
     assert client.sign_in(typed).status_int == 303
     assert len(client.get("/api/users").json["users"]) == 1
 
 
-def test_taken_by_another_just_now(client, service, monkeypatch):
+def test_taken_by_another_just_now(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two register one nickname: both look, find nobody, and hash; one is told."""
     hash_password = service.services.actions.sign_in.passwords.hash
 
-    def hash_while_another_registers(password, asker):
+    def hash_while_another_registers(password: str, asker: Asker) -> str:
         monkeypatch.undo()
         client.register("ann")
         return hash_password(password, asker)
@@ -117,17 +124,17 @@ def test_taken_by_another_just_now(client, service, monkeypatch):
     assert answer.json["detail"] == "the nickname is taken"
 
 
-def test_lone_surrogate_is_no_json(client):
+def test_lone_surrogate_is_no_json(client: Client) -> None:
     body = b'{"nickname": "ann", "password": "\\ud800x"}'
     answer = client.post("/api/users", body, headers={"Content-Type": "application/json"})
     assert (answer.status_int, answer.content_type) == (400, "application/problem+json")
 
 
-def test_users_who_are_online(client):
+def test_users_who_are_online(client: Client) -> None:
     client.register("bob")
     client.get("/api/messages", headers=client.join("ann"))
 
-    def nicknames(query):
+    def nicknames(query: str) -> list[str]:
         return [user["nickname"] for user in client.get(f"/api/users{query}").json["users"]]
 
     assert nicknames("") == ["bob", "ann"]
@@ -136,7 +143,7 @@ def test_users_who_are_online(client):
     assert client.get("/api/users?online=2").status_int == 400
 
 
-def test_users_updated_since(client):
+def test_users_updated_since(client: Client) -> None:
     client.register("ann")
     since = time.time()
     client.register("bob")
@@ -144,11 +151,11 @@ def test_users_updated_since(client):
     assert [user["nickname"] for user in users] == ["bob"]
 
 
-def test_unknown_user(client):
+def test_unknown_user(client: Client) -> None:
     assert client.get("/api/users/404").json["detail"] == "there is no such user"
 
 
-def test_change_nickname(client):
+def test_change_nickname(client: Client) -> None:
     ann = client.join("ann")
     client.put_json("/api/users/1", {"nickname": "Anna"}, headers=ann, status=204)
     assert client.get("/api/users/1").json["nickname"] == "Anna"
@@ -156,13 +163,13 @@ def test_change_nickname(client):
     assert client.ask_token("ann", PASSWORD).status_int == 401
 
 
-def test_change_case_of_own_nickname(client):
+def test_change_case_of_own_nickname(client: Client) -> None:
     ann = client.join("ann")
     client.put_json("/api/users/1", {"nickname": "ANN"}, headers=ann, status=204)
     assert client.get("/api/users/1").json["nickname"] == "ANN"
 
 
-def test_new_password_signs_out_elsewhere(client):
+def test_new_password_signs_out_elsewhere(client: Client) -> None:
     ann = client.join("ann")
     other = {"Authorization": f"Bearer {client.token('ann')}"}
     body = {"password": "new", "current_password": PASSWORD}
@@ -174,7 +181,9 @@ def test_new_password_signs_out_elsewhere(client):
 
 
 @pytest.mark.parametrize("current", [{}, {"current_password": None}, {"current_password": "x"}])
-def test_password_is_not_changed_without_the_old_one(client, current):
+def test_password_is_not_changed_without_the_old_one(
+    client: Client, current: dict[str, str | None]
+) -> None:
     ann = client.join("ann")
     other = {"Authorization": f"Bearer {client.token('ann')}"}
     body = {"nickname": "anna", "password": "new", **current}
@@ -187,7 +196,7 @@ def test_password_is_not_changed_without_the_old_one(client, current):
     assert client.token("ann", PASSWORD)
 
 
-def test_old_password_is_no_guessing_game(client, service):
+def test_old_password_is_no_guessing_game(client: Client, service: Service) -> None:
     """Who found a session open tries no more often than who signs in."""
     ann = client.join("ann")
     tries = WrongTries(service.services.core.broker, "2/minute")
@@ -199,12 +208,14 @@ def test_old_password_is_no_guessing_game(client, service):
     assert client.token("ann")
 
 
-def test_two_changes_by_one_old_password(client, service, monkeypatch):
+def test_two_changes_by_one_old_password(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Somebody who knows it does not undo the change that is to keep them out."""
     ann = client.join("ann")
     check = service.services.actions.sign_in.passwords.check
 
-    def check_before_the_other_change(*arguments):
+    def check_before_the_other_change(*arguments: Any) -> Checked:
         checked = check(*arguments)
         monkeypatch.undo()
         body = {"password": "first", "current_password": PASSWORD}
@@ -228,7 +239,9 @@ def test_two_changes_by_one_old_password(client, service, monkeypatch):
         ({"nickname": "anna", "password": ""}, 400),
     ],
 )
-def test_change_refused_changes_nothing(client, body, status):
+def test_change_refused_changes_nothing(
+    client: Client, body: dict[str, int | str], status: int
+) -> None:
     ann = client.join("ann")
     client.register("bob")
     before = client.get("/api/users/1").json
@@ -237,7 +250,7 @@ def test_change_refused_changes_nothing(client, body, status):
     assert (after["nickname"], after["updated_at"]) == (before["nickname"], before["updated_at"])
 
 
-def test_nobody_changes_another(client):
+def test_nobody_changes_another(client: Client) -> None:
     client.register("ann")
     bob = client.join("bob")
     client.put_json("/api/users/1", {"nickname": "x"}, headers=bob, status=403)
@@ -245,28 +258,31 @@ def test_nobody_changes_another(client):
     assert client.get("/api/users/1").json["nickname"] == "ann"
 
 
-def test_busy_with_passwords(client, monkeypatch):
+def test_busy_with_passwords(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ngw2f.hash_queue.MAX_WAITING", 0)
     body = {"nickname": "ann", "password": PASSWORD}
     for answer in (client.post_json("/api/users", body), client.ask_token("ann", PASSWORD)):
         assert (answer.status_int, answer.headers["Retry-After"]) == (503, "2")
 
 
-def test_many_changes_of_one_password_leave_the_others_their_turn(client, service, monkeypatch):
+def test_many_changes_of_one_password_leave_the_others_their_turn(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """44 at once once closed sign-in for everybody for half a minute."""
     ann = client.join("ann")
     client.register("bob")
     held, hash_password = threading.Event(), PasswordHasher.hash
 
-    def hold(self, password, **salt):
+    def hold(self: PasswordHasher, password: str, **salt: Any) -> str:
         assert held.wait(60)
         return hash_password(self, password, **salt)
 
     monkeypatch.setattr(PasswordHasher, "hash", hold)
 
-    def change():
+    def change() -> int:
         body = {"password": "new", "current_password": PASSWORD}
-        return Client(service).put_json("/api/users/1", body, headers=ann).status_int
+        answer = Client(service).put_json("/api/users/1", body, headers=ann)
+        return int(answer.status_int)
 
     changes = [gevent.spawn(change) for _ in range(44)]
     gevent.sleep(0)

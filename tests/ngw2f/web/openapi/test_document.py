@@ -1,12 +1,15 @@
 """The description says what the code does: its paths, its bounds, its shapes."""
 
 import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 import pytest
 
 from ngw2f.resources import MAX_ID
 from ngw2f.routes import build_url_map
+from ngw2f.server.service import Service
 from ngw2f.settings import Settings
 from ngw2f.text.names import InvalidNameError, check_nickname, check_room_name
 from ngw2f.text.password import InvalidPasswordError, prepare_password
@@ -36,7 +39,7 @@ BEFORE_THE_CHAT = {("get", "/healthz")}
 DOCUMENT = build_document(Settings())
 
 
-def routed():
+def routed() -> set[tuple[str, str]]:
     """Return the methods and paths of the URL map that are not pages."""
     rules = build_url_map(SocketIOGateway.__new__(SocketIOGateway)).iter_rules()
     found = [(re.sub("<(?:id:)?([a-z_]+)>", r"{\1}", rule.rule), rule) for rule in rules]
@@ -44,16 +47,19 @@ def routed():
         (method.lower(), path)
         for path, rule in found
         if path not in PAGES
-        for method in rule.methods - {"HEAD", "OPTIONS"}
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
 
-def member(shape, name):
+def member(shape: str, name: str) -> dict[str, Any]:
     schema = DOCUMENT["components"]["schemas"][shape]["properties"][name]
-    return next((each for each in schema.get("anyOf", []) if each["type"] == "string"), schema)
+    found: dict[str, Any] = next(
+        (each for each in schema.get("anyOf", []) if each["type"] == "string"), schema
+    )
+    return found
 
 
-def test_every_path_and_method_is_described():
+def test_every_path_and_method_is_described() -> None:
     described = {
         (method, path) for path, methods in DOCUMENT["paths"].items() for method in methods
     }
@@ -61,17 +67,18 @@ def test_every_path_and_method_is_described():
     assert len(OPERATIONS) == len(described)
 
 
-def test_description_is_valid():
+def test_description_is_valid() -> None:
     import schemathesis  # Takes a second, which each run would pay as it collects.
 
     schema = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config())
     schema.validate()
     assert schema.specification.version == "3.1.0"
-    names = [operation.ok().label for operation in schema.get_all_operations()]
+    operations: Iterator[Any] = schema.get_all_operations()
+    names = [operation.ok().label for operation in operations]
     assert len(names) == len(OPERATIONS)
 
 
-def test_parameters_of_paths_are_described():
+def test_parameters_of_paths_are_described() -> None:
     named = DOCUMENT["components"]["parameters"]
     for path, methods in DOCUMENT["paths"].items():
         for operation in methods.values():
@@ -92,7 +99,12 @@ def test_parameters_of_paths_are_described():
         ("NewMessage", "source", lambda text: check_source(text, 10_000), InvalidTextError),
     ],
 )
-def test_bounds_are_those_of_the_code(shape, name, check, error):
+def test_bounds_are_those_of_the_code(
+    shape: str,
+    name: str,
+    check: Callable[[str], str],
+    error: type[Exception],
+) -> None:
     schema = member(shape, name)
     for length in (schema["minLength"], schema["maxLength"]):
         assert check("x" * length)
@@ -101,7 +113,7 @@ def test_bounds_are_those_of_the_code(shape, name, check, error):
             check("x" * length)
 
 
-def test_bound_of_a_message_is_the_setting():
+def test_bound_of_a_message_is_the_setting() -> None:
     document = build_document(Settings(max_message_characters=500))
     assert (
         document["components"]["schemas"]["NewMessage"]["properties"]["source"]["maxLength"] == 500
@@ -113,7 +125,7 @@ def test_bound_of_a_message_is_the_setting():
     ["a", " a", "a\tb\nc\r\nd", "", " ", "\n", "\u200b", "\u2800", "\x00", "a\x7f", "\ufe0f",
      "\u3164", "\U0001f600", "\U000e0020", "\x85", "-"],
 )  # fmt: skip
-def test_pattern_of_a_message_is_the_code(text):
+def test_pattern_of_a_message_is_the_code(text: str) -> None:
     pattern = member("NewMessage", "source")["pattern"]
     try:
         check_source(text, 10_000)
@@ -124,7 +136,7 @@ def test_pattern_of_a_message_is_the_code(text):
 
 
 @pytest.mark.parametrize("name", ["before", "after", "beyond", "limit", "author", "online", "wait"])
-def test_bounds_of_the_query_are_those_of_the_code(client, name):
+def test_bounds_of_the_query_are_those_of_the_code(client: Client, name: str) -> None:
     parameter = DOCUMENT["components"]["parameters"][name]
     schema = parameter["schema"]
     path = {"online": "/api/users", "beyond": "/api/rooms", "wait": "/api/events"}.get(
@@ -138,7 +150,7 @@ def test_bounds_of_the_query_are_those_of_the_code(client, name):
         assert client.get(path, {parameter["name"]: value}).status_int == 200
 
 
-def test_greatest_id_is_described(client):
+def test_greatest_id_is_described(client: Client) -> None:
     for name in ("user_id", "room_id", "message_id"):
         assert DOCUMENT["components"]["parameters"][name]["schema"]["maximum"] == MAX_ID
     assert client.get(f"/api/users/{MAX_ID}").status_int == 404
@@ -148,12 +160,14 @@ def test_greatest_id_is_described(client):
     ("anonymous_read", "security"),
     [(True, [{}, {"bearer": []}, {"session": []}]), (False, [{"bearer": []}, {"session": []}])],
 )
-def test_who_may_read_is_the_setting(anonymous_read, security):
+def test_who_may_read_is_the_setting(
+    anonymous_read: bool, security: list[dict[str, list[object]]]
+) -> None:
     document = build_document(Settings(anonymous_read=anonymous_read))
     assert document["paths"]["/api/rooms"]["get"]["security"] == security
 
 
-def test_description_is_served_to_anybody(build):
+def test_description_is_served_to_anybody(build: Callable[..., Service]) -> None:
     client = Client(build(anonymous_read=False))
     answer = client.get("/api/openapi.json", status=200)
     assert answer.content_type == "application/json"
