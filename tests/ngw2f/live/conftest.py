@@ -17,6 +17,7 @@ from ngw2f.store import rooms, users
 from ngw2f.store.users import UserRow
 from ngw2f.web.services import Services, build_services
 from tests.conftest import REDIS_TIMEOUT_SECONDS
+from tests.entries import entries_of
 from tests.live.server import RedisServer
 
 
@@ -56,7 +57,8 @@ class Stage:
         """Have the hub read what is new in the stream."""
         events = self.services.core.events
         after = f"({self.hub.position}"
-        for entry_id, fields in self.services.core.broker.redis.xrange(events.key, min=after):
+        redis = self.services.core.broker.redis
+        for entry_id, fields in entries_of(redis, events.key, after):
             entry = Entry.of_fields(entry_id, fields)
             assert entry is not None
             self.hub.deliver(entry)

@@ -11,12 +11,14 @@ from ngw2f.live import presence
 from ngw2f.live.presence import ONLINE_SECONDS
 from ngw2f.store import users
 from ngw2f.store.users import UserRow
+from tests.entries import entries_of
 from tests.ngw2f.live.conftest import Stage
 
 
 def told(stage: Stage) -> list[tuple[str, bool]]:
     """Return who is said to have come or gone, after the newest event that is stored."""
-    entries = stage.services.core.broker.redis.xrange(stage.services.core.events.key)
+    core = stage.services.core
+    entries = entries_of(core.broker.redis, core.events.key)
     fleeting: list[Any] = [
         json.loads(fields[b"data"]) for entry_id, fields in entries if not entry_id.endswith(b"-0")
     ]

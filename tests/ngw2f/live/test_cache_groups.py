@@ -1,4 +1,5 @@
 import pytest
+from redis import Redis
 
 from middleware.cache import GroupClock
 from middleware.cache.groups import slots_of
@@ -6,6 +7,8 @@ from ngw2f.broker.connection import Broker
 from ngw2f.live.cache_groups import groups_of, open_group_clock, room_group
 from ngw2f.live.log import EventLog
 from ngw2f.resources import Message
+from ngw2f.settings import Settings
+from ngw2f.store.database import Database
 
 MESSAGE = Message.of(3, 7, 2, "*a*", "<p>a</p>", False, 1.0, 2.0)
 
@@ -20,11 +23,11 @@ MESSAGE = Message.of(3, 7, 2, "*a*", "<p>a</p>", False, 1.0, 2.0)
         ("typing", "{}", None, []),
     ],
 )
-def test_groups_of(event, data, room_id, groups):
+def test_groups_of(event: str, data: str, room_id: int | None, groups: list[str]) -> None:
     assert groups_of(event, data, room_id) == groups
 
 
-def test_caches_drop_what_is_old(settings, database, redis):
+def test_caches_drop_what_is_old(settings: Settings, database: Database, redis: Redis) -> None:
     broker, clock = Broker(settings), GroupClock()
     started = clock.now()
     events = EventLog(broker, database, clock, 10, 1 << 20)
@@ -36,7 +39,7 @@ def test_caches_drop_what_is_old(settings, database, redis):
     broker.close()
 
 
-def test_processes_share_the_clock(settings):
+def test_processes_share_the_clock(settings: Settings) -> None:
     one, other = (open_group_clock(settings.data_path) for _ in range(2))
     started = one.now()
     one.drop(["rooms"])

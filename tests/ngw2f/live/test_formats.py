@@ -1,5 +1,6 @@
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 from wsproto import ConnectionType
@@ -71,7 +72,8 @@ def test_resync_is_an_event() -> None:
 def test_text_frames_are_what_wsproto_reads(length: int) -> None:
     client = Connection(ConnectionType.CLIENT)
     client.receive_data(text_frame(b"x" * length))
-    assert "".join(event.data for event in client.events()) == "x" * length
+    told = cast(Iterator[TextMessage], client.events())
+    assert "".join(event.data for event in told) == "x" * length
 
 
 def test_websocket_heartbeat_is_a_ping() -> None:

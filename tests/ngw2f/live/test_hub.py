@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_id_that_another_process_gave_is_waited_for(stage: Stage) -> None:
 
 def test_slow_reader_is_told_to_resync(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = stage.user("ann")
-    monkeypatch.setattr("ngw2f.live.hub.Feed", lambda *parts: Feed(*parts, max_bytes=2_000))
+    monkeypatch.setattr("ngw2f.live.hub.Feed", partial(Feed, max_bytes=2_000))
     slow, quick = stage.subscribe(), stage.subscribe()
     for number in range(40):
         stage.post(ann, str(number))
@@ -307,7 +308,9 @@ def test_client_that_was_away_is_given_few_bytes_at_once(stage: Stage, large: li
     assert max(map(len, chunks)) < PAGE_BYTES + PAGE * 100
 
 
-def test_few_bytes_are_loaded_at_the_start(stage: Stage, large: list[str], monkeypatch) -> None:
+def test_few_bytes_are_loaded_at_the_start(
+    stage: Stage, large: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ngw2f.live.hub.LOADED_BYTES", 100_000)
     stage.hub._is_loaded = False
     stage.hub.load()

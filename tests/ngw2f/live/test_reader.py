@@ -11,6 +11,7 @@ from ngw2f.live.entry import Entry, EntryId
 from ngw2f.live.payloads import Typing
 from ngw2f.live.reader import MAX_PAUSE_SECONDS, PAUSE_SECONDS, StreamReader
 from ngw2f.store.events import Run
+from tests.entries import entries_of
 from tests.ngw2f.live.conftest import Stage
 from tests.waiting import wait_until
 
@@ -215,7 +216,7 @@ def test_what_the_stream_has_dropped_is_read_from_the_database(
     reader = StreamReader(
         services.core.settings, services.core.database, services.core.events, receiver
     )
-    reader._hand_on(services.core.broker.redis.xrange(services.core.events.key))
+    reader._hand_on(entries_of(services.core.broker.redis, services.core.events.key))
     assert receiver.ids() == ids
 
 

@@ -5,6 +5,7 @@ import pytest
 from ngw2f.live import typing as module
 from ngw2f.live.payloads import Typing
 from ngw2f.live.typing import TypingNotices
+from tests.entries import entries_of
 from tests.ngw2f.live.conftest import Stage
 from tests.waiting import wait_until
 
@@ -22,7 +23,8 @@ def notices(stage: Stage) -> TypingNotices:
 
 
 def published(stage: Stage) -> list[Typing]:
-    entries = stage.services.core.broker.redis.xrange(stage.services.core.events.key)
+    core = stage.services.core
+    entries = entries_of(core.broker.redis, core.events.key)
     return [
         Typing(**json.loads(fields[b"data"]))
         for _, fields in entries
