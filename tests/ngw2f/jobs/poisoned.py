@@ -6,11 +6,10 @@ import signal
 from ngw2f.commands.cli import main
 from ngw2f.links import visit
 from ngw2f.links.guard.fetch import Fetched
-from ngw2f.links.preview.page import Preview
+from ngw2f.links.preview.page import Preview, make_preview
 from ngw2f.text.markdown import MarkdownRenderer
 
 render = MarkdownRenderer.render
-make_preview = visit.make_preview
 
 
 def render_or_die(renderer: MarkdownRenderer, source: str) -> str:
@@ -26,6 +25,6 @@ def read_or_die(fetched: Fetched) -> Preview:
 
 
 if __name__ == "__main__":
-    MarkdownRenderer.render = render_or_die  # type: ignore[method-assign]
-    visit.make_preview = read_or_die
+    MarkdownRenderer.render = render_or_die  # type: ignore[assignment,method-assign] # as bound
+    visit.make_preview = read_or_die  # type: ignore[attr-defined] # where it is looked up
     main()

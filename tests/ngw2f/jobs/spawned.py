@@ -28,5 +28,5 @@ class Spawned(subprocess.Popen[bytes]):
 
 
 if __name__ == "__main__":
-    visit.make_preview = read_or_die
+    visit.make_preview = read_or_die  # type: ignore[attr-defined] # where it is looked up
     pickle.loads(bytes.fromhex(sys.argv[1]))()

@@ -4,17 +4,23 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from ngw2f.jobs import fetch_process as module
+from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.fetch_process import CALL, FetchProcess, FetchProcessError, run_fetch_process
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
+from ngw2f.settings import Settings
 from ngw2f.store import previews
+from tests.client import Client
+from tests.ngw2f.jobs.conftest import WebSite
 from tests.ngw2f.jobs.spawned import Spawned
 from tests.waiting import wait_until
 
@@ -24,10 +30,10 @@ pytestmark = pytest.mark.usefixtures("_spawned")
 
 
 @pytest.fixture
-def say(client, job_context):
+def say(client: Client, job_context: JobContext) -> Callable[[str], None]:
     ann = client.join("Ann")
 
-    def say_and_render(source):
+    def say_and_render(source: str) -> None:
         client.say(ann, source)
         render_messages()
 
@@ -35,11 +41,11 @@ def say(client, job_context):
 
 
 @pytest.fixture
-def start(settings):
+def start(settings: Settings) -> Iterator[Callable[[], FetchProcess]]:
     """Give a function that starts a fetch process, as each worker has its own."""
     started = []
 
-    def start_one():
+    def start_one() -> FetchProcess:
         started.append(FetchProcess(settings, None))
         return started[-1]
 
@@ -49,11 +55,13 @@ def start(settings):
 
 
 @pytest.fixture
-def fetch_process(start):
+def fetch_process(start: Callable[[], FetchProcess]) -> FetchProcess:
     return start()
 
 
-def test_fetches_when_it_is_called(fetch_process, say, site, job_context):
+def test_fetches_when_it_is_called(
+    fetch_process: FetchProcess, say: Callable[[str], None], site: WebSite, job_context: JobContext
+) -> None:
     say(f"{site.url('/a')} {site.url('/b')}")
     assert fetch_process.fetch(job_context.stopping) == 2
     assert fetch_process.fetch(job_context.stopping) == 0
@@ -62,7 +70,13 @@ def test_fetches_when_it_is_called(fetch_process, say, site, job_context):
     assert sorted(site.paths) == ["/a", "/b", "/c"]
 
 
-def test_odd_pictures_are_not_worth_a_warning(fetch_process, say, site, job_context, capfd):
+def test_odd_pictures_are_not_worth_a_warning(
+    fetch_process: FetchProcess,
+    say: Callable[[str], None],
+    site: WebSite,
+    job_context: JobContext,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     exif = b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHLL", 0x010E, 2, 10**6, 8) + bytes(4)
     output = BytesIO()
     Image.new("RGB", (9, 9)).save(output, "JPEG", exif=b"Exif\0\0" + exif)
@@ -74,7 +88,9 @@ def test_odd_pictures_are_not_worth_a_warning(fetch_process, say, site, job_cont
         assert previews.previews_of(connection, [1])[1][0].image_width == 9
 
 
-def test_finishes_when_its_worker_is_gone(fetch_process, say, site, job_context):
+def test_finishes_when_its_worker_is_gone(
+    fetch_process: FetchProcess, say: Callable[[str], None], site: WebSite, job_context: JobContext
+) -> None:
     say(f"{site.url('/hang')} {site.url('/other')}")
     fetch_process._socket.sendall(CALL)
     wait_until(lambda: len(site.paths) == 2, SECONDS)
@@ -87,16 +103,21 @@ def test_finishes_when_its_worker_is_gone(fetch_process, say, site, job_context)
     assert len(site.paths) == 3
 
 
-def test_idle_one_has_built_nothing_and_ends_with_its_worker(fetch_process):
+def test_idle_one_has_built_nothing_and_ends_with_its_worker(fetch_process: FetchProcess) -> None:
     fetch_process.close()
     assert fetch_process.process.returncode == 0
 
 
-def test_worker_stops_when_it_dies(start, say, site, job_context):
+def test_worker_stops_when_it_dies(
+    start: Callable[[], FetchProcess],
+    say: Callable[[str], None],
+    site: WebSite,
+    job_context: JobContext,
+) -> None:
     say(site.url("/hang"))
     fetch_process = start()
 
-    def kill():
+    def kill() -> None:
         wait_until(lambda: site.paths, SECONDS)
         os.kill(fetch_process.process.pid, signal.SIGKILL)
 
@@ -115,16 +136,22 @@ class LimitError(BaseException):
     """As RQ's time limit is one."""
 
 
-def test_nobody_waits_for_it_after_the_time_limit(start, say, site, job_context, monkeypatch):
+def test_nobody_waits_for_it_after_the_time_limit(
+    start: Callable[[], FetchProcess],
+    say: Callable[[str], None],
+    site: WebSite,
+    job_context: JobContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     say(site.url("/hang"))
     fetch_process = start()
 
-    def select(*_):
+    def select(*_: object) -> None:
         wait_until(lambda: site.paths, SECONDS)
         raise LimitError
 
     with monkeypatch.context() as patched:
-        patched.setattr(module.select, "select", select)
+        patched.setattr("select.select", select)
         with pytest.raises(LimitError):
             fetch_process.fetch(job_context.stopping)
     assert job_context.stopping.is_set()
@@ -133,7 +160,12 @@ def test_nobody_waits_for_it_after_the_time_limit(start, say, site, job_context,
     assert not job_context.link_outbox.has_due()
 
 
-def test_link_that_kills_is_left_after_three_times(start, say, site, job_context):
+def test_link_that_kills_is_left_after_three_times(
+    start: Callable[[], FetchProcess],
+    say: Callable[[str], None],
+    site: WebSite,
+    job_context: JobContext,
+) -> None:
     say(f"{site.url('/POISON')} {site.url('/other')}")
     fetch_process, deaths = start(), []
     while has_more(job_context):
@@ -148,16 +180,18 @@ def test_link_that_kills_is_left_after_three_times(start, say, site, job_context
     assert "/other" in site.paths
 
 
-def has_more(job_context):
+def has_more(job_context: JobContext) -> list[previews.DuePreview]:
     """Say whether a link waits, be it for its next try."""
     with job_context.core.database.reading() as connection:
         return previews.list_due(connection, time.time() + 9_999, 1)
 
 
-def test_worker_that_stops_waits_for_no_hanging_link(fetch_process, say, site, job_context):
+def test_worker_that_stops_waits_for_no_hanging_link(
+    fetch_process: FetchProcess, say: Callable[[str], None], site: WebSite, job_context: JobContext
+) -> None:
     say(site.url("/hang"))
 
-    def stop():
+    def stop() -> None:
         wait_until(lambda: site.paths, SECONDS)
         job_context.stopping.set()
 
@@ -168,7 +202,7 @@ def test_worker_that_stops_waits_for_no_hanging_link(fetch_process, say, site, j
 
 
 @pytest.fixture
-def _signals_kept():
+def _signals_kept() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in handlers.items():
@@ -176,13 +210,15 @@ def _signals_kept():
 
 
 @pytest.mark.usefixtures("_signals_kept")
-def test_says_what_went_wrong(settings, say, site, monkeypatch):
+def test_says_what_went_wrong(
+    settings: Settings, say: Callable[[str], None], site: WebSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In this process, so that it is measured too."""
     say(site.url("/a"))
     worker, its = socket.socketpair()
     said = []
 
-    def call():
+    def call() -> None:
         worker.sendall(CALL)
         said.append(worker.recv(1000))
         monkeypatch.setattr("ngw2f.jobs.fetch_process.fetch_here", lambda: 1 // 0)
@@ -198,14 +234,18 @@ def test_says_what_went_wrong(settings, say, site, monkeypatch):
     assert said[1].startswith(b"fetching links failed: ZeroDivisionError")
 
 
-def test_without_one_the_worker_fetches_itself(job_context, say, site):
+def test_without_one_the_worker_fetches_itself(
+    job_context: JobContext, say: Callable[[str], None], site: WebSite
+) -> None:
     say(site.url("/a"))
     assert fetch_links() == 1
 
 
-def test_process_that_is_ended_before_it_listens_is_no_failure(start, monkeypatch):
+def test_process_that_is_ended_before_it_listens_is_no_failure(
+    start: Callable[[], FetchProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # SIGTERM ends it without a word, as it does before there is a handler.
-    def sleep(_run, *options):
+    def sleep(_run: object, *options: Any) -> Spawned:
         return Spawned(partial(time.sleep, 300), *options)
 
     monkeypatch.setattr(module, "Fork", sleep)

@@ -2,39 +2,50 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from redis import Redis
 
 from ngw2f.crash_marks import CrashMark
 from ngw2f.jobs import links, upkeep
+from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from ngw2f.links import outbox as link_outbox
 from ngw2f.links.visit import Patience
+from ngw2f.settings import Settings
+from tests.client import Client
+from tests.entries import entries_of
+from tests.ngw2f.jobs.conftest import WebSite
 from tests.waiting import wait_until
 
 
 @pytest.fixture
-def ann(client):
+def ann(client: Client) -> dict[str, str]:
     return client.join("Ann")
 
 
 @pytest.fixture
-def say(client, ann):
+def say(client: Client, ann: dict[str, str]) -> Callable[[str], str]:
     """Return a function that posts a message and returns its address."""
 
-    def post(source):
-        return client.say(ann, source)["_links"]["self"]
+    def post(source: str) -> str:
+        return str(client.say(ann, source)["_links"]["self"])
 
     return post
 
 
-def previews(client, path):
-    return client.get(path).json["previews"]
+def previews(client: Client, path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get(path).json["previews"]
+    return found
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
-def test_link_gets_its_preview(job_context, client, say, site):
+def test_link_gets_its_preview(
+    job_context: JobContext, client: Client, say: Callable[[str], str], site: WebSite
+) -> None:
     path = say(f"look: {site.url('/a')}")
     assert render_messages() == 1
     assert previews(client, path) == []
@@ -52,17 +63,21 @@ def test_link_gets_its_preview(job_context, client, say, site):
     ]
 
 
-def test_preview_is_told_of(job_context, client, say, site, redis):
+def test_preview_is_told_of(
+    job_context: JobContext, client: Client, say: Callable[[str], str], site: WebSite, redis: Redis
+) -> None:
     say(site.url("/a"))
     render_messages()
     fetch_links()
-    names = [entry[b"event"] for _, entry in redis.xrange("ngw2f:events")]
+    names = [entry[b"event"] for _, entry in entries_of(redis, "ngw2f:events")]
     assert names.count(b"message.updated") == 2
-    (_, newest), *_ = redis.xrevrange("ngw2f:events", count=1)
+    *_, (_, newest) = entries_of(redis, "ngw2f:events")
     assert b'"title":"Page /a"' in newest[b"data"]
 
 
-def test_list_shows_new_preview(job_context, client, say, site):
+def test_list_shows_new_preview(
+    job_context: JobContext, client: Client, say: Callable[[str], str], site: WebSite
+) -> None:
     say(site.url("/a"))
     render_messages()
     client.get("/api/messages")
@@ -72,8 +87,12 @@ def test_list_shows_new_preview(job_context, client, say, site):
 
 
 def test_link_tells_nobody_that_it_was_posted_in_a_private_room(
-    job_context, client, ann, say, site
-):
+    job_context: JobContext,
+    client: Client,
+    ann: dict[str, str],
+    say: Callable[[str], str],
+    site: WebSite,
+) -> None:
     den = {"name": "den", "private": True}
     room = client.post_json("/api/rooms", den, headers=ann, status=201).json
     client.say(ann, site.url("/a"), room["_links"]["messages"])
@@ -87,7 +106,9 @@ def test_link_tells_nobody_that_it_was_posted_in_a_private_room(
     assert site.paths.count("/a") == 2
 
 
-def test_picture_is_served_by_the_chat(job_context, client, say, site):
+def test_picture_is_served_by_the_chat(
+    job_context: JobContext, client: Client, say: Callable[[str], str], site: WebSite
+) -> None:
     path = say(site.url("/with-picture"))
     render_messages()
     fetch_links()
@@ -98,7 +119,9 @@ def test_picture_is_served_by_the_chat(job_context, client, say, site):
     assert answer.body.startswith(b"RIFF")
 
 
-def test_link_to_a_picture_is_fetched_once(job_context, client, say, site):
+def test_link_to_a_picture_is_fetched_once(
+    job_context: JobContext, client: Client, say: Callable[[str], str], site: WebSite
+) -> None:
     path = say(site.url("/picture.png"))
     render_messages()
     fetch_links()
@@ -106,7 +129,9 @@ def test_link_to_a_picture_is_fetched_once(job_context, client, say, site):
     assert site.paths == ["/picture.png"]
 
 
-def test_same_link_is_fetched_once(job_context, client, say, site):
+def test_same_link_is_fetched_once(
+    job_context: JobContext, client: Client, say: Callable[[str], str], site: WebSite
+) -> None:
     paths = [say(site.url("/a")) for _ in range(100)]
     render_messages()
     assert fetch_links() == 1
@@ -114,9 +139,9 @@ def test_same_link_is_fetched_once(job_context, client, say, site):
     assert all(previews(client, path) for path in paths)
 
 
-def updates(redis):
+def updates(redis: Redis) -> list[int]:
     """Return the ids of the messages that events tell of, once for each."""
-    entries = redis.xrange("ngw2f:events")
+    entries = entries_of(redis, "ngw2f:events")
     return [
         json.loads(entry[b"data"])["id"]
         for _, entry in entries
@@ -124,7 +149,14 @@ def updates(redis):
     ]
 
 
-def test_all_messages_of_a_link_are_told(job_context, client, say, site, redis, monkeypatch):
+def test_all_messages_of_a_link_are_told(
+    job_context: JobContext,
+    client: Client,
+    say: Callable[[str], str],
+    site: WebSite,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(link_outbox, "MAX_TOLD", 3)
     paths = [say(site.url("/a")) for _ in range(10)]
     render_messages()
@@ -133,7 +165,13 @@ def test_all_messages_of_a_link_are_told(job_context, client, say, site, redis, 
     assert all(previews(client, path) for path in paths)
 
 
-def test_killed_while_it_tells(job_context, say, site, redis, monkeypatch):
+def test_killed_while_it_tells(
+    job_context: JobContext,
+    say: Callable[[str], str],
+    site: WebSite,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What is left to be told is found by the next job, which the sweep calls."""
     monkeypatch.setattr(link_outbox, "MAX_TOLD", 3)
     for _ in range(10):
@@ -148,7 +186,9 @@ def test_killed_while_it_tells(job_context, say, site, redis, monkeypatch):
     assert not upkeep.sweep()
 
 
-def test_failure_is_kept(job_context, client, say, site):
+def test_failure_is_kept(
+    job_context: JobContext, client: Client, say: Callable[[str], str], site: WebSite
+) -> None:
     path = say(site.url("/gone"))
     render_messages()
     assert fetch_links() == 1
@@ -159,7 +199,13 @@ def test_failure_is_kept(job_context, client, say, site):
     assert previews(client, path) == []
 
 
-def test_failure_is_tried_again(job_context, client, say, site, monkeypatch):
+def test_failure_is_tried_again(
+    job_context: JobContext,
+    client: Client,
+    say: Callable[[str], str],
+    site: WebSite,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("ngw2f.links.outbox.RETRY_SECONDS", (0, 0))
     say(site.url("/gone"))
     render_messages()
@@ -167,7 +213,7 @@ def test_failure_is_tried_again(job_context, client, say, site, monkeypatch):
     assert fetch_links() == 0
 
 
-def die_at(settings, preview_id):
+def die_at(settings: Settings, preview_id: int) -> None:
     """Leave the mark of a process that died while it read a link."""
     dead = CrashMark(settings.data_path / "link-marks")
     dead.set(preview_id)
@@ -175,7 +221,13 @@ def die_at(settings, preview_id):
     os.close(dead._file)
 
 
-def test_death_is_a_failure(job_context, settings, say, site, monkeypatch):
+def test_death_is_a_failure(
+    job_context: JobContext,
+    settings: Settings,
+    say: Callable[[str], str],
+    site: WebSite,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("ngw2f.links.outbox.RETRY_AFTER_DEATH_SECONDS", (0, 0))
     say(site.url("/a"))
     render_messages()
@@ -188,7 +240,7 @@ def test_death_is_a_failure(job_context, settings, say, site, monkeypatch):
     assert site.paths == []
 
 
-def test_death_of_one_that_is_deleted(job_context, settings):
+def test_death_of_one_that_is_deleted(job_context: JobContext, settings: Settings) -> None:
     die_at(settings, 77)
     job_context.link_outbox.note_crashes()
     assert list((settings.data_path / "link-marks").iterdir()) == [
@@ -196,21 +248,30 @@ def test_death_of_one_that_is_deleted(job_context, settings):
     ]
 
 
-def test_living_one_has_not_failed(job_context, say, site):
+def test_living_one_has_not_failed(
+    job_context: JobContext, say: Callable[[str], str], site: WebSite
+) -> None:
     say(site.url("/a"))
     render_messages()
     job_context.link_outbox.note(1)
     assert fetch_links() == 1
 
 
-def test_refused_is_not_tried_again(job_context, client, say, monkeypatch):
+def test_refused_is_not_tried_again(
+    job_context: JobContext,
+    client: Client,
+    say: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("ngw2f.links.outbox.RETRY_SECONDS", (0, 0))
     say("http://127.0.0.1:1/")
     render_messages()
     assert fetch_links() == 1
 
 
-def test_refused_is_logged(job_context, say, caplog):
+def test_refused_is_logged(
+    job_context: JobContext, say: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", "ngw2f.links.visit")
     say("http://127.0.0.1:1/")
     render_messages()
@@ -218,7 +279,13 @@ def test_refused_is_logged(job_context, say, caplog):
     assert "link refused: port: port 1 is not allowed for links" in caplog.text
 
 
-def test_edited_away_has_no_preview(job_context, client, ann, say, site):
+def test_edited_away_has_no_preview(
+    job_context: JobContext,
+    client: Client,
+    ann: dict[str, str],
+    say: Callable[[str], str],
+    site: WebSite,
+) -> None:
     path = say(site.url("/a"))
     render_messages()
     fetch_links()
@@ -228,7 +295,9 @@ def test_edited_away_has_no_preview(job_context, client, ann, say, site):
     assert previews(client, path) == []
 
 
-def test_four_at_one_site(job_context, say, site):
+def test_four_at_one_site(
+    job_context: JobContext, say: Callable[[str], str], site: WebSite
+) -> None:
     say(" ".join(site.url(f"/hang/{number}") for number in range(5)))
     say(" ".join(site.url(f"/hang/{number}") for number in range(5, 10)))
     render_messages()
@@ -242,7 +311,9 @@ def test_four_at_one_site(job_context, say, site):
     assert site.most_at_once == 4
 
 
-def test_other_process_has_its_turn(job_context, say, site):
+def test_other_process_has_its_turn(
+    job_context: JobContext, say: Callable[[str], str], site: WebSite
+) -> None:
     say(site.url("/a"))
     render_messages()
     with job_context.link_outbox.lock() as has_lock:
@@ -251,7 +322,13 @@ def test_other_process_has_its_turn(job_context, say, site):
     assert fetch_links() == 1
 
 
-def test_slow_leave_their_seats(job_context, say, site, make_site, monkeypatch):
+def test_slow_leave_their_seats(
+    job_context: JobContext,
+    say: Callable[[str], str],
+    site: WebSite,
+    make_site: Callable[[], WebSite],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(links, "MAX_SEATED", 2)
     say(" ".join(site.url(f"/hang/{number}") for number in range(3)) + " " + site.url("/quick"))
     render_messages()
@@ -262,7 +339,12 @@ def test_slow_leave_their_seats(job_context, say, site, make_site, monkeypatch):
     job.join()
 
 
-def test_flood_of_hanging_links_is_hurried(job_context, say, site, monkeypatch):
+def test_flood_of_hanging_links_is_hurried(
+    job_context: JobContext,
+    say: Callable[[str], str],
+    site: WebSite,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """All places are taken by links that hang: those that came late give way."""
     monkeypatch.setattr(links, "MAX_FETCHES", 3)
     monkeypatch.setattr(links, "MAX_PATIENT", 2)
@@ -278,15 +360,17 @@ def test_flood_of_hanging_links_is_hurried(job_context, say, site, monkeypatch):
     job.join()
 
 
-def fetch_in(job_context):
-    def fetch():
-        links.current_context.set(job_context)
+def fetch_in(job_context: JobContext) -> Callable[[], None]:
+    def fetch() -> None:
+        current_context.set(job_context)
         fetch_links()
 
     return fetch
 
 
-def test_new_links_join_the_round(job_context, client, say, site):
+def test_new_links_join_the_round(
+    job_context: JobContext, client: Client, say: Callable[[str], str], site: WebSite
+) -> None:
     say(site.url("/hang"))
     render_messages()
     job = threading.Thread(target=fetch_in(job_context))
@@ -299,7 +383,9 @@ def test_new_links_join_the_round(job_context, client, say, site):
     job.join()
 
 
-def test_told_to_stop_leaves_the_rest(job_context, say, site):
+def test_told_to_stop_leaves_the_rest(
+    job_context: JobContext, say: Callable[[str], str], site: WebSite
+) -> None:
     say(f"{site.url('/hang')} {site.url('/other')}")
     render_messages()
     job = threading.Thread(target=fetch_in(job_context))
@@ -312,9 +398,14 @@ def test_told_to_stop_leaves_the_rest(job_context, say, site):
 
 
 def test_message_is_shown_when_its_link_breaks_us(
-    job_context, client, say, site, monkeypatch, caplog
-):
-    def stumble(*_arguments):
+    job_context: JobContext,
+    client: Client,
+    say: Callable[[str], str],
+    site: WebSite,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def stumble(*_arguments: object) -> None:
         raise RuntimeError("a mistake")
 
     monkeypatch.setattr("ngw2f.links.visit.make_preview", stumble)

@@ -2,9 +2,11 @@
 
 import gzip
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from io import BytesIO
 from pathlib import Path
@@ -14,8 +16,11 @@ import pytest
 from PIL import Image
 from sqlalchemy import update
 
+from ngw2f.jobs.context import JobContext
 from ngw2f.links.guard.media import MAX_IMAGE_BYTES, MEGABYTE
+from ngw2f.settings import Settings
 from ngw2f.store.schema import previews as table
+from tests.client import Client
 from tests.ngw2f.links.guard.test_fetch_hostile import flood
 from tests.ngw2f.links.lab import Site, answer, read_request
 from tests.ngw2f.links.preview.test_thumbnail import JPEG, insert, jpeg_of_scans, png_of_texts
@@ -28,7 +33,7 @@ WORTH_ONE = 9
 TRIES = 3
 
 
-def image(media, mode, pixels, **options):
+def image(media: str, mode: str, pixels: int, **options: bool | list[Image.Image]) -> bytes:
     """Return a picture as large as is decoded, of a few bytes."""
     side = int(pixels**0.5)
     output = BytesIO()
@@ -36,21 +41,21 @@ def image(media, mode, pixels, **options):
     return output.getvalue()
 
 
-def page_with(media, body):
+def page_with(media: str, body: bytes) -> Callable[[socket.socket], None]:
     """Serve a page, and at its picture's address the bomb."""
     page = answer(b'<title>A page</title><meta property="og:image" content="/bomb">')
     bomb = answer(body, media=f"image/{media.lower()}")
 
-    def handle(connection):
+    def handle(connection: socket.socket) -> None:
         connection.sendall(bomb if b"/bomb" in read_request(connection) else page)
 
     return handle
 
 
-def stall(sent):
+def stall(sent: bytes) -> Callable[[socket.socket], None]:
     """Send a lot and then nothing: what came is held until the fetch gives up."""
 
-    def handle(connection):
+    def handle(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(sent)
         connection.recv(1)
@@ -58,7 +63,7 @@ def stall(sent):
     return handle
 
 
-def hostile_sites():
+def hostile_sites() -> dict[str, bytes | Callable[[socket.socket], None]]:
     """Return what answers each request, by its kind. It takes seconds: not at import."""
     frame = Image.new("RGBA", (2000, 2000))
     return {
@@ -87,7 +92,7 @@ def hostile_sites():
 
 
 @pytest.fixture
-def ports():
+def ports() -> Iterator[list[int]]:
     handlers = hostile_sites().values()
     with ExitStack() as sites:
         yield [
@@ -98,12 +103,12 @@ def ports():
 
 
 @pytest.fixture
-def settings(settings, ports):
+def settings(settings: Settings, ports: list[int]) -> Settings:
     return msgspec.structs.replace(settings, links_allow=[f"127.0.0.1:{port}" for port in ports])
 
 
 @pytest.fixture
-def worker(settings):
+def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "NGW2F_DATA_DIR": settings.data_dir,
@@ -119,14 +124,14 @@ def worker(settings):
     process.wait(60)
 
 
-def most_megabytes(pid):
+def most_megabytes(pid: int) -> float:
     """Return the peak memory of a worker's fetch process."""
     (fetch_process,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     status = Path(f"/proc/{fetch_process}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def fetch_again(job_context):
+def fetch_again(job_context: JobContext) -> None:
     with job_context.core.database.writing() as connection:
         failed = table.c.title == ""
         connection.execute(update(table).where(failed).values(due_at=time.time(), failures=0))
@@ -135,7 +140,13 @@ def fetch_again(job_context):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 @pytest.mark.slow
-def test_memory_stays_bounded(client, job_context, render, ports, worker):
+def test_memory_stays_bounded(
+    client: Client,
+    job_context: JobContext,
+    render: Callable[[], int],
+    ports: list[int],
+    worker: subprocess.Popen[bytes],
+) -> None:
     ann = client.join("Ann")
     for number in range(0, len(ports), 4):
         some = ports[number : number + 4]

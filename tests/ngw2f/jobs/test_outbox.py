@@ -1,6 +1,7 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -9,33 +10,37 @@ from sqlalchemy import select
 
 from ngw2f.crash_marks import CrashMark
 from ngw2f.jobs import outbox as module
-from ngw2f.jobs.context import build_context
-from ngw2f.jobs.outbox import MAX_BATCH
+from ngw2f.jobs.context import JobContext, build_context
+from ngw2f.jobs.outbox import MAX_BATCH, Batch
+from ngw2f.resources import Message
+from ngw2f.settings import Settings
 from ngw2f.store import messages, rooms, users
+from ngw2f.store.database import Database
 from ngw2f.store.render_queue import MAX_ATTEMPTS
 from ngw2f.store.schema import messages as table
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def backend(request):
-    return request.param
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(autouse=True)
-def _unhurried(monkeypatch):
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a batch take its time: a machine that pauses must not cut it short."""
     monkeypatch.setattr(module, "MAX_BATCH_SECONDS", 60)
 
 
 @pytest.fixture
-def write_as(database):
+def write_as(database: Database) -> Callable[..., list[Message]]:
     people = {}
 
-    def create(name, *sources):
+    def create(name: str, *sources: str) -> list[Message]:
         with database.writing() as connection:
             if name not in people:
                 people[name] = users.create_user(connection, name, name, "hash").id
             room = rooms.find_room_named(connection, "lobby", None)
+            assert room is not None
             return [
                 messages.create_message(connection, room.id, people[name], source, source)
                 for source in sources
@@ -45,60 +50,75 @@ def write_as(database):
 
 
 @pytest.fixture
-def write(write_as):
+def write(write_as: Callable[..., list[Message]]) -> Callable[..., list[Message]]:
     return partial(write_as, "ann")
 
 
-def test_empty_outbox(job_context):
+def next_batch(job_context: JobContext, render: Callable[[str], str] = str.upper) -> Batch:
+    batch = job_context.outbox.render_batch(render)
+    assert batch is not None
+    return batch
+
+
+def test_empty_outbox(job_context: JobContext) -> None:
     assert job_context.outbox.render_batch(str.upper) is None
 
 
-def test_batch_is_rendered_and_stored(job_context, write, database):
+def test_batch_is_rendered_and_stored(
+    job_context: JobContext, write: Callable[..., list[Message]], database: Database
+) -> None:
     first, second = write("a", "b")
-    stored = job_context.outbox.render_batch(str.upper).messages
+    stored = next_batch(job_context).messages
     assert [(message.id, message.html) for message in stored] == [(first.id, "A"), (second.id, "B")]
     assert job_context.outbox.render_batch(str.upper) is None
     with database.reading() as connection:
         assert messages.reload_message(connection, first) == stored[0]
 
 
-def test_batches_have_a_size(job_context, write):
+def test_batches_have_a_size(job_context: JobContext, write: Callable[..., list[Message]]) -> None:
     write(*["a"] * (MAX_BATCH + 1))
-    assert len(job_context.outbox.render_batch(str.upper).messages) == MAX_BATCH
-    assert len(job_context.outbox.render_batch(str.upper).messages) == 1
+    assert len(next_batch(job_context).messages) == MAX_BATCH
+    assert len(next_batch(job_context).messages) == 1
 
 
-def test_batches_have_a_time(job_context, write, monkeypatch):
+def test_batches_have_a_time(
+    job_context: JobContext, write: Callable[..., list[Message]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MAX_BATCH_SECONDS", 0)
     write("a", "b")
-    assert len(job_context.outbox.render_batch(str.upper).messages) == 1
+    assert len(next_batch(job_context).messages) == 1
 
 
-def test_edited_meanwhile(job_context, write, database, backend):
+def test_edited_meanwhile(
+    job_context: JobContext, write: Callable[..., list[Message]], database: Database, backend: str
+) -> None:
     (message,) = write("before")
 
-    def edit():
+    def edit() -> None:
         with database.writing() as connection:
             messages.change_message(connection, message, "after", "after")
 
-    def render_slowly(source):
+    def render_slowly(source: str) -> str:
         # On PostgreSQL the row is locked: the edit waits, and comes after the rendering.
         editor.start()
         editor.join(60 if backend == "sqlite" else 0.2)
         return source.upper()
 
     editor = threading.Thread(target=edit)
-    stored = job_context.outbox.render_batch(render_slowly).messages
+    stored = next_batch(job_context, render_slowly).messages
     editor.join()
     assert [m.html for m in stored] == ([] if backend == "sqlite" else ["BEFORE"])
-    assert [m.html for m in job_context.outbox.render_batch(str.upper).messages] == ["AFTER"]
+    assert [m.html for m in next_batch(job_context).messages] == ["AFTER"]
 
 
-def test_each_message_to_one_worker(settings, write):
+def test_each_message_to_one_worker(
+    settings: Settings, write: Callable[..., list[Message]]
+) -> None:
     write(*[str(number) for number in range(250)])
-    rendered, contexts = [], [build_context(settings) for _ in range(3)]
+    contexts = [build_context(settings) for _ in range(3)]
+    rendered: list[int] = []
 
-    def work(job_context):
+    def work(job_context: JobContext) -> None:
         while (stored := job_context.outbox.render_batch(str.upper)) is not None:
             rendered.extend(message.id for message in stored.messages)
 
@@ -112,11 +132,13 @@ def test_each_message_to_one_worker(settings, write):
     assert len(rendered) == len(set(rendered)) == 250
 
 
-def test_long_messages_of_one_delay_nobody(job_context, write_as, monkeypatch):
+def test_long_messages_of_one_delay_nobody(
+    job_context: JobContext, write_as: Callable[..., list[Message]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MAX_BATCH_SECONDS", 0)  # So each has one message.
     rendered = []
 
-    def render(source):
+    def render(source: str) -> str:
         end = time.thread_time() + (0.02 if source == "long" else 0)
         while time.thread_time() < end:
             pass
@@ -132,56 +154,68 @@ def test_long_messages_of_one_delay_nobody(job_context, write_as, monkeypatch):
     assert rendered == ["long", "a", "b", "long"]
 
 
-def test_batch_has_each_authors_oldest(job_context, write_as):
+def test_batch_has_each_authors_oldest(
+    job_context: JobContext, write_as: Callable[..., list[Message]]
+) -> None:
     write_as("eve", *["e"] * MAX_BATCH)
     write_as("ann", "a")
-    stored = job_context.outbox.render_batch(str.upper).messages
+    stored = next_batch(job_context).messages
     assert len(stored) == MAX_BATCH
     assert stored[1].html == "A"
 
 
-def stumble(source):
+def stumble(source: str) -> str:
     if source == "bad":
         raise ZeroDivisionError
     return source.upper()
 
 
-def test_one_that_fails_holds_up_no_other(job_context, write):
+def test_one_that_fails_holds_up_no_other(
+    job_context: JobContext, write: Callable[..., list[Message]]
+) -> None:
     write("a", "bad", "b")
-    batch = job_context.outbox.render_batch(stumble)
+    batch = next_batch(job_context, stumble)
     assert [message.html for message in batch.messages] == ["A", "B"]
     assert job_context.outbox.render_batch(stumble, batch.failed) is None
 
 
-def test_one_that_failed_is_tried_last_and_alone(job_context, write):
+def test_one_that_failed_is_tried_last_and_alone(
+    job_context: JobContext, write: Callable[..., list[Message]]
+) -> None:
     write("bad")
     job_context.outbox.render_batch(stumble)
     write("a")
     write("b")
-    sizes = [len(job_context.outbox.render_batch(str.upper).messages) for _ in range(2)]
+    sizes = [len(next_batch(job_context).messages) for _ in range(2)]
     assert sizes == [2, 1]
 
 
-def test_one_that_fails_for_ever_is_set_aside(job_context, write, database):
+def test_one_that_fails_for_ever_is_set_aside(
+    job_context: JobContext, write: Callable[..., list[Message]], database: Database
+) -> None:
     (bad,) = write("bad")
     for _ in range(MAX_ATTEMPTS):
-        assert list(job_context.outbox.render_batch(stumble).failed) == [bad.id]
+        assert list(next_batch(job_context, stumble).failed) == [bad.id]
     assert job_context.outbox.render_batch(stumble) is None
     with database.reading() as connection:
         assert not messages.has_waiting(connection, bad.updated_at + 1)
         assert messages.list_set_aside(connection) == [bad.id]
 
 
-def test_edited_is_tried_again(job_context, write, database):
+def test_edited_is_tried_again(
+    job_context: JobContext, write: Callable[..., list[Message]], database: Database
+) -> None:
     (bad,) = write("bad")
     for _ in range(MAX_ATTEMPTS):
         job_context.outbox.render_batch(stumble)
     with database.writing() as connection:
         messages.change_message(connection, bad, "better", "better")
-    assert job_context.outbox.render_batch(stumble).messages[0].html == "BETTER"
+    assert next_batch(job_context, stumble).messages[0].html == "BETTER"
 
 
-def test_what_a_dead_worker_was_at_is_counted(job_context, write, database):
+def test_what_a_dead_worker_was_at_is_counted(
+    job_context: JobContext, write: Callable[..., list[Message]], database: Database
+) -> None:
     (message,) = write("a")
     dead = CrashMark(Path(job_context.core.settings.data_dir) / "marks")
     dead.set(message.id)
@@ -193,7 +227,9 @@ def test_what_a_dead_worker_was_at_is_counted(job_context, write, database):
         assert connection.scalar(select(table.c.attempts)) == 1
 
 
-def test_what_a_living_worker_is_at_is_not(job_context, write, database):
+def test_what_a_living_worker_is_at_is_not(
+    job_context: JobContext, write: Callable[..., list[Message]], database: Database
+) -> None:
     (message,) = write("a")
     job_context.outbox._mark.set(message.id)
     job_context.outbox.note_crashes()

@@ -4,17 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from ngw2f.commands import cli
 from ngw2f.jobs.outbox import SET_ASIDE
+from ngw2f.settings import Settings
 from ngw2f.store.render_queue import MAX_ATTEMPTS
+from tests.client import Client
 from tests.waiting import wait_until
 
 
 @pytest.fixture
-def environment(settings, monkeypatch):
+def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("NGW2F_")]:
         monkeypatch.delenv(name)
     for name in ("data_dir", "database_url", "redis_url"):
@@ -22,11 +25,11 @@ def environment(settings, monkeypatch):
 
 
 @pytest.fixture
-def worker(environment):
+def worker(environment: None) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     """Give a function that starts a worker, as its supervisor does."""
     processes = []
 
-    def start():
+    def start() -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.ngw2f.jobs.poisoned", "worker-process"]
         processes.append(subprocess.Popen([*command, "--queues=render"]))
         return processes[-1]
@@ -37,7 +40,11 @@ def worker(environment):
         process.wait(60)
 
 
-def test_poison_is_set_aside(client, worker, capsys):
+def test_poison_is_set_aside(
+    client: Client,
+    worker: Callable[[], subprocess.Popen[bytes]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     ann = client.join("Ann")
     first = client.say(ann, "first")["_links"]["self"]
     headers = {**ann, "Prefer": "respond-async"}

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,12 @@ from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import LINKS, WakeUp
 from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
+from tests.client import Client
+from tests.ngw2f.jobs.conftest import WebSite
 from tests.waiting import wait_until
+
+# What tells the pids of a pool's workers.
+Pids = Callable[[], list[int]]
 
 POSTS = 100
 SECONDS = 60
@@ -32,52 +38,52 @@ LOCKED_SECONDS = 1.5
 class Valkey:
     """A server of the test's own, which it may stop, empty, start and hold."""
 
-    def __init__(self, directory):
+    def __init__(self, directory: Path) -> None:
         self._settings = Settings(data_dir=str(directory))
         self._directory = directory / "valkey"
         self.url = f"unix://{directory}/valkey.sock"
         self.start()
 
-    def start(self):
+    def start(self) -> None:
         self._directory.mkdir(parents=True)
         argv = valkey_spec(self._settings).argv
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
         wait_until(self._answers)
 
-    def _answers(self):
+    def _answers(self) -> bool:
         with connect(self._settings, 5.0) as redis:
             try:
-                return redis.ping()
+                return bool(redis.ping())
             except RedisError:
                 return False
 
-    def lose_all(self):
+    def lose_all(self) -> None:
         self.process.terminate()
         self.process.wait(60)
         shutil.rmtree(self._directory)
 
-    def close(self):
+    def close(self) -> None:
         self.process.send_signal(signal.SIGCONT)
         self.process.kill()
         self.process.wait(60)
 
 
 @pytest.fixture
-def valkey(tmp_path):
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
     valkey = Valkey(tmp_path / "broker")
     yield valkey
     valkey.close()
 
 
 @pytest.fixture
-def settings(settings, valkey):
+def settings(settings: Settings, valkey: Valkey) -> Settings:
     """With the chat's own time-out: who posts does not wait for a Redis that hangs."""
     timeout = Settings().redis_timeout_seconds
     return msgspec.structs.replace(settings, redis_url=valkey.url, redis_timeout_seconds=timeout)
 
 
 @pytest.fixture
-def start_pool(settings, client):
+def start_pool(settings: Settings, client: Client) -> Iterator[Callable[..., Pids]]:
     """Give a function that runs `ngw2f worker`; it returns what tells the pids of its workers."""
     processes = []
     environment = {
@@ -88,7 +94,7 @@ def start_pool(settings, client):
         "NGW2F_LINKS_ALLOW": ",".join(settings.links_allow),
     }
 
-    def start(*options):
+    def start(*options: str) -> Pids:
         command = [sys.executable, "-m", "ngw2f", "worker", *options]
         processes.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
         wait_until(lambda: client.get("/readyz").status_int == 200, SECONDS)
@@ -101,27 +107,27 @@ def start_pool(settings, client):
 
 
 @pytest.fixture
-def pool(start_pool):
+def pool(start_pool: Callable[..., Pids]) -> Pids:
     return start_pool()
 
 
-def children(parent, what):
+def children(parent: int, what: str) -> list[int]:
     """Return the children of a process whose command lines have *what* (Linux's /proc)."""
     pids = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return [int(pid) for pid in pids if what in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 @pytest.fixture
-def post(client, site):
+def post(client: Client, site: WebSite) -> Callable[[int], object]:
     ann = client.join("Ann")
     return lambda number: client.say(ann, site.url(f"/{number}"))
 
 
 @pytest.fixture
-def all_shown(client):
+def all_shown(client: Client) -> Callable[[], object]:
     """Give a function that waits until every message has its preview."""
 
-    def is_so():
+    def is_so() -> bool:
         messages = client.get("/api/messages?limit=200").json["messages"]
         assert len(messages) == POSTS
         return all(message["previews"] for message in messages)
@@ -129,7 +135,13 @@ def all_shown(client):
     return lambda: wait_until(is_so, SECONDS)
 
 
-def test_same_link_by_several_workers(start_pool, client, site, all_shown, settings):
+def test_same_link_by_several_workers(
+    start_pool: Callable[..., Pids],
+    client: Client,
+    site: WebSite,
+    all_shown: Callable[[], object],
+    settings: Settings,
+) -> None:
     """All of them are called to it again and again while it is posted and fetched."""
     start_pool("--queues=render,links", "--workers=3")
     ann = client.join("Ann")
@@ -143,7 +155,9 @@ def test_same_link_by_several_workers(start_pool, client, site, all_shown, setti
     assert site.paths == ["/short-hang"]
 
 
-def test_killed_workers_lose_nothing(pool, post, site, all_shown):
+def test_killed_workers_lose_nothing(
+    pool: Pids, post: Callable[[int], object], site: WebSite, all_shown: Callable[[], object]
+) -> None:
     for number in range(POSTS):
         if number % 40 == 30:
             for pid in pool():
@@ -153,7 +167,9 @@ def test_killed_workers_lose_nothing(pool, post, site, all_shown):
     assert set(Counter(site.paths).values()) == {1}
 
 
-def test_killed_with_all_that_they_started(pool, post, site, all_shown):
+def test_killed_with_all_that_they_started(
+    pool: Pids, post: Callable[[int], object], site: WebSite, all_shown: Callable[[], object]
+) -> None:
     killed = 0
     for number in range(POSTS):
         if number % 40 == 30:
@@ -171,7 +187,14 @@ def test_killed_with_all_that_they_started(pool, post, site, all_shown):
     assert len(site.paths) <= POSTS + 4 * killed
 
 
-def test_lost_queue_loses_nothing(pool, post, site, all_shown, valkey, settings):
+def test_lost_queue_loses_nothing(
+    pool: Pids,
+    post: Callable[[int], object],
+    site: WebSite,
+    all_shown: Callable[[], object],
+    valkey: Valkey,
+    settings: Settings,
+) -> None:
     for number in range(POSTS):
         if number % 50 == 25:
             with connect(settings) as redis:
@@ -181,7 +204,13 @@ def test_lost_queue_loses_nothing(pool, post, site, all_shown, valkey, settings)
     assert set(Counter(site.paths).values()) == {1}
 
 
-def test_redis_that_was_stopped_and_lost_all(pool, post, site, all_shown, valkey):
+def test_redis_that_was_stopped_and_lost_all(
+    pool: Pids,
+    post: Callable[[int], object],
+    site: WebSite,
+    all_shown: Callable[[], object],
+    valkey: Valkey,
+) -> None:
     for number in range(POSTS):
         if number == 25:
             valkey.lose_all()
@@ -192,7 +221,13 @@ def test_redis_that_was_stopped_and_lost_all(pool, post, site, all_shown, valkey
     assert set(Counter(site.paths).values()) == {1}
 
 
-def test_redis_that_hangs(pool, post, site, all_shown, valkey):
+def test_redis_that_hangs(
+    pool: Pids,
+    post: Callable[[int], object],
+    site: WebSite,
+    all_shown: Callable[[], object],
+    valkey: Valkey,
+) -> None:
     """It takes connections and says nothing: whoever posts is answered all the same."""
     for number in range(POSTS):
         if number == 25:
@@ -203,11 +238,17 @@ def test_redis_that_hangs(pool, post, site, all_shown, valkey):
     assert set(Counter(site.paths).values()) == {1}
 
 
-def test_database_that_was_locked(pool, post, site, all_shown, settings):
+def test_database_that_was_locked(
+    pool: Pids,
+    post: Callable[[int], object],
+    site: WebSite,
+    all_shown: Callable[[], object],
+    settings: Settings,
+) -> None:
     """What is fetched meanwhile waits to be stored, and so do those who post."""
     is_locked = threading.Event()
 
-    def lock():
+    def lock() -> None:
         with closing(sqlite3.connect(settings.data_path / "chat.sqlite3", timeout=60)) as database:
             database.execute("BEGIN IMMEDIATE")
             is_locked.set()

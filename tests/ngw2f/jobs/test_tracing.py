@@ -5,40 +5,53 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
+from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from ngw2f.observe.tracing import request_id as current_id
+from ngw2f.settings import Settings
+from ngw2f.text.markdown import MarkdownRenderer
+from tests.client import Client
+from tests.ngw2f.jobs.conftest import WebSite
 from tests.waiting import wait_until
 
 
 @pytest.fixture
-def ann(client):
+def ann(client: Client) -> dict[str, str]:
     return client.join("ann")
 
 
 @pytest.fixture
-def post(client, ann):
+def post(client: Client, ann: dict[str, str]) -> Callable[[str], str]:
     """Give a function that posts; the id of its request is returned."""
 
-    def run(source):
+    def run(source: str) -> str:
         posted = client.post_json("/api/messages", {"source": source}, headers=ann, status=201)
-        return posted.headers["X-Request-ID"]
+        return str(posted.headers["X-Request-ID"])
 
     return run
 
 
 @pytest.fixture
-def logged(caplog, monkeypatch):
+def logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], list[Mapping[str, object]]]:
     """Give a function that returns the fields of what jobs and links have logged."""
     monkeypatch.setattr(logging.getLogger("ngw2f"), "propagate", True)
     caplog.set_level(logging.INFO, "ngw2f")
     return lambda: [record.args for record in caplog.records if isinstance(record.args, dict)]
 
 
-def test_each_message_of_a_batch_has_its_own(job_context, post, logged):
+def test_each_message_of_a_batch_has_its_own(
+    job_context: JobContext,
+    post: Callable[[str], str],
+    logged: Callable[[], list[Mapping[str, object]]],
+) -> None:
     ids = [post(source) for source in ("a", "b", "c")]
     render_messages()
     assert [(fields["message_id"], fields["request_id"]) for fields in logged()] == [
@@ -46,7 +59,13 @@ def test_each_message_of_a_batch_has_its_own(job_context, post, logged):
     ]
 
 
-def test_edit_has_its_own(job_context, client, ann, post, logged):
+def test_edit_has_its_own(
+    job_context: JobContext,
+    client: Client,
+    ann: dict[str, str],
+    post: Callable[[str], str],
+    logged: Callable[[], list[Mapping[str, object]]],
+) -> None:
     post("a")
     edited = client.put_json("/api/messages/1", {"source": "b"}, headers=ann, status=204)
     render_messages()
@@ -54,8 +73,13 @@ def test_edit_has_its_own(job_context, client, ann, post, logged):
     assert fields["request_id"] == edited.headers["X-Request-ID"]
 
 
-def test_failure_has_its_own(job_context, post, logged, monkeypatch):
-    def fail(_self, source):
+def test_failure_has_its_own(
+    job_context: JobContext,
+    post: Callable[[str], str],
+    logged: Callable[[], list[Mapping[str, object]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_self: MarkdownRenderer, source: str) -> None:
         raise ZeroDivisionError(source)
 
     request_id = post("a")
@@ -69,7 +93,12 @@ def test_failure_has_its_own(job_context, post, logged, monkeypatch):
     )
 
 
-def test_link_has_that_of_its_newest_message(job_context, post, logged, site):
+def test_link_has_that_of_its_newest_message(
+    job_context: JobContext,
+    post: Callable[[str], str],
+    logged: Callable[[], list[Mapping[str, object]]],
+    site: WebSite,
+) -> None:
     post(site.url("/a"))
     newest = post(site.url("/a"))
     render_messages()
@@ -79,11 +108,19 @@ def test_link_has_that_of_its_newest_message(job_context, post, logged, site):
     assert fields["site"] == f"127.0.0.1:{site.port}"
 
 
-def test_what_is_logged_meanwhile_names_the_request(job_context, post, caplog, monkeypatch):
+def test_what_is_logged_meanwhile_names_the_request(
+    job_context: JobContext,
+    post: Callable[[str], str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen = []
-    monkeypatch.setattr(
-        type(job_context.markdown), "render", lambda *_: seen.append(current_id.get()) or ""
-    )
+
+    def render(*_: object) -> str:
+        seen.append(current_id.get())
+        return ""
+
+    monkeypatch.setattr(type(job_context.markdown), "render", render)
     ids = [post("a"), post("b")]
     render_messages()
     assert seen == ids
@@ -91,7 +128,9 @@ def test_what_is_logged_meanwhile_names_the_request(job_context, post, caplog, m
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_worker_writes_it(settings, post, form, tmp_path):
+def test_worker_writes_it(
+    settings: Settings, post: Callable[[str], str], form: str, tmp_path: Path
+) -> None:
     """A real worker, whose other lines (RQ's here) have the same form."""
     request_id = post("a")
     environ = os.environ | {

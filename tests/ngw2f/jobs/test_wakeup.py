@@ -5,24 +5,29 @@ take their steps; `test_wake_ups_from_many_threads` has real ones.
 """
 
 import threading
+from collections.abc import Callable, Collection, Iterator
 from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as configure
 from hypothesis import strategies as st
+from redis import Redis
+from rq import Queue
 from rq.job import Job
 
 from ngw2f.broker.connection import Broker
 from ngw2f.jobs import wakeup as module
-from ngw2f.jobs.outbox import Outbox
+from ngw2f.jobs.outbox import Batch, Outbox
 from ngw2f.jobs.wakeup import RENDER, WakeUp
+from ngw2f.server.service import Service
+from ngw2f.settings import Settings
 from tests.client import Client
 from tests.queues import id_of, queue_of
 
 
 @pytest.fixture
-def wakeup(settings, monkeypatch):
+def wakeup(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[WakeUp]:
     """With a flag that stays up, however slow the machine is."""
     monkeypatch.setattr(module, "FLAG_MILLISECONDS", 60_000)
     broker = Broker(settings)
@@ -31,35 +36,35 @@ def wakeup(settings, monkeypatch):
 
 
 @pytest.fixture
-def queue(redis):
+def queue(redis: Redis) -> Queue:
     return queue_of(redis)
 
 
-def test_wakes_once(wakeup, queue):
+def test_wakes_once(wakeup: WakeUp, queue: Queue) -> None:
     for _ in range(5):
         wakeup.wake()
     assert queue.job_ids == [id_of(RENDER)]
 
 
-def test_wakes_again_after_the_flag_is_cleared(wakeup, queue):
+def test_wakes_again_after_the_flag_is_cleared(wakeup: WakeUp, queue: Queue) -> None:
     wakeup.wake()
     wakeup.clear_flag()
     wakeup.wake()
     assert queue.job_ids == [id_of(RENDER), id_of(RENDER)]
 
 
-def test_wake_again_ignores_the_flag(wakeup, queue):
+def test_wake_again_ignores_the_flag(wakeup: WakeUp, queue: Queue) -> None:
     wakeup.wake()
     wakeup.wake_again()
     assert len(queue) == 2
 
 
-def test_flag_of_a_lost_call_goes_away(wakeup, redis):
+def test_flag_of_a_lost_call_goes_away(wakeup: WakeUp, redis: Redis) -> None:
     wakeup.wake()
     assert 0 < redis.pttl("ngw2f:bell:render") <= module.FLAG_MILLISECONDS
 
 
-def test_job_survives_its_end(client, work, redis):
+def test_job_survives_its_end(client: Client, work: Callable[..., None], redis: Redis) -> None:
     """An ending run must not take along the hash of the next call."""
     client.say(client.join("ann"), "a")
     work()
@@ -67,13 +72,18 @@ def test_job_survives_its_end(client, work, redis):
     assert Job.fetch(id_of(RENDER), connection=redis).get_status() == "finished"
 
 
-def test_call_during_the_job_is_heard(client, work, monkeypatch):
+def test_call_during_the_job_is_heard(
+    client: Client, work: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A message is posted when the job has looked for the last time, before it ends."""
     ann = client.join("ann")
     client.say(ann, "first")
-    render_batch, posted = Outbox.render_batch, []
+    render_batch = Outbox.render_batch
+    posted: list[object] = []
 
-    def render_batch_then_post(outbox, render, exclude_ids):
+    def render_batch_then_post(
+        outbox: Outbox, render: Callable[[str], str], exclude_ids: Collection[int]
+    ) -> Batch | None:
         batch = render_batch(outbox, render, exclude_ids)
         if batch is None and not posted:
             posted.append(client.say(ann, "last"))
@@ -91,18 +101,19 @@ class Chat:
     Posts and workers are generators; each `next` is one step.
     """
 
-    def __init__(self, wakeup, redis):
+    def __init__(self, wakeup: WakeUp, redis: Redis) -> None:
         redis.flushall()
         self.wakeup, self.redis = wakeup, redis
         self.queue = queue_of(redis)
-        self.waiting, self.ids = set(), count()
+        self.waiting: set[int] = set()
+        self.ids = count()
 
-    def post(self):
+    def post(self) -> Iterator[None]:
         self.waiting.add(next(self.ids))
         yield
         self.wakeup.wake()
 
-    def work(self):
+    def work(self) -> Iterator[None]:
         """Run jobs until there is none."""
         while self.redis.lpop(self.queue.key):
             yield
@@ -120,7 +131,7 @@ POSTS, WORKERS = 4, 2
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(order=st.lists(st.integers(0, POSTS + WORKERS - 1), min_size=8, max_size=30))
-def test_no_order_of_steps_loses_a_row(wakeup, redis, order):
+def test_no_order_of_steps_loses_a_row(wakeup: WakeUp, redis: Redis, order: list[int]) -> None:
     chat = Chat(wakeup, redis)
     actors = [chat.post() for _ in range(POSTS)] + [chat.work() for _ in range(WORKERS)]
     for number in order:
@@ -133,12 +144,14 @@ def test_no_order_of_steps_loses_a_row(wakeup, redis, order):
     assert chat.waiting == set()
 
 
-def test_wake_ups_from_many_threads(build, work):
+def test_wake_ups_from_many_threads(
+    build: Callable[..., Service], work: Callable[..., None]
+) -> None:
     """Eight clients post while workers come and go; nobody sweeps."""
     service = build()
     ann = Client(service).join("ann")
 
-    def post():
+    def post() -> None:
         client = Client(service)
         for number in range(25):
             client.say(ann, f"*{number}*")

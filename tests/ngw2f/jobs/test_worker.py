@@ -1,24 +1,30 @@
 import os
+import random
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
+from redis import Redis
 
-from ngw2f.jobs import worker as module
+from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.jobs.worker import ChatWorker, run_cron, run_worker
+from ngw2f.settings import Settings
 from ngw2f.store import previews
 from ngw2f.store.database import Database
+from tests.client import Client
 from tests.queues import queue_of
 from tests.waiting import wait_until
 
 
 @pytest.fixture
-def pipe():
+def pipe() -> Iterator[tuple[int, int]]:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     yield reader, writer
@@ -30,14 +36,14 @@ def pipe():
 
 
 @pytest.fixture
-def _signals_kept():
+def _signals_kept() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
-def told(reader):
+def told(reader: int) -> bytes:
     try:
         return os.read(reader, 100)
     except BlockingIOError:
@@ -45,8 +51,10 @@ def told(reader):
 
 
 @pytest.mark.usefixtures("_signals_kept")
-def test_retires_once_after_its_jobs(job_context, redis, pipe, monkeypatch):
-    monkeypatch.setattr(module.random, "uniform", lambda _low, _high: 1)
+def test_retires_once_after_its_jobs(
+    job_context: JobContext, redis: Redis, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _low, _high: 1)
     reader, writer = pipe
     queue = queue_of(redis)
     worker = ChatWorker(job_context, QUEUES, 2, writer)
@@ -57,13 +65,15 @@ def test_retires_once_after_its_jobs(job_context, redis, pipe, monkeypatch):
     worker.connection.close()
 
 
-def test_workers_do_not_retire_together(job_context):
+def test_workers_do_not_retire_together(job_context: JobContext) -> None:
     workers = [ChatWorker(job_context, QUEUES, 1000, None) for _ in range(20)]
     assert len({worker._jobs_left for worker in workers}) > 1
     assert all(900 <= worker._jobs_left <= 1100 for worker in workers)
 
 
-def start(command, settings, *options, pass_fds=()):
+def start(
+    command: str, settings: Settings, *options: str, pass_fds: list[int] | tuple[()] = ()
+) -> subprocess.Popen[bytes]:
     environ = os.environ | {
         "NGW2F_DATA_DIR": settings.data_dir,
         "NGW2F_DATABASE_URL": settings.database_url,
@@ -74,7 +84,7 @@ def start(command, settings, *options, pass_fds=()):
 
 
 @pytest.mark.parametrize("command", ["worker-process", "cron"])
-def test_ends_with_its_lifeline(settings, pipe, command):
+def test_ends_with_its_lifeline(settings: Settings, pipe: tuple[int, int], command: str) -> None:
     lifeline, leash = pipe
     process = start(command, settings, f"--lifeline={lifeline}", pass_fds=[lifeline])
     os.close(leash)
@@ -86,13 +96,21 @@ def test_ends_with_its_lifeline(settings, pipe, command):
         process.wait()
 
 
-def test_says_that_it_is_ready_and_works(client, settings, pipe):
+def test_says_that_it_is_ready_and_works(
+    client: Client, settings: Settings, pipe: tuple[int, int]
+) -> None:
     client.say(client.join("ann"), "*a*")
     reader, status = pipe
     process = start("worker-process", settings, f"--status={status}", pass_fds=[status])
     try:
-        said = []
-        wait_until(lambda: said.append(told(reader)) or b"ready\n" in b"".join(said))
+        said = b""
+
+        def is_ready() -> bool:
+            nonlocal said
+            said += told(reader)
+            return b"ready\n" in said
+
+        wait_until(is_ready)
         wait_until(lambda: b"works\n" in told(reader))
         wait_until(lambda: client.get("/api/messages/1").json["rendered"])
         process.terminate()
@@ -102,7 +120,7 @@ def test_says_that_it_is_ready_and_works(client, settings, pipe):
         process.wait()
 
 
-def has_due(settings):
+def has_due(settings: Settings) -> int:
     database = Database(settings.sqlalchemy_url)
     with database.reading() as connection:
         count, _ = previews.measure_outbox(connection, time.time())
@@ -111,13 +129,15 @@ def has_due(settings):
 
 
 @pytest.mark.usefixtures("_signals_kept", "_spawned")
-def test_runs_until_told_to_stop(client, settings, monkeypatch):
+def test_runs_until_told_to_stop(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In this process, so that it is measured too."""
     for name in ("data_dir", "database_url", "redis_url"):
         monkeypatch.setenv(f"NGW2F_{name.upper()}", getattr(settings, name))
     client.say(client.join("ann"), "*a* http://127.0.0.1:1/")
 
-    def stop_when_rendered():
+    def stop_when_rendered() -> None:
         wait_until(lambda: client.get("/api/messages/1").json["rendered"], 60)
         wait_until(lambda: not has_due(settings), 60)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -128,13 +148,13 @@ def test_runs_until_told_to_stop(client, settings, monkeypatch):
     stopper.join()
 
 
-def test_cron_without_redis(settings, tmp_path):
+def test_cron_without_redis(settings: Settings, tmp_path: Path) -> None:
     away = msgspec.structs.replace(settings, redis_url=f"unix://{tmp_path}/none.sock")
     with pytest.raises(SystemExit, match="cannot reach Redis"):
         run_cron(away, None)
 
 
-def test_two_workers(settings, client):
+def test_two_workers(settings: Settings, client: Client) -> None:
     """As `ngw2f worker --workers 2`: both render, nothing twice."""
     process = start("worker", settings, "--workers=2")
     try:
