@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:R
 
 
 @pytest.fixture
-def settings(tmp_path, monkeypatch):
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Return the settings of an embedded chat, in the environment too, for its processes."""
     for name in [name for name in os.environ if name.startswith("NGW2F_")]:
         monkeypatch.delenv(name)
@@ -34,7 +35,7 @@ def settings(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def started(settings):
+def started(settings: Settings) -> Iterator[Embedded]:
     embedded = Embedded(settings)
     embedded.start()
     yield embedded
@@ -42,18 +43,18 @@ def started(settings):
     assert not is_locked(settings.data_path / LOCK_NAME)
 
 
-def ping(settings):
+def ping(settings: Settings) -> bool:
     with connect(settings, 60.0) as redis:
-        return redis.ping()
+        return bool(redis.ping())
 
 
-def test_start_and_stop(started, settings):
+def test_start_and_stop(started: Embedded, settings: Settings) -> None:
     assert ping(settings)
     assert is_locked(settings.data_path / LOCK_NAME)
     assert (settings.data_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
 
 
-def test_data_is_kept(settings):
+def test_data_is_kept(settings: Settings) -> None:
     for expected in (None, b"1"):
         embedded = Embedded(settings)
         embedded.start()
@@ -63,13 +64,15 @@ def test_data_is_kept(settings):
         embedded.stop(wait=True)
 
 
-def test_data_in_use(started, settings):
+def test_data_in_use(started: Embedded, settings: Settings) -> None:
     with pytest.raises(EmbeddedError, match=f"in use by another server \\(pid {os.getpid()}\\)"):
         Embedded(settings).start()
     assert ping(settings)
 
 
-def test_supervisor_that_lost_the_race(started, settings, monkeypatch):
+def test_supervisor_that_lost_the_race(
+    started: Embedded, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both masters saw the lock free: the lock itself decides."""
     second = Embedded(settings)
     monkeypatch.setattr(second, "_wait_until_free", lambda: None)
@@ -77,7 +80,7 @@ def test_supervisor_that_lost_the_race(started, settings, monkeypatch):
         second.start()
 
 
-def test_owner_that_is_no_more(settings, monkeypatch):
+def test_owner_that_is_no_more(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its supervisor is still busy with stopping: that is waited for, but not for ever."""
     monkeypatch.setattr(module, "HANDOVER_SECONDS", 0.2)
     path = settings.data_path / LOCK_NAME
@@ -88,11 +91,11 @@ def test_owner_that_is_no_more(settings, monkeypatch):
 
 
 @pytest.mark.parametrize(("pid", "running"), [(0, False), (1, True), (2**22 + 1, False)])
-def test_owner_is_running(pid, running):
+def test_owner_is_running(pid: int, running: bool) -> None:
     assert module._is_running(pid) is running
 
 
-def test_owner_that_nobody_has_waited_for():
+def test_owner_that_nobody_has_waited_for() -> None:
     """Killed and started again by one script, the one before is still its child."""
     with subprocess.Popen(["sleep", "60"]) as owner:
         assert module._is_running(owner.pid)
@@ -100,7 +103,9 @@ def test_owner_that_nobody_has_waited_for():
         wait_until(lambda: not module._is_running(owner.pid))
 
 
-def test_handed_over(started, settings, monkeypatch):
+def test_handed_over(
+    started: Embedded, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The successor holds the lifeline: the first one's end is not the end."""
     inherited = os.dup(int(started.hand_over()[LIFELINE_VARIABLE]))
     monkeypatch.setenv(LIFELINE_VARIABLE, str(inherited))
@@ -113,11 +118,16 @@ def test_handed_over(started, settings, monkeypatch):
     successor.stop(wait=True)
 
 
-def test_nothing_to_hand_over(settings):
+def test_nothing_to_hand_over(settings: Settings) -> None:
     assert Embedded(settings).hand_over() == {}
 
 
-def test_killed_supervisor_is_replaced(started, settings, monkeypatch, caplog):
+def test_killed_supervisor_is_replaced(
+    started: Embedded,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     (supervisor,) = children("embedded")
     os.kill(supervisor, signal.SIGKILL)
     os.waitpid(supervisor, 0)
@@ -128,7 +138,9 @@ def test_killed_supervisor_is_replaced(started, settings, monkeypatch, caplog):
     assert ping(settings)
 
 
-def test_supervisor_that_ends_while_the_guard_looks(settings, monkeypatch):
+def test_supervisor_that_ends_while_the_guard_looks(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was asked to: nobody starts another."""
     embedded = Embedded(settings)
     monkeypatch.setattr(module, "GUARD_SECONDS", 0)
@@ -137,14 +149,14 @@ def test_supervisor_that_ends_while_the_guard_looks(settings, monkeypatch):
     embedded._guard()
 
 
-def children(what):
+def children(what: str) -> list[int]:
     """Return this process's children whose command line contains *what*."""
     tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
     pids = [pid for task in tasks for pid in text_of(task / "children").split()]
     return [int(pid) for pid in pids if what in text_of(Path(f"/proc/{pid}/cmdline"))]
 
 
-def text_of(path):
+def text_of(path: Path) -> str:
     """Return what a file of a thread or a process says; nothing of one that has just ended."""
     try:
         return path.read_text(errors="replace")
@@ -152,13 +164,13 @@ def text_of(path):
         return ""
 
 
-def test_valkey_that_does_not_answer(settings, monkeypatch):
+def test_valkey_that_does_not_answer(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(valkey_module, "START_SECONDS", 0)
     with pytest.raises(EmbeddedError, match=r"does not answer; see .*valkey\.log"):
         valkey_module._wait_for_valkey(settings)
 
 
-def test_valkey_that_is_silent(settings, monkeypatch):
+def test_valkey_that_is_silent(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has the connection, and no time for it yet."""
     monkeypatch.setattr(valkey_module, "START_SECONDS", 0)
     monkeypatch.setattr(valkey_module, "ANSWER_SECONDS", 0.05)
@@ -169,7 +181,7 @@ def test_valkey_that_is_silent(settings, monkeypatch):
             valkey_module._wait_for_valkey(settings)
 
 
-def test_master_is_told_why(settings, monkeypatch):
+def test_master_is_told_why(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(valkey_module, "START_SECONDS", 0)
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as told, pytest.raises(EmbeddedError):
@@ -178,7 +190,7 @@ def test_master_is_told_why(settings, monkeypatch):
         assert "does not answer" in lines.read()
 
 
-def test_orphaned_valkey_is_stopped(settings):
+def test_orphaned_valkey_is_stopped(settings: Settings) -> None:
     """Its supervisor was killed, and the kernel did not see to it."""
     spec = valkey_module.valkey_spec(settings)
     orphan = subprocess.Popen(spec.argv, preexec_fn=spec.prepare)
@@ -192,13 +204,13 @@ def test_orphaned_valkey_is_stopped(settings):
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-def test_supervise_in_this_process(settings):
+def test_supervise_in_this_process(settings: Settings) -> None:
     """From the start to the lifeline's end, with all its children."""
     lifeline, leash = os.pipe()
     status, told = os.pipe()
     heard = []
 
-    def end_when_ready():
+    def end_when_ready() -> None:
         with os.fdopen(status) as lines:
             heard.append(lines.readline())
         os.close(leash)
@@ -219,7 +231,7 @@ def test_supervise_in_this_process(settings):
     assert children(settings.data_dir) == []
 
 
-def test_socket_is_put_into_a_directory_of_ours_alone(tmp_path):
+def test_socket_is_put_into_a_directory_of_ours_alone(tmp_path: Path) -> None:
     directory = tmp_path / "new" / "one"
     assert why_not_private(directory) == ""
     assert directory.stat().st_mode & 0o777 == 0o700

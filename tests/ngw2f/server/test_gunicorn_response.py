@@ -19,10 +19,9 @@ DATE = "Sat, 21 Nov 2020 10:00:00 GMT"
 
 
 @pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wsgi, "Response", wsgi.Response)  # Put back after the test.
     use_own_response()
-    return
 
 
 class Request:

@@ -4,18 +4,22 @@ import logging
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
+from redis import Redis
 
 from ngw2f.server import hooks
-from ngw2f.server.embedded import EmbeddedError
+from ngw2f.server.embedded import Embedded, EmbeddedError
+from ngw2f.server.service import Service
 from ngw2f.settings import Settings
 from ngw2f.store.migrate import migrate
 
 
-def worker(service=None):
+def worker(service: object = None) -> SimpleNamespace:
     made = SimpleNamespace(pid=5, log=logging.getLogger("test"))
     if service:
         made.wsgi = service
@@ -38,17 +42,17 @@ def worker(service=None):
     ],
     ids=["embedded", "own"],
 )
-def test_start_line(settings, line):
+def test_start_line(settings: Settings, line: str) -> None:
     server = SimpleNamespace(LISTENERS=["http://127.0.0.1:8000"])
     assert hooks.describe(settings, server) == f"The chat is at http://127.0.0.1:8000 ; {line}"
 
 
-def test_nothing_embedded_with_own_redis():
+def test_nothing_embedded_with_own_redis() -> None:
     assert hooks.start_embedded(Settings(redis_url="redis://localhost")) is None
 
 
-def test_embedded_that_cannot_start(monkeypatch):
-    def fail(_):
+def test_embedded_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Embedded) -> None:
         raise EmbeddedError("var is in use")
 
     monkeypatch.setattr("ngw2f.server.embedded.Embedded.start", fail)
@@ -56,13 +60,13 @@ def test_embedded_that_cannot_start(monkeypatch):
         hooks.start_embedded(Settings())
 
 
-def test_stacks_are_logged(caplog):
+def test_stacks_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     hooks.log_stacks(worker())
     assert "worker 5 did not answer" in caplog.text
     assert "test_stacks_are_logged" in caplog.text
 
 
-def test_crash_in_c_is_dumped():
+def test_crash_in_c_is_dumped() -> None:
     was_enabled = faulthandler.is_enabled()
     faulthandler.disable()
     hooks.dump_stacks_on(worker())
@@ -72,33 +76,33 @@ def test_crash_in_c_is_dumped():
         faulthandler.disable()
 
 
-def test_close_writes_down_what_was_counted(service, redis):
+def test_close_writes_down_what_was_counted(service: Service, redis: Redis) -> None:
     service.services.meter.count()
     hooks.close(worker(service))
     assert redis.keys("ngw2f:requests:*")
 
 
-def test_close_in_the_master():
+def test_close_in_the_master() -> None:
     hooks.close(worker())
 
 
-def test_close_never_raises(caplog):
+def test_close_never_raises(caplog: pytest.LogCaptureFixture) -> None:
     class Broken:
-        def close(self):
+        def close(self) -> None:
             raise ZeroDivisionError
 
     hooks.close(worker(Broken()))
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_what_a_worker_begins_with_is_not_collected_again():
+def test_what_a_worker_begins_with_is_not_collected_again() -> None:
     code = "import gc, ngw2f.server.hooks as h; h.shorten_pauses(); print(gc.get_freeze_count())"
     output = subprocess.check_output([sys.executable, "-c", code])
     # What a bare interpreter has is thousands of objects.
     assert int(output) > 1_000
 
 
-def test_garbage_of_clients_is_still_collected():
+def test_garbage_of_clients_is_still_collected() -> None:
     before = gc.get_threshold()
     try:
         hooks.shorten_pauses()
@@ -110,14 +114,19 @@ def test_garbage_of_clients_is_still_collected():
 
 
 @pytest.fixture
-def called(monkeypatch):
+def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Return the commands that are called as processes; each is killed."""
-    calls = []
-    monkeypatch.setattr(hooks.subprocess, "call", lambda argv: calls.append(argv[2:]) or -9)
+    calls: list[list[str]] = []
+
+    def call(argv: list[str]) -> int:
+        calls.append(argv[2:])
+        return -9
+
+    monkeypatch.setattr(subprocess, "call", call)
     return calls
 
 
-def test_start_of_a_current_chat_takes_no_process(tmp_path, called):
+def test_start_of_a_current_chat_takes_no_process(tmp_path: Path, called: list[list[str]]) -> None:
     settings = Settings(data_dir=str(tmp_path), profile_dir=str(tmp_path / "profiles"))
     migrate(settings)
     hooks.check_start(settings)
@@ -126,19 +135,23 @@ def test_start_of_a_current_chat_takes_no_process(tmp_path, called):
 
 
 @pytest.mark.parametrize("redis_url", ["", "redis://127.0.0.1:1"])
-def test_start_of_any_other_migrates_in_a_process(tmp_path, called, redis_url):
+def test_start_of_any_other_migrates_in_a_process(
+    tmp_path: Path, called: list[list[str]], redis_url: str
+) -> None:
     with pytest.raises(SystemExit, match=r"^ngw2f: .* was killed$"):
         hooks.check_start(Settings(data_dir=str(tmp_path), redis_url=redis_url))
     assert called == [["ngw2f", "migrate"]]
 
 
-def test_start_ends_with_the_status_of_the_migration(tmp_path, monkeypatch):
-    monkeypatch.setattr(hooks.subprocess, "call", lambda _: 3)
+def test_start_ends_with_the_status_of_the_migration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "call", lambda _: 3)
     with pytest.raises(SystemExit, match=r"^3$"):
         hooks.check_start(Settings(data_dir=str(tmp_path)))
 
 
-def test_start_with_a_wrong_folder_is_one_line(tmp_path, called):
+def test_start_with_a_wrong_folder_is_one_line(tmp_path: Path, called: list[list[str]]) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: .* is no folder$"):
         hooks.check_start(Settings(data_dir=str(tmp_path / "file")))
@@ -146,7 +159,7 @@ def test_start_with_a_wrong_folder_is_one_line(tmp_path, called):
 
 
 @pytest.fixture
-def master(tmp_path):
+def master(tmp_path: Path) -> Iterator[SimpleNamespace]:
     """Give a master with two sockets, and this process its limit of descriptors back."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     config = Config()
@@ -155,7 +168,9 @@ def master(tmp_path):
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
-def test_descriptors_are_raised_to_what_connections_take(master, caplog):
+def test_descriptors_are_raised_to_what_connections_take(
+    master: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
     hooks.fit_connections(master)
@@ -164,7 +179,9 @@ def test_descriptors_are_raised_to_what_connections_take(master, caplog):
     assert caplog.text == ""
 
 
-def test_connections_that_cannot_be_had_are_told_of(master, caplog, monkeypatch):
+def test_connections_that_cannot_be_had_are_told_of(
+    master: SimpleNamespace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _what: (512, 512))
     hooks.fit_connections(master)
     assert master.cfg.worker_connections == 128
@@ -173,7 +190,9 @@ def test_connections_that_cannot_be_had_are_told_of(master, caplog, monkeypatch)
 
 
 @pytest.mark.parametrize("limit", [resource.RLIM_INFINITY, 1 << 20])
-def test_higher_limit_stays(master, monkeypatch, limit):
+def test_higher_limit_stays(
+    master: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _what: (limit, limit))
     monkeypatch.setattr(resource, "setrlimit", pytest.fail)
     hooks.fit_connections(master)

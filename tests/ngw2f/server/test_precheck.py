@@ -1,3 +1,7 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from ngw2f.server.precheck import check, look
@@ -5,8 +9,8 @@ from ngw2f.settings import SettingError, Settings
 
 
 @pytest.mark.parametrize("name", ["data_dir", "profile_dir"])
-def test_folder_is_made(tmp_path, name):
-    values = {"data_dir": str(tmp_path), name: str(tmp_path / "a" / "b")}
+def test_folder_is_made(tmp_path: Path, name: str) -> None:
+    values: dict[str, Any] = {"data_dir": str(tmp_path), name: str(tmp_path / "a" / "b")}
     check(Settings(**values))
     assert (tmp_path / "a" / "b").is_dir()
 
@@ -21,16 +25,18 @@ def test_folder_is_made(tmp_path, name):
         ("x" * 300, "cannot be made: File name too long"),
     ],
 )
-def test_folder_that_cannot_be_had(tmp_path, name, path, reason):
+def test_folder_that_cannot_be_had(tmp_path: Path, name: str, path: str, reason: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "dangling").symlink_to(tmp_path / "none")
-    values = {"data_dir": str(tmp_path), name: str(tmp_path / path)}
+    values: dict[str, Any] = {"data_dir": str(tmp_path), name: str(tmp_path / path)}
     with pytest.raises(SettingError, match=f"^NGW2F_{name.upper()}: /.*{reason}$") as caught:
         check(Settings(**values))
     assert len(str(caught.value)) < 300
 
 
-def test_folder_that_this_user_may_not_write(tmp_path, monkeypatch):
+def test_folder_that_this_user_may_not_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(SettingError, match=r"^NGW2F_DATA_DIR: .* cannot be written by this user$"):
         check(Settings(data_dir=str(tmp_path)))
@@ -47,12 +53,14 @@ def test_folder_that_this_user_may_not_write(tmp_path, monkeypatch):
     ],
 )
 @pytest.mark.parametrize("before", [check, look])
-def test_options_that_no_redis_has(tmp_path, url, before):
+def test_options_that_no_redis_has(
+    tmp_path: Path, url: str, before: Callable[[Settings], None]
+) -> None:
     with pytest.raises(SettingError, match=r"^NGW2F_REDIS_URL: its options are wrong"):
         before(Settings(data_dir=str(tmp_path), redis_url=url))
 
 
 @pytest.mark.parametrize("before", [check, look])
-def test_links_that_no_policy_allows(tmp_path, before):
+def test_links_that_no_policy_allows(tmp_path: Path, before: Callable[[Settings], None]) -> None:
     with pytest.raises(SettingError, match=r"^NGW2F_LINKS_ALLOW: "):
         before(Settings(data_dir=str(tmp_path), links_allow=["x"]))

@@ -4,10 +4,14 @@ Each script writes what it does into a file: one line for each start, each end.
 """
 
 import os
+import selectors
 import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,50 +34,55 @@ wait_for_end() { while :; do sleep 0.05; done; }
 class Stage:
     """Run a supervisor beside the test, and read what its children wrote."""
 
-    def __init__(self, directory):
+    def __init__(self, directory: Path) -> None:
         self.path = directory / "log"
         self.path.touch()
         self._lifeline, self._leash = os.pipe()
-        self._thread = None
+        self._thread: threading.Thread | None = None
 
-    def start(self, *specs, systemd=None, prepare=lambda: None):
+    def start(
+        self,
+        *specs: ChildSpec,
+        systemd: Systemd | None = None,
+        prepare: Callable[[], object] = lambda: None,
+    ) -> None:
         self.supervisor = Supervisor(specs, self._lifeline, systemd)
         self._thread = threading.Thread(target=self.supervisor.run, args=[prepare])
         self._thread.start()
 
-    def stop(self):
+    def stop(self) -> None:
         os.close(self._leash)
         if self._thread:
             self._thread.join(60)
             assert not self._thread.is_alive()
         os.close(self._lifeline)
 
-    def spec(self, name, script, **options):
+    def spec(self, name: str, script: str, **options: Any) -> ChildSpec:
         """Return a child that runs *script*; its `say` writes into the log."""
         path = self.path.with_name(f"{name}.sh")
         say = f'say() {{ echo "{name} $1 $$" >> {self.path}; }}\n'
         path.write_text(say + PRELUDE + script)
         return ChildSpec(name, ["sh", str(path), "{status}"], **options)
 
-    def words(self):
+    def words(self) -> list[str]:
         return [" ".join(line.split()[:2]) for line in self.path.read_text().splitlines()]
 
-    def pids(self, word="starts"):
+    def pids(self, word: str = "starts") -> list[int]:
         lines = [line.split() for line in self.path.read_text().splitlines()]
         return [int(pid) for _, said, pid in lines if said == word]
 
 
 @pytest.fixture
-def stage(tmp_path, monkeypatch):
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     # Signals go to the main thread, which is the test's: what it would be woken for
     # it looks for from time to time.
-    def watch(self):
+    def watch(self: Supervisor) -> None:
         reader, writer = os.pipe()
-        self._selector.register(reader, module.selectors.EVENT_READ, lambda: os.read(reader, 1))
+        self._selector.register(reader, selectors.EVENT_READ, lambda: os.read(reader, 1))
         ticker = threading.Thread(target=tick, args=[writer], daemon=True)
         ticker.start()
 
-    def tick(writer):
+    def tick(writer: int) -> None:
         while not ended.wait(0.01):
             os.write(writer, b".")
 
@@ -90,7 +99,7 @@ def stage(tmp_path, monkeypatch):
     assert not any(is_running(pid) for pid in stage.pids())
 
 
-def is_running(pid):
+def is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -98,11 +107,11 @@ def is_running(pid):
     return True
 
 
-def running(stage):
+def running(stage: Stage) -> list[int]:
     return [pid for pid in stage.pids() if is_running(pid)]
 
 
-def test_ended_child_is_started_again(stage, caplog):
+def test_ended_child_is_started_again(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.start(stage.spec("a", "say starts; wait_for_end"))
     (pid,) = wait_until(stage.pids)
     os.kill(pid, signal.SIGKILL)
@@ -110,21 +119,21 @@ def test_ended_child_is_started_again(stage, caplog):
     assert f"a (pid {pid}) ended with -9" in caplog.text
 
 
-def test_pause_grows_while_it_fails(stage, monkeypatch):
+def test_pause_grows_while_it_fails(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.01)
     stage.start(stage.spec("a", "say starts; exit 1"))
     wait_until(lambda: len(stage.pids()) >= 4)
     assert stage.supervisor._pauses["a"] >= 0.04
 
 
-def test_pause_is_bounded(stage, monkeypatch):
+def test_pause_is_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PAUSE_SECONDS", 0.02)
     stage.start(stage.spec("a", "say starts; exit 1"))
     wait_until(lambda: len(stage.pids()) >= 5)
     assert stage.supervisor._pauses["a"] == 0.02
 
 
-def test_stable_child_is_started_at_once(stage, monkeypatch):
+def test_stable_child_is_started_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STABLE_SECONDS", 0)
     stage.start(stage.spec("a", "say starts; exit 1"))
     wait_until(lambda: len(stage.pids()) >= 4)
@@ -132,10 +141,10 @@ def test_stable_child_is_started_at_once(stage, monkeypatch):
 
 
 @pytest.fixture
-def forked(stage):
+def forked(stage: Stage) -> ChildSpec:
     """Return a child that is a fork: it notes its start, its descriptors, and waits."""
 
-    def main(arguments):
+    def main(arguments: Sequence[str]) -> None:
         lifeline, status = map(int, arguments)
         # That of the list itself is not counted.
         count = len(os.listdir("/dev/fd")) - 1
@@ -148,7 +157,9 @@ def forked(stage):
 
 
 @forks
-def test_killed_fork_is_started_again(stage, forked, caplog):
+def test_killed_fork_is_started_again(
+    stage: Stage, forked: ChildSpec, caplog: pytest.LogCaptureFixture
+) -> None:
     stage.start(stage.spec("a", "say starts; wait_for_end", is_foundation=True), forked)
     pid = wait_until(lambda: stage.pids("has5"))[0]
     os.kill(pid, signal.SIGKILL)
@@ -158,7 +169,7 @@ def test_killed_fork_is_started_again(stage, forked, caplog):
 
 
 @forks
-def test_forks_hold_their_lifeline_and_status_only(stage, forked):
+def test_forks_hold_their_lifeline_and_status_only(stage: Stage, forked: ChildSpec) -> None:
     """Whatever was started before: the standard three, and these two."""
     others = [stage.spec(name, "say starts; wait_for_end") for name in "ab"]
     stage.start(*others, forked, forked)
@@ -166,7 +177,7 @@ def test_forks_hold_their_lifeline_and_status_only(stage, forked):
 
 
 @forks
-def test_forks_end_with_a_killed_supervisor(stage, forked):
+def test_forks_end_with_a_killed_supervisor(stage: Stage, forked: ChildSpec) -> None:
     """The test starts one in a process of its own, and none remains."""
     supervisor = Fork(lambda: Supervisor([forked, forked]).run(), ["supervisor"])
     wait_until(lambda: len(stage.pids("has5")) == 2)
@@ -176,8 +187,10 @@ def test_forks_end_with_a_killed_supervisor(stage, forked):
 
 
 @forks
-def test_crash_of_a_fork_is_its_own(stage, forked, capfd):
-    def crash(_arguments):
+def test_crash_of_a_fork_is_its_own(
+    stage: Stage, forked: ChildSpec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def crash(_arguments: Sequence[str]) -> None:
         raise ValueError("a mistake")
 
     stage.start(ChildSpec("crash", ["crash"], crash), forked)
@@ -187,7 +200,7 @@ def test_crash_of_a_fork_is_its_own(stage, forked, capfd):
     assert is_running(pid)
 
 
-def test_others_are_started_after_the_preparation(stage):
+def test_others_are_started_after_the_preparation(stage: Stage) -> None:
     foundation = stage.spec("base", "say starts; wait_for_end", is_foundation=True)
     stage.start(
         stage.spec("a", "say starts; wait_for_end"),
@@ -203,7 +216,7 @@ trap 'tell retire' USR1
 wait_for_end"""
 
 
-def test_retiring_child_is_replaced(stage):
+def test_retiring_child_is_replaced(stage: Stage) -> None:
     stage.start(stage.spec("a", RETIRING))
     (pid,) = wait_until(stage.pids)
     wait_until(lambda: listens_to(pid, signal.SIGUSR1))
@@ -213,7 +226,7 @@ def test_retiring_child_is_replaced(stage):
     wait_until(lambda: len(running(stage)) == 1)
 
 
-def retire(stage, pid):
+def retire(stage: Stage, pid: int) -> int:
     wait_until(lambda: listens_to(pid, signal.SIGUSR1))
     os.kill(pid, signal.SIGUSR1)
     return wait_until(lambda: stage.pids()[1:])[0]
@@ -224,7 +237,7 @@ trap 'tell retire' USR1
 wait_for_end"""
 
 
-def test_killed_while_its_successor_starts(stage):
+def test_killed_while_its_successor_starts(stage: Stage) -> None:
     """The successor is there already: a third would be one too many, for ever."""
     stage.start(stage.spec("a", SLOW))
     first = wait_until(stage.pids)[0]
@@ -236,7 +249,7 @@ def test_killed_while_its_successor_starts(stage):
     assert running(stage) == [second]
 
 
-def test_successor_that_fails_is_tried_again(stage, tmp_path):
+def test_successor_that_fails_is_tried_again(stage: Stage, tmp_path: Path) -> None:
     """The one that wants to go is still replaced, and stays until that has worked."""
     # The first listens when the next one can see that it was there.
     script = f"""say starts
@@ -256,7 +269,7 @@ wait_for_end"""
     wait_until(lambda: len(running(stage)) == 1)
 
 
-def test_foundation_ends_last(stage):
+def test_foundation_ends_last(stage: Stage) -> None:
     script = "trap 'say ends; exit' TERM; say starts; wait_for_end"
     stage.start(stage.spec("base", script, is_foundation=True), stage.spec("a", script))
     wait_until(lambda: len(stage.pids()) == 2)
@@ -266,7 +279,9 @@ def test_foundation_ends_last(stage):
     assert stage.words()[2:] == ["a ends", "base ends"]
 
 
-def test_child_that_does_not_end_is_killed(stage, monkeypatch, caplog):
+def test_child_that_does_not_end_is_killed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(module, "STOP_SECONDS", 0.1)
     stage.start(stage.spec("a", "trap '' TERM; say starts; wait_for_end"))
     (pid,) = wait_until(stage.pids)
@@ -275,14 +290,19 @@ def test_child_that_does_not_end_is_killed(stage, monkeypatch, caplog):
     assert "does not stop" in caplog.text
 
 
-def test_signal_stops(tmp_path):
+def test_signal_stops(tmp_path: Path) -> None:
     """In the main thread, with the real handlers."""
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
     handlers = {number: signal.getsignal(number) for number in numbers}
     started = []
     try:
         supervisor = Supervisor([ChildSpec("a", ["sleep", "60"])])
-        supervisor.run(lambda: (started.append(True), os.kill(os.getpid(), signal.SIGTERM)))
+
+        def prepare() -> None:
+            started.append(True)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        supervisor.run(prepare)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -290,7 +310,7 @@ def test_signal_stops(tmp_path):
     assert started
 
 
-def test_children_of_a_pool():
+def test_children_of_a_pool() -> None:
     names = [spec.name for spec in worker_specs({"render": 2}, print)]
     assert names == ["RQ worker 1 (render)", "RQ worker 2 (render)", "upkeep's schedule"]
 
@@ -298,31 +318,31 @@ def test_children_of_a_pool():
 class Listening(Systemd):
     """A manager in the same process."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__({})
-        self.states = []
+        self.states: list[str] = []
 
-    def tell(self, state):
+    def tell(self, state: str, seconds: float = 0) -> None:
         self.states.append(state)
 
-    def ping(self):
+    def ping(self) -> None:
         self.tell("WATCHDOG=1")
 
 
 @pytest.fixture
-def manager(monkeypatch):
+def manager(monkeypatch: pytest.MonkeyPatch) -> Listening:
     monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
     return Listening()
 
 
-def is_well(manager):
+def is_well(manager: Listening) -> bool:
     """Say whether it is told so, now that what was told before is forgotten."""
     manager.states.clear()
     time.sleep(0.15)
     return "WATCHDOG=1" in manager.states
 
 
-def test_ready_when_all_are(stage, manager):
+def test_ready_when_all_are(stage: Stage, manager: Listening) -> None:
     """A child without a pulse needs only to run; one with a pulse has to be heard."""
     go = stage.path.with_name("go")
     waits = f"while [ ! -e {go} ]; do sleep 0.02; done; tell ready; wait_for_end"
@@ -339,7 +359,9 @@ def test_ready_when_all_are(stage, manager):
     assert "READY=1" not in manager.states
 
 
-def test_child_that_is_silent_hangs(stage, manager, monkeypatch):
+def test_child_that_is_silent_hangs(
+    stage: Stage, manager: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = "say starts; trap 'tell works' USR1; tell ready; wait_for_end"
     stage.start(stage.spec("child", script, has_pulse=True), systemd=manager)
     wait_until(lambda: "READY=1" in manager.states)
@@ -350,14 +372,14 @@ def test_child_that_is_silent_hangs(stage, manager, monkeypatch):
     wait_until(lambda: is_well(manager))
 
 
-def test_child_that_crashes_is_not_well(stage, manager):
+def test_child_that_crashes_is_not_well(stage: Stage, manager: Listening) -> None:
     stage.start(stage.spec("child", "say starts; exit 1"), systemd=manager)
     wait_until(lambda: stage.words().count("child starts") > 2)
     # It is, for the moment in which it runs; it is not when it waits for its next start.
     wait_until(lambda: not is_well(manager))
 
 
-def test_stop_is_told(stage, manager):
+def test_stop_is_told(stage: Stage, manager: Listening) -> None:
     stage.start(stage.spec("child", "say starts; wait_for_end"), systemd=manager)
     wait_until(lambda: "READY=1" in manager.states)
     stage.supervisor._stop_soon()

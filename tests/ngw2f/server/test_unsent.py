@@ -1,4 +1,5 @@
 from contextlib import ExitStack
+from functools import partial
 
 from ngw2f.server.unsent import Unsent
 
@@ -8,9 +9,7 @@ def test_slowest_are_cut_off() -> None:
     cut: list[str] = []
     with ExitStack() as answers:
         for name in ("stalled", "reads", "late"):
-            note_progress = answers.enter_context(
-                unsent.holding(30, lambda name=name: cut.append(name))
-            )
+            note_progress = answers.enter_context(unsent.holding(30, partial(cut.append, name)))
             if name == "reads":
                 reads = note_progress
         reads()
