@@ -34,6 +34,7 @@ from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
 from tests.client import Client
+from tests.compiled_once import compile_once
 from tests.databases import LentDatabase
 from tests.npm import install_once
 from tests.parts import part_of
@@ -75,9 +76,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cheap_passwords() -> Iterator[None]:
+def _cheap_chats() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ngw2f.passwords.RFC_9106_LOW_MEMORY", CHEAP)
+        compile_once(patch)
         yield
 
 
