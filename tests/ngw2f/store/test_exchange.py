@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from ngw2f.settings import Settings
 from ngw2f.store import messages, rooms, tokens
 from ngw2f.store.database import Database
 from ngw2f.store.exchange import ImportRefusedError, export_lines, import_lines
-from ngw2f.store.migrate import migrate
 from ngw2f.store.schema import metadata
 from ngw2f.store.users import UserRow
 
@@ -25,10 +25,11 @@ def filled(database: Database, ann: UserRow, lobby: int) -> Database:
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> Iterator[Database]:
+def other(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Database]:
     """Give a migrated SQLite that nobody has used."""
     settings = Settings(data_dir=str(tmp_path / "other"))
-    migrate(settings)
+    settings.data_path.mkdir()
+    shutil.copy(migrated_sqlite, settings.data_path)
     database = Database(settings.sqlalchemy_url)
     yield database
     database.close()
