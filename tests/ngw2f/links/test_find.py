@@ -70,6 +70,7 @@ def test_log_says_why_a_link_is_refused(caplog: pytest.LogCaptureFixture) -> Non
     assert caplog.messages == ["Link refused: userinfo: the link holds a user name or a password"]
 
 
+@pytest.mark.no_cover  # Its limit is of processor time.
 def test_message_without_links_costs_little() -> None:
     html = "<p>" + "word <em>word</em> " * 500 + "</p>"
     gc.disable()  # That of all garbage costs more.

@@ -150,6 +150,7 @@ def test_link_is_what_was_meant(renderer: MarkdownRenderer, source: str, links: 
     assert links_of(renderer.render(source)) == links
 
 
+@pytest.mark.no_cover  # Its limit is of processor time.
 @pytest.mark.parametrize("unit", [")", "()", "[", "&a", "\u0301", ";"])
 def test_what_follows_a_link_is_looked_at_once(unit: str) -> None:
     start = time.process_time()

@@ -37,6 +37,7 @@ def test_page_is_not_looked_for_where_it_must_not_be() -> None:
     assert sniff_media_type(b"GIF89a", may_be_page=False) == "image/gif"
 
 
+@pytest.mark.no_cover  # Its limit is of processor time.
 def test_many_comments_take_no_time() -> None:
     start = time.process_time()
     sniff_media_type(b"<?xml " + b"<!" * 100_000)

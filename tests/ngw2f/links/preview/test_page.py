@@ -156,6 +156,7 @@ def test_empty_page_is_not_worth_showing() -> None:
     assert preview_of("<title>x</title>").is_worth_showing
 
 
+@pytest.mark.no_cover  # Its limit is of processor time.
 @pytest.mark.parametrize("unit", ["<title>", "<meta ", "<meta property='", "<!--", "<base href=x>"])
 def test_a_megabyte_takes_no_second(unit: str) -> None:
     start = time.process_time()

@@ -145,6 +145,7 @@ UNITS = [
 MAX_SECONDS = 5
 
 
+@pytest.mark.no_cover  # Its limit is of processor time.
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_megabyte_of_malice_takes_no_second(unit: str) -> None:
     for page in (unit * (2**20 // len(unit)), "<a " + unit * (2**20 // len(unit)) + ">"):

@@ -201,6 +201,7 @@ def test_jpeg_of_many_exifs_is_refused() -> None:
     assert "EXIF" in reason_against(insert(JPEG, 2, segment))
 
 
+@pytest.mark.no_cover  # Its limit is of processor time.
 def test_exif_of_many_tags_takes_no_time() -> None:
     tags = b"".join(struct.pack("<HHLHH", each, 3, 1, 6, 0) for each in range(1, 2**16))
     exif = b"II*\0\x08\0\0\0\xff\xff" + tags + bytes(4)
