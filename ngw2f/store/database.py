@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ngw2f.store.private_files import make_private
@@ -84,12 +84,17 @@ class Database:
                 hide_parameters=True,
             )
             event.listen(self.engine, "connect", _prepare_session)
+            # Otherwise each question would be a transaction, of three round trips instead of one.
+            self._asking_engine: Engine = self.engine.execution_options(
+                isolation_level="AUTOCOMMIT"
+            )
             # By default, each statement of a PostgreSQL transaction sees a state of its own.
             self._reading_engine = self.engine.execution_options(isolation_level="REPEATABLE READ")
             return
         # SQLite's calls never yield to another greenlet, so few connections are open at once, and
         # none needs to be refused.
         self.engine = create_engine(url, pool_size=4, max_overflow=-1, hide_parameters=True)
+        self._asking_engine = self.engine
         event.listen(self.engine, "do_connect", _make_private)
         event.listen(self.engine, "connect", _prepare_reader)
         # SQLite has one writer at a time; those of this process queue here.
@@ -103,7 +108,7 @@ class Database:
 
         It costs less than `reading`, and is enough for one statement.
         """
-        return self.engine.connect()
+        return self._asking_engine.connect()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
