@@ -18,6 +18,7 @@ from ngw2f.store import messages, tasks
 from ngw2f.store.events import Run
 from ngw2f.store.group_commit import GroupCommit
 from ngw2f.store.keys import Use, find_use, keep_key
+from ngw2f.store.messages import Draft
 from ngw2f.store.users import UserRow
 from ngw2f.text.plain import InvalidTextError, check_source, plain_html
 
@@ -30,6 +31,16 @@ class Posted:
     task_id: str | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Post:
+    """A message to store, and the key that it is posted under, with the digest of what is asked."""
+
+    draft: Draft
+    key: str | None
+    asked: bytes
+    with_task: bool
+
+
 class Messages:
     def __init__(self, core: Core, limits: Limits, wakeup: WakeUp) -> None:
         self._core = core
@@ -37,7 +48,9 @@ class Messages:
         # Wakes the workers that render.
         self._wakeup = wakeup
         # What is posted at the same time is stored and published together.
-        self._posts = GroupCommit[Posted | None, Run](core.database, self._record, self._publish)
+        self._posts = GroupCommit[_Post, Posted | None, Run](
+            core.database, self._store, self._publish
+        )
         # A change of a room, and of its members, drops the group of all rooms.
         self._rooms = Known[Room](core.clock, is_on=core.database.is_sqlite)
 
@@ -57,19 +70,9 @@ class Messages:
         self._check_room(user, room_id)
         self._limits.take("post", user.id)
         source = self._checked(source)
-        html = plain_html(source)
         asked = idempotency.digest_of("message", room_id, source) if key else b""
-
-        def store(connection: Connection) -> Posted | None:
-            # An error here would have the others of the group stored one by one.
-            if key and find_use(connection, user.id, key):
-                return None
-            message = messages.create_message(connection, room_id, user.id, source, html)
-            if key:
-                keep_key(connection, user.id, key, Use(asked, message.id))
-            return Posted(message, _create_task(connection, message) if with_task else None)
-
-        posted = self._posts.write(store)
+        draft = Draft(room_id, user.id, source, plain_html(source))
+        posted = self._posts.write(_Post(draft, key, asked, with_task))
         if posted is None:
             return self._posted_before(user, key or "", asked, with_task=with_task)
         return posted
@@ -115,9 +118,20 @@ class Messages:
 
         self._rooms.find((room_id, user.id), ask, lambda _room: [ROOMS])
 
-    def _record(self, connection: Connection, posts: Sequence[Posted | None]) -> Run:
-        created = [posted.message for posted in posts if posted]
-        return self._core.events.record(connection, "message.created", *created)
+    def _store(
+        self, connection: Connection, posts: Sequence[_Post]
+    ) -> tuple[list[Posted | None], Run]:
+        """Store posts, but none whose key was used before, and their events."""
+        fresh = [each for each in posts if not _was_posted(connection, each)]
+        created = messages.create_messages(connection, [each.draft for each in fresh])
+        stored: dict[_Post, Posted] = {}
+        for each, message in zip(fresh, created, strict=True):
+            if each.key:
+                keep_key(connection, message.user_id, each.key, Use(each.asked, message.id))
+            task_id = _create_task(connection, message) if each.with_task else None
+            stored[each] = Posted(message, task_id)
+        run = self._core.events.record(connection, "message.created", *created)
+        return [stored.get(each) for each in posts], run
 
     def _publish(self, run: Run) -> None:
         if self._core.events.publish(run, flag=self._wakeup.flag):
@@ -146,6 +160,15 @@ class Messages:
             return check_source(source, self._core.settings.max_message_characters)
         except InvalidTextError as error:
             raise Invalid(str(error)) from error
+
+
+def _was_posted(connection: Connection, post: _Post) -> bool:
+    """Return whether the key was used before: then there is nothing to store.
+
+    Two of the same group are not told apart here. The second one's key is refused, so both are
+    stored alone, one after the other.
+    """
+    return post.key is not None and bool(find_use(connection, post.draft.user_id, post.key))
 
 
 def _create_task(connection: Connection, message: Message) -> str:

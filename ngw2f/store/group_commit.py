@@ -1,16 +1,15 @@
 """Group commit: writers that wait for the database at the same time share one transaction.
 
-Whoever finds nobody writing leads: it waits for the database, then does the work of all who wait,
-with one commit and one sync. Nobody goes on before that commit, and each gets its own result or its
-own error. If the work of one fails, nothing of the group is stored, and each is then done alone.
+Whoever finds nobody writing leads: it waits for the database, then stores what all who wait want to
+store, with one commit and one sync. Nobody goes on before that commit, and each gets its own result
+or its own error. If something cannot be stored, nothing of the group is, and then each alone.
 """
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -19,51 +18,50 @@ from sqlalchemy.exc import OperationalError
 from ngw2f.store.database import CommitLostError, Database
 from ngw2f.store.order import take_turn
 
-T = TypeVar("T")
-R = TypeVar("R")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+News = TypeVar("News")
 
 # Other processes wait for a transaction; those beyond this number have the next one.
 MAX_GROUP = 128
 
 
 class _OneOfManyError(Exception):
-    """The work of one in a group failed."""
+    """Something in a group cannot be stored."""
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting(Generic[T]):
-    """A writer: what it does in the transaction, and what came of it."""
+class _Waiting(Generic[Item, Result]):
+    """What somebody wants to store, and what came of it."""
 
-    work: Callable[[Connection], T]
-    # With the id of its request: another request may do the work.
-    context: Context = field(default_factory=copy_context)
-    result: T | None = None
+    item: Item
+    result: Result | None = None
     error: Exception | None = None
     is_settled: bool = False
 
 
-class GroupCommit(Generic[T, R]):
-    """Write together with others that do the same.
+class GroupCommit(Generic[Item, Result, News]):
+    """Store together what several greenlets, or threads, want to store at the same time.
 
-    In the transaction, *record* gets the results of a group, and returns what *publish* gets after
-    the commit. Work may be done twice, but only what is committed counts.
+    *store* gets a group in its transaction; it returns a result for each, and what *publish* gets
+    after the commit. It may be called again for a part of the group: only the last call counts.
     """
 
     def __init__(
         self,
         database: Database,
-        record: Callable[[Connection, Sequence[T]], R],
-        publish: Callable[[R], None],
+        store: Callable[[Connection, Sequence[Item]], tuple[Sequence[Result], News]],
+        publish: Callable[[News], None],
     ) -> None:
         self._database = database
-        self._record = record
+        self._store = store
         self._publish = publish
-        self._waiting: deque[_Waiting[T]] = deque()
+        self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._leading = threading.Lock()
 
-    def write(self, work: Callable[[Connection], T]) -> T:
-        """Return the result of *work* once it is committed. Raises its error, or the commit's."""
-        own = _Waiting(work)
+    def write(self, item: Item) -> Result:
+        """Return the result for *item* once it is committed. Raises its error, or the commit's."""
+        own = _Waiting[Item, Result](item)
         self._waiting.append(own)
         # Those who have got as far join the same group.
         time.sleep(0)
@@ -72,11 +70,11 @@ class GroupCommit(Generic[T, R]):
                 self._lead()
         if own.error:
             raise own.error
-        return cast(T, own.result)
+        return cast(Result, own.result)
 
     def _lead(self) -> None:
         """Settle all who wait."""
-        group: list[_Waiting[T]] = []
+        group: list[_Waiting[Item, Result]] = []
         try:
             self._settle(group)
         finally:
@@ -86,7 +84,7 @@ class GroupCommit(Generic[T, R]):
                     each.error = _unknown()
                     each.is_settled = True
 
-    def _settle(self, group: list[_Waiting[T]]) -> None:
+    def _settle(self, group: list[_Waiting[Item, Result]]) -> None:
         try:
             self._commit(group)
         except _OneOfManyError:
@@ -100,27 +98,24 @@ class GroupCommit(Generic[T, R]):
         for each in group:
             each.is_settled = True
 
-    def _commit(self, group: list[_Waiting[T]]) -> None:
+    def _commit(self, group: list[_Waiting[Item, Result]]) -> None:
         with self._database.writing() as connection:
             take_turn(connection)
             # Not before: others have come while this process waited for its turn.
             group += [] if group else self._take()
-            for each in group:
-                each.result = self._do(each, connection, is_alone=len(group) == 1)
-            recorded = self._record(connection, [cast(T, each.result) for each in group])
-        self._publish(recorded)
+            try:
+                results, news = self._store(connection, [each.item for each in group])
+            except OperationalError:
+                raise  # It is the database that fails, for all of them.
+            except Exception as error:
+                if len(group) == 1:
+                    raise
+                raise _OneOfManyError from error
+        for each, result in zip(group, results, strict=True):
+            each.result = result
+        self._publish(news)
 
-    def _do(self, each: _Waiting[T], connection: Connection, *, is_alone: bool) -> T:
-        try:
-            return each.context.run(each.work, connection)
-        except OperationalError:
-            raise  # It is the database that fails, for all of them.
-        except Exception as error:
-            if is_alone:
-                raise
-            raise _OneOfManyError from error
-
-    def _take(self) -> list[_Waiting[T]]:
+    def _take(self) -> list[_Waiting[Item, Result]]:
         return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
 
 

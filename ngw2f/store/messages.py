@@ -1,7 +1,7 @@
 """Messages: queries by name. Pages are cut by id, which grows with every post."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -67,6 +67,20 @@ CONDITIONS = {
     "updated_since": messages.c.updated_at > bindparam("updated_since"),
     "user_id": messages.c.user_id == bindparam("user_id"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to store; its HTML is shown until it is rendered."""
+
+    room_id: int
+    user_id: int
+    source: str
+    html: str
+    request_id: str = field(default_factory=request_id.get)
+
+    def values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,23 +170,19 @@ def _build(row: Sequence[Any], previews: Mapping[int, tuple[Preview, ...]]) -> M
 def create_message(
     connection: Connection, room_id: int, user_id: int, source: str, html: str
 ) -> Message:
-    """Store a message into the outbox; *html* is shown until it is rendered.
+    """Store a message into the outbox, with the request's id."""
+    return create_messages(connection, [Draft(room_id, user_id, source, html)])[0]
 
-    The request's id is stored with it.
-    """
-    values = {
-        "room_id": room_id,
-        "user_id": user_id,
-        "source": source,
-        "html": html,
-        "rendered": False,
-        "version": 1,
-        "request_id": request_id.get(),
-        "now": take_turn(connection).now,
-        "in_room": room_id,
-    }
-    ((message_id, now),) = ADD.fetch(connection, values)
-    return Message.of(message_id, room_id, user_id, source, html, False, now, now)
+
+def create_messages(connection: Connection, drafts: Sequence[Draft]) -> list[Message]:
+    """Store messages into the outbox, in this order."""
+    now = take_turn(connection).now
+    same = {"rendered": False, "version": 1, "now": now}
+    values = [{**same, **each.values(), "in_room": each.room_id} for each in drafts]
+    return [
+        Message.of(message_id, each.room_id, each.user_id, each.source, each.html, False, at, at)
+        for each, (message_id, at) in zip(drafts, ADD.fetch_each(connection, values), strict=True)
+    ]
 
 
 def change_message(

@@ -1,5 +1,6 @@
 """Post, edit and remove messages, without HTTP."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Forbidden, Gone, Invalid, KeyReused, NotFound, TooMany
 from ngw2f.jobs.wakeup import RENDER, WakeUp
+from ngw2f.observe.tracing import following
 from ngw2f.resources import Message
 from ngw2f.store import messages as stored
 from ngw2f.store import tasks
@@ -18,6 +20,7 @@ from ngw2f.store.messages import Page
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.users import UserRow
 from tests.entries import entries_of
+from tests.waiting import wait_until
 
 both = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
 
@@ -65,6 +68,35 @@ def test_key_sent_again_posts_once(
     with pytest.raises(KeyReused):
         messages.post(ann, LOBBY_ID, "bye", key="k1")
     assert listed() == [first.message]
+
+
+@both
+def test_key_sent_twice_at_once_posts_once(
+    messages: Messages, ann: UserRow, listed: Callable[..., list[Message]]
+) -> None:
+    """Two requests with one key are in one group."""
+    posts = messages._posts
+    outcomes: list[int] = []
+
+    def post() -> None:
+        outcomes.append(messages.post(ann, LOBBY_ID, "hello", key="k1").message.id)
+
+    threads = [threading.Thread(target=post) for _ in range(2)]
+    with posts._leading:
+        for thread in threads:
+            thread.start()
+        assert wait_until(lambda: len(posts._waiting) == 2)
+    for thread in threads:
+        thread.join()
+    (message,) = listed()
+    assert outcomes == [message.id, message.id]
+
+
+def test_message_keeps_the_id_of_its_request(core: Core, messages: Messages, ann: UserRow) -> None:
+    with following("a-request"):
+        message = messages.post(ann, LOBBY_ID, "hello").message
+    with core.database.reading() as connection:
+        assert stored.request_ids_of(connection, [message.id]) == {message.id: "a-request"}
 
 
 def test_key_of_a_deleted_message(messages: Messages, ann: UserRow) -> None:

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from ngw2f.observe.tracing import following, request_id
 from ngw2f.store import database as module
 from ngw2f.store import users
 from ngw2f.store.database import CommitLostError, Database, DatabaseBusyError
@@ -26,18 +25,19 @@ class Writers:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.commit = GroupCommit[str, list[str]](database, self._record, self._publish)
-        self.recorded: list[list[str]] = []
+        self.commit = GroupCommit[Work, str, list[str]](database, self._store, self._publish)
+        self.stored_together: list[list[str]] = []
         self.published: list[list[str]] = []
         self.outcomes: dict[str, Any] = {}
 
-    def _record(self, _connection: Connection, results: Sequence[str]) -> list[str]:
-        self.recorded.append(sorted(results))
-        return self.recorded[-1]
+    def _store(self, connection: Connection, works: Sequence[Work]) -> tuple[list[str], list[str]]:
+        names = [work(connection) for work in works]
+        self.stored_together.append(sorted(names))
+        return names, sorted(names)
 
-    def _publish(self, recorded: list[str]) -> None:
-        assert set(recorded) <= set(self.stored())
-        self.published.append(recorded)
+    def _publish(self, names: list[str]) -> None:
+        assert set(names) <= set(self.stored())
+        self.published.append(names)
 
     def stored(self) -> list[str]:
         with self.database.reading() as connection:
@@ -64,8 +64,7 @@ class Writers:
 
     def _write(self, name: str, work: Work) -> None:
         try:
-            with following(f"request of {name}"):
-                self.outcomes[name] = self.commit.write(work)
+            self.outcomes[name] = self.commit.write(work)
         except BaseException as error:
             self.outcomes[name] = error
 
@@ -92,7 +91,7 @@ def fail(error: BaseException) -> Work:
 
 def test_who_waits_shares_a_commit(writers: Writers) -> None:
     writers.run({name: create(name) for name in NAMES})
-    assert writers.recorded == writers.published == [["ann"], NAMES]
+    assert writers.stored_together == writers.published == [["ann"], NAMES]
     assert writers.outcomes == {name: name for name in ["ann", *NAMES]}
     assert writers.stored() == ["ann", *NAMES]
 
@@ -120,13 +119,13 @@ def test_lost_commit_is_told_to_all_and_not_repeated(
 
     def commit_and_lose(connection: Connection) -> None:
         commit(connection)
-        if len(writers.recorded) > 1:
+        if len(writers.stored_together) > 1:
             raise CommitLostError("COMMIT", None, sqlite3.OperationalError("lost"))
 
     monkeypatch.setattr(module, "_commit", commit_and_lose)
     writers.run({name: create(name) for name in NAMES})
     assert all(isinstance(writers.outcomes[name], CommitLostError) for name in NAMES)
-    assert writers.recorded == [["ann"], NAMES]
+    assert writers.stored_together == [["ann"], NAMES]
     assert writers.published == [["ann"]]
     assert writers.stored() == ["ann", *NAMES]
 
@@ -137,20 +136,6 @@ def test_leader_that_is_killed_leaves_nobody_waiting(writers: Writers) -> None:
     assert kinds == ["CommitLostError"] * 3 + ["SystemExit"]
     assert writers.commit.write(create("fred")) == "fred"
     assert writers.stored() == ["ann", "fred"]
-
-
-def test_work_has_the_id_of_its_own_request(writers: Writers) -> None:
-    seen = {}
-
-    def note(name: str) -> Work:
-        def work(connection: Connection) -> str:
-            seen[name] = request_id.get()
-            return create(name)(connection)
-
-        return work
-
-    writers.run({name: note(name) for name in NAMES})
-    assert seen == {name: f"request of {name}" for name in NAMES}
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -27,6 +27,14 @@ def test_rows_are_those_of_its_parameters(database: Database, ann: UserRow, bob:
         assert NAMED.fetch(connection, {"nickname": "nobody"}) == []
 
 
+def test_one_row_for_each_of_many(database: Database, ann: UserRow, bob: UserRow) -> None:
+    with database.reading() as connection:
+        names = [{"nickname": user.nickname} for user in (bob, ann, bob)]
+        rows = NAMED.fetch_each(connection, names)
+        assert [row[0] for row in rows] == [bob.id, ann.id, bob.id]
+        assert NAMED.fetch_each(connection, []) == []
+
+
 def test_statement_is_of_the_connections_transaction(database: Database, ann: UserRow) -> None:
     with database.writing() as connection, database.reading() as reader:
         connection.execute(text("UPDATE users SET nickname = 'cleo'"))
