@@ -6,6 +6,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import gevent
 
+from ngw2f.broker.quick_check import use_quick_check
 from ngw2f.observe.logs import FLUSH_SECONDS as LOG_SECONDS
 from ngw2f.observe.logs import configure_logs
 from ngw2f.observe.metrics.families import DELIVERIES, PROCESSES, STREAMS
@@ -43,6 +44,7 @@ class Service:
     def start(self) -> None:
         """Start the background greenlets, in the worker process."""
         settings, services = self.services.core.settings, self.services
+        use_quick_check()
         self._use.note()
         services.core.clock.open()
         configure_logs(settings.log_level, services.log)
