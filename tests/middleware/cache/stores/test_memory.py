@@ -164,6 +164,12 @@ def test_part_of_a_body_is_a_slice(chunks: list[bytes], one: int, other: int) ->
     assert b"".join(body.pieces(start, stop)) == whole[start:stop]
 
 
+def test_part_is_of_the_pieces_that_it_touches() -> None:
+    body = MemoryBody((b"ab", b"cd", b"ef"))
+    assert list(body.pieces(2, 4)) == [b"cd"]
+    assert list(body.pieces(1, 5)) == [b"b", b"cd", b"e"]
+
+
 def test_whole_body_is_not_copied() -> None:
     large = b"x" * 100_000
     writer = MemoryBodyWriter()
