@@ -15,7 +15,7 @@ from wsgiref.validate import validator
 import msgspec
 import pytest
 from argon2 import Parameters, Type
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, is_hypothesis_test
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from redis.exceptions import RedisError
@@ -71,6 +71,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if isinstance(item, pytest.Function):
             item.add_marker(part_of(item.nodeid, vars(item.module), item.fixturenames))
+            if is_hypothesis_test(item.function):
+                # What only made-up input covers would not be covered each time.
+                item.add_marker("no_cover")
     if hasattr(config, "workerinput"):
         items.sort(key=place_of)
 
