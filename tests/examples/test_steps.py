@@ -16,6 +16,9 @@ from examples.steps import diffs
 from examples.transcript.playing import play
 from tests.examples.needs import lacking_as_in_transcripts
 
+# What runs, by the function that does it and the version.
+Begun = dict[tuple[Callable[..., Any], str], Future[Any]]
+
 STEPS = diffs.STEPS
 VERSIONS = sorted(path.name for path in STEPS.glob("v??"))
 # v01 is played as it is, with the other transcripts; v06 has the program of v05.
@@ -46,12 +49,10 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def begun(
-    request: pytest.FixtureRequest, steps: Path
-) -> Iterator[dict[tuple[Callable[..., Any], str], Future[Any]]]:
+def begun(request: pytest.FixtureRequest, steps: Path) -> Iterator[Begun]:
     """Begin what was selected and takes long, a few at a time; return the futures."""
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        futures: dict[tuple[Callable[..., Any], str], Future[Any]] = {}
+        futures: Begun = {}
         for item in request.session.items:
             if not isinstance(item, pytest.Function) or item.path != request.path:
                 continue
@@ -75,7 +76,7 @@ def run_tests(steps: Path, _all: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_tests_of_the_versions_pass(
-    begun: dict[tuple[Callable[..., Any], str], Future[Any]],
+    begun: Begun,
 ) -> None:
     ran = begun[run_tests, "all"].result()
     assert ran.returncode == 0, ran.stderr
@@ -88,9 +89,7 @@ def manage_tests(steps: Path, version: str) -> subprocess.CompletedProcess[str]:
 
 # What the two find is a file in one, and a folder in the other.
 @pytest.mark.parametrize("version", ["v05", "v06"])
-def test_manage_runs_the_tests(
-    version: str, begun: dict[tuple[Callable[..., Any], str], Future[Any]]
-) -> None:
+def test_manage_runs_the_tests(version: str, begun: Begun) -> None:
     ran = begun[manage_tests, version].result()
     assert ran.returncode == 0, ran.stderr
     assert "Ran 3 tests" in ran.stderr
@@ -112,9 +111,7 @@ def play_session(steps: Path, version: str) -> None:
 
 
 @pytest.mark.parametrize("version", PLAYED)
-def test_refactoring_is_not_seen_from_outside(
-    version: str, begun: dict[tuple[Callable[..., Any], str], Future[Any]]
-) -> None:
+def test_refactoring_is_not_seen_from_outside(version: str, begun: Begun) -> None:
     with lacking_as_in_transcripts():
         begun[play_session, version].result()
 

@@ -41,14 +41,20 @@ class Held:
     def release(self, count: int) -> None:
         """Let so many end, one after the other, each followed by those it makes room for."""
         for _ in range(count):
-            before = sum(greenlet.ready() for greenlet in self.greenlets)
+            more = 1 + self.ended()
             self.released.release()
-            self.wait(lambda before=before: sum(g.ready() for g in self.greenlets) > before)
+            self.wait_for_end(more)
 
-    def wait(self, condition: Callable[..., Any]) -> None:
+    def wait(self, condition: Callable[[], object]) -> None:
         with gevent.Timeout(60):
             while not condition():
                 gevent.sleep(0.001)
+
+    def ended(self) -> int:
+        return sum(greenlet.ready() for greenlet in self.greenlets)
+
+    def wait_for_end(self, count: int) -> None:
+        self.wait(lambda: self.ended() >= count)
 
     def wait_for_start(self, count: int) -> None:
         self.wait(lambda: len(self.started) >= count)
@@ -89,7 +95,9 @@ def test_addresses_take_turns(held: Held) -> None:
     ],
     ids=["both", "account", "address"],
 )
-def test_nobody_fills_the_queue_alone(held: Held, askers: Callable[..., Any], most: int) -> None:
+def test_nobody_fills_the_queue_alone(
+    held: Held, askers: Callable[[int], tuple[Any, ...]], most: int
+) -> None:
     waiting = [held.ask(*askers(number)) for number in range(44)]
     refused = [greenlet for greenlet in waiting if greenlet.ready()]
     assert len(refused) == 44 - most

@@ -1,6 +1,5 @@
 import time
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pytest
@@ -18,7 +17,7 @@ from tests.queues import queue_of
 
 
 @pytest.fixture
-def say(client: Client) -> Callable[..., Any]:
+def say(client: Client) -> Callable[[str], object]:
     ann = client.join("Ann")
     return lambda source: client.say(ann, source)
 
@@ -37,7 +36,7 @@ def test_nothing_waits(job_context: JobContext) -> None:
 
 
 def test_messages_and_links_wait(
-    job_context: JobContext, say: Callable[..., Any], site: WebSite
+    job_context: JobContext, say: Callable[[str], object], site: WebSite
 ) -> None:
     say(f"{site.url('/a')} {site.url('/b')}")
     assert gauges(job_context)["render"].waiting == 1

@@ -130,7 +130,10 @@ FOLLOWED = [
     ("write", "column"), FOLLOWED, ids=[f"{w.__name__}-{c}" for w, c in FOLLOWED]
 )
 def test_reader_passes_over_nothing(
-    stage: Stage, database: Database, write: Callable[..., Any], column: Column[Any]
+    stage: Stage,
+    database: Database,
+    write: Callable[[Stage, Connection, int], object],
+    column: Column[Any],
 ) -> None:
     cursor = stage.newest(column)
     seen: list[Any] = []
@@ -202,7 +205,7 @@ def test_invitation_and_new_nickname_do_not_wait_for_each_other(
 
 @pytest.mark.parametrize("write", [Stage.post, Stage.edit, Stage.render, Stage.touch])
 def test_time_of_a_message_grows_though_the_clock_does_not(
-    stage: Stage, database: Database, write: Callable[..., Any]
+    stage: Stage, database: Database, write: Callable[[Stage, Connection, int], object]
 ) -> None:
     with database.writing() as connection:
         connection.execute(update(messages_table).values(updated_at=4e9))
@@ -215,7 +218,7 @@ def test_time_of_a_message_grows_though_the_clock_does_not(
 
 @pytest.mark.parametrize("write", [Stage.join, Stage.rename])
 def test_time_of_a_user_grows_though_the_clock_does_not(
-    stage: Stage, database: Database, write: Callable[..., Any]
+    stage: Stage, database: Database, write: Callable[[Stage, Connection, int], object]
 ) -> None:
     with database.writing() as connection:
         connection.execute(update(users_table).values(updated_at=4e9))
