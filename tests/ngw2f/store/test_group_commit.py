@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from ngw2f.store import database as module
-from ngw2f.store import users
+from ngw2f.store import group_commit, users
 from ngw2f.store.database import CommitLostError, Database, DatabaseBusyError
 from ngw2f.store.group_commit import GroupCommit
 from tests.waiting import wait_until
@@ -94,6 +95,20 @@ def test_who_waits_shares_a_commit(writers: Writers) -> None:
     assert writers.stored_together == writers.published == [["ann"], NAMES]
     assert writers.outcomes == {name: name for name in ["ann", *NAMES]}
     assert writers.stored() == ["ann", *NAMES]
+
+
+def test_only_whoever_is_not_alone_waits_for_more(
+    writers: Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(group_commit, "time", SimpleNamespace(sleep=pauses.append))
+    writers.commit.write(create("zoe"))
+    assert pauses == [0]
+    writers.run({name: create(name) for name in NAMES})
+    pauses.clear()
+    writers.commit.write(create("yan"))
+    writers.commit.write(create("xi"))
+    assert pauses == [0, group_commit.GATHER_SECONDS, 0]
 
 
 def test_failure_of_one_harms_no_other(writers: Writers) -> None:
