@@ -57,6 +57,7 @@ def on_starting(server):
 def when_ready(server):
     """Log the address, and answer systemd's watchdog from now on."""
     hooks.fit_connections(server)
+    hooks.keep_shared()
     watch_master(server, Systemd())
     server.log.info(hooks.describe(settings, server))
 

@@ -186,15 +186,18 @@ def _migrate(_options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from sqlalchemy.exc import SQLAlchemyError
-
     from ngw2f.server.precheck import check
-    from ngw2f.store.usable import NewerError, UnusableError, check_chat
+    from ngw2f.store.current import is_current
 
     settings = load_settings()
     check(settings)
-    if not options.database:
+    if not options.database or is_current(settings):
         return
+    # As above.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from ngw2f.store.usable import NewerError, UnusableError, check_chat
+
     try:
         # An unreachable database may be back soon; with a newer schema an old worker goes on.
         with suppress(SQLAlchemyError, NewerError):

@@ -104,6 +104,12 @@ def dump_stacks_on(worker: Any) -> None:
         faulthandler.enable()
 
 
+def keep_shared() -> None:
+    """Keep collections in the workers from writing to, and so copying, the master's objects."""
+    gc.collect()
+    gc.freeze()
+
+
 def shorten_pauses() -> None:
     """Make garbage collections in a worker shorter and rarer.
 

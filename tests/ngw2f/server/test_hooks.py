@@ -102,6 +102,11 @@ def test_what_a_worker_begins_with_is_not_collected_again() -> None:
     assert int(output) > 1_000
 
 
+def test_what_workers_share_is_not_collected() -> None:
+    code = "import gc, ngw2f.server.hooks as h; h.keep_shared(); print(gc.get_freeze_count())"
+    assert int(subprocess.check_output([sys.executable, "-c", code])) > 1_000
+
+
 def test_garbage_of_clients_is_still_collected() -> None:
     before = gc.get_threshold()
     try:

@@ -77,10 +77,11 @@ def test_database_that_is_being_restored_is_waited_for(settings: Settings) -> No
     assert answers == [True]
 
 
-def test_migration_of_a_current_database_loads_no_library(settings: Settings) -> None:
+@pytest.mark.parametrize("command", [["migrate"], ["check", "--database"]])
+def test_current_database_loads_no_library(settings: Settings, command: list[str]) -> None:
     """Nor does a server's start, which does it by the same function."""
     program = (
-        "import sys; from ngw2f.commands.cli import main; main(['migrate']);"
+        f"import sys; from ngw2f.commands.cli import main; main({command});"
         "sys.exit(' '.join({'alembic', 'sqlalchemy', 'redis'} & set(sys.modules)) or None)"
     )
     environ = {"NGW2F_DATA_DIR": settings.data_dir}
