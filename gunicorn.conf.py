@@ -70,6 +70,7 @@ def pre_fork(server, worker):
 
 def post_fork(server, worker):
     """Drop what belongs to the master: its lifeline and the embedded parts."""
+    hooks.collect_nothing()
     server.reload_guard.forget()
     if server.embedded:
         server.embedded.forget()

@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import socket
@@ -225,6 +226,7 @@ def test_supervise_in_this_process(settings: Settings) -> None:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(-1)
+        gc.unfreeze()
         other.join()
         os.close(lifeline)
     assert heard == ["ready\n"]

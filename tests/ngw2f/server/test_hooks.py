@@ -110,10 +110,13 @@ def test_what_workers_share_is_not_collected() -> None:
 def test_garbage_of_clients_is_still_collected() -> None:
     before = gc.get_threshold()
     try:
+        hooks.collect_nothing()
+        assert not gc.isenabled()
         hooks.shorten_pauses()
         assert gc.isenabled()
         assert 0 < gc.get_threshold()[0] <= 100_000
     finally:
+        gc.enable()
         gc.unfreeze()
         gc.set_threshold(*before)
 
