@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ngw2f.store.private_files import make_private
 
@@ -24,6 +26,10 @@ MAX_LOCK_PAUSE_SECONDS = 0.004
 # Connections of one process to PostgreSQL; further greenlets wait for one of them. The server
 # allows 100 by default: enough for four processes, with some left for operators.
 CONNECTIONS = 20
+
+# A connection that was used so short ago is used again without asking whether it still works.
+MAX_IDLE_SECONDS = 1.0
+_USED_AT = "ngw2f.used_at"
 
 # Each end notices within about 6 s that the other machine is gone. The system's defaults are hours:
 # for that long, a process cut off in a transaction would keep its locks, and all writers wait for
@@ -78,12 +84,11 @@ class Database:
                 # The server limits connections, so this is a hard limit, too.
                 max_overflow=0,
                 pool_timeout=LOCK_TIMEOUT_SECONDS,
-                # Pooled connections break when the server restarts.
-                pool_pre_ping=True,
                 connect_args=CLIENT_SETTINGS,
                 hide_parameters=True,
             )
             event.listen(self.engine, "connect", _prepare_session)
+            _check_idle_connections(self.engine)
             # Otherwise each question would be a transaction, of three round trips instead of one.
             self._asking_engine: Engine = self.engine.execution_options(
                 isolation_level="AUTOCOMMIT"
@@ -148,6 +153,28 @@ class Database:
         self.engine.dispose()
         if self.is_sqlite:
             self._writing_engine.dispose()
+
+
+def _check_idle_connections(engine: Engine) -> None:
+    """Replace pooled connections that broke while they were idle: the server has restarted.
+
+    SQLAlchemy's `pool_pre_ping` would ask before each use, however short ago the last one was.
+    """
+
+    def note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    def check(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        now = time.monotonic()
+        if now - record.info.get(_USED_AT, now) < MAX_IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", note_use)
+    event.listen(engine, "checkout", check)
 
 
 def _prepare_session(connection: Any, _record: object) -> None:

@@ -3,6 +3,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -118,3 +119,31 @@ def test_other_errors_are_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(OperationalError, match="unable to open"), database.writing():
         pass
     database.close()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_connection_that_broke_while_it_was_idle_is_replaced(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pid() -> Any:
+        with database.asking() as connection:
+            return connection.scalar(text("SELECT pg_backend_pid()"))
+
+    monkeypatch.setattr(module, "MAX_IDLE_SECONDS", 0.0)
+    first = pid()
+    assert pid() == first
+    other = Database(database.engine.url.render_as_string(hide_password=False))
+    with other.asking() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 60000)"), {"pid": first})
+    other.close()
+    assert pid() != first
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_connection_in_use_is_not_checked_each_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_IDLE_SECONDS", 60.0)
+    monkeypatch.setattr(database.engine.dialect, "do_ping", None)
+    for _ in range(3):
+        database.ping()
