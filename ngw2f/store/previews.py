@@ -68,6 +68,32 @@ UNNOTIFIED = (
     .limit(1)
 )
 
+# Each fetched link runs these, so they are built once.
+_OF_PREVIEW = previews.c.id == bindparam("preview_id")
+_OF_THUMBNAIL = thumbnails.c.preview_id == bindparam("preview_id")
+_CONTENT = [column.name for column in SHOWN if column.name != "url"]
+_OF_MESSAGES = message_previews.c.preview_id == bindparam("preview_id")
+_NEWEST = select(func.max(message_previews.c.message_id) + 1).where(_OF_MESSAGES)
+SET_CONTENT = (
+    update(previews)
+    .where(_OF_PREVIEW, or_(*(previews.c[name] != bindparam(f"new_{name}") for name in _CONTENT)))
+    .values({name: bindparam(f"new_{name}") for name in _CONTENT})
+    .values(notify_below_id=_NEWEST.scalar_subquery())
+)
+_SCHEDULE: dict[str, Any] = {
+    name: bindparam(f"new_{name}") for name in ("expires_at", "due_at", "failures")
+}
+SET_SCHEDULE = update(previews).where(_OF_PREVIEW).values(_SCHEDULE)
+TO_NOTIFY = (
+    select(message_previews.c.message_id)
+    .distinct()
+    .where(_OF_MESSAGES, message_previews.c.message_id < bindparam("below"))
+    .order_by(message_previews.c.message_id.desc())
+    .limit(bindparam("limit"))
+)
+SET_NOTIFIED = update(previews).where(_OF_PREVIEW).values(notify_below_id=bindparam("before"))
+THUMBNAIL = select(thumbnails.c.name, thumbnails.c.body).where(_OF_THUMBNAIL)
+
 
 @dataclass(frozen=True, slots=True)
 class DuePreview:
@@ -225,20 +251,16 @@ def set_content(
 ) -> None:
     """Store the content of a link; if it changed, the readers of its messages must be notified."""
     name = _set_thumbnail(connection, preview_id, content)
-    values: dict[str, Any] = {
-        "title": content.title,
-        "description": content.description,
-        "site_name": content.site_name,
-        "image": name,
-        "image_width": content.width,
-        "image_height": content.height,
+    values = {
+        "preview_id": preview_id,
+        "new_title": content.title,
+        "new_description": content.description,
+        "new_site_name": content.site_name,
+        "new_image": name,
+        "new_image_width": content.width,
+        "new_image_height": content.height,
     }
-    is_other = or_(*(previews.c[column] != value for column, value in values.items()))
-    same_row = previews.c.id == preview_id
-    newest = select(func.max(message_previews.c.message_id) + 1)
-    newest = newest.where(message_previews.c.preview_id == preview_id)
-    values["notify_below_id"] = newest.scalar_subquery()
-    connection.execute(update(previews).where(same_row, is_other).values(values))
+    connection.execute(SET_CONTENT, values)
     set_schedule(connection, preview_id, schedule)
 
 
@@ -255,27 +277,18 @@ def take_unnotified(connection: Connection, limit: int) -> list[int]:
     taken: list[int] = []
     while len(taken) < limit and (row := connection.execute(UNNOTIFIED).first()):
         left = limit - len(taken)
-        statement = select(message_previews.c.message_id).distinct()
-        statement = statement.where(
-            message_previews.c.preview_id == row.id,
-            message_previews.c.message_id < row.notify_below_id,
-        )
-        statement = statement.order_by(message_previews.c.message_id.desc()).limit(left)
-        found = list(connection.scalars(statement))
+        values = {"preview_id": row.id, "below": row.notify_below_id, "limit": left}
+        found = list(connection.scalars(TO_NOTIFY, values))
         before = found[-1] if len(found) == left else None
-        noted = update(previews).where(previews.c.id == row.id)
-        connection.execute(noted.values(notify_below_id=before))
+        connection.execute(SET_NOTIFIED, {"preview_id": row.id, "before": before})
         taken += found
     return taken
 
 
 def set_schedule(connection: Connection, preview_id: int, schedule: Schedule) -> None:
     """Store when to fetch a link again, without changing what is shown."""
-    connection.execute(
-        update(previews)
-        .where(previews.c.id == preview_id)
-        .values(expires_at=schedule.expires_at, due_at=schedule.due_at, failures=schedule.failures)
-    )
+    values = {f"new_{name}": getattr(schedule, name) for name in schedule.__slots__}
+    connection.execute(SET_SCHEDULE, {"preview_id": preview_id, **values})
 
 
 def failures_of(connection: Connection, preview_id: int) -> int:
@@ -286,12 +299,11 @@ def failures_of(connection: Connection, preview_id: int) -> int:
 
 def _set_thumbnail(connection: Connection, preview_id: int, content: Content) -> str:
     """Store a preview's thumbnail and return its name; the same picture keeps its name."""
-    owned_by = thumbnails.c.preview_id == preview_id
-    row = connection.execute(select(thumbnails.c.name, thumbnails.c.body).where(owned_by)).first()
+    row = connection.execute(THUMBNAIL, {"preview_id": preview_id}).first()
     if row and row.body == content.thumbnail:
         return str(row.name)
     if row:
-        connection.execute(delete(thumbnails).where(owned_by))
+        connection.execute(delete(thumbnails).where(_OF_THUMBNAIL), {"preview_id": preview_id})
     if not content.thumbnail:
         return ""
     name = secrets.token_urlsafe(NAME_BYTES)
