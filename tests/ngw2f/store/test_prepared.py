@@ -19,32 +19,24 @@ ADD = Prepared(
 )
 
 
-def test_rows_are_those_of_its_parameters(database: Database, ann: UserRow, bob: UserRow) -> None:
-    with database.reading() as connection:
-        for user in (ann, bob, ann):
-            rows = NAMED.fetch(connection, {"nickname": user.nickname})
-            assert rows == [(user.id, "constant")]
-        assert NAMED.fetch(connection, {"nickname": "nobody"}) == []
-
-
 def test_one_row_for_each_of_many(database: Database, ann: UserRow, bob: UserRow) -> None:
     with database.reading() as connection:
         names = [{"nickname": user.nickname} for user in (bob, ann, bob)]
         rows = NAMED.fetch_each(connection, names)
-        assert [row[0] for row in rows] == [bob.id, ann.id, bob.id]
+        assert rows == [(user.id, "constant") for user in (bob, ann, bob)]
         assert NAMED.fetch_each(connection, []) == []
 
 
 def test_statement_is_of_the_connections_transaction(database: Database, ann: UserRow) -> None:
     with database.writing() as connection, database.reading() as reader:
         connection.execute(text("UPDATE users SET nickname = 'cleo'"))
-        assert NAMED.fetch(connection, {"nickname": "cleo"}) == [(ann.id, "constant")]
-        assert NAMED.fetch(reader, {"nickname": "cleo"}) == []
+        assert NAMED.fetch_each(connection, [{"nickname": "cleo"}]) == [(ann.id, "constant")]
+        assert NAMED.fetch_each(reader, [{"nickname": "cleo"}]) == [None]
 
 
 def test_error_is_one_of_sqlalchemys_and_quotes_nobody(database: Database) -> None:
     with pytest.raises(IntegrityError) as raised, database.writing() as connection:
-        ADD.fetch(connection, {"nickname": "a secret", "nickname_key": None})
+        ADD.fetch_each(connection, [{"nickname": "a secret", "nickname_key": None}])
     assert "a secret" not in str(raised.value).splitlines()[-1]
 
 
@@ -53,4 +45,4 @@ def test_failure_of_the_database(database: Database, ann: UserRow) -> None:
     with database.writing() as connection:
         connection.execute(text("DROP TABLE users"))
         with pytest.raises(OperationalError):
-            NAMED.fetch(connection, {"nickname": "ann"})
+            NAMED.fetch_each(connection, [{"nickname": "ann"}])
