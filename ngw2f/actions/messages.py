@@ -52,7 +52,7 @@ class Messages:
             core.database, self._store, self._publish
         )
         # A change of a room, and of its members, drops the group of all rooms.
-        self._rooms = Known[Room](core.clock, is_on=core.database.is_sqlite)
+        self._rooms = Known[Room](core.clock)
 
     def post(
         self,
@@ -116,7 +116,11 @@ class Messages:
             with self._core.database.asking() as connection:
                 return rights.find_room(connection, room_id, user)
 
-        self._rooms.find((room_id, user.id), ask, lambda _room: [ROOMS])
+        def groups_of(room: Room) -> list[str]:
+            # A public room stays one, and is never deleted: for it there is nothing to be told.
+            return [ROOMS] if self._core.database.is_sqlite or not room.private else []
+
+        self._rooms.find((room_id, user.id), ask, groups_of)
 
     def _store(
         self, connection: Connection, posts: Sequence[_Post]

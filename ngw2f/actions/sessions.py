@@ -39,7 +39,7 @@ class Sessions:
         self._core = core
         self._attendance = attendance
         # A change of the account, and of its tokens, drops the reader's group.
-        self._users = Known[UserRow](core.clock, is_on=core.database.is_sqlite)
+        self._users = Known[UserRow](core.clock)
 
     def find_user(self, token: str | None) -> UserRow | None:
         """Return whose token this is; None if it is unknown, revoked or expired."""
@@ -48,7 +48,7 @@ class Sessions:
         user = self._users.find(
             tokens.digest_of(token),
             lambda: self._ask_user(token),
-            lambda found: [reader_group(found.id)],
+            lambda found: [reader_group(found.id)] if self._core.database.is_sqlite else [],
         )
         # Nothing drops a group when a token expires.
         return user if user and time.time() < user.token_expires_at else None

@@ -36,7 +36,7 @@ def clock(settings: Settings) -> Iterator[SharedGroupClock]:
 @pytest.fixture
 def ask(clock: SharedGroupClock) -> Callable[..., tuple[int | None, int]]:
     """Give a function that asks for a number, and returns it and how often it was looked up."""
-    known = Known[int](clock, is_on=True)
+    known = Known[int](clock)
     lookups = []
 
     def look_up(number: int | None) -> int | None:
@@ -73,7 +73,7 @@ def test_other_process_drops_the_group(
 
 
 def test_answer_from_before_a_drop_is_not_kept(clock: SharedGroupClock) -> None:
-    known = Known[int](clock, is_on=True)
+    known = Known[int](clock)
 
     def look_up_while_it_changes() -> int:
         clock.drop(["group"])
@@ -95,10 +95,15 @@ def test_number_of_answers_is_bounded(
     clock: SharedGroupClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_ANSWERS", 2)
-    known = Known[int](clock, is_on=True)
+    known = Known[int](clock)
     for key in range(5):
-        known.find(key, lambda: 1, lambda _found: [])
+        known.find(key, lambda: 1, lambda _found: ["group"])
     assert len(known._answers) <= 2
+
+
+def test_answer_without_groups_is_not_kept(clock: SharedGroupClock) -> None:
+    known = Known[int](clock)
+    assert [known.find("key", iter([n]).__next__, lambda _found: []) for n in (1, 2)] == [1, 2]
 
 
 class Process:
