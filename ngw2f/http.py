@@ -26,7 +26,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from middleware.negotiation import Accept
-from ngw2f.resources import MAX_ID
+from ngw2f.api_resources import MAX_ID
 
 T = TypeVar("T")
 Form = Literal["html", "json", "text"]

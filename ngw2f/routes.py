@@ -2,7 +2,7 @@
 
 from werkzeug.routing import BaseConverter, Map, Rule
 
-from ngw2f.resources import MAX_ID
+from ngw2f.api_resources import MAX_ID
 from ngw2f.web import (
     account,
     events,

@@ -46,7 +46,7 @@ PLANTS = {
     "upwards, for types": Plant(
         "ngw2f/live/hub.py", FOR_TYPES.format("ngw2f.web.services"), FLOORS
     ),
-    "between the lowest": Plant("ngw2f/settings.py", "import ngw2f.resources", FLOORS),
+    "between the lowest": Plant("ngw2f/settings.py", "import ngw2f.api_resources", FLOORS),
     "http.py below the web": Plant("ngw2f/jobs/render.py", "import ngw2f.http", HTTP),
     "Werkzeug below the web": Plant(
         "ngw2f/live/hub.py", "from werkzeug.exceptions import NotFound", HTTP

@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 import msgspec
 
 from benchmarks.fanout.servers import Running
-from ngw2f.resources import Message
+from ngw2f.api_resources import Message
 
 # The most requests or transactions a second; at a higher rate, several events share one.
 MAX_TURNS = 100

@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 
 from ngw2f.actions.sessions import record_revocation
 from ngw2f.actions.sign_in import Client, SignIn, find_named, signed_in, stranger
+from ngw2f.api_resources import User
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Forbidden, Invalid
-from ngw2f.resources import User
 from ngw2f.store import devices, tokens, users
 from ngw2f.store.events import Run
 from ngw2f.store.users import Credentials, LooksTakenError, NicknameTakenError, UserRow

@@ -7,13 +7,13 @@ from sqlalchemy import Connection
 
 from ngw2f.actions import idempotency, rights
 from ngw2f.actions.known import Known
+from ngw2f.api_resources import Message, Room
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Gone, Invalid, NotFound
 from ngw2f.jobs.wakeup import WakeUp
 from ngw2f.live.cache_groups import ROOMS, room_group
 from ngw2f.live.payloads import DeletedMessage
-from ngw2f.resources import Message, Room
 from ngw2f.store import messages, tasks
 from ngw2f.store.events import Run
 from ngw2f.store.group_commit import GroupCommit

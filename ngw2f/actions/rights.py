@@ -7,8 +7,8 @@ author may edit or delete a message.
 
 from sqlalchemy import Connection
 
+from ngw2f.api_resources import MAX_ID, Message, Room
 from ngw2f.errors import Forbidden, NotFound
-from ngw2f.resources import MAX_ID, Message, Room
 from ngw2f.store import messages, rooms
 from ngw2f.store.users import UserRow
 from ngw2f.text.names import composed

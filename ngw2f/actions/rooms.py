@@ -1,12 +1,12 @@
 """Rooms: create one, let others in and out, type in it."""
 
 from ngw2f.actions import idempotency, rights
+from ngw2f.api_resources import Room
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from ngw2f.live.payloads import Typing
 from ngw2f.live.typing import TypingNotices
-from ngw2f.resources import Room
 from ngw2f.store import rooms, users
 from ngw2f.store.keys import KeyUsedError, Use, keep_key
 from ngw2f.store.rooms import QuotaExceededError, RoomExistsError

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from ngw2f.api_resources import Message
 from ngw2f.crash_marks import CrashMark, left_by_crashes
 from ngw2f.jobs.shares import Shares
 from ngw2f.links.find import find_links
 from ngw2f.live.log import EventLog
 from ngw2f.locks import file_lock
 from ngw2f.observe.tracing import following
-from ngw2f.resources import Message
 from ngw2f.store import messages, tasks
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run

@@ -22,10 +22,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from middleware.cache import Clock
+from ngw2f.api_resources import Message, Room, User
 from ngw2f.broker.connection import Broker
 from ngw2f.live.cache_groups import groups_of
 from ngw2f.live.payloads import DeletedMessage, RevokedTokens, Typing
-from ngw2f.resources import Message, Room, User
 from ngw2f.store import events
 from ngw2f.store.database import Database
 from ngw2f.store.events import NewEvent, Run, StoredEvent

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
+from ngw2f.api_resources import Message, Preview
 from ngw2f.observe.tracing import request_id
-from ngw2f.resources import Message, Preview
 from ngw2f.store import render_queue as turns
 from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.prepared import Prepared

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from ngw2f.resources import Preview
+from ngw2f.api_resources import Preview
 from ngw2f.store.schema import message_previews, messages, previews, rooms, thumbnails
 
 NAME_BYTES = 16

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from ngw2f.resources import Room
+from ngw2f.api_resources import Room
 from ngw2f.store.order import take_turn
 from ngw2f.store.schema import (
     IS_PUBLIC,

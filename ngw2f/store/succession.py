@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, inspect, text
 
-from ngw2f.resources import MAX_ID
+from ngw2f.api_resources import MAX_ID
 from ngw2f.store.events import NewEvent, add_events
 
 # The tables whose ids clients know.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, case, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ngw2f.resources import User
+from ngw2f.api_resources import User
 from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.schema import can_be_stored, nickname_shapes, users
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from ngw2f.api_resources import Preview, Room
 from ngw2f.live.entry import Entry
 from ngw2f.live.nicknames import Nicknames
-from ngw2f.resources import Preview, Room
 from ngw2f.web.templates import Templates
 
 

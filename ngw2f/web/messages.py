@@ -4,9 +4,9 @@ import msgspec
 
 from ngw2f.actions import rights
 from ngw2f.actions.messages import Posted
+from ngw2f.api_resources import Message
 from ngw2f.http import JSON_TYPE, Request, Response, known, link_header, no_content
 from ngw2f.live.cache_groups import room_group
-from ngw2f.resources import Message
 from ngw2f.store import messages
 from ngw2f.store.messages import Found, Page
 from ngw2f.store.rooms import LOBBY_ID

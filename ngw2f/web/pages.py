@@ -10,10 +10,10 @@ from typing import TypeVar
 from ngw2f.actions import rights
 from ngw2f.actions.idempotency import digest_of
 from ngw2f.actions.sign_in import find_named
+from ngw2f.api_resources import Message, Room
 from ngw2f.errors import DomainError, Invalid, KeyReused, TooMany, Unauthenticated
 from ngw2f.http import Request, Response, problem, see_other, tagged
 from ngw2f.live.entry import EntryId
-from ngw2f.resources import Message, Room
 from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow

@@ -3,9 +3,9 @@
 import msgspec
 
 from ngw2f.actions import rights
+from ngw2f.api_resources import Room, User
 from ngw2f.http import Request, Response, json_response, no_content
 from ngw2f.live.cache_groups import ROOMS, USERS, room_group
-from ngw2f.resources import Room, User
 from ngw2f.store import rooms
 from ngw2f.web import auth, idempotency
 from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json

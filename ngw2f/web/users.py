@@ -6,10 +6,10 @@ from functools import partial
 import msgspec
 
 from ngw2f.actions.accounts import Changes
+from ngw2f.api_resources import User
 from ngw2f.errors import NotFound
 from ngw2f.http import Request, Response, json_response, no_content
 from ngw2f.live.cache_groups import USERS
-from ngw2f.resources import User
 from ngw2f.store import users
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth

@@ -10,13 +10,13 @@ from msgspec import Meta
 from simple_websocket import ConnectionClosed, Server
 
 from middleware.request_id import KEY as REQUEST_ID
+from ngw2f.api_resources import Message
 from ngw2f.errors import DomainError, Unauthenticated
 from ngw2f.http import Request, Response
 from ngw2f.live.entry import EntryId
 from ngw2f.live.formats import WebSocketFrames, text_frame
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.observe.tracing import following
-from ngw2f.resources import Message
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, idempotency
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line

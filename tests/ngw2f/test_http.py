@@ -8,8 +8,8 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.test import EnvironBuilder
 
 from ngw2f import http
+from ngw2f.api_resources import MAX_ID
 from ngw2f.http import FORM_TYPE, Request
-from ngw2f.resources import MAX_ID
 
 
 class Point(Struct):

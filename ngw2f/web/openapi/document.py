@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from ngw2f import __version__
+from ngw2f.api_resources import Message
 from ngw2f.http import JSON_TYPE, Request, Response, tagged
-from ngw2f.resources import Message
 from ngw2f.settings import Settings
 from ngw2f.web.auth import COOKIE
 from ngw2f.web.errors import Problem

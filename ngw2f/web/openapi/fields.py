@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from ngw2f.resources import MAX_ID
+from ngw2f.api_resources import MAX_ID
 from ngw2f.settings import Settings
 from ngw2f.text.names import MAX_NICKNAME_CHARACTERS, MAX_ROOM_NAME_CHARACTERS
 from ngw2f.text.password import MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS

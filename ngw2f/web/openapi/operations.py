@@ -7,7 +7,7 @@ Errors that follow from the method, the parameters, the account or a limit are n
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ngw2f.resources import Message, Room, User
+from ngw2f.api_resources import Message, Room, User
 from ngw2f.web import events, messages, rooms, status, tokens, users, waiting
 
 Who = Literal["anybody", "reader", "user", "password", "operator"]

@@ -8,12 +8,12 @@ from redis import Redis
 
 from ngw2f.actions.messages import Messages
 from ngw2f.actions.rooms import Rooms
+from ngw2f.api_resources import Message
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Forbidden, Gone, Invalid, KeyReused, NotFound, TooMany
 from ngw2f.jobs.wakeup import RENDER, WakeUp
 from ngw2f.observe.tracing import following
-from ngw2f.resources import Message
 from ngw2f.store import messages as stored
 from ngw2f.store import tasks
 from ngw2f.store.messages import Page

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 from ngw2f.actions import rights
 from ngw2f.actions.messages import Messages
 from ngw2f.actions.rooms import Rooms
+from ngw2f.api_resources import MAX_ID, Room
 from ngw2f.core import Core
 from ngw2f.errors import Forbidden, NotFound
-from ngw2f.resources import MAX_ID, Room
 from ngw2f.store.rooms import LOBBY, LOBBY_ID
 from ngw2f.store.users import UserRow
 

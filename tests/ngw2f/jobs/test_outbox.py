@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from ngw2f.api_resources import Message
 from ngw2f.crash_marks import CrashMark
 from ngw2f.jobs import outbox as module
 from ngw2f.jobs.context import JobContext, build_context
 from ngw2f.jobs.outbox import MAX_BATCH, Batch
-from ngw2f.resources import Message
 from ngw2f.settings import Settings
 from ngw2f.store import messages, rooms, users
 from ngw2f.store.database import Database

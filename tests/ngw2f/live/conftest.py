@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from ngw2f.actions.sign_in import Client
+from ngw2f.api_resources import Room
 from ngw2f.live.entry import Entry
 from ngw2f.live.formats import JSONLines
 from ngw2f.live.hub import Hub
 from ngw2f.live.subscription import Subscription
-from ngw2f.resources import Room
 from ngw2f.settings import Settings
 from ngw2f.store import rooms, users
 from ngw2f.store.users import UserRow

@@ -3,10 +3,10 @@ from redis import Redis
 
 from middleware.cache import GroupClock
 from middleware.cache.groups import slots_of
+from ngw2f.api_resources import Message
 from ngw2f.broker.connection import Broker
 from ngw2f.live.cache_groups import groups_of, open_group_clock, room_group
 from ngw2f.live.log import EventLog
-from ngw2f.resources import Message
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from ngw2f.resources import Message
+from ngw2f.api_resources import Message
 from ngw2f.store import messages, rooms
 from ngw2f.store.database import Database
 from ngw2f.store.messages import Page

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Connection, select, text, update
 
-from ngw2f.resources import Message
+from ngw2f.api_resources import Message
 from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.database import Database
 from ngw2f.store.events import NewEvent

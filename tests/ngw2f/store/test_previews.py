@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from ngw2f.resources import Message, Preview
+from ngw2f.api_resources import Message, Preview
 from ngw2f.store import messages, previews, rooms
 from ngw2f.store.database import Database
 from ngw2f.store.previews import Content, DuePreview, Schedule

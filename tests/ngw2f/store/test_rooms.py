@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from ngw2f.resources import Room
+from ngw2f.api_resources import Room
 from ngw2f.store import rooms
 from ngw2f.store.database import Database
 from ngw2f.store.rooms import LOBBY, RoomExistsError

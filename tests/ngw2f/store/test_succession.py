@@ -1,6 +1,6 @@
 from sqlalchemy import insert, text
 
-from ngw2f.resources import MAX_ID
+from ngw2f.api_resources import MAX_ID
 from ngw2f.store import events, messages, rooms
 from ngw2f.store.database import Database
 from ngw2f.store.schema import messages as messages_table

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from ngw2f.resources import Message
+from ngw2f.api_resources import Message
 from ngw2f.store import messages, rooms, tasks
 from ngw2f.store.database import Database
 from ngw2f.store.users import UserRow

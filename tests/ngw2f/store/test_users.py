@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from ngw2f.resources import User
+from ngw2f.api_resources import User
 from ngw2f.store import users
 from ngw2f.store.database import Database
 from ngw2f.store.users import NicknameTakenError, UserRow

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import ColumnElement, Table, func, select
 from webtest import TestResponse
 
+from ngw2f.api_resources import Message
 from ngw2f.errors import Invalid
 from ngw2f.http import Request
-from ngw2f.resources import Message
 from ngw2f.server.service import Service
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.schema import events, messages, rooms

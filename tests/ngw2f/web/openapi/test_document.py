@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ngw2f.resources import MAX_ID
+from ngw2f.api_resources import MAX_ID
 from ngw2f.routes import build_url_map
 from ngw2f.server.service import Service
 from ngw2f.settings import Settings
