@@ -13,7 +13,7 @@ from ngw2f.observe.metrics.files import begin_anew, fold_dead
 from ngw2f.server import hooks
 from ngw2f.server.descriptors import WORKER_CONNECTIONS
 from ngw2f.server.gunicorn_response import use_own_response
-from ngw2f.server.reload import guard_reload
+from ngw2f.server.reload_guard import guard_reload
 from ngw2f.server.systemd import Systemd, watch_master
 from ngw2f.settings import SettingError, load_settings, unknown_variables
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from deploy.health import is_healthy
 from ngw2f.server import renewal
-from ngw2f.server.reload import SERVING_SECONDS
+from ngw2f.server.reload_guard import SERVING_SECONDS
 from ngw2f.server.reload_trial import TRIAL_SECONDS
 
 # A master and its worker start within two seconds; on a busy machine it takes longer.

@@ -215,7 +215,7 @@ def test_new_worker_that_cannot_begin_is_given_up(held: Held) -> None:
 
 
 def test_new_worker_that_hangs_is_given_up(held: Held) -> None:
-    setting = "import ngw2f.server.reload as module; module.SERVING_SECONDS = {}\n"
+    setting = "import ngw2f.server.reload_guard as module; module.SERVING_SECONDS = {}\n"
     (held.directory / "more.py").write_text(setting.format(1))
     first = held.server.web_workers()
     held.hold("boot")

@@ -14,9 +14,9 @@ from gunicorn import sock
 from gunicorn.config import Config
 from gunicorn.errors import HaltServer
 
-from ngw2f.server import reload, renewal
+from ngw2f.server import reload_guard, renewal
 from ngw2f.server import reload_trial as trial
-from ngw2f.server.reload import guard_reload
+from ngw2f.server.reload_guard import guard_reload
 from ngw2f.server.systemd import Systemd
 from tests.waiting import wait_until
 
@@ -108,7 +108,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Master:
 def passing(server: Master, monkeypatch: pytest.MonkeyPatch) -> Master:
     """Give a master whose checks pass at once."""
     monkeypatch.setattr(
-        reload, "Trial", lambda *_: SimpleNamespace(verdict=lambda: True, is_late=False)
+        reload_guard, "Trial", lambda *_: SimpleNamespace(verdict=lambda: True, is_late=False)
     )
     return server
 
@@ -216,7 +216,7 @@ def test_new_worker_that_hangs_is_killed(passing: Master, monkeypatch: pytest.Mo
     passing.handle_hup()
     passing.manage_workers()
     passing.WORKERS[13] = worker(3)
-    monkeypatch.setattr(reload, "SERVING_SECONDS", -1.0)
+    monkeypatch.setattr(reload_guard, "SERVING_SECONDS", -1.0)
     passing.manage_workers()
     assert passing.done[-2:] == [(12, signal.SIGKILL), (13, signal.SIGTERM)]
     assert told(passing) == renewal.REFUSED
@@ -284,7 +284,7 @@ def test_worker_that_fails_to_boot_later_is_started_again_after_a_pause(
     assert not ended.tmp.is_open
     server.manage_workers()
     assert server.done == []
-    later = time.monotonic() + reload.FIRST_PAUSE_SECONDS
+    later = time.monotonic() + reload_guard.FIRST_PAUSE_SECONDS
     monkeypatch.setattr(time, "monotonic", lambda: later)
     server.manage_workers()
     assert server.done == ["manage"]
