@@ -12,11 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from ngw2f.settings import Settings
 from ngw2f.store.backup import BackupError, back_up, restore
 from ngw2f.store.database import Database
-from ngw2f.store.exchange import ImportRefusedError, export_lines, import_lines
 from ngw2f.store.in_use import InUseError, exclusive_use
 from ngw2f.store.migrate import MigrationError, migrate
 from ngw2f.store.reasons import reason_of
 from ngw2f.store.succession import succeed
+from ngw2f.store.transfer import ImportRefusedError, export_lines, import_lines
 from ngw2f.store.usable import UnusableError, check_chat
 from ngw2f.store.whole_file import whole_file
 

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from ngw2f.settings import Settings
 from ngw2f.store import messages, rooms, tokens
 from ngw2f.store.database import Database
-from ngw2f.store.exchange import ImportRefusedError, export_lines, import_lines
 from ngw2f.store.schema import metadata
+from ngw2f.store.transfer import ImportRefusedError, export_lines, import_lines
 from ngw2f.store.users import UserRow
 
 
