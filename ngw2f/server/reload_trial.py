@@ -1,4 +1,4 @@
-"""Try the current code and settings in separate processes.
+"""Try the current code and settings in separate processes; `reload_guard` acts on the verdict.
 
 Meanwhile the master goes on, and asks for the verdict in each turn of its loop. The verdict is
 a word on a pipe and not an exit status, because gunicorn's master reaps all children itself. The
