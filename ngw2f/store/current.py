@@ -3,6 +3,7 @@
 The master imports this before it forks: nothing here may import what gevent has to patch.
 """
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,9 @@ TABLES = {"users", "tokens", "rooms", "memberships", "messages", "alembic_versio
 # Held while the schema of an SQLite database changes.
 MIGRATION_FILE = "migrate.lock"
 
+# Whoever holds the database for longer is for the migration to wait for.
+LOCK_SECONDS = 1.0
+
 # Each is named after the version that it makes.
 MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
 
@@ -27,13 +31,16 @@ def is_current(settings: Settings) -> bool:
     Anything else, an error too, is for `migrate` to look at.
     """
     path = settings.data_path / "chat.sqlite3"
-    if settings.database_url or not path.is_file():
+    if settings.database_url:
         return False
-    url = f"file:{quote(str(path))}?mode=rw"
+    url = f"file:{quote(os.fsencode(path))}?mode=rw"
     try:
+        # A path that cannot be looked at raises, too.
+        if not path.is_file():
+            return False
         with (
             file_lock(settings.data_path / MIGRATION_FILE),
-            closing(sqlite3.connect(url, uri=True)) as database,
+            closing(sqlite3.connect(url, LOCK_SECONDS, uri=True)) as database,
         ):
             return _is_current(database)
     except (OSError, sqlite3.Error):
@@ -45,4 +52,6 @@ def _is_current(database: sqlite3.Connection) -> bool:
     versions = list(database.execute("SELECT version_num FROM alembic_version"))
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
     modes = list(database.execute("PRAGMA journal_mode"))
+    # As the migration does. It fails if this user cannot write what a crash left of the WAL.
+    database.execute("BEGIN IMMEDIATE")
     return versions == [(newest,)] and tables >= TABLES and modes == [("wal",)]

@@ -12,6 +12,7 @@ import pytest
 
 from ngw2f.locks import file_lock
 from ngw2f.settings import Settings
+from ngw2f.store import current
 from ngw2f.store.current import MIGRATION_FILE, is_current
 from ngw2f.store.migrate import migrate
 
@@ -59,6 +60,21 @@ def test_database_is_not_made(tmp_path: Path) -> None:
 def test_file_that_is_no_database(settings: Settings) -> None:
     (settings.data_path / "chat.sqlite3").write_bytes(b"no database " * 1000)
     assert not is_current(settings)
+
+
+def test_database_that_cannot_be_written(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor could it if what a crash left beside it were another user's: the migration says so."""
+    monkeypatch.setattr(current, "LOCK_SECONDS", 0.0)
+    with closing(sqlite3.connect(settings.data_path / "chat.sqlite3")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not is_current(settings)
+
+
+def test_path_that_cannot_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "chat.sqlite3").symlink_to("x" * 1000)
+    assert not is_current(Settings(data_dir=str(tmp_path)))
 
 
 def test_other_databases_are_for_the_migration(settings: Settings) -> None:
