@@ -110,7 +110,8 @@ class Supervisor:
                     self._start(spec)
             prepare()
             for spec in self._specs:
-                if not spec.is_foundation:
+                # Preparing takes long enough to be told to stop meanwhile.
+                if not spec.is_foundation and not self._is_stopping:
                     self._start(spec)
             while not self._is_stopping:
                 self._wait()

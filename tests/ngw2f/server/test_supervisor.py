@@ -50,11 +50,15 @@ class Stage:
         self._thread = threading.Thread(target=self.supervisor.run, args=[prepare])
         self._thread.start()
 
-    def stop(self) -> None:
-        os.close(self._leash)
+    def join(self) -> None:
+        """Wait until the supervisor has ended."""
         if self._thread:
             self._thread.join(60)
             assert not self._thread.is_alive()
+
+    def stop(self) -> None:
+        os.close(self._leash)
+        self.join()
         os.close(self._lifeline)
 
     def spec(self, name: str, script: str, **options: Any) -> ChildSpec:
@@ -208,6 +212,20 @@ def test_others_are_started_after_the_preparation(stage: Stage) -> None:
         prepare=lambda: wait_until(lambda: stage.words() == ["base starts"]),
     )
     wait_until(lambda: stage.words() == ["base starts", "a starts"])
+
+
+def test_stop_during_the_preparation_starts_nobody(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    monkeypatch.setattr(Supervisor, "_start", lambda _self, spec: started.append(spec.name))
+    stage.start(
+        stage.spec("a", ""),
+        stage.spec("base", "", is_foundation=True),
+        prepare=lambda: stage.supervisor._stop_soon(),
+    )
+    stage.join()
+    assert started == ["base"]
 
 
 RETIRING = """say starts; tell ready
