@@ -8,6 +8,7 @@ server's life; those that have nothing to do only log at the debug level.
 
 import sys
 
+from ngw2f.forks import open_standard
 from ngw2f.links.settings import build_policy
 from ngw2f.observe.metrics.files import begin_anew, fold_dead
 from ngw2f.server import hooks
@@ -17,6 +18,7 @@ from ngw2f.server.reload_guard import guard_reload
 from ngw2f.server.systemd import Systemd, watch_master
 from ngw2f.settings import SettingError, load_settings, unknown_variables
 
+open_standard()
 try:
     settings = load_settings()
     build_policy(settings)

@@ -78,6 +78,21 @@ class Fork:
             os.kill(self.pid, number)
 
 
+def open_standard() -> None:
+    """Connect to nothing what is closed of standard input, output and error.
+
+    The next pipe would get their numbers, and be another's input or output in each child.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = open(number, "w" if number else "r", closefd=False)  # noqa: SIM115 # it stays
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+
+
 def set_title(words: Sequence[str]) -> None:
     """Replace the command line that the system shows of this process, as far as it fits (Linux)."""
     with suppress(OSError):

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
+from ngw2f.forks import open_standard
 from ngw2f.settings import SettingError, Settings, load_settings
 
 # The queues of workers. (ngw2f/jobs/wakeup.py has the names, too, but imports RQ.)
@@ -37,6 +38,7 @@ SILENT_LOGGERS = ("urllib3", "PIL")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; exit with one line if a setting is wrong."""
+    open_standard()
     parser = _parser()
     # Unknown arguments of `serve` are gunicorn's; argparse's REMAINDER takes no options.
     options, rest = parser.parse_known_args(arguments)

@@ -111,6 +111,24 @@ def test_descriptors(told: Told) -> None:
     assert told(lambda: os.readlink("/dev/fd/0")) == os.devnull
 
 
+def test_closed_standard_streams_are_no_pipes() -> None:
+    """A lifeline with such a number would never end, or end at once."""
+    program = """
+import os, sys
+from ngw2f.forks import Fork, open_standard
+open_standard()
+print("nobody hears this")
+reader, writer = os.pipe()
+def run():
+    sys.stderr.write("nor this")
+    os.write(writer, b".")
+status = Fork(run, [], [writer]).wait()
+sys.exit(reader <= 2 or status or os.read(reader, 1) != b".")
+"""
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", program]
+    assert subprocess.call(command) == 0
+
+
 def test_session(told: Told) -> None:
     assert told(lambda: os.getsid(0) == os.getpid()) == "True"
 

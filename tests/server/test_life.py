@@ -5,6 +5,8 @@ import re
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -13,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from ngw2f.broker.embedded import MAX_SOCKET_PATH_BYTES
+from ngw2f.locks import is_locked
+from ngw2f.server.embedded import LOCK_NAME
 from ngw2f.store.migrations import versions as migrations
-from tests.server.server import Server, parent_of, run_server
+from tests.server.server import ROOT, Server, parent_of, run_server
 from tests.waiting import HANGING_SECONDS, PAUSE_SECONDS, listens_to, wait_until
 
 # gunicorn's lines.
@@ -58,6 +62,24 @@ def test_second_start_says_so_and_stops(whole: Server) -> None:
     ]
     assert "Traceback" not in second.text
     assert server.get("/readyz").status_code == 200
+
+
+def test_start_without_standard_streams(data_dir: Path, tmp_path: Path) -> None:
+    """The lifeline must not get one of their numbers; nothing is said to anybody."""
+    address = tmp_path / "socket"
+    script = Path(sys.executable).with_name("gunicorn")
+    options = ["-c", "gunicorn.conf.py", f"--bind=unix:{address}", "app:application"]
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    environ = {**os.environ, "NGW2F_DATA_DIR": str(data_dir)}
+    command = [*closed, sys.executable, str(script), *options]
+    with subprocess.Popen(command, cwd=ROOT, env=environ) as master:
+        try:
+            wait_until(lambda: address.exists() or master.poll() is not None)
+            assert is_locked(data_dir / LOCK_NAME)
+        finally:
+            master.terminate()
+        assert master.wait(HANGING_SECONDS) == 0
+    wait_until(lambda: not is_locked(data_dir / LOCK_NAME))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])

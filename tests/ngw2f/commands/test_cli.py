@@ -51,6 +51,12 @@ def called(
     return put
 
 
+@pytest.mark.usefixtures("data_dir")
+def test_closed_standard_streams() -> None:
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "ngw2f"]
+    assert subprocess.call([*command, "migrate"]) == 0
+
+
 def test_file_that_is_no_database_is_one_line(data_dir: Path) -> None:
     data_dir.mkdir(exist_ok=True)
     (data_dir / "chat.sqlite3").write_bytes(b"no database " * 1000)
