@@ -126,7 +126,7 @@ class Messages:
         self, connection: Connection, posts: Sequence[_Post]
     ) -> tuple[list[Posted | None], Run]:
         """Store posts, but none whose key was used before, and their events."""
-        fresh = [each for each in posts if not _was_posted(connection, each)]
+        fresh = _fresh(connection, posts)
         created = messages.create_messages(connection, [each.draft for each in fresh])
         stored: dict[_Post, Posted] = {}
         for each, message in zip(fresh, created, strict=True):
@@ -166,13 +166,18 @@ class Messages:
             raise Invalid(str(error)) from error
 
 
-def _was_posted(connection: Connection, post: _Post) -> bool:
-    """Return whether the key was used before: then there is nothing to store.
-
-    Two of the same group are not told apart here. The second one's key is refused, so both are
-    stored alone, one after the other.
-    """
-    return post.key is not None and bool(find_use(connection, post.draft.user_id, post.key))
+def _fresh(connection: Connection, posts: Sequence[_Post]) -> list[_Post]:
+    """Return the posts whose key was not used before, nor by another one of them."""
+    fresh: list[_Post] = []
+    used: set[tuple[int, str]] = set()
+    for each in posts:
+        if each.key is not None:
+            use = each.draft.user_id, each.key
+            if use in used or find_use(connection, *use):
+                continue
+            used.add(use)
+        fresh.append(each)
+    return fresh
 
 
 def _create_task(connection: Connection, message: Message) -> str:

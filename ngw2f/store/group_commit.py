@@ -60,7 +60,9 @@ class GroupCommit(Generic[Item, Result, News]):
         self._store = store
         self._publish = publish
         self._waiting: deque[_Waiting[Item, Result]] = deque()
-        self._leading = threading.Lock()
+        # Somebody leads. `_changed` is notified when that ends, and when something is settled.
+        self._is_led = False
+        self._changed = threading.Condition(threading.Lock())
         # Whether the last group had more than one.
         self._is_shared = False
 
@@ -70,12 +72,28 @@ class GroupCommit(Generic[Item, Result, News]):
         self._waiting.append(own)
         # Those who have got as far join the same group.
         time.sleep(0)
-        with self._leading:
-            while not own.is_settled:
+        while self._must_lead(own):
+            try:
                 self._lead()
+            finally:
+                with self._changed:
+                    self._is_led = False
+                    self._changed.notify_all()
         if own.error:
             raise own.error
         return cast(Result, own.result)
+
+    def _must_lead(self, own: _Waiting[Item, Result]) -> bool:
+        """Wait until *own* is settled, or nobody leads: then take the lead.
+
+        Whoever is settled goes on at once, even if others lead the next group by then.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: own.is_settled or not self._is_led)
+            if own.is_settled:
+                return False
+            self._is_led = True
+            return True
 
     def _lead(self) -> None:
         """Settle all who wait."""
@@ -105,6 +123,8 @@ class GroupCommit(Generic[Item, Result, News]):
                 each.error = error
         for each in group:
             each.is_settled = True
+        with self._changed:
+            self._changed.notify_all()
 
     def _commit(self, group: list[_Waiting[Item, Result]]) -> None:
         with self._database.writing() as connection:

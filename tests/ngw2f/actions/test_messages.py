@@ -1,10 +1,12 @@
 """Post, edit and remove messages, without HTTP."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from redis import Redis
+from sqlalchemy import Connection
 
 from ngw2f.actions.messages import Messages
 from ngw2f.actions.rooms import Rooms
@@ -72,24 +74,38 @@ def test_key_sent_again_posts_once(
 
 @both
 def test_key_sent_twice_at_once_posts_once(
-    messages: Messages, ann: UserRow, listed: Callable[..., list[Message]]
+    messages: Messages,
+    ann: UserRow,
+    listed: Callable[..., list[Message]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two requests with one key are in one group."""
+    """Two requests with one key are in one group, which is not stored one by one for that."""
     posts = messages._posts
     outcomes: list[int] = []
+    sizes: list[int] = []
+
+    def store(connection: Connection, group: Sequence[Any]) -> Any:
+        sizes.append(len(group))
+        return messages._store(connection, group)
+
+    monkeypatch.setattr(posts, "_store", store)
 
     def post() -> None:
         outcomes.append(messages.post(ann, LOBBY_ID, "hello", key="k1").message.id)
 
     threads = [threading.Thread(target=post) for _ in range(2)]
-    with posts._leading:
-        for thread in threads:
-            thread.start()
-        assert wait_until(lambda: len(posts._waiting) == 2)
+    posts._is_led = True
+    for thread in threads:
+        thread.start()
+    assert wait_until(lambda: len(posts._waiting) == 2)
+    with posts._changed:
+        posts._is_led = False
+        posts._changed.notify_all()
     for thread in threads:
         thread.join()
     (message,) = listed()
     assert outcomes == [message.id, message.id]
+    assert sizes == [2]
 
 
 def test_message_keeps_the_id_of_its_request(core: Core, messages: Messages, ann: UserRow) -> None:

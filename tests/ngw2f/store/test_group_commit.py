@@ -54,7 +54,7 @@ class Writers:
 
         threads = [threading.Thread(target=self._write, args=("ann", hold))]
         threads[0].start()
-        assert wait_until(lambda: self.commit._leading.locked() and not self.commit._waiting)
+        assert wait_until(lambda: self.commit._is_led and not self.commit._waiting)
         for name, work in works.items():
             threads.append(threading.Thread(target=self._write, args=(name, work)))
             threads[-1].start()
@@ -118,6 +118,26 @@ def test_failure_of_one_harms_no_other(writers: Writers) -> None:
     assert writers.outcomes == {name: name for name in ["ann", "bob", "dora", "eve"]}
     assert writers.stored() == ["ann", "bob", "dora", "eve"]
     assert sorted(writers.published) == [["ann"], ["bob"], ["dora"], ["eve"]]
+
+
+def test_nobody_waits_for_others_once_settled(writers: Writers) -> None:
+    """One of the first two leads; the other one goes on while the third is stored."""
+    has_failed = threading.Event()
+    waited: list[bool] = []
+
+    def fail_once(connection: Connection) -> str:
+        if not has_failed.is_set():
+            has_failed.set()
+            raise ZeroDivisionError
+        return create("cleo")(connection)
+
+    def wait_for_others(connection: Connection) -> str:
+        waited.append(bool(wait_until(lambda: {"bob", "cleo"} & writers.outcomes.keys(), 30)))
+        return create("dora")(connection)
+
+    writers.run({"bob": create("bob"), "cleo": fail_once, "dora": wait_for_others})
+    assert waited == [True]
+    assert writers.stored() == ["ann", "bob", "cleo", "dora"]
 
 
 def test_failure_of_the_database_is_everybodys(writers: Writers) -> None:
