@@ -38,6 +38,10 @@ LOOK_SECONDS = 0.05
 # others have it for three times as long.
 MAX_STORED = 8
 OTHERS_SHARE = 3
+# Part of what storing takes is the wait for others, and links must not wait for ever.
+MAX_PAUSE_SECONDS = 1.0
+# While so many results wait to be stored, no fetch is started: each may have a thumbnail.
+MAX_UNSTORED = 128
 # After this the worker checks for other jobs and for a stop request.
 MAX_ROUND_SECONDS = 60.0
 # On a stop request no fetch is started, and those in flight get this long.
@@ -144,6 +148,8 @@ class Round:
                 return
 
     def _count_free(self) -> int:
+        if len(self._unstored) >= MAX_UNSTORED:
+            return 0
         now = time.monotonic()
         seated = sum(fetch.seated_until > now for fetch in self._running.values())
         return max(0, min(MAX_SEATED - seated, MAX_FETCHES - len(self._running)))
@@ -202,6 +208,7 @@ class Round:
             self._store_again_at = time.monotonic() + LOOK_SECONDS
             return 0
         ended_at = time.monotonic()
-        self._store_again_at = ended_at + OTHERS_SHARE * (ended_at - began_at)
+        pause = min(OTHERS_SHARE * (ended_at - began_at), MAX_PAUSE_SECONDS)
+        self._store_again_at = ended_at + pause
         self._unstored = self._unstored[len(results) :]
         return len(results)

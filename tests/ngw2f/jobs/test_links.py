@@ -3,6 +3,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from ngw2f.links import outbox as link_outbox
+from ngw2f.links.guard.sites import MAX_AT_SITE
 from ngw2f.links.visit import Patience
 from ngw2f.settings import Settings
+from ngw2f.store.database import DatabaseBusyError
 from tests.client import Client
 from tests.entries import entries_of
 from tests.ngw2f.jobs.conftest import WebSite
@@ -366,6 +369,64 @@ def fetch_in(job_context: JobContext) -> Callable[[], None]:
         fetch_links()
 
     return fetch
+
+
+def test_no_link_is_fetched_while_many_results_wait(
+    job_context: JobContext,
+    say: Callable[[str], str],
+    site: WebSite,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Results that cannot be stored as fast as they come do not fill the memory."""
+    monkeypatch.setattr(links, "MAX_UNSTORED", 2)
+    for first in (0, 5):
+        say(" ".join(site.url(f"/{number}") for number in range(first, first + 5)))
+    render_messages()
+    store = link_outbox.LinkOutbox.store
+    waiting: list[int] = []
+
+    def refuse_at_first(*arguments: Any) -> bool:
+        waiting.append(len(arguments[1]))
+        if len(waiting) < 20:
+            raise DatabaseBusyError("the database is locked")
+        return store(*arguments)
+
+    monkeypatch.setattr(link_outbox.LinkOutbox, "store", refuse_at_first)
+    monkeypatch.setattr(links, "MAX_STORED", 100)
+    assert fetch_links() == 10
+    # Those that were in flight follow.
+    assert max(waiting) < 2 + MAX_AT_SITE
+
+
+def test_long_wait_for_the_database_is_followed_by_a_short_pause(
+    job_context: JobContext,
+    say: Callable[[str], str],
+    site: WebSite,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, store_results = links.Round._store, link_outbox.LinkOutbox.store
+    pauses: list[float] = []
+    passed = 0.0
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed)
+
+    def store_late(*arguments: Any) -> bool:
+        nonlocal passed
+        passed += 10.0
+        return store_results(*arguments)
+
+    def note_pause(self: links.Round, *, is_open: bool) -> int:
+        count = store(self, is_open=is_open)
+        if count:
+            pauses.append(self._store_again_at - clock.monotonic())
+        return count
+
+    monkeypatch.setattr(links, "time", clock)
+    monkeypatch.setattr(link_outbox.LinkOutbox, "store", store_late)
+    monkeypatch.setattr(links.Round, "_store", note_pause)
+    say(site.url("/a"))
+    render_messages()
+    assert fetch_links() == 1
+    assert max(pauses) <= links.MAX_PAUSE_SECONDS
 
 
 def test_new_links_join_the_round(
