@@ -57,7 +57,8 @@ def render_messages() -> int:
             if looked_at > linger_until:
                 break
             time.sleep(max(0.0, looked_at + PACE_SECONDS - time.monotonic()))
-        elif batch is None:
+        elif batch is None or (context.stopping.is_set() and looked_at > end):
+            # Whoever must stop, and does not in time, is killed; the rest waits for the next.
             break
     for error in failed.values():
         raise error

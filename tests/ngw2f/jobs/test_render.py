@@ -100,3 +100,14 @@ def test_job_that_must_stop_does_not_wait(
     monkeypatch.setattr(module, "time", clocks)
     job_context.stopping.set()
     assert render_messages() == 2
+
+
+def test_job_that_must_stop_leaves_the_rest(
+    job_context: JobContext,
+    post_after_each_look: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    post_after_each_look(5)
+    monkeypatch.setattr(module, "MAX_SECONDS", 0.0)
+    job_context.stopping.set()
+    assert render_messages() == 1
