@@ -80,6 +80,8 @@ def main() -> None:
         ["ngw2f", "check"],
         # As a module, even if gunicorn was started by its script: nothing hides it here.
         ["gunicorn", *arguments, "--check-config"],
+        # What the application loads at its first use only.
+        ["ngw2f.web.late"],
         ["ngw2f", "migrate"],
     )
     for command in commands:

@@ -17,6 +17,10 @@ from ngw2f.web.services import Services
 if TYPE_CHECKING:
     from ngw2f.web.socketio import SocketIOGateway
 
+SOCKETIO = "ngw2f.web.socketio"
+GAUGES = "ngw2f.jobs.gauges"
+METRICS_TEXT = "ngw2f.observe.metrics.text"
+
 
 class Gateway(Protocol):
     """What answers the requests of a protocol."""
@@ -39,7 +43,13 @@ class LateSocketIOGateway:
 
     def serve(self, services: Services, request: Request) -> Response:
         if self._gateway is None:
-            module = load("ngw2f.web.socketio")
+            module = load(SOCKETIO)
             # Others may have waited as well; only the first of them makes it.
             self._gateway = self._gateway or module.SocketIOGateway(self._services)
         return self._gateway.serve(services, request)
+
+
+if __name__ == "__main__":
+    # A reload tries whether what its workers will ask for can be loaded.
+    for late in (SOCKETIO, GAUGES, METRICS_TEXT):
+        import_module(late)

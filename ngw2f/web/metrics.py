@@ -3,7 +3,7 @@
 from functools import partial
 
 from ngw2f.http import Request, Response, problem
-from ngw2f.web.late import load
+from ngw2f.web.late import GAUGES, METRICS_TEXT, load
 from ngw2f.web.operators import is_operator
 from ngw2f.web.services import Services
 
@@ -17,8 +17,8 @@ def show(services: Services, request: Request) -> Response:
         raise problem(403, "requires the metrics token; without one, loopback only")
     core = services.core
     core.recorder.write()
-    gauges = partial(load("ngw2f.jobs.gauges").read_gauges, core.database, core.broker)
-    write_text = load("ngw2f.observe.metrics.text").write_text
+    gauges = partial(load(GAUGES).read_gauges, core.database, core.broker)
+    write_text = load(METRICS_TEXT).write_text
     text = write_text(core.settings.metrics_path, core.broker, gauges)
     response = Response(text, content_type=CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
