@@ -53,9 +53,11 @@ log = logging.getLogger(__name__)
 def fetch_links() -> int:
     """Fetch all waiting links, in the fetch process if there is one; return how many."""
     context = current_context.get()
-    if context.call_fetch_process:
-        return context.call_fetch_process(context.stopping)
-    return fetch_here()
+    if not context.call_fetch_process:
+        return fetch_here()
+    # As there. Workers are woken at their start, too: most of their children are never needed.
+    context.link_wakeup.clear_flag()
+    return context.call_fetch_process(context.stopping) if context.link_outbox.has_due() else 0
 
 
 def fetch_here() -> int:

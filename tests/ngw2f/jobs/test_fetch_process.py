@@ -5,6 +5,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ngw2f.jobs import fetch_process as module
-from ngw2f.jobs.context import JobContext
+from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.jobs.fetch_process import CALL, FetchProcess, FetchProcessError, run_fetch_process
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
@@ -239,6 +240,29 @@ def test_without_one_the_worker_fetches_itself(
 ) -> None:
     say(site.url("/a"))
     assert fetch_links() == 1
+
+
+def test_one_is_called_only_if_a_link_waits(
+    job_context: JobContext, say: Callable[[str], None], site: WebSite
+) -> None:
+    """A worker is woken at its start; its child would take memory for nothing."""
+    calls = []
+
+    def call(_stopping: threading.Event) -> int:
+        calls.append(1)
+        return 7
+
+    context = replace(job_context, call_fetch_process=call)
+    token = current_context.set(context)
+    try:
+        context.link_wakeup.wake()
+        assert fetch_links() == 0
+        assert not calls
+        assert not context.link_wakeup.is_flagged()
+        say(site.url("/a"))
+        assert fetch_links() == 7
+    finally:
+        current_context.reset(token)
 
 
 def test_process_that_is_ended_before_it_listens_is_no_failure(
