@@ -40,8 +40,9 @@ MAX_STORED = 8
 OTHERS_SHARE = 3
 # Part of what storing takes is the wait for others, and links must not wait for ever.
 MAX_PAUSE_SECONDS = 1.0
-# While so many results wait to be stored, no fetch is started: each may have a thumbnail.
-MAX_UNSTORED = 128
+# While so many results wait to be stored, no fetch is started: each may have a thumbnail, and a
+# kill would have them fetched again.
+MAX_UNSTORED = 16
 # After this the worker checks for other jobs and for a stop request.
 MAX_ROUND_SECONDS = 60.0
 # On a stop request no fetch is started, and those in flight get this long.
