@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -41,6 +41,12 @@ class _Waiting(Generic[Item, Result]):
     result: Result | None = None
     error: Exception | None = None
     is_settled: bool = False
+    # Set when it is settled, and when nobody leads.
+    is_told: threading.Event = field(default_factory=threading.Event)
+
+    def settle(self) -> None:
+        self.is_settled = True
+        self.is_told.set()
 
 
 class GroupCommit(Generic[Item, Result, News]):
@@ -60,9 +66,7 @@ class GroupCommit(Generic[Item, Result, News]):
         self._store = store
         self._publish = publish
         self._waiting: deque[_Waiting[Item, Result]] = deque()
-        # Somebody leads. `_changed` is notified when that ends, and when something is settled.
-        self._is_led = False
-        self._changed = threading.Condition(threading.Lock())
+        self._leading = threading.Lock()
         # Whether the last group had more than one.
         self._is_shared = False
 
@@ -72,28 +76,25 @@ class GroupCommit(Generic[Item, Result, News]):
         self._waiting.append(own)
         # Those who have got as far join the same group.
         time.sleep(0)
-        while self._must_lead(own):
+        while True:
+            own.is_told.clear()
+            if own.is_settled:
+                break
+            if not self._leading.acquire(blocking=False):
+                # Not for the lock: whoever is settled goes on, even if others lead again by then.
+                own.is_told.wait()
+                continue
             try:
-                self._lead()
+                if not own.is_settled:
+                    self._lead()
             finally:
-                with self._changed:
-                    self._is_led = False
-                    self._changed.notify_all()
+                self._leading.release()
+                # One of them leads next.
+                for each in self._waiting.copy():
+                    each.is_told.set()
         if own.error:
             raise own.error
         return cast(Result, own.result)
-
-    def _must_lead(self, own: _Waiting[Item, Result]) -> bool:
-        """Wait until *own* is settled, or nobody leads: then take the lead.
-
-        Whoever is settled goes on at once, even if others lead the next group by then.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: own.is_settled or not self._is_led)
-            if own.is_settled:
-                return False
-            self._is_led = True
-            return True
 
     def _lead(self) -> None:
         """Settle all who wait."""
@@ -108,7 +109,7 @@ class GroupCommit(Generic[Item, Result, News]):
             for each in group:
                 if not each.is_settled:
                     each.error = _unknown()
-                    each.is_settled = True
+                    each.settle()
 
     def _settle(self, group: list[_Waiting[Item, Result]]) -> None:
         try:
@@ -122,9 +123,7 @@ class GroupCommit(Generic[Item, Result, News]):
             for each in group:
                 each.error = error
         for each in group:
-            each.is_settled = True
-        with self._changed:
-            self._changed.notify_all()
+            each.settle()
 
     def _commit(self, group: list[_Waiting[Item, Result]]) -> None:
         with self._database.writing() as connection:

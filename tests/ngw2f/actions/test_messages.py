@@ -94,13 +94,12 @@ def test_key_sent_twice_at_once_posts_once(
         outcomes.append(messages.post(ann, LOBBY_ID, "hello", key="k1").message.id)
 
     threads = [threading.Thread(target=post) for _ in range(2)]
-    posts._is_led = True
-    for thread in threads:
-        thread.start()
-    assert wait_until(lambda: len(posts._waiting) == 2)
-    with posts._changed:
-        posts._is_led = False
-        posts._changed.notify_all()
+    with posts._leading:
+        for thread in threads:
+            thread.start()
+        assert wait_until(lambda: len(posts._waiting) == 2)
+    for each in posts._waiting.copy():
+        each.is_told.set()
     for thread in threads:
         thread.join()
     (message,) = listed()

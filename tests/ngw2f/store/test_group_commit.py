@@ -54,7 +54,7 @@ class Writers:
 
         threads = [threading.Thread(target=self._write, args=("ann", hold))]
         threads[0].start()
-        assert wait_until(lambda: self.commit._is_led and not self.commit._waiting)
+        assert wait_until(lambda: self.commit._leading.locked() and not self.commit._waiting)
         for name, work in works.items():
             threads.append(threading.Thread(target=self._write, args=(name, work)))
             threads[-1].start()
