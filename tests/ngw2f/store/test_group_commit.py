@@ -1,6 +1,8 @@
 """Who commits together, and what each is told."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -19,6 +21,54 @@ from tests.waiting import wait_until
 
 Work = Callable[[Connection], str]
 NAMES = ["bob", "cleo", "dora", "eve"]
+
+# Greenlets are killed so many turns of the event loop after the leader goes on.
+KILLED_UNDER_GEVENT = """
+from gevent import monkey; monkey.patch_all()
+import contextlib, time
+import gevent, gevent.event
+from ngw2f.store import group_commit
+
+group_commit.take_turn = lambda connection: None
+group_commit.GATHER_SECONDS = 0
+
+class Database:
+    @contextlib.contextmanager
+    def writing(self):
+        gate.wait()
+        yield
+        time.sleep(0)
+
+def store(connection, items):
+    (only,) = items  # More than one are refused, so each is stored alone.
+    return [only], None
+
+for turns in range(16):
+    gate = gevent.event.Event()
+    commit = group_commit.GroupCommit(Database(), store, lambda news: time.sleep(0))
+    writers = [gevent.spawn(commit.write, number) for number in range(9)]
+    for _ in range(3):
+        gevent.sleep(0)
+    gate.set()
+    for _ in range(turns):
+        gevent.sleep(0)
+    for writer in writers[1:5]:
+        writer.kill(block=False)
+        gevent.sleep(0)
+    gevent.joinall(writers, timeout=60)
+    values = [writer.value for writer in writers]
+    assert [values[0], *values[5:]] == [0, 5, 6, 7, 8], (turns, values)
+    assert not commit._waiting and not commit._leading.locked()
+
+    gate = gevent.event.Event()
+    leader, other = gevent.spawn(commit.write, 0), gevent.spawn(commit.write, 1)
+    for _ in range(3):
+        gevent.sleep(0)
+    leader.kill(block=False)
+    gate.set()
+    other.join(timeout=60)
+    assert other.value == 1, turns
+"""
 
 
 class Writers:
@@ -171,6 +221,11 @@ def test_leader_that_is_killed_leaves_nobody_waiting(writers: Writers) -> None:
     assert kinds == ["CommitLostError"] * 3 + ["SystemExit"]
     assert writers.commit.write(create("fred")) == "fred"
     assert writers.stored() == ["ann", "fred"]
+
+
+def test_greenlet_that_is_killed_harms_no_other() -> None:
+    script = [sys.executable, "-W", "ignore", "-c", KILLED_UNDER_GEVENT]
+    subprocess.run(script, check=True, timeout=120)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
