@@ -56,7 +56,7 @@ class SocketIOGateway:
         self._server = StrictServer(services.core.settings.max_body_bytes)
         self._engine = EngineRequests(self._server)
         self._subscriptions: dict[str, Subscription] = {}
-        self._readers: dict[str, UserRow | None] = {}
+        self._tokens: dict[str, str] = {}
         self._server.on("connect", self._connect)
         self._server.on("disconnect", self._disconnect)
         self._server.on("ping_user", self._ping_user)
@@ -104,12 +104,12 @@ class SocketIOGateway:
             subscription.close()
             raise Refused("the client has gone")
         self._subscriptions[sid] = subscription
-        self._readers[sid] = reader
+        self._tokens[sid] = token
         gevent.spawn(self._pump, sid, session, subscription)
 
     def _disconnect(self, sid: str, *_reason: object) -> None:
         subscription = self._subscriptions.pop(sid, None)
-        self._readers.pop(sid, None)
+        self._tokens.pop(sid, None)
         if subscription:
             subscription.end(Ending.CLOSED)
             subscription.close()
@@ -171,7 +171,7 @@ class SocketIOGateway:
 
     def _user_of(self, sid: str, token: object) -> UserRow | None:
         """Return the user who sent an event; if there is none, emit `expired_token`."""
-        user = self._find_user(token) if token else self._readers.get(sid)
+        user = self._find_user(token or self._tokens.get(sid))
         if user is None:
             self._server.emit("expired_token", to=sid)
         return user

@@ -97,7 +97,8 @@ def connect(services: Services, request: Request) -> Response:
             subscription = subscribe(services, request, WebSocketFrames(), reader, after)
             limit = services.core.settings.max_body_bytes
             server = WebSocketServer(handshake_of(environ), max_message_size=limit)
-            conversation = Conversation(services, reader, subscription, server, sock)
+            token = auth.token_of(request) if reader else None
+            conversation = Conversation(services, reader, token, subscription, server, sock)
             with following(environ.get(REQUEST_ID, "")):
                 conversation.run(holds=after is None)
         finally:
@@ -115,12 +116,14 @@ class Conversation:
         self,
         services: Services,
         reader: UserRow | None,
+        token: str | None,
         subscription: Subscription,
         server: Server,
         sock: FrameSocket,
     ) -> None:
         self._services = services
         self._reader = reader
+        self._token = token
         self._subscription = subscription
         self._server = server
         self._socket = sock
@@ -199,10 +202,14 @@ class Conversation:
                 self._refuse(sent, 400, f"there is no type {other[:MAX_QUOTED]!r}")
 
     def _user(self) -> UserRow:
-        """Return the user of the connection. Raises Unauthenticated."""
-        if self._reader is None:
+        """Return the user of the connection. Raises Unauthenticated.
+
+        The connection ends when its token is revoked, but while Redis is unreachable not at once.
+        """
+        user = self._services.actions.sessions.find_user(self._token)
+        if user is None:
             raise Unauthenticated("sign in, or send a token")
-        return self._reader
+        return user
 
     def _refuse(self, sent: FromClient | None, status: int, detail: str) -> None:
         self._answer("error", Refused(sent.client_id if sent else None, status, detail))

@@ -173,10 +173,10 @@ def _user(services: Services) -> UserRow:
 
 @pytest.mark.parametrize("said", ["post", "typing"])
 def test_over_websocket(limited: Any, said: str) -> None:
-    services, _ = limited(said)
-    user = _user(services)
+    services, client = limited(said)
+    user, token = _user(services), client.token("ann")
     subscription = services.hub.subscribe(WebSocketFrames(), user.id)
-    conversation = Conversation(services, user, subscription, NOT_ASKED, NOT_ASKED)
+    conversation = Conversation(services, user, token, subscription, NOT_ASKED, NOT_ASKED)
     conversation._receive(json.dumps({"type": said, "room_id": 1, "source": "x", "client_id": 7}))
     (frame,) = subscription._chunks
     answer = json.loads(frame[frame.index(b"{") :])
@@ -186,9 +186,9 @@ def test_over_websocket(limited: Any, said: str) -> None:
 
 @pytest.mark.parametrize("said", ["post", "typing"])
 def test_over_socketio(limited: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    services, _ = limited(said)
+    services, client = limited(said)
     gateway = SocketIOGateway(services)
-    gateway._readers["sid"] = _user(services)
+    gateway._tokens["sid"] = client.token("ann")
     monkeypatch.setattr(gateway._server, "get_environ", lambda _sid: {})
     do = gateway._post_message if said == "post" else gateway._type_in
     answer = do("sid", {"source": "x"})
