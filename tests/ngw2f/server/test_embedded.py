@@ -182,11 +182,19 @@ def test_valkey_that_is_silent(settings: Settings, monkeypatch: pytest.MonkeyPat
             valkey_module._wait_for_valkey(settings)
 
 
+def test_valkey_is_not_waited_for_without_a_master(settings: Settings) -> None:
+    lifeline, leash = os.pipe()
+    os.close(leash)
+    with pytest.raises(EmbeddedError, match="has gone"):
+        valkey_module._wait_for_valkey(settings, lifeline)
+    os.close(lifeline)
+
+
 def test_master_is_told_why(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(valkey_module, "START_SECONDS", 0)
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as told, pytest.raises(EmbeddedError):
-        valkey_module._report(settings, told)
+        valkey_module._report(settings, told, reader)
     with os.fdopen(reader) as lines:
         assert "does not answer" in lines.read()
 
