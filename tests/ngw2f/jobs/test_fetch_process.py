@@ -71,6 +71,15 @@ def test_fetches_when_it_is_called(
     assert sorted(site.paths) == ["/a", "/b", "/c"]
 
 
+def test_leaves_the_processors_to_others(
+    fetch_process: FetchProcess, job_context: JobContext
+) -> None:
+    assert fetch_process.fetch(job_context.stopping) == 0
+    least = 19
+    wanted = min(least, os.getpriority(os.PRIO_PROCESS, 0) + module.NICE)
+    assert os.getpriority(os.PRIO_PROCESS, fetch_process.process.pid) == wanted
+
+
 def test_odd_pictures_are_not_worth_a_warning(
     fetch_process: FetchProcess,
     say: Callable[[str], None],
@@ -104,7 +113,7 @@ def test_finishes_when_its_worker_is_gone(
     assert len(site.paths) == 3
 
 
-def test_idle_one_has_built_nothing_and_ends_with_its_worker(fetch_process: FetchProcess) -> None:
+def test_idle_one_ends_with_its_worker(fetch_process: FetchProcess) -> None:
     fetch_process.close()
     assert fetch_process.process.returncode == 0
 

@@ -1,6 +1,7 @@
 import pytest
 from redis.exceptions import RedisError
 
+from ngw2f.live.log import Flag
 from ngw2f.live.payloads import Typing
 from ngw2f.store import events
 from tests.entries import entries_of
@@ -37,6 +38,14 @@ def test_fields_say_who_may_see_it(stage: Stage) -> None:
     core = stage.services.core
     entries = entries_of(core.broker.redis, core.events.key)
     assert [fields[b"room"] for _, fields in entries] == [b"", b"1"]
+
+
+def test_flag_is_set_for_a_while_by_the_first(stage: Stage) -> None:
+    core = stage.services.core
+    flag = Flag(core.broker.key("flag"), 90_000)
+    assert core.events.publish(record(stage), flag=flag)
+    assert not core.events.publish(record(stage), flag=flag)
+    assert 0 < core.broker.redis.pttl(flag.key) <= flag.milliseconds
 
 
 def test_publishing_twice_appends_once(stage: Stage) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.pq import TransactionStatus
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -119,6 +120,15 @@ def test_other_errors_are_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(OperationalError, match="unable to open"), database.writing():
         pass
     database.close()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_question_is_no_transaction(database: Database) -> None:
+    """Else PostgreSQL would be asked to begin and to end one, each in a round trip of its own."""
+    with database.asking() as connection:
+        connection.execute(text("SELECT 1"))
+        driver: Any = connection.connection.dbapi_connection
+        assert driver.info.transaction_status == TransactionStatus.IDLE
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
