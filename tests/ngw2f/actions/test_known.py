@@ -1,7 +1,9 @@
 """What a process remembers, and what makes it forget."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from middleware.cache import SharedGroupClock
@@ -126,6 +128,16 @@ def other(settings: Settings) -> Iterator[Process]:
 
 
 @pytest.fixture
+def elsewhere(settings: Settings, tmp_path: Path) -> Iterator[Process]:
+    """Give a process of another host, which hears of changes by the stream alone."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    process = Process(msgspec.structs.replace(settings, data_dir=str(elsewhere)))
+    yield process
+    process.core.close()
+
+
+@pytest.fixture
 def account(accounts: Accounts) -> Credentials:
     return accounts.register(Client("192.0.2.1"), "ann", "open sesame").credentials
 
@@ -188,3 +200,26 @@ def test_removed_member_posts_no_more_in_any_process(
     for process in (messages, other.messages):
         with pytest.raises(NotFound):
             process.post(bob, den.id, "still here?")
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_other_host_keeps_nothing_that_may_change(
+    rooms: Rooms,
+    sessions: Sessions,
+    accounts: Accounts,
+    elsewhere: Process,
+    ann: UserRow,
+    bob: UserRow,
+) -> None:
+    den = rooms.create(ann, "den", private=True)
+    rooms.admit(ann, den.id, bob.id)
+    elsewhere.messages.post(bob, den.id, "hello")
+    token = sessions.create_token(
+        accounts.register(Client("192.0.2.1"), "cleo", "open sesame").credentials
+    )
+    assert elsewhere.sessions.find_user(token)
+    rooms.remove_member(ann, den.id, bob.id)
+    sessions.end(token)
+    with pytest.raises(NotFound):
+        elsewhere.messages.post(bob, den.id, "still here?")
+    assert elsewhere.sessions.find_user(token) is None

@@ -1,6 +1,8 @@
 """Pooled connections are checked before each command, without the event loop's poll."""
 
 import select
+import socket
+import ssl
 
 import pytest
 from redis import Redis
@@ -42,3 +44,25 @@ def test_connection_with_an_answer_left_is_replaced(broker: Broker) -> None:
     pool.release(connection)
     assert broker.redis.echo("mine") == b"mine"
     broker.close()
+
+
+def test_tls_is_asked_for_what_it_has_read_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def ask(sock: object, _timeout: float) -> bool:
+        asked.append(sock)
+        return True
+
+    monkeypatch.setattr(hiredis, "_socket_can_read", ask)
+    use_quick_check()
+    one, other = socket.socketpair()
+    with (
+        one,
+        other,
+        ssl.create_default_context().wrap_socket(
+            one, server_hostname="a.example", do_handshake_on_connect=False
+        ) as tls,
+    ):
+        assert hiredis._socket_can_read(tls, 0)
+        assert not hiredis._socket_can_read(other, 0)
+    assert asked == [tls]
