@@ -106,6 +106,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     links_allow: list[str] = []
     # Ports other than 80 and 443 that links may be fetched from on any public host.
     links_ports: list[Port] = []
+    # How long a link's site may take in all; pictures of a page get two fifths of it.
+    links_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 10.0
     # The User-Agent of fetches; empty: our own name.
     links_user_agent: UserAgent = ""
 

@@ -48,6 +48,8 @@ CHEAP = Parameters(
 
 # A machine that others use too takes longer now and then than a request would wait.
 REDIS_TIMEOUT_SECONDS = 60.0
+# Nor does a fetch process, which leaves the processors to others, run out of time for its sites.
+LINKS_TIMEOUT_SECONDS = 60.0
 
 # A machine that others use too has no time limits for a single example. Where nothing may
 # be skipped, the examples are the same each time: such a run judges the change, not the draw.
@@ -179,6 +181,7 @@ def settings(tmp_path: Path, database_url: str, valkey_url: str, redis: Redis) -
         database_url=database_url,
         redis_url=valkey_url,
         redis_timeout_seconds=REDIS_TIMEOUT_SECONDS,
+        links_timeout_seconds=LINKS_TIMEOUT_SECONDS,
     )
 
 

@@ -20,14 +20,14 @@ from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.guard.sites import MAX_AT_SITE
 from ngw2f.links.outbox import LinkOutbox
-from ngw2f.links.visit import PATIENT, Patience, PreviewFetcher, Visit
+from ngw2f.links.visit import Patience, PreviewFetcher, Visit
 from ngw2f.observe.metrics.families import FETCH_SECONDS
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.previews import DuePreview
 
 MAX_SEATED = 32
 SLOW_SECONDS = 0.25
-# While this many are in flight, a new one gets less than the usual ten seconds, so that a flood
+# While this many are in flight, a new one gets less than the usual time, so that a flood
 # of hanging links delays no others.
 MAX_PATIENT = 128
 HURRIED = Patience(answer_seconds=1.5, seconds=3.0)
@@ -84,7 +84,7 @@ class Fetch:
     """A fetch in flight. Its own thread reports its progress through `trace`."""
 
     due: DuePreview
-    patience: Patience
+    patience: Patience | None
     seated_until: float = field(default_factory=lambda: time.monotonic() + SLOW_SECONDS)
 
     def trace(self, check: str, _found: str) -> None:
@@ -167,7 +167,7 @@ class Round:
         at_site = sum(fetch.due.site == due.site for fetch in self._running.values())
         if at_site >= MAX_AT_SITE:
             return False
-        fetch = Fetch(due, HURRIED if len(self._running) >= MAX_PATIENT else PATIENT)
+        fetch = Fetch(due, HURRIED if len(self._running) >= MAX_PATIENT else None)
         self._running[due.id] = fetch
         # A daemon, so that it does not delay exit: a result not stored is fetched again.
         threading.Thread(target=self._visit, args=[fetch], daemon=True).start()

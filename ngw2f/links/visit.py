@@ -10,15 +10,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from ngw2f.links.guard.errors import LinkError, LinkFailed, LinkRefused
-from ngw2f.links.guard.fetch import (
-    TIMEOUT_SECONDS,
-    USER_AGENT,
-    Fetched,
-    Fetcher,
-    Terms,
-    Trace,
-    ignore,
-)
+from ngw2f.links.guard.fetch import USER_AGENT, Fetched, Fetcher, Terms, Trace, ignore
 from ngw2f.links.guard.media import IMAGE_TYPES, IMAGES, LINKS, OEMBED, OPAQUE_TYPE
 from ngw2f.links.one_thread import Note, OneThread
 from ngw2f.links.one_thread import ignore as note_nothing
@@ -37,8 +29,8 @@ MAX_IMAGES = 8
 ROOM_SECONDS = 1.0
 # Smaller images are tracking pixels or spacers; a favicon is large enough.
 MIN_SIDE = 8
-# A preview waits no longer for its picture, which is optional.
-IMAGE_SECONDS = 4.0
+# A preview waits no longer for its picture, which is optional: this part of a link's time.
+IMAGE_SHARE = 0.4
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +41,6 @@ class Patience:
 
     answer_seconds: float
     seconds: float
-
-
-PATIENT = Patience(TIMEOUT_SECONDS, TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +55,11 @@ class Visit:
 def build_fetcher(settings: Settings) -> Fetcher:
     """Return a process's one fetcher, which all threads may share. Raises SettingError."""
     user_agent = settings.links_user_agent or USER_AGENT
-    return Fetcher(build_policy(settings), user_agent=user_agent)
+    return Fetcher(
+        build_policy(settings),
+        user_agent=user_agent,
+        timeout_seconds=settings.links_timeout_seconds,
+    )
 
 
 class PreviewFetcher:
@@ -77,6 +70,8 @@ class PreviewFetcher:
     ) -> None:
         """*note* is called with the link being parsed or decoded, which may crash the process."""
         self._fetcher = fetcher
+        self._seconds = fetcher.timeout_seconds
+        self._image_seconds = IMAGE_SHARE * fetcher.timeout_seconds
         self._thumbnailer = thumbnailer
         self._pages = threading.BoundedSemaphore(MAX_PAGES)
         self._images = threading.BoundedSemaphore(MAX_IMAGES)
@@ -86,12 +81,13 @@ class PreviewFetcher:
         self._one_thread.close()
 
     def visit(
-        self, url: str, patience: Patience = PATIENT, trace: Trace = ignore, number: int = 0
+        self, url: str, patience: Patience | None = None, trace: Trace = ignore, number: int = 0
     ) -> Visit:
         """Visit a link. Never raises: a failure is a result too, and is logged.
 
-        *number* identifies the link in notes.
+        Without *patience* the site has the fetcher's time. *number* identifies the link in notes.
         """
+        patience = patience or Patience(self._seconds, self._seconds)
         try:
             return self._visit(url, _Clock(patience, number), trace)
         except LinkRefused as error:
@@ -109,13 +105,15 @@ class PreviewFetcher:
         preview, lifetime_seconds = self._ask_provider(url, clock, trace) or (None, 0)
         thumbnail = None
         if preview is None:
-            with self._terms(clock) as terms:
+            with self._terms(clock, self._seconds) as terms:
                 fetched = self._fetcher.fetch(url, LINKS, trace, terms)
                 preview, lifetime_seconds = self._read(fetched, clock), fetched.lifetime_seconds
                 if fetched.media_type in IMAGE_TYPES:
                     thumbnail = self._shrink(fetched, clock)
         if thumbnail is None:
-            thumbnail = self._get_thumbnail(preview.image_urls, clock.for_images(), trace)
+            thumbnail = self._get_thumbnail(
+                preview.image_urls, clock.for_images(self._image_seconds), trace
+            )
         return Visit(_content(preview, thumbnail), lifetime_seconds)
 
     def _ask_provider(self, url: str, clock: "_Clock", trace: Trace) -> tuple[Preview, int] | None:
@@ -124,7 +122,7 @@ class PreviewFetcher:
         if oembed_url is None:
             return None
         try:
-            with self._terms(clock, IMAGE_SECONDS) as terms:
+            with self._terms(clock, self._image_seconds) as terms:
                 fetched = self._fetcher.fetch(oembed_url, OEMBED, trace, terms)
                 preview = read_oembed(url, fetched)
         except (LinkRefused, LinkFailed) as error:
@@ -134,13 +132,13 @@ class PreviewFetcher:
 
     def _read(self, fetched: Fetched, clock: "_Clock") -> Preview:
         read = partial(make_preview, fetched)
-        return self._one_thread.run(read, 0, clock.left(TIMEOUT_SECONDS), clock.number)
+        return self._one_thread.run(read, 0, clock.left(self._seconds), clock.number)
 
     def _shrink(self, fetched: Fetched, clock: "_Clock") -> Thumbnail:
         count = partial(self._thumbnailer.count_pixels, fetched.body)
-        pixels = self._one_thread.run(count, 0, clock.left(IMAGE_SECONDS), clock.number)
+        pixels = self._one_thread.run(count, 0, clock.left(self._image_seconds), clock.number)
         make = partial(self._thumbnailer.make, fetched.body)
-        return self._one_thread.run(make, pixels, clock.left(IMAGE_SECONDS), clock.number)
+        return self._one_thread.run(make, pixels, clock.left(self._image_seconds), clock.number)
 
     def _get_thumbnail(
         self, image_urls: Sequence[str], clock: "_Clock", trace: Trace
@@ -148,7 +146,7 @@ class PreviewFetcher:
         """Return the thumbnail of the first usable image, None if there is none in time."""
         for image_url in image_urls:
             try:
-                with self._terms(clock) as terms:
+                with self._terms(clock, self._seconds) as terms:
                     fetched = self._fetcher.fetch(image_url, IMAGES, trace, terms)
                     thumbnail = self._shrink(fetched, clock)
                 if min(thumbnail.width, thumbnail.height) >= MIN_SIDE:
@@ -159,7 +157,7 @@ class PreviewFetcher:
         return None
 
     @contextmanager
-    def _terms(self, clock: "_Clock", seconds: float = TIMEOUT_SECONDS) -> Iterator[Terms]:
+    def _terms(self, clock: "_Clock", seconds: float) -> Iterator[Terms]:
         """Yield the limits of a fetch, and release its body's room afterwards."""
         held: list[threading.Semaphore] = []
         try:
@@ -187,9 +185,9 @@ class _Clock:
         self.number = number
         self._end = time.monotonic() + patience.seconds
 
-    def for_images(self) -> "_Clock":
+    def for_images(self, seconds: float) -> "_Clock":
         """Return a clock for all the pictures of a page together."""
-        seconds = self.left(IMAGE_SECONDS)
+        seconds = self.left(seconds)
         return _Clock(Patience(self.patience.answer_seconds, seconds), self.number)
 
     def left(self, seconds: float) -> float:

@@ -67,7 +67,9 @@ def site() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[ChatServer]:
-    server = ChatServer(tmp_path_factory.mktemp("chat"), NGW2F_LINKS_ALLOW=site)
+    server = ChatServer(
+        tmp_path_factory.mktemp("chat"), NGW2F_LINKS_ALLOW=site, NGW2F_LINKS_TIMEOUT_SECONDS="60"
+    )
     server.start(queues="render,links")
     yield server
     server.stop()

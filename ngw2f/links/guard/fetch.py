@@ -125,7 +125,7 @@ class Fetcher:
     ) -> None:
         self._policy = policy
         self._user_agent = user_agent
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._bounds = bounds or Bounds()
         self._resolve = resolve or SystemResolver()
         self._connect = connect
@@ -150,7 +150,7 @@ class Fetcher:
 
         `LinkRefused` may also concern the target of a redirect.
         """
-        deadline = Deadline(min(terms.timeout_seconds, self._timeout_seconds), self._clock)
+        deadline = Deadline(min(terms.timeout_seconds, self.timeout_seconds), self._clock)
         visit = _Visit(accepted, deadline, deadline, trace, terms.has_room)
         if terms.answer_seconds < math.inf:
             visit.answer_deadline = Deadline(terms.answer_seconds, self._clock)

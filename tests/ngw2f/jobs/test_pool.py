@@ -94,6 +94,7 @@ def start_pool(settings: Settings, client: Client) -> Iterator[Callable[..., Pid
         "NGW2F_DATABASE_URL": settings.database_url,
         "NGW2F_REDIS_URL": settings.redis_url,
         "NGW2F_LINKS_ALLOW": ",".join(settings.links_allow),
+        "NGW2F_LINKS_TIMEOUT_SECONDS": str(settings.links_timeout_seconds),
     }
 
     def start(*options: str) -> Pids:

@@ -10,10 +10,13 @@ import pytest
 from PIL import Image
 
 from ngw2f.links import visit as module
-from ngw2f.links.guard.fetch import Fetcher
+from ngw2f.links.guard.fetch import Fetched, Fetcher, Terms, Trace
+from ngw2f.links.guard.media import Accepted
 from ngw2f.links.guard.policy import Policy
 from ngw2f.links.preview.thumbnail import Thumbnailer
-from ngw2f.links.visit import Patience, PreviewFetcher
+from ngw2f.links.visit import Patience, PreviewFetcher, build_fetcher
+from ngw2f.settings import Settings
+from tests.ngw2f.conftest import PLENTY_SECONDS
 from tests.ngw2f.jobs.conftest import picture
 from tests.ngw2f.links.lab import Internet, Site, answer, read_request, small_internet
 from tests.waiting import wait_until
@@ -30,7 +33,13 @@ def internet() -> Iterator[Internet]:
 
 @pytest.fixture
 def make_fetcher(internet: Internet) -> Callable[..., Fetcher]:
-    return partial(Fetcher, Policy(), resolve=internet.resolve, connect=internet.connect)
+    return partial(
+        Fetcher,
+        Policy(),
+        timeout_seconds=PLENTY_SECONDS,
+        resolve=internet.resolve,
+        connect=internet.connect,
+    )
 
 
 @pytest.fixture
@@ -93,6 +102,28 @@ def test_patience_is_for_the_whole_visit(
     # What is left of it when the fetch begins.
     (seconds,) = re.findall(r"^the site took longer than (\S+) s in all$", error.reason)
     assert float(seconds) <= 0.2
+
+
+def test_operator_sets_the_time_of_a_site() -> None:
+    assert build_fetcher(Settings(links_timeout_seconds=3)).timeout_seconds == 3
+
+
+def test_pictures_of_a_page_get_two_fifths_of_its_time(
+    internet: Internet, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = b"<title>A page</title><meta property=og:image content='http://a.example.com/1.png'>"
+    internet.site("example.com", answer(page), at="8.8.0.1")
+    internet.site("a.example.com", answer(picture(), media="image/png"), at="8.8.0.2")
+    seconds = []
+
+    def fetch(url: str, accepted: Accepted, trace: Trace, terms: Terms) -> Fetched:
+        seconds.append(terms.timeout_seconds)
+        return Fetcher.fetch(fetcher, url, accepted, trace, terms)
+
+    monkeypatch.setattr(fetcher, "fetch", fetch)
+    assert PreviewFetcher(fetcher, Thumbnailer()).visit("http://example.com/").content.media_type
+    assert seconds[0] == pytest.approx(PLENTY_SECONDS, abs=PLENTY_SECONDS / 2)
+    assert seconds[1] == pytest.approx(0.4 * PLENTY_SECONDS)
 
 
 @pytest.fixture
