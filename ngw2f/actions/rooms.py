@@ -1,5 +1,7 @@
 """Rooms: create one, let others in and out, type in it."""
 
+from collections.abc import Collection
+
 from ngw2f.actions import idempotency, rights
 from ngw2f.api_resources import Room
 from ngw2f.broker.limits import Limits
@@ -107,6 +109,13 @@ class Rooms:
             room = rights.find_room(connection, room_id, user)
         self._limits.take("typing", user.id)
         self._typing.publish(Typing(room.id, user.id, user.nickname))
+
+    def check_readable(self, reader: UserRow | None, room_ids: Collection[int]) -> None:
+        """Raise NotFound unless there are all these rooms, and the reader may see them."""
+        if room_ids:
+            with self._core.database.reading() as connection:
+                for room_id in room_ids:
+                    rights.find_room(connection, room_id, reader)
 
     def _made_before(self, user: UserRow, key: str, asked: bytes) -> Room | None:
         """Return the room that the key was used for, as it is now. Raises NotFound, KeyReused."""

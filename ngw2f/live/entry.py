@@ -117,6 +117,10 @@ class Form:
         """
         return self.heartbeat
 
+    def checkpoint(self, position: EntryId) -> bytes:
+        """Return a heartbeat that says how far the client is, where the transport can."""
+        return self.heartbeat
+
     def resync(self, position: EntryId) -> bytes:
         """Return what says that events before *position* are missing."""
         return self.frame(Entry(position, RESYNC, b"{}", None))

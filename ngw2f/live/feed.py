@@ -1,4 +1,4 @@
-"""A feed: the frames for everybody who reads the same rooms in the same form.
+"""A feed: the frames for everybody who chose to hear the same, and may, in the same form.
 
 All its subscribers share this buffer. A subscriber has only a position in it, so a thousand
 subscribers at the same position get the same bytes object, joined once. A slow reader costs no
@@ -10,6 +10,8 @@ from typing import Protocol
 import gevent
 from gevent.hub import Waiter
 
+from ngw2f.live.access import Access
+from ngw2f.live.choice import EVERYTHING, Choice
 from ngw2f.live.entry import Entry, EntryId, Form
 
 # The greatest size of the buffer, in bytes of memory.
@@ -32,11 +34,17 @@ class Feed:
     """Frames by position; positions only grow."""
 
     def __init__(
-        self, form: Form, rooms: frozenset[int], newest: EntryId, max_bytes: int = MAX_BYTES
+        self,
+        form: Form,
+        rooms: frozenset[int],
+        newest: EntryId,
+        max_bytes: int = MAX_BYTES,
+        choice: Choice = EVERYTHING,
     ) -> None:
         self.form = form
         # The private rooms that it includes.
         self.rooms = rooms
+        self.choice = choice
         self.subscribers = 0
         self.waiting: set[Waiting] = set()
         self.start = self.end = 0
@@ -46,6 +54,9 @@ class Feed:
         # The id of the entry before each position.
         self._ids = [newest]
         self._joined: dict[int, tuple[bytes, int]] = {}
+
+    def includes(self, entry: Entry, access: Access) -> bool:
+        return self.choice.includes(entry) and access.may_see(self.rooms, entry)
 
     def add(self, entry: Entry) -> None:
         frame = entry.frame(self.form)

@@ -26,7 +26,10 @@ class ServerSentEvents(Form):
     def greeting(self, position: EntryId) -> bytes:
         # Without data it is not an event, but a client that is disconnected before its first
         # event comes back with this id.
-        return b"%sid: %s\n\n" % (_retry(), str(position).encode())
+        return _retry() + self.checkpoint(position)
+
+    def checkpoint(self, position: EntryId) -> bytes:
+        return b"id: %s\n\n" % str(position).encode()
 
     def farewell(self) -> bytes:
         return _retry() + b"\n"

@@ -11,6 +11,7 @@ from gevent.lock import BoundedSemaphore
 from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.live.access import Access
+from ngw2f.live.choice import EVERYTHING, Choice
 from ngw2f.live.entry import REVOKED, Entry, EntryId, Form, entry_of
 from ngw2f.live.feed import Feed
 from ngw2f.live.liveness import Liveness
@@ -30,6 +31,9 @@ LOADED_BYTES = MAX_BYTES // 2
 PAGE = 200
 PAGE_BYTES = 128 * 1024
 
+# What the subscribers of a feed have in common: the form, the private rooms, the choice.
+Key = tuple[str, frozenset[int], Choice]
+
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +47,7 @@ class Hub:
         self._liveness = Liveness(self)
         self._listeners: list[Callable[[Entry], None]] = []
         self._greenlets: list[gevent.Greenlet] = []
-        self._feeds: dict[tuple[str, frozenset[int]], Feed] = {}
+        self._feeds: dict[Key, Feed] = {}
         self._subscriptions: set[Subscription] = set()
         self._numbers = itertools.count()
         self._recent = RecentEvents(EntryId(0))
@@ -95,13 +99,16 @@ class Hub:
         user_id: int | None = None,
         digest: bytes | None = None,
         after: str | None = None,
+        choice: Choice = EVERYTHING,
     ) -> Subscription:
         """Return a subscription to all events to come, or to all *after* an id.
+
+        Of these it hears what is chosen, and only what the user may see.
 
         *digest* is the digest of the token by which the client is signed in.
         """
         self.load()
-        feed = self._feed(form, self.access.rooms_of(user_id))
+        feed = self._feed(form, choice.narrow(self.access.rooms_of(user_id)), choice)
         subscription = Subscription(self, next(self._numbers), form, feed, user_id, digest)
         feed.subscribers += 1
         self._subscriptions.add(subscription)
@@ -131,7 +138,7 @@ class Hub:
         self._frame_first(entry)
         self._recent.add(entry)
         for feed in self._feeds.values():
-            if self.access.may_see(feed.rooms, entry):
+            if feed.includes(entry, self.access):
                 feed.add(entry)
 
     def _frame_first(self, entry: Entry) -> None:
@@ -145,7 +152,7 @@ class Hub:
             for feed in self._feeds.values()
             if feed.form.queries
             and not entry.is_framed(feed.form)
-            and self.access.may_see(feed.rooms, entry)
+            and feed.includes(entry, self.access)
         ]:
             for form in forms:
                 try:
@@ -222,7 +229,9 @@ class Hub:
             return
         members = self.access.members_of(room.id)
         for subscription in list(self._subscriptions):
-            if (subscription.user_id in members) != (room.id in subscription.rooms):
+            is_chosen = subscription.feed.choice.includes_room(room.id)
+            is_heard = is_chosen and subscription.user_id in members
+            if is_heard != (room.id in subscription.rooms):
                 self._move(subscription, subscription.rooms ^ {room.id})
 
     def _disconnect_users(self) -> None:
@@ -231,15 +240,15 @@ class Hub:
                 subscription.end(Ending.DRAINED)
 
     def _move(self, subscription: Subscription, rooms: frozenset[int]) -> None:
-        feed = self._feed(subscription.form, rooms)
+        feed = self._feed(subscription.form, rooms, subscription.feed.choice)
         feed.subscribers += 1
         self._leave(subscription)
         subscription.move(feed)
 
-    def _feed(self, form: Form, rooms: frozenset[int]) -> Feed:
-        key = (form.name, rooms)
+    def _feed(self, form: Form, rooms: frozenset[int], choice: Choice) -> Feed:
+        key = (form.name, rooms, choice)
         if key not in self._feeds:
-            self._feeds[key] = Feed(form, rooms, self.position)
+            self._feeds[key] = Feed(form, rooms, self.position, choice=choice)
         return self._feeds[key]
 
     def _leave(self, subscription: Subscription) -> None:
@@ -247,7 +256,7 @@ class Hub:
         feed.waiting.discard(subscription)
         feed.subscribers -= 1
         if not feed.subscribers:
-            self._feeds.pop((feed.form.name, feed.rooms), None)
+            self._feeds.pop((feed.form.name, feed.rooms, feed.choice), None)
 
     def _load_recent(self) -> None:
         """Load the newest events, for clients that reconnect after a restart."""

@@ -9,6 +9,7 @@ from gevent.hub import Waiter
 from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.live.access import Access
+from ngw2f.live.choice import EVERYTHING
 from ngw2f.live.entry import Entry, EntryId, Form
 from ngw2f.live.feed import Feed
 from ngw2f.store.database import DatabaseBusyError
@@ -142,7 +143,7 @@ class Subscription:
             if self.is_due:
                 self.is_due = False
                 if self.form.heartbeat:
-                    return self.form.heartbeat
+                    return self._heartbeat()
             self.feed.waiting.add(self)
             self.waiter.get()
             self.waiter.clear()
@@ -176,6 +177,12 @@ class Subscription:
         self.feed.waiting.discard(self)
         self.feed = feed
         self.wake()
+
+    def _heartbeat(self) -> bytes:
+        if self.feed.choice == EVERYTHING:
+            return self.form.heartbeat
+        # What is passed over moves the client forward, too.
+        return self.form.checkpoint(self.last_id)
 
     def _take_or_end(self) -> bytes:
         """Return what there is; disconnect the client if the database fails, to come back later."""
@@ -224,8 +231,8 @@ class Subscription:
         return self._join(page)
 
     def _join(self, page: list[Entry]) -> bytes:
-        form, may_see, rooms = self.feed.form, self._hub.access.may_see, self.feed.rooms
-        frames = [entry.frame(form) for entry in page if may_see(rooms, entry)]
+        feed, access = self.feed, self._hub.access
+        frames = [entry.frame(feed.form) for entry in page if feed.includes(entry, access)]
         self._hub.delivered += len(frames)
         return b"".join(frames)
 

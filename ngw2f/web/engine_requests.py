@@ -18,6 +18,8 @@ from ngw2f.web.upgrade import SwitchingProtocols, take_over, without_upgrade
 # A process keeps at most this many sessions without a WebSocket. Abandoned ones end only by a time
 # limit.
 MAX_POLLING_SESSIONS = 2_000
+# The client's own query, in the environ that the library gets.
+QUERY = "ngw2f.query"
 
 NO_POLLING = (
     "there are several server processes, and no proxy that sends a client always to the same one "
@@ -143,7 +145,7 @@ class EngineRequests:
         query = {"EIO": "4", "transport": transport} | ({"sid": session} if session else {})
         started: list[tuple[str, list[tuple[str, str]]]] = []
         body = self._server.handle_request(
-            {**environ, "QUERY_STRING": urlencode(query)},
+            {**environ, "QUERY_STRING": urlencode(query), QUERY: environ.get("QUERY_STRING", "")},
             lambda status, headers, *_error: started.append((status, headers)),
         )
         status, headers = started[0] if started else ("400 Bad Request", [])

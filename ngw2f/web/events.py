@@ -13,6 +13,7 @@ from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth
+from ngw2f.web.choice import choice_of
 from ngw2f.web.services import Services
 
 # How long a long poll waits at most, which is below the time-outs of proxies, and by default.
@@ -61,6 +62,7 @@ def stream(services: Services, request: Request) -> Response:
     response = Response(mimetype=media_type, headers=HEADERS)
     add_vary(response, ["Accept", "Authorization", "Cookie"])
     if request.method == "HEAD":
+        choice_of(services, request, reader)
         # The length of a stream is unknown.
         response.automatically_set_content_length = False
         return response
@@ -97,11 +99,15 @@ def poll(services: Services, request: Request) -> Response:
 def subscribe(
     services: Services, request: Request, form: Form, reader: UserRow | None, after: str | None
 ) -> Subscription:
-    """Return a subscription, which ends when the reader's token is revoked."""
+    """Return a subscription to what the query chooses; it ends when the token is revoked.
+
+    Raises 400, Invalid, NotFound.
+    """
+    choice = choice_of(services, request, reader)
     if reader is None:
-        return services.hub.subscribe(form, after=after)
+        return services.hub.subscribe(form, after=after, choice=choice)
     digest = digest_of(auth.token_of(request) or "")
-    return services.hub.subscribe(form, reader.id, digest, after)
+    return services.hub.subscribe(form, reader.id, digest, after, choice)
 
 
 def _next_lines(subscription: Subscription, seconds: int) -> list[bytes]:

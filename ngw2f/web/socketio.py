@@ -21,6 +21,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.errors import DomainError, Invalid
 from ngw2f.http import Request, Response
+from ngw2f.live.choice import Choice
 from ngw2f.live.formats import SocketIOPackets
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.observe.tracing import following
@@ -28,7 +29,8 @@ from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, idempotency
-from ngw2f.web.engine_requests import EngineRequests
+from ngw2f.web.choice import choice_of
+from ngw2f.web.engine_requests import QUERY, EngineRequests
 from ngw2f.web.engineio import StrictServer
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
 from ngw2f.web.services import Services
@@ -98,6 +100,7 @@ class SocketIOGateway:
             reader.id if reader else None,
             digest_of(token) if reader else None,
             str(after) if after else None,
+            self._choice_of(request, reader),
         )
         session = self._server.manager.eio_sid_from_sid(sid, NAMESPACE)
         if self._server.find(session) is None:
@@ -106,6 +109,14 @@ class SocketIOGateway:
         self._subscriptions[sid] = subscription
         self._tokens[sid] = token
         gevent.spawn(self._pump, sid, session, subscription)
+
+    def _choice_of(self, request: Request, reader: UserRow | None) -> Choice:
+        """Return what the address of the connection chooses to hear. Raises Refused."""
+        own = Request({**request.environ, "QUERY_STRING": request.environ.get(QUERY, "")})
+        try:
+            return choice_of(self.services, own, reader)
+        except DomainError as error:
+            raise Refused(error.detail) from error
 
     def _disconnect(self, sid: str, *_reason: object) -> None:
         subscription = self._subscriptions.pop(sid, None)

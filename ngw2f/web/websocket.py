@@ -19,6 +19,7 @@ from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.observe.tracing import following
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, idempotency
+from ngw2f.web.choice import choice_of
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
 from ngw2f.web.events import subscribe
 from ngw2f.web.frames import WebSocketServer
@@ -90,6 +91,7 @@ def connect(services: Services, request: Request) -> Response:
     environ, sock = take_over(request)
     reader = auth.find_reader(services, request)
     after = request.args.get("after")
+    choice_of(services, request, reader)
 
     def run() -> None:
         subscription = None

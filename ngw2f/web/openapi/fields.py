@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from ngw2f.api_resources import MAX_ID
+from ngw2f.live.choice import MAX_EVENTS, MAX_ROOMS, NAMES
 from ngw2f.settings import Settings
 from ngw2f.text.names import MAX_NICKNAME_CHARACTERS, MAX_ROOM_NAME_CHARACTERS
 from ngw2f.text.password import MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS
@@ -43,9 +44,17 @@ def _query(what: str, **schema: Any) -> Schema:
     return {"in": "query", "description": what, "schema": schema}
 
 
+def _list_of(pattern: str, most: int) -> str:
+    return f"^({pattern})(,({pattern})){{0,{most - 1}}}$"
+
+
 def _header(what: str, **schema: Any) -> Schema:
     return {"in": "header", "description": what, "schema": {**TEXT, **schema}}
 
+
+_GROUPS = sorted({name.partition(".")[0] for name in NAMES if "." in name})
+# An event's name, or a pattern.
+_NAME = "|".join([*map(re.escape, NAMES), *(rf"{group}\.\*" for group in _GROUPS)])
 
 UP_TO: Schema = {**NUMBER, "maximum": MAX_ID}
 
@@ -72,6 +81,16 @@ IN_QUERY: dict[str, Schema] = {
         f"{WAIT_SECONDS} by default",
         minimum=0,
         **UP_TO,
+    ),
+    "rooms": _query(
+        f"hear only these rooms, and what is about none: ids with commas, at most {MAX_ROOMS}",
+        **TEXT,
+        pattern=_list_of("[1-9][0-9]{0,8}", MAX_ROOMS),
+    ),
+    "events": _query(
+        "hear only these events: names and patterns such as `message.*`, with commas",
+        **TEXT,
+        pattern=_list_of(_NAME, MAX_EVENTS),
     ),
     "EIO": {**_query("Engine.IO's version", **TEXT, enum=["4"]), "required": True},
     "transport": {

@@ -86,6 +86,7 @@ MESSAGES: dict[str, Any] = {
         "messages": {"type": "array", "items": {"$ref": "#/components/schemas/Message"}}
     },
 }
+CHOICE = ("rooms", "events")
 POST_FIELDS = ("Idempotency-Key", "Prefer")
 SENT_AGAIN = "With `Idempotency-Key`, a request that is sent again is done once."
 IN_LOBBY = "The room is the lobby."
@@ -148,7 +149,7 @@ OPERATIONS = (
     Operation("get", "/api/events", "pollEvents", "Wait for events", "reader",
               (Answer(200, "the events after the cursor; [] if none came in time", EVENTS,
                       headers=("Cache-Control",)),),
-              ("cursor", "wait"), refusals=(400,),
+              ("cursor", "wait", *CHOICE), refusals=(400, 404),
               description="Long polling. Without `after` and `wait`, returns where to begin."),
     Operation("get", "/api/openapi.json", "showDescription", "Show this description", "anybody",
               kept("OpenAPI 3.1", {"type": "object", "required": ["openapi", "info", "paths"]}),
@@ -158,17 +159,17 @@ OPERATIONS = (
                       {"type": "string"},
                       (events.EVENT_STREAM + "; charset=utf-8", "application/x-ndjson", TEXT),
                       ("Cache-Control",)),),
-              ("cursor", "Last-Event-ID"), refusals=(406,),
+              ("cursor", "Last-Event-ID", *CHOICE), refusals=(400, 404, 406),
               description="The answer does not end. `Accept` chooses its format."),
     Operation("get", "/ws", "openWebSocket", "Open a WebSocket", "reader",
               (Answer(101, "from here on, frames of JSON (docs/api.md, Events)"),),
-              ("cursor",), refusals=(400, 403, 426, 501),
+              ("cursor", *CHOICE), refusals=(400, 403, 404, 426, 501),
               description="A WebSocket handshake (RFC 6455). Sends the events, and takes posts."),
     Operation("get", "/socket.io/", "pollSocketIO", "Socket.IO: open a session, or poll",
               "anybody",
               (Answer(101, "from here on, frames of Engine.IO"),
                Answer(200, "packets", {"type": "string"}, (TEXT,), ("Cache-Control",))),
-              ("EIO", "transport"), refusals=(400, 403, 426, 501),
+              ("EIO", "transport", *CHOICE), refusals=(400, 403, 426, 501),
               description="Engine.IO 4 and Socket.IO 5; use one of their clients. With `sid`, "
                           "return what waits for the session, or change it to a WebSocket."),
     Operation("post", "/socket.io/", "sendSocketIO", "Socket.IO: send packets", "anybody",
