@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from middleware.access_log import AccessLogMiddleware
 from middleware.cache import CachePolicy, HTTPCacheMiddleware, MemoryStore
 from middleware.chain import Layer, chain
+from middleware.cors import CORSMiddleware, is_from_trusted_origin
 from middleware.cross_origin import CrossOriginGuardMiddleware
 from middleware.error_boundary import ErrorBoundaryMiddleware
 from middleware.forwarded import ForwardedMiddleware
@@ -29,6 +30,7 @@ from ngw2f.observe.profiling import OneProfileMiddleware
 from ngw2f.paths import LONG_LIVED
 from ngw2f.server.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
+from ngw2f.web import origins
 from ngw2f.web.caching import TARGETED_FIELD
 from ngw2f.web.devices import who_signs_in
 from ngw2f.web.errors import error_page
@@ -54,6 +56,7 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
         Maintenance(FileSwitch(settings.data_path / "maintenance")),
     ]
     decide = partial(PreRoutingMiddleware, rules=decisions)
+    guard = partial(CrossOriginGuardMiddleware, is_exempt=is_from_trusted_origin)
     limiter = build_limiter(services.core.broker)
     limit = partial(
         RateLimitMiddleware,
@@ -72,10 +75,11 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
         Layer("request id", request_id, "what all below log with"),
         Layer("access log", access_log, "sees every answer, to its last byte"),
         Layer("security headers", SecurityHeadersMiddleware, "on every answer, errors too"),
+        *sharers(settings),
         Layer("error boundary", errors, "outside all that may fail"),
         *profilers(settings),
         Layer("pre-routing", decide, "answers that need no look at who asks"),
-        Layer("cross-origin guard", CrossOriginGuardMiddleware, "before a visitor's limit is used"),
+        Layer("cross-origin guard", guard, "before a visitor's limit is used"),
         *(
             [Layer("rate limit", limit, "before a password is hashed")]
             if settings.rate_limit
@@ -84,6 +88,21 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
         Layer("static files", static, "files are on the disk, and need no cache"),
         *([Layer("cache", keep, "next to what it spares")] if settings.cache_bytes else []),
     ]
+
+
+def sharers(settings: Settings) -> list[Layer]:
+    """Return the layer that lets pages of other origins call the API, if any are trusted."""
+    if not settings.trusted_origins:
+        return []
+    share = partial(
+        CORSMiddleware,
+        trusted_origins=settings.trusted_origins,
+        paths=origins.PATHS,
+        methods=origins.METHODS,
+        request_fields=origins.REQUEST_FIELDS,
+        response_fields=origins.RESPONSE_FIELDS,
+    )
+    return [Layer("other origins", share, "on what they may read, errors too")]
 
 
 def profilers(settings: Settings) -> list[Layer]:

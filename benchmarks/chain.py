@@ -30,6 +30,7 @@ from werkzeug.test import create_environ
 from middleware._wsgi import Middleware
 from middleware.access_log import AccessLogMiddleware
 from middleware.chain import Layer, chain
+from middleware.cors import CORSMiddleware
 from middleware.cross_origin import CrossOriginGuardMiddleware
 from middleware.error_boundary import ErrorBoundaryMiddleware
 from middleware.prerouting import (
@@ -50,6 +51,7 @@ from ngw2f.observe.logs import GatheringHandler
 BATCH = 500
 LIMIT_MICROSECONDS = 60
 
+FRIEND = "https://app.example"
 # As nginx passes on a browser's request, and as a client without a proxy sends it.
 PROXIED = {
     "X-Forwarded-For": "192.0.2.1",
@@ -111,6 +113,7 @@ def layers(output: str) -> list[Layer]:
         Layer("request id", lambda app: RequestIDMiddleware(app, trusted=True), ""),
         Layer("access log", access_log(output), ""),
         Layer("security headers", SecurityHeadersMiddleware, ""),
+        Layer("other origins", lambda app: CORSMiddleware(app, trusted_origins=[FRIEND]), ""),
         Layer("error boundary", ErrorBoundaryMiddleware, ""),
         Layer("pre-routing", lambda app: PreRoutingMiddleware(app, routes), ""),
         Layer("cross-origin guard", CrossOriginGuardMiddleware, ""),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from middleware._options import names_of
@@ -13,6 +13,11 @@ from middleware.answer import Answer
 # RFC 9110 section 9.2.1.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+# A scheme, and a name, an IPv4 or an IPv6 address (RFC 6454 section 6.2), all in ASCII.
+ORIGIN = re.compile(
+    r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?"
+)
+PORTS = range(1, 65_536)
 
 FROM_ANOTHER_SITE = Answer(
     "403 Forbidden",
@@ -53,8 +58,8 @@ class CrossOriginGuardMiddleware:
     9110 section 9.2.1 (safe methods); RFC 6455 section 10.2 (the origin of a WebSocket).
 
     It does not compare the scheme in 3, which an application behind a proxy may not know; with
-    HSTS there is no page without TLS. It answers no CORS preflight, and does not protect an
-    application that changes something on GET.
+    HSTS there is no page without TLS. It answers no CORS preflight: `CORSMiddleware` does. It does
+    not protect an application that changes something on GET.
     """
 
     def __init__(
@@ -66,8 +71,7 @@ class CrossOriginGuardMiddleware:
         is_exempt: Callable[[WSGIEnvironment], bool] = lambda environ: False,
     ) -> None:
         self.app = app
-        trusted_origins = names_of("trusted_origins", trusted_origins)
-        self.trusted_origins = frozenset(checked_origin(origin) for origin in trusted_origins)
+        self.trusted_origins = checked_origins("trusted_origins", trusted_origins)
         exempt_paths = names_of("exempt_paths", exempt_paths)
         self.exempt_paths = tuple(wsgi_prefix(path) for path in exempt_paths)
         self.is_exempt = is_exempt
@@ -103,9 +107,20 @@ def is_same_host(origin: str, host: str) -> bool:
     return bool(authority) and authority == host.lower().removesuffix(default)
 
 
+def checked_origins(option: str, origins: Iterable[str]) -> frozenset[str]:
+    """Return an option's origins. Raises `TypeError` for no list, `ValueError` for no origin."""
+    return frozenset(checked_origin(origin) for origin in names_of(option, origins))
+
+
 def checked_origin(origin: str) -> str:
-    """Return an origin in the form that is compared; `ValueError` if it is no origin."""
-    parts = urlsplit(origin.lower())
-    if not parts.netloc or origin.lower() != f"{parts.scheme}://{parts.netloc}":
+    """Return an origin in the form that browsers send; `ValueError` if they never send it.
+
+    They send lower case, and no port that is the scheme's own (RFC 6454 section 6.2).
+    """
+    lower = origin.lower()
+    found = ORIGIN.fullmatch(lower)
+    if not found or int(found[2] or 1) not in PORTS:
         raise ValueError(f"not an origin, as in https://example.org: {origin!r}")
-    return origin.lower()
+    if f":{found[2]}" == DEFAULT_PORTS.get(found[1]):
+        raise ValueError(f"browsers leave out the port of {found[1]}: {origin!r}")
+    return lower

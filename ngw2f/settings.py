@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from msgspec import Meta
 
+from middleware.cross_origin import checked_origin
 from ngw2f.setting_words import MAX_SHOWN_CHARACTERS, allowed, not_text, shown
 
 PREFIX = "NGW2F_"
@@ -99,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rate_limit: bool = True
     # How many proxies in front are trusted to name the client.
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    # Pages of these origins may use the API and the events, as in https://app.example.org.
+    trusted_origins: list[str] = []
     # Whether the proxy in front sends all requests of a client to the same web worker, which
     # Socket.IO's polling needs if there are several.
     sticky: bool = False
@@ -271,12 +274,25 @@ def _convert(values: dict[str, Any]) -> Settings:
             raise SettingError(sentence) from None
     settings = msgspec.convert(values, Settings, strict=False)
     _check_redis(settings.redis_url)
+    _check_origins(settings.trusted_origins)
     return settings
 
 
 def _name(name: str) -> str:
     """Return a name from a file or variable, safe to print in one line."""
     return name if name.isidentifier() and len(name) <= MAX_SHOWN_CHARACTERS else shown(name)
+
+
+def _check_origins(origins: list[str]) -> None:
+    """Raise SettingError for what no browser sends as the origin of a page."""
+    for origin in origins:
+        try:
+            checked_origin(origin)
+        except ValueError:
+            raise SettingError(
+                f"{PREFIX}TRUSTED_ORIGINS: it must be a list of origins as browsers send them "
+                f"(https://HOST or http://HOST:PORT; no path, no default port), not {shown(origin)}"
+            ) from None
 
 
 def _check_redis(redis_url: str) -> None:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from ngw2f.http import Request, Response, problem
 from ngw2f.web.engineio import StrictServer, is_behind
+from ngw2f.web.origins import may_connect
 from ngw2f.web.packets import BadPacketError, parse_payload
 from ngw2f.web.upgrade import SwitchingProtocols, take_over, without_upgrade
 
@@ -59,8 +60,7 @@ class EngineRequests:
     def _check(self, request: Request) -> None:
         """Raise 400 unless it is a request of Engine.IO 4."""
         arguments, environ = request.args, request.environ
-        origin = environ.get("HTTP_ORIGIN")
-        if origin and origin not in self._server.eio._cors_allowed_origins(environ):
+        if not may_connect(environ):
             raise problem(400, "pages of another origin may not connect")
         if arguments.get("transport") not in ("polling", "websocket"):
             raise problem(400, "transport must be polling or websocket")

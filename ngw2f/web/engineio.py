@@ -133,7 +133,13 @@ class StrictServer(socketio.Server):  # type: ignore[misc] # socketio has no typ
 
     def __init__(self, max_bytes: int) -> None:
         # Handle a client's events one at a time: in order, and without a greenlet for each.
-        super().__init__(async_mode="gevent", async_handlers=False, max_http_buffer_size=max_bytes)
+        # Origins are checked before it, and it would say that their pages may send cookies.
+        super().__init__(
+            async_mode="gevent",
+            async_handlers=False,
+            max_http_buffer_size=max_bytes,
+            cors_allowed_origins=[],
+        )
         engine = self.eio
         engine._async = {**engine._async, "websocket": StrictWebSocket, "queue": ByteQueue}
         # The sockets of the WebSockets, by Engine.IO's session id.

@@ -19,10 +19,10 @@ import gevent
 from simple_websocket import Server
 from werkzeug.exceptions import HTTPException
 
-from middleware.cross_origin import is_same_host
 from ngw2f.http import Request, Response, problem
 from ngw2f.web import auth
 from ngw2f.web.errors import one_line
+from ngw2f.web.origins import may_connect
 
 log = logging.getLogger(__name__)
 
@@ -232,7 +232,7 @@ def check_origin(request: Request) -> None:
     origin = request.headers.get("Origin")
     if origin is None or "HTTP_AUTHORIZATION" in request.environ:
         return
-    if auth.COOKIE in request.cookies and not is_same_host(origin, request.host):
+    if auth.COOKIE in request.cookies and not may_connect(request.environ):
         raise problem(403, f"pages of {origin} may not act for the users of this chat")
 
 

@@ -23,6 +23,7 @@ from middleware.access_log import AccessLogMiddleware
 from middleware.answer import Answer
 from middleware.cache import HTTPCacheMiddleware
 from middleware.chain import Layer, chain
+from middleware.cors import CORSMiddleware
 from middleware.cross_origin import CrossOriginGuardMiddleware
 from middleware.error_boundary import ErrorBoundaryMiddleware
 from middleware.forwarded import ForwardedMiddleware
@@ -133,6 +134,11 @@ application = chain(
         Layer("request id", RequestIDMiddleware, ""),
         Layer("access log", lambda app: AccessLogMiddleware(app, logger=quiet), ""),
         Layer("security", SecurityHeadersMiddleware, ""),
+        Layer(
+            "cors",
+            lambda app: CORSMiddleware(app, trusted_origins=["https://friend.example"]),
+            "",
+        ),
         Layer(
             "errors",
             lambda app: ErrorBoundaryMiddleware(

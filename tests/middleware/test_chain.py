@@ -14,6 +14,7 @@ from middleware import chain as chains
 from middleware._wsgi import Headers, Middleware
 from middleware.access_log import AccessLogMiddleware
 from middleware.chain import Layer, chain
+from middleware.cors import CORSMiddleware
 from middleware.cross_origin import CrossOriginGuardMiddleware
 from middleware.error_boundary import ErrorBoundaryMiddleware
 from middleware.headers import HeadersMiddleware, set_header
@@ -66,6 +67,7 @@ class TestContractOfAllTogether(Contract):
             RequestIDMiddleware,
             partial(AccessLogMiddleware, logger=LOGGING),
             SecurityHeadersMiddleware,
+            CORSMiddleware,
             partial(ErrorBoundaryMiddleware, logger=QUIET),
             ServerTimingMiddleware,
             partial(PreRoutingMiddleware, rules=[Split("page", {"old": 1, "new": 1})]),

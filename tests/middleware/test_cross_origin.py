@@ -7,7 +7,7 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 import pytest
 from werkzeug.test import create_environ
 
-from middleware.cross_origin import CrossOriginGuardMiddleware
+from middleware.cross_origin import CrossOriginGuardMiddleware, checked_origin
 from tests.middleware.contract import AnswerContract, Contract
 from tests.middleware.serving import Exchange, answering, serve
 
@@ -146,11 +146,52 @@ def test_websocket_is_no_safe_request(headers: dict[str, str], status: str) -> N
 
 
 @pytest.mark.parametrize(
-    "origin", ["example.org", "https://example.org/", "https://example.org/x", "null", "https://"]
+    "origin",
+    [
+        "example.org",
+        "https://example.org/",
+        "https://example.org/x",
+        "https://*.example.org",
+        "https://ann@example.org",
+        "https://bücher.example",
+        "https://example.org:",
+        "https://example.org:0",
+        "https://example.org:08443",
+        "https://example.org:65536",
+        "https://[::1",
+        "https://a b",
+        "https://example.org\n",
+        "null",
+        "*",
+        "https://",
+        "",
+    ],
 )
 def test_trusted_origin_must_be_one(origin: str) -> None:
     with pytest.raises(ValueError, match="not an origin"):
         CrossOriginGuardMiddleware(answering(), trusted_origins=[origin])
+
+
+@pytest.mark.parametrize("origin", ["https://example.org:443", "http://example.org:80"])
+def test_port_that_browsers_leave_out_is_refused(origin: str) -> None:
+    with pytest.raises(ValueError, match="leave out the port"):
+        checked_origin(origin)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://example.org",
+        "http://example.org:443",
+        "https://xn--bcher-kva.example:8443",
+        "http://127.0.0.1:65535",
+        "http://[::1]:8000",
+        "tauri://localhost",
+    ],
+)
+def test_origins_of_browsers_are_taken_as_they_are(origin: str) -> None:
+    assert checked_origin(origin) == origin
+    assert checked_origin(origin.upper()) == origin
 
 
 def test_body_of_the_application_is_passed_as_it_is() -> None:

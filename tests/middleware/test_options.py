@@ -12,6 +12,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from middleware.answer import Answer
 from middleware.cache import GroupClock, HTTPCacheMiddleware, MemoryStore, RedisStore
+from middleware.cors import CORSMiddleware
 from middleware.cross_origin import CrossOriginGuardMiddleware
 from middleware.error_boundary import ErrorBoundaryMiddleware
 from middleware.headers import HeadersMiddleware, remove_header, set_header
@@ -55,6 +56,14 @@ LISTS_OF_NAMES: dict[str, tuple[str, Callable[[Any], object]]] = {
         "trusted_origins",
         lambda it: CrossOriginGuardMiddleware(APP, trusted_origins=it),
     ),
+    "CORS' trusted_origins": (
+        "trusted_origins",
+        lambda it: CORSMiddleware(APP, trusted_origins=it),
+    ),
+    "CORS' paths": ("paths", lambda it: CORSMiddleware(APP, paths=it)),
+    "CORS' methods": ("methods", lambda it: CORSMiddleware(APP, methods=it)),
+    "request_fields": ("request_fields", lambda it: CORSMiddleware(APP, request_fields=it)),
+    "response_fields": ("response_fields", lambda it: CORSMiddleware(APP, response_fields=it)),
     "exempt_paths": ("exempt_paths", lambda it: CrossOriginGuardMiddleware(APP, exempt_paths=it)),
     "content_types": (
         "content_types",

@@ -83,6 +83,12 @@ def test_list_is_comma_separated(tmp_path: Path) -> None:
         ("NGW2F_LINKS_USER_AGENT", os.fsdecode(b"\xff")),
         ("NGW2F_LINKS_ALLOW", os.fsdecode(b"\xff")),
         ("NGW2F_LOG_LEVEL", "LOUD"),
+        ("NGW2F_TRUSTED_ORIGINS", "https://app.example.org,app.example.org"),
+        ("NGW2F_TRUSTED_ORIGINS", "https://app.example.org/"),
+        ("NGW2F_TRUSTED_ORIGINS", "https://app.example.org:443"),
+        ("NGW2F_TRUSTED_ORIGINS", "null"),
+        ("NGW2F_TRUSTED_ORIGINS", "*"),
+        ("NGW2F_TRUSTED_ORIGINS", "https://" + "x" * 5000 + "/"),
     ],
 )
 def test_wrong_value_names_the_setting(tmp_path: Path, name: str, value: str) -> None:
@@ -113,6 +119,13 @@ def test_wrong_value_is_told_what_it_may_be(
     with pytest.raises(SettingError, match=f"^{name}: it must be {may_be}, not ") as caught:
         load(tmp_path, {name: value})
     assert str(caught.value).partition(", not ")[2][:60] in f"{value!r} {[value]!r}"
+
+
+def test_trusted_origins_are_exact(tmp_path: Path) -> None:
+    origins = ["https://app.example.org", "http://[::1]:8000", "tauri://localhost"]
+    settings = load(tmp_path, {"NGW2F_TRUSTED_ORIGINS": ", ".join(origins)})
+    assert settings.trusted_origins == origins
+    assert load(tmp_path).trusted_origins == []
 
 
 def test_type_that_a_variable_cannot_have(tmp_path: Path) -> None:
