@@ -1,22 +1,12 @@
 """A browser for all tests, and a chat for those that need none of their own."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from tests.chromium import WAIT_MS, launched_browser
 from tests.live.server import ChatServer
-from tests.needs import lacking
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update",
-             "--disable-sync"]  # fmt: skip
-# How long a page may take, on a machine that others use too: no measurement.
-WAIT_MS = 60_000
 
 
 @pytest.fixture(scope="package")
@@ -31,22 +21,6 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
 def browser() -> Iterator[Any]:
     with launched_browser() as browser:
         yield browser
-
-
-@contextmanager
-def launched_browser() -> Iterator[Any]:
-    """Run a browser for a block; until its end, asyncio cannot be used in this thread."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        lacking("Chromium", "apt-get install chromium")
-    with (
-        tempfile.TemporaryDirectory(prefix="ngw2f-", ignore_cleanup_errors=True),
-        sync_api.sync_playwright() as playwright,
-    ):
-        sync_api.expect.set_options(timeout=WAIT_MS)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import WAIT_MS
 from tests.browser.test_room import say
+from tests.chromium import WAIT_MS
 from tests.live.server import ChatServer
 from tests.waiting import wait_until
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.chromium import launched_browser
 from tests.deploy.chats import join
 from tests.deploy.fleet import Fleet, running_fleet
 from tests.deploy.followers import EVERY_KIND, Follower, following
@@ -18,7 +19,6 @@ from tests.live.server import RedisServer
 from tests.needs import lacking
 from tests.waiting import wait_until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SCRIPT = Path(__file__).parent / "clients" / "chat.cjs"
 WAIT_SECONDS = 60
 
@@ -68,16 +68,8 @@ def test_socketio_client_with_its_default_transports(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = CHROMIUM or lacking("chromium", "apt-get install chromium")
-    quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-quic", *quiet],
-        )
+    with launched_browser() as browser:
         yield browser
-        browser.close()
 
 
 def test_browsers_talk(fleet: Fleet, browser: Any) -> None:

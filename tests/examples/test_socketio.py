@@ -10,7 +10,7 @@ import pytest
 from examples.socketio import emit
 from examples.transcript.playing import play
 from examples.transcript.stage import Stage
-from tests.browser.conftest import launched_browser
+from tests.chromium import launched_browser
 from tests.examples.needs import lacking_as_in_transcripts
 from tests.needs import lacking
 

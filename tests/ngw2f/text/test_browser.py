@@ -1,6 +1,5 @@
 """What the renderer gives out, loaded in a real browser: no script runs, nothing is asked for."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,13 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ngw2f.text.markdown import MarkdownRenderer
-from tests.needs import lacking
+from tests.chromium import WAIT_MS, launched_browser
 from tests.ngw2f.text.xss import CASES
-
-try:
-    from playwright.sync_api import Error, sync_playwright
-except ImportError:
-    sync_playwright = None  # type: ignore[assignment] # where it is not installed
 
 EVENTS = ["click", "mouseover", "mouseenter", "focus", "pointerover", "toggle", "error", "load"]
 # Do all that a reader could do to every element, but leave the page by an honest link.
@@ -31,7 +25,6 @@ PROVOKE = """(events) => {
   }
 }"""
 ADDRESS = "http://chat.example/"
-WAIT_MS = 120_000
 PARTS = st.sampled_from(
     [
         *("<", ">", '"', "'", "`", "```", "[", "]", "(", ")", "![", "](", "\\", "&", "#", "*", "_"),
@@ -75,15 +68,7 @@ Provoke = Callable[[str], list[str]]
 @pytest.fixture(scope="module")
 def provoke() -> Iterator[Provoke]:
     """Return what loads HTML, does all that a reader could, and returns what then happened."""
-    if sync_playwright is None:
-        lacking("playwright", "pip install playwright")
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), timeout=WAIT_MS
-            )
-        except Error:
-            lacking("Chromium", "apt install chromium, or playwright install chromium")
+    with launched_browser() as browser:
         page = browser.new_page()
         page.set_default_timeout(WAIT_MS)
         happened: list[str] = []
@@ -116,7 +101,6 @@ def provoke() -> Iterator[Provoke]:
             return list(happened)
 
         yield load
-        browser.close()
 
 
 @pytest.fixture(scope="module")

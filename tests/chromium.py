@@ -1,0 +1,38 @@
+"""Debian's Chromium, for the tests that see pages as people do."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.needs import lacking
+
+# The same engine; without the parts of a desktop it takes a third of the processor time.
+PROGRAMS = ["chromium-headless-shell", "chromium", "chromium-browser"]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update",
+             "--disable-sync"]  # fmt: skip
+# How long a page may take, on a machine that others use too: no measurement.
+WAIT_MS = 60_000
+
+
+@contextmanager
+def launched_browser() -> Iterator[Any]:
+    """Run a browser for a block; until its end, asyncio cannot be used in this thread."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if chromium is None:
+        lacking("Chromium", "apt-get install chromium-headless-shell")
+    with (
+        tempfile.TemporaryDirectory(prefix="ngw2f-", ignore_cleanup_errors=True),
+        sync_api.sync_playwright() as playwright,
+    ):
+        sync_api.expect.set_options(timeout=WAIT_MS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=ARGUMENTS, timeout=WAIT_MS
+        )
+        yield browser
+        browser.close()
