@@ -18,11 +18,13 @@ cert: .venv/.run ## Make a self-signed certificate for localhost (make stack doe
 	@$(BIN)/python -m nginx.certificate
 
 test: check ## Run the checks and all the tests.
-	@# Those of the two packages run in processes that coverage sees into, a core for each.
+	@# Many wait for servers that they start, so there are more of them than cores.
+	$(BIN)/python -m pytest -n 4
+
+coverage: .venv/.test ## Run the tests of the two packages again, and measure what they reach.
+	@# A second run, because coverage doubles the processor time of what it sees into.
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(PACKAGES)
 	$(BIN)/coverage report --include='middleware/*' --fail-under=100
-	@# The others wait for servers that they start, so there may be more of them.
-	$(BIN)/python -m pytest -n 4 $(PACKAGES:%=--ignore=%)
 
 test-quick: .venv/.test ## Run the tests that need nothing but Python, in about a minute.
 	$(BIN)/python -m pytest -n auto -m in_process $(PACKAGES)
