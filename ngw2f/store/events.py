@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from ngw2f.store.order import LAST, take_turn
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import events
 
 AFTER = (
@@ -24,6 +25,8 @@ BEFORE = (
     .order_by(events.c.id.desc())
     .limit(bindparam("limit"))
 )
+FIELDS = ("id", "name", "data", "room_id")
+ADD = Prepared(insert(events).values({name: bindparam(name) for name in FIELDS}))
 NEWEST_BUT = select(events.c.id).order_by(events.c.id.desc()).limit(1).offset(bindparam("count"))
 
 # How many rows are read first, before their size is known.
@@ -70,18 +73,15 @@ def add_events(connection: Connection, new: Sequence[NewEvent]) -> Run:
         StoredEvent(first_id + index, event.name, event.data, event.room_id)
         for index, event in enumerate(new)
     ]
-    values = [
-        {"id": event.id, "name": event.name, "data": event.data, "room_id": event.room_id}
-        for event in stored
-    ]
-    connection.execute(insert(events), values)
+    values = [{name: getattr(event, name) for name in FIELDS} for event in stored]
+    ADD.run_each(connection, values)
     turn.last_id = stored[-1].id
     return Run(previous_id, stored)
 
 
 def last_id(connection: Connection) -> int:
     """Return the newest event's id, or 0 if there is none."""
-    return int(connection.execute(LAST).scalar_one())
+    return int(LAST.fetch(connection)[0][0])
 
 
 def list_events(

@@ -42,7 +42,7 @@ ADD = Prepared(
 NEWEST_TIMES = select(after_newest(messages.c.updated_at, messages.c.room_id == rooms.c.id)).where(
     rooms.c.id.in_(bindparam("room_ids", expanding=True))
 )
-SET_RENDERED = (
+SET_RENDERED = Prepared(
     update(messages)
     .where(messages.c.id == bindparam("message_id"))
     .values(html=bindparam("new_html"), rendered=True, updated_at=bindparam("now"), **NEXT_VERSION)
@@ -287,7 +287,7 @@ def set_rendered(
     rows = [
         {"message_id": message.id, "new_html": html, "now": now} for message, html, _ in rendered
     ]
-    connection.execute(SET_RENDERED, rows)
+    SET_RENDERED.run_each(connection, rows)
     return [
         Message.of(
             message.id,

@@ -25,6 +25,7 @@ from sqlalchemy import (
     select,
 )
 
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import events
 
 # Any number that no other program on the same PostgreSQL server is likely to use.
@@ -36,7 +37,7 @@ POSTGRESQL_TURN = (
     "SELECT pg_advisory_xact_lock(%d);"
     "SELECT coalesce(max(id), 0), extract(epoch FROM clock_timestamp())::float8 FROM events"
 )
-LAST = select(func.coalesce(func.max(events.c.id), 0))
+LAST = Prepared(select(func.coalesce(func.max(events.c.id), 0)))
 
 # The step after the newest time if a clock was set back; a double can still represent it.
 STEP_SECONDS = 1e-6
@@ -68,7 +69,7 @@ def take_turn(connection: Connection) -> Turn:
         last_id, now = cursor.fetchone()
         result.close()
     else:
-        last_id, now = connection.execute(LAST).scalar_one(), time.time_ns() / 1e9
+        last_id, now = LAST.fetch(connection)[0][0], time.time_ns() / 1e9
     # It may outlive its transaction, but then the connection has another transaction object.
     turn = connection.info[_TURN] = Turn(connection.get_transaction(), last_id, now)
     return turn

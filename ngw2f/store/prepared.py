@@ -4,40 +4,83 @@ SQLAlchemy takes ten times as long as SQLite for a small statement. The statemen
 for both databases, and errors are SQLAlchemy's, but values and rows are the driver's own.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
+
+T = TypeVar("T")
+Given = Mapping[str, Any]
+Row = tuple[Any, ...]
+
+
+class _Compiled(NamedTuple):
+    """A statement in a dialect, with the names in their places if it has places."""
+
+    text: str
+    places: Sequence[str] | None
+    # Values that are the statement's own.
+    constants: Given
+
+    def bound(self, given: Given) -> Any:
+        values = {**self.constants, **given}
+        return values if self.places is None else [values[name] for name in self.places]
 
 
 class Prepared:
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
         # Nothing drops these: they depend on the dialect alone.
-        self._compiled: dict[str, Any] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
-    def fetch_each(
-        self, connection: Connection, parameters: Sequence[Mapping[str, Any]]
-    ) -> list[tuple[Any, ...]]:
+    def fetch(self, connection: Connection, given: Given | None = None) -> list[Row]:
+        """Return the rows of the statement."""
+
+        def run(cursor: Any, compiled: _Compiled) -> list[Row]:
+            cursor.execute(compiled.text, compiled.bound(given or {}))
+            found: list[Row] = cursor.fetchall()
+            return found
+
+        return self._run(connection, run)
+
+    def fetch_each(self, connection: Connection, parameters: Sequence[Given]) -> list[Row]:
         """Run the statement once for each of the parameters; return the one row of each."""
+
+        def run(cursor: Any, compiled: _Compiled) -> list[Row]:
+            bound = [compiled.bound(each) for each in parameters]
+            if compiled.places is not None:
+                return [cursor.execute(compiled.text, each).fetchone() for each in bound]
+            # The driver sends them all before it waits for the first.
+            cursor.executemany(compiled.text, bound, returning=True)
+            return [result.fetchone() for result in cursor.results()] if bound else []
+
+        return self._run(connection, run)
+
+    def run_each(self, connection: Connection, parameters: Sequence[Given]) -> None:
+        """Run the statement, which returns no rows, once for each of the parameters."""
+
+        def run(cursor: Any, compiled: _Compiled) -> None:
+            cursor.executemany(compiled.text, [compiled.bound(each) for each in parameters])
+
+        self._run(connection, run)
+
+    def _run(self, connection: Connection, run: Callable[[Any, _Compiled], T]) -> T:
         dialect = connection.dialect
-        if dialect.name not in self._compiled:
-            self._compiled[dialect.name] = self._statement.compile(dialect=dialect)
-        compiled = self._compiled[dialect.name]
-        values = [compiled.construct_params(each) for each in parameters]
+        compiled = self._compiled.get(dialect.name) or self._compile(dialect)
         cursor: Any = connection.connection.cursor()
         try:
-            if dialect.positional:
-                rows = [[each[name] for name in compiled.positiontup] for each in values]
-                return [cursor.execute(compiled.string, row).fetchone() for row in rows]
-            # The driver sends them all before it waits for the first.
-            cursor.executemany(compiled.string, values, returning=True)
-            return [result.fetchone() for result in cursor.results()] if values else []
+            return run(cursor, compiled)
         except dialect.loaded_dbapi.Error as error:
             of_driver = dialect.loaded_dbapi.Error
             # Without the parameters, which may be what somebody wrote.
-            raise DBAPIError.instance(compiled.string, None, error, of_driver) from error
+            raise DBAPIError.instance(compiled.text, None, error, of_driver) from error
         finally:
             cursor.close()
+
+    def _compile(self, dialect: Any) -> _Compiled:
+        made: Any = self._statement.compile(dialect=dialect)
+        places = made.positiontup if dialect.positional else None
+        compiled = self._compiled[dialect.name] = _Compiled(made.string, places, made.params)
+        return compiled

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ngw2f.api_resources import Preview
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import message_previews, messages, previews, rooms, thumbnails
 
 NAME_BYTES = 16
@@ -61,20 +62,20 @@ DUE = (
     .limit(bindparam("limit"))
 )
 
-UNNOTIFIED = (
+UNNOTIFIED = Prepared(
     select(previews.c.id, previews.c.notify_below_id)
     .where(previews.c.notify_below_id.is_not(None))
     .order_by(previews.c.id)
     .limit(1)
 )
 
-# Each fetched link runs these, so they are built once.
+# Each fetched link runs these, and others wait for the database meanwhile.
 _OF_PREVIEW = previews.c.id == bindparam("preview_id")
 _OF_THUMBNAIL = thumbnails.c.preview_id == bindparam("preview_id")
 _CONTENT = [column.name for column in SHOWN if column.name != "url"]
 _OF_MESSAGES = message_previews.c.preview_id == bindparam("preview_id")
 _NEWEST = select(func.max(message_previews.c.message_id) + 1).where(_OF_MESSAGES)
-SET_CONTENT = (
+SET_CONTENT = Prepared(
     update(previews)
     .where(_OF_PREVIEW, or_(*(previews.c[name] != bindparam(f"new_{name}") for name in _CONTENT)))
     .values({name: bindparam(f"new_{name}") for name in _CONTENT})
@@ -83,16 +84,18 @@ SET_CONTENT = (
 _SCHEDULE: dict[str, Any] = {
     name: bindparam(f"new_{name}") for name in ("expires_at", "due_at", "failures")
 }
-SET_SCHEDULE = update(previews).where(_OF_PREVIEW).values(_SCHEDULE)
-TO_NOTIFY = (
+SET_SCHEDULE = Prepared(update(previews).where(_OF_PREVIEW).values(_SCHEDULE))
+TO_NOTIFY = Prepared(
     select(message_previews.c.message_id)
     .distinct()
     .where(_OF_MESSAGES, message_previews.c.message_id < bindparam("below"))
     .order_by(message_previews.c.message_id.desc())
     .limit(bindparam("limit"))
 )
-SET_NOTIFIED = update(previews).where(_OF_PREVIEW).values(notify_below_id=bindparam("before"))
-THUMBNAIL = select(thumbnails.c.name, thumbnails.c.body).where(_OF_THUMBNAIL)
+SET_NOTIFIED = Prepared(
+    update(previews).where(_OF_PREVIEW).values(notify_below_id=bindparam("before"))
+)
+THUMBNAIL = Prepared(select(thumbnails.c.name, thumbnails.c.body).where(_OF_THUMBNAIL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,13 +263,13 @@ def set_content(
         "new_image_width": content.width,
         "new_image_height": content.height,
     }
-    connection.execute(SET_CONTENT, values)
+    SET_CONTENT.run_each(connection, [values])
     set_schedule(connection, preview_id, schedule)
 
 
 def has_unnotified(connection: Connection) -> bool:
     """Return whether readers must still be notified of changed previews."""
-    return connection.execute(UNNOTIFIED).first() is not None
+    return bool(UNNOTIFIED.fetch(connection))
 
 
 def take_unnotified(connection: Connection, limit: int) -> list[int]:
@@ -275,12 +278,13 @@ def take_unnotified(connection: Connection, limit: int) -> list[int]:
     The newest messages of a link come first. An empty list means that none are left.
     """
     taken: list[int] = []
-    while len(taken) < limit and (row := connection.execute(UNNOTIFIED).first()):
+    while len(taken) < limit and (rows := UNNOTIFIED.fetch(connection)):
         left = limit - len(taken)
-        values = {"preview_id": row.id, "below": row.notify_below_id, "limit": left}
-        found = list(connection.scalars(TO_NOTIFY, values))
+        preview_id, below = rows[0]
+        values = {"preview_id": preview_id, "below": below, "limit": left}
+        found = [message_id for (message_id,) in TO_NOTIFY.fetch(connection, values)]
         before = found[-1] if len(found) == left else None
-        connection.execute(SET_NOTIFIED, {"preview_id": row.id, "before": before})
+        SET_NOTIFIED.run_each(connection, [{"preview_id": preview_id, "before": before}])
         taken += found
     return taken
 
@@ -288,7 +292,7 @@ def take_unnotified(connection: Connection, limit: int) -> list[int]:
 def set_schedule(connection: Connection, preview_id: int, schedule: Schedule) -> None:
     """Store when to fetch a link again, without changing what is shown."""
     values = {f"new_{name}": getattr(schedule, name) for name in schedule.__slots__}
-    connection.execute(SET_SCHEDULE, {"preview_id": preview_id, **values})
+    SET_SCHEDULE.run_each(connection, [{"preview_id": preview_id, **values}])
 
 
 def failures_of(connection: Connection, preview_id: int) -> int:
@@ -299,10 +303,11 @@ def failures_of(connection: Connection, preview_id: int) -> int:
 
 def _set_thumbnail(connection: Connection, preview_id: int, content: Content) -> str:
     """Store a preview's thumbnail and return its name; the same picture keeps its name."""
-    row = connection.execute(THUMBNAIL, {"preview_id": preview_id}).first()
-    if row and row.body == content.thumbnail:
-        return str(row.name)
-    if row:
+    rows = THUMBNAIL.fetch(connection, {"preview_id": preview_id})
+    for name, body in rows:
+        if body == content.thumbnail:
+            return str(name)
+    if rows:
         connection.execute(delete(thumbnails).where(_OF_THUMBNAIL), {"preview_id": preview_id})
     if not content.thumbnail:
         return ""
