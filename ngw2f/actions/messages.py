@@ -72,7 +72,7 @@ class Messages:
         source = self._checked(source)
         asked = idempotency.digest_of("message", room_id, source) if key else b""
         draft = Draft(room_id, user.id, source, plain_html(source))
-        posted = self._posts.write(_Post(draft, key, asked, with_task))
+        posted = self._posts.ask(_Post(draft, key, asked, with_task))
         if posted is None:
             return self._posted_before(user, key or "", asked, with_task=with_task)
         return posted

@@ -18,6 +18,7 @@ from redis.commands.core import Script
 from middleware.rate_limit import Policy, RateRule, Taken
 from ngw2f.broker.connection import Broker
 from ngw2f.errors import TooMany, Unavailable
+from ngw2f.together import Together, Waiting
 
 # Tries to sign in, from one address. People behind one address share it, so it is generous.
 SIGN_INS = "60/minute"
@@ -63,12 +64,18 @@ RULES = (
     Rule("sign-in", SIGN_INS, "tries to sign in", is_closed=True),
 )
 
-# The library's two scripts in one round trip: count, and return the window as it is then.
+# The library's two scripts for any number of hits in one round trip: count each, and return its
+# window as it is then. Each hit has two keys, and two arguments: the limit and its seconds.
 COUNT = f"""
-local function count(ARGV) {RedisStorage.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode()} end
-local function window(ARGV) {RedisStorage.SCRIPT_SLIDING_WINDOW.decode()} end
-local is_allowed = count(ARGV) and 1 or 0
-return {{is_allowed, unpack(window({{ARGV[2]}}))}}
+local function count(KEYS, ARGV) {RedisStorage.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode()} end
+local function window(KEYS, ARGV) {RedisStorage.SCRIPT_SLIDING_WINDOW.decode()} end
+local found = {{}}
+for i = 1, #KEYS, 2 do
+  local keys = {{KEYS[i], KEYS[i + 1]}}
+  local is_allowed = count(keys, {{ARGV[i], ARGV[i + 1], 1}}) and 1 or 0
+  table.insert(found, {{is_allowed, unpack(window(keys, {{ARGV[i + 1]}}))}})
+end
+return found
 """
 
 # What the current request was counted under; None outside of a request.
@@ -95,11 +102,25 @@ class _Storage(RedisStorage):
 class _Seen(RedisStorage):
     """A storage that knows one window, for the library to work out what it means."""
 
-    def __init__(self, previous: int, previous_ms: int, current: int, current_ms: int) -> None:
+    def __init__(self) -> None:
+        self.see(0, 0, 0, 0)
+
+    def see(self, previous: int, previous_ms: int, current: int, current_ms: int) -> None:
         self._window = previous, max(0, previous_ms) / 1000, current, max(0, current_ms) / 1000
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         return self._window
+
+
+class Hit(NamedTuple):
+    """Something to count: under which limit, of which rule, and whose it is."""
+
+    limit: RateLimitItem
+    rule: str
+    who: str
+
+
+Counted = tuple[bool, WindowStats]
 
 
 class QuickLimiter(SlidingWindowCounterRateLimiter):
@@ -111,15 +132,42 @@ class QuickLimiter(SlidingWindowCounterRateLimiter):
         self._storage = _Storage("redis://", connection_pool=pool, key_prefix=prefix)
         super().__init__(self._storage)
         self._count: Script = broker.redis.register_script(COUNT)
+        self._seen = _Seen()
+        self._stats = SlidingWindowCounterRateLimiter(self._seen)
 
-    def count(self, limit: RateLimitItem, *identifiers: str) -> tuple[bool, WindowStats]:
-        """Count a hit; return whether it is allowed, and the window after it."""
-        storage, key = self._storage, limit.key_for(*identifiers)
-        windows = storage._previous_window_key(key), storage._current_window_key(key)
-        keys = [storage.prefixed_key(each) for each in windows]
-        is_allowed, *window = self._count(keys, [limit.amount, limit.get_expiry(), 1])
-        seen = SlidingWindowCounterRateLimiter(_Seen(*(int(each or 0) for each in window)))
-        return bool(is_allowed), seen.get_window_stats(limit, *identifiers)
+    def count(self, hits: Sequence[Hit]) -> list[Counted]:
+        """Count hits; return for each whether it is allowed, and the window after it."""
+        storage = self._storage
+        keys: list[str] = []
+        arguments: list[int] = []
+        for limit, *identifiers in hits:
+            key = limit.key_for(*identifiers)
+            windows = storage._previous_window_key(key), storage._current_window_key(key)
+            keys += map(storage.prefixed_key, windows)
+            arguments += [limit.amount, limit.get_expiry()]
+        counted = self._count(keys, arguments)
+        return [self._read(hit, *found) for hit, found in zip(hits, counted, strict=True)]
+
+    def _read(self, hit: Hit, is_allowed: int, *window: bytes | None) -> Counted:
+        self._seen.see(*(int(each or 0) for each in window))
+        return bool(is_allowed), self._stats.get_window_stats(*hit)
+
+
+class _Hits(Together[Hit, Counted | None]):
+    """Count at once what is to be counted at the same time; None while Redis is unreachable."""
+
+    def __init__(self, broker: Broker, limiter: QuickLimiter) -> None:
+        super().__init__()
+        self._broker = broker
+        self._limiter = limiter
+
+    def _settle(self, group: list[Waiting[Hit, Counted | None]]) -> None:
+        group += self._take()
+        hits = [each.item for each in group]
+        counted = self._broker.attempt(lambda _redis: self._limiter.count(hits), None)
+        for number, each in enumerate(group):
+            each.result = counted[number] if counted else None
+            each.settle()
 
 
 def build_limiter(broker: Broker) -> RateLimiter:
@@ -133,8 +181,8 @@ class Limits:
     def __init__(
         self, broker: Broker, rules: Sequence[Rule] = RULES, *, is_on: bool = True
     ) -> None:
-        self._broker = broker
         self._limiter = QuickLimiter(broker)
+        self._hits = _Hits(broker, self._limiter)
         self._is_on = is_on
         self._rules = {rule.name: (rule, _policy_of(rule)) for rule in rules}
 
@@ -146,24 +194,21 @@ class Limits:
         if not self._is_on:
             return
         rule, policy = self._rules[write]
-        counted = _counted.get()
-        taken = self._broker.attempt(lambda _redis: self._count(policy, str(who)), None)
-        if taken is None:
+        # Made by `_policy_of`; the middleware would take any object.
+        found = self._hits.ask(Hit(cast(RateLimitItem, policy.rule.limit), rule.name, str(who)))
+        if found is None:
             if rule.is_closed:
                 raise Unavailable("this is not possible right now", retry_after=RETRY_AFTER_SECONDS)
             return
+        is_allowed, window = found
+        taken = Taken.of(policy, window, is_allowed=is_allowed)
+        counted = _counted.get()
         if counted is not None:
             counted.append(taken)
         if not taken.is_allowed:
             seconds = taken.retry_seconds
             detail = f"too many {rule.what}; try again in {seconds} s"
             raise TooMany(detail, retry_after=seconds, policy=rule.name)
-
-    def _count(self, policy: Policy, who: str) -> Taken:
-        # Made by `_policy_of`; the middleware would take any object.
-        limit, name = cast(RateLimitItem, policy.rule.limit), policy.rule.name
-        is_allowed, window = self._limiter.count(limit, name, who)
-        return Taken.of(policy, window, is_allowed=is_allowed)
 
 
 def _policy_of(rule: Rule) -> Policy:

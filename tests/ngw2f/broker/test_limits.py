@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -6,9 +7,10 @@ from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from ngw2f.broker.connection import Broker
-from ngw2f.broker.limits import RULES, Limits, counting
+from ngw2f.broker.limits import RULES, Counted, Hit, Limits, counting
 from ngw2f.errors import TooMany, Unavailable
 from ngw2f.settings import Settings
+from tests.waiting import wait_until
 
 RULES_OF_TWO = [rule._replace(limit="2/hour") for rule in RULES]
 
@@ -96,3 +98,39 @@ def test_write_is_one_question(limits: Limits, monkeypatch: pytest.MonkeyPatch) 
     with counting():
         limits.take("post", 1)
     assert asked == ["EVALSHA"]
+
+
+def test_writes_at_the_same_time_are_one_question(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = limits._limiter.count
+    asked: list[list[str]] = []
+    left: dict[str, list[int]] = {"ann": [], "bob": []}
+    refused: list[str] = []
+    may_go_on = threading.Event()
+
+    def count_later(hits: Sequence[Hit]) -> list[Counted]:
+        asked.append(sorted(hit.who for hit in hits))
+        assert may_go_on.wait(60)
+        return count(hits)
+
+    def take(who: str) -> None:
+        with counting() as counted:
+            try:
+                limits.take("post", who)
+                left[who] += [each.remaining for each in counted]
+            except TooMany:
+                refused.append(who)
+
+    monkeypatch.setattr(limits._limiter, "count", count_later)
+    threads = [threading.Thread(target=take, args=[who]) for who in ("ann", "ann", "ann", "bob")]
+    threads[0].start()
+    assert wait_until(lambda: asked)
+    for thread in threads[1:]:
+        thread.start()
+    assert wait_until(lambda: len(limits._hits._waiting) == 3)
+    may_go_on.set()
+    for thread in threads:
+        thread.join(60)
+    assert asked == [["ann"], ["ann", "ann", "bob"]]
+    assert (sorted(left["ann"]), left["bob"], refused) == ([0, 1], [1], ["ann"])

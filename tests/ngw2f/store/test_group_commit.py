@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
+from ngw2f import together
 from ngw2f.store import database as module
 from ngw2f.store import group_commit, users
 from ngw2f.store.database import CommitLostError, Database, DatabaseBusyError
@@ -46,7 +47,7 @@ def store(connection, items):
 for turns in range(16):
     gate = gevent.event.Event()
     commit = group_commit.GroupCommit(Database(), store, lambda news: time.sleep(0))
-    writers = [gevent.spawn(commit.write, number) for number in range(9)]
+    writers = [gevent.spawn(commit.ask, number) for number in range(9)]
     for _ in range(3):
         gevent.sleep(0)
     gate.set()
@@ -61,7 +62,7 @@ for turns in range(16):
     assert not commit._waiting and not commit._leading.locked()
 
     gate = gevent.event.Event()
-    leader, other = gevent.spawn(commit.write, 0), gevent.spawn(commit.write, 1)
+    leader, other = gevent.spawn(commit.ask, 0), gevent.spawn(commit.ask, 1)
     for _ in range(3):
         gevent.sleep(0)
     leader.kill(block=False)
@@ -115,7 +116,7 @@ class Writers:
 
     def _write(self, name: str, work: Work) -> None:
         try:
-            self.outcomes[name] = self.commit.write(work)
+            self.outcomes[name] = self.commit.ask(work)
         except BaseException as error:
             self.outcomes[name] = error
 
@@ -151,13 +152,14 @@ def test_only_whoever_is_not_alone_waits_for_more(
     writers: Writers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(group_commit, "time", SimpleNamespace(sleep=pauses.append))
-    writers.commit.write(create("zoe"))
+    for slept in (together, group_commit):
+        monkeypatch.setattr(slept, "time", SimpleNamespace(sleep=pauses.append))
+    writers.commit.ask(create("zoe"))
     assert pauses == [0]
     writers.run({name: create(name) for name in NAMES})
     pauses.clear()
-    writers.commit.write(create("yan"))
-    writers.commit.write(create("xi"))
+    writers.commit.ask(create("yan"))
+    writers.commit.ask(create("xi"))
     assert pauses == [0, group_commit.GATHER_SECONDS, 0]
 
 
@@ -219,7 +221,7 @@ def test_leader_that_is_killed_leaves_nobody_waiting(writers: Writers) -> None:
     writers.run({name: create(name) for name in NAMES} | {"cleo": fail(SystemExit())})
     kinds = sorted(type(writers.outcomes[name]).__name__ for name in NAMES)
     assert kinds == ["CommitLostError"] * 3 + ["SystemExit"]
-    assert writers.commit.write(create("fred")) == "fred"
+    assert writers.commit.ask(create("fred")) == "fred"
     assert writers.stored() == ["ann", "fred"]
 
 

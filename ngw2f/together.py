@@ -1,0 +1,90 @@
+"""Do at once what several greenlets, or threads, want done at the same time.
+
+Whoever finds nobody leading leads, and does what all who wait want done. Nobody goes on before that
+is settled, and each gets its own result or its own error.
+"""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar, cast
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Others wait meanwhile; those beyond this number are settled next.
+MAX_GROUP = 128
+
+
+class LeaderKilledError(Exception):
+    """Whoever acted for others was killed, and they cannot know how far it came."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting(Generic[Item, Result]):
+    """What somebody wants done, and what came of it."""
+
+    item: Item
+    result: Result | None = None
+    error: Exception | None = None
+    is_settled: bool = False
+    # Set when it is settled, and when nobody leads.
+    is_told: threading.Event = field(default_factory=threading.Event)
+
+    def settle(self) -> None:
+        self.is_settled = True
+        self.is_told.set()
+
+
+class Together(Generic[Item, Result]):
+    def __init__(self) -> None:
+        self._waiting: deque[Waiting[Item, Result]] = deque()
+        self._leading = threading.Lock()
+
+    def ask(self, item: Item) -> Result:
+        """Return the result for *item*. Raises its error, or that of all."""
+        own = Waiting[Item, Result](item)
+        self._waiting.append(own)
+        # Those who have got as far join the same group.
+        time.sleep(0)
+        while True:
+            own.is_told.clear()
+            if own.is_settled:
+                break
+            if not self._leading.acquire(blocking=False):
+                # Not for the lock: whoever is settled goes on, even if others lead again by then.
+                own.is_told.wait()
+                continue
+            try:
+                if not own.is_settled:
+                    self._lead()
+            finally:
+                self._leading.release()
+                # One of them leads next.
+                for each in self._waiting.copy():
+                    each.is_told.set()
+        if own.error:
+            raise own.error
+        return cast(Result, own.result)
+
+    def _lead(self) -> None:
+        group: list[Waiting[Item, Result]] = []
+        try:
+            self._settle(group)
+        finally:
+            for each in group:
+                if not each.is_settled:
+                    each.error = self._after_kill()
+                    each.settle()
+
+    def _settle(self, group: list[Waiting[Item, Result]]) -> None:
+        """Take all who wait into *group*, which is empty, and settle each."""
+        raise NotImplementedError
+
+    def _after_kill(self) -> Exception:
+        """Return the error of those who were not settled, because the leader was killed."""
+        return LeaderKilledError()
+
+    def _take(self) -> list[Waiting[Item, Result]]:
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
