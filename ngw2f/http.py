@@ -7,9 +7,11 @@ was wrong. `ngw2f/web/errors.py` chooses its form (problem+json, page, text) by
 
 import hashlib
 import math
+import re
 from collections.abc import Collection, Iterable
 from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import unquote_to_bytes, urlencode
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import msgspec
 from werkzeug.datastructures import Authorization, MultiDict
@@ -42,6 +44,10 @@ FORMS: dict[str, Form] = {
     "application/problem+json": "json",
     "text/plain": "text",
 }
+# Fields with a URI, and paths in which nothing needs an escape.
+LOCATIONS = frozenset({"Location", "Content-Location"})
+PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.-]+")
+NO_CONTENT = frozenset({204, 304})
 # The usual name of each form, in the order in which they are offered.
 MEDIA_TYPES = ("text/plain", "text/html", JSON_TYPE)
 # Python itself refuses to parse numbers of more than some thousand digits.
@@ -162,6 +168,8 @@ class Request(WerkzeugRequest):
         an unknown parameter does not change its preference.
         """
         found: dict[str, str] = {}
+        if "HTTP_PREFER" not in self.environ:
+            return found
         for preference in parse_list_header(self.headers.get("Prefer", "")):
             name, _, value = preference.partition(";")[0].partition("=")
             found.setdefault(name.strip().lower(), value.strip(' \t"'))
@@ -172,6 +180,24 @@ class Response(WerkzeugResponse):
     """A response; Location may stay relative (RFC 9110 section 10.2.2)."""
 
     autocorrect_location_header = False
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer; content that is whole goes out as a list, which no layer above has to wrap."""
+        content = self.response
+        if type(content) is not list or environ["REQUEST_METHOD"] == "HEAD" or not self._is_ready():
+            return super().__call__(environ, start_response)
+        start_response(self.status, list(self.headers))
+        return content
+
+    def _is_ready(self) -> bool:
+        """Return whether Werkzeug would change nothing, nor have anything to close."""
+        has_length = False
+        for name, value in self.headers:
+            if name == "Content-Length":
+                has_length = True
+            elif name in LOCATIONS and not PLAIN_PATH.fullmatch(value):
+                return False
+        return has_length and self.status_code not in NO_CONTENT and not self._on_close
 
 
 def problem(status: int, detail: str) -> HTTPException:

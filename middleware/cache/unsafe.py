@@ -26,7 +26,8 @@ class UnsafeRequest:
     ) -> None:
         self._parts = parts
         self._environ = environ
-        self._request = Request(environ, key)
+        # The layers below may change environ, and few responses need more of the request.
+        self._asked = environ.copy()
         self._key = key
         self._start_response = start_response
         self._request_time = parts.time()
@@ -77,21 +78,24 @@ class UnsafeRequest:
         It is, if its Content-Location is the URI itself and its lifetime is
         explicit (RFC 9110 section 9.3.3).
         """
-        location = value_of(headers, "content-location")
-        if self._request.method != "POST" or code_of(status) != 200 or location is None:
+        if self._asked["REQUEST_METHOD"] != "POST" or code_of(status) != 200:
             return None
+        location = value_of(headers, "content-location")
+        if location is None:
+            return None
+        request = Request(self._asked, self._key)
         now = self._parts.time()
         control = control_of(headers, self._parts.policy)
         if (
             resolve(self._key, location) != self._key
             or explicit_lifetime(headers, control, now) is None
-            or refusal_of(self._parts, self._request, 200, headers, control) is not None
+            or refusal_of(self._parts, request, 200, headers, control) is not None
         ):
             return None
         _, started = self._parts.store.lookup(self._key)
         return begin_fill(
             self._parts,
-            self._request,
+            request,
             Arrival(status, headers, self._request_time, started),
             control,
             None,

@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
-from werkzeug.test import EnvironBuilder
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ngw2f import http
 from ngw2f.api_resources import MAX_ID
-from ngw2f.http import FORM_TYPE, Request
+from ngw2f.http import FORM_TYPE, Request, Response, json_response
 
 
 class Point(Struct):
@@ -237,3 +238,46 @@ def test_link_leaves_out_what_is_not_there() -> None:
 def test_link_says_a_great_number_as_it_is_read() -> None:
     path = http.link_header("/m", {"t": -1e20}, "next")[1:].partition(">")[0]
     assert request(path).time_argument("t") == -1e20
+
+
+class Reference(WerkzeugResponse):
+    autocorrect_location_header = False
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("content", "status", "fields"),
+    [
+        ("text", 200, {}),
+        (b"{}", 201, {"Location": "/api/messages/7"}),
+        (b"{}", 200, {"Content-Location": "/rooms/\xe4"}),
+        ("See", 303, {"Location": "/rooms/\u2615 table?a=\xe4"}),
+        ("gone", 204, {}),
+        ("same", 304, {"ETag": '"x"', "Content-Language": "en"}),
+        (["two", b"pieces"], 200, {}),
+        (None, 200, {}),
+        (b"", 200, {}),
+    ],
+)
+def test_response_is_what_werkzeug_sends(
+    method: str, content: Any, status: int, fields: dict[str, str]
+) -> None:
+    environ = EnvironBuilder("/a", method=method).get_environ()
+    sent, expected = (
+        run_wsgi_app(kind(content, status, fields), environ, buffered=True)
+        for kind in (Response, Reference)
+    )
+    assert (b"".join(sent[0]), *sent[1:]) == (b"".join(expected[0]), *expected[1:])
+
+
+def test_response_is_closed_like_any_other() -> None:
+    response, closed = json_response({}), []
+    response.call_on_close(lambda: closed.append(True))
+    run_wsgi_app(response, EnvironBuilder("/").get_environ(), buffered=True)
+    assert closed == [True]
+
+
+def test_whole_content_needs_no_wrapper() -> None:
+    response = json_response({"a": 1}, 201)
+    response.headers["Location"] = "/api/messages/7"
+    assert response(EnvironBuilder("/").get_environ(), lambda *_: print) == [b'{"a":1}']
