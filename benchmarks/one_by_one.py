@@ -15,7 +15,7 @@ from ngw2f.jobs.context import JobContext, build_context
 from ngw2f.links.find import find_links
 from ngw2f.settings import load_settings
 from ngw2f.store import messages
-from ngw2f.store.previews import attach_links
+from ngw2f.store.message_links import attach_links
 
 try:
     import celery

@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from sqlalchemy.exc import OperationalError
 
 from ngw2f.jobs.context import JobContext, current_context
+from ngw2f.jobs.wakeup import FLAG_MILLISECONDS
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.guard.sites import MAX_AT_SITE
 from ngw2f.links.outbox import LinkOutbox
@@ -34,6 +35,8 @@ HURRIED = Patience(answer_seconds=1.5, seconds=3.0)
 MAX_FETCHES = 512
 # How often to look for new links while others are in flight.
 LOOK_SECONDS = 0.05
+# Well before the flag expires.
+RENEW_SECONDS = FLAG_MILLISECONDS / 4_000
 # A flood of links leaves the database to those who post: few results are stored at a time, and then
 # others have it for three times as long.
 MAX_STORED = 8
@@ -113,6 +116,7 @@ class Round:
         self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
         self._unstored: list[tuple[DuePreview, Visit]] = []
         self._store_again_at = -math.inf
+        self._renew_at = -math.inf
         # Whether messages still need an update; a killed process may have left some.
         self._has_unnotified = self._outbox.has_unnotified()
 
@@ -120,7 +124,7 @@ class Round:
         """Fetch until nothing waits, or until *end*; return how many links were fetched."""
         count = 0
         while True:
-            self._context.link_wakeup.renew_flag()
+            self._renew_flag()
             is_open = time.monotonic() < end and not self._context.stopping.is_set()
             if is_open:
                 self._start_due()
@@ -135,6 +139,12 @@ class Round:
                 end = min(end, time.monotonic() + STOP_SECONDS)
                 if time.monotonic() >= end:
                     return count
+
+    def _renew_flag(self) -> None:
+        now = time.monotonic()
+        if now >= self._renew_at:
+            self._renew_at = now + RENEW_SECONDS
+            self._context.link_wakeup.renew_flag()
 
     def _has_work(self) -> bool:
         return bool(self._unstored) or self._has_unnotified

@@ -19,7 +19,7 @@ from ngw2f.observe.tracing import following
 from ngw2f.store import messages, tasks
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run
-from ngw2f.store.previews import attach_links
+from ngw2f.store.message_links import attach_links
 from ngw2f.store.render_queue import MAX_ATTEMPTS
 
 MAX_BATCH = 250

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, sele
 from ngw2f.api_resources import Message, Preview
 from ngw2f.observe.tracing import request_id
 from ngw2f.store import render_queue as turns
+from ngw2f.store.message_links import detach_links
 from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.prepared import Prepared
-from ngw2f.store.previews import detach_links, previews_of
+from ngw2f.store.previews import previews_of
 from ngw2f.store.render_queue import IS_SET_ASIDE, IS_WAITING
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
@@ -39,12 +40,14 @@ ADD = Prepared(
     .values(created_at=NEXT_TIME, updated_at=NEXT_TIME)
     .returning(messages.c.id, messages.c.created_at)
 )
-NEWEST_TIMES = select(after_newest(messages.c.updated_at, messages.c.room_id == rooms.c.id)).where(
-    rooms.c.id.in_(bindparam("room_ids", expanding=True))
-)
+NEXT_TIME_OF_ROOM = Prepared(select(NEXT_TIME))
+_THIS = messages.c.id == bindparam("message_id")
+VERSION = Prepared(select(messages.c.version).where(_THIS))
+LOCK = Prepared(select(messages.c.room_id).where(_THIS).with_for_update(key_share=True))
+TOUCH = Prepared(update(messages).where(_THIS).values(updated_at=bindparam("now"), **NEXT_VERSION))
 SET_RENDERED = Prepared(
     update(messages)
-    .where(messages.c.id == bindparam("message_id"))
+    .where(_THIS)
     .values(html=bindparam("new_html"), rendered=True, updated_at=bindparam("now"), **NEXT_VERSION)
 )
 
@@ -268,10 +271,9 @@ def request_ids_of(connection: Connection, message_ids: Collection[int]) -> dict
 
 def list_unchanged(connection: Connection, waiting: Collection[tuple[int, Message]]) -> set[int]:
     """Return the ids of those that have not changed since they were read."""
-    statement = select(messages.c.id, messages.c.version)
-    ids = [message.id for _, message in waiting]
-    now = {(version, id_) for id_, version in connection.execute(statement.where(_is_in(ids)))}
-    return {message.id for version, message in waiting if (version, message.id) in now}
+    rows = VERSION.fetch_each(connection, [{"message_id": message.id} for _, message in waiting])
+    now = zip(waiting, rows, strict=True)
+    return {message.id for (version, message), row in now if row and row[0] == version}
 
 
 def set_rendered(
@@ -307,21 +309,20 @@ def set_rendered(
 def touch_messages(connection: Connection, message_ids: Collection[int]) -> None:
     """Give messages a new version because their previews changed, not their source."""
     now = _next_time(connection, _lock(connection, message_ids))
-    statement = update(messages).where(_is_in(message_ids))
-    connection.execute(statement.values(updated_at=now, **NEXT_VERSION))
+    TOUCH.run_each(connection, [{"message_id": each, "now": now} for each in message_ids])
 
 
 def _lock(connection: Connection, message_ids: Collection[int]) -> set[int]:
     """Lock messages, before taking the turn; return their rooms."""
-    statement = select(messages.c.room_id).where(_is_in(message_ids)).order_by(messages.c.id)
-    return set(connection.scalars(statement.with_for_update(key_share=True)))
+    rows = LOCK.fetch_each(connection, [{"message_id": each} for each in sorted(message_ids)])
+    return {row[0] for row in rows if row}
 
 
 def _next_time(connection: Connection, room_ids: set[int]) -> float:
     """Return a time for a change that no reader of these rooms by time can miss."""
     now = take_turn(connection).now
-    parameters = {"room_ids": list(room_ids), "now": now}
-    return max(connection.scalars(NEWEST_TIMES, parameters), default=now)
+    rows = NEXT_TIME_OF_ROOM.fetch_each(connection, [{"in_room": r, "now": now} for r in room_ids])
+    return max((row[0] for row in rows), default=now)
 
 
 def _is_in(message_ids: Collection[int]) -> Any:

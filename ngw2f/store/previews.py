@@ -1,10 +1,9 @@
 """Previews of links: which messages show them, their content, and which wait to be fetched."""
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import (
     Connection,
@@ -16,14 +15,12 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ngw2f.api_resources import Preview
 from ngw2f.store.prepared import Prepared
-from ngw2f.store.schema import message_previews, messages, previews, rooms, thumbnails
+from ngw2f.store.schema import message_previews, messages, previews, thumbnails
 
 NAME_BYTES = 16
 PATH = "/thumbnails/"
@@ -37,19 +34,11 @@ SHOWN = (
     previews.c.image_width,
     previews.c.image_height,
 )
-# "ON CONFLICT DO NOTHING" is the same in both databases.
-ADD = upsert(previews).on_conflict_do_nothing(index_elements=["url", "private_room_id"])
 OF_MESSAGES = (
     select(message_previews.c.message_id, *SHOWN)
     .join_from(message_previews, previews)
     .where(message_previews.c.message_id.in_(bindparam("ids", expanding=True)))
     .order_by(message_previews.c.message_id, message_previews.c.position)
-)
-# The room of each message that is in a private room.
-PRIVATE_ROOMS = (
-    select(messages.c.id, messages.c.room_id)
-    .join_from(messages, rooms)
-    .where(messages.c.id.in_(bindparam("ids", expanding=True)), rooms.c.private)
 )
 DUE = (
     select(previews.c.id, previews.c.url, previews.c.site, previews.c.failures)
@@ -130,92 +119,22 @@ class Schedule:
     failures: int = 0
 
 
-def attach_links(
-    connection: Connection, links: Mapping[int, Collection[str]], now: float
-) -> tuple[dict[int, tuple[Preview, ...]], bool]:
-    """Store the links of messages that had none; return the previews that are known already.
-
-    Also return whether some must be fetched: links that are new to these readers, and links whose
-    content has expired.
-    """
-    if not any(links.values()):
-        return {}, False
-    private_rooms = dict(connection.execute(PRIVATE_ROOMS, {"ids": list(links)}).all())
-    keys = {
-        message_id: [(url, private_rooms.get(message_id, 0)) for url in urls]
-        for message_id, urls in links.items()
-    }
-    wanted = sorted({key for of_message in keys.values() for key in of_message})
-    known = _lock_previews(connection, wanted)
-    missing = [key for key in wanted if key not in known]
-    if missing:
-        rows = [
-            {"url": url, "private_room_id": room, "site": urlsplit(url).netloc, "due_at": now}
-            for url, room in missing
-        ]
-        connection.execute(ADD, rows)
-        known |= _lock_previews(connection, missing)
-    stale = [row.id for row in known.values() if row.due_at is None and row.expires_at <= now]
-    if stale:
-        statement = update(previews).where(previews.c.id.in_(stale))
-        connection.execute(statement.values(due_at=now))
-    attached = [
-        {"message_id": message_id, "position": position, "preview_id": known[key].id}
-        for message_id, of_message in keys.items()
-        for position, key in enumerate(of_message)
-    ]
-    connection.execute(insert(message_previews), attached)
-    shown = {
-        message_id: _shown(known[key] for key in of_message)
-        for message_id, of_message in keys.items()
-    }
-    is_due = bool(stale) or any(row.due_at is not None for row in known.values())
-    return shown, is_due
-
-
-def _lock_previews(
-    connection: Connection, keys: Collection[tuple[str, int]]
-) -> dict[tuple[str, int], Any]:
-    """Return the stored previews, by URL and private room, locked until the transaction ends.
-
-    Without the lock, a preview could be fetched between our query and our commit, and neither side
-    would publish an event for it. SQLite has one writer at a time anyway.
-    """
-    more = (previews.c.id, previews.c.private_room_id, previews.c.due_at, previews.c.expires_at)
-    statement = select(*SHOWN, *more).order_by(previews.c.id)
-    statement = statement.where(tuple_(previews.c.url, previews.c.private_room_id).in_(keys))
-    rows = connection.execute(statement.with_for_update(read=True))
-    return {(row.url, row.private_room_id): row for row in rows}
-
-
-def detach_links(connection: Connection, message_id: int) -> None:
-    connection.execute(delete(message_previews).where(message_previews.c.message_id == message_id))
-
-
 def previews_of(
     connection: Connection, message_ids: Collection[int]
 ) -> dict[int, tuple[Preview, ...]]:
     """Return the previews that messages show."""
-    rows: dict[int, list[Any]] = {}
-    for row in connection.execute(OF_MESSAGES, {"ids": list(message_ids)}):
-        rows.setdefault(row.message_id, []).append(row)
-    return {message_id: _shown(of_message) for message_id, of_message in rows.items()}
+    rows: dict[int, list[Sequence[Any]]] = {}
+    for message_id, *shown in connection.execute(OF_MESSAGES, {"ids": list(message_ids)}):
+        rows.setdefault(message_id, []).append(shown)
+    return {message_id: shown_of(of_message) for message_id, of_message in rows.items()}
 
 
-def _shown(rows: Iterable[Any]) -> tuple[Preview, ...]:
-    """Return the previews of rows with the columns SHOWN, without empty ones."""
+def shown_of(rows: Iterable[Sequence[Any]]) -> tuple[Preview, ...]:
+    """Return the previews of rows of the columns SHOWN, without empty ones."""
     return tuple(
-        Preview(
-            url=row.url,
-            title=row.title,
-            description=row.description,
-            site_name=row.site_name,
-            image=f"{PATH}{row.image}" if row.image else "",
-            image_width=row.image_width,
-            image_height=row.image_height,
-        )
-        for row in rows
-        if row.title or row.description or row.image
+        Preview(url, title, description, site_name, f"{PATH}{image}" if image else "", *size)
+        for url, title, description, site_name, image, *size in rows
+        if title or description or image
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from ngw2f.api_resources import Message, Preview
-from ngw2f.store import messages, previews, rooms
+from ngw2f.store import message_links, messages, previews, rooms
 from ngw2f.store.database import Database
 from ngw2f.store.previews import Content, DuePreview, Schedule
 from ngw2f.store.users import UserRow
@@ -34,7 +34,7 @@ def write(database: Database, ann: UserRow, lobby: int) -> Callable[..., Message
 def attach(database: Database) -> Attach:
     def attach_one(message: Message, *urls: str, now: float = 1.0) -> Attached:
         with database.writing() as connection:
-            return previews.attach_links(connection, {message.id: urls}, now)
+            return message_links.attach_links(connection, {message.id: urls}, now)
 
     return attach_one
 

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ngw2f.store import messages, previews, users
+from ngw2f.store import message_links, messages, previews, users
 from ngw2f.store.database import Database
 from ngw2f.store.rooms import LOBBY_ID
 from tests.client import BROWSER, Client
@@ -19,7 +19,7 @@ def preview(database: Database) -> Callable[[previews.Content], str]:
         with database.writing() as connection:
             user = users.create_user(connection, "Ann", "ann", "hash")
             message = messages.create_message(connection, LOBBY_ID, user.id, "a", "a")
-            previews.attach_links(connection, {message.id: ["http://a.example/?<"]}, 1.0)
+            message_links.attach_links(connection, {message.id: ["http://a.example/?<"]}, 1.0)
             previews.set_content(connection, 1, content, previews.Schedule(1e12))
             return previews.previews_of(connection, [message.id])[message.id][0].image
 
