@@ -31,7 +31,7 @@ class Posted:
     task_id: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Post:
     """A message to store, and the key that it is posted under, with the digest of what is asked."""
 

@@ -5,7 +5,7 @@ nothing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
@@ -25,8 +25,6 @@ BEFORE = (
     .order_by(events.c.id.desc())
     .limit(bindparam("limit"))
 )
-FIELDS = ("id", "name", "data", "room_id")
-ADD = Prepared(insert(events).values({name: bindparam(name) for name in FIELDS}))
 NEWEST_BUT = select(events.c.id).order_by(events.c.id.desc()).limit(1).offset(bindparam("count"))
 
 # How many rows are read first, before their size is known.
@@ -36,8 +34,7 @@ CHUNK_BYTES = 1024 * 1024
 NO_ID = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event without an id: its name, its JSON, and the room whose readers may see it."""
 
     name: str
@@ -45,20 +42,21 @@ class NewEvent:
     room_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(NamedTuple):
     id: int
     name: str
     data: str
     room_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Consecutive events; the first one follows *previous_id*."""
 
     previous_id: int
     events: Sequence[StoredEvent]
+
+
+ADD = Prepared(insert(events).values({name: bindparam(name) for name in StoredEvent._fields}))
 
 
 def add_events(connection: Connection, new: Sequence[NewEvent]) -> Run:
@@ -69,12 +67,8 @@ def add_events(connection: Connection, new: Sequence[NewEvent]) -> Run:
     previous_id = turn.last_id
     # Ids are times, so that they keep growing even if the database is replaced by a new one.
     first_id = max(previous_id + 1, int(turn.now * 1000))
-    stored = [
-        StoredEvent(first_id + index, event.name, event.data, event.room_id)
-        for index, event in enumerate(new)
-    ]
-    values = [{name: getattr(event, name) for name in FIELDS} for event in stored]
-    ADD.run_each(connection, values)
+    stored = [StoredEvent(event_id, *event) for event_id, event in enumerate(new, start=first_id)]
+    ADD.run_each(connection, [event._asdict() for event in stored])
     turn.last_id = stored[-1].id
     return Run(previous_id, stored)
 

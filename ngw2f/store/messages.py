@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from ngw2f.api_resources import Message, Preview
 from ngw2f.observe.tracing import request_id
@@ -106,16 +106,15 @@ def list_versions(
     statement = _page_statement(tuple(given), to_user=reader is not None)
     # One more than needed tells whether there is a next page.
     parameters = {"room_id": room_id, "limit": page.limit + 1, **given, **reader_parameters(reader)}
-    rows = connection.execute(statement, parameters).all()
-    # Plain tuples, because rows are slow to hash and compare.
-    versions = [(message_id, version) for message_id, version in rows[: page.limit]]
+    rows = statement.fetch(connection, parameters)
+    versions = rows[: page.limit]
     if "after" not in given:
         versions.reverse()
     return Found(tuple(versions), has_more=len(rows) > page.limit)
 
 
 @cache
-def _page_statement(given: tuple[str, ...], *, to_user: bool) -> Select[Any]:
+def _page_statement(given: tuple[str, ...], *, to_user: bool) -> Prepared:
     """Return the query for a page, cached because building it costs more than running it."""
     is_room = rooms.c.id == bindparam("room_id")
     room = select(rooms.c.id).where(is_room, is_visible(to_user=to_user))
@@ -123,7 +122,7 @@ def _page_statement(given: tuple[str, ...], *, to_user: bool) -> Select[Any]:
     statement = statement.where(messages.c.room_id == room.scalar_subquery())
     statement = statement.where(*(CONDITIONS[name] for name in given))
     order = messages.c.id if "after" in given else messages.c.id.desc()
-    return statement.order_by(order).limit(bindparam("limit"))
+    return Prepared(statement.order_by(order).limit(bindparam("limit")))
 
 
 def load_messages(
