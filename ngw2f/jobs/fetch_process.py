@@ -18,12 +18,12 @@ import time
 import warnings
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from types import FrameType
 
 from ngw2f.forks import Fork
 from ngw2f.jobs.context import JobContext, build_context, current_context
 from ngw2f.jobs.links import fetch_here
+from ngw2f.jobs.niceness import be_nice
 from ngw2f.observe.metrics.files import WRITE_SECONDS
 from ngw2f.settings import Settings
 
@@ -95,21 +95,12 @@ class FetchProcess:
 
 def run_fetch_process(settings: Settings, parent: int, lifeline: int | None) -> None:
     """Fetch at the worker's request until it is gone; *parent* is a socket connected to it."""
-    _come_last()
+    be_nice(NICE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=parent) as calls:
         # Most workers of a small chat have nothing to fetch for hours.
         if calls.recv(1):
             _answer(calls, _prepare(settings, lifeline))
-
-
-def _come_last() -> None:
-    """Leave the processors to others. Where sessions share them, this one's is told so too."""
-    os.nice(NICE)
-    # See sched(7), "The autogroup feature"; not if the session is that of other processes.
-    if os.getsid(0) == os.getpid():
-        with suppress(OSError):
-            Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 def _prepare(settings: Settings, lifeline: int | None) -> JobContext:

@@ -28,6 +28,7 @@ from ngw2f.jobs.context import JobContext, build_context, current_context
 from ngw2f.jobs.fetch_process import FetchProcess
 from ngw2f.jobs.heartbeat import Heartbeats, HeartbeatThread
 from ngw2f.jobs.malloc import give_memory_back
+from ngw2f.jobs.niceness import be_nice
 from ngw2f.jobs.wakeup import JOB_TIMEOUT_SECONDS, LINKS, queue_name
 from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.metrics.families import JOB_SECONDS, JOBS, PROCESSES
@@ -43,6 +44,9 @@ MAX_CONNECTION_WAIT_SECONDS = 2.0
 STUCK_SECONDS = JOB_TIMEOUT_SECONDS + 30
 # The cron process has this long to sign off from Redis.
 CRON_STOP_SECONDS = 1.0
+# Posts come before rendering: when the processors are busy, a worker gets a third of what a web
+# process gets.
+NICE = 5
 # A message that needs all that most need.
 WARMING = "```python\nwarm = True\n```"
 
@@ -116,6 +120,8 @@ def run_worker(
     """
     give_memory_back()
     fetch_process = FetchProcess(settings, lifeline) if LINKS.queue in queues else None
+    # Not before: its process is nicer.
+    be_nice(NICE)
     use = UseNote(settings)
     use.note()
     call = fetch_process.fetch if fetch_process else None

@@ -14,7 +14,7 @@ from redis import Redis
 
 from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.wakeup import QUEUES
-from ngw2f.jobs.worker import ChatWorker, run_cron, run_worker
+from ngw2f.jobs.worker import NICE, ChatWorker, run_cron, run_worker
 from ngw2f.settings import Settings
 from ngw2f.store import previews
 from ngw2f.store.database import Database
@@ -142,10 +142,13 @@ def test_runs_until_told_to_stop(
         wait_until(lambda: not has_due(settings), 60)
         os.kill(os.getpid(), signal.SIGTERM)
 
+    nice: list[int] = []
+    monkeypatch.setattr("ngw2f.jobs.worker.be_nice", nice.append)
     stopper = threading.Thread(target=stop_when_rendered)
     stopper.start()
     run_worker(settings, QUEUES, None, None)
     stopper.join()
+    assert nice == [NICE]
 
 
 def test_cron_without_redis(settings: Settings, tmp_path: Path) -> None:
