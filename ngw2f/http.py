@@ -217,7 +217,7 @@ def problem(status: int, detail: str) -> HTTPException:
 
 def json_response(resource: object, status: int = 200) -> Response:
     """Return *resource*, which msgspec must be able to encode, as JSON."""
-    return Response(msgspec.json.encode(resource), status, mimetype=JSON_TYPE)
+    return Response(msgspec.json.encode(resource), status, content_type=JSON_TYPE)
 
 
 def tagged(request: Request, response: Response) -> Response:

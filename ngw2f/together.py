@@ -44,7 +44,7 @@ class Together(Generic[Item, Result]):
 
     def ask(self, item: Item) -> Result:
         """Return the result for *item*. Raises its error, or that of all."""
-        own = Waiting[Item, Result](item)
+        own: Waiting[Item, Result] = Waiting(item)
         self._waiting.append(own)
         # Those who have got as far join the same group.
         time.sleep(0)

@@ -12,6 +12,7 @@
   does not read would hold a copy of its own.
 """
 
+import re
 from functools import lru_cache
 from socket import socket
 from typing import Any, NamedTuple, TypeAlias
@@ -26,7 +27,8 @@ Line: TypeAlias = tuple[str, str]
 MAX_COPIED_BYTES = 64 * 1024
 # How many lines to remember, except those that differ each time.
 REMEMBERED_LINES = 2_048
-ALWAYS_NEW = frozenset({"X-Request-ID", "Set-Cookie"})
+ALWAYS_NEW = frozenset({"X-Request-ID", "Set-Cookie", "Location", "RateLimit"})
+VISIBLE = re.compile(r"[!-~]+")
 
 
 def use_own_response() -> None:
@@ -89,7 +91,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
         if type(name) is not str or type(value) is not str:
             super().process_headers([line])
         elif name in ALWAYS_NEW:
-            if value.isalnum() and value.isascii():
+            if VISIBLE.fullmatch(value):
                 self.headers.append(line)  # Such a value is always valid.
             else:
                 super().process_headers([line])

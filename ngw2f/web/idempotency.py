@@ -21,7 +21,7 @@ BARE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z:/-]+")
 
 def key_of(request: Request) -> str | None:
     """Return the key in the request's field, None if there is none. Raises Invalid."""
-    text = request.headers.get("Idempotency-Key")
+    text: str | None = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if text is None:
         return None
     text = text.strip(" \t")
