@@ -17,6 +17,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 MAX_ATTRIBUTES: Final = 64
@@ -67,11 +68,7 @@ class Tag:
 
 def iterate_tags(page: str, wanted: frozenset[str]) -> Iterator[Tag]:
     """Yield the wanted elements' tags in order. A page that ends inside a tag ends before it."""
-    # Most of a page is text and unwanted tags, which one match skips.
-    names = "|".join(sorted(wanted | RAW_TEXT | DRAWINGS))
-    dull_tag = rf"</?(?!(?:{names})[\s/>])[A-Za-z][^\s/>]*+{_TO_TAG_END}"
-    dull = rf"(?:[^<]++|<(?![A-Za-z/!?])|{dull_tag}){{0,100}}"
-    find_next = re.compile(dull + _START, re.IGNORECASE).match
+    find_next = _to_next(wanted).match
     position = depth = 0
     while (start := find_next(page, position)) is not None:
         comment, markup, slash, name = start.groups()
@@ -95,6 +92,16 @@ def iterate_tags(page: str, wanted: frozenset[str]) -> Iterator[Tag]:
         if name in wanted:
             attributes = _read_attributes(page, start.end(), end - 1)
             yield Tag(name, bool(slash), attributes, text, closes_itself)
+
+
+# Nothing drops these: a pattern depends on the names alone.
+@lru_cache(maxsize=8)
+def _to_next(wanted: frozenset[str]) -> re.Pattern[str]:
+    """Return a pattern that skips text and unwanted tags, which are most of a page."""
+    names = "|".join(sorted(wanted | RAW_TEXT | DRAWINGS))
+    dull_tag = rf"</?(?!(?:{names})[\s/>])[A-Za-z][^\s/>]*+{_TO_TAG_END}"
+    dull = rf"(?:[^<]++|<(?![A-Za-z/!?])|{dull_tag}){{0,100}}"
+    return re.compile(dull + _START, re.IGNORECASE)
 
 
 def _find_comment_end(page: str, position: int) -> int:
