@@ -5,7 +5,6 @@ and one sync. Nobody goes on before that commit, and each gets its own result or
 something cannot be stored, nothing of the group is, and then each alone.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -17,10 +16,6 @@ from ngw2f.store.order import take_turn
 from ngw2f.together import Item, Result, Together, Waiting
 
 News = TypeVar("News")
-
-# While groups form, whoever leads waits a moment for those whose requests are being read: larger
-# groups cost each of them less. A writer who is alone does not wait.
-GATHER_SECONDS = 0.002
 
 
 class _OneOfManyError(Exception):
@@ -44,21 +39,13 @@ class GroupCommit(Together[Item, Result], Generic[Item, Result, News]):
         self._database = database
         self._store = store
         self._publish = publish
-        # Whether the last group had more than one.
-        self._is_shared = False
 
     def _settle(self, group: list[Waiting[Item, Result]]) -> None:
-        if self._is_shared:
-            time.sleep(GATHER_SECONDS)
-        self._store_group(group)
-        self._is_shared = len(group) > 1
-
-    def _store_group(self, group: list[Waiting[Item, Result]]) -> None:
         try:
             self._commit(group)
         except _OneOfManyError:
             for each in group:
-                self._store_group([each])
+                self._settle([each])
         except Exception as error:
             # Without the database nobody has been taken yet, and all have waited as long.
             group += [] if group else self._take()

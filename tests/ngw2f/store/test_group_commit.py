@@ -6,16 +6,14 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from ngw2f import together
 from ngw2f.store import database as module
-from ngw2f.store import group_commit, users
+from ngw2f.store import users
 from ngw2f.store.database import CommitLostError, Database, DatabaseBusyError
 from ngw2f.store.group_commit import GroupCommit
 from tests.waiting import wait_until
@@ -31,7 +29,6 @@ import gevent, gevent.event
 from ngw2f.store import group_commit
 
 group_commit.take_turn = lambda connection: None
-group_commit.GATHER_SECONDS = 0
 
 class Database:
     @contextlib.contextmanager
@@ -146,21 +143,6 @@ def test_who_waits_shares_a_commit(writers: Writers) -> None:
     assert writers.stored_together == writers.published == [["ann"], NAMES]
     assert writers.outcomes == {name: name for name in ["ann", *NAMES]}
     assert writers.stored() == ["ann", *NAMES]
-
-
-def test_only_whoever_is_not_alone_waits_for_more(
-    writers: Writers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[float] = []
-    for slept in (together, group_commit):
-        monkeypatch.setattr(slept, "time", SimpleNamespace(sleep=pauses.append))
-    writers.commit.ask(create("zoe"))
-    assert pauses == [0]
-    writers.run({name: create(name) for name in NAMES})
-    pauses.clear()
-    writers.commit.ask(create("yan"))
-    writers.commit.ask(create("xi"))
-    assert pauses == [0, group_commit.GATHER_SECONDS, 0]
 
 
 def test_failure_of_one_harms_no_other(writers: Writers) -> None:
