@@ -21,7 +21,7 @@ from ngw2f.store.private_files import make_private
 LOCK_TIMEOUT_SECONDS = 15.0
 LOCK_PAUSE_SECONDS = 0.0005
 # A worker that writes much holds the lock most of the time; long pauses would miss the gaps.
-MAX_LOCK_PAUSE_SECONDS = 0.004
+MAX_LOCK_PAUSE_SECONDS = 0.001
 
 # Connections of one process to PostgreSQL; further greenlets wait for one of them. The server
 # allows 100 by default: enough for four processes, with some left for operators.

@@ -1,7 +1,7 @@
 """Statements on the driver's own cursor."""
 
 import pytest
-from sqlalchemy import bindparam, insert, literal, select, text
+from sqlalchemy import bindparam, insert, literal, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from ngw2f.store.database import Database
@@ -17,6 +17,28 @@ NAMED = Prepared(
 ADD = Prepared(
     insert(users).values({name: bindparam(name) for name in ("nickname", "nickname_key")})
 )
+RENAME = Prepared(
+    update(users).where(users.c.id == bindparam("user_id")).values(nickname=bindparam("to"))
+)
+IDS = Prepared(select(users.c.id).order_by(users.c.id))
+
+
+def test_all_rows(database: Database, ann: UserRow, bob: UserRow) -> None:
+    with database.reading() as connection:
+        assert IDS.fetch(connection) == [(ann.id,), (bob.id,)]
+        assert NAMED.fetch(connection, {"nickname": "bob"}) == [(bob.id, "constant")]
+        assert NAMED.fetch(connection, {"nickname": "cleo"}) == []
+
+
+def test_runs_once_for_each(database: Database, ann: UserRow, bob: UserRow) -> None:
+    renamed = [{"user_id": ann.id, "to": "a"}, {"user_id": bob.id, "to": "b"}]
+    with database.writing() as connection:
+        RENAME.run_each(connection, [])
+        RENAME.run_each(connection, renamed)
+    with database.reading() as connection:
+        names = [{"nickname": name} for name in ("a", "b")]
+        rows = NAMED.fetch_each(connection, names)
+    assert rows == [(ann.id, "constant"), (bob.id, "constant")]
 
 
 def test_one_row_for_each_of_many(database: Database, ann: UserRow, bob: UserRow) -> None:
