@@ -26,7 +26,7 @@ IDS = Prepared(select(users.c.id).order_by(users.c.id))
 def test_all_rows(database: Database, ann: UserRow, bob: UserRow) -> None:
     with database.reading() as connection:
         assert IDS.fetch(connection) == [(ann.id,), (bob.id,)]
-        assert NAMED.fetch(connection, {"nickname": "bob"}) == [(bob.id, "constant")]
+        assert NAMED.fetch(connection, {"nickname": bob.nickname}) == [(bob.id, "constant")]
         assert NAMED.fetch(connection, {"nickname": "cleo"}) == []
 
 
