@@ -1,6 +1,6 @@
 """Log one line for each request, when its body has ended.
 
-Environ keys read: `middleware.request_id`.
+Environ keys read: `middleware.request_id`. Written: `middleware.access_log.count`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from middleware._paths import quoted, whole_path
 from middleware._wsgi import ExcInfo, Headers, Write, close_body
 
+COUNT = "middleware.access_log.count"
 LINE = (
     '%(address)s "%(method)s %(path)s" %(status)s %(bytes)d bytes %(milliseconds).1f ms'
     " %(request_id)s %(end)s"
@@ -39,7 +40,8 @@ class AccessLogMiddleware:
     `bytes` (of content), `milliseconds` (from the call to the end of the body), `request_id`
     (`-` if there is none) and `end`: `complete`, `closed` (early) or `error`.
 
-    Reads `middleware.request_id`, `REMOTE_ADDR`; writes nothing.
+    Reads `middleware.request_id`, `REMOTE_ADDR`. Writes `middleware.access_log.count`, which takes
+    the number of bytes that a body sends by another way than yielding them.
 
     Place: inside trusted proxy and request id, whose results it logs; outside whatever may answer.
 
@@ -78,6 +80,7 @@ class AccessLogMiddleware:
             return write if write is None else partial(body.write, write)
 
         try:
+            environ[COUNT] = body.count
             body.inner = self.app(environ, start)
         except BaseException:
             body.finish("error")
@@ -128,6 +131,10 @@ class LoggedBody:
         """Count the bytes that the application sends through the server's `write`."""
         write(chunk)
         self.size += len(chunk)
+
+    def count(self, size: int) -> None:
+        """Count bytes that the body sends by another way."""
+        self.size += size
 
     def __iter__(self) -> Iterator[bytes]:
         try:

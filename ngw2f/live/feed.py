@@ -5,6 +5,7 @@ subscribers at the same position get the same bytes object, joined once. A slow 
 more than a fast one; if the feed drops frames that it has not read, it gets `resync`.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import gevent
@@ -20,14 +21,36 @@ MAX_BYTES = 1024 * 1024
 ENTRY_BYTES = 200
 # The greatest size of one write: more would only be copied to wait in the socket.
 MAX_CHUNK_BYTES = 128 * 1024
+# How many clients are written to, or woken, before the event loop looks whether others are due.
+BATCH = 32
 # How many joined chunks are kept. Slow readers rarely share a position.
 MAX_JOINED = 8
+
+
+class Writer(Protocol):
+    """Writes to a client without waiting; all writers of a feed frame alike."""
+
+    @property
+    def rest(self) -> object:
+        """What has yet to be written, by somebody who can wait; None: nothing."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes of content it has written."""
+
+    def frame(self, content: bytes) -> bytes: ...
+
+    def write(self, frame: bytes, size: int) -> bool:
+        """Return False if nothing was written; *size* is that of the content."""
+        ...
 
 
 class Waiting(Protocol):
     """What waits for a feed: a subscription."""
 
     waiter: Waiter
+
+    def write_news(self) -> bool: ...
 
 
 class Feed:
@@ -54,6 +77,7 @@ class Feed:
         # The id of the entry before each position.
         self._ids = [newest]
         self._joined: dict[int, tuple[bytes, int]] = {}
+        self._framed: dict[int, tuple[bytes, int, int]] = {}
 
     def includes(self, entry: Entry, access: Access) -> bool:
         return self.choice.includes(entry) and access.may_see(self.rooms, entry)
@@ -64,7 +88,7 @@ class Feed:
         self._ids.append(entry.id)
         self._bytes += len(frame) + ENTRY_BYTES
         self.end += 1
-        self._joined.clear()
+        self._forget_joined()
         if self._bytes > self._max_bytes:
             self._shrink()
         if self.waiting:
@@ -88,12 +112,37 @@ class Feed:
         """Return the id of the last entry that a subscriber at *position* has read."""
         return self._ids[max(position - self.start, 0)]
 
+    def take_framed(self, position: int, frame: Callable[[bytes], bytes]) -> tuple[bytes, int, int]:
+        """Return what `take` returns, framed for all writers, with the size of the content."""
+        taken = self._framed.get(position)
+        if taken is None:
+            if len(self._framed) >= MAX_JOINED:
+                self._framed.clear()
+            content, after = self.take(position)
+            framed = frame(content) if content else b""
+            taken = self._framed[position] = (framed, len(content), after)
+        return taken
+
     def wake(self) -> None:
-        """Wake all that wait, one by one, between other work of the event loop."""
-        waiting, self.waiting = self.waiting, set()
+        """Write to all that wait, or wake them, between other work of the event loop."""
+        waiting = list(self.waiting)
+        self.waiting.clear()
+        run_callback = gevent.get_hub().loop.run_callback
+        for start in range(0, len(waiting), BATCH):
+            run_callback(self._serve, waiting[start : start + BATCH])
+        # After the last batch, and after the greenlets that it wakes.
+        run_callback(run_callback, self._forget_joined)
+
+    def _forget_joined(self) -> None:
+        """Drop what was joined for those who waited: many feeds may each have few readers."""
+        self._joined.clear()
+        self._framed.clear()
+
+    def _serve(self, waiting: Sequence[Waiting]) -> None:
         run_callback = gevent.get_hub().loop.run_callback
         for subscriber in waiting:
-            run_callback(subscriber.waiter.switch, None)
+            if not subscriber.write_news():
+                run_callback(subscriber.waiter.switch, None)
 
     def _join(self, position: int) -> tuple[bytes, int]:
         first = position - self.start

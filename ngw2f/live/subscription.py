@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ngw2f.live.access import Access
 from ngw2f.live.choice import EVERYTHING
 from ngw2f.live.entry import Entry, EntryId, Form
-from ngw2f.live.feed import Feed
+from ngw2f.live.feed import Feed, Writer
 from ngw2f.store.database import DatabaseBusyError
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ class Subscription:
         "_has_said_farewell",
         "_hub",
         "_position",
+        "_waits",
         "busy_since",
         "cursor",
         "digest",
@@ -68,6 +69,7 @@ class Subscription:
         "number",
         "user_id",
         "waiter",
+        "writer",
     )
 
     def __init__(
@@ -96,6 +98,10 @@ class Subscription:
         # Since when it has been writing; 0: it waits for events.
         self.busy_since = 0.0
         self.greenlet: object = None
+        # Writes past the greenlet, where the transport can; the greenlet writes all else.
+        self.writer: Writer | None = None
+        # The greenlet waits in next_chunk, so nothing of it is being written.
+        self._waits = False
         self._has_said_farewell = False
         self._position = feed.end
         # What the transport itself sends, before the events.
@@ -132,10 +138,16 @@ class Subscription:
         self.wake()
 
     def next_chunk(self) -> bytes | None:
-        """Wait for the next bytes and return them, or None when it has ended."""
+        """Wait for the next bytes and return them, or None when it has ended.
+
+        Empty bytes: there is a rest to write, which the writer could not write without waiting.
+        """
         self.busy_since = 0.0
         self.greenlet = gevent.getcurrent()
         while self.ending is None:
+            if self.writer is not None and self.writer.rest is not None:
+                self.busy_since = self._hub.clock
+                return b""
             chunk = self._take_or_end()
             if chunk:
                 self.busy_since = self._hub.clock
@@ -145,12 +157,37 @@ class Subscription:
                 if self.form.heartbeat:
                     return self._heartbeat()
             self.feed.waiting.add(self)
-            self.waiter.get()
+            self._waits = True
+            try:
+                self.waiter.get()
+            finally:
+                self._waits = False
             self.waiter.clear()
         if self.ending is Ending.DRAINED and not self._has_said_farewell:
             self._has_said_farewell = True
             return self.form.farewell() or None
         return None
+
+    def write_news(self) -> bool:
+        """Write what has come to the feed, if that needs no greenlet; return whether it is done."""
+        writer, feed = self.writer, self.feed
+        is_live = self._waits and self.cursor is None and self.ending is None
+        if writer is None or not is_live or self._chunks or self.is_due:
+            return False
+        if self._position != feed.end:
+            try:
+                frame, size, position = feed.take_framed(self._position, writer.frame)
+            except LookupError:
+                return False
+            # Events that a form leaves out are no bytes; an empty chunk would end the body.
+            if frame and not writer.write(frame, size):
+                return False
+            self._hub.delivered += position - self._position
+            self._position = position
+            if writer.rest is not None or position != feed.end:
+                return False
+        feed.waiting.add(self)
+        return True
 
     def end(self, ending: Ending) -> None:
         """End the subscription; its own greenlet closes the connection."""

@@ -14,7 +14,9 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 import gevent
+import gevent.socket
 
+from ngw2f.server.chunk_writer import ChunkWriter
 from ngw2f.server.unsent import Unsent
 
 # How long to wait for a client that does not read, plus a second for so many bytes.
@@ -45,6 +47,8 @@ class Connection:
         # Long-running work calls it before each piece.
         self.wait_turn = wait_turn
         self._has_switched = False
+        # Set by a response in chunks, while its body may write past it.
+        self.writer: ChunkWriter | None = None
         # Set if the client may still be sending bytes that nobody will read.
         self.lingers = False
         # Returns the bytes that the parser has read and not used.
@@ -64,6 +68,12 @@ class Connection:
     def has_switched(self) -> bool:
         """Say whether another protocol has taken it over."""
         return self._has_switched
+
+    def open_writer(self) -> ChunkWriter | None:
+        """Return what writes chunks from the event loop, None with TLS."""
+        if type(self._socket) is gevent.socket.socket:
+            self.writer = ChunkWriter(self.fileno())
+        return self.writer
 
     def switch_protocols(self) -> tuple[Any, bytes]:
         """Take it over; return the socket, and what arrived after the request's head."""

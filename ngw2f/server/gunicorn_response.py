@@ -20,6 +20,8 @@ from typing import Any, NamedTuple, TypeAlias
 from gunicorn import util
 from gunicorn.http import wsgi
 
+from ngw2f.server.chunk_writer import ChunkWriter
+
 Base: Any = wsgi.Response
 Line: TypeAlias = tuple[str, str]
 
@@ -75,6 +77,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
     _application_date: str | None = None
     _is_writing = False
     _head = b""
+    _writer: ChunkWriter | None = None
 
     def process_headers(self, headers: list[Line]) -> None:
         """Take the header fields as gunicorn does, and keep the application's Date."""
@@ -128,6 +131,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
     def write(self, chunk: bytes) -> None:
         """Send a chunk, the first one together with the head."""
         if self.headers_sent:
+            self._send_rest()
             if self.chunked and type(chunk) is bytes and chunk:
                 # The short path, for each event to each client of a stream.
                 self.sent += len(chunk)
@@ -141,6 +145,20 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
         finally:
             self._is_writing = False
             self._flush()
+        if self.chunked:
+            self._writer = getattr(self.sock, "open_writer", _no_writer)()
+
+    def close(self) -> None:
+        self._send_rest()
+        if self._writer is not None:
+            self._writer = self.sock.writer = None
+        super().close()
+
+    def _send_rest(self) -> None:
+        """Send what a body that wrote past this response could not send without waiting."""
+        if self._writer is not None and self._writer.rest is not None:
+            rest, self._writer.rest = self._writer.rest, None
+            self.sock.sendall(rest)
 
     def send_headers(self) -> None:
         """Send the head, or hold it for the first bytes of the body."""
@@ -173,6 +191,10 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
         if self._head:
             head, self._head = self._head, b""
             util.write(self.sock, head)
+
+
+def _no_writer() -> None:
+    return None
 
 
 def _send_chunk(sock: socket, head: bytes, chunk: bytes) -> None:

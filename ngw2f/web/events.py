@@ -1,9 +1,11 @@
 """Events over HTTP: streams and long polling."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from wsgiref.types import WSGIEnvironment
 
 import gevent
 
+from middleware.access_log import COUNT
 from ngw2f.http import JSON_TYPE, Request, Response, add_vary, problem
 from ngw2f.live.entry import Form
 from ngw2f.live.formats import JSONLines, ServerSentEvents
@@ -21,25 +23,36 @@ MAX_WAIT_SECONDS = 55
 WAIT_SECONDS = 25
 
 EVENT_STREAM = "text/event-stream"
+SOCKET = "gunicorn.socket"
 # No cache stores a stream, and nginx does not buffer it.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def _count_nothing(_size: int) -> None:
+    pass
 
 
 class EventStream:
     """A body that lasts as long as the client listens.
 
-    The server gets each chunk directly from the client's subscription.
+    The server gets each chunk directly from the client's subscription. Where its connection has a
+    writer (ngw2f/server/chunk_writer.py), most are written there, past the chain, which changes
+    nothing of a stream; the access log is told at the end how many bytes that were.
     """
 
-    __slots__ = ("_subscription",)
+    __slots__ = ("_connection", "_count", "_subscription")
 
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self, subscription: Subscription, environ: WSGIEnvironment) -> None:
         self._subscription = subscription
+        self._connection = environ.get(SOCKET)
+        self._count: Callable[[int], None] = environ.get(COUNT, _count_nothing)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        if self._subscription.writer is None:
+            self._subscription.writer = getattr(self._connection, "writer", None)
         chunk = self._subscription.next_chunk()
         if chunk is None:
             raise StopIteration
@@ -47,6 +60,9 @@ class EventStream:
 
     def close(self) -> None:
         self._subscription.close()
+        writer, self._subscription.writer = self._subscription.writer, None
+        if writer is not None:
+            self._count(writer.size)
 
 
 class PolledLines(JSONLines):
@@ -69,7 +85,7 @@ def stream(services: Services, request: Request) -> Response:
     after = request.headers.get("Last-Event-ID") or request.args.get("after")
     subscription = subscribe(services, request, form, reader, after)
     subscription.say(form.greeting(subscription.last_id))
-    response.response = EventStream(subscription)
+    response.response = EventStream(subscription, request.environ)
     # Werkzeug must not wrap the body.
     response.direct_passthrough = True
     return response

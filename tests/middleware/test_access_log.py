@@ -8,7 +8,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import pytest
 from werkzeug.test import create_environ
 
-from middleware.access_log import LINE, AccessLogMiddleware, LoggedBody
+from middleware.access_log import COUNT, LINE, AccessLogMiddleware, LoggedBody
 from tests.middleware.contract import Contract
 from tests.middleware.serving import HTML, BrokenError, Exchange, TrackedBody, answering, serve
 
@@ -144,6 +144,15 @@ def test_line_cannot_be_forged() -> None:
 def test_written_bytes_count() -> None:
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [("Content-Type", HTML)])(b"one,")
+        return [b"two"]
+
+    assert logged(app)["bytes"] == 7
+
+
+def test_bytes_sent_by_another_way_count() -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", HTML)])
+        environ[COUNT](4)
         return [b"two"]
 
     assert logged(app)["bytes"] == 7

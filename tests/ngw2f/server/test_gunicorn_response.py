@@ -7,11 +7,13 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import gevent.socket
 import pytest
 from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName
 
+from ngw2f.server.connection import Connection
 from ngw2f.server.gunicorn_response import REMEMBERED_LINES, OwnResponse, use_own_response
 
 CONFIG = Config()
@@ -185,6 +187,74 @@ def test_client_that_takes_a_little_at_a_time_gets_all() -> None:
     head, _, rest = received[0].partition(b"\r\n\r\n")
     assert head.endswith(b"Transfer-Encoding: chunked")
     assert rest == b"186A0\r\n%b\r\n30D40\r\n%b\r\n" % (body[:100_000], body[100_000:])
+
+
+@pytest.fixture
+def streaming() -> Iterator[tuple[Any, Connection, Any]]:
+    """Return a response in chunks that has begun, its connection, and the client's end."""
+    ours, theirs = gevent.socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(60)
+        connection = Connection(ours)
+        response: Any = wsgi.Response(Request(), connection, CONFIG)
+        response.start_response("200 OK", [])
+        assert connection.writer is None
+        response.write(b"first")
+        yield response, connection, theirs
+
+
+def received_from(ours: Any, theirs: Any) -> bytes:
+    ours.shutdown(socket.SHUT_WR)
+    _head, _, body = b"".join(all_of(theirs)).partition(b"\r\n\r\n")
+    return body
+
+
+def test_body_may_write_past_the_response(streaming: tuple[Any, Connection, Any]) -> None:
+    response, connection, theirs = streaming
+    writer = connection.writer
+    assert writer is not None
+    assert writer.write(writer.frame(b"second"), 6)
+    response.write(b"third")
+    response.close()
+    assert received_from(connection, theirs) == (
+        b"5\r\nfirst\r\n6\r\nsecond\r\n5\r\nthird\r\n0\r\n\r\n"
+    )
+    # The next response of the connection begins anew.
+    assert connection.writer is None
+
+
+@pytest.mark.parametrize("chunk", [b"", b"third", None], ids=["empty", "chunk", "end"])
+def test_rest_of_a_chunk_is_sent_first(
+    streaming: tuple[Any, Connection, Any], chunk: bytes | None
+) -> None:
+    response, connection, theirs = streaming
+    writer = connection.writer
+    assert writer is not None
+    writer.rest = memoryview(b"6\r\nsecond\r\n")[5:]
+    writer._descriptor = -1
+    if chunk is not None:
+        response.write(chunk)
+    response.close()
+    end = b"5\r\nthird\r\n" if chunk else b""
+    assert received_from(connection, theirs) == (b"5\r\nfirst\r\ncond\r\n" + end + b"0\r\n\r\n")
+
+
+def test_body_of_known_length_has_no_writer() -> None:
+    ours, theirs = gevent.socket.socketpair()
+    with ours, theirs:
+        connection = Connection(ours)
+        response: Any = wsgi.Response(Request(), connection, CONFIG)
+        response.start_response("200 OK", [("Content-Length", "10")])
+        response.write(b"first")
+        assert connection.writer is None
+
+
+def test_socket_that_encrypts_has_no_writer() -> None:
+    class Encrypting(gevent.socket.socket):  # type: ignore[misc] # gevent has no types
+        pass
+
+    with Encrypting() as sock:
+        assert Connection(sock).open_writer() is None
 
 
 def all_of(connection: socket.socket) -> Iterator[bytes]:

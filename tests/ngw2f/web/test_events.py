@@ -5,8 +5,11 @@ import gevent
 import pytest
 from werkzeug.test import create_environ
 
+from middleware.access_log import COUNT
 from ngw2f.http import Request
 from ngw2f.live.entry import Entry, EntryId
+from ngw2f.live.formats import ServerSentEvents
+from ngw2f.live.subscription import Ending
 from ngw2f.server.service import Service
 from ngw2f.web import events
 from tests.client import Client
@@ -68,3 +71,29 @@ def test_page_gets_markup_over_its_stream(client: Client, service: Service) -> N
     name, data = told.decode().strip().split("\n")[-2:]
     assert name == "event: message.created"
     assert 'id=\\"m1\\"' in data
+
+
+def test_access_log_counts_what_is_written_past_the_chain(service: Service) -> None:
+    class Writer:
+        size = 0
+        rest = None
+
+    class Connection:
+        writer: Writer | None = None
+
+    counted: list[int] = []
+    environ = create_environ("/events", headers={"Accept": events.EVENT_STREAM})
+    connection = Connection()
+    environ |= {events.SOCKET: connection, COUNT: counted.append}
+    subscription = service.services.hub.subscribe(ServerSentEvents(), after="nonsense")
+    stream = events.EventStream(subscription, environ)
+    assert next(stream)
+    assert subscription.writer is None
+    # The server has sent the head and the first chunk.
+    connection.writer = Writer()
+    subscription.end(Ending.DRAINED)
+    next(stream)
+    assert subscription.writer is connection.writer
+    connection.writer.size = 7
+    stream.close()
+    assert counted == [7]
