@@ -35,8 +35,9 @@ check: .venv/.test ## Style, types, and who may import whom.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-conformance: .venv/.test ## Judge the cache by http-tests/cache-tests, checked out in CACHE_TESTS_DIR.
+conformance: .venv/.test ## Judge the cache and Socket.IO by public suites, checked out in CACHE_TESTS_DIR, ENGINEIO_DIR, SOCKETIO_DIR.
 	$(BIN)/python -m tests.conformance.run
+	$(BIN)/python -m tests.conformance.socketio.run
 
 demo: .venv/.examples ## Walk from telnet to the chat: all the steps, or one (STEP=3).
 	@$(BIN)/python -m examples.demo $(STEP)

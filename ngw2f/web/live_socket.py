@@ -1,0 +1,81 @@
+"""A WebSocket as the server of Socket.IO uses it."""
+
+import contextlib
+from collections.abc import Callable
+
+from simple_websocket import ConnectionClosed
+from wsproto.utilities import LocalProtocolError
+
+from middleware.request_id import KEY as REQUEST_ID
+from ngw2f.http import Request, Response
+from ngw2f.observe.tracing import following
+from ngw2f.socketio.layers import ClosedError, Switch
+from ngw2f.socketio.packets import Message
+from ngw2f.web.frames import WebSocketServer
+from ngw2f.web.upgrade import (
+    FrameSocket,
+    SwitchingProtocols,
+    handshake_of,
+    has_much_unheard,
+    take_over,
+)
+
+
+class LiveSocket:
+    """A connection that has switched to WebSocket, and the library that speaks on it."""
+
+    __slots__ = ("_server", "_socket", "wait_turn")
+
+    def __init__(self, server: WebSocketServer, sock: FrameSocket) -> None:
+        self._server = server
+        self._socket = sock
+        self.wait_turn = sock.wait_turn
+        sock.is_behind = self._is_behind
+
+    def receive(self, seconds: float) -> Message | None:
+        try:
+            message: Message | None = self._server.receive(timeout=seconds)
+        except ConnectionClosed as error:
+            raise ClosedError from error
+        return message
+
+    def send(self, message: Message) -> None:
+        try:
+            self._server.send(message)
+        except (ConnectionClosed, LocalProtocolError, OSError) as error:
+            raise ClosedError from error
+
+    def write(self, frames: bytes) -> None:
+        try:
+            self._socket.send(frames)
+        except OSError as error:
+            raise ClosedError from error
+
+    def close(self, code: int, reason: str = "") -> None:
+        with contextlib.suppress(ConnectionClosed, LocalProtocolError, OSError):
+            self._server.close(code, reason)
+
+    def cut(self) -> None:
+        self._socket.close()
+
+    def _is_behind(self) -> bool:
+        return has_much_unheard(self._server)
+
+
+def switch_with(max_message_bytes: int) -> Switch:
+    """Return what switches a request's connection to a WebSocket."""
+
+    def switch(request: Request, converse: Callable[[LiveSocket], None]) -> Response:
+        environ, sock = take_over(request)
+
+        def run() -> None:
+            try:
+                server = WebSocketServer(handshake_of(environ), max_message_size=max_message_bytes)
+                with following(environ.get(REQUEST_ID, "")):
+                    converse(LiveSocket(server, sock))
+            finally:
+                sock.close()
+
+        return SwitchingProtocols(run)
+
+    return switch
