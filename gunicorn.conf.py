@@ -16,7 +16,7 @@ from ngw2f.server.descriptors import WORKER_CONNECTIONS
 from ngw2f.server.gunicorn_response import use_own_response
 from ngw2f.server.reload_guard import guard_reload
 from ngw2f.server.systemd import Systemd, watch_master
-from ngw2f.settings import SettingError, load_settings, unknown_variables
+from ngw2f.settings import SettingError, former_settings, load_settings, unknown_variables
 
 open_standard()
 try:
@@ -49,6 +49,8 @@ def on_starting(server):
     """Check the settings and migrate once, before any worker; then start the embedded parts."""
     for name in unknown_variables():
         server.log.warning("%s is no setting; it is ignored", name)
+    for line in former_settings():
+        server.log.warning("%s", line)
     hooks.check_start(settings)
     begin_anew(settings.metrics_path)
     server.embedded = hooks.start_embedded(settings)

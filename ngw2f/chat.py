@@ -14,8 +14,8 @@ from ngw2f.http import Request, Response, no_content
 from ngw2f.observe.tracing import following
 from ngw2f.routes import build_url_map
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, error_response, http_error
-from ngw2f.web.late import LateSocketIOGateway
 from ngw2f.web.services import Services
+from ngw2f.web.socketio import SocketIOGateway
 
 # Paths that the chain answers before the chat, by their first segment.
 OUTSIDE = {"static": "/static/<path>", "healthz": "/healthz"}
@@ -30,7 +30,7 @@ class Chat:
     def __init__(self, services: Services) -> None:
         self.services = services
         # Matching needs only path and method; nothing here builds absolute URLs.
-        url_map = build_url_map(LateSocketIOGateway(services))
+        url_map = build_url_map(SocketIOGateway(services))
         self._routes = url_map.bind("localhost")
         # The answer to `OPTIONS *`, which asks about the server as a whole.
         methods = {method for rule in url_map.iter_rules() for method in rule.methods or ()}

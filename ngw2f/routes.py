@@ -18,8 +18,8 @@ from ngw2f.web import (
     waiting,
     websocket,
 )
-from ngw2f.web.late import Gateway
 from ngw2f.web.openapi import document
+from ngw2f.web.socketio import SocketIOGateway
 
 
 class IdConverter(BaseConverter):
@@ -34,7 +34,7 @@ class IdConverter(BaseConverter):
         return int(value) if int(value) <= MAX_ID else 0
 
 
-def build_url_map(socketio: Gateway) -> Map:
+def build_url_map(socketio: SocketIOGateway) -> Map:
     rules = [*_for_people(), *_for_programs(), *_long_lived(socketio), *_for_operators()]
     # A path means one thing: no slash is added or taken away by a redirect.
     return Map(rules, converters={"id": IdConverter}, strict_slashes=True, merge_slashes=False,
@@ -95,7 +95,7 @@ def _for_programs() -> list[Rule]:
     ]  # fmt: skip
 
 
-def _long_lived(socketio: Gateway) -> list[Rule]:
+def _long_lived(socketio: SocketIOGateway) -> list[Rule]:
     # `paths.py` has these, too, for those who treat them apart.
     return [
         Rule("/api/events", endpoint=events.poll, methods=["GET"]),

@@ -78,6 +78,12 @@ class SettingError(Exception):
     """A setting has a wrong name or value; the message is one line that names it."""
 
 
+# Settings of earlier releases, which must not keep a server from starting, and why they are gone.
+FORMER = {
+    "sticky": "no setting any more, remove it: any worker answers Socket.IO, whatever is in front"
+}
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator can set. Times are in the unit that the name says."""
 
@@ -102,9 +108,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
     # Pages of these origins may use the API and the events, as in https://app.example.org.
     trusted_origins: list[str] = []
-    # Whether the proxy in front sends all requests of a client to the same web worker, which
-    # Socket.IO's polling needs if there are several.
-    sticky: bool = False
     # Hosts ("name:port") that links may be fetched from although they are not public.
     links_allow: list[str] = []
     # Ports other than 80 and 443 that links may be fetched from on any public host.
@@ -195,7 +198,15 @@ def load_settings(
 
     The default *directory* is that of `NGW2F_SETTINGS`, or the current one. Raises SettingError.
     """
-    directory = directory or _directory(environ)
+    values = _tables(directory or _directory(environ), environ)
+    for name, text in _variables(environ).items():
+        if name in Settings.__struct_fields__:
+            values[name] = _from_text(name, text)
+    return _convert({name: value for name, value in values.items() if name not in FORMER})
+
+
+def _tables(directory: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the TOML files say. Raises SettingError."""
     section = environ.get(f"{PREFIX}ENV", "development")
     values: dict[str, Any] = {}
     for name in ("settings.toml", ".secrets.toml"):
@@ -204,10 +215,7 @@ def load_settings(
             named = section if section.isidentifier() else shown(section)
             raise SettingError(f"NGW2F_ENV: settings.toml has no section [{named}]")
         values |= tables.get("default", {}) | tables.get(section, {})
-    for name, text in _variables(environ).items():
-        if name in Settings.__struct_fields__:
-            values[name] = _from_text(name, text)
-    return _convert(values)
+    return values
 
 
 def _directory(environ: Mapping[str, str]) -> Path:
@@ -218,9 +226,17 @@ def _directory(environ: Mapping[str, str]) -> Path:
     return Path(named)
 
 
+def former_settings(
+    directory: Path | None = None, environ: Mapping[str, str] = os.environ
+) -> list[str]:
+    """Return a line for each setting that is given and has no effect any more, for a warning."""
+    given = set(_variables(environ)) | set(_tables(directory or _directory(environ), environ))
+    return [f"{PREFIX}{name.upper()}: {why}" for name, why in FORMER.items() if name in given]
+
+
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return the variables that look like settings but are not, for a warning."""
-    names = set(_variables(environ)) - set(Settings.__struct_fields__)
+    names = set(_variables(environ)) - set(Settings.__struct_fields__) - set(FORMER)
     return sorted(PREFIX + name.upper() for name in names)
 
 

@@ -43,19 +43,21 @@ class Sessions:
 
     def find_user(self, token: str | None) -> UserRow | None:
         """Return whose token this is; None if it is unknown, revoked or expired."""
-        if not token:
-            return None
+        return self.find_user_of(tokens.digest_of(token)) if token else None
+
+    def find_user_of(self, digest: bytes) -> UserRow | None:
+        """Return whose the token with this digest is, as `find_user` does."""
         user = self._users.find(
-            tokens.digest_of(token),
-            lambda: self._ask_user(token),
+            digest,
+            lambda: self._ask_user(digest),
             lambda found: [reader_group(found.id)] if self._core.database.is_sqlite else [],
         )
         # Nothing drops a group when a token expires.
         return user if user and time.time() < user.token_expires_at else None
 
-    def _ask_user(self, token: str) -> UserRow | None:
+    def _ask_user(self, digest: bytes) -> UserRow | None:
         with self._core.database.asking() as connection:
-            return tokens.find_token_user(connection, token)
+            return tokens.find_user_of_digest(connection, digest)
 
     def find_reader(self, token: str | None, *, must_be_valid: bool) -> UserRow | None:
         """Return who reads, and note that the user is here; None for an anonymous reader.

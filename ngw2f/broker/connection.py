@@ -22,6 +22,8 @@ T = TypeVar("T")
 # After a failure Redis is not asked for so long, so that a request with many commands waits for
 # at most one time-out.
 PAUSE_SECONDS = 1.0
+# How long a request waits that cannot go on without.
+PATIENT_SECONDS = 5.0
 
 # While its memory stays full, the log says so once in this time.
 FULL_SECONDS = 60.0
@@ -46,20 +48,25 @@ class Broker:
     def __init__(self, settings: Settings) -> None:
         timeout = settings.redis_timeout_seconds
         self.redis = connect(settings, timeout)
+        self._patient = connect(settings, max(timeout, PATIENT_SECONDS))
         self.prefix = settings.redis_prefix
         self._pause_until = 0.0
         self._is_unreachable = False
         self._is_full_until = 0.0
 
-    def attempt(self, command: Callable[["Redis"], T], otherwise: T) -> T:
+    def attempt(
+        self, command: Callable[["Redis"], T], otherwise: T, *, is_patient: bool = False
+    ) -> T:
         """Return the result of *command*, or *otherwise* while Redis is unreachable.
+
+        *is_patient*: ask even after others have failed, and wait longer for an answer.
 
         The log has one line when Redis fails and one when it is back.
         """
-        if time.monotonic() < self._pause_until:
+        if time.monotonic() < self._pause_until and not is_patient:
             return otherwise
         try:
-            result = command(self.redis)
+            result = command(self._patient if is_patient else self.redis)
         except OutOfMemoryError as error:
             # It still answers, so commands that only read go on.
             if time.monotonic() > self._is_full_until:
@@ -86,6 +93,7 @@ class Broker:
 
     def close(self) -> None:
         self.redis.close()
+        self._patient.close()
 
 
 def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:

@@ -23,7 +23,7 @@ from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.server.descriptors import WORKER_CONNECTIONS, possible_connections
 from ngw2f.server.precheck import look
-from ngw2f.settings import SettingError, Settings, unknown_variables
+from ngw2f.settings import SettingError, Settings, former_settings, unknown_variables
 from ngw2f.store import messages
 from ngw2f.store.database import Database
 from ngw2f.store.private_files import is_open_to_others, sqlite_path
@@ -74,6 +74,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def check_settings(settings: Settings) -> Iterator[Finding]:
     for name in unknown_variables():
         yield Finding("warning", "settings", f"{name} is no setting; is it misspelt?")
+    for line in former_settings():
+        yield Finding("warning", "settings", line)
     if not settings.rate_limit:
         yield Finding(
             "warning",

@@ -67,19 +67,40 @@ class WebSocketFrames(Form):
 
 
 class SocketIOPackets(Form):
-    """Socket.IO's EVENT packets, each followed by Engine.IO's separator."""
+    """Socket.IO's EVENT packets, as Engine.IO sends them to a poll, each followed by a separator.
+
+    The last value of each is its id: clients return it as the offset after which they continue.
+    """
 
     name = "socketio"
     separator = b"\x1e"
 
     def frame(self, entry: Entry) -> bytes:
         kind = entry.name.partition(".")[0].capitalize()
-        pattern = b'2["updated_model",{"class":"%s","model":%s,"event":"%s","id":"%d-%d"}]'
-        values = (kind.encode(), entry.data, entry.name.encode(), *entry.id)
+        pattern = b'42["updated_model",{"class":"%s","model":%s,"event":"%s","id":"%d-%d"},"%d-%d"]'
+        values = (kind.encode(), entry.data, entry.name.encode(), *entry.id, *entry.id)
         return pattern % values + self.separator
 
     def resync(self, position: EntryId) -> bytes:
-        return b'2["resync",{"id":"%d-%d"}]' % position + self.separator
+        # The position may be before all ids, which is written as the first one.
+        place = str(position).encode()
+        return b'42["resync",{"id":"%s"},"%s"]' % (place, place) + self.separator
+
+
+class SocketIOFrames(Form):
+    """The same packets as WebSocket text frames."""
+
+    name = "socketio frames"
+    counted_as = SocketIOPackets.name
+
+    def frame(self, entry: Entry) -> bytes:
+        return self._framed(entry.frame(SOCKETIO_PACKETS))
+
+    def resync(self, position: EntryId) -> bytes:
+        return self._framed(SOCKETIO_PACKETS.resync(position))
+
+    def _framed(self, packet: bytes) -> bytes:
+        return text_frame(packet.removesuffix(SocketIOPackets.separator))
 
 
 def object_of(entry: Entry, data: bytes) -> bytes:
@@ -98,6 +119,8 @@ def text_frame(text: bytes) -> bytes:
 
 
 JSON_FORM = JSON()
+SOCKETIO_PACKETS = SocketIOPackets()
+SOCKETIO_FRAMES = SocketIOFrames()
 
 
 def _retry() -> bytes:

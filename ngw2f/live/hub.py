@@ -180,6 +180,15 @@ class Hub:
             self._owed = time.monotonic() - start
         return page
 
+    def reaches(self, cursor: EntryId) -> bool:
+        """Return whether all events after *cursor* are still there."""
+        if cursor > self.position:
+            return self.is_stored(cursor)
+        if cursor >= self._recent.floor:
+            return True
+        with self._database.reading() as connection:
+            return cursor >= EntryId(events.oldest_cursor(connection, self._length))
+
     def _stored_after(self, cursor: EntryId) -> list[Entry] | None:
         with self._database.reading() as connection:
             if cursor < EntryId(events.oldest_cursor(connection, self._length)):

@@ -126,6 +126,14 @@ class Subscription:
         """Return how many chunks of the transport itself wait for the client, and their size."""
         return len(self._chunks), sum(map(len, self._chunks))
 
+    @property
+    def is_over(self) -> bool:
+        return self.ending is not None
+
+    @property
+    def is_drained(self) -> bool:
+        return self.ending is Ending.DRAINED
+
     def say(self, chunk: bytes) -> None:
         """Send bytes of the transport itself before the next events."""
         if chunk:
@@ -188,6 +196,14 @@ class Subscription:
                 return False
         feed.waiting.add(self)
         return True
+
+    def ready_chunk(self) -> bytes:
+        """Return the bytes that are there, without waiting."""
+        return b"" if self.is_over else self._take_or_end()
+
+    def stop(self) -> None:
+        """End it as the client does."""
+        self.end(Ending.CLOSED)
 
     def end(self, ending: Ending) -> None:
         """End the subscription; its own greenlet closes the connection."""

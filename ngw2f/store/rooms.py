@@ -128,6 +128,11 @@ def list_near_rooms(
     return [Room.of(*row) for row in rows]
 
 
+def created_at(connection: Connection, room_id: int) -> float | None:
+    """Return when a room was created, None if there is none."""
+    return connection.scalar(select(rooms.c.created_at).where(rooms.c.id == room_id))
+
+
 def find_room(connection: Connection, room_id: int, reader: UserRow | None) -> Room | None:
     statement = _visible_room(to_user=reader is not None)
     row = connection.execute(statement, {"room_id": room_id, **reader_parameters(reader)}).first()

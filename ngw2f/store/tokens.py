@@ -44,7 +44,12 @@ def create_token(
 
 def find_token_user(connection: Connection, token: str) -> UserRow | None:
     """Return whose token this is; None if it is unknown, revoked or expired."""
-    parameters = {"digest": _digest(token), "now": time.time()}
+    return find_user_of_digest(connection, _digest(token))
+
+
+def find_user_of_digest(connection: Connection, digest: bytes) -> UserRow | None:
+    """Return whose the token with this digest is, as `find_token_user` does."""
+    parameters = {"digest": digest, "now": time.time()}
     row = connection.execute(FIND_USER, parameters).first()
     return UserRow(*row) if row else None
 

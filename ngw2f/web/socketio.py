@@ -1,243 +1,250 @@
-"""Socket.IO, by python-socketio: over WebSockets, or by polling if one process gets all requests.
+"""Socket.IO, by polling at any worker and over WebSockets: what the chat does with its events.
 
 Clients send `ping_user(token)`, `post_message({source, room_id}, token)` and
-`typing({room_id}, token)`; they receive `updated_model({class, model, event, id})`. Without a room
-it is the lobby, without a token that of the connection. A client that reconnects says in `auth`
-which `id` it saw last: `{token, after}`.
+`typing({room_id}, token)`; they receive `updated_model({class, model, event, id}, id)`. Without a
+room it is the lobby, without a token that of the connection. A client that reconnects gets what it
+has missed: the official ones recover by themselves, others say in `auth` which `id` they saw last:
+`{token, after}`.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable
+from functools import cached_property, partial
 from types import NoneType
 from typing import Any
-from wsgiref.types import WSGIEnvironment
 
-import gevent
 import msgspec
-from engineio.exceptions import SocketIsClosedError
-from engineio.packet import MESSAGE, Packet
-from socketio.exceptions import ConnectionRefusedError as Refused
+from redis import Redis
 
-from middleware.request_id import KEY as REQUEST_ID
+from ngw2f.broker.connection import connect
 from ngw2f.errors import DomainError, Invalid
-from ngw2f.http import Request, Response
-from ngw2f.live.choice import Choice
-from ngw2f.live.formats import SocketIOPackets
-from ngw2f.live.subscription import Ending, Subscription
-from ngw2f.observe.tracing import following
-from ngw2f.store.rooms import LOBBY_ID
+from ngw2f.http import Request, Response, problem
+from ngw2f.live.choice import parse_choice
+from ngw2f.live.entry import EntryId
+from ngw2f.live.formats import SOCKETIO_FRAMES, SOCKETIO_PACKETS
+from ngw2f.live.subscription import Subscription
+from ngw2f.socketio.engine import build_engine
+from ngw2f.socketio.protocol import RefusedError, Reply, SocketIO, Welcome
+from ngw2f.socketio.recovery import Recovery
+from ngw2f.socketio.server import Server
+from ngw2f.store.rooms import LOBBY_ID, created_at
 from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, idempotency
 from ngw2f.web.choice import choice_of
-from ngw2f.web.engine_requests import QUERY, EngineRequests
-from ngw2f.web.engineio import StrictServer
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
+from ngw2f.web.live_socket import switch_with
+from ngw2f.web.origins import may_connect
 from ngw2f.web.services import Services
 from ngw2f.web.websocket import ClientId
 
-NAMESPACE = "/"
-# At most this many packets, and bytes, wait in Engine.IO for a client; the rest waits in the
-# hub's feed.
-MAX_QUEUED = 100
-MAX_QUEUED_BYTES = 128 * 1024
-PAUSE_SECONDS = 0.05
-# A client that reads nothing for this long is disconnected.
-STALL_SECONDS = 30.0
-# A close frame with the code "service restart" (RFC 6455 section 5.5.1, IANA's code 1012).
-CLOSE_FOR_RESTART = b"\x88\x02\x03\xf4"
+# How long the connection that wakes polls waits for an answer of Redis.
+TIMEOUT_SECONDS = 10.0
+OUR_SIDE = "something went wrong on our side, and has been logged"
+EXPIRED = ["expired_token"]
 
 log = logging.getLogger(__name__)
 
+# What a client says with an event, and its answer.
+Said = dict[str, Any]
+# Does what an event asks for: by whom, with what, under which key if the client repeats it.
+Do = Callable[[UserRow, Said, str], Said]
+
 
 class SocketIOGateway:
-    """The Socket.IO server of one process: each client has a subscription of the hub."""
+    """The Socket.IO server of one process."""
 
     def __init__(self, services: Services) -> None:
-        self.services = services
-        self._server = StrictServer(services.core.settings.max_body_bytes)
-        self._engine = EngineRequests(self._server)
-        self._subscriptions: dict[str, Subscription] = {}
-        self._tokens: dict[str, str] = {}
-        self._server.on("connect", self._connect)
-        self._server.on("disconnect", self._disconnect)
-        self._server.on("ping_user", self._ping_user)
-        self._server.on("post_message", self._post_message)
-        self._server.on("typing", self._type_in)
+        self._services = services
 
-    def serve(self, services: Services, request: Request) -> Response:
-        """Hand the request to Engine.IO. Raises 400, 403, 413, 426, 501, 503."""
-        return self._engine.serve(request, can_poll=can_poll(services, request))
+    def serve(self, _services: Services, request: Request) -> Response:
+        """Answer a request of Engine.IO. Raises 400, 403, 413, 426, 501."""
+        return self._server.serve(request)
 
-    def _connect(self, sid: str, environ: WSGIEnvironment, said: object = None) -> None:
-        """Subscribe a client. Raises Refused."""
+    @cached_property
+    def _server(self) -> Server:
+        """The server, built at the first request: after a fork, so that no two have a name."""
+        settings, broker = self._services.core.settings, self._services.core.broker
+        engine = build_engine(
+            SocketIO(ChatApp(self._services)),
+            switch_with(settings.max_body_bytes),
+            lambda commands: broker.attempt(commands, None, is_patient=True),
+            partial[Redis](connect, settings, TIMEOUT_SECONDS),
+            broker.prefix,
+            settings.max_body_bytes,
+        )
+        return Server(engine, check_origin)
+
+
+class ChatApp:
+    """What the chat says and does over Socket.IO."""
+
+    namespaces = frozenset({"/"})
+    # No event takes any.
+    max_attachments = max_attached_bytes = 0
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._events: dict[str, Do] = {"post_message": self._post, "typing": self._publish_typing}
+
+    def connect(self, _namespace: str, auth: Said, request: Request) -> Welcome:
+        """Welcome a client as the user of its token or cookie. Raises RefusedError."""
         try:
-            self._subscribe(sid, Request(environ), said if isinstance(said, dict) else {})
+            return self._welcome(request, auth)
         except DATABASE_ERRORS as error:
-            raise Refused(database_problem(error).description) from error
-        except Refused:
+            raise RefusedError(database_problem(error).description) from error
+        except RefusedError:
             raise
         except Exception as error:
-            # The library forgets a client only if it is refused.
             log.error("refusing a Socket.IO client after an error: %s", one_line(error))
-            raise Refused("something went wrong on our side, and has been logged") from error
+            raise RefusedError(OUR_SIDE) from error
 
-    def _subscribe(self, sid: str, request: Request, said: dict[str, Any]) -> None:
-        """Subscribe a client as the user of its token or cookie. Raises Refused."""
+    def receive(
+        self, _namespace: str, state: str, event: list[Any], key: str, *, is_asked: bool
+    ) -> Reply:
+        """Handle an event of a client."""
+        name, *values = event
+        do = self._events.get(name)
+        if do is not None:
+            said, token, *_ = *values, None, None
+            return self._handle(do, state, said, token, key)
+        if name == "ping_user":
+            return self._note_presence(state, values[0] if values else None)
+        return _failed("there is no such event", 404)
+
+    def stream(self, state: str, cursor: str, *, as_frames: bool) -> Subscription | None:
+        """Return a subscription; None if the token of the connection is not valid any more."""
+        digest, rooms, events = _unpacked(state)
+        user = self._services.actions.sessions.find_user_of(digest) if digest else None
+        if user is None and (digest or not self._services.core.settings.anonymous_read):
+            return None
+        form = SOCKETIO_FRAMES if as_frames else SOCKETIO_PACKETS
+        return self._services.hub.subscribe(
+            form, user.id if user else None, digest or None, cursor, parse_choice(rooms, events)
+        )
+
+    @cached_property
+    def _recovery(self) -> Recovery:
+        """How connections recover: with a key that all who share the log have in common.
+
+        It need not be a secret, because a pid proves no right.
+        """
+        with self._services.core.database.reading() as connection:
+            begun_at = created_at(connection, LOBBY_ID)
+        return Recovery(hashlib.sha256(f"recovery {begun_at!r}".encode()).digest())
+
+    def _welcome(self, request: Request, said: Said) -> Welcome:
         if type(said.get("token")) not in (str, NoneType):
-            raise Refused("token is text")
+            raise RefusedError("token is text")
         token = said.get("token") or auth.token_of(request) or ""
-        reader = self._find_user(token)
-        if reader is None and (said.get("token") or not self.services.core.settings.anonymous_read):
-            raise Refused(
+        reader = self._services.actions.sessions.find_user(token)
+        if reader is None and (
+            said.get("token") or not self._services.core.settings.anonymous_read
+        ):
+            raise RefusedError(
                 "the token is unknown, revoked or expired" if token else "sign in to read"
             )
         after = said.get("after")
         if type(after) not in (str, int, NoneType):
-            raise Refused("after is the id of an event")
-        subscription = self.services.hub.subscribe(
-            SocketIOPackets(),
-            reader.id if reader else None,
-            digest_of(token) if reader else None,
-            str(after) if after else None,
-            self._choice_of(request, reader),
-        )
-        session = self._server.manager.eio_sid_from_sid(sid, NAMESPACE)
-        if self._server.find(session) is None:
-            subscription.close()
-            raise Refused("the client has gone")
-        self._subscriptions[sid] = subscription
-        self._tokens[sid] = token
-        gevent.spawn(self._pump, sid, session, subscription)
-
-    def _choice_of(self, request: Request, reader: UserRow | None) -> Choice:
-        """Return what the address of the connection chooses to hear. Raises Refused."""
-        own = Request({**request.environ, "QUERY_STRING": request.environ.get(QUERY, "")})
+            raise RefusedError("after is the id of an event")
         try:
-            return choice_of(self.services, own, reader)
+            choice_of(self._services, request, reader)
         except DomainError as error:
-            raise Refused(error.detail) from error
+            raise RefusedError(error.detail) from error
+        self._services.hub.load()
+        pid, cursor = self._place_of(said, str(after) if after else "")
+        answer = {"sid": self._recovery.sid_of(pid), "pid": pid}
+        return Welcome(answer, _packed(digest_of(token) if reader else b"", request), cursor)
 
-    def _disconnect(self, sid: str, *_reason: object) -> None:
-        subscription = self._subscriptions.pop(sid, None)
-        self._tokens.pop(sid, None)
-        if subscription:
-            subscription.end(Ending.CLOSED)
-            subscription.close()
+    def _place_of(self, said: Said, after: str) -> tuple[str, str]:
+        """Return the pid of a client, and after which event it continues."""
+        pid, offset = said.get("pid"), said.get("offset")
+        start = self._recovery.start_of(pid) if isinstance(pid, str) else None
+        if isinstance(pid, str) and start is not None:
+            cursor = offset if isinstance(offset, str) else start
+            place = EntryId.parse(cursor)
+            if place is not None and self._services.hub.reaches(place):
+                return pid, cursor
+            # Too old: it is told by a new pid, and by `resync`.
+            after = after or cursor
+        cursor = after or str(self._services.hub.position)
+        return self._recovery.new_pid(str(self._services.hub.position)), cursor
 
-    def _ping_user(self, sid: str, token: object = "", *_more: object) -> None:
-        user = self._user_of(sid, token)
-        if user:
-            self.services.actions.sessions.be_present(user)
-
-    def _post_message(
-        self, sid: str, said: object = None, token: object = "", *_more: object
-    ) -> dict[str, Any]:
-        """Store a message; return it, or what is wrong with it."""
-        return self._handle(sid, self._post, said, token)
-
-    def _type_in(
-        self, sid: str, said: object = None, token: object = "", *_more: object
-    ) -> dict[str, Any]:
-        """Publish to the others in the room that the user is typing."""
-        return self._handle(sid, self._publish_typing, said, token)
-
-    def _handle(
-        self,
-        sid: str,
-        do: Callable[[UserRow, dict[str, Any]], dict[str, Any]],
-        said: object,
-        token: object,
-    ) -> dict[str, Any]:
+    def _handle(self, do: Do, state: str, said: object, token: object, key: str) -> Reply:
         """Call *do* with the user and what the client said, and return the answer."""
         try:
-            user = self._user_of(sid, token)
+            user = self._user_of(state, token)
             if user is None:
-                return {"error": "sign in, or send a token", "status": 401}
-            environ = self._server.get_environ(sid) or {}
-            with following(environ.get(REQUEST_ID, "")):
-                return do(user, said if isinstance(said, dict) else {})
+                error = {"error": "sign in, or send a token", "status": 401}
+                return Reply((EXPIRED,), [error])
+            return Reply(values=[do(user, said if isinstance(said, dict) else {}, key)])
         except DomainError as error:
-            return {"error": error.detail, "status": http_error(error).code}
+            return _failed(error.detail, http_error(error).code)
         except DATABASE_ERRORS as error:
-            return {"error": database_problem(error).description, "status": 503}
+            return _failed(database_problem(error).description, 503)
         except Exception as error:
             log.error("handling a Socket.IO event failed: %s", one_line(error))
-            text = "something went wrong on our side, and has been logged"
-            return {"error": text, "status": 500}
+            return _failed(OUR_SIDE, 500)
 
-    def _post(self, user: UserRow, said: dict[str, Any]) -> dict[str, Any]:
+    def _note_presence(self, state: str, token: object) -> Reply:
+        try:
+            user = self._user_of(state, token)
+            if user is None:
+                return Reply((EXPIRED,), [])
+            self._services.actions.sessions.be_present(user)
+        except Exception as error:
+            # Presence is noted again in a minute.
+            log.error("noting a Socket.IO client failed: %s", one_line(error))
+        return Reply()
+
+    def _post(self, user: UserRow, said: Said, key: str) -> Said:
         source = said.get("source")
         if not isinstance(source, str):
             raise Invalid("source is text")
-        _check_client_id(said.get("client_id"))
-        key = idempotency.key_of_client(said.get("client_id"))
-        posted = self.services.actions.messages.post(user, _room_id_of(said), source, key=key)
-        message: dict[str, Any] = msgspec.to_builtins(posted.message)
+        client_id = _client_id_of(said)
+        own_key = idempotency.key_of_client(client_id)
+        posted = self._services.actions.messages.post(
+            user, _room_id_of(said), source, key=own_key or key or None
+        )
+        message: Said = msgspec.to_builtins(posted.message)
         return message
 
-    def _publish_typing(self, user: UserRow, said: dict[str, Any]) -> dict[str, Any]:
-        self.services.actions.rooms.type_in(user, _room_id_of(said))
+    def _publish_typing(self, user: UserRow, said: Said, _key: str) -> Said:
+        self._services.actions.rooms.type_in(user, _room_id_of(said))
         return {}
 
-    def _user_of(self, sid: str, token: object) -> UserRow | None:
-        """Return the user who sent an event; if there is none, emit `expired_token`."""
-        user = self._find_user(token or self._tokens.get(sid))
-        if user is None:
-            self._server.emit("expired_token", to=sid)
-        return user
-
-    def _find_user(self, token: object) -> UserRow | None:
-        return self.services.actions.sessions.find_user(token) if isinstance(token, str) else None
-
-    def _pump(self, sid: str, session: str, subscription: Subscription) -> None:
-        """Move packets from the feed to Engine.IO's queue, as fast as the client reads them."""
-        while not self._server.manager.is_connected(sid, NAMESPACE):
-            if sid not in self._subscriptions:
-                return  # The client was refused, or has gone already.
-            gevent.sleep(PAUSE_SECONDS)
-        try:
-            while self._has_room(session) and (chunk := subscription.next_chunk()):
-                for packet in chunk.split(SocketIOPackets.separator)[:-1]:
-                    self._server.eio.send_packet(session, Packet(MESSAGE, packet.decode()))
-        except SocketIsClosedError:
-            pass  # The client has gone.
-        except Exception as error:
-            log.error("disconnecting a Socket.IO client after an error: %s", one_line(error))
-        finally:
-            self._end(sid, session, subscription)
-
-    def _has_room(self, session: str) -> bool:
-        """Wait until the client has read packets; return False if it has gone or does not read."""
-        for _ in range(int(STALL_SECONDS / PAUSE_SECONDS)):
-            connection = self._server.find(session)
-            if connection is None:
-                return False
-            queue = connection.queue
-            if queue.qsize() < MAX_QUEUED and queue.bytes < MAX_QUEUED_BYTES:
-                return True
-            gevent.sleep(PAUSE_SECONDS)
-        return False
-
-    def _end(self, sid: str, session: str, subscription: Subscription) -> None:
-        """Close the transport. After Socket.IO's own farewell, clients would not reconnect."""
-        self._disconnect(sid)
-        connection = self._server.find(session)
-        sock = self._server.eio.frame_sockets.pop(session, None)
-        if sock:
-            if subscription.ending is Ending.DRAINED:
-                gevent.spawn(sock.send, CLOSE_FOR_RESTART).join(PAUSE_SECONDS)
-            sock.close()
-        elif connection:
-            connection.close(wait=False)
+    def _user_of(self, state: str, token: object) -> UserRow | None:
+        """Return who sent an event: the user of its token, or of the connection."""
+        sessions = self._services.actions.sessions
+        if not token:
+            digest, *_ = _unpacked(state)
+            return sessions.find_user_of(digest) if digest else None
+        return sessions.find_user(token) if isinstance(token, str) else None
 
 
-def can_poll(services: Services, request: Request) -> bool:
-    """Return whether all requests of a client reach the same process."""
-    return services.core.settings.sticky or not request.environ.get("wsgi.multiprocess")
+def _packed(digest: bytes, request: Request) -> str:
+    """Return what is kept of a connection: the token's digest, and what it chooses to hear."""
+    kept = (digest.hex(), request.args.getlist("rooms"), request.args.getlist("events"))
+    return msgspec.json.encode(kept).decode()
 
 
-def _room_id_of(said: dict[str, Any]) -> int:
+def _unpacked(state: str) -> tuple[bytes, list[str], list[str]]:
+    digest, rooms, events = msgspec.json.decode(state, type=tuple[str, list[str], list[str]])
+    return bytes.fromhex(digest), rooms, events
+
+
+def check_origin(request: Request) -> None:
+    """Raise 400 for a page of another origin."""
+    if not may_connect(request.environ):
+        raise problem(400, "pages of another origin may not connect")
+
+
+def _failed(detail: str | None, status: int | None) -> Reply:
+    return Reply(values=[{"error": detail, "status": status}])
+
+
+def _room_id_of(said: Said) -> int:
     """Return the room's id that a client sent; the lobby's if it sent none. Raises Invalid."""
     room_id = said.get("room_id")
     if room_id is None:
@@ -248,9 +255,11 @@ def _room_id_of(said: dict[str, Any]) -> int:
     return room_id
 
 
-def _check_client_id(client_id: object) -> None:
-    """Raise Invalid unless it can be a client's id of its post."""
+def _client_id_of(said: Said) -> object:
+    """Return a client's id of its post. Raises Invalid unless it can be one."""
+    client_id = said.get("client_id")
     try:
         msgspec.convert(client_id, ClientId)
     except msgspec.ValidationError as error:
         raise Invalid(f"client_id: {error}") from error
+    return client_id

@@ -3,8 +3,6 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -150,26 +148,3 @@ def test_polling_works_with_one_process(chat: ChatServer) -> None:
     answer = chat.call("GET", POLLING)
     assert answer.status_code == 200
     assert "websocket" in json.loads(answer.text[1:])["upgrades"]
-
-
-@pytest.fixture
-def several(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[ChatServer]:
-    server = ChatServer(tmp_path, NGW2F_STICKY=request.param)
-    server.start(workers=2, queues="")
-    yield server
-    server.stop()
-
-
-@pytest.mark.parametrize("several", ["false"], indirect=True)
-def test_polling_with_several_processes_is_refused_with_the_reason(several: ChatServer) -> None:
-    answer = several.call("GET", POLLING)
-    assert answer.status_code == 400
-    assert "sticky" in answer.text
-    client = Client(several)
-    assert client.connected.startswith("40")
-    client.close()
-
-
-@pytest.mark.parametrize("several", ["true"], indirect=True)
-def test_polling_behind_a_sticky_front_is_offered(several: ChatServer) -> None:
-    assert several.call("GET", POLLING).status_code == 200

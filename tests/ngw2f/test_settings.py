@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from ngw2f.settings import SettingError, Settings, load_settings, unknown_variables
+from ngw2f.settings import (
+    SettingError,
+    Settings,
+    former_settings,
+    load_settings,
+    unknown_variables,
+)
 
 
 def load(tmp_path: Path, environ: dict[str, str] | None = None, **files: str) -> Settings:
@@ -237,3 +243,22 @@ def test_user_agent_is_one_line(tmp_path: Path) -> None:
 def test_data_directory_is_utf8() -> None:
     with pytest.raises(SettingError, match="NGW2F_DATA_DIR: it is not valid UTF-8"):
         load_settings(Path("/nowhere"), {"NGW2F_DATA_DIR": os.fsdecode(b"/srv/\xff")})
+
+
+@pytest.mark.parametrize(
+    ("text", "environ"),
+    [("", {"NGW2F_STICKY": "true"}), ("sticky = true", {}), ("sticky = 5", {"NGW2F_STICKY": "x"})],
+    ids=["environment", "TOML", "both"],
+)
+def test_former_setting_is_named_and_stops_nothing(
+    tmp_path: Path, text: str, environ: dict[str, str]
+) -> None:
+    (tmp_path / "settings.toml").write_text(f"[default]\n{text}\n[development]\n")
+    assert load_settings(tmp_path, environ) == load_settings(tmp_path, {}) == Settings()
+    (line,) = former_settings(tmp_path, environ)
+    assert line.startswith("NGW2F_STICKY: no setting any more")
+    assert unknown_variables(environ) == []
+
+
+def test_nothing_former_is_named_where_none_is_given(tmp_path: Path) -> None:
+    assert former_settings(tmp_path, {"NGW2F_TOKEN_DAYS": "1"}) == []

@@ -5,19 +5,19 @@ from typing import Any, cast
 import pytest
 from wsproto import ConnectionType
 from wsproto.connection import Connection
-from wsproto.events import CloseConnection, Ping, TextMessage
+from wsproto.events import Ping, TextMessage
 
 from ngw2f.live.entry import Entry, EntryId, Form
 from ngw2f.live.formats import (
     JSON,
     JSONLines,
     ServerSentEvents,
+    SocketIOFrames,
     SocketIOPackets,
     WebSocketFrames,
     text_frame,
 )
 from ngw2f.live.plain import PlainText
-from ngw2f.web.socketio import CLOSE_FOR_RESTART
 
 ENTRY = Entry(EntryId(7, 1), "message.created", b'{"id":3}', 1)
 NO_DATABASE: Any = None
@@ -85,18 +85,31 @@ def test_websocket_heartbeat_is_a_ping() -> None:
     assert json.loads(message.data) == OBJECT
 
 
-def test_close_frame_says_service_restart() -> None:
-    client = Connection(ConnectionType.CLIENT)
-    client.receive_data(CLOSE_FOR_RESTART)
-    (close,) = client.events()
-    assert isinstance(close, CloseConnection)
-    assert close.code == 1012
-
-
 def test_socketio_packet_is_an_event() -> None:
     packet = SocketIOPackets().frame(ENTRY).removesuffix(SocketIOPackets.separator)
-    name, update = json.loads(packet.removeprefix(b"2"))
+    name, update, offset = json.loads(packet.removeprefix(b"42"))
     assert name == "updated_model"
     assert update == {
         "class": "Message", "model": {"id": 3}, "event": "message.created", "id": "7-1",
     }  # fmt: skip
+    # Clients of Socket.IO take the last value, a string, for the offset to come back with.
+    assert offset == "7-1"
+
+
+@pytest.mark.parametrize("position", [EntryId(7, 1), EntryId(0, -1)])
+def test_socketio_resync_has_an_offset(position: EntryId) -> None:
+    packet = SocketIOPackets().resync(position).removesuffix(SocketIOPackets.separator)
+    assert json.loads(packet.removeprefix(b"42")) == [
+        "resync",
+        {"id": str(position)},
+        str(position),
+    ]
+
+
+def test_socketio_frames_have_the_packets() -> None:
+    client = Connection(ConnectionType.CLIENT)
+    client.receive_data(SocketIOFrames().frame(ENTRY) + SocketIOFrames().resync(EntryId(9)))
+    told = cast(Iterator[TextMessage], client.events())
+    form = SocketIOPackets()
+    packets = form.frame(ENTRY) + form.resync(EntryId(9))
+    assert [event.data for event in told] == packets.decode().split("\x1e")[:-1]

@@ -5,13 +5,13 @@ import logging
 from typing import Any
 
 import pytest
-from socketio.exceptions import ConnectionRefusedError as Refused
 from sqlalchemy.exc import OperationalError
 
-from ngw2f.live.formats import SocketIOPackets, WebSocketFrames
+from ngw2f.live.formats import WebSocketFrames
 from ngw2f.live.subscription import Ending
 from ngw2f.server.service import Service
-from ngw2f.web.socketio import SocketIOGateway
+from ngw2f.socketio.protocol import RefusedError
+from ngw2f.web.socketio import ChatApp
 from ngw2f.web.upgrade import Session
 from ngw2f.web.websocket import Conversation
 
@@ -62,9 +62,10 @@ def test_message_that_fails_is_an_error(
 def test_event_that_fails_is_an_error(
     service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway = SocketIOGateway(service.services)
-    monkeypatch.setattr(gateway, "_user_of", fail)
-    assert gateway._post_message("sid", {"source": "x"})["status"] == 500
+    app = ChatApp(service.services)
+    monkeypatch.setattr(app, "_user_of", fail)
+    (answer,) = app.receive("/", "", ["post_message", {"source": "x"}], "", is_asked=True).values
+    assert answer["status"] == 500
     assert len(lines(caplog)) == 1
 
 
@@ -75,37 +76,10 @@ def test_connection_that_fails_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     failure: Any,
 ) -> None:
-    gateway = SocketIOGateway(service.services)
-    monkeypatch.setattr(gateway, "_subscribe", failure)
-    with pytest.raises(Refused):
-        gateway._connect("sid", {})
-    assert len(lines(caplog)) == 1
-
-
-def test_packet_that_fails_ends_the_session(
-    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = SocketIOGateway(service.services)._server
-    ended: list[str] = []
-    monkeypatch.setattr(server, "find", lambda session: session)
-    monkeypatch.setattr(server, "cut_off", lambda session, _reason: ended.append(session))
-    monkeypatch.setattr(server, "_take", fail)
-    server._handle_eio_message("session", "0")
-    assert ended == ["session"]
-    assert len(lines(caplog)) == 1
-
-
-def test_subscription_whose_reading_fails_is_left(
-    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gateway = SocketIOGateway(service.services)
-    monkeypatch.setattr(gateway._server.manager, "is_connected", lambda *_sid: True)
-    monkeypatch.setattr(gateway, "_has_room", lambda _session: True)
-    subscription = service.services.hub.subscribe(SocketIOPackets())
-    monkeypatch.setattr(type(subscription), "next_chunk", fail)
-    gateway._subscriptions["sid"] = subscription
-    gateway._pump("sid", "session", subscription)
-    assert service.services.hub.subscriptions() == []
+    app = ChatApp(service.services)
+    monkeypatch.setattr(app, "_welcome", failure)
+    with pytest.raises(RefusedError):
+        app.connect("/", {}, NOT_ASKED)
     assert len(lines(caplog)) == 1
 
 

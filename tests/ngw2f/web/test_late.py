@@ -4,21 +4,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import gevent
 import pytest
 
-from ngw2f.web import late
-from ngw2f.web.late import LateSocketIOGateway, load
+from ngw2f.web.late import load
 from tests.waiting import HANGING_SECONDS
 
-LATE = {"socketio", "engineio", "valkey", "prometheus_client"}
+LATE = {"valkey", "prometheus_client"}
+# The server of Socket.IO is our own.
+NEVER = {"socketio", "engineio"}
 
 
 def test_application_loads_none_of_it(tmp_path: Path) -> None:
-    program = f"import sys, app; sys.exit(' '.join({LATE} & set(sys.modules)) or None)"
+    program = f"import sys, app; sys.exit(' '.join({LATE | NEVER} & set(sys.modules)) or None)"
     environ = {"NGW2F_DATA_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", program], env=environ, check=True)
 
@@ -34,25 +33,3 @@ def test_event_loop_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert load("loaded_late").heard == [reader]
     os.close(reader)
     os.close(writer)
-
-
-def test_two_first_clients_share_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
-
-    class Made:
-        def __init__(self, _services: object) -> None:
-            made.append(self)
-
-        def serve(self, *_: object) -> object:
-            return self
-
-    def load_slowly(_name: str) -> Any:
-        gevent.sleep(0.01)
-        return SimpleNamespace(SocketIOGateway=Made)
-
-    monkeypatch.setattr(late, "load", load_slowly)
-    nothing: Any = None
-    gateway = LateSocketIOGateway(nothing)
-    clients = [gevent.spawn(gateway.serve, nothing, nothing) for _ in range(2)]
-    gevent.joinall(clients)
-    assert [client.value for client in clients] == made * 2

@@ -10,13 +10,14 @@ import pytest
 from ngw2f.actions.all import build_actions
 from ngw2f.broker.limits import RULES, Limits
 from ngw2f.chat import Chat
+from ngw2f.http import Request
 from ngw2f.live.formats import WebSocketFrames
 from ngw2f.routes import build_url_map
 from ngw2f.server.service import Service
 from ngw2f.store import users
 from ngw2f.store.users import UserRow
 from ngw2f.web.services import Services
-from ngw2f.web.socketio import SocketIOGateway
+from ngw2f.web.socketio import ChatApp, SocketIOGateway
 from ngw2f.web.websocket import Conversation
 from tests.client import PASSWORD, Client, basic
 
@@ -185,12 +186,11 @@ def test_over_websocket(limited: Any, said: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["post", "typing"])
-def test_over_socketio(limited: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_over_socketio(limited: Any, said: str) -> None:
     services, client = limited(said)
-    gateway = SocketIOGateway(services)
-    gateway._tokens["sid"] = client.token("ann")
-    monkeypatch.setattr(gateway._server, "get_environ", lambda _sid: {})
-    do = gateway._post_message if said == "post" else gateway._type_in
-    answer = do("sid", {"source": "x"})
+    app = ChatApp(services)
+    state = app.connect("/", {"token": client.token("ann")}, Request({"QUERY_STRING": ""})).state
+    event = ["post_message" if said == "post" else "typing", {"source": "x"}]
+    (answer,) = app.receive("/", state, event, "", is_asked=True).values
     assert answer["status"] == 429
     assert answer["error"].startswith("too many")

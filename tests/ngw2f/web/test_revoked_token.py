@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from ngw2f.http import Request
 from ngw2f.live.formats import WebSocketFrames
 from ngw2f.server.service import Service
-from ngw2f.web.socketio import SocketIOGateway
+from ngw2f.web.socketio import ChatApp
 from ngw2f.web.websocket import Conversation
 from tests.client import Client
 
@@ -30,16 +31,23 @@ def test_over_websocket(service: Service, client: Client, said: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["post", "typing"])
-def test_over_socketio(
-    service: Service, client: Client, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_over_socketio(service: Service, client: Client, said: str) -> None:
     services, token = service.services, _token(client)
-    gateway = SocketIOGateway(services)
-    gateway._tokens["sid"] = token
-    monkeypatch.setattr(gateway._server, "emit", lambda *_arguments, **_options: None)
+    app = ChatApp(services)
+    state = app.connect("/", {"token": token}, Request({"QUERY_STRING": ""})).state
     services.actions.sessions.end(token)
-    do = gateway._post_message if said == "post" else gateway._type_in
-    assert do("sid", {"source": "x"})["status"] == 401
+    event = ["post_message" if said == "post" else "typing", {"source": "x"}]
+    reply = app.receive("/", state, event, "", is_asked=True)
+    assert reply.values[0]["status"] == 401
+    assert reply.events == (["expired_token"],)
+
+
+def test_over_socketio_for_who_only_listens(service: Service, client: Client) -> None:
+    services, token = service.services, _token(client)
+    app = ChatApp(services)
+    welcome = app.connect("/", {"token": token}, Request({"QUERY_STRING": ""}))
+    services.actions.sessions.end(token)
+    assert app.stream(welcome.state, welcome.cursor, as_frames=False) is None
 
 
 def _token(client: Client) -> str:

@@ -1,0 +1,127 @@
+"""The official client, whose connection breaks in every way: nothing is missing, nothing twice."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.live.server import ChatServer
+from tests.needs import lacking
+from tests.waiting import wait_until
+
+SCRIPT = Path(__file__).parent / "clients" / "recovering.cjs"
+MESSAGES = 60
+BREAK_EVERY = 10
+
+
+class Listener:
+    """A client in Node, and the lines that it has written."""
+
+    def __init__(self, chat: ChatServer, token: str, transports: str, modules: Path) -> None:
+        node = shutil.which("node") or lacking("node", "apt-get install nodejs")
+        command = [node, str(SCRIPT), chat.url, token, transports]
+        environ = {**os.environ, "NODE_PATH": str(modules)}
+        self._process = subprocess.Popen(
+            command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.lines: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(json.loads(line))
+
+    def sources(self) -> list[str]:
+        return [line["source"] for line in self.lines if "source" in line]
+
+    def connections(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines if "recovered" in line]
+
+    def close_engine(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("close\n")
+        self._process.stdin.flush()
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._reader.join()
+        # Closes its input and output, too.
+        with self._process:
+            pass
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
+    server = ChatServer(tmp_path_factory.mktemp("chat"))
+    server.start(workers=2, queues="")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def ann(chat: ChatServer) -> str:
+    return chat.register("ann")
+
+
+def say(chat: ChatServer, token: str, source: str) -> None:
+    """Post a message, as often as it takes."""
+    headers = {"Idempotency-Key": f'"{source}"'}
+
+    def is_posted() -> bool:
+        try:
+            answer = chat.call(
+                "POST", "/api/messages", token, json={"source": source}, headers=headers
+            )
+        except requests.RequestException:
+            return False
+        assert answer.status_code in (201, 503)
+        return bool(answer.status_code == 201)
+
+    wait_until(is_posted)
+
+
+def empty_redis(chat: ChatServer) -> None:
+    chat.redis.stop()
+    chat.redis.start()
+
+
+def kill_a_worker(chat: ChatServer) -> None:
+    workers = chat.web_workers()
+    os.kill(random.Random(len(workers)).choice(workers), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("transports", ["polling,websocket", "polling", "websocket"])
+def test_client_misses_nothing(
+    chat: ChatServer, ann: str, node_modules: Path, transports: str
+) -> None:
+    listener = Listener(chat, ann, transports, node_modules)
+    try:
+        breaks: list[Callable[[], object]] = [
+            listener.close_engine, lambda: kill_a_worker(chat), lambda: empty_redis(chat),
+            chat.reload, listener.close_engine,
+        ]  # fmt: skip
+        wait_until(listener.connections)
+        sources = [f"{transports} {number}" for number in range(MESSAGES)]
+        for number, source in enumerate(sources):
+            say(chat, ann, source)
+            if number % BREAK_EVERY == BREAK_EVERY - 1 and breaks:
+                breaks.pop(0)()
+        wait_until(lambda: sources[-1] in listener.sources())
+        assert listener.sources() == sources
+        first, *others = listener.connections()
+        assert not first["recovered"]
+        assert len(others) >= 2
+        assert all(each == {"recovered": True, "id": first["id"]} for each in others)
+    finally:
+        listener.stop()
