@@ -5,6 +5,7 @@
 const { SharedStream } = await import(document.getElementById("stream").href);
 
 const list = document.getElementById("messages");
+const pane = document.getElementById("pane");
 const room = list && list.dataset.room ? Number(list.dataset.room) : null;
 const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
 
@@ -21,13 +22,14 @@ const online = new Map();
 
 /* ---- What is on the page ---- */
 
+/* The pane is laid out from its end (chat.css), where scrollTop is 0; above it is negative. So it
+ * stays at its end, whatever grows in it. */
 function isAtEnd() {
-  const page = document.scrollingElement;
-  return page.scrollHeight - page.scrollTop - page.clientHeight < NEAR_THE_END_PIXELS;
+  return -pane.scrollTop < NEAR_THE_END_PIXELS;
 }
 
 function scrollToEnd() {
-  document.getElementById("end").scrollIntoView({ block: "end" });
+  pane.scrollTop = 0;
 }
 
 function element(name, className, text) {
