@@ -320,6 +320,15 @@ function checkLength(field) {
   document.getElementById("length").textContent = text;
 }
 
+function sendByEnter(form) {
+  form.elements.source.addEventListener("keydown", (event) => {
+    /* An Enter that ends a word of an input method sends nothing; Safari only has 229 for it. */
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+}
+
 function startComposer(form) {
   const field = form.elements.source;
   const told = document.getElementById("problem");
@@ -350,12 +359,6 @@ function startComposer(form) {
     /* One at a time, so that they are stored in the order in which they were written. */
     last = last.then(() => send(outgoing));
   });
-  field.addEventListener("keydown", (event) => {
-    /* An Enter that ends a word of an input method sends nothing; Safari only has 229 for it. */
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-    event.preventDefault();
-    form.requestSubmit();
-  });
   field.addEventListener("input", () => {
     checkLength(field);
     if (!field.value || Date.now() - toldAt < TYPING_MILLISECONDS) return;
@@ -379,12 +382,29 @@ async function remove(event) {
 
 /* ---- Start ---- */
 
+/* Go to the message that the URL names, if it is on another page of the history. */
+async function seek() {
+  const [, id] = /^#m([1-9][0-9]{0,9})$/.exec(location.hash) || [];
+  if (!id || document.getElementById(`m${id}`)) return;
+  const options = { method: "HEAD", redirect: "manual" };
+  const { type } = await fetch(`/messages/${id}`, options);
+  /* It leads there, unless there is no such message. */
+  if (type === "opaqueredirect") location.assign(`/messages/${id}`);
+}
+
+function lookForTarget() {
+  seek().catch(() => {});
+}
+
 function start() {
-  /* Older pages of the history are not live. */
-  if (!list.dataset.live) return;
-  const composer = document.querySelector(".room .composer");
-  if (composer) startComposer(composer);
+  window.addEventListener("hashchange", lookForTarget);
+  lookForTarget();
   list.addEventListener("submit", remove);
+  const composer = document.querySelector(".room .composer");
+  if (composer) sendByEnter(composer);
+  /* Older pages of the history are not live; what is written there is sent as a form. */
+  if (!list.dataset.live) return;
+  if (composer) startComposer(composer);
   if (!location.hash || location.hash === "#end") scrollToEnd();
   readPeople().catch(() => {});
   new SharedStream({

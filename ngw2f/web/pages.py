@@ -3,7 +3,7 @@
 Everything works with forms and redirects, without JavaScript.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from ngw2f.errors import DomainError, Invalid, KeyReused, TooMany, Unauthenticat
 from ngw2f.http import Request, Response, problem, see_other, tagged
 from ngw2f.live.entry import EntryId
 from ngw2f.store import events, messages, rooms, users
+from ngw2f.store.messages import Page
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, idempotency
@@ -94,8 +95,7 @@ def _room_page(
             "reader": reader,
             "cursor": cursor,
             "on_its_way": Message.of(0, room.id, reader.id if reader else 0, "", "", False, 0, 0),
-            "is_live": page.before is None and page.after is None,
-            "older": found[0].id if has_more and page.after is None else None,
+            **_ways_from(page, found, has_more=has_more),
             "base_url": request.host_url,
             "max_characters": services.core.settings.max_message_characters,
             "draft": draft,
@@ -106,6 +106,21 @@ def _room_page(
     if is_page and reader is None:
         ask_for_cookies(request, response)
     return response
+
+
+def _ways_from(page: Page, found: Sequence[Message], *, has_more: bool) -> dict[str, object]:
+    """Return whether a page has the newest messages, and the ids at which others go on."""
+    is_live = page.before is None and page.after is None
+    if page.after is None:
+        has_older, has_newer = has_more, not is_live
+    else:
+        has_older, has_newer = page.after > 0, has_more
+    return {
+        "is_live": is_live,
+        "is_read_on": page.after is not None,
+        "older": found[0].id if found and has_older else None,
+        "newer": found[-1].id if found and has_newer else None,
+    }
 
 
 def list_rooms(services: Services, request: Request) -> Response:

@@ -73,3 +73,34 @@ def test_page_without_a_script_opens_at_the_newest(chat: ChatServer, browser: An
     page.goto(chat.url + "/")
     sync_api.expect(page.locator(".message:has-text('writer 29.')")).to_be_in_viewport()
     context.close()
+
+
+def test_link_to_a_message_beyond_the_page(chat: ChatServer, open_room: Any) -> None:
+    token = fill(chat, "archivist", 70)
+    user = chat.call("GET", "/api/messages?limit=1", token).json()["messages"][0]["user_id"]
+    path = f"/api/messages?user_id={user}&after=0&limit=1"
+    first = chat.call("GET", path, token).json()["messages"][0]
+    page = open_room("ann")
+    target = page.locator(f"#m{first['id']}")
+    page.goto(f"{chat.url}/rooms/lobby#m{first['id']}")
+    sync_api.expect(target).to_be_in_viewport()
+    top = page.locator("header").first.bounding_box()
+    assert target.bounding_box()["y"] >= top["y"] + top["height"]
+    # The same within a page that is open.
+    page.goto(chat.url + "/")
+    page.evaluate("(id) => { location.hash = `m${id}`; }", first["id"])
+    sync_api.expect(target).to_be_in_viewport()
+    # One that is there no more leads nowhere.
+    page.goto(f"{chat.url}/rooms/lobby#m2000000000")
+    page.wait_for_selector("#connection[data-state=live]", state="attached")
+    assert page.url.endswith("/rooms/lobby#m2000000000")
+
+
+def test_older_page_sends_by_enter_too(chat: ChatServer, open_room: Any) -> None:
+    fill(chat, "historian", 3)
+    page = open_room("ann")
+    newest = page.locator(".message").last.get_attribute("id").removeprefix("m")
+    page.goto(f"{chat.url}/rooms/lobby?before={newest}")
+    say(page, "from an older page")
+    page.wait_for_url("**/rooms/lobby#end")
+    sync_api.expect(page.locator(".message:has-text('from an older page')")).to_be_in_viewport()

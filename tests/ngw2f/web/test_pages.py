@@ -168,6 +168,37 @@ def test_older_messages(client: Client) -> None:
     assert texts(answer, ".message .text") == ["0", "1", "2"]
 
 
+def test_history_is_read_both_ways(client: Client) -> None:
+    ann = client.join("ann")
+    for number in range(120):
+        client.say(ann, str(number))
+    answer = page(client)
+    assert not answer.html.select("[rel=next]")
+    answer = click(client, answer, "First messages")
+    seen = []
+    while answer.html.select("[rel=next]"):
+        seen += texts(answer, ".message .text")
+        assert bool(answer.html.select("[rel=prev]")) is (seen[0] != seen[-50])
+        answer = click(client, answer, "Newer messages")
+    seen += texts(answer, ".message .text")
+    assert seen == [str(number) for number in range(120)]
+    assert texts(click(client, answer, "Older messages"), ".text") == seen[50:100]
+    assert texts(click(client, answer, "Newest messages"), ".text") == seen[70:]
+
+
+def test_older_page_leads_back(client: Client) -> None:
+    ann = client.join("ann")
+    for number in range(6):
+        client.say(ann, str(number))
+    answer = click(client, page(client, "/?limit=2"), "Older messages")
+    assert texts(answer, ".message .text") == ["0", "1", "2", "3"]
+    assert texts(click(client, answer, "Newer messages"), ".message .text") == ["4", "5"]
+    text = client.get("/?after=2&limit=2").text
+    path = re.search(r"newer: http://localhost(?::80)?(/\S+)\)", text)
+    assert path is not None
+    assert "ann: 4" in client.get(path[1]).text
+
+
 def test_text_for_a_terminal(client: Client) -> None:
     client.say(client.join("ann"), "hello\n*world*")
     answer = client.get("/", status=200)

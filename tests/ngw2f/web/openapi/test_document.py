@@ -30,6 +30,7 @@ PAGES = {
     "/rooms/{name}/members",
     "/rooms/{name}/{room_id}",
     "/rooms/{name}/{room_id}/members",
+    "/messages/{message_id}",
     "/messages/{message_id}/edit",
     "/messages/{message_id}/delete",
     "/thumbnails/{name}",
