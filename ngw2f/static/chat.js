@@ -17,6 +17,9 @@ const PAGE = 200;
  * links lead to the others. */
 const MAX_MESSAGES = 1000;
 const MAX_NEW_ROOMS = 50;
+/* How long a message may take until it is rendered, before it is said as it is. */
+const RENDERING_MILLISECONDS = 5000;
+const MAX_SAID = 20;
 
 const online = new Map();
 
@@ -56,18 +59,26 @@ function parse(fragment) {
   return template.content.firstElementChild;
 }
 
-/* Insert a message by its id, or update the one that is there. */
+/* Insert a message by its id, or update the one that is there; return it, null if neither. */
 function showMessage(fresh) {
   const wasAtEnd = isAtEnd();
   const item = document.getElementById(fresh.id);
-  if (item && Number(item.dataset.updated) > Number(fresh.dataset.updated)) return;
-  showTime(fresh.querySelector("time"));
+  if (item && Number(item.dataset.updated) > Number(fresh.dataset.updated)) return null;
+  prepare(fresh);
   if (Number(fresh.dataset.user) !== reader) fresh.querySelector(".actions")?.remove();
   if (item) change(item, fresh);
-  else if (!place(fresh)) return;
-  if (!wasAtEnd) return;
-  dropOldest();
-  scrollToEnd();
+  else if (!place(fresh)) return null;
+  if (wasAtEnd) {
+    dropOldest();
+    scrollToEnd();
+  }
+  return item || fresh;
+}
+
+/* The arrow keys lead to a message, and Enter follows its link: it is no stop of the tab key. */
+function prepare(item) {
+  showTime(item.querySelector("time"));
+  item.querySelector(".permalink").tabIndex = -1;
 }
 
 /* Return whether the message was inserted: older pages have those before the first one here. */
@@ -85,6 +96,8 @@ function place(fresh) {
 /* Parts that are equal stay: they may be selected, have the focus, or have been read out. */
 function change(item, fresh) {
   item.dataset.updated = fresh.dataset.updated;
+  if (!fresh.hasAttribute("aria-busy")) item.removeAttribute("aria-busy");
+  else item.setAttribute("aria-busy", "true");
   const parts = [...item.children];
   for (const part of [...fresh.children]) {
     const old = parts.shift();
@@ -99,6 +112,7 @@ function showPosted(message) {
   if (document.getElementById(`m${message.id}`)) return;
   const item = document.getElementById("on-its-way").content.firstElementChild.cloneNode(true);
   item.id = `m${message.id}`;
+  item.querySelector(".permalink").href = `/messages/${message.id}`;
   item.querySelector("time").dateTime = new Date(message.created_at * 1000).toISOString();
   item.querySelector(".text").innerHTML = message.html;
   showMessage(item);
@@ -120,6 +134,70 @@ function dropOldest() {
 function idOf(item) {
   return Number(item.id.slice(1));
 }
+
+/* ---- What a screen reader hears, and where the focus is ---- */
+
+/* The messages that were said, or were there before. */
+const said = new WeakSet();
+
+/* Say a new message with its author, once: when it is rendered, or nobody has rendered it for some
+ * seconds. */
+function announce(item) {
+  if (!item || said.has(item)) return;
+  if (item.hasAttribute("aria-busy")) {
+    setTimeout(() => item.isConnected && say(item), RENDERING_MILLISECONDS);
+  } else {
+    say(item);
+  }
+}
+
+function say(item) {
+  if (said.has(item)) return;
+  said.add(item);
+  const [author, text] = [".nickname", ".text"].map((part) => item.querySelector(part).innerText);
+  const log = document.getElementById("log");
+  log.append(element("li", "", `${author}: ${text}`));
+  if (log.children.length > MAX_SAID) log.firstElementChild.remove();
+}
+
+function focusOn(item) {
+  item.tabIndex = -1;
+  item.addEventListener("blur", () => item.removeAttribute("tabindex"), { once: true });
+  item.focus();
+}
+
+/* Remove a message; the focus goes from it to its neighbour, not to the top of the page. */
+function drop(item) {
+  const hadFocus = item.contains(document.activeElement);
+  const next = item.nextElementSibling || item.previousElementSibling;
+  item.remove();
+  if (!hadFocus) return;
+  if (next) focusOn(next);
+  else document.getElementById("write").focus();
+}
+
+/* Go from message to message by the arrow keys, and to a message's page by Enter. */
+function moveByKey(event) {
+  const isMessage = event.target.matches(".message");
+  if (!isMessage && event.target !== pane) return;
+  if (isMessage && event.key === "Enter") event.target.querySelector(".permalink").click();
+  const isUp = event.key === "ArrowUp";
+  if (!isUp && event.key !== "ArrowDown") return;
+  const side = isUp ? "previousElementSibling" : "nextElementSibling";
+  const next = isMessage ? event.target[side] : firstToFocus();
+  if (!next) return;
+  event.preventDefault();
+  focusOn(next);
+}
+
+/* Return the last message that begins in the pane as it is scrolled. */
+function firstToFocus() {
+  const { bottom } = pane.getBoundingClientRect();
+  const items = [...list.querySelectorAll(".message")].reverse();
+  return items.find((item) => item.getBoundingClientRect().top < bottom);
+}
+
+/* ---- Rooms and people ---- */
 
 const newRooms = [];
 
@@ -189,12 +267,14 @@ const handlers = {
   "message.created": ({ room_id, user_id, fragment }) => {
     if (room_id !== room) return markUnread(room_id);
     stopTyping(user_id);
-    return showMessage(parse(fragment));
+    return announce(showMessage(parse(fragment)));
   },
-  "message.updated": ({ room_id, fragment }) => room_id === room && showMessage(parse(fragment)),
+  "message.updated": ({ room_id, fragment }) => {
+    if (room_id === room) announce(showMessage(parse(fragment)));
+  },
   "message.deleted": (message) => {
     const item = document.getElementById(`m${message.id}`);
-    if (item) item.remove();
+    if (item) drop(item);
   },
   "room.created": ({ fragment }) => showRoom(parse(fragment)),
   "room.updated": ({ fragment }) => showRoom(parse(fragment)),
@@ -228,6 +308,12 @@ async function fetchMessages(query = "") {
   return [...page.querySelectorAll("#messages > .message")];
 }
 
+/* Show a message of the history. So many at once are not said. */
+function showRead(message) {
+  const item = showMessage(message);
+  if (item) said.add(item);
+}
+
 /* Events are missing: read the current messages instead. */
 async function readHistory() {
   const items = [...list.querySelectorAll(".message")];
@@ -236,7 +322,7 @@ async function readHistory() {
   for (const item of items) {
     if (messages.length && idOf(item) >= idOf(messages[0]) && !known.has(item.id)) item.remove();
   }
-  messages.forEach(showMessage);
+  messages.forEach(showRead);
   if (items.length && messages.length) await readBetween(idOf(items.at(-1)), idOf(messages[0]));
 }
 
@@ -244,7 +330,7 @@ async function readHistory() {
 async function readBetween(after, before) {
   while (after < before) {
     const messages = await fetchMessages(`?limit=${PAGE}&after=${after}`);
-    messages.forEach(showMessage);
+    messages.forEach(showRead);
     if (messages.length < PAGE) return;
     after = idOf(messages.at(-1));
   }
@@ -373,7 +459,7 @@ async function remove(event) {
   event.preventDefault();
   try {
     const response = await fetch(`/api/messages/${idOf(item)}`, { method: "DELETE" });
-    if (response.ok || response.status === 404) item.remove();
+    if (response.ok || response.status === 404) drop(item);
     else event.target.submit();
   } catch (error) {
     document.getElementById("problem").textContent = `Not deleted: ${error.message}`;
@@ -400,6 +486,7 @@ function start() {
   window.addEventListener("hashchange", lookForTarget);
   lookForTarget();
   list.addEventListener("submit", remove);
+  pane.addEventListener("keydown", moveByKey);
   const composer = document.querySelector(".room .composer");
   if (composer) sendByEnter(composer);
   /* Older pages of the history are not live; what is written there is sent as a form. */
@@ -419,6 +506,10 @@ function start() {
 }
 
 if (list) {
-  document.querySelectorAll("time").forEach(showTime);
+  document.documentElement.classList.add("scripted");
+  for (const item of list.querySelectorAll(".message")) {
+    prepare(item);
+    if (!item.hasAttribute("aria-busy")) said.add(item);
+  }
   start();
 }

@@ -21,6 +21,7 @@ class ShownMessage(msgspec.Struct):
     room_id: int
     user_id: int
     html: str
+    rendered: bool
     created_at: float
     updated_at: float
     previews: tuple[Preview, ...] = ()

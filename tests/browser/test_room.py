@@ -96,7 +96,12 @@ def test_deleted_message_disappears(open_room: Any) -> None:
     bob.wait_for_selector(".message:has-text('soon gone')")
     ann.fill("textarea", "a draft")
     ann.hover(".message:has-text('soon gone')")
-    ann.click(".message:has-text('soon gone') button")
+    ann.click(".message:has-text('soon gone') button:text-is('Delete')")
+    ann.click("button:text-is('Keep it'):visible")
+    sync_api.expect(ann.locator(".question:popover-open")).to_have_count(0)
+    ann.hover(".message:has-text('soon gone')")
+    ann.click(".message:has-text('soon gone') button:text-is('Delete')")
+    ann.click("button:text-is('Delete it'):visible")
     for page in (ann, bob):
         page.wait_for_selector(".message:has-text('soon gone')", state="detached")
     assert ann.input_value("textarea") == "a draft"
