@@ -21,6 +21,17 @@ PICTURE = """(source) => {
     item.append(link);
     document.getElementById("messages").append(item);
 }"""
+PHONE = {"width": 390, "height": 844}
+# Returns what can be clicked and is smaller than a number of pixels. What is in a message's text is
+# in a line of it, which the rules exempt.
+SMALL = """(least) => [...document.querySelectorAll("a, button, input, summary, textarea")]
+    .filter((each) => !each.closest(".text, .skip") && each.checkVisibility({
+        visibilityProperty: true, opacityProperty: false }))
+    .filter((each) => {
+        const { width, height } = each.getBoundingClientRect();
+        return width && (width < least || height < least);
+    })
+    .map((each) => each.outerHTML)"""
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="240"></svg>'
 
 
@@ -104,3 +115,36 @@ def test_older_page_sends_by_enter_too(chat: ChatServer, open_room: Any) -> None
     say(page, "from an older page")
     page.wait_for_url("**/rooms/lobby#end")
     sync_api.expect(page.locator(".message:has-text('from an older page')")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/account", "/rooms", "/?before=9"])
+def test_nothing_to_click_is_too_small(chat: ChatServer, open_room: Any, path: str) -> None:
+    page = open_room("ann")
+    say(page, "with actions")
+    page.locator(".message:has-text('with actions') .actions").first.wait_for(state="attached")
+    page.goto(chat.url + path)
+    assert page.evaluate(SMALL, 24) == []
+
+
+def test_a_finger_finds_more_room(chat: ChatServer, browser: Any) -> None:
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    for path in ("/", "/login", "/rooms"):
+        page.goto(chat.url + path)
+        assert page.evaluate("matchMedia('(pointer: coarse)').matches")
+        small = page.evaluate(SMALL, 44)
+        # The place of a message, whose line has no more height.
+        assert [each for each in small if "permalink" not in each and "checkbox" not in each] == []
+    context.close()
+
+
+def test_rooms_and_people_are_reached_on_a_phone(chat: ChatServer, open_room: Any) -> None:
+    page = open_room("ann")
+    page.set_viewport_size(PHONE)
+    link = page.locator(".rooms a:has-text('lobby')")
+    sync_api.expect(link).to_be_hidden()
+    page.click("button:text-is('Rooms')")
+    sync_api.expect(page.locator("#people li:text('ann')")).to_be_visible()
+    link.click()
+    page.wait_for_url("**/rooms/lobby")
+    sync_api.expect(link).to_be_hidden()
