@@ -2,8 +2,12 @@
 
 from urllib.parse import quote
 
+from ngw2f.errors import Invalid
 from ngw2f.http import Request, Response, see_other
 from ngw2f.store.tokens import SECONDS_A_DAY
+from ngw2f.text.names import InvalidNameError, check_nickname, name_key
+from ngw2f.text.password import InvalidPasswordError
+from ngw2f.text.password_choice import MIN_CHOSEN_CHARACTERS, check_choice
 from ngw2f.web import auth
 from ngw2f.web.caching import personal
 from ngw2f.web.devices import client_of, remember_browser
@@ -31,8 +35,13 @@ def sign_in(services: Services, request: Request) -> Response:
         return response
     if not nickname or not password:
         return sign_in_form(services, request, "type a nickname and a password", 400)
-    accounts = services.actions.accounts
-    credentials = accounts.sign_in_or_register(client_of(request), nickname, password)
+    try:
+        if _must_ask(services, request, nickname, password):
+            return sign_in_form(services, request, new=nickname)
+        accounts = services.actions.accounts
+        credentials = accounts.sign_in_or_register(client_of(request), nickname, password)
+    except (Invalid, InvalidNameError, InvalidPasswordError) as error:
+        return sign_in_form(services, request, str(error), 400, new=request.form.get("new", ""))
     if credentials is None:
         return sign_in_form(services, request, "wrong nickname or password", 401)
     response = see_other(_local_path(request.form_field("next", "/")))
@@ -40,6 +49,22 @@ def sign_in(services: Services, request: Request) -> Response:
     remember_browser(services, request, response, credentials.user_id)
     auth.set_session(services, request, response, credentials, remember=remember)
     return personal(response)
+
+
+def _must_ask(services: Services, request: Request, nickname: str, password: str) -> bool:
+    """Return whether to ask if the nickname is really to be registered: it may be a typo.
+
+    The form names the nickname that was asked about; what a program sends has no such field, and
+    asks for nothing. Raises InvalidNameError, InvalidPasswordError.
+    """
+    asked = request.form.get("new")
+    if asked is None or services.actions.sign_in.is_registered(nickname):
+        return False
+    check_nickname(nickname)
+    if name_key(asked) != name_key(nickname):
+        return True
+    check_choice(password, nickname)
+    return False
 
 
 def sign_out_page(services: Services, request: Request) -> Response:
@@ -57,8 +82,9 @@ def sign_out(services: Services, request: Request) -> Response:
 
 
 def sign_in_form(
-    services: Services, request: Request, detail: str = "", status: int = 200
+    services: Services, request: Request, detail: str = "", status: int = 200, *, new: str = ""
 ) -> Response:
+    """Answer with the form; *new* is a nickname that nobody has, to be registered or corrected."""
     is_page = request.preferred("text", PAGE_FORMS) == "html" or request.method == "POST"
     if not is_page:
         raise unauthorized(detail or "sign in at /login, or send a token")
@@ -67,6 +93,9 @@ def sign_in_form(
     values = {
         "detail": detail,
         "nickname": form.get("nickname", ""),
+        "new": new,
+        "remember": "remember" in form,
+        "min_characters": MIN_CHOSEN_CHARACTERS,
         "next": form.get("next", "/" if request.path == "/login" else quote(request.path)),
         "reader": None,
     }

@@ -31,6 +31,9 @@ def open_room(chat: ChatServer, browser: Any) -> Iterator[Any]:
     def open_as(nickname: str) -> Any:
         context = browser.new_context()
         contexts.append(context)
+        # Who is there already stays as it is.
+        user = {"nickname": nickname, "password": "secret"}
+        chat.call("POST", "/api/users", json=user)
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
         page.goto(chat.url + "/")

@@ -82,6 +82,10 @@ def test_browsers_talk(fleet: Fleet, browser: Any) -> None:
         page.fill("[name=nickname]", nickname)
         page.fill("[name=password]", "open sesame")
         page.click("text=Sign in or register")
+        # The nickname is new, and so asked for once more.
+        page.wait_for_selector("button:text-is('Register')")
+        page.fill("[name=password]", "open sesame")
+        page.click("button:text-is('Register')")
         page.wait_for_selector(".composer")
     carl, dora = pages
     carl.fill("textarea", "hello **dora**")

@@ -31,6 +31,7 @@ def change(
 
 
 def test_page_is_linked_and_signed_in_for(client: Client) -> None:
+    client.register("ann")
     answer = client.get("/account", headers=BROWSER)
     assert answer.status_int == 401
     form = answer.forms[0]

@@ -63,6 +63,61 @@ def test_nickname_refused(client: Client, nickname: str) -> None:
     assert client.get("/api/users").json["users"] == []
 
 
+def test_new_nickname_is_asked_for_once_more(client: Client) -> None:
+    client.register("ann", "x")
+    answer = submit(
+        page(client, "/login"), "/login", nickname="anm", password="x", next="/rooms", remember="1"
+    )
+    assert (answer.status_int, texts(answer, "h1")) == (200, ["New here?"])
+    assert "Nobody is called anm yet" in texts(answer, "[role=status]")[0]
+    assert len(client.get("/api/users").json["users"]) == 1
+    form = form_of(answer, "/login")
+    assert [form[name].value for name in ("nickname", "next", "password")] == ["anm", "/rooms", ""]
+    assert form["remember"].checked
+    # It was a typo: the account that is there signs in, whatever its password.
+    answer = submit(answer, "/login", nickname="Ann", password="x")
+    assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms")
+    assert len(client.get("/api/users").json["users"]) == 1
+
+
+def test_nickname_is_registered_when_it_is_sent_again(client: Client) -> None:
+    answer = submit(page(client, "/login"), "/login", nickname="anm", password="x")
+    # Another new one is another question.
+    answer = submit(answer, "/login", nickname="anna", password=PASSWORD)
+    assert "Nobody is called anna yet" in texts(answer, "[role=status]")[0]
+    assert submit(answer, "/login", password=PASSWORD).status_int == 303
+    assert [user["nickname"] for user in client.get("/api/users").json["users"]] == ["anna"]
+    assert client.token("anna", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [
+        ("1234567", "A password has 8 characters or more."),
+        ("Password123!", "This password is one that others would try: choose another."),
+        ("JOHN.doe", "This password is one that others would try: choose another."),
+    ],
+)
+def test_weak_password_is_not_taken_from_a_new_account(
+    client: Client, password: str, said: str
+) -> None:
+    answer = submit(page(client, "/login"), "/login", nickname="john.doe", password=password)
+    answer = submit(answer, "/login", password=password)
+    assert (answer.status_int, texts(answer, "[role=alert]")) == (400, [said])
+    assert client.get("/api/users").json["users"] == []
+    assert submit(answer, "/login", password="a better one").status_int == 303
+
+
+def test_program_registers_at_once(client: Client) -> None:
+    assert client.sign_in("ann", "x").status_int == 303
+
+
+def test_nickname_that_nobody_may_have_is_not_asked_for(client: Client) -> None:
+    answer = submit(page(client, "/login"), "/login", nickname="a:b", password=PASSWORD)
+    assert (answer.status_int, texts(answer, "[role=alert]")) == (400, ["A nickname has no ':'."])
+    assert form_of(answer, "/login")["nickname"].value == "a:b"
+
+
 def test_session_ends_with_the_browser(client: Client) -> None:
     _, attributes = session(client.sign_in("ann"))
     assert attributes == {"httponly", "path=/", "samesite=lax"}
@@ -130,6 +185,7 @@ def test_back_to_the_room_after_sign_in(build: Callable[..., Service], name: str
 
 
 def test_browser_without_cookies_is_told_so(client: Client) -> None:
+    client.register("ann", "a long one")
     form = form_of(page(client), "/login")
     form["nickname"], form["password"] = "ann", "a long one"
     client.reset()
