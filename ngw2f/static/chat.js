@@ -33,6 +33,17 @@ function isAtEnd() {
 
 function scrollToEnd() {
   pane.scrollTop = 0;
+  countBelow(0);
+}
+
+/* How many messages came while one reads above. */
+let below = 0;
+
+function countBelow(count) {
+  const pill = document.getElementById("below");
+  below = count;
+  pill.textContent = `${count} new`;
+  pill.hidden = count === 0;
 }
 
 function element(name, className, text) {
@@ -71,6 +82,8 @@ function showMessage(fresh) {
   if (wasAtEnd) {
     dropOldest();
     scrollToEnd();
+  } else if (!item && fresh.matches(":last-child")) {
+    countBelow(below + 1);
   }
   return item || fresh;
 }
@@ -173,7 +186,7 @@ function drop(item) {
   item.remove();
   if (!hadFocus) return;
   if (next) focusOn(next);
-  else document.getElementById("write").focus();
+  else document.getElementById("write")?.focus();
 }
 
 /* Go from message to message by the arrow keys, and to a message's page by Enter. */
@@ -289,12 +302,15 @@ function handle(name, data) {
 
 async function fetchJSON(path, options) {
   const response = await fetch(path, { headers: { Accept: "application/json" }, ...options });
-  if (!response.ok) {
-    const problem = await response.json().catch(() => ({}));
-    const error = new Error(problem.detail || response.statusText);
-    throw Object.assign(error, { status: response.status });
-  }
+  if (!response.ok) throw await failureOf(response);
   return response.json();
+}
+
+/* Return an error that says what the server says (RFC 9457). */
+async function failureOf(response) {
+  const problem = await response.json().catch(() => ({}));
+  const error = new Error(problem.detail || response.statusText);
+  return Object.assign(error, { status: response.status });
 }
 
 async function fetchPage(path) {
@@ -372,12 +388,30 @@ class Outgoing {
   }
 }
 
+/* Say why, as people would. */
+function reasonOf(error) {
+  if (!navigator.onLine) return "you are offline";
+  if (!error.status) return "the chat did not answer";
+  if (error.status === 401) return "you are signed out. Sign in in another tab, then try again";
+  return error.message;
+}
+
 /* Describe what is known about a message that was not acknowledged. */
 function describeFailure(error) {
-  if (!navigator.onLine) return "Not sent: you are offline.";
-  if (error.status < 500) return `Not sent: ${error.message}`;
-  const why = error.status ? error.message : "the chat did not answer";
+  const why = reasonOf(error);
+  if (!navigator.onLine || error.status < 500) return `Not sent: ${why}.`;
   return `Not sure that it was sent: ${why}. Send it again: it will not be there twice.`;
+}
+
+/* Show what went wrong, until it is over: the next thing goes well, or the line is back. */
+function showProblem(text) {
+  const shown = document.getElementById("problem");
+  shown.textContent = text;
+  shown.dataset.offline = text && !navigator.onLine ? "1" : "";
+}
+
+function forgetOffline() {
+  if (document.getElementById("problem")?.dataset.offline) showProblem("");
 }
 
 /* Keep a message that could not be sent, while the next one is being written. */
@@ -417,7 +451,6 @@ function sendByEnter(form) {
 
 function startComposer(form) {
   const field = form.elements.source;
-  const told = document.getElementById("problem");
   let toldAt = 0;
   let last = Promise.resolve();
   /* The message in the field, if it could not be sent and has not been changed. */
@@ -426,10 +459,10 @@ function startComposer(form) {
   async function send(outgoing) {
     try {
       showPosted(await outgoing.post());
-      told.textContent = "";
+      showProblem("");
       scrollToEnd();
     } catch (error) {
-      told.textContent = describeFailure(error);
+      showProblem(describeFailure(error));
       /* Do not lose what was written. */
       if (field.value) keepUnsent(outgoing, send);
       else [returned, field.value] = [outgoing, outgoing.source];
@@ -457,12 +490,14 @@ function startComposer(form) {
 async function remove(event) {
   const item = event.target.closest(".message");
   event.preventDefault();
+  event.target.hidePopover?.();
   try {
     const response = await fetch(`/api/messages/${idOf(item)}`, { method: "DELETE" });
-    if (response.ok || response.status === 404) drop(item);
-    else event.target.submit();
+    if (!response.ok && response.status !== 404) throw await failureOf(response);
+    drop(item);
+    showProblem("");
   } catch (error) {
-    document.getElementById("problem").textContent = `Not deleted: ${error.message}`;
+    showProblem(`Not deleted: ${reasonOf(error)}.`);
   }
 }
 
@@ -493,6 +528,8 @@ function start() {
   if (!list.dataset.live) return;
   if (composer) startComposer(composer);
   if (!location.hash || location.hash === "#end") scrollToEnd();
+  pane.addEventListener("scroll", () => isAtEnd() && countBelow(0), { passive: true });
+  document.getElementById("below").addEventListener("click", scrollToEnd);
   readPeople().catch(() => {});
   new SharedStream({
     cursor: list.dataset.cursor,
@@ -501,7 +538,10 @@ function start() {
     handle,
     show: showConnection,
     /* Events about who is online may be missing. */
-    isBack: () => readPeople().catch(() => {}),
+    isBack() {
+      forgetOffline();
+      readPeople().catch(() => {});
+    },
   }).start();
 }
 

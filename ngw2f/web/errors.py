@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from http import HTTPStatus
 from wsgiref.types import WSGIEnvironment
 
 import msgspec
@@ -51,6 +52,11 @@ DATABASE_ERRORS = (OperationalError, PoolTimeoutError, DatabaseBusyError)
 UNCONFIRMED = (
     "the database did not confirm the change, so this may have been done; send it again with the "
     "same Idempotency-Key, or look first whether it is there"
+)
+
+# What people are told, who send no tokens.
+SIGNED_OUT = (
+    "you are signed out: sign in, then go back to the page before this one, and send it again"
 )
 
 # The status of each error of the domain (RFC 9110 section 15, RFC 6585 section 4).
@@ -147,6 +153,8 @@ def error_response(services: Services, request: Request, error: HTTPException) -
     if detail == NothingThere.description:
         detail = f"there is nothing at {request.path}"
     form = request.preferred(_default_form(request))
+    if form == "html" and status == HTTPStatus.UNAUTHORIZED:
+        detail = SIGNED_OUT
     if form == "json":
         problem_ = Problem(title, status, detail)
         if isinstance(error, QuotaExceeded) and error.policy:

@@ -11,8 +11,8 @@ from ngw2f.actions import rights
 from ngw2f.actions.idempotency import digest_of
 from ngw2f.actions.sign_in import find_named
 from ngw2f.api_resources import Message, Room
-from ngw2f.errors import DomainError, Invalid, KeyReused, TooMany, Unauthenticated
-from ngw2f.http import Request, Response, problem, see_other, tagged
+from ngw2f.errors import DomainError, Invalid, KeyReused, NotFound, TooMany, Unauthenticated
+from ngw2f.http import Request, Response, see_other, tagged
 from ngw2f.live.entry import EntryId
 from ngw2f.store import events, messages, rooms, users
 from ngw2f.store.messages import Page
@@ -80,6 +80,7 @@ def _room_page(
     name: str,
     room_id: int | None,
     draft: Draft = EMPTY,
+    invitation: Draft = EMPTY,
 ) -> Response:
     page = page_of(request)
     with services.core.database.reading() as connection:
@@ -99,10 +100,12 @@ def _room_page(
             "base_url": request.host_url,
             "max_characters": services.core.settings.max_message_characters,
             "draft": draft,
+            "invitation": invitation,
         }
-    is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(draft.detail)
+    refused = draft if draft.error else invitation
+    is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(refused.error)
     name = "room.html" if is_page else "room.txt"
-    response = draft.answered(personal(services.templates.page(name, values)))
+    response = refused.answered(personal(services.templates.page(name, values)))
     if is_page and reader is None:
         ask_for_cookies(request, response)
     return response
@@ -215,7 +218,11 @@ def invite(services: Services, request: Request, name: str, room_id: int | None 
         room = rights.find_room_named(connection, name, user, room_id)
         credentials = find_named(connection, nickname)
     if credentials is None:
-        raise problem(404, f"there is no user {nickname!r}")
+        refusal = NotFound(f"there is no user {nickname!r}")
+        if request.preferred("text") != "html":
+            raise refusal
+        invitation = Draft(nickname, refusal)
+        return _room_page(services, request, user, name, room_id, invitation=invitation)
     services.actions.rooms.admit(user, room.id, credentials.user_id)
     return see_other(room.links.page)
 

@@ -66,14 +66,14 @@ def test_picture_that_arrives_moves_nothing(chat: ChatServer, open_room: Any) ->
     held: list[Any] = []
     page.route("**/late.svg", lambda route: held.append(route))
     page.evaluate(PICTURE, "/static/late.svg")
-    image = page.locator(".message:last-of-type img")
-    before = image.bounding_box()
+    size = "() => { const { width, height } = document.querySelector('.message:last-of-type img')"
+    size += ".getBoundingClientRect(); return [width, height]; }"
+    before = page.evaluate(size)
     while not held:
         page.wait_for_timeout(10)
     held.pop().fulfill(body=SVG, content_type="image/svg+xml")
     page.wait_for_function("() => document.querySelector('.message:last-of-type img').complete")
-    assert before == image.bounding_box()
-    assert (before["width"], before["height"]) == (128, 96)
+    assert before == page.evaluate(size) == [128, 96]
     assert bottom_of(page, ".message:last-of-type") <= page.locator(".composer").bounding_box()["y"]
 
 

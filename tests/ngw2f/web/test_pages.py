@@ -74,12 +74,21 @@ def test_nobody_to_invite(client: Client) -> None:
     submit(page(client), "/rooms", name="den", private="1")
     answer = submit(page(client, "/rooms/den"), "/rooms/den/2/members", nickname="bob")
     assert (answer.status_int, texts(answer, "[role=alert]")) == (404, ["There is no user 'bob'."])
+    # It is the room's page, and what was typed can be corrected.
+    assert texts(answer, "h1") == ["den"]
+    assert form_of(answer, "/rooms/den/2/members")["nickname"].value == "bob"
 
 
 @pytest.mark.parametrize("path", ["/rooms/den", "/rooms/den/members", "/rooms"])
 def test_forms_need_a_session(client: Client, path: str) -> None:
     fields = {"source": "x", "nickname": "x", "name": "x"}
     assert client.post(path, fields, headers=BROWSER).status_int == 401
+
+
+def test_person_who_is_signed_out_is_told_what_to_do(client: Client) -> None:
+    answer = client.post("/rooms/lobby", {"source": "x"}, headers=BROWSER)
+    assert texts(answer, "[role=alert]")[0].startswith("You are signed out: sign in, then")
+    assert answer.html.select("a[href='/login']")
 
 
 def test_only_the_author_edits(client: Client) -> None:
