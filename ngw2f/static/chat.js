@@ -17,6 +17,7 @@ const PAGE = 200;
  * links lead to the others. */
 const MAX_MESSAGES = 1000;
 const MAX_NEW_ROOMS = 50;
+const MAX_UNREAD_ROOMS = 200;
 /* How long a message may take until it is rendered, before it is said as it is. */
 const RENDERING_MILLISECONDS = 5000;
 const MAX_SAID = 20;
@@ -223,9 +224,31 @@ function showRoom(item) {
   if (newRooms.length > MAX_NEW_ROOMS) newRooms.shift().remove();
 }
 
-function markUnread(roomId) {
+/* The rooms with messages that nobody has looked at in this browser; a reload keeps them. */
+const UNREAD = `ngw2f-unread-${reader || "anonymous"}`;
+
+function unreadRooms() {
+  return new Set(JSON.parse(localStorage.getItem(UNREAD) || "[]"));
+}
+
+function keepUnread(rooms) {
+  localStorage.setItem(UNREAD, JSON.stringify([...rooms].slice(-MAX_UNREAD_ROOMS)));
+}
+
+function showUnread(roomId) {
   const link = document.querySelector(`.rooms a[data-room="${roomId}"]`);
   if (link) link.classList.add("unread");
+}
+
+function markUnread(roomId) {
+  showUnread(roomId);
+  keepUnread(unreadRooms().add(roomId));
+}
+
+function startUnread() {
+  const rooms = unreadRooms();
+  if (rooms.delete(room)) keepUnread(rooms);
+  rooms.forEach(showUnread);
 }
 
 function showUser(user) {
@@ -449,6 +472,15 @@ function sendByEnter(form) {
   });
 }
 
+/* What is being written outlives a reload, and a visit to another page. */
+function keepDraft(field) {
+  const name = `ngw2f-draft-${reader}-${room}`;
+  const keep = () => sessionStorage.setItem(name, field.value);
+  field.value ||= sessionStorage.getItem(name) || "";
+  field.addEventListener("input", keep);
+  window.addEventListener("pagehide", keep);
+}
+
 function startComposer(form) {
   const field = form.elements.source;
   let toldAt = 0;
@@ -543,6 +575,9 @@ function start() {
       readPeople().catch(() => {});
     },
   }).start();
+  /* Last, because a browser may refuse to store anything. */
+  startUnread();
+  if (composer) keepDraft(composer.elements.source);
 }
 
 if (list) {

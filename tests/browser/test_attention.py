@@ -121,3 +121,28 @@ def test_failure_is_forgotten_when_it_is_over(open_room: Any) -> None:
     page.context.set_offline(False)
     sync_api.expect(page.locator("#problem")).to_be_empty()
     assert page.input_value("textarea") == "too early"
+
+
+def test_draft_and_unread_rooms_outlive_a_reload(chat: ChatServer, open_room: Any) -> None:
+    token = chat.register("newcomer")
+    room = chat.call("POST", "/api/rooms", token, json={"name": "elsewhere"}).json()
+    page = open_room("ann")
+    page.fill("textarea", "half a thought")
+    chat.call("POST", f"/api/rooms/{room['id']}/messages", token, json={"source": "psst"})
+    unread = page.locator(".rooms a.unread:has-text('elsewhere')")
+    unread.wait_for(state="attached")
+    page.reload()
+    unread.wait_for(state="attached")
+    assert page.input_value("textarea") == "half a thought"
+    unread.click()
+    page.wait_for_url("**/rooms/elsewhere")
+    assert page.input_value("textarea") == ""
+    page.goto(chat.url + "/")
+    page.wait_for_selector("#connection[data-state=live]", state="attached")
+    assert unread.count() == 0
+    assert page.input_value("textarea") == "half a thought"
+    say(page, "a whole one")
+    page.wait_for_selector(".message:has-text('a whole one')")
+    page.reload()
+    page.wait_for_selector("#connection[data-state=live]", state="attached")
+    assert page.input_value("textarea") == ""
