@@ -267,6 +267,17 @@ def test_pages_are_whole(client: Client) -> None:
         assert title.text
 
 
+def test_pages_are_as_checkers_want_them(client: Client) -> None:
+    """What the Nu checker and HTML_CodeSniffer (H98) found."""
+    client.sign_in("ann")
+    client.post("/rooms/lobby", {"source": "x"})
+    for path in ("/", "/login", "/account"):
+        html = page(client, path).html
+        assert not html.select("span form, p form, ol > :not(li), a button")
+        assert not html.select("input[autocomplete]:not([type])")
+        assert html.select_one(html.select_one("a.skip")["href"])
+
+
 def test_scripts_and_sheets_are_named_by_what_is_in_them(client: Client) -> None:
     client.sign_in("ann")
     found = page(client).html.select("script[src], link[rel=stylesheet], link[rel=modulepreload]")
