@@ -42,6 +42,8 @@ ADD = Prepared(
 )
 NEXT_TIME_OF_ROOM = Prepared(select(NEXT_TIME))
 _THIS = messages.c.id == bindparam("message_id")
+REQUEST_ID = Prepared(select(messages.c.id, messages.c.request_id).where(_THIS))
+UNRENDERED = Prepared(select(messages.c.version, *COLUMNS).where(_THIS))
 VERSION = Prepared(select(messages.c.version).where(_THIS))
 LOCK = Prepared(select(messages.c.room_id).where(_THIS).with_for_update(key_share=True))
 TOUCH = Prepared(update(messages).where(_THIS).values(updated_at=bindparam("now"), **NEXT_VERSION))
@@ -236,10 +238,12 @@ def list_unrendered(
     ids = turns.next_ids(connection, limit, skip_locked=skip_locked, exclude_ids=exclude_ids)
     if not ids:
         return []
-    statement = select(messages.c.version, *COLUMNS).where(_is_in(ids))
-    found = [(version, Message.of(*row)) for version, *row in connection.execute(statement)]
-    places = {message_id: place for place, message_id in enumerate(ids)}
-    return sorted(found, key=lambda each: places[each[1].id])
+    rows = UNRENDERED.fetch_each(connection, [{"message_id": each} for each in ids])
+    found = []
+    for version, *row in filter(None, rows):
+        row[5] = False  # It is not rendered, and SQLite has no booleans of its own.
+        found.append((version, Message.of(*row)))
+    return found
 
 
 def count_attempt(connection: Connection, message_id: int) -> bool:
@@ -264,8 +268,8 @@ def render_again(connection: Connection, message_ids: Collection[int]) -> None:
 
 def request_ids_of(connection: Connection, message_ids: Collection[int]) -> dict[int, str]:
     """Return the id of the request that posted or last edited each message; "" if unknown."""
-    statement = select(messages.c.id, messages.c.request_id).where(_is_in(message_ids))
-    return dict(connection.execute(statement).all())
+    rows = REQUEST_ID.fetch_each(connection, [{"message_id": each} for each in message_ids])
+    return dict(row for row in rows if row)
 
 
 def list_unchanged(connection: Connection, waiting: Collection[tuple[int, Message]]) -> set[int]:

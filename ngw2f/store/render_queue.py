@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, select
 
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import messages
 
 # After so many failed attempts, a message is set aside: it stays as it was typed.
@@ -30,6 +31,14 @@ FRESH_TO_LOCK = (
     .order_by(_numbered.c.no, messages.c.id)
 )
 FAILED = select(messages.c.id).where(IS_WAITING).order_by(messages.c.attempts, messages.c.id)
+_LIMIT: BindParameter[int] = bindparam("limit")
+TO_READ = FRESH.limit(_LIMIT), FAILED.limit(1)
+TO_LOCK = tuple(
+    each.with_for_update(of=messages, skip_locked=True)
+    for each in (FRESH_TO_LOCK.limit(_LIMIT), FAILED.limit(1))
+)
+# Rarely something is excluded.
+PREPARED = {each: Prepared(each) for each in (*TO_READ, *TO_LOCK)}
 
 
 def next_ids(
@@ -39,12 +48,13 @@ def next_ids(
 
     If only messages wait whose rendering has failed, return one of them.
     """
-    for statement in (FRESH_TO_LOCK if skip_locked else FRESH).limit(limit), FAILED.limit(1):
+    for statement in TO_LOCK if skip_locked else TO_READ:
         if exclude_ids:
-            statement = statement.where(statement.selected_columns.id.not_in(exclude_ids))
-        if skip_locked:
-            statement = statement.with_for_update(of=messages, skip_locked=True)
-        ids = connection.scalars(statement).all()
+            rest = statement.where(statement.selected_columns.id.not_in(exclude_ids))
+            ids = connection.scalars(rest, {"limit": limit}).all()
+        else:
+            rows = PREPARED[statement].fetch(connection, {"limit": limit})
+            ids = [message_id for (message_id,) in rows]
         if ids:
             return ids
     return []
