@@ -242,6 +242,7 @@ def _front(settings: Settings) -> Front:
         access_log="/dev/stdout",
         error_log="stderr",
         limits=settings.rate_limit,
+        trusted_origins=settings.trusted_origins,
         program=find_nginx() or "nginx",
         files=min(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
     )

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from whitenoise.compress import Compressor
 
+from middleware.cross_origin import checked_origin
+
 HERE = Path(__file__).resolve().parent
 STATIC = HERE.parent / "ngw2f" / "static"
 PLACEHOLDER = re.compile(r"@([a-z0-9_]+)@")
@@ -64,6 +66,8 @@ class Front:
     addresses: Sequence[str] = ("127.0.0.1",)
     http_port: int = 80
     https_port: int = 443
+    # The application's setting, for the responses of nginx itself.
+    trusted_origins: Sequence[str] = ()
     # The port that clients use, if another machine forwards it.
     public_port: int | None = None
     # The user of nginx's workers, if root starts nginx.
@@ -181,6 +185,7 @@ def _values(front: Front, program: Program) -> dict[str, str]:
         "stream_servers": _servers(front, front.stream_servers or front.servers, "max_fails=0"),
         "public_port": "" if public_port == 443 else f":{public_port}",
         "names": " ".join(front.names),
+        "trusted_origins": "\n".join(map(_trusted_origin, front.trusted_origins)),
         "listen_http": listen(front.http_port, ""),
         "listen_http_default": listen(front.http_port, f"default_server backlog={BACKLOG}"),
         "listen_https": listen(front.https_port, tls),
@@ -190,6 +195,14 @@ def _values(front: Front, program: Program) -> dict[str, str]:
         "static_root": str(front.run / "static"),
         "errors_root": str(front.directory),
     }
+
+
+def _trusted_origin(origin: str) -> str:
+    """Return the line of a map that lets this origin through. Raises RenderError."""
+    try:
+        return '    "{0}" "{0}";'.format(checked_origin(origin))
+    except ValueError as error:
+        raise RenderError(f"--trusted-origin: {error}") from None
 
 
 def _servers(
@@ -292,6 +305,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--http-port", type=int, default=80)
     add("--https-port", type=int, default=443)
     add("--public-port", type=int)
+    add(
+        "--trusted-origin",
+        dest="trusted_origins",
+        action="append",
+        default=[],
+        help="as in the setting trusted_origins; may be given again",
+    )
     add("--user", default="www-data")
     add("--pid", type=Path, default=Path("/run/nginx.pid"), help="as the system's unit expects")
     add("--access-log", default="/var/log/nginx/access.log")

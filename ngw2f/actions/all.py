@@ -7,6 +7,7 @@ from ngw2f.actions.messages import Messages
 from ngw2f.actions.rooms import Rooms
 from ngw2f.actions.sessions import Sessions
 from ngw2f.actions.sign_in import SignIn
+from ngw2f.actions.tickets import Tickets
 from ngw2f.broker.limits import Limits
 from ngw2f.broker.tries import WrongTries
 from ngw2f.core import Core
@@ -24,16 +25,19 @@ class Actions:
     rooms: Rooms
     sign_in: SignIn
     sessions: Sessions
+    tickets: Tickets
     accounts: Accounts
 
 
 def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions:
     wrong_tries = WrongTries(core.broker) if core.settings.rate_limit else None
+    sessions = Sessions(core, limits, attendance)
     sign_in = SignIn(core, limits, Passwords(), wrong_tries)
     return Actions(
         messages=Messages(core, limits, WakeUp(core.broker, RENDER)),
         rooms=Rooms(core, limits, TypingNotices(core.broker, core.events)),
         sign_in=sign_in,
-        sessions=Sessions(core, limits, attendance),
+        sessions=sessions,
+        tickets=Tickets(core, limits, sessions),
         accounts=Accounts(core, limits, sign_in),
     )

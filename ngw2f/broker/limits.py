@@ -27,6 +27,7 @@ RETRY_AFTER_SECONDS = 10
 WRITES = ("POST", "PUT", "DELETE")
 Write = Literal[
     "post", "edit", "delete", "typing", "room", "membership", "account", "token", "revoke",
+    "ticket",
     "register", "sign-in",
 ]  # fmt: skip
 
@@ -58,6 +59,8 @@ RULES = (
     Rule("token", "60/minute", "tokens and sessions"),
     # Apart, so that one who made too many tokens can give them up.
     Rule("revoke", "60/minute", "tokens and sessions given up"),
+    # One for each time that a browser opens a stream.
+    Rule("ticket", "120/minute", "tickets"),
     # Each costs a password's hash. People behind one address share it.
     Rule("register", "60/minute", "registrations", is_closed=True),
     # The chain counts the same, under this name, but for browsers that it lets pass.

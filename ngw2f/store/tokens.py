@@ -19,7 +19,7 @@ SECONDS_A_DAY = 86_400
 
 # Every request with a token runs this query, so it is built once.
 FIND_USER = (
-    select(*COLUMNS, tokens.c.expires_at)
+    select(*COLUMNS, tokens.c.expires_at, tokens.c.digest)
     .join_from(tokens, users)
     .where(tokens.c.digest == bindparam("digest"), tokens.c.expires_at > bindparam("now"))
 )

@@ -45,6 +45,8 @@ class UserRow:
     last_seen_at: float
     # When the token expires by which the user was found, if it was by a token.
     token_expires_at: float = field(default=math.inf, compare=False)
+    # And what is stored of that token.
+    token_digest: bytes = field(default=b"", compare=False)
 
     def as_resource(self, *, online: bool) -> User:
         """Return the user as clients see it; whether it is online is known elsewhere."""

@@ -28,6 +28,17 @@ def find_reader(services: Services, request: Request) -> UserRow | None:
     )
 
 
+def find_listener(services: Services, request: Request) -> UserRow | None:
+    """Return who opens a stream: by a one-use ticket in the query, or as every reader.
+
+    Raises Unauthenticated, Unavailable.
+    """
+    ticket = request.args.get("ticket")
+    return (
+        find_reader(services, request) if ticket is None else services.actions.tickets.use(ticket)
+    )
+
+
 def require_user(services: Services, request: Request) -> UserRow:
     """Return who writes. Raises Unauthenticated."""
     user = find_reader(services, request)

@@ -12,7 +12,6 @@ from ngw2f.live.formats import JSONLines, ServerSentEvents
 from ngw2f.live.page import PageEvents, PageLines
 from ngw2f.live.plain import PlainText
 from ngw2f.live.subscription import Ending, Subscription
-from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth
 from ngw2f.web.choice import choice_of
@@ -74,7 +73,7 @@ class PolledLines(JSONLines):
 def stream(services: Services, request: Request) -> Response:
     """Answer with Server-Sent Events, JSON lines or text, as Accept prefers."""
     media_type, form = _preferred_form(services, request)
-    reader = auth.find_reader(services, request)
+    reader = auth.find_listener(services, request)
     response = Response(mimetype=media_type, headers=HEADERS)
     add_vary(response, ["Accept", "Authorization", "Cookie"])
     if request.method == "HEAD":
@@ -96,7 +95,7 @@ def poll(services: Services, request: Request) -> Response:
 
     With neither `after` nor `wait`, answer at once with the id to begin with.
     """
-    reader = auth.find_reader(services, request)
+    reader = auth.find_listener(services, request)
     after = request.args.get("after")
     wait = request.integer_argument("wait", 0)
     if wait is None:
@@ -122,8 +121,7 @@ def subscribe(
     choice = choice_of(services, request, reader)
     if reader is None:
         return services.hub.subscribe(form, after=after, choice=choice)
-    digest = digest_of(auth.token_of(request) or "")
-    return services.hub.subscribe(form, reader.id, digest, after, choice)
+    return services.hub.subscribe(form, reader.id, reader.token_digest, after, choice)
 
 
 def _next_lines(subscription: Subscription, seconds: int) -> list[bytes]:

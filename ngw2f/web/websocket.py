@@ -89,7 +89,7 @@ class Answer(msgspec.Struct):
 
 def connect(services: Services, request: Request) -> Response:
     environ, sock = take_over(request)
-    reader = auth.find_reader(services, request)
+    reader = auth.find_listener(services, request)
     after = request.args.get("after")
     choice_of(services, request, reader)
 
@@ -99,8 +99,7 @@ def connect(services: Services, request: Request) -> Response:
             subscription = subscribe(services, request, WebSocketFrames(), reader, after)
             limit = services.core.settings.max_body_bytes
             server = WebSocketServer(handshake_of(environ), max_message_size=limit)
-            token = auth.token_of(request) if reader else None
-            conversation = Conversation(services, reader, token, subscription, server, sock)
+            conversation = Conversation(services, reader, subscription, server, sock)
             with following(environ.get(REQUEST_ID, "")):
                 conversation.run(holds=after is None)
         finally:
@@ -118,14 +117,12 @@ class Conversation:
         self,
         services: Services,
         reader: UserRow | None,
-        token: str | None,
         subscription: Subscription,
         server: Server,
         sock: FrameSocket,
     ) -> None:
         self._services = services
         self._reader = reader
-        self._token = token
         self._subscription = subscription
         self._server = server
         self._socket = sock
@@ -208,7 +205,8 @@ class Conversation:
 
         The connection ends when its token is revoked, but while Redis is unreachable not at once.
         """
-        user = self._services.actions.sessions.find_user(self._token)
+        reader, sessions = self._reader, self._services.actions.sessions
+        user = sessions.find_user_of(reader.token_digest) if reader else None
         if user is None:
             raise Unauthenticated("sign in, or send a token")
         return user

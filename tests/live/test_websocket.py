@@ -29,8 +29,8 @@ def connection(chat: ChatServer, ann: str) -> Iterator[websocket.WebSocket]:
     client.close()
 
 
-def connect(chat: ChatServer, *header: str, **options: Any) -> websocket.WebSocket:
-    url = f"ws://127.0.0.1:{chat.port}/ws"
+def connect(chat: ChatServer, *header: str, query: str = "", **options: Any) -> websocket.WebSocket:
+    url = f"ws://127.0.0.1:{chat.port}/ws{query}"
     sock = socket.create_connection(("127.0.0.1", chat.port), timeout=SECONDS)
     try:
         return websocket.create_connection(url, socket=sock, header=list(header), **options)

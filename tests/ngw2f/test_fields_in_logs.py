@@ -69,6 +69,7 @@ def test_query_is_not_logged(service: Service, caplog: pytest.LogCaptureFixture,
     for query in (
         f"token={MARK}",
         f"after={MARK}",
+        f"ticket={MARK}",
         f"{MARK}=%FF",
         f"sid={MARK}&transport=polling&EIO=4",
     ):

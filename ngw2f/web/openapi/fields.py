@@ -76,6 +76,9 @@ IN_QUERY: dict[str, Schema] = {
     "author": {**_query("only messages of this user", minimum=1, **UP_TO), "name": "user_id"},
     "online": _query("1: only users online; 0: only users offline", **NUMBER, enum=[0, 1]),
     "cursor": {**_query("the id of the last event that the client has", **TEXT), "name": "after"},
+    "ticket": _query(
+        "a ticket of POST /api/tickets, in place of Authorization", **TEXT, minLength=1
+    ),
     "wait": _query(
         f"how long to wait, in seconds, at most {MAX_WAIT_SECONDS}; with `after`, "
         f"{WAIT_SECONDS} by default",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ngw2f.api_resources import Message, Room, User
-from ngw2f.web import events, messages, rooms, status, tokens, users, waiting
+from ngw2f.web import events, messages, rooms, status, tickets, tokens, users, waiting
 
 Who = Literal["anybody", "reader", "user", "password", "operator"]
 Method = Literal["get", "post", "put", "delete"]
@@ -109,6 +109,10 @@ OPERATIONS = (
               is_limited=True),
     Operation("delete", "/api/tokens", "revokeToken", "Revoke the token that was sent", "user",
               DONE, is_limited=True),
+    Operation("post", "/api/tickets", "createTicket", "Get a ticket that opens one stream", "user",
+              (Answer(200, "a ticket", tickets.Ticket, headers=("Cache-Control",)),),
+              is_limited=True, description="It is sent as `ticket` in the query, once, within "
+              "`expires_in` seconds, where a browser cannot send Authorization."),
     Operation("get", "/api/rooms", "listRooms", "List rooms", "reader",
               kept("a page of the rooms that the reader may see", rooms.Rooms, "Link"), LIST,
               refusals=(400,)),
@@ -149,7 +153,7 @@ OPERATIONS = (
     Operation("get", "/api/events", "pollEvents", "Wait for events", "reader",
               (Answer(200, "the events after the cursor; [] if none came in time", EVENTS,
                       headers=("Cache-Control",)),),
-              ("cursor", "wait", *CHOICE), refusals=(400, 404),
+              ("cursor", "wait", "ticket", *CHOICE), refusals=(400, 404),
               description="Long polling. Without `after` and `wait`, returns where to begin."),
     Operation("get", "/api/openapi.json", "showDescription", "Show this description", "anybody",
               kept("OpenAPI 3.1", {"type": "object", "required": ["openapi", "info", "paths"]}),
@@ -159,11 +163,11 @@ OPERATIONS = (
                       {"type": "string"},
                       (events.EVENT_STREAM + "; charset=utf-8", "application/x-ndjson", TEXT),
                       ("Cache-Control",)),),
-              ("cursor", "Last-Event-ID", *CHOICE), refusals=(400, 404, 406),
+              ("cursor", "Last-Event-ID", "ticket", *CHOICE), refusals=(400, 404, 406),
               description="The answer does not end. `Accept` chooses its format."),
     Operation("get", "/ws", "openWebSocket", "Open a WebSocket", "reader",
               (Answer(101, "from here on, frames of JSON (docs/api.md, Events)"),),
-              ("cursor", *CHOICE), refusals=(400, 403, 404, 426, 501),
+              ("cursor", "ticket", *CHOICE), refusals=(400, 403, 404, 426, 501),
               description="A WebSocket handshake (RFC 6455). Sends the events, and takes posts."),
     Operation("get", "/socket.io/", "pollSocketIO", "Socket.IO: open a session, or poll",
               "anybody",

@@ -50,7 +50,7 @@ def test_message_that_fails_is_an_error(
     service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscription = service.services.hub.subscribe(WebSocketFrames())
-    conversation = Conversation(service.services, None, None, subscription, NOT_ASKED, NOT_ASKED)
+    conversation = Conversation(service.services, None, subscription, NOT_ASKED, NOT_ASKED)
     monkeypatch.setattr(conversation, "_handle", fail)
     conversation._receive('{"type": "post", "client_id": 7}')
     (frame,) = subscription._chunks

@@ -41,6 +41,7 @@ RULE_OF = {
     "PUT /api/users/<id:user_id>": "account",
     "POST /api/tokens": "token",
     "DELETE /api/tokens": "revoke",
+    "POST /api/tickets": "ticket",
     "POST /api/rooms": "room",
     "POST /api/rooms/<id:room_id>/messages": "post",
     "POST /api/rooms/<id:room_id>/typing": "typing",
@@ -175,9 +176,10 @@ def _user(services: Services) -> UserRow:
 @pytest.mark.parametrize("said", ["post", "typing"])
 def test_over_websocket(limited: Any, said: str) -> None:
     services, client = limited(said)
-    user, token = _user(services), client.token("ann")
+    user = services.actions.sessions.find_user(client.token("ann"))
+    assert user
     subscription = services.hub.subscribe(WebSocketFrames(), user.id)
-    conversation = Conversation(services, user, token, subscription, NOT_ASKED, NOT_ASKED)
+    conversation = Conversation(services, user, subscription, NOT_ASKED, NOT_ASKED)
     conversation._receive(json.dumps({"type": said, "room_id": 1, "source": "x", "client_id": 7}))
     (frame,) = subscription._chunks
     answer = json.loads(frame[frame.index(b"{") :])

@@ -21,7 +21,7 @@ def test_over_websocket(service: Service, client: Client, said: str) -> None:
     user = services.actions.sessions.find_user(token)
     assert user
     subscription = services.hub.subscribe(WebSocketFrames(), user.id)
-    conversation = Conversation(services, user, token, subscription, NOT_ASKED, NOT_ASKED)
+    conversation = Conversation(services, user, subscription, NOT_ASKED, NOT_ASKED)
     services.actions.sessions.end(token)
     conversation._receive(json.dumps({"type": said, "room_id": 1, "source": "x"}))
     (frame,) = subscription._chunks
