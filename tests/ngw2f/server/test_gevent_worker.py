@@ -279,3 +279,18 @@ def test_addresses_take_turns(start: Callable[..., Server]) -> None:
     addresses = (server.directory / "addresses").read_text().split()
     assert len(addresses) == 41
     assert addresses.index("127.0.0.3") < 20
+
+
+def test_no_plugins_are_looked_for() -> None:
+    """That would take a sixth of a second, in each worker."""
+    code = """
+import importlib.metadata
+from ngw2f.server.gevent_worker import ChatGeventWorker
+importlib.metadata.entry_points = None
+worker = ChatGeventWorker.__new__(ChatGeventWorker)
+worker.sockets = []
+worker.patch()
+import gevent.socket, socket
+assert socket.socket is gevent.socket.socket
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
