@@ -8,16 +8,9 @@ import hashlib
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert
 
 from ngw2f.store.schema import idempotency_keys as keys
-
-# "ON CONFLICT DO NOTHING" is the same in both databases.
-ADD = (
-    insert(keys)
-    .on_conflict_do_nothing(index_elements=["user_id", "key_digest"])
-    .returning(keys.c.resource_id)
-)
+from ngw2f.store.unless_there import insert_unless_there
 
 
 class KeyUsedError(Exception):
@@ -40,7 +33,8 @@ def keep_key(connection: Connection, user_id: int, key: str, use: Use) -> None:
         "request_digest": use.request_digest,
         "resource_id": use.resource_id,
     }
-    if connection.execute(ADD, values).first() is None:
+    insert = insert_unless_there(connection.dialect.name, keys, "user_id", "key_digest")
+    if connection.execute(insert.returning(keys.c.resource_id), values).first() is None:
         raise KeyUsedError(key)
 
 

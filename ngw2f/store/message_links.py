@@ -1,16 +1,17 @@
 """Which links a message has: attached when it is rendered, and detached when it is edited."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ngw2f.api_resources import Preview
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.previews import SHOWN, shown_of
 from ngw2f.store.schema import message_previews, messages, previews, rooms
+from ngw2f.store.unless_there import insert_unless_there
 
 # The room of a message if it is a private one.
 PRIVATE_ROOM = Prepared(
@@ -19,12 +20,6 @@ PRIVATE_ROOM = Prepared(
     .where(messages.c.id == bindparam("message_id"), rooms.c.private)
 )
 _GIVEN = ("url", "private_room_id", "site", "due_at")
-# "ON CONFLICT DO NOTHING" is the same in both databases.
-ADD = Prepared(
-    upsert(previews)
-    .values({name: bindparam(name) for name in _GIVEN})
-    .on_conflict_do_nothing(index_elements=["url", "private_room_id"])
-)
 FIND_ID = Prepared(
     select(previews.c.id).where(
         previews.c.url == bindparam("url"), previews.c.private_room_id == bindparam("room_id")
@@ -79,7 +74,7 @@ def attach_links(
             {"url": url, "private_room_id": room, "site": urlsplit(url).netloc, "due_at": now}
             for url, room in missing
         ]
-        ADD.run_each(connection, rows)
+        _add(connection.dialect.name).run_each(connection, rows)
         known |= _lock_previews(connection, missing)
     stale = [row.id for row in known.values() if row.due_at is None and row.expires_at <= now]
     if stale:
@@ -97,6 +92,13 @@ def attach_links(
     }
     is_due = bool(stale) or any(row.due_at is not None for row in known.values())
     return shown, is_due
+
+
+@cache
+def _add(dialect: str) -> Prepared:
+    """Return the statement that adds previews which are not there."""
+    statement = insert_unless_there(dialect, previews, "url", "private_room_id")
+    return Prepared(statement.values({name: bindparam(name) for name in _GIVEN}))
 
 
 def _lock_previews(

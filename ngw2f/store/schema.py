@@ -101,16 +101,6 @@ rooms = Table(
 )
 
 IS_PUBLIC = rooms.c.private == false()
-Index(
-    "uq_rooms_public_name_key",
-    rooms.c.name_key,
-    unique=True,
-    sqlite_where=IS_PUBLIC,
-    postgresql_where=IS_PUBLIC,
-)
-
-# Ordered by id, as lists are.
-Index("ix_rooms_public", rooms.c.id, sqlite_where=IS_PUBLIC, postgresql_where=IS_PUBLIC)
 
 # What the names of public rooms look like.
 room_name_shapes = Table(
@@ -152,18 +142,6 @@ messages = Table(
     Index("ix_messages_room_id_updated_at", "room_id", "updated_at"),
     sqlite_autoincrement=True,
 )
-# The outbox: what a worker must still render. It is small however long the history is, and each
-# author's messages are counted without reading the rows.
-Index(
-    "ix_messages_outbox",
-    messages.c.attempts,
-    messages.c.user_id,
-    messages.c.id,
-    # Without it, SQLite reads each row to check the index's condition.
-    messages.c.rendered,
-    sqlite_where=messages.c.rendered == false(),
-    postgresql_where=messages.c.rendered == false(),
-)
 
 # The content of a link, stored once for all public rooms and once for each private room: a preview
 # that appears at once would reveal that somebody has posted the link elsewhere.
@@ -196,20 +174,6 @@ previews = Table(
     Column("untold_before", Integer, key="notify_below_id"),
     UniqueConstraint("url", "private_room_id"),
     sqlite_autoincrement=True,
-)
-# The outbox of links: what a worker must still fetch.
-Index(
-    "ix_previews_outbox",
-    previews.c.due_at,
-    sqlite_where=previews.c.due_at.is_not(None),
-    postgresql_where=previews.c.due_at.is_not(None),
-)
-# Previews whose readers must still be notified.
-Index(
-    "ix_previews_untold",
-    previews.c.id,
-    sqlite_where=previews.c.notify_below_id.is_not(None),
-    postgresql_where=previews.c.notify_below_id.is_not(None),
 )
 
 # The links of each message, in their order.

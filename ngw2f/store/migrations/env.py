@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from ngw2f.store import partial_indexes  # noqa: F401 # they belong to the tables
 from ngw2f.store.schema import metadata
 
 context.configure(

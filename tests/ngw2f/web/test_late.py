@@ -11,7 +11,8 @@ import pytest
 from ngw2f.web.late import load
 from tests.waiting import HANGING_SECONDS
 
-LATE = {"valkey", "prometheus_client"}
+# Among them the dialect of the database that is not used.
+LATE = {"valkey", "prometheus_client", "sqlalchemy.dialects.postgresql"}
 # The server of Socket.IO is our own.
 NEVER = {"socketio", "engineio"}
 
