@@ -274,7 +274,6 @@ def load_jobs(settings: Settings) -> None:
 
     warm_up(settings)
     # A garbage collection in a child would write to each object, and so copy its memory.
-    gc.collect()
     gc.freeze()
     gc.enable()
 
