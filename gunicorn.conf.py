@@ -46,7 +46,7 @@ secure_scheme_headers = {}
 
 
 def on_starting(server):
-    """Check the settings and migrate once, before any worker; then start the embedded parts."""
+    """Check the settings and migrate once, before any worker; start the embedded parts beside."""
     for name in unknown_variables():
         server.log.warning("%s is no setting; it is ignored", name)
     for line in former_settings():
@@ -76,6 +76,7 @@ def post_fork(server, worker):
     """Drop what belongs to the master: its lifeline and the embedded parts."""
     hooks.collect_nothing()
     server.reload_guard.forget()
+    worker.embedded = server.embedded
     if server.embedded:
         server.embedded.forget()
 
@@ -84,6 +85,7 @@ def post_worker_init(worker):
     """Connect, count requests and listen: the application is loaded in this process."""
     hooks.dump_stacks_on(worker)
     use_own_response()
+    hooks.wait_for_embedded(worker)
     worker.wsgi.start()
     hooks.shorten_pauses()
     hooks.unblock_stop_signals()

@@ -5,14 +5,19 @@ Ctrl-C reaches only the master, and holds the writing end of a pipe, the lifelin
 no master holds it any more, for whatever reason, the supervisor stops the workers, then
 Valkey, then itself. A hot upgrade hands the lifeline to the new master, so the broker
 keeps running. The supervisor holds a lock on `embedded.lock` while the data is in use.
+Web workers load while Valkey starts, and wait for it before they serve.
 """
 
 import logging
 import os
+import select
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ngw2f.locks import is_locked
@@ -25,6 +30,9 @@ LIFELINE_VARIABLE = "NGW2F_LIFELINE"
 HANDOVER_SECONDS = 30.0
 # How often a master checks that the supervisor is alive.
 GUARD_SECONDS = 1.0
+# How often whoever waits for Valkey looks whether it is to stop.
+LOOK_SECONDS = 1.0
+MAX_TOLD = 2000
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +48,8 @@ class Embedded:
         self._settings = settings
         self._lock_path = settings.data_path / LOCK_NAME
         self._lifeline: int | None = None
+        # A socket that says whether Valkey answers.
+        self._told: int | None = None
         self._stopping = threading.Event()
 
     def start(self) -> None:
@@ -51,9 +61,17 @@ class Embedded:
             os.set_inheritable(self._lifeline, False)
         else:
             self._wait_until_free()
-            self._start_supervisor()
+            self._told = self._start_supervisor()
         self._lock_path.write_text(f"{os.getpid()}\n")
         threading.Thread(target=self._guard, daemon=True, name="embedded guard").start()
+
+    def wait(self, look: Callable[[], None] = lambda: None) -> None:
+        """Wait until Valkey has answered; meanwhile, *look*. Raises EmbeddedError.
+
+        Every process that is forked after the start may wait, too.
+        """
+        if self._told is not None:
+            _hear(self._told, look)
 
     def forget(self) -> None:
         """Drop the inherited lifeline in a forked process: only masters may hold it."""
@@ -88,27 +106,26 @@ class Embedded:
                 )
             time.sleep(0.1)
 
-    def _start_supervisor(self) -> None:
-        lifeline_end, lifeline = os.pipe()
-        status, status_end = os.pipe()
+    def _start_supervisor(self) -> int:
+        """Start it; return what `_hear` waits for."""
+        lifeline_end, self._lifeline = os.pipe()
+        told, its = socket.socketpair()
         command = [sys.executable, "-m", "ngw2f", "embedded"]
         subprocess.Popen(
-            [*command, f"--lifeline={lifeline_end}", f"--status={status_end}"],
-            pass_fds=[lifeline_end, status_end],
+            [*command, f"--lifeline={lifeline_end}", f"--status={its.fileno()}"],
+            pass_fds=[lifeline_end, its.fileno()],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
         os.close(lifeline_end)
-        os.close(status_end)
-        with os.fdopen(status, encoding="utf-8") as told:
-            line = told.readline().strip()
-        if line != "ready":
-            os.close(lifeline)
-            raise EmbeddedError(line or "the embedded broker did not start")
-        self._lifeline = lifeline
+        its.close()
+        return told.detach()
 
     def _guard(self) -> None:
         """Start another supervisor if the previous one ended unexpectedly."""
+        with suppress(EmbeddedError):
+            # If it fails at first, no web worker serves, and the master ends.
+            self.wait()
         while not self._stopping.wait(GUARD_SECONDS):
             # Check again: `stop` may have ended it while this thread looked.
             if is_locked(self._lock_path) or self._stopping.is_set():
@@ -116,9 +133,19 @@ class Embedded:
             log.error("the supervisor of the embedded parts has gone; starting another one")
             self.forget()
             try:
-                self._start_supervisor()
+                _hear(self._start_supervisor())
             except EmbeddedError as error:
                 log.error("%s", error)  # its message says it all
+
+
+def _hear(told: int, look: Callable[[], None] = lambda: None) -> None:
+    """Wait for what a supervisor tells, and leave it for others. Raises EmbeddedError."""
+    while not select.select([told], [], [], LOOK_SECONDS)[0]:
+        look()
+    with socket.socket(fileno=os.dup(told)) as heard:
+        line = heard.recv(MAX_TOLD, socket.MSG_PEEK).decode().strip()
+    if line != "ready":
+        raise EmbeddedError(line or "the embedded broker did not start")
 
 
 def _read_pid(path: Path) -> int:

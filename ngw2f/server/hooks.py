@@ -13,6 +13,8 @@ import sys
 import traceback
 from typing import Any
 
+from gunicorn.errors import AppImportError
+
 from ngw2f.server.descriptors import raise_limit
 from ngw2f.server.embedded import Embedded, EmbeddedError
 from ngw2f.server.precheck import check
@@ -71,6 +73,22 @@ def start_embedded(settings: Settings) -> Embedded | None:
     except EmbeddedError as error:
         sys.exit(f"ngw2f: {error}")
     return embedded
+
+
+def wait_for_embedded(worker: Any) -> None:
+    """Wait until Valkey answers. Raises AppImportError, which ends a server that never served."""
+
+    def look() -> None:
+        worker.notify()
+        if signal.sigpending() & STOP_SIGNALS:
+            sys.exit()
+
+    try:
+        if worker.embedded:
+            worker.embedded.wait(look)
+    except EmbeddedError as error:
+        # gunicorn prints this line, and no traceback.
+        raise AppImportError(f"ngw2f: {error}") from error
 
 
 def fit_connections(server: Any) -> None:

@@ -1,6 +1,6 @@
 """The supervisor's side of the embedded parts: Valkey, then the workers.
 
-A server's start waits until Valkey answers, so no client of Redis is loaded before that.
+Web workers serve when Valkey answers, so no client of Redis is loaded before that.
 """
 
 import ctypes
@@ -96,7 +96,7 @@ def _find_valkey() -> Path:
 
 
 def _report(settings: Settings, told: TextIO, lifeline: int) -> None:
-    """Tell the master when Valkey answers."""
+    """Tell the web workers when Valkey answers."""
     try:
         _wait_for_valkey(settings, lifeline)
     except EmbeddedError as error:

@@ -75,7 +75,7 @@ def test_start_without_standard_streams(data_dir: Path, tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, env=environ) as master:
         try:
             wait_until(lambda: address.exists() or master.poll() is not None)
-            assert is_locked(data_dir / LOCK_NAME)
+            wait_until(lambda: is_locked(data_dir / LOCK_NAME))
         finally:
             master.terminate()
         assert master.wait(HANGING_SECONDS) == 0

@@ -39,6 +39,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def started(settings: Settings) -> Iterator[Embedded]:
     embedded = Embedded(settings)
     embedded.start()
+    embedded.wait()
     yield embedded
     embedded.stop(wait=True)
     assert not is_locked(settings.data_path / LOCK_NAME)
@@ -59,6 +60,7 @@ def test_data_is_kept(settings: Settings) -> None:
     for expected in (None, b"1"):
         embedded = Embedded(settings)
         embedded.start()
+        embedded.wait()
         with connect(settings, 60.0) as redis:
             assert redis.get("kept") == expected
             redis.set("kept", 1)
@@ -77,8 +79,33 @@ def test_supervisor_that_lost_the_race(
     """Both masters saw the lock free: the lock itself decides."""
     second = Embedded(settings)
     monkeypatch.setattr(second, "_wait_until_free", lambda: None)
-    with pytest.raises(EmbeddedError, match="is in use by another server"):
-        second.start()
+    second.start()
+    for _ in range(2):
+        # Each of the web workers hears it.
+        with pytest.raises(EmbeddedError, match="is in use by another server"):
+            second.wait()
+    second.stop(wait=False)
+
+
+def test_whoever_waits_looks_meanwhile(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A web worker shows gunicorn's master that it lives; a process that waits later need not."""
+    told, its = socket.socketpair()
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0)
+    embedded = Embedded(settings)
+    embedded._told = told.fileno()
+    embedded.wait(lambda: its.sendall(b"ready\n"))
+    its.close()
+    embedded.wait(lambda: pytest.fail("Valkey answers already"))
+    told.close()
+
+
+def test_supervisor_that_says_nothing(settings: Settings) -> None:
+    embedded = Embedded(settings)
+    told, its = socket.socketpair()
+    its.close()
+    embedded._told = told.fileno()
+    with told, pytest.raises(EmbeddedError, match="did not start"):
+        embedded.wait()
 
 
 def test_owner_that_is_no_more(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +163,7 @@ def test_killed_supervisor_is_replaced(
     wait_until(lambda: children("embedded"))
     wait_until(lambda: is_locked(settings.data_path / LOCK_NAME))
     wait_until(lambda: started._lifeline is not None)
+    valkey_module._wait_for_valkey(settings)
     assert ping(settings)
 
 

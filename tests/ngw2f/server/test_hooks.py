@@ -2,6 +2,7 @@ import faulthandler
 import gc
 import logging
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
+from gunicorn.errors import AppImportError
 from redis import Redis
 
 from ngw2f.server import hooks
@@ -58,6 +60,32 @@ def test_embedded_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ngw2f.server.embedded.Embedded.start", fail)
     with pytest.raises(SystemExit, match=r"^ngw2f: var is in use$"):
         hooks.start_embedded(Settings())
+
+
+def test_worker_waits_for_valkey() -> None:
+    """It shows the master that it lives; and it ends if it must stop."""
+    shown = []
+    waiting = SimpleNamespace(notify=lambda: shown.append(1), embedded=None)
+    hooks.wait_for_embedded(waiting)
+    waiting.embedded = SimpleNamespace(wait=lambda look: look())
+    hooks.wait_for_embedded(waiting)
+    assert shown == [1]
+    hooks.block_stop_signals()
+    try:
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(SystemExit):
+            hooks.wait_for_embedded(waiting)
+        signal.sigwait([signal.SIGTERM])
+    finally:
+        hooks.unblock_stop_signals()
+
+
+def test_worker_without_valkey_says_why() -> None:
+    def fail(_look: object) -> None:
+        raise EmbeddedError("Valkey does not answer")
+
+    with pytest.raises(AppImportError, match=r"^ngw2f: Valkey does not answer$"):
+        hooks.wait_for_embedded(SimpleNamespace(embedded=SimpleNamespace(wait=fail)))
 
 
 def test_stacks_are_logged(caplog: pytest.LogCaptureFixture) -> None:
