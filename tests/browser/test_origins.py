@@ -171,6 +171,8 @@ def test_other_page_gets_nothing(run_at: Any, chat: ChatServer, sites: list[str]
 
 def test_cookie_is_for_the_chats_own_page(run_at: Any, chat: ChatServer, sites: list[str]) -> None:
     """Also where browsers send it, between origins of one site."""
+    # Who is there already stays as she is.
+    chat.call("POST", "/api/users", json={"nickname": "dora", "password": "secret"})
     own = run_at.context.new_page()
     own.set_default_timeout(WAIT_MS)
     own.goto(chat.url + "/")
