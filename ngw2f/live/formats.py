@@ -2,8 +2,16 @@
 
 import random
 import struct
+import zlib
 
 from ngw2f.live.entry import Entry, EntryId, Form
+
+# WebSocket frames are compressed as long as this, with these windows and this memory: events
+# are short, and a smaller table is sooner cleared.
+MIN_DEFLATED_BYTES = 128
+WINDOW_BITS, SMALL_WINDOW_BITS = 12, 9
+DEFLATE_LEVEL, DEFLATE_MEMORY = 6, 5
+TEXT_FRAME, DEFLATED_FRAME = 0x81, 0xC1
 
 # How long clients wait before they reconnect: a random time, so that not all come at once.
 RETRY_MILLISECONDS = (200, 1_200)
@@ -66,6 +74,22 @@ class WebSocketFrames(Form):
         return text_frame(entry.frame(JSON_FORM))
 
 
+class DeflatedFrames(WebSocketFrames):
+    """The same frame, compressed (RFC 7692).
+
+    Without context takeover it serves every client with a window that is large enough.
+    """
+
+    counted_as = WebSocketFrames.name
+
+    def __init__(self, window_bits: int | None = None) -> None:
+        self._bits = deflate_bits(window_bits)
+        self.name = f"websocket deflate {self._bits}"
+
+    def frame(self, entry: Entry) -> bytes:
+        return deflated_frame(entry.frame(JSON_FORM), self._bits)
+
+
 class SocketIOPackets(Form):
     """Socket.IO's EVENT packets, as Engine.IO sends them to a poll, each followed by a separator.
 
@@ -110,12 +134,37 @@ def object_of(entry: Entry, data: bytes) -> bytes:
 
 def text_frame(text: bytes) -> bytes:
     """Return one text frame, neither fragmented nor masked."""
-    length = len(text)
+    return _frame(TEXT_FRAME, text)
+
+
+def deflated_frame(text: bytes, window_bits: int | None = None) -> bytes:
+    """Return one text frame, compressed if that makes it shorter.
+
+    *window_bits*: the greatest window that the client has, as an exponent of 2.
+    """
+    if len(text) < MIN_DEFLATED_BYTES:
+        return text_frame(text)
+    bits = deflate_bits(window_bits)
+    compressor = zlib.compressobj(DEFLATE_LEVEL, zlib.DEFLATED, -bits, DEFLATE_MEMORY)
+    compressed = compressor.compress(text) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    # Section 7.2.1: the end of a flush is the same for all messages, so it is left out.
+    content = compressed[:-4]
+    return _frame(DEFLATED_FRAME, content) if len(content) < len(text) else text_frame(text)
+
+
+def deflate_bits(window_bits: int | None) -> int:
+    """Return the window to compress with, one of two, so that most clients share frames."""
+    is_small = window_bits is not None and window_bits < WINDOW_BITS
+    return SMALL_WINDOW_BITS if is_small else WINDOW_BITS
+
+
+def _frame(first: int, content: bytes) -> bytes:
+    length = len(content)
     if length < 126:
-        return struct.pack("!BB", 0x81, length) + text
+        return struct.pack("!BB", first, length) + content
     if length < 1 << 16:
-        return struct.pack("!BBH", 0x81, 126, length) + text
-    return struct.pack("!BBQ", 0x81, 127, length) + text
+        return struct.pack("!BBH", first, 126, length) + content
+    return struct.pack("!BBQ", first, 127, length) + content
 
 
 JSON_FORM = JSON()

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from ngw2f.live.entry import Entry, EntryId
 
 MAX_ENTRIES = 4_096
-# Of the events' data. Each form in which one was read is kept as well: six, and three for pages.
+# Of the events' data. Each form in which one was read is kept as well: eight, and three for pages.
 MAX_BYTES = 4 * 1024 * 1024
 
 

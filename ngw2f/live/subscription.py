@@ -92,6 +92,7 @@ class Subscription:
         # While it is behind: the newest entry that it has.
         self.cursor: EntryId | None = None
         self.ending: Ending | None = None
+        # What is switched to when there may be something to read.
         self.waiter = Waiter()
         # A heartbeat is due.
         self.is_due = False
@@ -140,22 +141,48 @@ class Subscription:
             self._chunks.append(chunk)
             self.wake()
 
+    def take_said(self) -> bytes:
+        """Return what the transport itself has still to send, when it sends it on its own."""
+        said, self._chunks = b"".join(self._chunks), []
+        return said
+
     def resume(self, after: str) -> None:
         """Continue after an id that the client names; an unknown one counts as too old."""
         self.cursor = EntryId.parse(after) or EntryId(0, -1)
         self.wake()
+
+    @property
+    def may_query(self) -> bool:
+        """Return whether the next bytes may come from the database, so that reading them waits."""
+        return self.cursor is not None
 
     def next_chunk(self) -> bytes | None:
         """Wait for the next bytes and return them, or None when it has ended.
 
         Empty bytes: there is a rest to write, which the writer could not write without waiting.
         """
-        self.busy_since = 0.0
         self.greenlet = gevent.getcurrent()
-        while self.ending is None:
-            if self.writer is not None and self.writer.rest is not None:
+        while True:
+            if self.writer is not None and self.writer.rest is not None and self.ending is None:
                 self.busy_since = self._hub.clock
                 return b""
+            chunk = self.poll()
+            if chunk != b"":
+                return chunk
+            self._waits = True
+            try:
+                self.waiter.get()
+            finally:
+                self._waits = False
+            self.waiter.clear()
+
+    def poll(self) -> bytes | None:
+        """Return the next bytes, b"" if there are none yet, or None when it has ended.
+
+        After b"" the waiter is switched to as soon as there may be more.
+        """
+        self.busy_since = 0.0
+        while self.ending is None:
             chunk = self._take_or_end()
             if chunk:
                 self.busy_since = self._hub.clock
@@ -164,13 +191,9 @@ class Subscription:
                 self.is_due = False
                 if self.form.heartbeat:
                     return self._heartbeat()
-            self.feed.waiting.add(self)
-            self._waits = True
-            try:
-                self.waiter.get()
-            finally:
-                self._waits = False
-            self.waiter.clear()
+            elif self.ending is None:
+                self.feed.waiting.add(self)
+                return b""
         if self.ending is Ending.DRAINED and not self._has_said_farewell:
             self._has_said_farewell = True
             return self.form.farewell() or None

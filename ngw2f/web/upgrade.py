@@ -2,7 +2,7 @@
 
 PEP 3333 does not provide for it, but gunicorn puts the connection's socket into the environ. To
 the chain above, a WebSocket is a response 101 whose body has no bytes and lasts as long as the
-session. The WebSocket library writes the answer to the handshake.
+session. Whoever takes it over (ngw2f/web/frames.py) writes the answer to the handshake.
 """
 
 import contextlib
@@ -16,7 +16,8 @@ from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 import gevent
-from simple_websocket import Server
+from gevent import socket as gevent_socket
+from gevent import ssl
 from werkzeug.exceptions import HTTPException
 
 from ngw2f.http import Request, Response, problem
@@ -27,6 +28,8 @@ from ngw2f.web.origins import may_connect
 log = logging.getLogger(__name__)
 
 SOCKET = "gunicorn.socket"
+# The client's key, of the handshake.
+KEY = "HTTP_SEC_WEBSOCKET_KEY"
 # The method by which the socket of our worker leaves HTTP for good.
 SWITCH = "switch_protocols"
 # RFC 6455 sections 4.1 and 4.4.
@@ -34,9 +37,6 @@ VERSION = "13"
 KEY_BYTES = 16
 # How long the client has to answer a close frame.
 CLOSE_SECONDS = 0.5
-# How many messages of a client, and characters in them, may wait to be handled.
-MAX_UNHEARD = 16
-MAX_UNHEARD_CHARACTERS = 64 * 1024
 # How much to read at once: more while the last piece was handled within this time, else less.
 MIN_READ_BYTES = 256
 MAX_READ_BYTES = 4096
@@ -60,15 +60,17 @@ class UpgradeRequired(HTTPException):
 
 
 class FrameSocket:
-    """A socket to which several greenlets write whole frames.
+    """A socket to which several greenlets write whole frames, one after the other."""
 
-    simple-websocket answers pings on its own, and expects `send` to write all of a frame. Here
-    `send` does so, one frame after the other.
-    """
+    __slots__ = (
+        "__weakref__", "_can_try", "_has_switched", "_is_closed", "_lock", "_read_at",
+        "_read_bytes", "_received", "_socket", "is_behind", "wait_turn",
+    )  # fmt: skip
 
     def __init__(self, sock: Any) -> None:
         self._socket = sock
         self._has_switched = False
+        self._can_try = False
         # What the client sent right after its handshake.
         self._received = b""
         self._lock = threading.Lock()
@@ -86,11 +88,40 @@ class FrameSocket:
             self._socket.sendall(frames)
         return len(frames)
 
+    def try_send(self, frames: bytes) -> bytes | None:
+        """Send as much as goes at once, and return the rest: b"" if all is sent.
+
+        The rest has to be sent by `send_rest`; others wait for it. None: nothing could be sent,
+        so `send` has to wait. It never waits itself, so the event loop may call it.
+        """
+        if not self._can_try or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            sent = self._socket.send(frames, 0, 0.0)
+        except BlockingIOError:
+            sent = 0
+        except BaseException:
+            self._lock.release()
+            raise
+        if sent == len(frames):
+            self._lock.release()
+        return frames[sent:]
+
+    def send_rest(self, rest: bytes) -> None:
+        """Send what `try_send` returned."""
+        try:
+            self._socket.sendall(rest)
+        finally:
+            self._lock.release()
+
     def _switch(self) -> None:
         """Take the connection from HTTP; the first bytes sent accept the handshake."""
         self._has_switched = True
         if hasattr(self._socket, SWITCH):
             self._socket, self._received = self._socket.switch_protocols()
+        # TLS writes more than the bytes, and may have to read.
+        is_gevent = isinstance(self._socket, gevent_socket.socket)
+        self._can_try = is_gevent and not isinstance(self._socket, ssl.SSLSocket)
 
     def recv(self, size: int) -> bytes:
         # Reading does not yield to other greenlets while there is input. By this pause, a client
@@ -177,25 +208,8 @@ def take_over(request: Request) -> tuple[dict[str, Any], FrameSocket]:
 
 
 def handshake_of(environ: WSGIEnvironment) -> dict[str, Any]:
-    """Return the part of the environ that the WebSocket library needs: what we have checked.
-
-    Other fields could make it fail, or negotiate compression, which we do not support: all
-    clients get the same frames.
-    """
-    return {
-        SOCKET: environ[SOCKET],
-        "HTTP_HOST": "chat",
-        "HTTP_UPGRADE": "websocket",
-        "HTTP_CONNECTION": "Upgrade",
-        "HTTP_SEC_WEBSOCKET_VERSION": VERSION,
-        "HTTP_SEC_WEBSOCKET_KEY": environ["HTTP_SEC_WEBSOCKET_KEY"].strip(),
-    }
-
-
-def has_much_unheard(server: Server) -> bool:
-    """Return whether so many messages wait that no more should be read."""
-    waiting = server.input_buffer
-    return len(waiting) >= MAX_UNHEARD or sum(map(len, waiting)) >= MAX_UNHEARD_CHARACTERS
+    """Return the part of the environ that a WebSocket needs: what we have checked."""
+    return {SOCKET: environ[SOCKET], KEY: environ[KEY].strip()}
 
 
 def without_upgrade(environ: WSGIEnvironment) -> WSGIEnvironment:

@@ -4,34 +4,27 @@ import contextlib
 import logging
 from typing import Annotated
 
-import gevent
 import msgspec
 from msgspec import Meta
-from simple_websocket import ConnectionClosed, Server
 
 from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.api_resources import Message
 from ngw2f.errors import DomainError, Unauthenticated
 from ngw2f.http import Request, Response
 from ngw2f.live.entry import EntryId
-from ngw2f.live.formats import WebSocketFrames, text_frame
+from ngw2f.live.formats import DeflatedFrames, WebSocketFrames, text_frame
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.observe.tracing import following
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, idempotency
 from ngw2f.web.choice import choice_of
+from ngw2f.web.deflate import agree
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
 from ngw2f.web.events import subscribe
-from ngw2f.web.frames import WebSocketServer
+from ngw2f.web.frames import ConnectionClosed, WebSocketServer
 from ngw2f.web.services import Services
-from ngw2f.web.upgrade import (
-    CLOSE_SECONDS,
-    FrameSocket,
-    SwitchingProtocols,
-    handshake_of,
-    has_much_unheard,
-    take_over,
-)
+from ngw2f.web.upgrade import FrameSocket, SwitchingProtocols, handshake_of, take_over
+from ngw2f.web.writer import Writer
 
 # While this many answers, or bytes of them, wait for a client, nothing more is read from it.
 MAX_UNSAID = 16
@@ -92,13 +85,15 @@ def connect(services: Services, request: Request) -> Response:
     reader = auth.find_listener(services, request)
     after = request.args.get("after")
     choice_of(services, request, reader)
+    agreement = agree(request.headers.get("Sec-WebSocket-Extensions", ""))
 
     def run() -> None:
         subscription = None
         try:
-            subscription = subscribe(services, request, WebSocketFrames(), reader, after)
+            form = DeflatedFrames(agreement.window_bits) if agreement else WebSocketFrames()
+            subscription = subscribe(services, request, form, reader, after)
             limit = services.core.settings.max_body_bytes
-            server = WebSocketServer(handshake_of(environ), max_message_size=limit)
+            server = WebSocketServer(handshake_of(environ), limit, agreement)
             conversation = Conversation(services, reader, subscription, server, sock)
             with following(environ.get(REQUEST_ID, "")):
                 conversation.run(holds=after is None)
@@ -111,14 +106,14 @@ def connect(services: Services, request: Request) -> Response:
 
 
 class Conversation:
-    """One client's WebSocket: one greenlet reads, another one writes."""
+    """One client's WebSocket: a greenlet reads, and the event loop writes (writer.py)."""
 
     def __init__(
         self,
         services: Services,
         reader: UserRow | None,
         subscription: Subscription,
-        server: Server,
+        server: WebSocketServer,
         sock: FrameSocket,
     ) -> None:
         self._services = services
@@ -137,34 +132,27 @@ class Conversation:
             first = self._server.receive(timeout=RESUME_SECONDS) if holds else None
             if first is not None:
                 self._receive(first)
-        writer = gevent.spawn(self._write)
+        # From here on everything takes the same way, and keeps its order.
+        self._server.write = self._subscription.say
+        writer = Writer(self._subscription, self._socket, self._close)
         with contextlib.suppress(ConnectionClosed):
             while True:
-                self._receive(self._server.receive())
+                self._receive(self._server.receive() or "")
                 # Many messages may have arrived at once: let other greenlets run between them.
                 self._socket.wait_turn()
+        writer.finish()
         self._subscription.end(Ending.CLOSED)
-        writer.join(CLOSE_SECONDS)
 
     def _is_behind(self) -> bool:
         """Return whether the client sends faster than it is answered, or than it reads answers."""
         said, size = self._subscription.unsaid
-        return said >= MAX_UNSAID or size >= MAX_UNSAID_BYTES or has_much_unheard(self._server)
+        return said >= MAX_UNSAID or size >= MAX_UNSAID_BYTES
 
-    def _write(self) -> None:
-        try:
-            while chunk := self._subscription.next_chunk():
-                self._socket.send(chunk)
-            code = CLOSE_CODES.get(self._subscription.ending or Ending.CLOSED)
-            if code is not None:
-                self._server.close(code)
-                gevent.sleep(CLOSE_SECONDS)
-        except (OSError, ConnectionClosed):
-            pass  # The client has gone, which the reading greenlet notices too.
-        except Exception as error:
-            log.error("closing a WebSocket after an error: %s", one_line(error))
-        # This ends the library's reading, and with it ours.
-        self._socket.close()
+    def _close(self) -> None:
+        """Send a close frame that says why the subscription has ended."""
+        code = CLOSE_CODES.get(self._subscription.ending or Ending.CLOSED)
+        if code is not None:
+            self._server.close(code)
 
     def _receive(self, text: str | bytes) -> None:
         sent = None

@@ -1,0 +1,160 @@
+"""permessage-deflate (RFC 7692): what the handshake agrees on, and how messages are inflated.
+
+Neither side keeps a window between messages. So a frame that is compressed once serves every
+client (`DeflatedFrames` in ngw2f/live/formats.py), an idle client costs no memory for it, and
+nothing that one user writes is compressed together with what another one does.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from wsproto.extensions import Extension
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
+
+NAME = "permessage-deflate"
+# zlib cannot compress with a window of 2**8 bytes.
+MIN_WINDOW_BITS, MAX_WINDOW_BITS = 9, 15
+# What the sender removes from the end of a message (RFC 7692 section 7.2.2).
+TAIL = b"\x00\x00\xff\xff"
+
+# RFC 6455 section 9.1. A value in quotes has to be a token as well.
+TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 # not a secret
+PARAMETER = re.compile(rf'\s*({TOKEN})\s*(?:=\s*(?:({TOKEN})|"({TOKEN})")\s*)?')
+WINDOW_BITS = re.compile("[89]|1[0-5]")
+
+# Not None, which is no parameter at all.
+NO_VALUE = ""
+
+
+class Agreement(NamedTuple):
+    """What both sides agree on."""
+
+    # The greatest window of the server's, as an exponent of 2; None: the client asks for none.
+    window_bits: int | None = None
+
+    @property
+    def answer(self) -> str:
+        """Return the value of Sec-WebSocket-Extensions in the answer to the handshake."""
+        # A server may ask for the second one on its own (section 7.1.1.2).
+        answer = f"{NAME}; server_no_context_takeover; client_no_context_takeover"
+        if self.window_bits is None:
+            return answer
+        return f"{answer}; server_max_window_bits={self.window_bits}"
+
+
+def agree(offers: str) -> Agreement | None:
+    """Return what we agree to of a client's Sec-WebSocket-Extensions; None: no compression.
+
+    The first offer that we can accept counts (section 7.1). What cannot be parsed is no offer.
+    """
+    for offer in offers.split(","):
+        parameters = _parse(offer)
+        if parameters is not None and _is_acceptable(parameters):
+            bits = parameters.get("server_max_window_bits")
+            return Agreement(int(bits) if bits else None)
+    return None
+
+
+def _parse(offer: str) -> dict[str, str] | None:
+    """Return the parameters of an offer of permessage-deflate; None: it is not one."""
+    name, *rest = offer.split(";")
+    if name.strip().lower() != NAME:
+        return None
+    parameters: dict[str, str] = {}
+    for part in rest:
+        match = PARAMETER.fullmatch(part)
+        if match is None or match[1] in parameters:
+            return None
+        parameters[match[1]] = match[2] or match[3] or NO_VALUE
+    return parameters
+
+
+def _is_acceptable(parameters: dict[str, str]) -> bool:
+    return all(_is_valid(name, value) for name, value in parameters.items())
+
+
+def _is_valid(name: str, value: str) -> bool:
+    match name:
+        case "server_no_context_takeover" | "client_no_context_takeover":
+            return value == NO_VALUE
+        case "client_max_window_bits":
+            return value == NO_VALUE or WINDOW_BITS.fullmatch(value) is not None
+        case "server_max_window_bits":
+            return WINDOW_BITS.fullmatch(value) is not None and int(value) >= MIN_WINDOW_BITS
+        case _:
+            return False
+
+
+class Inflate(Extension):
+    """Inflates the messages of a client, each at most to *max_bytes*."""
+
+    name = NAME
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        # None: the message is not compressed.
+        self._decompressor: Any = None
+        # How many bytes the message has so far.
+        self._size = 0
+        # A control frame may come between the fragments of a message, and is never compressed.
+        self._is_control = False
+
+    def enabled(self) -> bool:
+        return True
+
+    def offer(self) -> bool:
+        return False
+
+    def frame_inbound_header(
+        self,
+        proto: FrameDecoder | FrameProtocol,
+        opcode: Opcode,
+        rsv: RsvBits,
+        payload_length: int,
+    ) -> RsvBits:
+        """Return which reserved bits the frame may have."""
+        self._is_control = opcode.iscontrol()
+        is_first = opcode in (Opcode.TEXT, Opcode.BINARY)
+        if is_first:
+            self._decompressor = zlib.decompressobj(-MAX_WINDOW_BITS) if rsv.rsv1 else None
+            self._size = 0
+        # The bit is set in the first frame of a message (section 6).
+        return RsvBits(is_first, False, False)
+
+    def frame_inbound_payload_data(
+        self, proto: FrameDecoder | FrameProtocol, data: bytes
+    ) -> bytes | CloseReason:
+        if self._is_control or self._decompressor is None:
+            return data
+        return self._inflate(data)
+
+    def frame_inbound_complete(
+        self, proto: FrameDecoder | FrameProtocol, fin: bool
+    ) -> bytes | CloseReason | None:
+        if not fin or self._is_control or self._decompressor is None:
+            return None
+        rest = self._inflate(TAIL)
+        self._decompressor = None
+        return rest
+
+    def _inflate(self, data: bytes) -> bytes | CloseReason:
+        try:
+            inflated = b"".join(self._pieces(data))
+        except zlib.error:
+            return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+        if self._size > self._max_bytes:
+            return CloseReason.MESSAGE_TOO_BIG
+        return inflated
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        """Inflate *data*, at most to one byte more than the message may have."""
+        while data and self._size <= self._max_bytes:
+            piece = self._decompressor.decompress(data, self._max_bytes + 1 - self._size)
+            self._size += len(piece)
+            yield piece
+            data = self._decompressor.unused_data
+            if self._decompressor.eof:
+                # A block may be marked as the last one (section 7.2.3.5); more may follow it.
+                self._decompressor = zlib.decompressobj(-MAX_WINDOW_BITS)
