@@ -17,13 +17,15 @@ POLLING, WEBSOCKET = ENGINE + "polling", ENGINE + "websocket"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
-def frame(payload: str | bytes, opcode: int = TEXT, *, fin: bool = True) -> bytes:
-    """Return one masked frame (RFC 6455 section 5.2)."""
+def frame(
+    payload: str | bytes, opcode: int = TEXT, *, fin: bool = True, reserved: int = 0
+) -> bytes:
+    """Return one masked frame (RFC 6455 section 5.2); *reserved* are its reserved bits."""
     content = payload.encode() if isinstance(payload, str) else payload
     mask = os.urandom(4)
     masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(content))
     length = len(content)
-    first = opcode | (0x80 if fin else 0)
+    first = opcode | (0x80 if fin else 0) | reserved << 4
     if length < 126:
         head = struct.pack("!BB", first, 0x80 | length)
     elif length < 1 << 16:

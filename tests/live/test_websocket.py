@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import websocket
 
 from ngw2f.web.websocket import RESUME_SECONDS
+from tests.live.hostile import CLOSE, TEXT, Raw, frame
 from tests.live.server import ChatServer
 from tests.waiting import wait_until
 
@@ -162,6 +164,49 @@ def test_pings_of_the_protocol_are_answered(connection: websocket.WebSocket) -> 
     while code != websocket.ABNF.OPCODE_PONG:
         code, payload = connection.recv_data(control_frame=True)
     assert payload == b"there?"
+
+
+DEFLATE = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
+AGREED = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+
+def test_clients_that_compress_get_the_same_frame(chat: ChatServer, ann: str) -> None:
+    cursor = chat.call("GET", "/api/events").json()["next"]
+    chat.call("POST", "/api/messages", ann, json={"source": "again " * 300})
+    frames = []
+    for fields in (DEFLATE, DEFLATE, {}):
+        with Raw(chat, f"/ws?after={cursor}", **fields) as raw:
+            assert (AGREED in raw.head) == bool(fields)
+            while b"again" not in (text := inflated(raw.receive()[1], is_deflated=bool(fields))):
+                pass
+            frames.append(text)
+    assert frames[0] == frames[1] == frames[2]
+
+
+def inflated(payload: bytes, *, is_deflated: bool) -> bytes:
+    """Return a long text as it was; a short one, such as of a ping, is never compressed."""
+    if not is_deflated or payload.startswith(b"{") or not payload:
+        return payload
+    return zlib.decompress(payload + b"\x00\x00\xff\xff", -15)
+
+
+def test_compressed_post_is_taken(chat: ChatServer, ann: str) -> None:
+    compressor = zlib.compressobj(wbits=-15)
+    post = b'{"type": "post", "room_id": 1, "source": "compressed", "client_id": 3}'
+    content = compressor.compress(post) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    with Raw(chat, "/ws", Authorization=f"Bearer {ann}", **DEFLATE) as raw:
+        raw.sock.sendall(frame(content[:-4], reserved=4))
+        texts = iter(lambda: inflated(raw.receive()[1], is_deflated=True), b"")
+        assert any(b'"posted"' in text and b"compressed" in text for text in texts)
+
+
+def test_what_came_before_a_violation_is_answered(chat: ChatServer) -> None:
+    with Raw(chat, "/ws") as raw:
+        raw.sock.sendall(frame('{"type":"ping"}') * 2 + frame("x", 3) + frame('{"type":"ping"}'))
+        heard = [raw.receive() for _ in range(3)]
+        assert [opcode for opcode, _ in heard] == [TEXT, TEXT, CLOSE]
+        assert heard[2][1].startswith((1002).to_bytes(2, "big"))
+        assert raw.receive() == (0, b"")
 
 
 def test_revoked_token_closes_it(chat: ChatServer, ann: str) -> None:

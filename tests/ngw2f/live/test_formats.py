@@ -1,4 +1,5 @@
 import json
+import random
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -6,15 +7,21 @@ import pytest
 from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import Ping, TextMessage
+from wsproto.extensions import PerMessageDeflate
 
 from ngw2f.live.entry import Entry, EntryId, Form
 from ngw2f.live.formats import (
     JSON,
+    MIN_DEFLATED_BYTES,
+    SMALL_WINDOW_BITS,
+    WINDOW_BITS,
+    DeflatedFrames,
     JSONLines,
     ServerSentEvents,
     SocketIOFrames,
     SocketIOPackets,
     WebSocketFrames,
+    deflated_frame,
     text_frame,
 )
 from ngw2f.live.plain import PlainText
@@ -83,6 +90,52 @@ def test_websocket_heartbeat_is_a_ping() -> None:
     assert isinstance(ping, Ping)
     assert isinstance(message, TextMessage)
     assert json.loads(message.data) == OBJECT
+
+
+LONG = Entry(EntryId(8), "message.created", b'{"source":"%s"}' % (b"say " * 400), 1)
+
+
+@pytest.mark.parametrize("bits", [None, 9, 11, 12, 15])
+def test_deflated_frame_is_what_wsproto_reads(bits: int | None) -> None:
+    client = Connection(ConnectionType.CLIENT, [client_deflate(bits)])
+    frame = DeflatedFrames(bits).frame(LONG)
+    assert len(frame) < len(LONG.data) / 4
+    # The same frame again: it refers to nothing before it.
+    client.receive_data(frame * 2)
+    told = cast(Iterator[TextMessage], client.events())
+    assert (
+        json.loads("[" + "".join(event.data for event in told).replace("}{", "},{") + "]")
+        == [{"id": "8-0", "event": "message.created", "data": json.loads(LONG.data)}] * 2
+    )
+
+
+def client_deflate(bits: int | None) -> PerMessageDeflate:
+    deflate = PerMessageDeflate()
+    answer = "" if bits is None else f"; server_max_window_bits={bits}"
+    deflate.finalize(f"permessage-deflate; server_no_context_takeover{answer}")
+    return deflate
+
+
+def test_window_is_as_large_as_the_client_allows() -> None:
+    # The second half is found again only in a window that reaches back to the first one.
+    half = random.Random(7).randbytes(1_000).hex().encode()
+    sizes = {bits: len(deflated_frame(half * 2, bits)) for bits in (9, 10, 12, 15, None)}
+    assert sizes[None] == sizes[15] == sizes[12] < sizes[10] == sizes[9]
+    assert (SMALL_WINDOW_BITS, WINDOW_BITS) == (9, 12)
+
+
+def test_entry_is_compressed_once() -> None:
+    assert LONG.frame(DeflatedFrames()) is LONG.frame(DeflatedFrames(15))
+    assert LONG.frame(DeflatedFrames()) is not LONG.frame(DeflatedFrames(9))
+
+
+@pytest.mark.parametrize("text", [b"x" * (MIN_DEFLATED_BYTES - 1), random.Random(7).randbytes(500)])
+def test_what_compression_does_not_shorten_is_sent_as_it_is(text: bytes) -> None:
+    assert deflated_frame(text) == text_frame(text)
+
+
+def test_deflated_frames_count_as_websocket() -> None:
+    assert DeflatedFrames().counted_as == WebSocketFrames.name
 
 
 def test_socketio_packet_is_an_event() -> None:
