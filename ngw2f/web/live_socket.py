@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable
 
-from simple_websocket import ConnectionClosed
 from wsproto.utilities import LocalProtocolError
 
 from middleware.request_id import KEY as REQUEST_ID
@@ -11,12 +10,11 @@ from ngw2f.http import Request, Response
 from ngw2f.observe.tracing import following
 from ngw2f.socketio.layers import ClosedError, Switch
 from ngw2f.socketio.packets import Message
-from ngw2f.web.frames import WebSocketServer
+from ngw2f.web.frames import ConnectionClosed, WebSocketServer
 from ngw2f.web.upgrade import (
     FrameSocket,
     SwitchingProtocols,
     handshake_of,
-    has_much_unheard,
     take_over,
 )
 
@@ -30,11 +28,10 @@ class LiveSocket:
         self._server = server
         self._socket = sock
         self.wait_turn = sock.wait_turn
-        sock.is_behind = self._is_behind
 
     def receive(self, seconds: float) -> Message | None:
         try:
-            message: Message | None = self._server.receive(timeout=seconds)
+            message = self._server.receive(timeout=seconds)
         except ConnectionClosed as error:
             raise ClosedError from error
         return message
@@ -57,9 +54,6 @@ class LiveSocket:
 
     def cut(self) -> None:
         self._socket.close()
-
-    def _is_behind(self) -> bool:
-        return has_much_unheard(self._server)
 
 
 def switch_with(max_message_bytes: int) -> Switch:

@@ -82,20 +82,23 @@ class Answer(msgspec.Struct):
 
 def connect(services: Services, request: Request) -> Response:
     environ, sock = take_over(request)
+    handshake, request_id = handshake_of(environ), environ.get(REQUEST_ID, "")
     reader = auth.find_listener(services, request)
     after = request.args.get("after")
     choice_of(services, request, reader)
     agreement = agree(request.headers.get("Sec-WebSocket-Extensions", ""))
+    # Taken out when the session begins: the request is half of an idle client's memory.
+    requests = [request]
 
     def run() -> None:
         subscription = None
         try:
             form = DeflatedFrames(agreement.window_bits) if agreement else WebSocketFrames()
-            subscription = subscribe(services, request, form, reader, after)
+            subscription = subscribe(services, requests.pop(), form, reader, after)
             limit = services.core.settings.max_body_bytes
-            server = WebSocketServer(handshake_of(environ), limit, agreement)
+            server = WebSocketServer(handshake, limit, agreement)
             conversation = Conversation(services, reader, subscription, server, sock)
-            with following(environ.get(REQUEST_ID, "")):
+            with following(request_id):
                 conversation.run(holds=after is None)
         finally:
             if subscription:

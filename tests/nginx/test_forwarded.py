@@ -86,6 +86,25 @@ def test_websocket_is_upgraded(client: Client, recorders: list[Recorder]) -> Non
     assert request.values("Connection") == ["upgrade"]
 
 
+def test_compression_of_a_websocket_is_agreed_on(client: Client, recorders: list[Recorder]) -> None:
+    offer, answer = "permessage-deflate; client_max_window_bits", "permessage-deflate; x=1"
+    for recorder in recorders:
+        recorder.status = 101
+        recorder.headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"),
+                            ("Sec-WebSocket-Extensions", answer)]  # fmt: skip
+    with client.secure_socket() as secure:
+        secure.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Extensions: %s\r\n\r\n" % offer.encode()
+        )
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += secure.recv(1000)
+    assert f"sec-websocket-extensions: {answer}".encode() in head.lower()
+    (request,) = recorders[0].requests + recorders[1].requests
+    assert request.values("Sec-WebSocket-Extensions") == [offer]
+
+
 @pytest.mark.parametrize(
     ("version", "connection", "upgrade"),
     [
