@@ -88,8 +88,8 @@ class FrameSocket:
             self._socket.sendall(frames)
         return len(frames)
 
-    def try_send(self, frames: bytes) -> bytes | None:
-        """Send as much as goes at once, and return the rest: b"" if all is sent.
+    def try_send(self, frames: bytes) -> memoryview | None:
+        """Send as much as goes at once, and return the rest, which is empty if all is sent.
 
         The rest has to be sent by `send_rest`; others wait for it. None: nothing could be sent,
         so `send` has to wait. It never waits itself, so the event loop may call it.
@@ -105,9 +105,10 @@ class FrameSocket:
             raise
         if sent == len(frames):
             self._lock.release()
-        return frames[sent:]
+        # Not a copy: many clients share the bytes.
+        return memoryview(frames)[sent:]
 
-    def send_rest(self, rest: bytes) -> None:
+    def send_rest(self, rest: memoryview) -> None:
         """Send what `try_send` returned."""
         try:
             self._socket.sendall(rest)
@@ -153,6 +154,14 @@ class FrameSocket:
     def close_soon(self) -> None:
         """End the connection after a moment, in which the client can read the last bytes."""
         gevent.spawn_later(CLOSE_SECONDS, self.close)
+
+    def close_gently(self) -> None:
+        """End the connection, such that a client that still sends can read the last bytes."""
+        with contextlib.suppress(OSError), gevent.Timeout(CLOSE_SECONDS, False):
+            self._socket.shutdown(socket.SHUT_WR)
+            while self._socket.recv(MAX_READ_BYTES):
+                self.wait_turn()
+        self.close()
 
     def close(self) -> None:
         """End the connection; the server closes the socket itself."""

@@ -145,6 +145,7 @@ class Conversation:
                 self._socket.wait_turn()
         writer.finish()
         self._subscription.end(Ending.CLOSED)
+        self._socket.close_gently()
 
     def _is_behind(self) -> bool:
         """Return whether the client sends faster than it is answered, or than it reads answers."""

@@ -8,6 +8,7 @@ rest: what waits for a slow client, for the database, or for the end.
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import gevent
 
@@ -15,13 +16,16 @@ from ngw2f.live.subscription import Subscription
 from ngw2f.web.errors import one_line
 from ngw2f.web.upgrade import CLOSE_SECONDS, FrameSocket
 
+Chunk = bytes | memoryview
+Send = Callable[[Any], object]
+
 log = logging.getLogger(__name__)
 
 
 class Writer:
     """Stands for the waiter of a subscription: the loop switches to it when there may be more."""
 
-    __slots__ = ("_close", "_greenlet", "_is_over", "_socket", "_subscription")
+    __slots__ = ("_close", "_first", "_greenlet", "_is_over", "_socket", "_subscription")
 
     def __init__(
         self, subscription: Subscription, sock: FrameSocket, close: Callable[[], None]
@@ -31,6 +35,8 @@ class Writer:
         self._socket = sock
         self._close = close
         self._greenlet: gevent.Greenlet | None = None
+        # What the greenlet begins with.
+        self._first: tuple[Send, Chunk] | None = None
         self._is_over = False
         subscription.waiter = self
         subscription.wake()
@@ -59,23 +65,23 @@ class Writer:
                 return
             rest = self._socket.try_send(chunk)
             if rest is None:
-                self._spawn(self._socket.send, chunk)
+                self._spawn((self._socket.send, chunk))
                 return
             if rest:
-                self._spawn(self._socket.send_rest, rest)
+                self._spawn((self._socket.send_rest, rest))
                 return
         self._spawn()
 
-    def _spawn(self, send: Callable[[bytes], object] | None = None, chunk: bytes = b"") -> None:
-        self._greenlet = gevent.spawn(self._write, send, chunk)
+    def _spawn(self, first: tuple[Send, Chunk] | None = None) -> None:
+        self._first = first
+        self._greenlet = gevent.spawn(self._write)
         # If the client does not read, this is what is killed.
         self._subscription.greenlet = self._greenlet
 
-    def _write(self, send: Callable[[bytes], object] | None, chunk: bytes) -> None:
+    def _write(self) -> None:
         """Write until there is nothing left to write."""
         try:
-            if send:
-                send(chunk)
+            self._write_first()
             while not self._is_over and (more := self._subscription.poll()) != b"":
                 if more is None:
                     self._end()
@@ -84,6 +90,13 @@ class Writer:
         except Exception as error:
             self._fail(error)
         self._greenlet = None
+
+    def _write_first(self) -> None:
+        # Not kept any longer: a thousand slow clients would keep a thousand old chunks.
+        first, self._first = self._first, None
+        if first:
+            send, chunk = first
+            send(chunk)
 
     def _end(self) -> None:
         self._is_over = True

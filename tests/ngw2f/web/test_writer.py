@@ -27,10 +27,10 @@ class Stage:
 
     def __init__(self, hub: Hub, after: str | None) -> None:
         self.hub = hub
-        ours, self.client = socket.socketpair()
+        self.ours, self.client = socket.socketpair()
         self.client.settimeout(HANGING_SECONDS)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        self.socket = FrameSocket(ours)
+        self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.socket = FrameSocket(self.ours)
         self.socket.send(b"accepted")
         self.subscription: Subscription = hub.subscribe(FORM, after=after)
         self.closes: list[Ending | None] = []
@@ -64,6 +64,7 @@ def stage(service: Service, request: pytest.FixtureRequest) -> Iterator[Stage]:
     yield stage
     stage.subscription.close()
     stage.socket.close()
+    stage.ours.close()
     stage.client.close()
 
 
