@@ -35,7 +35,7 @@ SWITCH = "switch_protocols"
 # RFC 6455 sections 4.1 and 4.4.
 VERSION = "13"
 KEY_BYTES = 16
-# How long the client has to answer a close frame.
+# How long the client has to answer a close frame, or to read the last bytes.
 CLOSE_SECONDS = 0.5
 # How much to read at once: more while the last piece was handled within this time, else less.
 MIN_READ_BYTES = 256
@@ -63,7 +63,7 @@ class FrameSocket:
     """A socket to which several greenlets write whole frames, one after the other."""
 
     __slots__ = (
-        "__weakref__", "_can_try", "_has_switched", "_is_closed", "_lock", "_read_at",
+        "_can_try", "_has_switched", "_is_closed", "_lock", "_read_at",
         "_read_bytes", "_received", "_socket", "is_behind", "wait_turn",
     )  # fmt: skip
 
@@ -147,14 +147,6 @@ class FrameSocket:
         self._read_bytes = min(max(size, MIN_READ_BYTES), MAX_READ_BYTES)
         return self._read_bytes
 
-    def fileno(self) -> int:
-        number: int = self._socket.fileno()
-        return number
-
-    def close_soon(self) -> None:
-        """End the connection after a moment, in which the client can read the last bytes."""
-        gevent.spawn_later(CLOSE_SECONDS, self.close)
-
     def close_gently(self) -> None:
         """End the connection, such that a client that still sends can read the last bytes."""
         with contextlib.suppress(OSError), gevent.Timeout(CLOSE_SECONDS, False):
@@ -192,7 +184,7 @@ class Session:
 
 
 def take_over(request: Request) -> tuple[dict[str, Any], FrameSocket]:
-    """Return the environ for the WebSocket library, and the socket in it.
+    """Return the environ for the WebSocket, and the socket in it.
 
     Raises 400, 403, 426, 501.
     """
@@ -205,26 +197,18 @@ def take_over(request: Request) -> tuple[dict[str, Any], FrameSocket]:
     if not is_key(request.headers.get("Sec-WebSocket-Key", "")):
         raise problem(400, "Sec-WebSocket-Key must be 16 bytes in base64 (RFC 6455 section 4.2.1)")
     if request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ:
-        # The library would read its bytes as frames.
+        # Its bytes would be read as frames.
         raise problem(400, "a handshake has no body")
     if SOCKET not in request.environ:
         raise problem(501, "this server does not support WebSockets")
     check_origin(request)
     sock = FrameSocket(request.environ[SOCKET])
-    # Libraries read lists of protocols in different ways, or not at all.
-    asked = {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}
-    return {**request.environ, **asked, SOCKET: sock}, sock
+    return {**request.environ, SOCKET: sock}, sock
 
 
 def handshake_of(environ: WSGIEnvironment) -> dict[str, Any]:
     """Return the part of the environ that a WebSocket needs: what we have checked."""
     return {SOCKET: environ[SOCKET], KEY: environ[KEY].strip()}
-
-
-def without_upgrade(environ: WSGIEnvironment) -> WSGIEnvironment:
-    """Return an environ with which no library can take the connection over."""
-    withheld = (SOCKET, "HTTP_UPGRADE")
-    return {name: value for name, value in environ.items() if name not in withheld}
 
 
 def is_upgrade(request: Request) -> bool:

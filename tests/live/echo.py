@@ -38,7 +38,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
                 while (message := server.receive()) is not None:
                     server.send(message)
         finally:
-            sock.close_soon()
+            sock.close_gently()
 
     return SwitchingProtocols(run)(environ, start_response)
 
