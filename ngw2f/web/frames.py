@@ -162,15 +162,20 @@ class WebSocketServer:
 
     def _read(self, deadline: float | None) -> bool:
         """Read what arrives; return False if it is too late. Raises OSError."""
-        seconds = None if deadline is None else max(deadline - time.monotonic(), 0)
-        with gevent.Timeout(seconds, False):
-            received = self._socket.recv(READ_BYTES)
-            if not received:
-                raise ConnectionClosed
-            self._connection.receive_data(received)
-            self._events = self._frames.events()
-            return True
-        return False
+        if deadline is None:
+            # Most clients wait here: without a timer that would cost memory.
+            received: bytes | None = self._socket.recv(READ_BYTES)
+        else:
+            received = None
+            with gevent.Timeout(max(deadline - time.monotonic(), 0), False):
+                received = self._socket.recv(READ_BYTES)
+        if received is None:
+            return False
+        if not received:
+            raise ConnectionClosed
+        self._connection.receive_data(received)
+        self._events = self._frames.events()
+        return True
 
     def _next_message(self) -> str | bytes | None:
         """Return the next message of those that have arrived completely.

@@ -79,7 +79,7 @@ class FrameSocket:
         self._read_bytes = MIN_READ_BYTES
         self.wait_turn: Callable[[], None] = getattr(sock, "wait_turn", gevent.sleep)
         # Returns whether input still waits to be handled; until it is, no more is read.
-        self.is_behind: Callable[[], bool] = lambda: False
+        self.is_behind: Callable[[], bool] = bool
 
     def send(self, frames: bytes) -> int:
         with self._lock:
