@@ -87,14 +87,12 @@ def connect(services: Services, request: Request) -> Response:
     after = request.args.get("after")
     choice_of(services, request, reader)
     agreement = agree(request.headers.get("Sec-WebSocket-Extensions", ""))
-    # Taken out when the session begins: the request is half of an idle client's memory.
-    requests = [request]
 
     def run() -> None:
         subscription = None
         try:
             form = DeflatedFrames(agreement.window_bits) if agreement else WebSocketFrames()
-            subscription = subscribe(services, requests.pop(), form, reader, after)
+            subscription = subscribe(services, request, form, reader, after)
             limit = services.core.settings.max_body_bytes
             server = WebSocketServer(handshake, limit, agreement)
             conversation = Conversation(services, reader, subscription, server, sock)
