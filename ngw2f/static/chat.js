@@ -21,6 +21,8 @@ const MAX_UNREAD_ROOMS = 200;
 /* How long a message may take until it is rendered, before it is said as it is. */
 const RENDERING_MILLISECONDS = 5000;
 const MAX_SAID = 20;
+/* Until when a message is one with its author's message before it. */
+const GROUP_MILLISECONDS = 300000;
 
 const online = new Map();
 
@@ -89,6 +91,28 @@ function showMessage(fresh) {
   return item || fresh;
 }
 
+/* Put a message under its author's one before it, or under the line of a new day, by the reader's
+ * clock. */
+function arrange(item) {
+  if (!item) return;
+  const before = item.previousElementSibling;
+  const [now, then] = [item, before].map((each) => timeOf(each));
+  const isNewDay = !before || now.toDateString() !== then.toDateString();
+  const isSame = !isNewDay && item.dataset.user === before.dataset.user;
+  item.classList.toggle("follows", isSame && now - then < GROUP_MILLISECONDS);
+  if (isNewDay) item.dataset.day = describeDay(now);
+  else delete item.dataset.day;
+}
+
+function timeOf(item) {
+  return new Date(item?.querySelector("time")?.dateTime || NaN);
+}
+
+function describeDay(day) {
+  if (day.toDateString() === new Date().toDateString()) return "Today";
+  return day.toLocaleDateString([], { weekday: "long", month: "long", day: "numeric" });
+}
+
 /* The arrow keys lead to a message, and Enter follows its link: it is no stop of the tab key. */
 function prepare(item) {
   showTime(item.querySelector("time"));
@@ -104,6 +128,8 @@ function place(fresh) {
   if (next) next.after(fresh);
   else list.prepend(fresh);
   list.querySelector(".empty")?.remove();
+  arrange(fresh);
+  arrange(fresh.nextElementSibling);
   return true;
 }
 
@@ -138,6 +164,7 @@ function dropOldest() {
   if (items.length <= MAX_MESSAGES) return;
   for (const item of items.slice(0, -MAX_MESSAGES)) item.remove();
   const first = idOf(items.at(-MAX_MESSAGES));
+  arrange(items.at(-MAX_MESSAGES));
   list.dataset.older = first;
   const link = document.querySelector(".older a");
   link.rel = "prev";
@@ -184,7 +211,9 @@ function focusOn(item) {
 function drop(item) {
   const hadFocus = item.contains(document.activeElement);
   const next = item.nextElementSibling || item.previousElementSibling;
+  const after = item.nextElementSibling;
   item.remove();
+  arrange(after);
   if (!hadFocus) return;
   if (next) focusOn(next);
   else document.getElementById("write")?.focus();
@@ -256,6 +285,7 @@ function showUser(user) {
   else online.delete(user.id);
   for (const who of list.querySelectorAll(`.message[data-user="${user.id}"] .nickname`)) {
     who.textContent = user.nickname;
+    who.parentElement.querySelector(".avatar").textContent = [...user.nickname][0].toUpperCase();
   }
   showPeople();
 }
@@ -359,7 +389,7 @@ async function readHistory() {
   const messages = await fetchMessages();
   const known = new Set(messages.map((message) => message.id));
   for (const item of items) {
-    if (messages.length && idOf(item) >= idOf(messages[0]) && !known.has(item.id)) item.remove();
+    if (messages.length && idOf(item) >= idOf(messages[0]) && !known.has(item.id)) drop(item);
   }
   messages.forEach(showRead);
   if (items.length && messages.length) await readBetween(idOf(items.at(-1)), idOf(messages[0]));
@@ -584,6 +614,7 @@ if (list) {
   document.documentElement.classList.add("scripted");
   for (const item of list.querySelectorAll(".message")) {
     prepare(item);
+    arrange(item);
     if (!item.hasAttribute("aria-busy")) said.add(item);
   }
   start();

@@ -68,7 +68,11 @@ class LiveMarkup:
     def _show_message(self, data: bytes) -> MessageMarkup:
         message = msgspec.json.decode(data, type=ShownMessage)
         fragment = self._message(
-            message=message, nickname=self._nicknames.of(message.user_id), with_actions=True
+            message=message,
+            nickname=self._nicknames.of(message.user_id),
+            with_actions=True,
+            # What comes before it is on the page, whose script adds this.
+            follows=False,
         )
         return MessageMarkup(message.id, message.room_id, message.user_id, fragment)
 

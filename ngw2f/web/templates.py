@@ -25,6 +25,7 @@ class Templates:
             keep_trailing_newline=True,
         )
         self._environment.filters["clock"] = _clock
+        self._environment.filters["day"] = _day
         self._environment.filters["iso"] = _iso
         self._environment.globals["static"] = StaticFiles()
 
@@ -45,6 +46,11 @@ class Templates:
 def _clock(seconds: float) -> str:
     """Return the day and the minute, UTC."""
     return time.strftime("%b %d, %H:%M", time.gmtime(seconds))
+
+
+def _day(seconds: float) -> str:
+    """Return the date in words, UTC."""
+    return time.strftime("%A, %B %d", time.gmtime(seconds)).replace(" 0", " ")
 
 
 def _iso(seconds: float) -> str:

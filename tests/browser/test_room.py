@@ -80,14 +80,28 @@ def test_own_message_is_there_before_its_event(open_room: Any) -> None:
     assert posted.count() == 1
 
 
+def test_messages_of_an_author_are_together(open_room: Any) -> None:
+    ann, bob = open_room("ann"), open_room("bob")
+    for page, text in ((bob, "apart"), (ann, "one"), (ann, "two"), (bob, "three")):
+        say(page, f"together {text}")
+        for each in (ann, bob):
+            each.wait_for_selector(f".message:has-text('together {text}') .avatar")
+    script = "items => items.map((item) => item.classList.contains('follows'))"
+    for page in (ann, bob):
+        shown = page.locator(".message:has-text('together')")
+        assert shown.evaluate_all(script)[1:] == [False, True, False]
+        assert page.locator(".message").first.get_attribute("data-day") == "Today"
+
+
 def test_new_nickname_is_shown_at_once(chat: ChatServer, open_room: Any) -> None:
     ann = open_room("ann")
     token = chat.register("eve")
     message = chat.call("POST", "/api/messages", token, json={"source": "who am I?"}).json()
     author = ann.locator(".message:has-text('who am I?') .nickname")
     sync_api.expect(author).to_have_text("eve")
-    chat.call("PUT", f"/api/users/{message['user_id']}", token, json={"nickname": "Evelyn"})
-    sync_api.expect(author).to_have_text("Evelyn")
+    chat.call("PUT", f"/api/users/{message['user_id']}", token, json={"nickname": "Zoe"})
+    sync_api.expect(author).to_have_text("Zoe")
+    sync_api.expect(ann.locator(".message:has-text('who am I?') .avatar")).to_have_text("Z")
 
 
 def test_deleted_message_disappears(open_room: Any) -> None:

@@ -5,7 +5,10 @@ from collections.abc import Callable
 
 import pytest
 from bs4 import BeautifulSoup
+from sqlalchemy import update
 
+from ngw2f.server.service import Service
+from ngw2f.store.schema import messages
 from tests.client import BROWSER, PASSWORD, Client
 from tests.ngw2f.web.browsing import click, form_of, page, submit, texts
 
@@ -207,6 +210,21 @@ def test_older_page_leads_back(client: Client) -> None:
     path = re.search(r"newer: http://localhost(?::80)?(/\S+)\)", text)
     assert path is not None
     assert "ann: 4" in client.get(path[1]).text
+
+
+def test_messages_of_an_author_are_together(client: Client, service: Service) -> None:
+    ann, bob = client.join("ann"), client.join("bob")
+    noon = 1_000_036_800.0
+    times = [(ann, 0), (ann, 60), (bob, 90), (ann, 120), (ann, 421), (ann, 43_190), (ann, 43_210)]
+    for author, _ in times:
+        client.say(author, "x")
+    with service.services.core.database.writing() as connection:
+        for message_id, (_, seconds) in enumerate(times, 1):
+            moment = update(messages).where(messages.c.id == message_id)
+            connection.execute(moment.values(created_at=noon + seconds))
+    shown = page(client).html.select(".message")
+    # Not over five minutes, and not over midnight.
+    assert [int("follows" in each["class"]) for each in shown] == [0, 1, 0, 0, 0, 0, 0]
 
 
 def test_text_for_a_terminal(client: Client) -> None:
