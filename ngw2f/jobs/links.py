@@ -37,10 +37,12 @@ MAX_FETCHES = 512
 LOOK_SECONDS = 0.05
 # Well before the flag expires.
 RENEW_SECONDS = FLAG_MILLISECONDS / 4_000
-# A flood of links leaves the database to those who post: few results are stored at a time, and then
-# others have it for three times as long.
-MAX_STORED = 8
+# A flood of links leaves the database and the processors to those who post: few results are stored
+# at a time, with one commit, and then others have the database for three times as long, and more
+# results come.
+MAX_STORED = 16
 OTHERS_SHARE = 3
+MIN_PAUSE_SECONDS = 0.05
 # Part of what storing takes is the wait for others, and links must not wait for ever.
 MAX_PAUSE_SECONDS = 1.0
 # While so many results wait to be stored, no fetch is started: each may have a thumbnail, and a
@@ -221,7 +223,7 @@ class Round:
             self._store_again_at = time.monotonic() + LOOK_SECONDS
             return 0
         ended_at = time.monotonic()
-        pause = min(OTHERS_SHARE * (ended_at - began_at), MAX_PAUSE_SECONDS)
-        self._store_again_at = ended_at + pause
+        pause = max(OTHERS_SHARE * (ended_at - began_at), MIN_PAUSE_SECONDS)
+        self._store_again_at = ended_at + min(pause, MAX_PAUSE_SECONDS)
         self._unstored = self._unstored[len(results) :]
         return len(results)

@@ -398,15 +398,20 @@ def test_no_link_is_fetched_while_many_results_wait(
     assert max(waiting) < 2 + MAX_AT_SITE
 
 
-@pytest.mark.parametrize(("seconds", "shortest"), [(0.2, 0.6), (10.0, links.MAX_PAUSE_SECONDS)])
+@pytest.mark.parametrize(
+    ("seconds", "least", "shortest"),
+    [(0.0, 0.9, 0.9), (0.2, 0.0, 0.6), (10.0, 0.0, links.MAX_PAUSE_SECONDS)],
+)
 def test_others_have_the_database_for_longer_but_not_for_ever(
     job_context: JobContext,
     say: Callable[[str], str],
     site: WebSite,
     monkeypatch: pytest.MonkeyPatch,
     seconds: float,
+    least: float,
     shortest: float,
 ) -> None:
+    monkeypatch.setattr(links, "MIN_PAUSE_SECONDS", least)
     store, store_results = links.Round._store, link_outbox.LinkOutbox.store
     pauses: list[float] = []
     passed = looked_at = 0.0
