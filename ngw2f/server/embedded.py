@@ -90,6 +90,9 @@ class Embedded:
         """Drop the lifeline; if asked to *wait*, return when the supervisor has ended."""
         self._stopping.set()
         self.forget()
+        if wait and self._told is not None:
+            # One that has only begun does not hold the lock yet.
+            select.select([self._told], [], [], HANDOVER_SECONDS)
         deadline = time.monotonic() + HANDOVER_SECONDS
         while wait and is_locked(self._lock_path) and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -87,6 +87,18 @@ def test_supervisor_that_lost_the_race(
     second.stop(wait=False)
 
 
+def test_stop_right_after_the_start(settings: Settings) -> None:
+    """The next server finds no supervisor that takes the lock only now."""
+    for _ in range(2):
+        embedded = Embedded(settings)
+        embedded.start()
+        embedded.stop(wait=True)
+    embedded = Embedded(settings)
+    embedded.start()
+    embedded.wait()
+    embedded.stop(wait=True)
+
+
 def test_whoever_waits_looks_meanwhile(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A web worker shows gunicorn's master that it lives; a process that waits later need not."""
     told, its = socket.socketpair()
