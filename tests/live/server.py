@@ -15,6 +15,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from examples.transcript.machine import free_port
+from tests.migrated import copy_migrated
 
 # A server that starts takes a second or two; a machine that others use too takes its time.
 START_SECONDS = 300
@@ -54,6 +55,7 @@ class RedisServer:
 class ChatServer:
     def __init__(self, directory: Path, **settings: str) -> None:
         self.redis = RedisServer(directory)
+        self._directory = directory
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = {
@@ -72,6 +74,8 @@ class ChatServer:
 
         One for each takes as long to start as all the rest: a test has those that it needs.
         """
+        if "NGW2F_DATABASE_URL" not in self._environment:
+            copy_migrated(self._directory)
         try:
             self.redis.start()
             bind = f"127.0.0.1:{self.port}"

@@ -14,6 +14,7 @@ from typing import Any
 import requests
 
 from tests.client import PASSWORD
+from tests.migrated import copy_migrated
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -171,9 +172,15 @@ def parent_of(pid: int) -> int:
 
 @contextmanager
 def run_server(
-    data_dir: Path, *options: str, path: str = "/readyz", **settings: object
+    data_dir: Path,
+    *options: str,
+    path: str = "/readyz",
+    is_migrated: bool = True,
+    **settings: object,
 ) -> Iterator[Server]:
     """Run it for the block, which begins when *path* is answered with 200."""
+    if is_migrated and "DATABASE_URL" not in settings:
+        copy_migrated(data_dir)
     server = Server(data_dir, *options, **settings)
     try:
         yield server.wait_until_ready(path)

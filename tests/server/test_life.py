@@ -31,7 +31,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run a server for the tests that leave it whole."""
     data_dir = tmp_path_factory.mktemp("whole") / ("x" * 100) / "var"
     data_dir.parent.mkdir()
-    with run_server(data_dir, "--workers=2", MAX_BODY_BYTES=1000, ANONYMOUS_RAED="false") as server:
+    with run_server(
+        data_dir, "--workers=2", is_migrated=False, MAX_BODY_BYTES=1000, ANONYMOUS_RAED="false"
+    ) as server:
         yield server
 
 
@@ -188,7 +190,7 @@ def test_upgrade_that_is_taken_back(whole: Server) -> None:
 
 
 def test_migrated_once_for_three_workers(start_web: Callable[..., Server], data_dir: Path) -> None:
-    start_web("--workers=3")
+    start_web("--workers=3", is_migrated=False)
     with closing(sqlite3.connect(data_dir / "chat.sqlite3")) as connection:
         rooms = connection.execute("SELECT name FROM rooms").fetchall()
         versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
