@@ -1,4 +1,4 @@
-"""The official client, whose connection breaks in every way: nothing is missing, nothing twice."""
+"""Clients as people use them; the official one, while its connection breaks in every way."""
 
 import json
 import os
@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 import requests
+import socketio
 
 from tests.live.server import ChatServer
 from tests.needs import lacking
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 SCRIPT = Path(__file__).parent / "clients" / "recovering.cjs"
 MESSAGES = 60
@@ -125,3 +126,19 @@ def test_client_misses_nothing(
         assert all(each == {"recovered": True, "id": first["id"]} for each in others)
     finally:
         listener.stop()
+
+
+@pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])
+def test_python_client_posts_and_hears(chat: ChatServer, ann: str, transports: list[str]) -> None:
+    heard: list[tuple[Any, ...]] = []
+    with requests.Session() as session:
+        client = socketio.Client(reconnection=False, http_session=session)
+        client.on("updated_model", lambda *values: heard.append(values))
+        client.connect(chat.url, auth={"token": ann}, transports=transports)
+        source = f"by {transports}"
+        message = client.call("post_message", {"source": source}, timeout=HANGING_SECONDS)
+        assert message["source"] == source
+        wait_until(lambda: source in [update["model"].get("source") for update, _ in heard])
+        update, offset = heard[-1]
+        assert update["id"] == offset
+        client.disconnect()
