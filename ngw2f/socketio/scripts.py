@@ -111,12 +111,17 @@ if t == 'closed' then
 end
 if t == 'websocket' then return {'upgraded'} end
 if t == '' or get('poll') ~= ARGV[1] then return {'gone'} end
+if get('probed') ~= '' then
+  -- The rest goes over the WebSocket. A client that is closed in the middle of an upgrade would
+  -- keep what this poll brings, and yet ask for it again when it recovers.
+  drop('poll', 'at')
+  return {'ended', '', 0}
+end
 local moves = ARGV[3] ~= '' and get('cursor') == ARGV[2]
 local has_events = moves and ARGV[4] == '1'
 local q, wait = get('q'), due()
--- While it is upgraded, the WebSocket sends the ping.
-local pings = get('ping') ~= '' and wait <= 0 and get('probed') == ''
-if q == '' and not (has_events or pings or get('probed') ~= '' or ARGV[5] == '1') then
+local pings = get('ping') ~= '' and wait <= 0
+if q == '' and not (has_events or pings or ARGV[5] == '1') then
   return {'wait', math.max(wait, 0), get('memo'), get('cursor')}
 end
 drop('poll', 'at', 'q')

@@ -239,16 +239,25 @@ def test_poll_ends_once_the_upgrade_is_probed(sessions: Sessions) -> None:
     assert finish(sessions, sid, "b").status == "upgraded"
 
 
-def test_ping_is_left_to_the_websocket(build: Build) -> None:
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_packets_are_left_to_the_websocket(build: Build, succeeds: bool) -> None:
     sessions = build(Times(0, 600_000))
     sid = sessions.create()
+    post(sessions, sid, "4x", state=({}, "7-0"))
     sessions.begin_upgrade(sid, "ws")
     sessions.probe(sid, "ws")
     sessions.claim(sid, "a", is_patient=False)
-    assert finish(sessions, sid, "a")[:2] == ("ended", "")
-    sessions.stay(sid, "ws")
-    sessions.claim(sid, "b", is_patient=True)
-    assert finish(sessions, sid, "b")[:2] == ("ended", "2")
+    ended = finish(sessions, sid, "a", before="7-0", after="9-0", has_events=True)
+    assert ended[:3] == ("ended", "", False)
+    if succeeds:
+        left = sessions.upgrade(sid, "ws")
+        assert left is not None
+        assert (left.packets, left.cursor, left.due_seconds <= 0) == ("4x", "7-0", True)
+    else:
+        sessions.stay(sid, "ws")
+        held = sessions.claim(sid, "b", is_patient=True)
+        assert held.cursor == "7-0"
+        assert finish(sessions, sid, "b")[:2] == ("ended", "4x\x1e2")
 
 
 def test_polling_goes_on_after_a_failed_upgrade(sessions: Sessions) -> None:
