@@ -20,7 +20,8 @@ from ngw2f.socketio.sessions import Times, new_sid
 from ngw2f.web.live_socket import switch_with
 
 MAX_PAYLOAD = 1_000_000
-CONNECT_SECONDS = 1.0
+# A client has to connect within so many intervals: the suite pings three times before it does.
+CONNECT_INTERVALS = 4
 
 
 class Echo:
@@ -69,9 +70,10 @@ class Application:
     def __init__(self, url: str, times: Times) -> None:
         self._url = url
         self._redis = Redis.from_url(url)
+        connect_seconds = CONNECT_INTERVALS * times.ping_interval / 1000
         self._servers = {
             "/engine.io/": self._server(Echo(), "engine:", times),
-            "/socket.io/": self._server(SocketIO(Suite(), CONNECT_SECONDS), "socket:", times),
+            "/socket.io/": self._server(SocketIO(Suite(), connect_seconds), "socket:", times),
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -124,20 +124,16 @@ def run_suite(name: str, modules: Path, place: Path, url: str, ping: str) -> boo
         ("PING_INTERVAL", "PING_TIMEOUT"), OWN_PING, ping.split("/"), strict=True
     ):
         text = text.replace(f"{constant} = {own}", f"{constant} = {ours}")
+    # Each test waits for several pings.
+    limit = str(20 * max(map(int, ping.split("/"))))
+    text = text.replace("this.timeout(5000)", f"this.timeout({limit})")
     (folder / "test-suite.js").write_text(text.replace(OWN_URL, url))
     (folder / "node-imports.js").write_text(IMPORTS)
     (folder / "package.json").write_text('{"type": "module"}')
     if not (folder / "node_modules").exists():
         (folder / "node_modules").symlink_to(modules.absolute())
     mocha = ["node", "node_modules/mocha/bin/_mocha", "test-suite.js"]
-    # Each test waits for several pings.
-    options = [
-        "--exit",
-        "--reporter",
-        "json",
-        "--timeout",
-        str(20 * max(map(int, ping.split("/")))),
-    ]
+    options = ["--exit", "--reporter", "json", "--timeout", limit]
     done = subprocess.run(
         [*mocha, *options], cwd=folder, stdout=subprocess.PIPE, text=True, timeout=SUITE_SECONDS
     )
