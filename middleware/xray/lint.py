@@ -1,0 +1,117 @@
+"""Find the faults of a request, and the layer that made each.
+
+What is wrong with what left a layer is that layer's fault, unless the same was wrong with what it
+got from below. Two layers with the same fault are therefore named as one: the lower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from middleware.xray.faults import Fault, Finding
+from middleware.xray.lint_http import findings_between, findings_in_content, findings_in_fields
+from middleware.xray.trace import Trace
+from middleware.xray.visit import CLOSE, Raised, Visit
+
+SLOW_SECONDS = 1.0
+# Noted where they happened, by the layer that did it.
+OWN_NOTES = frozenset({"environ-class", "environ-value", "input-past-end", "input-closed"})
+
+
+def lint(trace: Trace, *, slow_seconds: float = SLOW_SECONDS) -> list[Fault]:
+    """Return the faults of a request, those of the outermost layer first.
+
+    `slow_seconds`: the own time from which a layer is slow. Applications may take their time.
+    """
+    passed_on: dict[int, set[Finding]] = {}
+    faults: list[list[Fault]] = []
+    # A layer is called after the one above it, so this goes from the innermost outwards.
+    for visit in reversed(trace.visits):
+        found = set(passing_findings(visit))
+        passed_on[id(visit)] = found
+        inherited = {finding for below in visit.below for finding in passed_on[id(below)]}
+        if has_note(visit, "body-type"):
+            # Its chunks are no chunks either.
+            found = {finding for finding in found if finding.code != "chunk-type"}
+        own = sorted(found - inherited) + list(dict.fromkeys(own_findings(visit, trace)))
+        if is_slow(visit, slow_seconds):
+            own.append(Finding("slow", f"{sum(visit.own_seconds):.2f} s"))
+        faults.append([Fault(visit.name, *finding) for finding in own])
+    return [fault for group in reversed(faults) for fault in group]
+
+
+def passing_findings(visit: Visit) -> Iterator[Finding]:
+    """Check what left the layer; it may have been wrong before."""
+    for note in visit.notes:
+        if note.code not in OWN_NOTES and note.code != "read-after-close":
+            yield Finding(note.code, note.detail)
+    again = [start for start in visit.starts[1:] if start.error is None]
+    if again:
+        yield Finding("start-twice", f"{len(again)} times" if len(again) > 1 else "")
+    start = visit.start
+    if start is None:
+        if visit.is_whole and not visit.starts and not visit.raised:
+            yield Finding("start-missing")
+        return
+    yield from findings_in_fields(start)
+    yield from findings_in_content(visit, start)
+    refused = [start for start in visit.starts if start.refused and start.error]
+    if refused and not any(raised.order > refused[0].order for raised in visit.raised):
+        yield Finding("refusal-swallowed", str(refused[0].refused))
+
+
+def own_findings(visit: Visit, trace: Trace) -> Iterator[Finding]:
+    """Check what the layer did to its surroundings: that cannot come from below."""
+    for note in visit.notes:
+        if note.code in OWN_NOTES:
+            yield Finding(note.code, note.detail)
+    for below in visit.below:
+        yield from findings_of_closing(visit, below, trace)
+        if has_note(below, "read-after-close") and not has_note(visit, "read-after-close"):
+            yield Finding("read-after-close")
+        if any(start.has_write is False for start in below.starts) and not any(
+            start.has_write is False for start in visit.starts
+        ):
+            yield Finding("start-write")
+        for raised in below.raised if trace.is_done else ():
+            if was_swallowed(raised, visit, below):
+                yield Finding("exception-swallowed", raised.name)
+    start, inner = visit.start, visit.below[-1].start if visit.below else None
+    if start is not None and inner is not None:
+        yield from findings_between(visit, start, visit.below[-1], inner)
+        if holds_back(visit, visit.below[-1]) and start.code == inner.code:
+            yield Finding("chunk-held")
+
+
+def findings_of_closing(visit: Visit, below: Visit, trace: Trace) -> Iterator[Finding]:
+    if not below.body_has_close or below.returned is None:
+        return
+    is_over = visit.close_calls or not visit.body_has_close or visit.returned is None
+    if not below.close_calls and is_over and trace.is_done:
+        yield Finding("close-lost")
+    if below.close_calls > max(1, visit.close_calls):
+        yield Finding("close-twice", f"{below.close_calls} times")
+
+
+def was_swallowed(raised: Raised, visit: Visit, below: Visit) -> bool:
+    """Say whether nobody above can know of an exception: no other, and no other response."""
+    if any(other.order > raised.order for other in visit.raised):
+        return False
+    if raised.phase == CLOSE:
+        return True
+    replaced = [start for start in visit.starts if start.order > raised.order]
+    broken = below.start
+    is_other = below is not visit.below[-1] or broken is None
+    return not any(is_other or start.code != below.status[:3] for start in replaced)
+
+
+def holds_back(visit: Visit, below: Visit) -> bool:
+    return below.is_held_back and visit.content_bytes > 0 and visit.method != "HEAD"
+
+
+def has_note(visit: Visit, code: str) -> bool:
+    return any(note.code == code for note in visit.notes)
+
+
+def is_slow(visit: Visit, slow_seconds: float) -> bool:
+    return visit.place > 0 and sum(visit.own_seconds) >= slow_seconds

@@ -1,0 +1,107 @@
+"""Check what HTTP says of a response; see `middleware.xray.lint`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from middleware._fields import HOP_BY_HOP
+from middleware.headers import TOKEN
+from middleware.xray.faults import Finding
+from middleware.xray.values import JOINED
+from middleware.xray.visit import Start, Visit
+
+SINGLE = frozenset(
+    {
+        "access-control-allow-origin",
+        "age",
+        "content-disposition",
+        "content-length",
+        "content-location",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "expires",
+        "last-modified",
+        "location",
+        "retry-after",
+        "server",
+    }
+)
+# What a 304 has to say as its 200 would (RFC 9110 section 15.4.5); servers add Date.
+OF_NOT_MODIFIED = ("cache-control", "content-location", "etag", "expires", "vary")
+
+
+def findings_in_fields(start: Start) -> Iterator[Finding]:
+    """Check the header list alone."""
+    names = [name.lower() for name, _ in start.fields]
+    for name in dict.fromkeys(names):
+        if name in SINGLE and names.count(name) > 1:
+            yield Finding("header-twice", name)
+        if name in HOP_BY_HOP and start.code != "101":
+            yield Finding("header-hop-by-hop", name)
+        if not TOKEN.fullmatch(name):
+            yield Finding("header-name", repr(name[:40]))
+    if "status" in names:
+        yield Finding("header-status")
+    length = start.value_of("content-length")
+    if length is not None:
+        if start.code[0] == "1" or start.code == "204":
+            yield Finding("length-not-allowed", start.code)
+        if not length.isdecimal() and names.count("content-length") == 1:
+            yield Finding("length-malformed", repr(length[:40]))
+
+
+def findings_in_content(visit: Visit, start: Start) -> Iterator[Finding]:
+    """Check the body against the status and the headers."""
+    if visit.content_bytes:
+        if start.code in {"204", "205", "304"}:
+            yield Finding(f"body-on-{start.code}", f"{visit.content_bytes} bytes")
+        elif visit.method == "HEAD":
+            yield Finding("body-on-head", f"{visit.content_bytes} bytes")
+    length = start.value_of("content-length") or ""
+    if not length.isdecimal() or start.code in {"204", "304"} or visit.method == "HEAD":
+        return
+    is_whole = visit.is_whole and not visit.raised
+    if visit.content_bytes > int(length) or (is_whole and visit.content_bytes < int(length)):
+        yield Finding("length-wrong", f"{length}, but {visit.content_bytes} bytes came")
+
+
+def findings_between(visit: Visit, start: Start, below: Visit, inner: Start) -> Iterator[Finding]:
+    """Check what a layer made of the response below it. Only that layer can be to blame."""
+    if start.code == "304" and inner.code in {"200", "304"}:
+        lost = [
+            name for name in OF_NOT_MODIFIED if inner.value_of(name) and not start.value_of(name)
+        ]
+        if lost:
+            yield Finding("not-modified-fields", ", ".join(lost))
+    if start.code != inner.code:
+        return
+    varies, varied = members(start, "vary"), members(inner, "vary")
+    if varied - varies and "*" not in varies and start.code != "304":
+        yield Finding("vary-lost", ", ".join(sorted(varied - varies)))
+    encodings = members(start, "content-encoding") - members(inner, "content-encoding")
+    if encodings and not varies & {"*", "accept-encoding"}:
+        yield Finding("vary-missing", ", ".join(sorted(encodings)))
+    date, moved = inner.value_of("date"), start.value_of("date")
+    if date is not None and moved != date:
+        yield Finding("date-moved", f"{date} became {moved}")
+    cookies = [value for value in start.values_of("set-cookie") if value.endswith(JOINED)]
+    if cookies and len(start.values_of("set-cookie")) < len(inner.values_of("set-cookie")):
+        yield Finding("cookies-joined")
+    etag = start.value_of("etag")
+    if etag and etag.startswith('"') and etag == inner.value_of("etag") and differs(visit, below):
+        yield Finding("etag-kept", etag)
+
+
+def differs(visit: Visit, below: Visit) -> bool:
+    """Say whether both bodies are whole, and not the same."""
+    if "HEAD" in (visit.method, below.method) or not (visit.is_whole and below.is_whole):
+        return False
+    return (visit.content_bytes, visit.checksum) != (below.content_bytes, below.checksum)
+
+
+def members(start: Start, name: str) -> set[str]:
+    """Return the members of a field that is a list, in lower case."""
+    values = (start.value_of(name) or "").lower().split(",")
+    return {value.strip() for value in values} - {""}

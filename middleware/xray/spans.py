@@ -1,0 +1,38 @@
+"""Measure work inside a layer, for its trace."""
+
+from __future__ import annotations
+
+from middleware.xray.values import kept_text, kept_value
+
+MAX_FACTS = 20
+
+
+class Span:
+    """A piece of work inside a layer, such as a statement of SQL; see `middleware.xray.span`."""
+
+    __slots__ = ("began", "detail", "error", "facts", "kind", "layer", "seconds")
+
+    def __init__(self, kind: str, detail: str, layer: str, began: float) -> None:
+        self.kind = kind
+        self.detail = kept_text(detail)
+        self.layer = layer
+        # Seconds since the request began, and how long it took; None while it runs.
+        self.began = began
+        self.seconds: float | None = None
+        # The type of the exception that ended it.
+        self.error: str | None = None
+        self.facts: dict[str, str] = {}
+
+    def set(self, **facts: object) -> None:
+        """Add facts to it, such as `rows=3`."""
+        for name, value in facts.items():
+            if len(self.facts) < MAX_FACTS:
+                self.facts[name] = kept_value(name, value)
+
+    @property
+    def text(self) -> str:
+        """Return it in one line."""
+        took = "running" if self.seconds is None else f"{self.seconds * 1000:.2f} ms"
+        facts = [f"{name}={value}" for name, value in self.facts.items()]
+        facts += [f"raised {self.error}"] if self.error else []
+        return " ".join([self.kind, self.detail, took, *facts])

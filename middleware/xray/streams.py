@@ -1,0 +1,236 @@
+"""Stand in for a response body, `write` and `wsgi.input`, and record what passes through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from wsgiref.types import WSGIEnvironment
+from zlib import crc32
+
+from middleware._wsgi import close_body
+from middleware.xray.running import RUNNING, Turn, UpwardTurn, at_work, clock
+from middleware.xray.trace import Trace
+from middleware.xray.visit import CLOSE, ITERATION, SERVER, Visit
+
+MAX_CLOSERS = 10
+
+
+class RecordedBody:
+    """A response body that a layer returned, on its way up."""
+
+    __slots__ = ("_body", "_next", "_trace", "visit")
+
+    def __init__(self, body: Iterable[bytes], visit: Visit, trace: Trace) -> None:
+        self._body = body
+        self._next: Callable[[], bytes] | None = None
+        self._trace = trace
+        self.visit = visit
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        visit = self.visit
+        if visit.close_calls:
+            visit.note("read-after-close", "")
+        turn = Turn(visit, ITERATION)
+        try:
+            if self._next is None:
+                self._next = iter(self._body).__next__
+            chunk = self._next()
+        except StopIteration:
+            visit.is_whole = True
+            raise
+        except BaseException as error:
+            visit.note_error(ITERATION, error)
+            raise
+        finally:
+            turn.end()
+        passed(chunk, visit, self._trace)
+        return chunk
+
+    def close(self) -> None:
+        visit = self.visit
+        closer = RUNNING.get()
+        visit.close_calls += 1
+        if len(visit.closed_by) < MAX_CLOSERS:
+            visit.closed_by.append(SERVER if closer is None else closer.name)
+        turn = Turn(visit, CLOSE)
+        try:
+            close_body(self._body)
+        except BaseException as error:
+            visit.note_error(CLOSE, error)
+            raise
+        finally:
+            turn.end()
+            if visit.parent is None:
+                self._trace.end()
+
+
+class SizedBody(RecordedBody):
+    """A body whose number of chunks is known, by which servers compute a Content-Length."""
+
+    __slots__ = ("_size",)
+
+    def __init__(self, body: Iterable[bytes], visit: Visit, trace: Trace, size: int) -> None:
+        super().__init__(body, visit, trace)
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+
+def recorded_body(body: Any, visit: Visit, trace: Trace) -> Any:
+    """Return what stands in for a body that a layer returned.
+
+    A list needs no iteration to be read and no `close()`: except at the outermost layer, it is
+    recorded and returned as it is, so that layers which treat lists in their own way still do.
+    """
+    kind = type(body)
+    visit.body_type = kind.__name__
+    is_iterable = hasattr(kind, "__iter__") or hasattr(kind, "__getitem__")
+    if not is_iterable or isinstance(body, str | bytes):
+        visit.note("body-type", f"the application returned {kind.__name__}")
+    if not is_iterable:
+        return body
+    visit.is_list = kind is list or kind is tuple
+    if visit.is_list:
+        if visit.parent is None:
+            return SizedBody(body, visit, trace, len(body))
+        for chunk in body:
+            passed(chunk, visit, trace)
+        visit.is_whole = True
+        return body
+    inner = body.visit if isinstance(body, RecordedBody) else None
+    visit.body_has_close = hasattr(body, "close") and (inner is None or inner.body_has_close)
+    if hasattr(kind, "__len__"):
+        return SizedBody(body, visit, trace, len(body))
+    return RecordedBody(body, visit, trace)
+
+
+def passed(chunk: object, visit: Visit, trace: Trace) -> None:
+    """Record a chunk that left a layer."""
+    visit.chunks += 1
+    if type(chunk) is not bytes:
+        visit.note("chunk-type", f"a chunk of type {type(chunk).__name__}")
+        return
+    if chunk:
+        if not visit.starts:
+            visit.note("start-late", "bytes came before start_response")
+        visit.bytes += len(chunk)
+        count(chunk, visit, trace)
+    parent = visit.parent
+    if (
+        parent is not None
+        and not visit.is_list
+        and parent.phase != CLOSE
+        and parent.put_out - visit.out_when_called < visit.put_out - 1
+    ):
+        visit.is_held_back = True
+
+
+def count(chunk: bytes, visit: Visit, trace: Trace) -> None:
+    """Record when bytes passed, and add them to the checksum, computed once for all layers."""
+    now = trace.seconds_since(clock())
+    if visit.first_byte is None:
+        visit.first_byte = now
+    visit.last_byte = now
+    known, before, after = trace.memo
+    if known is not chunk or before != visit.checksum:
+        before, after = visit.checksum, crc32(chunk, visit.checksum)
+        trace.memo = (chunk, before, after)
+    visit.checksum = after
+
+
+def recorded_write(write: Any, visit: Visit, trace: Trace) -> Any:
+    """Return what stands in for the `write` that a layer got from above."""
+    if not callable(write):
+        return write
+
+    def recorded(chunk: bytes) -> object:
+        if visit.returned is not None:
+            visit.note("write-late", "write() was called after the application had returned")
+        visit.writes += 1
+        if type(chunk) is bytes:
+            visit.write_bytes += len(chunk)
+            count(chunk, visit, trace)
+        else:
+            visit.note("chunk-type", f"write() got {type(chunk).__name__}")
+        turn = UpwardTurn(visit)
+        try:
+            return write(chunk)
+        finally:
+            turn.end()
+
+    return recorded
+
+
+class RecordedInput:
+    """The request's body, on its way down; whoever reads it is recorded as its reader."""
+
+    __slots__ = ("_limit", "_position", "_stream", "_visit")
+
+    def __init__(self, stream: Any, visit: Visit, environ: WSGIEnvironment) -> None:
+        self._stream = stream
+        self._visit = visit
+        self._position = 0
+        # Beyond this nothing may be read, unless the server itself knows the end.
+        length = environ.get("CONTENT_LENGTH")
+        known = type(length) is str and length.isdecimal()
+        terminated = environ.get("wsgi.input_terminated")
+        self._limit = int(length) if known and length and not terminated else None
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._stream, name)
+        if name != "readinto":
+            return found
+
+        def readinto(buffer: Any) -> Any:
+            self._asked(len(buffer))
+            read = found(buffer)
+            self._read(read or 0)
+            return read
+
+        return readinto
+
+    def read(self, *size: Any) -> Any:
+        self._asked(*size)
+        return self._got(self._stream.read(*size))
+
+    def readline(self, *size: Any) -> Any:
+        return self._got(self._stream.readline(*size))
+
+    def readlines(self, *hint: Any) -> Any:
+        lines = self._stream.readlines(*hint)
+        self._read(sum(map(len, lines)))
+        return lines
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._got, iter(self._stream))
+
+    def close(self) -> None:
+        at_work(self._visit).note("input-closed", "wsgi.input was closed")
+        self._stream.close()
+
+    def _asked(self, size: object = -1, /) -> None:
+        limit = self._limit
+        if limit is None:
+            return
+        left = limit - self._position
+        if type(size) is not int or size < 0:
+            detail = f"read() without a size, with {left} bytes left"
+        elif size > left:
+            detail = f"read({size}) with {left} bytes left"
+        else:
+            return
+        at_work(self._visit).note("input-past-end", detail)
+
+    def _got(self, part: Any) -> Any:
+        self._read(len(part))
+        return part
+
+    def _read(self, size: int) -> None:
+        self._position += size
+        reader = at_work(self._visit)
+        reader.input_reads += 1
+        reader.input_bytes += size

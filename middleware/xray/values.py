@@ -1,0 +1,145 @@
+"""Decide what of a request is recorded: bounded in size, and without secrets.
+
+A secret is recorded as `HIDDEN`: that it was there, and nothing of it. Bodies are not recorded.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["secret", "address", "cookies", "plain"]
+Fields: TypeAlias = tuple[tuple[str, str], ...]
+
+HIDDEN = "[hidden]"
+MAX_VALUE_CHARACTERS = 300
+MAX_FIELDS = 100
+
+SECRET_NAME = re.compile(
+    r"authori[sz]ation|authentication.info|cookie|passw|passphrase|secret|token|api.?key"
+    r"|credential|csrf|xsrf|session|signature|private.?key|websocket.protocol"
+    r"|x[_-]ray"
+    r"|(?<![a-z])(otp|pin|sig|jwt)(?![a-z])",
+    re.IGNORECASE,
+)
+ADDRESS_NAME = re.compile(
+    r"query_string|path_info|script_name|path_translated|request_line"
+    # Content-Security-Policy has a "uri" in it.
+    r"|(?<![a-z])(uri|url|referer|location|link|refresh)(?![a-z])",
+    re.IGNORECASE,
+)
+# A parameter of a query, or an assignment in a sentence.
+ASSIGNMENT = re.compile(r"([\w.%-]+)(=|: )([^\s&;,\"'<>]+)")
+# The user's part of an address.
+USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+# Without these, a short text has nothing to hide: assignments, addresses, several words.
+NOT_PLAIN = re.compile(r"[=:\s@]")
+SHORTEST_TOKEN = 24
+# Letters and digits mixed, too long for a name: a token in a path, or in a sentence.
+TOKEN_LIKE = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{24,}(?![\w-])")
+WEB_TOKEN = re.compile(r"eyJ[\w-]+\.[\w.-]+")
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+CREDENTIALS = re.compile(r"\b(bearer|basic|digest)\s+\S+", re.IGNORECASE)
+COOKIE_ATTRIBUTES = frozenset(
+    {"path", "domain", "expires", "max-age", "secure", "httponly", "samesite", "partitioned"}
+)
+# What stands in for further cookies, joined to one in a single line.
+JOINED = ", …"
+
+
+@lru_cache(2048)
+def kind_of(name: str) -> Kind:
+    """Say how the value under this name, of environ or of a field, is recorded."""
+    if name.lower() == "set-cookie":
+        return "cookies"
+    if SECRET_NAME.search(name):
+        return "secret"
+    return "address" if ADDRESS_NAME.search(name) else "plain"
+
+
+def kept_value(name: str, value: object) -> str:
+    """Return what is recorded of a value of environ or of a field."""
+    if type(value) is str:
+        kind = kind_of(name)
+        if kind == "plain":
+            # JSON Web Tokens travel under many names (RFC 7519): each begins with '{"' in base64.
+            if "eyJ" in value:
+                value = WEB_TOKEN.sub(HIDDEN, value)
+            return value if len(value) <= MAX_VALUE_CHARACTERS else cut(value)
+        if kind == "secret":
+            return HIDDEN if value else ""
+        return cut(kept_cookie(value) if kind == "cookies" else scrub(value))
+    if kind_of(name) == "secret":
+        return HIDDEN
+    if value is None or type(value) in (bool, int, float):
+        return repr(value)
+    if type(value) is tuple and all(type(part) is int for part in value):
+        return cut(repr(value))
+    # An object's text may hold anything.
+    return f"<{type(value).__name__}>"
+
+
+def kept_fields(headers: object) -> Fields:
+    """Return what is recorded of a header list; as much of it as is one."""
+    if not isinstance(headers, list | tuple):
+        return ()
+    return tuple(
+        [
+            (pair[0], kept_value(pair[0], pair[1]))
+            for pair in headers[:MAX_FIELDS]
+            if type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str
+        ]
+    )
+
+
+def kept_cookie(line: str) -> str:
+    """Return a cookie's name and its attributes; what may be a value is hidden."""
+    pair, *attributes = line.split(";")
+    kept = [f"{pair.partition('=')[0].strip()}={HIDDEN}"]
+    joined = "," in pair
+    for attribute in attributes:
+        name, sign, value = attribute.strip().partition("=")
+        # A comma stands in dates only, once.
+        is_date = name.lower() == "expires"
+        value, comma, _ = value.partition("," if not is_date else "=")
+        joined = joined or bool(comma)
+        if name.lower() in COOKIE_ATTRIBUTES:
+            kept.append(f"{name}{sign}{value[:40]}")
+    return "; ".join(kept) + (JOINED if joined else "")
+
+
+def kept_status(status: object) -> str:
+    """Return what is recorded of a status line."""
+    return cut(status) if type(status) is str else kept_text(status)
+
+
+def kept_text(value: object) -> str:
+    """Return what is recorded of a sentence, such as the text of an error."""
+    try:
+        return cut(scrub(str(value)))
+    except Exception as error:
+        return f"<no text: {type(error).__name__}>"
+
+
+def scrub(text: str) -> str:
+    """Hide what looks like a secret in an address or a sentence."""
+    if len(text) < SHORTEST_TOKEN and not NOT_PLAIN.search(text):
+        return text
+    text = text[: 4 * MAX_VALUE_CHARACTERS]
+    text = USER_INFO.sub(HIDDEN, text)
+    text = CREDENTIALS.sub(rf"\1 {HIDDEN}", text)
+    text = ASSIGNMENT.sub(hidden_assignment, text)
+    return TOKEN_LIKE.sub(lambda found: found[0] if UUID.fullmatch(found[0]) else HIDDEN, text)
+
+
+def hidden_assignment(found: re.Match[str]) -> str:
+    name, sign, value = found.groups()
+    return f"{name}{sign}{HIDDEN if SECRET_NAME.search(name) else value}"
+
+
+def cut(text: str) -> str:
+    """Cut a text to what is kept of it, and say how long it was."""
+    if len(text) <= MAX_VALUE_CHARACTERS:
+        return text
+    return f"{text[:MAX_VALUE_CHARACTERS]}… ({len(text)} characters)"

@@ -1,0 +1,242 @@
+"""Hold what was recorded of one layer: a `Visit` is one call of it."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+from wsgiref.types import WSGIEnvironment
+
+from middleware._wsgi import Headers
+from middleware.xray.differences import NO_DIFFERENCES, Differences, differences_of_fields
+from middleware.xray.spans import Span
+from middleware.xray.values import Fields, kept_text
+
+V = TypeVar("V")
+
+# The phases of a visit, in which time is spent.
+CALL, ITERATION, CLOSE = range(3)
+# Who called the outermost layer, and closes what it returned.
+SERVER = "server"
+PHASES = ("call", "iteration", "close")
+
+# Bounds of what one visit may fill.
+MAX_STARTS = 10
+MAX_NOTES = 50
+
+
+class Journey(Protocol):
+    """What a visit knows of the trace that it belongs to."""
+
+    def seconds_since(self, moment: float) -> float:
+        """Return how long after the request's begin a moment of the clock was."""
+
+    def next_order(self) -> int:
+        """Count the events of the request."""
+
+    def add_span(self, span: Span) -> None:
+        """Keep a piece of work, if there is room."""
+
+
+class Note:
+    """Something that was seen when it happened, which `lint` may name as a fault."""
+
+    __slots__ = ("code", "detail")
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail
+
+
+class Raised:
+    """An exception that left a layer; `order` counts the events of the request."""
+
+    __slots__ = ("name", "order", "phase", "text")
+
+    def __init__(self, phase: int, error: BaseException, order: int) -> None:
+        self.phase = phase
+        self.name = type(error).__name__
+        self.text = kept_text(error)
+        self.order = order
+
+
+class Start:
+    """One call of `start_response` by a layer."""
+
+    __slots__ = (
+        "at", "error", "fields", "has_write", "order", "out_before", "refused", "status",
+    )  # fmt: skip
+
+    def __init__(
+        self, status: str, fields: Fields, error: str | None, at: float, order: int
+    ) -> None:
+        self.status = status
+        self.fields = fields
+        # The type of the exception in `exc_info`.
+        self.error = error
+        self.at = at
+        self.order = order
+        # How many bytes the layer had already passed on.
+        self.out_before = 0
+        # The type of the exception that the layer above raised from it.
+        self.refused: str | None = None
+        # Whether the layer above returned something that can be called; None if it raised.
+        self.has_write: bool | None = None
+
+    @property
+    def code(self) -> str:
+        return self.status[:3]
+
+    def values_of(self, name: str) -> list[str]:
+        """List the values of the lines that carry the field; `name` in lower case."""
+        return [value for field, value in self.fields if field.lower() == name]
+
+    def value_of(self, name: str) -> str | None:
+        """Join the values of a field; None if there is none."""
+        values = self.values_of(name.lower())
+        return ", ".join(values) if values else None
+
+
+class Visit:
+    """One call of one layer: what it got from above, and what it gave back.
+
+    Its own work is what differs between it and the visits in `below`.
+    """
+
+    __slots__ = (
+        "below", "body_has_close", "body_type", "bytes", "called", "checksum", "chunks",
+        "close_calls", "closed_by", "environ_type", "first_byte", "inner", "input_bytes",
+        "input_reads", "is_held_back", "is_list", "is_whole", "last_byte", "method", "name",
+        "notes", "out_when_called", "parent", "phase", "place", "raised", "raw_environ",
+        "raw_headers", "received", "returned", "seconds", "starts", "trace", "write_bytes",
+        "writes",
+    )  # fmt: skip
+
+    def __init__(
+        self, trace: Journey, parent: Visit | None, name: str, place: int, called: float
+    ) -> None:
+        self.trace = trace
+        self.parent = parent
+        self.name = name
+        self.place = place
+        # The method as this layer saw it, which one above may have changed.
+        self.method = ""
+        self.environ_type = ""
+        # Times are seconds since the trace began.
+        self.called = called
+        self.returned: float | None = None
+        self.first_byte: float | None = None
+        self.last_byte: float | None = None
+        # What the layer above changed in environ before this call.
+        self.received: Differences = NO_DIFFERENCES
+        # Environ as it was, while the request runs: what is below compares itself with it.
+        self.raw_environ: WSGIEnvironment | None = None
+        # The header list of its response, so that the layer above need only look at what it adds.
+        self.raw_headers: Headers | None = None
+        self.below: list[Visit] = []
+        self.starts: list[Start] = []
+        self.chunks = self.bytes = self.writes = self.write_bytes = 0
+        self.checksum = 0
+        self.body_type = ""
+        self.body_has_close = self.is_list = self.is_whole = False
+        # Whether the layer above took a chunk before it had put out the one before.
+        self.is_held_back = False
+        self.close_calls = 0
+        self.closed_by: list[str] = []
+        self.input_reads = self.input_bytes = 0
+        self.raised: list[Raised] = []
+        self.notes: list[Note] = []
+        # Chunks that the layer above had put out when it called this one.
+        self.out_when_called = 0 if parent is None else parent.put_out
+        self.phase = CALL
+        self.seconds = [0.0, 0.0, 0.0]
+        self.inner = [0.0, 0.0, 0.0]
+
+    # What happened.
+
+    def note(self, code: str, detail: str) -> None:
+        """Remember something that may be a fault."""
+        if len(self.notes) < MAX_NOTES:
+            self.notes.append(Note(code, detail))
+
+    def note_error(self, phase: int, error: BaseException) -> None:
+        """Remember that an exception leaves the layer. The exception itself is not kept."""
+        if len(self.raised) < MAX_NOTES:
+            self.raised.append(Raised(phase, error, self.trace.next_order()))
+
+    @property
+    def put_out(self) -> int:
+        """Count the chunks that went up, by the body and by `write()`."""
+        return self.chunks + self.writes
+
+    @property
+    def start(self) -> Start | None:
+        """Return the call of `start_response` that counts: the last that was not refused."""
+        return next((start for start in reversed(self.starts) if start.refused is None), None)
+
+    @property
+    def status(self) -> str:
+        start = self.start
+        return "" if start is None else start.status
+
+    @property
+    def content_bytes(self) -> int:
+        return self.bytes + self.write_bytes
+
+    # What the layer did itself.
+
+    @property
+    def own_seconds(self) -> tuple[float, float, float]:
+        """Return the time in call, iteration and close, without that of the layers below."""
+        call, iteration, close = (
+            max(0.0, total - inner) for total, inner in zip(self.seconds, self.inner, strict=True)
+        )
+        return call, iteration, close
+
+    @property
+    def environ_changes(self) -> Differences:
+        """Return what the layer changed in environ for the next."""
+        return self.below[-1].received if self.below else NO_DIFFERENCES
+
+    @property
+    def header_changes(self) -> Differences:
+        """Return what the layer changed in the headers; all are added where nothing is below."""
+        start = self.start
+        if start is None:
+            return NO_DIFFERENCES
+        inner = self.below[-1].start if self.below else None
+        return differences_of_fields(() if inner is None else inner.fields, start.fields)
+
+    # Questions that read well in a test.
+
+    def added(self, name: str) -> str | None:
+        """Return the value of a response field that this layer added, or None."""
+        return found_in(self.header_changes.added, name)
+
+    def removed(self, name: str) -> str | None:
+        """Return the value of a response field that this layer removed, or None."""
+        return found_in(self.header_changes.removed, name)
+
+    def changed(self, name: str) -> tuple[str, str] | None:
+        """Return a response field's value before and after this layer, if it changed it."""
+        return found_in(self.header_changes.changed, name)
+
+    def sent(self, name: str) -> str | None:
+        """Return a response field's value as it left this layer, or None."""
+        return None if self.start is None else self.start.value_of(name)
+
+    def set_environ(self, name: str) -> str | None:
+        """Return the value that this layer gave an entry of environ for the next, or None."""
+        changes = self.environ_changes
+        added = changes.added.get(name)
+        return changes.changed[name][1] if name in changes.changed else added
+
+    def answered_itself(self) -> bool:
+        """Say whether nothing below this layer was called."""
+        return not self.below
+
+    def closed_once(self) -> bool:
+        """Say whether the body that left this layer was closed, and only once."""
+        return self.close_calls == 1 or (not self.body_has_close and self.close_calls == 0)
+
+
+def found_in(values: dict[str, V], name: str) -> V | None:
+    return next((value for key, value in values.items() if key.lower() == name.lower()), None)

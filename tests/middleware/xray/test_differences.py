@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from middleware.xray.differences import (
+    MAX_CHANGES,
+    NO_DIFFERENCES,
+    Change,
+    changed_entries,
+    differences_of_environs,
+    differences_of_fields,
+)
+
+
+def test_equal_text_is_no_change() -> None:
+    before = {"a": "".join(["x", "y"]), "b": 5}
+    assert changed_entries(before, {"a": "xy", "b": 5}) == ([], [])
+    assert differences_of_environs(before, [], []) is NO_DIFFERENCES
+
+
+def test_objects_are_compared_by_identity() -> None:
+    class Hostile:
+        def __eq__(self, other: object) -> bool:
+            raise ValueError
+
+        __hash__ = object.__hash__
+
+    old, new = Hostile(), Hostile()
+    assert changed_entries({"a": old}, {"a": new}) == ([("a", old, new)], [])
+
+
+def test_added_and_removed_entries_are_told_apart() -> None:
+    before, after = {"a": "1", "b": "2"}, {"b": "3", "c": "4"}
+    differences = differences_of_environs(before, *changed_entries(before, after))
+    assert [change.sign for change in differences] == ["~", "+", "-"]
+    assert differences.added == {"c": "4"}
+    assert differences.changed == {"b": ("2", "3")}
+    assert differences.removed == {"a": "1"}
+
+
+def test_secrets_are_hidden_on_both_sides() -> None:
+    before, after = {"HTTP_COOKIE": "a=1"}, {"HTTP_COOKIE": "a=2"}
+    (change,) = differences_of_environs(before, *changed_entries(before, after))
+    assert change == Change("HTTP_COOKIE", "[hidden]", "[hidden]")
+
+
+def test_fields_are_compared_by_name_and_all_lines() -> None:
+    before = (("A", "1"), ("a", "2"), ("B", "3"))
+    assert not differences_of_fields(before, (("a", "1, 2"), ("b", "3")))
+    assert differences_of_fields(before, (("A", "1"), ("B", "3"))).changed == {"A": ("1, 2", "1")}
+
+
+def test_number_of_changes_is_bounded() -> None:
+    after = {f"n{n}": "" for n in range(MAX_CHANGES + 5)}
+    differences = differences_of_environs({}, *changed_entries({}, after))
+    assert len(list(differences)) == MAX_CHANGES

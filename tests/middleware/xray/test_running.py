@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import pytest
+
+from middleware.chain import Layer
+from middleware.xray import Trace, record, span
+from middleware.xray.running import UNRECORDED
+from middleware.xray.trace import MAX_SPANS
+from tests.middleware.serving import BrokenError, answering, serve
+
+
+def trace_of(work: object) -> Trace:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        assert callable(work)
+        work()
+        return answering()(environ, start_response)
+
+    recorded = record(app, [Layer("outer", lambda app: lambda *given: app(*given), "")])
+    serve(recorded)
+    return recorded.trace
+
+
+def test_work_belongs_to_the_layer_that_runs() -> None:
+    def work() -> None:
+        with span("sql", "SELECT 1") as found:
+            found.set(rows=3, password="sesame")
+
+    (found,) = trace_of(work).spans
+    assert (found.kind, found.detail, found.layer) == ("sql", "SELECT 1", "application")
+    assert found.facts == {"rows": "3", "password": "[hidden]"}
+    assert found.seconds is not None
+    assert found.error is None
+
+
+def test_failed_work_is_recorded() -> None:
+    def work() -> None:
+        with pytest.raises(BrokenError), span("redis", "GET"):
+            raise BrokenError
+
+    (found,) = trace_of(work).spans
+    assert found.error == "BrokenError"
+    assert found.text.endswith(" ms raised BrokenError")
+
+
+def test_work_of_no_request_is_not_recorded() -> None:
+    with span("sql") as found:
+        found.set(rows=3)
+    assert found is UNRECORDED
+    assert found.facts == {}
+
+
+def test_work_of_another_thread_is_not_recorded() -> None:
+    def work() -> None:
+        def elsewhere() -> None:
+            with span("sql"):
+                pass
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join(60)
+
+    assert trace_of(work).spans == []
+
+
+def test_number_of_spans_and_facts_is_bounded() -> None:
+    def work() -> None:
+        for _ in range(MAX_SPANS + 5):
+            with span("sql") as found:
+                found.set(**{f"n{n}": n for n in range(50)})
+
+    trace = trace_of(work)
+    assert (len(trace.spans), trace.dropped) == (MAX_SPANS, 5)
+    assert len(trace.spans[0].facts) == 20
+
+
+def test_work_in_progress_says_so() -> None:
+    texts = []
+
+    def work() -> None:
+        with span("job", "render") as found:
+            texts.append(found.text)
+
+    trace_of(work)
+    assert texts == ["job render running"]

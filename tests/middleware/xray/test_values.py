@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+
+from middleware.xray.values import (
+    HIDDEN,
+    MAX_VALUE_CHARACTERS,
+    kept_cookie,
+    kept_fields,
+    kept_text,
+    kept_value,
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_X_CSRF_TOKEN", "X-Auth-Token",
+        "Authorization", "ngw2f.password", "beaker.session", "HTTP_SEC_WEBSOCKET_PROTOCOL",
+    ],
+)  # fmt: skip
+def test_secret_is_recorded_as_present(name: str) -> None:
+    assert kept_value(name, "sesame") == HIDDEN
+    assert kept_value(name, object()) == HIDDEN
+
+
+def test_empty_secret_is_empty() -> None:
+    assert kept_value("HTTP_COOKIE", "") == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("a=1&token=sesame&b=2", f"a=1&token={HIDDEN}&b=2"),
+        ("/rooms/general", "/rooms/general"),
+        ("/join/k3jf9s8d7f6g5h4j3k2l1m0n9b8v", f"/join/{HIDDEN}"),
+        ("/2f1e7c3a-1b2c-4d3e-8f90-123456789abc", "/2f1e7c3a-1b2c-4d3e-8f90-123456789abc"),
+        ("https://ann:sesame@example.org/", f"https://{HIDDEN}@example.org/"),
+    ],
+)
+def test_secrets_in_addresses_are_hidden(address: str, kept: str) -> None:
+    assert kept_value("QUERY_STRING", address) == kept
+    assert kept_value("Location", address) == kept
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("session=sesame", f"session={HIDDEN}"),
+        ("a=1; Path=/; HttpOnly", f"a={HIDDEN}; Path=/; HttpOnly"),
+        ("a=1; Path=/, b=sesame", f"a={HIDDEN}; Path=/, …"),
+        ("a=1, b=sesame", f"a={HIDDEN}, …"),
+        ("a=1; b=sesame", f"a={HIDDEN}"),
+        (
+            "a=1; Expires=Sat, 21 Nov 2026 10:00:00 GMT",
+            f"a={HIDDEN}; Expires=Sat, 21 Nov 2026 10:00:00 GMT",
+        ),
+    ],
+)
+def test_only_name_and_attributes_are_kept_of_a_cookie(line: str, kept: str) -> None:
+    assert kept_cookie(line) == kept
+    assert kept_value("Set-Cookie", line) == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (None, "None"),
+        (True, "True"),
+        (5, "5"),
+        ((1, 0), "(1, 0)"),
+        (("a",), "<tuple>"),
+        ({"key": "sesame"}, "<dict>"),
+        (b"sesame", "<bytes>"),
+    ],
+)
+def test_objects_are_recorded_by_type(value: object, kept: str) -> None:
+    assert kept_value("test.value", value) == kept
+
+
+def test_long_value_is_cut() -> None:
+    kept = kept_value("HTTP_X_LONG", "x" * 1000)
+    assert len(kept) < MAX_VALUE_CHARACTERS + 30
+    assert kept.endswith("… (1000 characters)")
+
+
+def test_token_of_three_parts_is_hidden_anywhere() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
+    assert kept_value("HTTP_X_FORWARDED_USER", f"jwt {token}") == f"jwt {HIDDEN}"
+
+
+def test_fields_are_kept_as_far_as_they_are_fields() -> None:
+    headers = [("A", "1"), ("B", 2), ["C", "3"], ("D",), (b"E", "5")]
+    assert kept_fields(headers) == (("A", "1"), ("B", "2"))
+    assert kept_fields({"A": "1"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("no such room", "no such room"),
+        ("bad password=sesame here", f"bad password={HIDDEN} here"),
+        ("token: sesame", f"token: {HIDDEN}"),
+        ("Bearer sesame refused", f"Bearer {HIDDEN} refused"),
+    ],
+)
+def test_secrets_in_sentences_are_hidden(text: str, kept: str) -> None:
+    assert kept_text(ValueError(text)) == kept
+
+
+def test_error_without_a_text_is_recorded() -> None:
+    class SilentError(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    assert kept_text(SilentError()) == "<no text: ValueError>"
