@@ -1,7 +1,9 @@
 """X-ray: see a request travel through every layer of a WSGI chain."""
 
+from middleware.xray.access import Access as Access
 from middleware.xray.faults import Fault as Fault
 from middleware.xray.lint import lint as lint
+from middleware.xray.middleware import XRayMiddleware as XRayMiddleware
 from middleware.xray.probe import Recorder as Recorder
 from middleware.xray.record import Recording as Recording
 from middleware.xray.record import record as record

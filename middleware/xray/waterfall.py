@@ -1,0 +1,55 @@
+"""Draw when each layer of a request was at work, as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from middleware.xray.trace import Trace
+from middleware.xray.visit import Visit
+
+WIDTH = 720
+NAMES = 150
+ROW = 22
+MINIMUM = 1.5
+
+
+def waterfall(trace: Trace) -> str:
+    """Return a picture: a row for each visit, from its call to its last byte; spans below it.
+
+    The bar is the time until the layer returned, the thin line the time until its last byte.
+    """
+    rows = [*rows_of(trace)]
+    total = max([end for *_, end in rows], default=0.0) or 1e-6
+    height = ROW * (len(rows) + 1)
+    title = escape(f"{trace.method} {trace.path}: when each layer was at work")
+    box = f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}"'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {box}><title>{title}</title>']
+    for number, (kind, name, begin, middle, end) in enumerate(rows):
+        y = ROW * number
+        left = NAMES + begin / total * (WIDTH - NAMES)
+        bar = max(MINIMUM, (middle - begin) / total * (WIDTH - NAMES))
+        line = max(bar, (end - begin) / total * (WIDTH - NAMES))
+        parts += [
+            f'<text x="0" y="{y + 15}">{escape(name)}</text>',
+            f'<rect class="line" x="{left:.1f}" y="{y + 10}" width="{line:.1f}" height="2"/>',
+            f'<rect class="{kind}" x="{left:.1f}" y="{y + 5}" width="{bar:.1f}" height="12"/>',
+        ]
+    parts += [f'<text x="{NAMES}" y="{height - 6}">0</text>']
+    parts += [f'<text x="{WIDTH}" y="{height - 6}" text-anchor="end">{total * 1000:.2f} ms</text>']
+    return "".join([*parts, "</svg>"])
+
+
+def rows_of(trace: Trace) -> Iterator[tuple[str, str, float, float, float]]:
+    """Return each row's kind and name, and when it began, returned and ended."""
+    for visit in trace.visits:
+        returned = end_of(visit) if visit.returned is None else visit.returned
+        yield "layer", visit.name[:20], visit.called, returned, max(returned, end_of(visit))
+        for span in trace.spans:
+            if span.layer == visit.name:
+                end = span.began + (span.seconds or 0.0)
+                yield "span", f"  {span.kind} {span.detail}"[:22], span.began, end, end
+
+
+def end_of(visit: Visit) -> float:
+    return visit.called if visit.last_byte is None else visit.last_byte

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import pytest
+from werkzeug.test import create_environ
+
+from middleware.chain import Layer, chain
+from middleware.request_id import RequestIDMiddleware
+from middleware.security import SecurityHeadersMiddleware
+from middleware.xray.middleware import XRayMiddleware
+from middleware.xray.probe import Recorder
+from tests.middleware.contract import AnswerContract, Contract
+from tests.middleware.serving import BrokenError, Exchange, TrackedBody, answering, serve
+
+ASKED = {"X-Ray": "1"}
+LAYERS = [
+    Layer("request id", RequestIDMiddleware, ""),
+    Layer("security headers", SecurityHeadersMiddleware, ""),
+]
+
+
+def xrayed(
+    app: WSGIApplication,
+    allow: Callable[[WSGIEnvironment], bool] = lambda environ: True,
+    when: Callable[[WSGIEnvironment], bool] | None = None,
+) -> XRayMiddleware:
+    recorder = Recorder(when=when)
+    return XRayMiddleware(chain(LAYERS, app, recorder.probe), recorder, allow=allow)
+
+
+def forbidden(environ: WSGIEnvironment) -> bool:
+    return False
+
+
+class TestContract(Contract):
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        return xrayed(app)
+
+
+class TestContractForbidden(Contract):
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        return xrayed(app, forbidden)
+
+    def environ(self, method: str = "GET", **options: object) -> WSGIEnvironment:
+        return create_environ("/__xray__/", method=method, headers=ASKED, **options)
+
+
+class TestContractOfPages(AnswerContract):
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        return xrayed(app)
+
+    def environ(self, method: str = "GET", **options: object) -> WSGIEnvironment:
+        return create_environ("/__xray__/", method=method, **options)
+
+
+def content_of(app: WSGIApplication, path: str) -> str:
+    done = serve(app, path)
+    assert done.status == "200 OK"
+    assert done.header("Cache-Control") == "no-store"
+    return done.content.decode()
+
+
+def test_field_is_answered_with_the_ladder() -> None:
+    done = serve(xrayed(answering()), "/a", headers=ASKED)
+    assert done.header("Content-Type") == "text/plain; charset=utf-8"
+    text = done.content.decode()
+    assert text.startswith("GET /a\n200 OK, 5 bytes")
+    assert "↑ + X-Request-ID" in text
+
+
+def test_times_are_sent_to_those_who_may_see_them() -> None:
+    done = serve(xrayed(answering()))
+    assert "request-id;dur=" in (done.header("Server-Timing") or "")
+    assert serve(xrayed(answering(), when=forbidden)).header("Server-Timing") is None
+
+
+def test_field_is_ignored_for_strangers() -> None:
+    app = xrayed(answering(), forbidden)
+    assert serve(app).header("Server-Timing") is None
+    assert serve(app, headers=ASKED).content == b"hello"
+    assert serve(app, "/__xray__/").content == b"hello"
+
+
+def test_upgrade_is_left_alone() -> None:
+    done = serve(xrayed(answering()), headers={**ASKED, "Upgrade": "websocket"})
+    assert done.content == b"hello"
+
+
+def test_request_that_is_not_recorded_says_so() -> None:
+    done = serve(xrayed(answering(), when=forbidden), headers=ASKED)
+    assert done.content == b"This request was not recorded.\n"
+
+
+def test_error_is_on_the_ladder() -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        raise BrokenError("it broke")
+
+    assert "! BrokenError it broke" in serve(xrayed(app), headers=ASKED).content.decode()
+
+
+def test_body_is_closed_when_the_ladder_is_shown() -> None:
+    body = TrackedBody(b"one")
+    serve(xrayed(answering(body)), headers=ASKED)
+    assert body.closes == 1
+
+
+@pytest.mark.parametrize("limit", ["MAX_CHUNKS", "MAX_SECONDS"])
+def test_stream_is_cut(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        while True:
+            yield b"more"
+
+    monkeypatch.setattr("middleware.xray.middleware.MAX_CHUNKS", 10**9)
+    monkeypatch.setattr("middleware.xray.middleware.MAX_SECONDS", 10**9)
+    monkeypatch.setattr(f"middleware.xray.middleware.{limit}", 0)
+    assert "200 OK, 4 bytes" in serve(xrayed(endless), headers=ASKED).content.decode()
+
+
+def test_list_has_a_line_for_each_request_newest_first() -> None:
+    app = xrayed(answering())
+    for path in ("/one", "/" + "x" * 50):
+        serve(app, path)
+    first, second = content_of(app, "/__xray__/").splitlines()
+    assert "…" in first
+    assert first.endswith(" ms")
+    assert "/one" in second
+    assert " 200 " in second
+
+
+def test_list_shows_faults_and_what_runs() -> None:
+    app = xrayed(answering(headers=[("Content-Length", "9")]))
+    serve(app)
+    Exchange().call(app)
+    running, faulty = content_of(app, "/__xray__/all").splitlines()
+    assert " running" in running
+    assert faulty.endswith("! 1")
+
+
+def test_one_request_is_shown_in_each_form() -> None:
+    app = xrayed(answering())
+    serve(app, "/one")
+    serve(app, "/two")
+    identity = app.recorder.traces[0].id
+    assert content_of(app, f"/__xray__/{identity}").startswith("GET /one\n")
+    found = json.loads(content_of(app, f"/__xray__/{identity}.json"))
+    assert (found["path"], len(found["visits"])) == ("/one", 3)
+    archive = json.loads(content_of(app, f"/__xray__/{identity}.har"))
+    assert [entry["request"]["url"] for entry in archive["log"]["entries"]] == [
+        "http://localhost/one"
+    ]
+
+
+def test_all_requests_are_shown_in_each_form() -> None:
+    app = xrayed(answering())
+    serve(app, "/one")
+    serve(app, "/two")
+    found = json.loads(content_of(app, "/__xray__/all.json"))
+    assert [entry["path"] for entry in found] == ["/two", "/one"]
+    assert len(json.loads(content_of(app, "/__xray__/all.har"))["log"]["entries"]) == 2
+
+
+@pytest.mark.parametrize("name", ["1-1", "1-1.json", "1-1.har", "all.xml"])
+def test_unknown_request_is_not_found(name: str) -> None:
+    assert serve(xrayed(answering()), f"/__xray__/{name}").status == "404 Not Found"
+
+
+@pytest.mark.parametrize("path", ["xray/", "/xray"])
+def test_path_begins_and_ends_with_a_slash(path: str) -> None:
+    with pytest.raises(ValueError, match="begin and end"):
+        XRayMiddleware(answering(), Recorder(), allow=forbidden, path=path)
+
+
+def page_of(app: WSGIApplication, path: str, query: str = "") -> str:
+    done = serve(app, path, headers={"Accept": "text/html"}, query_string=query)
+    assert done.header("Content-Type") == "text/html; charset=utf-8"
+    assert "default-src 'none'" in (done.header("Content-Security-Policy") or "")
+    return done.content.decode()
+
+
+def test_browser_gets_pages() -> None:
+    app = xrayed(answering())
+    serve(app, "/one")
+    serve(app, "/two")
+    one, two = (trace.id for trace in app.recorder.traces)
+    listed = page_of(app, "/__xray__/")
+    assert listed.index("/two") < listed.index("/one")
+    assert "<h1>GET /one</h1>" in page_of(app, f"/__xray__/{one}")
+    compared = page_of(app, f"/__xray__/{one}..{two}")
+    assert compared.index("GET /one") < compared.index("GET /two")
+
+
+def test_requests_of_the_same_path_are_offered_for_comparison() -> None:
+    app = xrayed(answering())
+    for path in ("/one", "/two", "/one"):
+        serve(app, path)
+    first, _, third = (trace.id for trace in app.recorder.traces)
+    shown = page_of(app, f"/__xray__/{first}")
+    assert shown.count("<a href") == 2
+    assert f'<a href="{first}..{third}">' in shown
+
+
+def test_unknown_pair_is_not_found() -> None:
+    app = xrayed(answering())
+    serve(app)
+    assert serve(app, f"/__xray__/{app.recorder.traces[0].id}..1-1").status == "404 Not Found"
+
+
+@pytest.mark.parametrize("name", ["", "all.json"])
+def test_list_is_filtered(name: str) -> None:
+    app = xrayed(answering())
+    serve(app, "/one")
+    serve(app, "/two")
+    done = serve(app, f"/__xray__/{name}", query_string="path=two")
+    assert b"/two" in done.content
+    assert b"/one" not in done.content
