@@ -43,7 +43,20 @@ def create_application(settings: Settings) -> Service:
     """Return a chat with the chain around it. Two of them share nothing."""
     services = build_services(settings)
     chat = Chat(services)
-    return Service(services, chain(layers(settings, services), chat), chat.route_of)
+    return Service(services, build_chain(settings, services, chat), chat.route_of)
+
+
+def build_chain(settings: Settings, services: Services, chat: Chat) -> WSGIApplication:
+    """Return the chat in its chain, with probes before the layers if the settings ask for X-ray."""
+    if not (settings.xray or settings.xray_key):
+        return chain(layers(settings, services), chat)
+    # Most processes never need it.
+    from middleware.xray import Access, Recorder, XRayMiddleware
+
+    access = Access(everyone=settings.xray, key=settings.xray_key.encode())
+    recorder = Recorder(when=access)
+    probed = chain(layers(settings, services), chat, recorder.probe)
+    return XRayMiddleware(probed, recorder, allow=access)
 
 
 def layers(settings: Settings, services: Services) -> list[Layer]:

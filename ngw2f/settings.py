@@ -154,6 +154,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # The folder for a profile of each request; empty: no profiles.
     profile_dir: str = ""
 
+    # Whether every request is recorded and shown to everybody (docs/middleware.md, "X-ray").
+    xray: bool = False
+    # The key that signs a request's `X-Ray` field, for one request at a time; empty: no such field.
+    xray_key: Token = ""
+
     log_level: LogLevel = "INFO"
     # "json": one object per line, for programs that collect logs.
     log_format: Literal["text", "json"] = "text"

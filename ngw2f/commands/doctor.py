@@ -84,6 +84,8 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
         )
     if settings.profile_dir:
         yield Finding("warning", "settings", "requests are profiled (profile_dir), which is slow")
+    if settings.xray:
+        yield Finding("warning", "settings", "everybody may see all requests (xray)")
     if settings.links_allow:
         yield Finding("warning", "settings", "links may reach hosts of yours (links_allow)")
     try:

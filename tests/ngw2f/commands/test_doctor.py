@@ -106,6 +106,12 @@ def test_folder_of_profiles_that_cannot_be(settings: Settings, tmp_path: Path, v
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
+def test_requests_that_everybody_may_see(settings: Settings) -> None:
+    assert "(xray)" not in said(settings, "settings")
+    assert "(xray)" in said(msgspec.structs.replace(settings, xray=True), "settings")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_damaged_text_in_the_database(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "chat.sqlite3"
     path.write_bytes(
