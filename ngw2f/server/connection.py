@@ -53,16 +53,31 @@ class Connection:
         self.lingers = False
         # Returns the bytes that the parser has read and not used.
         self.take_buffered: Callable[[], bytes] = bytes
-        # Bound methods, to save a call for each event of a stream.
+        # Bound methods, which save a call each time, and end with HTTP. The rest is looked up:
+        # each bound method takes 64 bytes for as long as a client is connected.
         self.recv = sock.recv
         self.send = sock.send
         self.sendfile = sock.sendfile
-        self.fileno = sock.fileno
-        self.getsockname = sock.getsockname
-        self.gettimeout = sock.gettimeout
-        self.settimeout = sock.settimeout
-        self.setblocking = sock.setblocking
-        self.shutdown = sock.shutdown
+
+    def fileno(self) -> int:
+        number: int = self._socket.fileno()
+        return number
+
+    def getsockname(self) -> Any:
+        return self._socket.getsockname()
+
+    def gettimeout(self) -> float | None:
+        seconds: float | None = self._socket.gettimeout()
+        return seconds
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._socket.settimeout(seconds)
+
+    def setblocking(self, is_blocking: bool) -> None:
+        self._socket.setblocking(is_blocking)
+
+    def shutdown(self, how: int) -> None:
+        self._socket.shutdown(how)
 
     @property
     def has_switched(self) -> bool:

@@ -96,6 +96,8 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         super().patch()
 
     def run(self) -> None:
+        # It would note for each greenlet which one spawned it, and where.
+        gevent.config.track_greenlet_tree = False
         stopping = self._stopping = gevent.event.Event()
         servers = self._servers = [self._serve(listener) for listener in self.sockets]
         self._serving[0] = 1

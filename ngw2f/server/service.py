@@ -1,6 +1,7 @@
 """The chat as a server runs it: a PEP 3333 callable that is started, drained and closed."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -12,9 +13,12 @@ from ngw2f.observe.logs import configure_logs
 from ngw2f.observe.metrics.families import DELIVERIES, PROCESSES, STREAMS
 from ngw2f.observe.metrics.files import WRITE_SECONDS
 from ngw2f.observe.metrics.requests import RequestMetrics
+from ngw2f.server.own_stack import call_on_own_stack
 from ngw2f.store.in_use import UseNote
 from ngw2f.web.services import Services
 
+# Their clients stay for hours, and most of the time nothing happens.
+IDLE_PATHS = frozenset({"/events", "/ws"})
 METER_SECONDS = 1.0
 STATIC = Path(__file__).parents[1] / "static"
 
@@ -39,7 +43,9 @@ class Service:
         self._use = UseNote(services.core.settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self._chain(environ, start_response)
+        if environ["PATH_INFO"] not in IDLE_PATHS:
+            return self._chain(environ, start_response)
+        return call_on_own_stack(partial(self._chain, environ, start_response), close_body)
 
     def start(self) -> None:
         """Start the background greenlets, in the worker process."""
@@ -78,6 +84,13 @@ class Service:
         self.services.close()
         self.services.log.flush()
         self._use.close()
+
+
+def close_body(body: Iterable[bytes]) -> None:
+    """Close a body that no server will get (PEP 3333)."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
 
 
 def _every(seconds: float, do: Callable[[], None]) -> None:

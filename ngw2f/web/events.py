@@ -42,6 +42,8 @@ class EventStream:
     __slots__ = ("_connection", "_count", "_subscription")
 
     def __init__(self, subscription: Subscription, environ: WSGIEnvironment) -> None:
+        # Werkzeug keeps the request there, with all that it has parsed.
+        environ.pop("werkzeug.request", None)
         self._subscription = subscription
         self._connection = environ.get(SOCKET)
         self._count: Callable[[int], None] = environ.get(COUNT, _count_nothing)

@@ -1,3 +1,10 @@
+from collections.abc import Callable
+from wsgiref.types import StartResponse
+
+import gevent
+import pytest
+
+from ngw2f.server.service import Service
 from tests.client import Client
 
 
@@ -6,3 +13,23 @@ def test_static_files(client: Client) -> None:
     assert answer.content_type == "image/svg+xml"
     assert "max-age=3600" in answer.headers["Cache-Control"]
     assert client.get("/static/../service.py").status_int == 404
+
+
+@pytest.mark.parametrize(("path", "has_own"), [("/events", True), ("/ws", True), ("/", False)])
+def test_streams_begin_on_a_stack_of_their_own(service: Service, path: str, has_own: bool) -> None:
+    def chain(_environ: object, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [])
+        called_in.append(gevent.getcurrent())
+        return [b"body"]
+
+    called_in: list[gevent.Greenlet] = []
+    statuses: list[str] = []
+    written: list[bytes] = []
+
+    def start(status: str, _headers: object, _error: object = None) -> Callable[[bytes], object]:
+        statuses.append(status)
+        return written.append
+
+    answer = Service(service.services, chain)({"PATH_INFO": path}, start)
+    assert (answer, statuses) == ([b"body"], ["200 OK"])
+    assert (called_in[0] is not gevent.getcurrent()) is has_own
