@@ -270,8 +270,19 @@ def test_12_ping_between_compressed_fragments(echo: Echo) -> None:
         (frame(deflated(b"\xff"), reserved=4), NOT_UTF8),
         (frame(deflated(bytes(MAX_BYTES + 1)), BINARY, reserved=4), TOO_BIG),
         (frame(deflated(bytes(1 << 26)), BINARY, reserved=4), TOO_BIG),
+        # Its characters are few enough.
+        (frame(deflated("µ".encode() * (MAX_BYTES // 2 + 1)), reserved=4), TOO_BIG),
     ],
-    ids=["ping", "continuation", "other bit", "no deflate", "no UTF-8", "too long", "bomb"],
+    ids=[
+        "ping",
+        "continuation",
+        "other bit",
+        "no deflate",
+        "no UTF-8",
+        "too long",
+        "bomb",
+        "long text",
+    ],
 )
 def test_12_violations(echo: Echo, violation: bytes, code: int) -> None:
     sent = frame("before") + violation
