@@ -52,7 +52,9 @@ def build_chain(settings: Settings, services: Services, chat: Chat) -> WSGIAppli
         return chain(layers(settings, services), chat)
     # Most processes never need it.
     from middleware.xray import Access, Recorder, XRayMiddleware
+    from ngw2f.store.statements import record_statements
 
+    record_statements(services.core.database)
     access = Access(everyone=settings.xray, key=settings.xray_key.encode())
     recorder = Recorder(when=access)
     probed = chain(layers(settings, services), chat, recorder.probe)

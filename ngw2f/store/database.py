@@ -108,6 +108,11 @@ class Database:
         event.listen(self._writing_engine, "do_connect", _make_private)
         event.listen(self._writing_engine, "connect", _prepare_writer)
 
+    @property
+    def engines(self) -> list[Engine]:
+        """Return the engines that run statements; others are made of these."""
+        return [self.engine, self._writing_engine] if self.is_sqlite else [self.engine]
+
     def asking(self) -> Connection:
         """Return a connection, for a `with` block, whose statements each see the newest state.
 
