@@ -6,12 +6,15 @@ a, b          .11  instances and workers
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -72,12 +75,30 @@ def claimed_number() -> Iterator[int]:
 
 
 @contextlib.contextmanager
+def unchanged_networks() -> Iterator[None]:
+    """Wait until no test on this machine changes its networks, and keep them so for a block.
+
+    A browser ends its TLS connections when they change (Chromium's ERR_NETWORK_CHANGED).
+    """
+    with _turn(fcntl.LOCK_EX):
+        yield
+
+
+@contextlib.contextmanager
+def _turn(kind: int) -> Iterator[None]:
+    with (Path(tempfile.gettempdir()) / "ngw2f-networks.lock").open("w") as file:
+        fcntl.flock(file, kind)
+        yield
+
+
+@contextlib.contextmanager
 def running_network() -> Iterator[Network]:
     if os.geteuid() != 0:
         pytest.skip("needs root: network namespaces")
     if not shutil.which("ip"):
         lacking("ip", "apt-get install iproute2")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_turn(fcntl.LOCK_SH))
         number = stack.enter_context(claimed_number())
         network = Network(f"ngw{number}", f"10.{200 + number // 250}.{number % 250}")
         try:

@@ -15,6 +15,7 @@ from tests.chromium import launched_browser
 from tests.deploy.chats import join
 from tests.deploy.fleet import Fleet, running_fleet
 from tests.deploy.followers import EVERY_KIND, Follower, following
+from tests.deploy.network import unchanged_networks
 from tests.live.server import RedisServer
 from tests.needs import lacking
 from tests.waiting import wait_until
@@ -73,29 +74,30 @@ def browser() -> Iterator[Any]:
 
 
 def test_browsers_talk(fleet: Fleet, browser: Any) -> None:
-    # The certificate is one's own; what a browser says to that is not what is looked at.
-    contexts = [browser.new_context(ignore_https_errors=True) for _ in range(2)]
-    pages = [context.new_page() for context in contexts]
-    for page, nickname in zip(pages, ["carl", "dora"], strict=True):
-        page.set_default_timeout(WAIT_SECONDS * 1000)
-        page.goto(f"https://{fleet.client.host}/")
-        page.fill("[name=nickname]", nickname)
-        page.fill("[name=password]", "open sesame")
-        page.click("text=Sign in or register")
-        # The nickname is new, and so asked for once more.
-        page.wait_for_selector("button:text-is('Register')")
-        page.fill("[name=password]", "open sesame")
-        page.click("button:text-is('Register')")
-        page.wait_for_selector(".composer")
-    carl, dora = pages
-    carl.fill("textarea", "hello **dora**")
-    carl.press("textarea", "Enter")
-    for page in pages:
-        page.wait_for_selector(".message strong:text('dora')")
-    used = dora.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol")
-    assert used == "h2"
-    for context in contexts:
-        context.close()
+    with unchanged_networks():
+        # The certificate is one's own; what a browser says to that is not what is looked at.
+        contexts = [browser.new_context(ignore_https_errors=True) for _ in range(2)]
+        pages = [context.new_page() for context in contexts]
+        for page, nickname in zip(pages, ["carl", "dora"], strict=True):
+            page.set_default_timeout(WAIT_SECONDS * 1000)
+            page.goto(f"https://{fleet.client.host}/")
+            page.fill("[name=nickname]", nickname)
+            page.fill("[name=password]", "open sesame")
+            page.click("text=Sign in or register")
+            # The nickname is new, and so asked for once more.
+            page.wait_for_selector("button:text-is('Register')")
+            page.fill("[name=password]", "open sesame")
+            page.click("button:text-is('Register')")
+            page.wait_for_selector(".composer")
+        carl, dora = pages
+        carl.fill("textarea", "hello **dora**")
+        carl.press("textarea", "Enter")
+        for page in pages:
+            page.wait_for_selector(".message strong:text('dora')")
+        used = dora.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol")
+        assert used == "h2"
+        for context in contexts:
+            context.close()
 
 
 @pytest.mark.parametrize("path", ["/api/messages", "/api/users?online=0"])
