@@ -17,10 +17,10 @@ MAX_VALUE_CHARACTERS = 300
 MAX_FIELDS = 100
 
 SECRET_NAME = re.compile(
-    r"authori[sz]ation|authentication.info|cookie|passw|passphrase|secret|token|api.?key"
+    r"authori[sz]ation|authentication.info|cookie|passw|passphrase|secret|token|ticket|api.?key"
     r"|credential|csrf|xsrf|session|signature|private.?key|websocket.protocol"
     r"|x[_-]ray"
-    r"|(?<![a-z])(otp|pin|sig|jwt)(?![a-z])",
+    r"|(?<![a-z])(otp|pin|sid|sig|jwt)(?![a-z])",
     re.IGNORECASE,
 )
 ADDRESS_NAME = re.compile(
@@ -35,9 +35,10 @@ ASSIGNMENT = re.compile(r"([\w.%-]+)(=|: )([^\s&;,\"'<>]+)")
 USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 # Without these, a short text has nothing to hide: assignments, addresses, several words.
 NOT_PLAIN = re.compile(r"[=:\s@]")
-SHORTEST_TOKEN = 24
+# 15 random bytes in base64: fewer can be guessed.
+SHORTEST_TOKEN = 20
 # Letters and digits mixed, too long for a name: a token in a path, or in a sentence.
-TOKEN_LIKE = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{24,}(?![\w-])")
+TOKEN_LIKE = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}(?![\w-])")
 WEB_TOKEN = re.compile(r"eyJ[\w-]+\.[\w.-]+")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 CREDENTIALS = re.compile(r"\b(bearer|basic|digest)\s+\S+", re.IGNORECASE)

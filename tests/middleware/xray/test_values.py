@@ -32,7 +32,12 @@ def test_empty_secret_is_empty() -> None:
     ("address", "kept"),
     [
         ("a=1&token=sesame&b=2", f"a=1&token={HIDDEN}&b=2"),
+        ("EIO=4&sid=a1", f"EIO=4&sid={HIDDEN}"),
+        ("ticket=a1", f"ticket={HIDDEN}"),
+        ("side=a1", "side=a1"),
         ("/rooms/general", "/rooms/general"),
+        ("/rooms/a-name-of-several-words", "/rooms/a-name-of-several-words"),
+        ("/tasks/w3QxT0b8aXv1PpZ9mKcd", f"/tasks/{HIDDEN}"),
         ("/join/k3jf9s8d7f6g5h4j3k2l1m0n9b8v", f"/join/{HIDDEN}"),
         ("/2f1e7c3a-1b2c-4d3e-8f90-123456789abc", "/2f1e7c3a-1b2c-4d3e-8f90-123456789abc"),
         ("https://ann:sesame@example.org/", f"https://{HIDDEN}@example.org/"),
