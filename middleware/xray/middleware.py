@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -50,7 +51,8 @@ class XRayMiddleware:
     Rules: RFC 9111 section 5.2.2.5: what it answers itself is not stored. HEAD gets the headers of
     GET (RFC 9110 section 9.3.2). W3C Server Timing.
 
-    Of a response that does not end, it shows the first two seconds; it does not touch upgrades.
+    Of a response that does not end, it shows what comes until the first chunk after two seconds; it
+    does not touch upgrades.
     """
 
     def __init__(
@@ -127,16 +129,15 @@ class XRayMiddleware:
 def run(app: WSGIApplication, environ: WSGIEnvironment) -> None:
     """Run a request as a server does, and send nothing. Its error is in its trace."""
     until = clock() + MAX_SECONDS
-    body: Iterable[bytes] = ()
-    try:
+    # Whoever asks sees an error on the ladder.
+    with suppress(Exception):
         body = app(environ, lambda status, headers, exc_info=None, /: lambda chunk: None)
-        for number, _ in enumerate(body, 1):
-            if number >= MAX_CHUNKS or clock() > until:
-                break
-    except Exception:  # noqa: S110 # Whoever asks sees it on the ladder.
-        pass
-    finally:
-        close_body(body)
+        try:
+            for number, _ in enumerate(body, 1):
+                if number >= MAX_CHUNKS or clock() > until:
+                    break
+        finally:
+            close_body(body)
 
 
 def lines_of(traces: Iterable[Trace]) -> Iterator[str]:

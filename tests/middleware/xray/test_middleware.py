@@ -107,6 +107,18 @@ def test_body_is_closed_when_the_ladder_is_shown() -> None:
     assert body.closes == 1
 
 
+def test_error_of_close_is_on_the_ladder() -> None:
+    class Body(TrackedBody):
+        def close(self) -> None:
+            super().close()
+            raise BrokenError("it did not close")
+
+    body = Body(b"one")
+    ladder = serve(xrayed(answering(body)), headers=ASKED).content.decode()
+    assert "! BrokenError it did not close" in ladder
+    assert body.closes == 1
+
+
 @pytest.mark.parametrize("limit", ["MAX_CHUNKS", "MAX_SECONDS"])
 def test_stream_is_cut(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def endless(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
