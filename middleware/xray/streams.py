@@ -175,10 +175,11 @@ class RecordedInput:
         self._visit = visit
         self._position = 0
         # Beyond this nothing may be read, unless the server itself knows the end.
-        length = environ.get("CONTENT_LENGTH")
-        known = type(length) is str and length.isdecimal()
+        length = environ.get("CONTENT_LENGTH") or ""
+        # Python refuses to read a number of thousands of digits.
+        known = type(length) is str and length.isdecimal() and len(length) < 20
         terminated = environ.get("wsgi.input_terminated")
-        self._limit = int(length) if known and length and not terminated else None
+        self._limit = int(length) if known and not terminated else None
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._stream, name)

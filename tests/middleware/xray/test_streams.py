@@ -84,6 +84,14 @@ def test_server_may_know_the_end_itself() -> None:
     assert lint(trace) == []
 
 
+def test_length_of_too_many_digits_passes() -> None:
+    trace, content = after_reading(
+        lambda stream: stream.read(3), environ_overrides={"CONTENT_LENGTH": "9" * 5000}
+    )
+    assert content == b"a=1"
+    assert lint(trace) == []
+
+
 def test_what_the_stream_has_else_is_there() -> None:
     _, content = after_reading(lambda stream: str(stream.tell()).encode())
     assert content == b"0"
