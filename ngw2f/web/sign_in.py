@@ -41,7 +41,10 @@ def sign_in(services: Services, request: Request) -> Response:
         accounts = services.actions.accounts
         credentials = accounts.sign_in_or_register(client_of(request), nickname, password)
     except (Invalid, InvalidNameError, InvalidPasswordError) as error:
-        return sign_in_form(services, request, str(error), 400, new=request.form.get("new", ""))
+        # Somebody else may have registered it meanwhile.
+        is_taken = services.actions.sign_in.is_registered(nickname)
+        new = "" if is_taken else request.form.get("new", "")
+        return sign_in_form(services, request, str(error), 400, new=new)
     if credentials is None:
         return sign_in_form(services, request, "wrong nickname or password", 401)
     response = see_other(_local_path(request.form_field("next", "/")))

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 from webtest import TestResponse
 
+from ngw2f.hash_queue import Asker
 from ngw2f.server.service import Service
 from tests.client import BROWSER, PASSWORD, Client
 from tests.ngw2f.web.browsing import form_of, page, submit, texts
@@ -106,6 +107,26 @@ def test_weak_password_is_not_taken_from_a_new_account(
     assert (answer.status_int, texts(answer, "[role=alert]")) == (400, [said])
     assert client.get("/api/users").json["users"] == []
     assert submit(answer, "/login", password="a better one").status_int == 303
+
+
+def test_nickname_that_somebody_took_meanwhile(
+    service: Service, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passwords = service.services.actions.sign_in.passwords
+    hash_password = passwords.hash
+
+    def overtaken(password: str, asker: Asker) -> str:
+        monkeypatch.undo()
+        client.register("Ann")
+        return hash_password(password, asker)
+
+    answer = submit(page(client, "/login"), "/login", nickname="ann", password=PASSWORD)
+    monkeypatch.setattr(passwords, "hash", overtaken)
+    answer = submit(answer, "/login", password=PASSWORD)
+    assert (answer.status_int, texts(answer, "h1")) == (400, ["Sign in"])
+    assert texts(answer, "[role=alert]") == ["The nickname is taken."]
+    form = form_of(answer, "/login")
+    assert (form["nickname"].value, form["new"].value) == ("ann", "")
 
 
 def test_program_registers_at_once(client: Client) -> None:
