@@ -502,12 +502,13 @@ function sendByEnter(form) {
   });
 }
 
-/* What is being written outlives a reload, and a visit to another page. */
+/* What is being written outlives a reload, a visit to another page, and a browser that is killed;
+ * what was sent does not come back. */
 function keepDraft(field) {
   const name = `ngw2f-draft-${reader}-${room}`;
   const keep = () => sessionStorage.setItem(name, field.value);
   field.value ||= sessionStorage.getItem(name) || "";
-  field.addEventListener("input", keep);
+  for (const type of ["input", "change"]) field.addEventListener(type, keep);
   window.addEventListener("pagehide", keep);
 }
 
@@ -528,6 +529,8 @@ function startComposer(form) {
       /* Do not lose what was written. */
       if (field.value) keepUnsent(outgoing, send);
       else [returned, field.value] = [outgoing, outgoing.source];
+    } finally {
+      field.dispatchEvent(new Event("change"));
     }
   }
 

@@ -143,6 +143,8 @@ def test_draft_and_unread_rooms_outlive_a_reload(chat: ChatServer, open_room: An
     assert page.input_value("textarea") == "half a thought"
     say(page, "a whole one")
     page.wait_for_selector(".message:has-text('a whole one')")
+    # Nor does it come back when the browser is killed, and nothing tells the page.
+    page.wait_for_function("() => !Object.values(sessionStorage).some((text) => text)")
     page.reload()
     page.wait_for_selector("#connection[data-state=live]", state="attached")
     assert page.input_value("textarea") == ""
