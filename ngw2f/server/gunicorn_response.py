@@ -78,6 +78,8 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
     _is_writing = False
     _head = b""
     _writer: ChunkWriter | None = None
+    # How much of what the writer has written is counted as sent.
+    _counted = 0
 
     def process_headers(self, headers: list[Line]) -> None:
         """Take the header fields as gunicorn does, and keep the application's Date."""
@@ -155,9 +157,14 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
         super().close()
 
     def _send_rest(self) -> None:
-        """Send what a body that wrote past this response could not send without waiting."""
-        if self._writer is not None and self._writer.rest is not None:
-            rest, self._writer.rest = self._writer.rest, None
+        """Send what a body that wrote past this response could not, and count what it wrote."""
+        writer = self._writer
+        if writer is None:
+            return
+        self.sent += writer.size - self._counted
+        self._counted = writer.size
+        if writer.rest is not None:
+            rest, writer.rest = writer.rest, None
             self.sock.sendall(rest)
 
     def send_headers(self) -> None:

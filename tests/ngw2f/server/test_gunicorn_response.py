@@ -223,6 +223,20 @@ def test_body_may_write_past_the_response(streaming: tuple[Any, Connection, Any]
     assert connection.writer is None
 
 
+def test_what_a_body_writes_past_the_response_is_counted(
+    streaming: tuple[Any, Connection, Any],
+) -> None:
+    response, connection, _theirs = streaming
+    writer = connection.writer
+    assert writer is not None
+    writer.write(writer.frame(b"second"), 6)
+    response.write(b"third")
+    writer.write(writer.frame(b"4th"), 3)
+    response.close()
+    # For gunicorn's own access log.
+    assert response.sent == 5 + 6 + 5 + 3
+
+
 @pytest.mark.parametrize("chunk", [b"", b"third", None], ids=["empty", "chunk", "end"])
 def test_rest_of_a_chunk_is_sent_first(
     streaming: tuple[Any, Connection, Any], chunk: bytes | None
