@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from ngw2f.locks import is_locked
@@ -126,9 +125,11 @@ class Embedded:
 
     def _guard(self) -> None:
         """Start another supervisor if the previous one ended unexpectedly."""
-        with suppress(EmbeddedError):
-            # If it fails at first, no web worker serves, and the master ends.
+        try:
             self.wait()
+        except EmbeddedError:
+            # No web worker will serve, so the master ends.
+            return
         while not self._stopping.wait(GUARD_SECONDS):
             # Check again: `stop` may have ended it while this thread looked.
             if is_locked(self._lock_path) or self._stopping.is_set():

@@ -76,6 +76,8 @@ class ReloadGuard:
         self._succession: Succession | None = None
         self._is_forking = False
         self._was_well = False
+        # The server ends, because a worker failed to boot.
+        self._is_halting = False
         self._had_successor = False
         self._pause = 0.0
         self._next_start = 0.0
@@ -133,7 +135,9 @@ class ReloadGuard:
             try:
                 self._reap_workers()
             except HaltServer:
-                if not self._was_well:
+                if not (self._was_well or self._is_halting):
+                    # While the server stops, a second error would end it with a traceback.
+                    self._is_halting = True
                     raise
                 has_failed = True
             else:

@@ -190,6 +190,20 @@ def test_supervisor_that_ends_while_the_guard_looks(
     embedded._guard()
 
 
+def test_supervisor_that_could_not_start_is_not_replaced(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No web worker serves without it, so the server ends."""
+    embedded = Embedded(settings)
+    told, its = socket.socketpair()
+    its.close()
+    embedded._told = told.fileno()
+    monkeypatch.setattr(module, "GUARD_SECONDS", 0)
+    monkeypatch.setattr(embedded, "_start_supervisor", lambda: pytest.fail("another one"))
+    with told:
+        embedded._guard()
+
+
 def children(what: str) -> list[int]:
     """Return this process's children whose command line contains *what*."""
     tasks = Path(f"/proc/{os.getpid()}/task").iterdir()

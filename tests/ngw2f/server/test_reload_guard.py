@@ -300,6 +300,19 @@ def test_first_worker_that_fails_to_boot_ends_the_server(tmp_path: Path) -> None
         halt(server, 10)
 
 
+def test_second_worker_that_fails_to_boot_does_not_keep_the_server_from_its_end(
+    tmp_path: Path,
+) -> None:
+    """gunicorn reaps it while it stops, and would end with a traceback."""
+    server = Master(tmp_path)
+    server.WORKERS = {pid: worker(pid, is_serving=False) for pid in (10, 11)}
+    server.guard = guard_reload(server, Systemd({}))
+    with pytest.raises(HaltServer):
+        halt(server, 10)
+    halt(server, 11)
+    assert server.ended == [11]
+
+
 def test_end_of_the_upgrades_master_is_told(server: Master) -> None:
     server.reexec_pid = 20
     server.manage_workers()
