@@ -3,7 +3,8 @@
 A stream's body yields its chunks one by one, each in its client's own greenlet and through every
 layer of the chain: for a thousand clients that costs twice what the system calls do. So once the
 head and a first chunk of a response are sent, its body may take the connection's writer, and what
-it writes there need not be yielded. Nobody may write while the body's `next()` is not waiting.
+it writes there need not be yielded. Nobody may write while the body's `next()` is not waiting, nor
+if the chain changes chunks: if `first` is not what the body yielded first.
 """
 
 import os
@@ -12,10 +13,12 @@ import os
 class ChunkWriter:
     """Writes chunks (RFC 9112 section 7.1) to a socket that never blocks, without TLS."""
 
-    __slots__ = ("_descriptor", "rest", "size")
+    __slots__ = ("_descriptor", "first", "rest", "size")
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, first: bytes = b"") -> None:
         self._descriptor = descriptor
+        # The first chunk, as the server got it.
+        self.first = first
         # What the socket did not take of the last frame. The response sends it first.
         self.rest: memoryview | None = None
         # How many bytes of content it has written.

@@ -84,10 +84,10 @@ class Connection:
         """Say whether another protocol has taken it over."""
         return self._has_switched
 
-    def open_writer(self) -> ChunkWriter | None:
-        """Return what writes chunks from the event loop, None with TLS."""
+    def open_writer(self, first: bytes = b"") -> ChunkWriter | None:
+        """Return what writes chunks after the *first* from the event loop, None with TLS."""
         if type(self._socket) is gevent.socket.socket:
-            self.writer = ChunkWriter(self.fileno())
+            self.writer = ChunkWriter(self.fileno(), first)
         return self.writer
 
     def switch_protocols(self) -> tuple[Any, bytes]:

@@ -148,7 +148,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             self._is_writing = False
             self._flush()
         if self.chunked:
-            self._writer = getattr(self.sock, "open_writer", _no_writer)()
+            self._writer = getattr(self.sock, "open_writer", _no_writer)(chunk)
 
     def close(self) -> None:
         self._send_rest()
@@ -200,7 +200,7 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             util.write(self.sock, head)
 
 
-def _no_writer() -> None:
+def _no_writer(_first: bytes) -> None:
     return None
 
 

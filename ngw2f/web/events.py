@@ -1,6 +1,7 @@
 """Events over HTTP: streams and long polling."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 import gevent
@@ -35,17 +36,18 @@ class EventStream:
     """A body that lasts as long as the client listens.
 
     The server gets each chunk directly from the client's subscription. Where its connection has a
-    writer (ngw2f/server/chunk_writer.py), most are written there, past the chain, which changes
-    nothing of a stream; the access log is told at the end how many bytes that were.
+    writer (ngw2f/server/chunk_writer.py), most are written there, past the chain, unless a layer
+    changes them; the access log is told at the end how many bytes that were.
     """
 
-    __slots__ = ("_connection", "_count", "_subscription")
+    __slots__ = ("_connection", "_count", "_first", "_subscription")
 
     def __init__(self, subscription: Subscription, environ: WSGIEnvironment) -> None:
         # Werkzeug keeps the request there, with all that it has parsed.
         environ.pop("werkzeug.request", None)
         self._subscription = subscription
-        self._connection = environ.get(SOCKET)
+        self._first: bytes | None = None
+        self._connection: Any = environ.get(SOCKET)
         self._count: Callable[[int], None] = environ.get(COUNT, _count_nothing)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -53,11 +55,28 @@ class EventStream:
 
     def __next__(self) -> bytes:
         if self._subscription.writer is None:
-            self._subscription.writer = getattr(self._connection, "writer", None)
+            self._take_writer()
+        elif self._subscription.writer.rest is not None:
+            self._send_rest()
         chunk = self._subscription.next_chunk()
         if chunk is None:
             raise StopIteration
+        if self._first is None:
+            self._first = chunk
         return chunk
+
+    def _take_writer(self) -> None:
+        writer = getattr(self._connection, "writer", None)
+        # A layer that compresses, or rewrites, gives the server another chunk.
+        if writer is not None and writer.first == self._first:
+            self._subscription.writer = writer
+            self._first = writer.first = b""
+
+    def _send_rest(self) -> None:
+        """Send what the server does when it gets an empty chunk, which a layer has left out."""
+        writer = self._connection.writer
+        rest, writer.rest = writer.rest, None
+        self._connection.sendall(rest)
 
     def close(self) -> None:
         self._subscription.close()

@@ -10,6 +10,7 @@ from ngw2f.http import Request
 from ngw2f.live.entry import Entry, EntryId
 from ngw2f.live.formats import ServerSentEvents
 from ngw2f.live.subscription import Ending
+from ngw2f.server.chunk_writer import ChunkWriter
 from ngw2f.server.service import Service
 from ngw2f.web import events
 from tests.client import Client
@@ -73,27 +74,73 @@ def test_page_gets_markup_over_its_stream(client: Client, service: Service) -> N
     assert 'id=\\"m1\\"' in data
 
 
-def test_access_log_counts_what_is_written_past_the_chain(service: Service) -> None:
-    class Writer:
-        size = 0
-        rest = None
+class Connection:
+    """A connection as far as a stream knows it."""
 
-    class Connection:
-        writer: Writer | None = None
+    def __init__(self) -> None:
+        self.writer: ChunkWriter | None = None
+        self.sent: list[bytes] = []
 
-    counted: list[int] = []
+    def sendall(self, content: memoryview) -> None:
+        self.sent.append(content.tobytes())
+
+
+@pytest.fixture
+def connection() -> Connection:
+    return Connection()
+
+
+@pytest.fixture
+def counted() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def stream(
+    service: Service, connection: Connection, counted: list[int]
+) -> Iterator[events.EventStream]:
     environ = create_environ("/events", headers={"Accept": events.EVENT_STREAM})
-    connection = Connection()
     environ |= {events.SOCKET: connection, COUNT: counted.append}
-    subscription = service.services.hub.subscribe(ServerSentEvents(), after="nonsense")
-    stream = events.EventStream(subscription, environ)
-    assert next(stream)
-    assert subscription.writer is None
+    stream = events.EventStream(service.services.hub.subscribe(ServerSentEvents()), environ)
+    stream._subscription.say(b"first")
+    stream._subscription.say(b"second")
+    yield stream
+    stream.close()
+
+
+def test_access_log_counts_what_is_written_past_the_chain(
+    stream: events.EventStream, connection: Connection, counted: list[int]
+) -> None:
+    assert next(stream) == b"first"
+    assert stream._subscription.writer is None
     # The server has sent the head and the first chunk.
-    connection.writer = Writer()
-    subscription.end(Ending.DRAINED)
-    next(stream)
-    assert subscription.writer is connection.writer
+    connection.writer = ChunkWriter(-1, b"first")
+    assert next(stream) == b"second"
+    assert stream._subscription.writer is connection.writer
     connection.writer.size = 7
     stream.close()
     assert counted == [7]
+
+
+def test_nothing_is_written_past_a_layer_that_changes_chunks(
+    stream: events.EventStream, connection: Connection
+) -> None:
+    assert next(stream) == b"first"
+    connection.writer = ChunkWriter(-1, b"compressed")
+    assert next(stream) == b"second"
+    assert stream._subscription.writer is None
+
+
+def test_layer_that_leaves_out_empty_chunks_does_not_keep_a_rest_from_the_client(
+    stream: events.EventStream, connection: Connection
+) -> None:
+    assert next(stream) == b"first"
+    writer = connection.writer = ChunkWriter(-1, b"first")
+    assert next(stream) == b"second"
+    # The server would have sent it with the empty chunk.
+    writer.rest = memoryview(b"rest")
+    stream._subscription.end(Ending.DRAINED)
+    assert next(stream).startswith(b"retry: ")
+    assert connection.sent == [b"rest"]
+    next(stream, None)
+    assert connection.sent == [b"rest"]
