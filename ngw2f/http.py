@@ -17,6 +17,7 @@ import msgspec
 from werkzeug.datastructures import Authorization, MultiDict
 from werkzeug.exceptions import (
     BadRequest,
+    ClientDisconnected,
     HTTPException,
     RequestEntityTooLarge,
     UnsupportedMediaType,
@@ -103,7 +104,15 @@ class Request(WerkzeugRequest):
         length = self.content_length
         if length is None or length > (self.max_content_length or 0):
             return self.body()
-        return self._checked(self.environ["wsgi.input"].read(length), length)
+        return self._checked(self._read(length), length)
+
+    def _read(self, size: int) -> bytes:
+        """Read from the input; a client that is gone is a 400, as for Werkzeug's own stream."""
+        try:
+            content: bytes = self.environ["wsgi.input"].read(size)
+        except (OSError, ValueError) as error:
+            raise ClientDisconnected from error
+        return content
 
     @staticmethod
     def _checked(content: bytes, length: int) -> bytes:
@@ -114,7 +123,7 @@ class Request(WerkzeugRequest):
     def _body_in_chunks(self) -> bytes:
         content = self.get_data()
         # Werkzeug truncates it at the limit silently.
-        if len(content) == self.max_content_length and self.environ["wsgi.input"].read(1):
+        if len(content) == self.max_content_length and self._read(1):
             raise RequestEntityTooLarge
         return content
 

@@ -1,10 +1,11 @@
+from io import BytesIO
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, ClientDisconnected, UnsupportedMediaType
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -126,6 +127,22 @@ def test_wrong_json_body(body: bytes) -> None:
 def test_json_of_another_type() -> None:
     with pytest.raises(UnsupportedMediaType, match="not image/png"):
         request(data=b'{"x": 1}', content_type="image/png").json_body(Point)
+
+
+class Reset(BytesIO):
+    """What a client sends that resets its connection."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise ConnectionResetError
+
+
+def test_body_that_a_reset_ends_is_the_clients_fault() -> None:
+    environ = EnvironBuilder(method="POST", content_type="application/json").get_environ()
+    environ |= {"CONTENT_LENGTH": "10", "wsgi.input": Reset()}
+    request = Request(environ)
+    request.max_content_length = 100
+    with pytest.raises(ClientDisconnected):
+        request.json_body(Point)
 
 
 def test_body_that_ends_too_early() -> None:
