@@ -74,8 +74,14 @@ class Prepared:
             return run(cursor, compiled)
         except dialect.loaded_dbapi.Error as error:
             of_driver = dialect.loaded_dbapi.Error
+            is_lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
+            if is_lost:
+                # The pool would find out, too, with a traceback in the log.
+                connection.invalidate(error)
             # Without the parameters, which may be what somebody wrote.
-            raise DBAPIError.instance(compiled.text, None, error, of_driver) from error
+            raise DBAPIError.instance(
+                compiled.text, None, error, of_driver, connection_invalidated=is_lost
+            ) from error
         finally:
             cursor.close()
 

@@ -68,3 +68,20 @@ def test_failure_of_the_database(database: Database, ann: UserRow) -> None:
         connection.execute(text("DROP TABLE users"))
         with pytest.raises(OperationalError):
             NAMED.fetch_each(connection, [{"nickname": "ann"}])
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_connection_that_breaks_is_given_up(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database.reading() as connection:
+        # SQLAlchemy's own way would begin a transaction, whose end would notice.
+        ((pid,),) = Prepared(text("SELECT pg_backend_pid()")).fetch(connection)
+        with database.asking() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid, 60000)"), {"pid": pid})
+        with pytest.raises(OperationalError) as raised:
+            IDS.fetch(connection)
+    assert raised.value.connection_invalidated
+    assert caplog.text == ""
+    with database.reading() as connection:
+        assert IDS.fetch(connection) == []
