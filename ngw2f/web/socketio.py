@@ -169,7 +169,8 @@ class ChatApp:
             # Too old: it is told by a new pid, and by `resync`.
             after = after or cursor
         cursor = after or str(self._services.hub.position)
-        return self._recovery.new_pid(str(self._services.hub.position)), cursor
+        # Until the first event, the pid alone says where the client is: at what it named, too.
+        return self._recovery.new_pid(str(EntryId.parse(cursor) or EntryId(0))), cursor
 
     def _handle(self, do: Do, state: str, said: object, token: object, key: str) -> Reply:
         """Call *do* with the user and what the client said, and return the answer."""
