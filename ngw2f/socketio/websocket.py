@@ -128,8 +128,7 @@ class Conversation:
     def take_over(self, sid: str, token: str) -> None:
         """Serve a client whose session polled so far, if it upgrades as the protocol says."""
         with suppress(ClosedError):
-            if self._upgrade(sid, token):
-                self._follow_log()
+            if self._upgrade(sid, token) and self._follow_log():
                 self._converse()
 
     def _upgrade(self, sid: str, token: str) -> bool:

@@ -88,6 +88,25 @@ def test_session_continues_over_it(engine: Engine, switching: Switching) -> None
     assert socket.sent == ["3probe", "4waits", b"\0\1", "4x"]
 
 
+def test_client_that_may_hear_nothing_more_is_disconnected_at_its_upgrade(
+    build_engine_on: Build, switching: Switching
+) -> None:
+    """It signed out meanwhile."""
+
+    class SignedOut(Echo):
+        def stream(self, *_arguments: object, **_options: object) -> None:
+            return None
+
+    engine = build_engine_on(SignedOut())
+    sid = engine.sessions.create()
+    engine.sessions.begin_post(sid, "a", "")
+    state: tuple[dict[str, str], str] = {}, "7-0"
+    engine.sessions.end_post(sid, "a", "", "", state, has_pong=False, is_connected=True)
+    socket = switching.script("2probe", "5", "4late")
+    connect(engine, NOT_ASKED, sid)
+    assert socket.sent == ["3probe"]
+
+
 @pytest.mark.parametrize(
     "packets", [["5"], ["2probe", "2probe"], ["4x"], [None], ["2probe", None], ["2probe", b"5"]]
 )
