@@ -3,15 +3,18 @@
 import contextlib
 from collections.abc import Callable
 
+import gevent
 from wsproto.utilities import LocalProtocolError
 
 from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response
+from ngw2f.live.liveness import STALL_SECONDS
 from ngw2f.observe.tracing import following
 from ngw2f.socketio.layers import ClosedError, Switch
 from ngw2f.socketio.packets import Message
 from ngw2f.web.frames import ConnectionClosed, WebSocketServer
 from ngw2f.web.upgrade import (
+    CLOSE_SECONDS,
     FrameSocket,
     SwitchingProtocols,
     handshake_of,
@@ -37,8 +40,11 @@ class LiveSocket:
         return message
 
     def send(self, message: Message) -> None:
+        # Whoever waits here sees no ping that is due, and an unread answer would keep it waiting.
+        stalled = ClosedError("the client does not read")
         try:
-            self._server.send(message)
+            with gevent.Timeout(STALL_SECONDS, stalled):
+                self._server.send(message)
         except (ConnectionClosed, LocalProtocolError, OSError) as error:
             raise ClosedError from error
 
@@ -49,7 +55,8 @@ class LiveSocket:
             raise ClosedError from error
 
     def close(self, code: int, reason: str = "") -> None:
-        with contextlib.suppress(ConnectionClosed, LocalProtocolError, OSError):
+        gone = (ConnectionClosed, LocalProtocolError, OSError)
+        with contextlib.suppress(*gone), gevent.Timeout(CLOSE_SECONDS, False):
             self._server.close(code, reason)
 
     def cut(self) -> None:
