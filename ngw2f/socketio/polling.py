@@ -118,6 +118,7 @@ def _follow(
         digest,
         SEPARATOR.join(session.packets),
         after if after != before else None,
+        cursor_before=before[1],
         has_pong=any(kind == PONG for kind, _ in packets),
         is_connected=is_connected,
     )

@@ -152,9 +152,10 @@ return {'held', get('memo'), get('cursor')}
 """
 )
 
-# ARGV: the worker's token, the digest of the POST, packets for the client, 1: note the memo (4)
-# and the cursor (5), 1: a pong, milliseconds until the next ping, and to live, 1: connected,
-# in how many milliseconds of its life a client has to connect (empty: it need not).
+# ARGV: the worker's token, the digest of the POST, packets for the client, 1: note the memo (5)
+# and the cursor (6), 1: a pong, milliseconds until the next ping, and to live, 1: connected,
+# in how many milliseconds of its life a client has to connect (empty: it need not), the cursor
+# before the POST: one that the POST leaves as it is may have been moved by a poll meanwhile.
 END_POST = Script.of(
     COMMON
     + """
@@ -164,7 +165,8 @@ drop('lock')
 if ARGV[2] ~= '' then set('last', ARGV[2]) end
 add(ARGV[3])
 if ARGV[4] == '1' then
-  set('memo', ARGV[5], 'cursor', ARGV[6])
+  set('memo', ARGV[5])
+  if ARGV[6] ~= ARGV[12] then set('cursor', ARGV[6]) end
   if ARGV[10] == '1' then redis.call('ZREM', KEYS[3], k) end
 end
 local may_live = ARGV[10] == '1' or ARGV[11] == '' or now < get('born') + ARGV[11]

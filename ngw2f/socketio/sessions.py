@@ -137,6 +137,7 @@ class Sessions:
         packets: str,
         state: tuple[Memo, str] | None,
         *,
+        cursor_before: str = "",
         has_pong: bool,
         is_connected: bool,
     ) -> None:
@@ -148,6 +149,7 @@ class Sessions:
             sid,
             *(token, digest, packets, int(state is not None), _text_of(memo), cursor),
             *(int(has_pong), times.ping_interval, times.life, int(is_connected), self._connect_by),
+            cursor_before,
         )
 
     def close(self, sid: str) -> None:

@@ -131,6 +131,21 @@ def test_events_after_another_cursor_do_not_count(sessions: Sessions) -> None:
     assert (ended.status, ended.cursor) == ("wait", "8-0")
 
 
+def test_post_that_leaves_the_cursor_does_not_move_it_back(sessions: Sessions) -> None:
+    """A poll has moved it while the POST was handled."""
+    sid = sessions.create()
+    post(sessions, sid, state=({}, "7-0"))
+    sessions.claim(sid, "a", is_patient=True)
+    sessions.begin_post(sid, "post", "")
+    finish(sessions, sid, "a", before="7-0", after="9-0", has_events=True)
+    state = {"part": "x"}, "7-0"
+    sessions.end_post(
+        sid, "post", "", "", state, cursor_before="7-0", has_pong=False, is_connected=True
+    )
+    held = sessions.claim(sid, "b", is_patient=True)
+    assert (held.memo, held.cursor) == ({"part": "x"}, "9-0")
+
+
 def test_ping_is_claimed_once(build: Build) -> None:
     sessions = build(Times(0, 600_000))
     sid = sessions.create()
