@@ -170,7 +170,8 @@ if ARGV[4] == '1' then
   if ARGV[10] == '1' then redis.call('ZREM', KEYS[3], k) end
 end
 local may_live = ARGV[10] == '1' or ARGV[11] == '' or now < get('born') + ARGV[11]
-if ARGV[7] == '1' and may_live then
+-- A pong that no ping asked for would keep a client that never reads its answers.
+if ARGV[7] == '1' and may_live and get('ping') == '' then
   set('ping', now + ARGV[8])
   redis.call('PEXPIRE', k, ARGV[9])
   redis.call('ZADD', KEYS[2], 'XX', now + ARGV[9], k)

@@ -172,12 +172,27 @@ def test_silent_client_is_forgotten(build: Build) -> None:
         gevent.sleep(0.01)
 
 
+def owe_a_pong(redis: Redis, sid: str) -> None:
+    """Take the session to where a minute is left to answer a ping."""
+    redis.pexpire(f"test:engineio:{sid}", 60_000)
+    redis.hdel(f"test:engineio:{sid}", "ping")
+
+
 def test_pong_renews_the_session(redis: Redis, build: Build) -> None:
+    sessions = build(Times(1_000, 600_000))
+    sid = sessions.create()
+    owe_a_pong(redis, sid)
+    post(sessions, sid, has_pong=True)
+    assert redis.pttl(f"test:engineio:{sid}") > 60_000
+
+
+def test_pong_without_a_ping_does_not_renew_it(redis: Redis, build: Build) -> None:
+    """A client that never reads would be kept, with all its answers."""
     sessions = build(Times(1_000, 600_000))
     sid = sessions.create()
     redis.pexpire(f"test:engineio:{sid}", 60_000)
     post(sessions, sid, has_pong=True)
-    assert redis.pttl(f"test:engineio:{sid}") > 60_000
+    assert redis.pttl(f"test:engineio:{sid}") <= 60_000
 
 
 @pytest.mark.parametrize(
@@ -190,7 +205,7 @@ def test_client_that_does_not_connect_is_not_renewed(
     commands = Commands(lambda commands: commands(redis))
     sessions = Sessions(commands, "test:", Times(0, 600_000), "one", seconds)
     sid = sessions.create()
-    redis.pexpire(f"test:engineio:{sid}", 60_000)
+    owe_a_pong(redis, sid)
     post(sessions, sid, has_pong=True, state=({}, ""), is_connected=is_connected)
     assert (redis.pttl(f"test:engineio:{sid}") > 60_000) == is_renewed
 
