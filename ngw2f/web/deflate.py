@@ -8,7 +8,7 @@ nothing that one user writes is compressed together with what another one does.
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
@@ -18,6 +18,8 @@ NAME = "permessage-deflate"
 MIN_WINDOW_BITS, MAX_WINDOW_BITS = 9, 15
 # What the sender removes from the end of a message (RFC 7692 section 7.2.2).
 TAIL = b"\x00\x00\xff\xff"
+# How many blocks of a message may be marked as the last one: clients mark one, or none.
+MAX_LAST_BLOCKS = 100
 
 # RFC 6455 section 9.1. A value in quotes has to be a token as well.
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 # not a secret
@@ -88,16 +90,18 @@ def _is_valid(name: str, value: str) -> bool:
 
 
 class Inflate(Extension):
-    """Inflates the messages of a client, each at most to *max_bytes*."""
+    """Inflates the messages of a client, each at most to *max_bytes*, and only when it is whole.
+
+    What has arrived of a message waits compressed: inflated, a thousandth of it would do to have
+    a connection keep the longest message.
+    """
 
     name = NAME
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        # None: the message is not compressed.
-        self._decompressor: Any = None
-        # How many bytes the message has so far.
-        self._size = 0
+        # What has arrived of the message; None: it is not compressed.
+        self._compressed: bytearray | None = None
         # A control frame may come between the fragments of a message, and is never compressed.
         self._is_control = False
 
@@ -118,43 +122,40 @@ class Inflate(Extension):
         self._is_control = opcode.iscontrol()
         is_first = opcode in (Opcode.TEXT, Opcode.BINARY)
         if is_first:
-            self._decompressor = zlib.decompressobj(-MAX_WINDOW_BITS) if rsv.rsv1 else None
-            self._size = 0
+            self._compressed = bytearray() if rsv.rsv1 else None
         # The bit is set in the first frame of a message (section 6).
         return RsvBits(is_first, False, False)
 
     def frame_inbound_payload_data(
         self, proto: FrameDecoder | FrameProtocol, data: bytes
     ) -> bytes | CloseReason:
-        if self._is_control or self._decompressor is None:
+        if self._is_control or self._compressed is None:
             return data
-        return self._inflate(data)
+        self._compressed += data
+        # What cannot be compressed may become longer.
+        return b"" if len(self._compressed) <= 2 * self._max_bytes else CloseReason.MESSAGE_TOO_BIG
 
     def frame_inbound_complete(
         self, proto: FrameDecoder | FrameProtocol, fin: bool
     ) -> bytes | CloseReason | None:
-        if not fin or self._is_control or self._decompressor is None:
+        if not fin or self._is_control or self._compressed is None:
             return None
-        rest = self._inflate(TAIL)
-        self._decompressor = None
-        return rest
-
-    def _inflate(self, data: bytes) -> bytes | CloseReason:
+        compressed, self._compressed = bytes(self._compressed + TAIL), None
         try:
-            inflated = b"".join(self._pieces(data))
+            inflated = b"".join(self._pieces(compressed))
         except zlib.error:
             return CloseReason.INVALID_FRAME_PAYLOAD_DATA
-        if self._size > self._max_bytes:
-            return CloseReason.MESSAGE_TOO_BIG
-        return inflated
+        return inflated if len(inflated) <= self._max_bytes else CloseReason.MESSAGE_TOO_BIG
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
-        """Inflate *data*, at most to one byte more than the message may have."""
-        while data and self._size <= self._max_bytes:
-            piece = self._decompressor.decompress(data, self._max_bytes + 1 - self._size)
-            self._size += len(piece)
+        """Inflate *data*, at most to one byte more than the message may have. Raises zlib.error."""
+        left = self._max_bytes + 1
+        # More may follow a block that is marked as the last one (section 7.2.3.5).
+        for _ in range(MAX_LAST_BLOCKS):
+            decompressor = zlib.decompressobj(-MAX_WINDOW_BITS)
+            piece = decompressor.decompress(data, left)
             yield piece
-            data = self._decompressor.unused_data
-            if self._decompressor.eof:
-                # A block may be marked as the last one (section 7.2.3.5); more may follow it.
-                self._decompressor = zlib.decompressobj(-MAX_WINDOW_BITS)
+            left, data = left - len(piece), decompressor.unused_data
+            if not (data and left):
+                return
+        raise zlib.error("too many blocks are marked as the last one")

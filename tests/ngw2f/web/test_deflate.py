@@ -1,6 +1,10 @@
-import pytest
+import zlib
+from typing import cast
 
-from ngw2f.web.deflate import Agreement, agree
+import pytest
+from wsproto.frame_protocol import CloseReason, FrameDecoder, Opcode, RsvBits
+
+from ngw2f.web.deflate import MAX_LAST_BLOCKS, Agreement, Inflate, agree
 
 AGREED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
@@ -55,3 +59,46 @@ def test_offer_is_refused(offers: str) -> None:
 def test_answer_names_what_holds() -> None:
     assert Agreement().answer == AGREED
     assert Agreement(9).answer == f"{AGREED}; server_max_window_bits=9"
+
+
+MAX_BYTES = 10_000
+TOO_BIG, INVALID = CloseReason.MESSAGE_TOO_BIG, CloseReason.INVALID_FRAME_PAYLOAD_DATA
+
+
+def compressed(content: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-15)
+    return (compressor.compress(content) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def inflated(*fragments: bytes) -> list[object]:
+    """Return what the receiver gets with each fragment of a message, and at its end."""
+    inflate, unused = Inflate(MAX_BYTES), cast(FrameDecoder, None)
+    inflate.frame_inbound_header(unused, Opcode.TEXT, RsvBits(True, False, False), 0)
+    got: list[object] = [inflate.frame_inbound_payload_data(unused, each) for each in fragments]
+    return [*got, inflate.frame_inbound_complete(unused, True)]
+
+
+def test_message_is_inflated_when_it_is_whole() -> None:
+    """Until then it takes no more memory than was sent."""
+    content = bytes(MAX_BYTES)
+    data = compressed(content)
+    assert inflated(data[:10], data[10:]) == [b"", b"", content]
+
+
+@pytest.mark.parametrize("count", [1, MAX_LAST_BLOCKS - 1])
+def test_more_may_follow_a_last_block(count: int) -> None:
+    assert inflated(b"\x03\x00" * count + compressed(b"Hello"))[-1] == b"Hello"
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(compressed(bytes(MAX_BYTES + 1)), TOO_BIG), (b"\x03\x00" * MAX_LAST_BLOCKS, INVALID),
+     (b"\xff", INVALID)],
+    ids=["too long", "too many last blocks", "no deflate"],
+)  # fmt: skip
+def test_message_is_refused_at_its_end(data: bytes, why: CloseReason) -> None:
+    assert inflated(data) == [b"", why]
+
+
+def test_compressed_message_is_bounded_too() -> None:
+    assert TOO_BIG in inflated(bytes(MAX_BYTES), bytes(MAX_BYTES), b"\0")
