@@ -50,9 +50,12 @@ class Listener:
         return [line for line in self.lines if "recovered" in line]
 
     def close_engine(self) -> None:
+        """Break the connection, and wait for the next one."""
+        count = len(self.connections())
         assert self._process.stdin is not None
         self._process.stdin.write("close\n")
         self._process.stdin.flush()
+        wait_until(lambda: len(self.connections()) > count)
 
     def stop(self) -> None:
         self._process.kill()
