@@ -11,9 +11,16 @@ def chat(
 ) -> Iterator[ChatServer]:
     """Run a chat that the tests of a module share and leave alive.
 
-    It renders in a module that says `RENDERS = True`.
+    It renders in a module that says `RENDERS = True`, and has as many web workers as its `WORKERS`.
     """
     server = ChatServer(tmp_path_factory.mktemp("chat"))
-    server.start(queues="render" if getattr(request.module, "RENDERS", False) else "")
+    renders = getattr(request.module, "RENDERS", False)
+    server.start(getattr(request.module, "WORKERS", 1), queues="render" if renders else "")
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def ann(chat: ChatServer) -> str:
+    """Return the token of an account of the chat."""
+    return chat.register("ann")

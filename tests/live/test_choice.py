@@ -18,11 +18,6 @@ Hear = Callable[[], str]
 SECONDS = 60
 
 
-@pytest.fixture(scope="module")
-def ann(chat: ChatServer) -> str:
-    return chat.register("ann")
-
-
 @contextmanager
 def connected(chat: ChatServer, path: str) -> Iterator[Any]:
     sock = socket.create_connection(("127.0.0.1", chat.port), timeout=SECONDS)

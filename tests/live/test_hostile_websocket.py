@@ -27,11 +27,6 @@ DEEP = "[" * 5_000 + "]" * 5_000
 DIGITS = "1" * 5_000
 
 
-@pytest.fixture(scope="module")
-def ann(chat: ChatServer) -> str:
-    return chat.register("ann")
-
-
 @pytest.fixture(scope="module", autouse=True)
 def quiet(chat: ChatServer) -> Iterator[None]:
     """Whatever came, it leaves no traceback, and no subscription."""

@@ -13,11 +13,6 @@ from tests.live.server import ChatServer
 POLLING = "/socket.io/?EIO=4&transport=polling"
 
 
-@pytest.fixture(scope="module")
-def ann(chat: ChatServer) -> str:
-    return chat.register("ann")
-
-
 class Client:
     """A client over a WebSocket; `emit` and `hear` know the packets of the default namespace."""
 

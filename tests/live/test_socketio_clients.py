@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.needs import lacking
 from tests.waiting import HANGING_SECONDS, wait_until
 
 SCRIPT = Path(__file__).parent / "clients" / "recovering.cjs"
+WORKERS = 2
 MESSAGES = 60
 BREAK_EVERY = 10
 
@@ -63,19 +64,6 @@ class Listener:
         # Closes its input and output, too.
         with self._process:
             pass
-
-
-@pytest.fixture(scope="module")
-def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
-    server = ChatServer(tmp_path_factory.mktemp("chat"))
-    server.start(workers=2, queues="")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def ann(chat: ChatServer) -> str:
-    return chat.register("ann")
 
 
 def say(chat: ChatServer, token: str, source: str) -> None:

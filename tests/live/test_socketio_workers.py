@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,20 +13,8 @@ from tests.live.hostile import POLLING, WEBSOCKET, Raw
 from tests.live.server import ChatServer
 from tests.waiting import wait_until
 
+WORKERS = 2
 ROUNDS = 10
-
-
-@pytest.fixture(scope="module")
-def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
-    server = ChatServer(tmp_path_factory.mktemp("chat"))
-    server.start(workers=2, queues="")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def ann(chat: ChatServer) -> str:
-    return chat.register("ann")
 
 
 def say(chat: ChatServer, token: str, *sources: str) -> None:

@@ -1,7 +1,6 @@
 """Tickets at several processes: one opens one stream, which ends with its token."""
 
 import contextlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,20 +11,8 @@ from tests.live.server import ChatServer
 from tests.live.streams import Stream
 from tests.live.test_websocket import connect, hear, say
 
+WORKERS = 2
 SSE = {"Accept": "text/event-stream"}
-
-
-@pytest.fixture(scope="module")
-def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
-    server = ChatServer(tmp_path_factory.mktemp("chat"))
-    server.start(workers=2, queues="")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def ann(chat: ChatServer) -> str:
-    return chat.register("ann")
 
 
 def ask_ticket(chat: ChatServer, token: str) -> str:

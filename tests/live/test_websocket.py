@@ -19,11 +19,6 @@ from tests.waiting import wait_until
 SECONDS = 60
 
 
-@pytest.fixture(scope="module")
-def ann(chat: ChatServer) -> str:
-    return chat.register("ann")
-
-
 @pytest.fixture
 def connection(chat: ChatServer, ann: str) -> Iterator[websocket.WebSocket]:
     client = connect(chat, f"Authorization: Bearer {ann}")
