@@ -44,12 +44,13 @@ def ask_together(doubled: Doubled, items: list[int], outcomes: dict[int, object]
 
     threads = []
     for item in items:
-        threads.append(threading.Thread(target=ask, args=[item]))
+        threads.append(threading.Thread(target=ask, args=[item], daemon=True))
         threads[-1].start()
         assert wait_until(lambda: doubled.groups and len(doubled._waiting) == len(threads) - 1)
     doubled.may_go_on.set()
     for thread in threads:
         thread.join(60)
+        assert not thread.is_alive()
 
 
 def test_each_gets_its_own_result(outcomes: dict[int, object]) -> None:

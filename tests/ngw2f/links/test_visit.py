@@ -2,8 +2,7 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from io import BytesIO
 
 import pytest
@@ -12,34 +11,16 @@ from PIL import Image
 from ngw2f.links import visit as module
 from ngw2f.links.guard.fetch import Fetched, Fetcher, Terms, Trace
 from ngw2f.links.guard.media import Accepted
-from ngw2f.links.guard.policy import Policy
 from ngw2f.links.preview.thumbnail import Thumbnailer
 from ngw2f.links.visit import Patience, PreviewFetcher, build_fetcher
 from ngw2f.settings import Settings
 from tests.ngw2f.conftest import PLENTY_SECONDS
 from tests.ngw2f.jobs.conftest import picture
-from tests.ngw2f.links.lab import Internet, Site, answer, read_request, small_internet
+from tests.ngw2f.links.lab import Internet, Site, answer, read_request
 from tests.waiting import wait_until
 
 VIDEO = "http://example.com/video"
 PAGE = b"<title>A page</title>" + b" " * 100_000
-
-
-@pytest.fixture
-def internet() -> Iterator[Internet]:
-    with small_internet() as internet:
-        yield internet
-
-
-@pytest.fixture
-def make_fetcher(internet: Internet) -> Callable[..., Fetcher]:
-    return partial(
-        Fetcher,
-        Policy(),
-        timeout_seconds=PLENTY_SECONDS,
-        resolve=internet.resolve,
-        connect=internet.connect,
-    )
 
 
 @pytest.fixture

@@ -100,6 +100,8 @@ def test_deflated_frame_is_what_wsproto_reads(bits: int | None) -> None:
     client = Connection(ConnectionType.CLIENT, [client_deflate(bits)])
     frame = DeflatedFrames(bits).frame(LONG)
     assert len(frame) < len(LONG.data) / 4
+    # RFC 7692 section 7.2.1.
+    assert not frame.endswith(b"\0\0\xff\xff")
     # The same frame again: it refers to nothing before it.
     client.receive_data(frame * 2)
     told = cast(Iterator[TextMessage], client.events())
