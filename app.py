@@ -52,7 +52,7 @@ def build_chain(settings: Settings, services: Services, chat: Chat) -> WSGIAppli
         return chain(layers(settings, services), chat)
     # Most processes never need it.
     from middleware.xray import Access, Recorder, XRayMiddleware
-    from ngw2f.store.statements import record_statements
+    from ngw2f.store.sql_spans import record_statements
 
     record_statements(services.core.database)
     access = Access(everyone=settings.xray, key=settings.xray_key.encode())

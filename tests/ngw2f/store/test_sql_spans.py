@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from middleware.xray import record
 from ngw2f.server.service import Service
 from ngw2f.store.database import Database
-from ngw2f.store.statements import record_statements
+from ngw2f.store.sql_spans import record_statements
 from tests.client import Client
 from tests.middleware.serving import answering, serve
 
