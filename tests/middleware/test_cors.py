@@ -67,8 +67,11 @@ class TestPreflight(AnswerContract):
         assert done.header("Content-Length") is None  # A 204 has none.
         assert done.content == b""
 
-    @pytest.mark.skip(reason="only OPTIONS is a preflight")
-    def test_head_has_the_headers_and_no_content(self) -> None: ...
+    def test_head_has_the_headers_and_no_content(self) -> None:
+        """Only OPTIONS is a preflight: with the same fields, HEAD is the application's."""
+        environ = create_environ(method="HEAD", headers=PREFLIGHT)
+        done = Exchange(environ).run(self.wrap(answering([b"below"])))
+        assert (done.status, done.content) == ("200 OK", b"below")
 
 
 def ask(
