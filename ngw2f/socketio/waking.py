@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import gevent
 from redis import Redis
+from redis.client import PubSub
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 RETRY_SECONDS = 0.25
 CHECK_SECONDS = 5.0
@@ -36,7 +38,7 @@ class Waking:
                 with self._connect() as redis, redis.pubsub() as subscription:
                     subscription.subscribe(self._channel)
                     while True:
-                        self._take(subscription.get_message(timeout=CHECK_SECONDS))
+                        self._take(_next_message(subscription))
             except RedisError as error:
                 log.debug("polls are not woken: %s", error)
             except Exception:
@@ -46,9 +48,7 @@ class Waking:
             self._wake_all()
             gevent.sleep(RETRY_SECONDS)
 
-    def _take(self, message: dict[str, object] | None) -> None:
-        if message is None:
-            return
+    def _take(self, message: dict[str, object]) -> None:
         if message["type"] == "subscribe":
             # Whatever was said before it.
             self._wake_all()
@@ -60,3 +60,17 @@ class Waking:
     def _wake_all(self) -> None:
         for wake in list(self._wake.values()):
             wake()
+
+
+def _next_message(subscription: PubSub) -> dict[str, object]:
+    """Return the next message, or the answer to a PING. Raises RedisError if Redis is silent.
+
+    A host that has gone says nothing, and nobody else writes on this connection.
+    """
+    message: dict[str, object] | None = subscription.get_message(timeout=CHECK_SECONDS)
+    if message is None:
+        subscription.ping()
+        message = subscription.get_message(timeout=CHECK_SECONDS)
+    if message is None:
+        raise RedisTimeoutError("the subscription does not answer")
+    return message
