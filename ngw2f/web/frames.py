@@ -205,7 +205,7 @@ class WebSocketServer:
 
         Raises ConnectionClosed.
         """
-        self._size += len(event.data)
+        self._size += _size_of(event.data)
         if self._size > self._max_size:
             self._try_close(CloseReason.MESSAGE_TOO_BIG, "Message is too big")
             raise ConnectionClosed
@@ -217,6 +217,11 @@ class WebSocketServer:
         self._parts, self._size = [], 0
         message: str | bytes = ("" if isinstance(event, TextMessage) else b"").join(parts)
         return message
+
+
+def _size_of(data: str | bytes | bytearray) -> int:
+    """Return how many bytes arrived."""
+    return len(data.encode() if isinstance(data, str) and not data.isascii() else data)
 
 
 def accepted(key: str, agreement: Agreement | None) -> bytes:

@@ -147,10 +147,17 @@ def test_messages_are_sent_whole(agreement: Agreement | None) -> None:
 
 
 @pytest.mark.parametrize("agreement", AGREEMENTS)
-def test_message_above_the_limit_closes(agreement: Agreement | None) -> None:
+@pytest.mark.parametrize("character", ["x", "\u00e9", "\U0001f642"])
+def test_message_above_the_limit_closes(agreement: Agreement | None, character: str) -> None:
+    """The limit counts bytes, as that of a request's body does."""
+    fit = 1000 // len(character.encode())
     peer = Peer(agreement, max_bytes=1000)
-    peer.say(Message("x" * 1000), Message("x" * 600, message_finished=False), Message("x" * 401))
-    assert peer.server.receive() == "x" * 1000
+    first, second = (
+        Message(character * (fit // 2), message_finished=False),
+        Message(character * fit),
+    )
+    peer.say(Message(character * fit), first, second)
+    assert peer.server.receive() == character * fit
     with pytest.raises(ConnectionClosed):
         peer.server.receive()
     (closed,) = peer.heard()
