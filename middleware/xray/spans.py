@@ -31,8 +31,8 @@ class Span:
 
     @property
     def text(self) -> str:
-        """Return it in one line."""
+        """Return it in one line, which may be cut: a statement can be long, so it comes last."""
         took = "running" if self.seconds is None else f"{self.seconds * 1000:.2f} ms"
         facts = [f"{name}={value}" for name, value in self.facts.items()]
         facts += [f"raised {self.error}"] if self.error else []
-        return " ".join([self.kind, self.detail, took, *facts])
+        return " ".join([self.kind, took, *facts, self.detail])

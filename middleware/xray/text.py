@@ -11,12 +11,20 @@ from middleware.xray.visit import SERVER, Visit
 
 WIDTH = 80
 # The column in which the notes on a layer begin.
-NAME_WIDTH = 18
+NAME_WIDTH = 19
 TIME_WIDTH = 9
 MAX_LINES = 14
 
 RESET = "\x1b[0m"
-COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "~": "\x1b[33m", "!": "\x1b[1;31m"}
+BOLD = "\x1b[1m"
+FAINT = "\x1b[2m"
+COLOURS = {
+    "+": "\x1b[32m",
+    "-": "\x1b[31m",
+    "~": "\x1b[33m",
+    "!": "\x1b[1;31m",
+    "·": "\x1b[36m",
+}
 
 
 def ladder(
@@ -39,8 +47,13 @@ def ladder(
         for fault in faults:
             lines += [f"  ! {fault.layer}: {fault.title}", f"      {fault.clause}"]
             lines += [f"      {fault.detail}"] if fault.detail else []
-    cut = [cut_to(line, width) for line in lines]
-    return "\n".join(coloured(line) if colour else line for line in cut) + "\n"
+    text = "".join(f"{cut_to(line, width)}\n" for line in lines)
+    return in_colour(text) if colour else text
+
+
+def in_colour(text: str) -> str:
+    """Colour a ladder for a terminal: what was added, removed, changed or wrong."""
+    return "".join(f"{coloured(line)}\n" for line in text.splitlines())
 
 
 def head_of(trace: Trace) -> Iterator[str]:
@@ -128,6 +141,10 @@ def cut_to(line: str, width: int) -> str:
 
 def coloured(line: str) -> str:
     """Colour a line by its sign."""
+    if line.startswith("answered by "):
+        return f"{BOLD}{line}{RESET}"
     note = line if line.startswith("  !") else line[TIME_WIDTH + NAME_WIDTH :]
+    if note == "·":
+        return f"{FAINT}{line}{RESET}"
     code = COLOURS.get(note.lstrip("↓↑ ")[:1])
     return f"{code}{line}{RESET}" if code else line

@@ -43,7 +43,7 @@ def test_failed_work_is_recorded() -> None:
 
     (found,) = trace_of(work).spans
     assert found.error == "BrokenError"
-    assert found.text.endswith(" ms raised BrokenError")
+    assert " ms raised BrokenError " in found.text
 
 
 def test_work_of_no_request_is_not_recorded() -> None:
@@ -85,4 +85,4 @@ def test_work_in_progress_says_so() -> None:
             texts.append(found.text)
 
     trace_of(work)
-    assert texts == ["job render running"]
+    assert texts == ["job running render"]

@@ -92,8 +92,7 @@ def test_reads_writes_and_work_are_shown() -> None:
 
     text = ladder_of(app, lambda app: lambda *given: app(*given), method="POST", data=b"a")
     assert "↓ read 1 byte of the request" in text
-    assert "· sql SELECT 1 " in text
-    assert " ms rows=3" in text
+    assert "· sql 0.00 ms rows=3 SELECT 1\n" in text
     assert "↑ write() 1 time, 7 bytes" in text
 
 
@@ -161,3 +160,11 @@ def test_terminal_sees_colours() -> None:
     text = ladder(recorded.trace, [fault], colour=True)
     assert "\x1b[1;31m" in text
     assert text.count("\x1b[0m") == 2
+
+
+def test_terminal_sees_who_answered_and_who_did_nothing() -> None:
+    recorded = record(answering(), [Layer("idle", lambda app: app, "")])
+    serve(recorded)
+    text = ladder(recorded.trace, colour=True)
+    assert "\n\x1b[1manswered by application: " in text
+    assert "\n\x1b[2m   0.00  idle               ·\x1b[0m\n" in text

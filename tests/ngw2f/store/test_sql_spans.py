@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +16,7 @@ from tests.middleware.serving import answering, serve
 def test_statements_are_on_the_ladder(build: Callable[..., Service]) -> None:
     client = Client(build(xray=True))
     ladder = client.get("/api/rooms", headers={"X-Ray": "1"}).text
-    assert "· sql SELECT " in ladder
+    assert re.search(r"· sql \d+\.\d\d ms .*SELECT ", ladder)
 
 
 def test_failed_statement_is_recorded(database: Database) -> None:
