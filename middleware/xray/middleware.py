@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,7 +33,8 @@ class XRayMiddleware:
     """Show what was recorded, to those who may see it.
 
     Request: one with the field `X-Ray` is answered with the ladder of its layers, as text, in
-        place of its response; one for a path below `path` with what was recorded.
+        place of its response, with its id in `X-Ray`; one for a path below `path` with what was
+        recorded.
     Response: all others pass, with `Server-Timing` for those who may see it.
 
     `recorder`: the recorder whose probes stand in the application.
@@ -123,7 +124,7 @@ class XRayMiddleware:
         trace = environ.get(KEY)
         if not isinstance(trace, Trace):
             return Answer("200 OK", "This request was not recorded.\n", NO_STORE)
-        return text_answer(trace)
+        return text_answer(trace, [("X-Ray", trace.id)])
 
 
 def run(app: WSGIApplication, environ: WSGIEnvironment) -> None:
@@ -155,8 +156,9 @@ def html_answer(text: str) -> Answer:
     return Answer("200 OK", text, fields, content_type="text/html; charset=utf-8")
 
 
-def text_answer(trace: Trace) -> Answer:
-    return Answer("200 OK", ladder(trace, lint(trace)), NO_STORE, content_type=TEXT)
+def text_answer(trace: Trace, more: Sequence[tuple[str, str]] = ()) -> Answer:
+    fields = [*NO_STORE, *more]
+    return Answer("200 OK", ladder(trace, lint(trace)), fields, content_type=TEXT)
 
 
 def json_answer(value: Any) -> Answer:

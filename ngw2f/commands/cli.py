@@ -13,14 +13,13 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
+from ngw2f.commands import xray
+from ngw2f.commands.places import find_configuration
 from ngw2f.forks import open_standard
 from ngw2f.settings import SettingError, Settings, load_settings
 
 # The queues of workers. (ngw2f/jobs/wakeup.py has the names, too, but imports RQ.)
 QUEUES = ("render", "links")
-
-# gunicorn's configuration: in the checkout, or where pip has installed it.
-CONFIGURATION = "gunicorn.conf.py"
 
 ARCHIVE_COMMANDS = {
     "backup": "write the database, as it is now, into a new file",
@@ -107,6 +106,8 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     doctor = commands.add_parser("doctor", help="say what is wrong, in plain words")
     doctor.set_defaults(run=_doctor)
 
+    xray.add_command(commands)
+
     for name, purpose in ARCHIVE_COMMANDS.items():
         archive = commands.add_parser(name, help=purpose)
         archive.add_argument("file", type=Path)
@@ -153,15 +154,12 @@ def _count(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    directory = Path(__file__).parents[2]
-    if not (directory / CONFIGURATION).exists():
-        directory = Path(sysconfig.get_path("data")) / "share" / "ngw2f"
+    configuration = find_configuration()
     os.environ.setdefault("NGW2F_SETTINGS", os.getcwd())
-    configuration = str(directory / CONFIGURATION)
     # Not `-m gunicorn`: after a hot upgrade gunicorn's own modules would hide those of the
     # standard library (gunicorn/http/ would hide http).
     script = str(Path(sysconfig.get_path("scripts")) / "gunicorn")
-    command = [script, "-c", configuration, "--pythonpath", str(directory)]
+    command = [script, "-c", str(configuration), "--pythonpath", str(configuration.parent)]
     os.execv(sys.executable, [sys.executable, *command, *options.rest, "app:application"])
 
 

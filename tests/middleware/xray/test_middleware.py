@@ -64,8 +64,10 @@ def content_of(app: WSGIApplication, path: str) -> str:
 
 
 def test_field_is_answered_with_the_ladder() -> None:
-    done = serve(xrayed(answering()), "/a", headers=ASKED)
+    app = xrayed(answering())
+    done = serve(app, "/a", headers=ASKED)
     assert done.header("Content-Type") == "text/plain; charset=utf-8"
+    assert done.header("X-Ray") == app.recorder.traces[0].id
     text = done.content.decode()
     assert text.startswith("GET /a\n200 OK, 5 bytes")
     assert "↑ + X-Request-ID" in text

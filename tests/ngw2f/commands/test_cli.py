@@ -179,7 +179,7 @@ def test_serve_where_it_is_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    monkeypatch.setattr(cli, "CONFIGURATION", "elsewhere.conf.py")
+    monkeypatch.setattr("ngw2f.commands.places.CONFIGURATION", "elsewhere.conf.py")
     calls = called("os.execv")
     cli.main(["serve"])
     assert calls[0][1][3].endswith("/share/ngw2f/elsewhere.conf.py")
