@@ -100,7 +100,10 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     html: str
     rendered: bool
     created_at: float
+    # When anything about it changed last: its text, its HTML, its previews.
     updated_at: float
+    # When its author changed its text last; None: never.
+    edited_at: float | None
     previews: tuple[Preview, ...]
     links: MessageLinks = msgspec.field(name="_links")
 
@@ -115,9 +118,11 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         rendered: bool,
         created_at: float,
         updated_at: float,
+        edited_at: float | None = None,
         previews: tuple[Preview, ...] = (),
     ) -> Self:
         links = MessageLinks(f"/api/messages/{id}", f"/api/users/{user_id}")
         return cls(
-            id, room_id, user_id, source, html, rendered, created_at, updated_at, previews, links
-        )
+            id, room_id, user_id, source, html, rendered, created_at, updated_at, edited_at,
+            previews, links,
+        )  # fmt: skip

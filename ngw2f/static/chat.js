@@ -115,7 +115,7 @@ function describeDay(day) {
 
 /* The arrow keys lead to a message, and Enter follows its link: it is no stop of the tab key. */
 function prepare(item) {
-  showTime(item.querySelector("time"));
+  item.querySelectorAll("time").forEach(showTime);
   item.querySelector(".permalink").tabIndex = -1;
 }
 

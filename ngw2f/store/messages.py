@@ -28,6 +28,7 @@ COLUMNS = (
     messages.c.rendered,
     messages.c.created_at,
     messages.c.updated_at,
+    messages.c.edited_at,
 )
 
 NEXT_VERSION = {"version": messages.c.version + 1}
@@ -203,6 +204,7 @@ def change_message(
         "html": html,
         "rendered": False,
         "updated_at": now,
+        "edited_at": now,
         "attempts": 0,
         "request_id": request_id.get(),
     }
@@ -218,6 +220,7 @@ def change_message(
         html,
         False,
         message.created_at,
+        now,
         now,
     )
 
@@ -303,6 +306,7 @@ def set_rendered(
             True,
             message.created_at,
             now,
+            message.edited_at,
             previews,
         )
         for message, html, previews in rendered

@@ -49,6 +49,8 @@ users = Table(
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False, index=True),
     Column("last_seen_at", Float, nullable=False),
+    # The newest message when the account was made; what was said before counts as read.
+    Column("read_up_to_id", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 
@@ -124,13 +126,15 @@ messages = Table(
     # Never reused after a deletion, because clients page by it (sqlite_autoincrement).
     Column("id", Integer, primary_key=True),
     Column("room_id", ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False),
-    _owner("user_id", "users.id"),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("source", Text, nullable=False),
     # Safe HTML made by a worker; before that, the source as escaped plain text.
     Column("html", Text, nullable=False),
     Column("rendered", Boolean, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    # When the author changed the source last; NULL: never.
+    Column("edited_at", Float),
     # Increased with every change, so that what was made of an (id, version) stays valid.
     Column("version", Integer, nullable=False),
     # How often rendering this source failed, or killed the worker.
@@ -140,7 +144,44 @@ messages = Table(
     # Covers the query for a page's versions, so that the rows are not read.
     Index("ix_messages_page", "room_id", "id", "version"),
     Index("ix_messages_room_id_updated_at", "room_id", "updated_at"),
+    # Also finds a user's newest message in a room.
+    Index("ix_messages_author", "user_id", "room_id", "id"),
     sqlite_autoincrement=True,
+)
+
+# What each user has read of each room (ngw2f/store/readings.py).
+readings = Table(
+    "readings",
+    metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("room_id", ForeignKey("rooms.id", ondelete="CASCADE"), primary_key=True, index=True),
+    # All messages up to this id are read; NULL: as for a room without a row.
+    Column("last_read_id", Integer),
+    # The newest message of the room when that was set. If the user has said something since, all
+    # up to that is read.
+    Column("newest_id", Integer, nullable=False, server_default="0"),
+    Column("muted", Boolean, nullable=False, server_default=false()),
+    # The event about this row, which the next one replaces.
+    Column("event_id", BigInteger().with_variant(Integer, "sqlite")),
+    sqlite_with_rowid=False,
+)
+
+# Whom messages mention (ngw2f/store/mentions.py).
+mentions = Table(
+    "mentions",
+    metadata,
+    # 0: everybody in the room.
+    Column("user_id", Integer, primary_key=True, autoincrement=False),
+    Column(
+        "message_id",
+        ForeignKey("messages.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+    ),
+    Column("room_id", Integer, nullable=False),
+    Index("ix_mentions_room", "user_id", "room_id", "message_id"),
+    sqlite_with_rowid=False,
 )
 
 # The content of a link, stored once for all public rooms and once for each private room: a preview
@@ -241,4 +282,6 @@ events = Table(
     Column("data", Text, nullable=False),
     # The room whose readers may see it; NULL: everybody.
     Column("room_id", Integer),
+    # The only user who may see it; NULL: all who may see the room.
+    Column("user_id", Integer),
 )

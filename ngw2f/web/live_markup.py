@@ -24,6 +24,8 @@ class ShownMessage(msgspec.Struct):
     rendered: bool
     created_at: float
     updated_at: float
+    # Events of older releases have none.
+    edited_at: float | None = None
     previews: tuple[Preview, ...] = ()
 
 

@@ -222,6 +222,37 @@ def test_rooms_stay_as_they_were(settings: Settings) -> None:
     engine.dispose()
 
 
+# Two messages of one user, and an event, of a release that knew nothing of reading.
+BEFORE_READINGS = """
+INSERT INTO users (id, nickname, nickname_key, password_hash, created_at, updated_at, last_seen_at)
+    VALUES (1, 'ann', 'ann', '', 0, 0, 0), (2, 'bob', 'bob', '', 0, 0, 0);
+INSERT INTO messages (id, room_id, user_id, source, html, rendered, created_at, updated_at, version)
+    VALUES (5, 1, 1, 'a', 'a', true, 0, 0, 1), (7, 1, 1, 'b', 'b', true, 0, 9, 2);
+INSERT INTO events (id, name, data) VALUES (1, 'typing', '{}');
+"""
+FOR_ONE = "INSERT INTO events (id, name, data, user_id) VALUES (2, 'unread.updated', '{}', 1)"
+
+
+def test_what_was_said_before_positions_counts_as_read(settings: Settings) -> None:
+    """And is not marked as edited; going back leaves no event that is for one user."""
+    engine = create_engine(settings.sqlalchemy_url)
+    with engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0014")
+        for statement in BEFORE_READINGS.split(";\n"):
+            connection.execute(text(statement))
+        connection.commit()
+        command.upgrade(alembic_config(connection), "head")
+        read = connection.scalars(text("SELECT read_up_to_id FROM users")).all()
+        edited = connection.scalars(text("SELECT edited_at FROM messages")).all()
+        connection.execute(text(FOR_ONE))
+        connection.commit()
+        assert (read, edited) == ([7, 7], [None, None])
+        command.downgrade(alembic_config(connection), "0014")
+        connection.commit()
+        assert connection.scalars(text("SELECT id FROM events")).all() == [1]
+    engine.dispose()
+
+
 def test_migration_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     """A file may not grow beyond a size: a disk that is full, and then is not."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)

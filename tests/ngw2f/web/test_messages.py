@@ -45,7 +45,7 @@ def test_shape_of_a_message(client: Client, ann: dict[str, str]) -> None:
     assert message["previews"] == []
     assert set(message) == {
         *("id", "room_id", "user_id", "source", "html", "rendered", "created_at", "updated_at"),
-        *("previews", "_links"),
+        *("edited_at", "previews", "_links"),
     }
 
 
@@ -62,6 +62,26 @@ def test_edit(client: Client, ann: dict[str, str], render: Callable[[], int]) ->
     assert client.get(path).json["html"] == "<p>*after*</p>"
     render()
     assert client.get(path).json["html"] == "<p><em>after</em></p>"
+
+
+def test_edited_message_says_when(
+    client: Client, ann: dict[str, str], render: Callable[[], int]
+) -> None:
+    """By the API and in events; rendering it is no edit."""
+    message = client.say(ann, "before")
+    path = message["_links"]["self"]
+    assert message["edited_at"] is None
+    render()
+    assert client.get(path).json["edited_at"] is None
+    client.put_json(path, {"source": "after"}, headers=ann, status=204)
+    edited = client.get(path).json
+    assert edited["edited_at"] == edited["updated_at"] > edited["created_at"]
+    render()
+    rendered = client.get(path).json
+    assert rendered["edited_at"] == edited["edited_at"] < rendered["updated_at"]
+    events = client.get("/api/events?after=0&events=message.*").json["events"]
+    times = [each["data"]["edited_at"] for each in events]
+    assert times == [None, None, edited["edited_at"], edited["edited_at"]]
 
 
 def test_delete(client: Client, ann: dict[str, str]) -> None:

@@ -22,11 +22,14 @@ def test_from_registration_to_deletion(client: Client, render: Callable[[], int]
     render()
     answer = page(client)
     assert texts(answer, ".message .nickname") == ["Ann"]
+    assert texts(answer, ".message .edited") == []
     assert str(answer.html.select_one(".message .text p")) == "<p>hello <em>world</em></p>"
     answer = submit(click(client, answer, "Edit"), "/messages/1/edit", source="bye")
     assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby#m1")
     answer = page(client)
     assert texts(answer, ".message .text") == ["bye"]
+    (edited,) = texts(answer, ".message .edited")
+    assert re.fullmatch(r"\(edited \w+ \d\d, \d\d:\d\d\)", edited)
     answer = submit(answer, "/messages/1/delete")
     assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby")
     assert texts(page(client), ".messages") == ["Nobody has said anything here yet."]
