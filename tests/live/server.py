@@ -41,6 +41,11 @@ class RedisServer:
         with Redis.from_url(self.url) as redis:
             _wait_for(lambda: _answers(redis))
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)

@@ -1,0 +1,1 @@
+"""What Socket.IO costs, beside python-socketio with sticky sessions."""
