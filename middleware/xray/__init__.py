@@ -1,5 +1,6 @@
 """X-ray: see a request travel through every layer of a WSGI chain."""
 
+from middleware.spans import span as span
 from middleware.xray.access import Access as Access
 from middleware.xray.faults import Fault as Fault
 from middleware.xray.lint import lint as lint
@@ -7,7 +8,6 @@ from middleware.xray.middleware import XRayMiddleware as XRayMiddleware
 from middleware.xray.probe import Recorder as Recorder
 from middleware.xray.record import Recording as Recording
 from middleware.xray.record import record as record
-from middleware.xray.running import span as span
 from middleware.xray.text import ladder as ladder
 from middleware.xray.trace import Trace as Trace
 from middleware.xray.visit import Visit as Visit

@@ -5,10 +5,12 @@ from __future__ import annotations
 from middleware.xray.values import kept_text, kept_value
 
 MAX_FACTS = 20
+# A longer detail is a statement, not a name.
+MAX_NAME_CHARACTERS = 30
 
 
 class Span:
-    """A piece of work inside a layer, such as a statement of SQL; see `middleware.xray.span`."""
+    """A piece of work inside a layer, such as a statement of SQL; see `middleware.spans`."""
 
     __slots__ = ("began", "detail", "error", "facts", "kind", "layer", "seconds")
 
@@ -31,8 +33,10 @@ class Span:
 
     @property
     def text(self) -> str:
-        """Return it in one line, which may be cut: a statement can be long, so it comes last."""
+        """Return it in one line, which may be cut: so what is long comes last."""
         took = "running" if self.seconds is None else f"{self.seconds * 1000:.2f} ms"
         facts = [f"{name}={value}" for name, value in self.facts.items()]
         facts += [f"raised {self.error}"] if self.error else []
+        if len(self.detail) <= MAX_NAME_CHARACTERS:
+            return " ".join([self.kind, self.detail, took, *facts])
         return " ".join([self.kind, took, *facts, self.detail])

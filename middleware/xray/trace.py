@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from wsgiref.types import WSGIEnvironment
 
-from middleware.xray.spans import Span
+from middleware.xray.spans import MAX_FACTS, Span
 from middleware.xray.values import kept_text, kept_value
 from middleware.xray.visit import Visit
 
@@ -43,6 +43,8 @@ class Trace:
         self.environ = {str(name): kept_value(str(name), value) for name, value in environ.items()}
         self.visits: list[Visit] = []
         self.spans: list[Span] = []
+        # What is known of it beside environ, such as its route.
+        self.facts: dict[str, str] = {}
         # What did not fit.
         self.dropped = 0
         # Seconds from the begin to the end, which is the close of the outermost body.
@@ -53,6 +55,15 @@ class Trace:
 
     def seconds_since(self, moment: float) -> float:
         return moment - self.began
+
+    def now(self) -> float:
+        return clock() - self.began
+
+    def set(self, **facts: object) -> None:
+        """Add facts to the request as a whole, such as its route."""
+        for name, value in facts.items():
+            if len(self.facts) < MAX_FACTS:
+                self.facts[name] = kept_value(name, value)
 
     def next_order(self) -> int:
         return next(self._order)

@@ -29,6 +29,9 @@ class Journey(Protocol):
     def seconds_since(self, moment: float) -> float:
         """Return how long after the request's begin a moment of the clock was."""
 
+    def now(self) -> float:
+        """Return how long ago the request began."""
+
     def next_order(self) -> int:
         """Count the events of the request."""
 
@@ -161,6 +164,17 @@ class Visit:
         """Remember that an exception leaves the layer. The exception itself is not kept."""
         if len(self.raised) < MAX_NOTES:
             self.raised.append(Raised(phase, error, self.trace.next_order()))
+
+    def begin_span(self, kind: str, detail: str) -> Span:
+        """Begin a piece of work of this layer; see `middleware.spans`."""
+        work = Span(kind, detail, self.name, self.trace.now())
+        self.trace.add_span(work)
+        return work
+
+    def end_span(self, work: Span, error: type[BaseException] | None) -> None:
+        """End a piece of work."""
+        work.seconds = self.trace.now() - work.began
+        work.error = None if error is None else error.__name__
 
     @property
     def put_out(self) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
 
-from middleware.xray import span
+from middleware.spans import span
 from ngw2f.store.database import Database
 
 _WORK = "_ngw2f_work"

@@ -68,7 +68,7 @@ def test_ladder_shows_layers_work_and_changes() -> None:
     assert "Answered by <b>working</b>: it called nothing below." in text
     assert '<p class="add">↓ + <code>test.new: 1</code></p>' in text
     assert '<p class="add">↑ + <code>X-Request-ID: ' in text
-    assert "<p>· sql 0.00 ms SELECT &lt;1&gt;</p>" in text
+    assert "<p>· sql SELECT &lt;1&gt; 0.00 ms</p>" in text
     assert "<svg" in text
     assert '<li class="here">' in text
 

@@ -92,7 +92,7 @@ def test_reads_writes_and_work_are_shown() -> None:
 
     text = ladder_of(app, lambda app: lambda *given: app(*given), method="POST", data=b"a")
     assert "↓ read 1 byte of the request" in text
-    assert "· sql 0.00 ms rows=3 SELECT 1\n" in text
+    assert "· sql SELECT 1 0.00 ms rows=3\n" in text
     assert "↑ write() 1 time, 7 bytes" in text
 
 
