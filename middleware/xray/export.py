@@ -8,6 +8,7 @@ from typing import Any
 
 from middleware.xray.differences import Differences
 from middleware.xray.faults import Fault
+from middleware.xray.spans import Span
 from middleware.xray.trace import Trace
 from middleware.xray.visit import PHASES, Visit
 
@@ -28,26 +29,19 @@ def summary_of(trace: Trace) -> dict[str, Any]:
     }
 
 
-def as_json(trace: Trace, faults: Sequence[Fault] = ()) -> dict[str, Any]:
+def as_json(
+    trace: Trace, faults: Sequence[Fault] = (), later: Sequence[Span] = ()
+) -> dict[str, Any]:
     """Return all of a trace, as JSON can hold it."""
     places = {id(visit): number for number, visit in enumerate(trace.visits)}
     return {
         **summary_of(trace),
+        "facts": trace.facts,
         "layers": list(trace.names),
         "environ": trace.environ,
         "visits": [visit_as_json(visit, places) for visit in trace.visits],
-        "spans": [
-            {
-                "kind": span.kind,
-                "detail": span.detail,
-                "layer": span.layer,
-                "began": span.began,
-                "seconds": span.seconds,
-                "error": span.error,
-                "facts": span.facts,
-            }
-            for span in trace.spans
-        ],
+        "spans": [span_as_json(span) for span in trace.spans],
+        "later": [span_as_json(span) for span in later],
         "faults": [
             {
                 "layer": fault.layer,
@@ -58,6 +52,18 @@ def as_json(trace: Trace, faults: Sequence[Fault] = ()) -> dict[str, Any]:
             }
             for fault in faults
         ],
+    }
+
+
+def span_as_json(span: Span) -> dict[str, Any]:
+    return {
+        "kind": span.kind,
+        "detail": span.detail,
+        "layer": span.layer,
+        "began": span.began,
+        "seconds": span.seconds,
+        "error": span.error,
+        "facts": span.facts,
     }
 
 

@@ -17,6 +17,7 @@ from middleware.xray.lint import lint
 from middleware.xray.page import POLICY, chosen, filters_of, list_page, trace_page, two_page
 from middleware.xray.probe import KEY, Recorder
 from middleware.xray.running import clock
+from middleware.xray.spans import Span
 from middleware.xray.text import ladder
 from middleware.xray.timing import server_timing_of
 from middleware.xray.trace import Trace
@@ -27,6 +28,11 @@ NOT_FOUND = Answer("404 Not Found", "No such request is kept.\n", NO_STORE)
 # Of a response that does not end, such as a stream, only the beginning is looked at.
 MAX_CHUNKS = 1000
 MAX_SECONDS = 2.0
+
+
+def nothing(trace: Trace) -> Sequence[Span]:
+    """Know of nothing that others did for a request."""
+    return ()
 
 
 class XRayMiddleware:
@@ -40,6 +46,7 @@ class XRayMiddleware:
     `recorder`: the recorder whose probes stand in the application.
     `allow(environ)`: who may see it; everybody else gets what they would get without. See
         `middleware.xray.access.Access`.
+    `later(trace)`: what other processes did for a request, if anybody knows.
     `path`: where the last requests are shown. `PATH` is the list, with `?path=`, `status=`,
         `slower=` (milliseconds) and `layer=` to choose from it; `PATH` and an id is one request,
         `ID..ID` two. These are pages for browsers, and text for others; `ID.json` and `ID.har`, or
@@ -62,11 +69,13 @@ class XRayMiddleware:
         recorder: Recorder,
         *,
         allow: Callable[[WSGIEnvironment], bool],
+        later: Callable[[Trace], Sequence[Span]] = nothing,
         path: str = "/__xray__/",
     ) -> None:
         self.app = app
         self.recorder = recorder
         self.allow = function_of("allow", allow)
+        self.later = function_of("later", later)
         if not (path.startswith("/") and path.endswith("/")):
             raise ValueError(f"path must begin and end with '/', not {path!r}")
         self.path = path
@@ -110,13 +119,13 @@ class XRayMiddleware:
                 return html_answer(list_page(every, filters))
             lines = "".join(lines_of(chosen(every, filters)))
             return Answer("200 OK", lines, NO_STORE, content_type=TEXT)
-        trace, faults = found[0], lint(found[0])
+        trace, faults, later = found[0], lint(found[0]), self.later(found[0])
         if form == "json":
-            return json_answer(as_json(trace, faults))
+            return json_answer(as_json(trace, faults, later))
         if not wants_html:
-            return text_answer(trace)
+            return text_answer(trace, later)
         others = [other for other in every if other is not trace and other.path == trace.path]
-        return html_answer(trace_page(trace, faults, others[:10]))
+        return html_answer(trace_page(trace, faults, others[:10], later))
 
     def instead(self, environ: WSGIEnvironment) -> Answer:
         """Run the request, and answer with its ladder."""
@@ -124,7 +133,7 @@ class XRayMiddleware:
         trace = environ.get(KEY)
         if not isinstance(trace, Trace):
             return Answer("200 OK", "This request was not recorded.\n", NO_STORE)
-        return text_answer(trace, [("X-Ray", trace.id)])
+        return text_answer(trace, self.later(trace), [("X-Ray", trace.id)])
 
 
 def run(app: WSGIApplication, environ: WSGIEnvironment) -> None:
@@ -156,9 +165,11 @@ def html_answer(text: str) -> Answer:
     return Answer("200 OK", text, fields, content_type="text/html; charset=utf-8")
 
 
-def text_answer(trace: Trace, more: Sequence[tuple[str, str]] = ()) -> Answer:
-    fields = [*NO_STORE, *more]
-    return Answer("200 OK", ladder(trace, lint(trace)), fields, content_type=TEXT)
+def text_answer(
+    trace: Trace, later: Sequence[Span], more: Sequence[tuple[str, str]] = ()
+) -> Answer:
+    text = ladder(trace, lint(trace), later=later)
+    return Answer("200 OK", text, [*NO_STORE, *more], content_type=TEXT)
 
 
 def json_answer(value: Any) -> Answer:

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs
 from middleware.xray.differences import Change, Differences
 from middleware.xray.faults import Fault
 from middleware.xray.lint import lint
-from middleware.xray.text import counted, why
+from middleware.xray.spans import Span
+from middleware.xray.text import counted, facts_of, why
 from middleware.xray.trace import Trace
 from middleware.xray.visit import Visit
 from middleware.xray.waterfall import waterfall
@@ -101,8 +102,13 @@ def row_of(trace: Trace) -> str:
     return f"<tr><td>{link}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 
-def trace_page(trace: Trace, faults: Sequence[Fault], others: Sequence[Trace] = ()) -> str:
-    """Return one request: its ladder, its waterfall; and others to compare it with."""
+def trace_page(
+    trace: Trace,
+    faults: Sequence[Fault],
+    others: Sequence[Trace] = (),
+    later: Sequence[Span] = (),
+) -> str:
+    """Return one request: its ladder, its waterfall, what came of it; others to compare it with."""
     links = [
         f'<li><a href="{escape(trace.id)}..{escape(other.id)}">'
         f"{escape(f'{other.method} {other.path}: {other.status}')}</a></li>"
@@ -113,9 +119,19 @@ def trace_page(trace: Trace, faults: Sequence[Fault], others: Sequence[Trace] = 
         f"{trace.method} {trace.path}",
         '<p><a href=".">all requests</a></p>',
         ladder_of(trace, faults),
+        afterwards(later),
         f"<h2>When</h2>{waterfall(trace)}",
         compare,
     )
+
+
+def afterwards(later: Sequence[Span]) -> str:
+    """Return what other processes did for a request."""
+    rows = [
+        f'<li><span class="mute">{span.began * 1000:+.2f} ms</span> {escape(span.text)}</li>'
+        for span in later
+    ]
+    return f"<h2>Afterwards</h2><ol>{''.join(rows)}</ol>" if rows else ""
 
 
 def two_page(one: Trace, two: Trace) -> str:
@@ -137,6 +153,8 @@ def ladder_of(trace: Trace, faults: Sequence[Fault]) -> str:
     if root.start is not None:
         answering = trace.answering
         answered = f"<p>Answered by <b>{escape(answering.name)}</b>: {escape(why(answering))}.</p>"
+    facts = "<br>".join(escape(line) for line in facts_of(trace))
+    answered += f'<p class="mute">{facts}</p>' if facts else ""
     rungs = [rung_of(visit, trace, [f for f in faults if f.layer == visit.name])
              for visit in trace.visits]  # fmt: skip
     missed = [name for name in trace.names if all(visit.name != name for visit in trace.visits)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from middleware.xray.differences import Change, Differences
 from middleware.xray.faults import Fault
+from middleware.xray.spans import Span
 from middleware.xray.trace import Trace
 from middleware.xray.visit import SERVER, Visit
 
@@ -28,11 +29,17 @@ COLOURS = {
 
 
 def ladder(
-    trace: Trace, faults: Sequence[Fault] = (), *, width: int = WIDTH, colour: bool = False
+    trace: Trace,
+    faults: Sequence[Fault] = (),
+    *,
+    later: Sequence[Span] = (),
+    width: int = WIDTH,
+    colour: bool = False,
 ) -> str:
     """Return the journey of a request as lines of text, each at most `width` characters long.
 
     `faults`: what `lint` found in it, to be shown at its end.
+    `later`: what other processes did for it afterwards, such as jobs.
     `colour`: whether terminals see what was added, removed, changed or wrong in colour.
     """
     lines = [*head_of(trace), ""]
@@ -42,6 +49,9 @@ def ladder(
     unreached = [name for name in trace.names if not any(v.name == name for v in trace.visits)]
     if unreached:
         lines += ["", f"not reached: {', '.join(unreached)}"]
+    if later:
+        lines += ["", "afterwards, by others, since the request came:"]
+        lines += [f"{span.began * 1000:>+{TIME_WIDTH}.2f} ms  {span.text}" for span in later]
     if faults:
         lines += ["", f"faults: {len(faults)}"]
         for fault in faults:
@@ -64,6 +74,13 @@ def head_of(trace: Trace) -> Iterator[str]:
     yield f"{root.status or 'no response'}, {counted(root.content_bytes, 'byte')}, {took}"
     if root.start is not None:
         yield f"answered by {trace.answering.name}: {why(trace.answering)}"
+    yield from facts_of(trace)
+
+
+def facts_of(trace: Trace) -> Iterator[str]:
+    """Return a line for each fact."""
+    for name, value in trace.facts.items():
+        yield f"{name.replace('_', ' ')}: {value}"
 
 
 def why(visit: Visit) -> str:

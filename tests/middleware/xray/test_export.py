@@ -10,6 +10,7 @@ from middleware.chain import Layer
 from middleware.request_id import RequestIDMiddleware
 from middleware.xray import lint, record, span
 from middleware.xray.export import as_har, as_json, summary_of
+from middleware.xray.spans import Span
 from tests.middleware.serving import BrokenError, Exchange, TrackedBody, answering, serve
 
 LAYERS = [Layer("request id", RequestIDMiddleware, "")]
@@ -26,7 +27,11 @@ def test_trace_is_json() -> None:
     recorded = record(working, LAYERS)
     serve(recorded, "/a", query_string="b=1&token=sesame")
     trace = recorded.trace
-    found = json.loads(json.dumps(as_json(trace, lint(trace))))
+    trace.set(route="/a")
+    later = [Span("job", "render", "", 1.5)]
+    found = json.loads(json.dumps(as_json(trace, lint(trace), later)))
+    assert found["facts"] == {"route": "/a"}
+    assert [(span["detail"], span["began"]) for span in found["later"]] == [("render", 1.5)]
     assert (found["method"], found["path"], found["query"]) == ("GET", "/a", "b=1&token=[hidden]")
     outer, inner = found["visits"]
     assert (outer["called_by"], inner["called_by"]) == (None, 0)

@@ -12,6 +12,7 @@ from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
 from middleware.xray.middleware import XRayMiddleware
 from middleware.xray.probe import Recorder
+from middleware.xray.spans import Span
 from tests.middleware.contract import AnswerContract, Contract
 from tests.middleware.serving import BrokenError, Exchange, TrackedBody, answering, serve
 
@@ -166,6 +167,25 @@ def test_one_request_is_shown_in_each_form() -> None:
     assert [entry["request"]["url"] for entry in archive["log"]["entries"]] == [
         "http://localhost/one"
     ]
+
+
+def test_what_others_did_later_is_shown() -> None:
+    recorder = Recorder()
+    app = XRayMiddleware(
+        recorder.probe("app", answering()),
+        recorder,
+        allow=lambda environ: True,
+        later=lambda trace: [Span("job", f"of {trace.path}", "", 1)],
+    )
+    assert "+1000.00 ms  job of /one running" in content_of_field(app, "/one")
+    identity = recorder.traces[0].id
+    assert "job of /one" in content_of(app, f"/__xray__/{identity}")
+    assert "job of /one" in page_of(app, f"/__xray__/{identity}")
+    assert json.loads(content_of(app, f"/__xray__/{identity}.json"))["later"][0]["began"] == 1
+
+
+def content_of_field(app: WSGIApplication, path: str) -> str:
+    return serve(app, path, headers=ASKED).content.decode()
 
 
 def test_all_requests_are_shown_in_each_form() -> None:

@@ -10,6 +10,7 @@ from middleware.chain import Layer
 from middleware.request_id import RequestIDMiddleware
 from middleware.xray import Fault, Recording, lint, record, span
 from middleware.xray.page import chosen, filters_of, list_page, trace_page, two_page
+from middleware.xray.spans import Span
 from tests.middleware.serving import BrokenError, Exchange, answering, serve
 
 LAYERS = [
@@ -71,6 +72,15 @@ def test_ladder_shows_layers_work_and_changes() -> None:
     assert "<p>· sql SELECT &lt;1&gt; 0.00 ms</p>" in text
     assert "<svg" in text
     assert '<li class="here">' in text
+
+
+def test_facts_and_what_others_did_are_shown() -> None:
+    trace = recorded("/a").trace
+    trace.set(request_id="<1>")
+    text = trace_page(trace, [], later=[Span("job", "<render>", "", 0.0123)])
+    Balanced(text)
+    assert '<p class="mute">request id: &lt;1&gt;</p>' in text
+    assert '<li><span class="mute">+12.30 ms</span> job &lt;render&gt; running</li>' in text
 
 
 def test_nothing_of_a_request_is_markup() -> None:

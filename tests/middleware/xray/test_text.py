@@ -12,6 +12,7 @@ from middleware.chain import Layer
 from middleware.error_boundary import ErrorBoundaryMiddleware
 from middleware.prerouting import Health, PreRoutingMiddleware
 from middleware.xray import Fault, ladder, lint, record, span
+from middleware.xray.spans import Span
 from tests.middleware.serving import BrokenError, Exchange, TrackedBody, answering, serve
 from tests.middleware.test_chain import QUIET
 
@@ -168,3 +169,27 @@ def test_terminal_sees_who_answered_and_who_did_nothing() -> None:
     text = ladder(recorded.trace, colour=True)
     assert "\n\x1b[1manswered by application: " in text
     assert "\n\x1b[2m   0.00  idle               ·\x1b[0m\n" in text
+
+
+def test_facts_and_what_others_did_are_shown() -> None:
+    recorded = record(answering())
+    serve(recorded)
+    recorded.trace.set(route="/a", password="sesame")
+    later = Span("job", "render", "", 0.0123)
+    later.seconds = 0.001
+    text = ladder(recorded.trace, later=[later])
+    assert "\nroute: /a\npassword: [hidden]\n" in text
+    assert "\n   +12.30 ms  job render 1.00 ms\n" in text
+
+
+def test_facts_are_bounded() -> None:
+    recorded = record(answering())
+    serve(recorded)
+    recorded.trace.set(**{f"fact {number}": 1 for number in range(30)})
+    assert len(recorded.trace.facts) == 20
+
+
+def test_long_detail_of_a_span_stands_last() -> None:
+    work = Span("sql", "SELECT " + "a, " * 20, "", 0)
+    work.seconds = 0.0
+    assert work.text.startswith("sql 0.00 ms SELECT a, ")
