@@ -60,6 +60,7 @@ def span_as_json(span: Span) -> dict[str, Any]:
         "kind": span.kind,
         "detail": span.detail,
         "layer": span.layer,
+        "depth": span.depth,
         "began": span.began,
         "seconds": span.seconds,
         "error": span.error,

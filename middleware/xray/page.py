@@ -37,6 +37,8 @@ svg{width:100%;max-width:60rem;font:12px system-ui,sans-serif;fill:var(--ink)}
 CLASSES = {"+": "add", "-": "del", "~": "mod"}
 DIGEST = b64encode(sha256(STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{DIGEST}'; form-action 'self'; base-uri 'none'"
+# Of work within other work.
+INDENT = "&emsp;"
 FILTERS = ("path", "status", "slower", "layer")
 
 
@@ -169,7 +171,11 @@ def rung_of(visit: Visit, trace: Trace, faults: Sequence[Fault]) -> str:
     own = f"{sum(visit.own_seconds) * 1000:.2f} ms"
     lines = [f'<p><b>{escape(visit.name)}</b> <span class="mute">{own}</span></p>']
     lines += changes_of("↓", visit.environ_changes)
-    lines += [f"<p>· {escape(span.text)}</p>" for span in trace.spans if span.layer == visit.name]
+    lines += [
+        f"<p>{INDENT * span.depth}· {escape(span.text)}</p>"
+        for span in trace.spans
+        if span.layer == visit.name
+    ]
     lines += [
         f'<p class="del">! {escape(f"{error.name} {error.text}")}</p>' for error in visit.raised
     ]

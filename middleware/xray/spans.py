@@ -6,17 +6,18 @@ from middleware.xray.values import kept_text, kept_value
 
 MAX_FACTS = 20
 # A longer detail is a statement, not a name.
-MAX_NAME_CHARACTERS = 30
+MAX_NAME_CHARACTERS = 40
 
 
 class Span:
     """A piece of work inside a layer, such as a statement of SQL; see `middleware.spans`."""
 
-    __slots__ = ("began", "detail", "error", "facts", "kind", "layer", "seconds")
+    __slots__ = ("began", "depth", "detail", "error", "facts", "kind", "layer", "seconds")
 
     def __init__(self, kind: str, detail: str, layer: str, began: float) -> None:
         self.kind = kind
-        self.detail = kept_text(detail)
+        # A statement in one line.
+        self.detail = " ".join(kept_text(detail).split())
         self.layer = layer
         # Seconds since the request began, and how long it took; None while it runs.
         self.began = began
@@ -24,6 +25,8 @@ class Span:
         # The type of the exception that ended it.
         self.error: str | None = None
         self.facts: dict[str, str] = {}
+        # How many others of its layer it runs in.
+        self.depth = 0
 
     def set(self, **facts: object) -> None:
         """Add facts to it, such as `rows=3`."""

@@ -15,6 +15,8 @@ WIDTH = 80
 NAME_WIDTH = 19
 TIME_WIDTH = 9
 MAX_LINES = 14
+# Of work within other work.
+INDENT = "  "
 
 RESET = "\x1b[0m"
 BOLD = "\x1b[1m"
@@ -108,7 +110,7 @@ def notes_on(visit: Visit, trace: Trace) -> Iterator[str]:
         yield f"↓ read {counted(visit.input_bytes, 'byte')} of the request"
     for span in trace.spans:
         if span.layer == visit.name:
-            yield f"· {span.text}"
+            yield f"{INDENT * span.depth}· {span.text}"
     yield from (f"! {error.name} {error.text}".rstrip() for error in visit.raised)
     inner = visit.below[-1] if visit.below else None
     if visit.start is not None:

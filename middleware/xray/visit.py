@@ -108,9 +108,9 @@ class Visit:
         "below", "body_has_close", "body_type", "bytes", "called", "checksum", "chunks",
         "close_calls", "closed_by", "environ_type", "first_byte", "inner", "input_bytes",
         "input_reads", "is_held_back", "is_list", "is_whole", "last_byte", "method", "name",
-        "notes", "out_when_called", "parent", "phase", "place", "raised", "raw_environ",
-        "raw_headers", "received", "returned", "seconds", "starts", "trace", "write_bytes",
-        "writes",
+        "notes", "open_spans", "out_when_called", "parent", "phase", "place", "raised",
+        "raw_environ", "raw_headers", "received", "returned", "seconds", "starts", "trace",
+        "write_bytes", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -147,6 +147,7 @@ class Visit:
         self.input_reads = self.input_bytes = 0
         self.raised: list[Raised] = []
         self.notes: list[Note] = []
+        self.open_spans = 0
         # Chunks that the layer above had put out when it called this one.
         self.out_when_called = 0 if parent is None else parent.put_out
         self.phase = CALL
@@ -168,11 +169,14 @@ class Visit:
     def begin_span(self, kind: str, detail: str) -> Span:
         """Begin a piece of work of this layer; see `middleware.spans`."""
         work = Span(kind, detail, self.name, self.trace.now())
+        work.depth = self.open_spans
+        self.open_spans += 1
         self.trace.add_span(work)
         return work
 
     def end_span(self, work: Span, error: type[BaseException] | None) -> None:
         """End a piece of work."""
+        self.open_spans -= 1
         work.seconds = self.trace.now() - work.began
         work.error = None if error is None else error.__name__
 

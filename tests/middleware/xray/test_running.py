@@ -9,6 +9,7 @@ import pytest
 from middleware.chain import Layer
 from middleware.spans import NOT_RECORDED
 from middleware.xray import Trace, record, span
+from middleware.xray.spans import Span
 from middleware.xray.trace import MAX_SPANS
 from tests.middleware.serving import BrokenError, answering, serve
 
@@ -81,7 +82,20 @@ def test_work_in_progress_says_so() -> None:
 
     def work() -> None:
         with span("job", "render") as found:
+            assert isinstance(found, Span)
             texts.append(found.text)
 
     trace_of(work)
     assert texts == ["job render running"]
+
+
+def test_work_within_work_is_deeper() -> None:
+    def work() -> None:
+        with span("action", "post"):
+            with span("sql", "INSERT\n  INTO a"):
+                pass
+            with span("sql", "COMMIT"):
+                pass
+
+    found = [(each.detail, each.depth) for each in trace_of(work).spans]
+    assert found == [("post", 0), ("INSERT INTO a", 1), ("COMMIT", 1)]
