@@ -14,6 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from middleware.spans import span
 from ngw2f.store.private_files import make_private
 
 # How long a writer waits for another process's transaction. It sleeps between attempts; SQLite's
@@ -145,7 +146,8 @@ class Database:
                 _commit(connection)
             return
         with self._writer, self._writing_engine.connect() as connection:
-            _begin_immediate(connection)
+            with span("sql", BEGIN):
+                _begin_immediate(connection)
             yield connection
             _commit(connection)
 
@@ -240,7 +242,8 @@ def _begin_immediate(connection: Connection) -> None:
 
 def _commit(connection: Connection) -> None:
     try:
-        connection.commit()
+        with span("sql", "COMMIT"):
+            connection.commit()
     except DBAPIError as error:
         # The disk is full, so SQLite has stored nothing.
         if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:

@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
-T = TypeVar("T")
+from middleware.spans import span
+
+T = TypeVar("T", bound=list[tuple[Any, ...]] | None)
 Given = Mapping[str, Any]
 Row = tuple[Any, ...]
 
@@ -71,7 +73,11 @@ class Prepared:
         compiled = self._compiled.get(dialect.name) or self._compile(dialect)
         cursor: Any = connection.connection.cursor()
         try:
-            return run(cursor, compiled)
+            with span("sql", compiled.text) as work:
+                found = run(cursor, compiled)
+                if found is not None:
+                    work.set(rows=len(found))
+            return found
         except dialect.loaded_dbapi.Error as error:
             of_driver = dialect.loaded_dbapi.Error
             is_lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)

@@ -27,7 +27,7 @@ def _begin(
     context: Any,
     executemany: bool,
 ) -> None:
-    work = span("sql", " ".join(statement.split()))
+    work = span("sql", statement)
     found = work.__enter__()
     setattr(context, _WORK, (work, found))
 
