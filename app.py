@@ -42,23 +42,22 @@ STATIC_SECONDS = 3600
 def create_application(settings: Settings) -> Service:
     """Return a chat with the chain around it. Two of them share nothing."""
     services = build_services(settings)
+    if settings.has_xray:
+        # Most processes never need it.
+        from ngw2f.server.xray import record_work
+
+        services = record_work(services)
     chat = Chat(services)
     return Service(services, build_chain(settings, services, chat), chat.route_of)
 
 
 def build_chain(settings: Settings, services: Services, chat: Chat) -> WSGIApplication:
     """Return the chat in its chain, with probes before the layers if the settings ask for X-ray."""
-    if not (settings.xray or settings.xray_key):
+    if not settings.has_xray:
         return chain(layers(settings, services), chat)
-    # Most processes never need it.
-    from middleware.xray import Access, Recorder, XRayMiddleware
-    from ngw2f.store.sql_spans import record_statements
+    from ngw2f.server.xray import build_xray
 
-    record_statements(services.core.database)
-    access = Access(everyone=settings.xray, key=settings.xray_key.encode())
-    recorder = Recorder(when=access)
-    probed = chain(layers(settings, services), chat, recorder.probe)
-    return XRayMiddleware(probed, recorder, allow=access)
+    return build_xray(settings, services, layers(settings, services), chat, chat.describe)
 
 
 def layers(settings: Settings, services: Services) -> list[Layer]:

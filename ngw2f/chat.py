@@ -54,6 +54,15 @@ class Chat:
         except HTTPException:
             return OUTSIDE.get(path.split("/", 2)[1], "other") if path.startswith("/") else "other"
 
+    def describe(self, path: str, method: str) -> dict[str, str]:
+        """Return the route of a request and the name of its endpoint, for its X-ray."""
+        try:
+            rule, _ = self._routes.match(path, method, return_rule=True)
+        except HTTPException:
+            return {}
+        endpoint = rule.endpoint
+        return {"route": rule.rule, "endpoint": f"{endpoint.__module__}.{endpoint.__name__}"}
+
     def _pattern_of(self, path: str, method: str) -> str:
         rule, _ = self._routes.match(path, method, return_rule=True)
         return rule.rule

@@ -164,6 +164,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_format: Literal["text", "json"] = "text"
 
     @property
+    def has_xray(self) -> bool:
+        """Say whether any request may be recorded."""
+        return self.xray or self.xray_key != ""
+
+    @property
     def data_path(self) -> Path:
         return Path(self.data_dir).absolute()
 

@@ -49,6 +49,8 @@ class Broker:
         timeout = settings.redis_timeout_seconds
         self.redis = connect(settings, timeout)
         self._patient = connect(settings, max(timeout, PATIENT_SECONDS))
+        # For X-ray; who makes another one from the same pool adds it.
+        self.clients = [self.redis, self._patient]
         self.prefix = settings.redis_prefix
         self._pause_until = 0.0
         self._is_unreachable = False

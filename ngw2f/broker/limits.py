@@ -134,6 +134,7 @@ class QuickLimiter(SlidingWindowCounterRateLimiter):
         prefix = broker.key("limits")
         self._storage = _Storage("redis://", connection_pool=pool, key_prefix=prefix)
         super().__init__(self._storage)
+        broker.clients.append(self._storage.storage)
         self._count: Script = broker.redis.register_script(COUNT)
         self._seen = _Seen()
         self._stats = SlidingWindowCounterRateLimiter(self._seen)

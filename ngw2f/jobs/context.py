@@ -5,6 +5,7 @@ from collections.abc import Callable, Container
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from ngw2f.broker.follow_ups import FollowUps
 from ngw2f.core import Core, build_core
 from ngw2f.jobs.outbox import Outbox
 from ngw2f.jobs.wakeup import LINKS, RENDER, WakeUp
@@ -26,6 +27,8 @@ class JobContext:
     link_outbox: LinkOutbox
     preview_fetcher: PreviewFetcher
     markdown: MarkdownRenderer
+    # Where jobs note what they do for requests that are recorded; None: no request is.
+    follow_ups: FollowUps | None = None
     # Fetches links in another process and returns how many; None: this process fetches them.
     call_fetch_process: Callable[[threading.Event], int] | None = None
     # Set when the worker must stop, for jobs that run long.
@@ -52,7 +55,8 @@ current_context: ContextVar[JobContext] = ContextVar("current_context")
 def build_context(settings: Settings) -> JobContext:
     core = build_core(settings)
     database, events = core.database, core.events
-    link_outbox = LinkOutbox(database, events, settings.data_path)
+    follow_ups = FollowUps(core.broker) if settings.has_xray else None
+    link_outbox = LinkOutbox(database, events, settings.data_path, follow_ups)
     return JobContext(
         core=core,
         wakeup=WakeUp(core.broker, RENDER),
@@ -61,4 +65,5 @@ def build_context(settings: Settings) -> JobContext:
         link_outbox=link_outbox,
         preview_fetcher=PreviewFetcher(build_fetcher(settings), Thumbnailer(), link_outbox.note),
         markdown=MarkdownRenderer(),
+        follow_ups=follow_ups,
     )

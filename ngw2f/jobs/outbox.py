@@ -50,13 +50,17 @@ class Batch:
 
     `has_due_links` says whether links in it need fetching, `failed` maps the ids of messages
     that could not be rendered to their errors, and `request_ids` names the request that posted
-    each message.
+    each message. `event_ids` are those of the events, in the order of the messages. `began_at` is
+    when it was read, a Unix time, and `waited` how many seconds each message had waited then.
     """
 
     messages: list[Message]
     has_due_links: bool
     failed: dict[int, Exception]
     request_ids: dict[int, str]
+    event_ids: list[int]
+    began_at: float
+    waited: dict[int, float]
 
 
 class Outbox:
@@ -99,6 +103,7 @@ class Outbox:
             )
             if not waiting:
                 return None
+            began_at = time.time()
             ids = messages.request_ids_of(connection, [message.id for _, message in waiting])
             rendered, failed = self._render(waiting, ids, render)
             if self._database.is_sqlite:
@@ -107,7 +112,9 @@ class Outbox:
             else:
                 stored, is_due, run = self._store(connection, rendered, failed)
         self._events.publish(run)
-        return Batch(stored, is_due, failed, ids)
+        waited = {message.id: began_at - message.updated_at for _, message in waiting}
+        event_ids = [event.id for event in run.events]
+        return Batch(stored, is_due, failed, ids, event_ids, began_at, waited)
 
     def _render(
         self,

@@ -1,14 +1,18 @@
 """The render job: render the whole outbox in batches, and publish each once stored."""
 
 import logging
+import os
+import socket
 import time
 from collections.abc import Callable
 
 from redis import Redis
 from rq.job import Job
 
+from ngw2f.broker.follow_ups import Facts, FollowUp
 from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.jobs.outbox import Batch
+from ngw2f.jobs.wakeup import RENDER
 from ngw2f.observe.metrics.families import RENDER_SECONDS
 from ngw2f.observe.metrics.tally import note
 from ngw2f.store import tasks
@@ -51,6 +55,8 @@ def render_messages() -> int:
             count += len(batch.messages)
             failed |= batch.failed
             _log(batch)
+            if context.follow_ups:
+                context.follow_ups.add(follow_ups_of(batch, time.time()))
             if batch.has_due_links:
                 context.link_wakeup.wake()
         if count and _is_next_queued(context):
@@ -82,6 +88,28 @@ def _log(batch: Batch) -> None:
             "request_id": batch.request_ids.get(message_id) or "-",
         }
         log.log(level, "message %(message_id)d %(result)s %(request_id)s", fields)
+
+
+def follow_ups_of(batch: Batch, now: float) -> dict[str, list[FollowUp]]:
+    """Return what a batch did, at its end, for each request whose message it has."""
+    found: dict[str, list[FollowUp]] = {}
+    shared: Facts = {"worker": f"{socket.gethostname()}:{os.getpid()}", "queue": RENDER.queue}
+    event_ids = dict(zip([message.id for message in batch.messages], batch.event_ids, strict=True))
+    for message_id in [*event_ids, *batch.failed]:
+        facts = shared | {
+            "message": message_id,
+            "waited": f"{batch.waited[message_id] * 1000:.1f} ms",
+            "batch": len(batch.waited),
+        }
+        if message_id in batch.failed:
+            facts["failed"] = type(batch.failed[message_id]).__name__
+        job = FollowUp("job", RENDER.name, batch.began_at, now - batch.began_at, facts)
+        each = found.setdefault(batch.request_ids.get(message_id, ""), [])
+        each.append(job)
+        if message_id in event_ids:
+            event: Facts = {"id": event_ids[message_id], "message": message_id}
+            each.append(FollowUp("event", "message.updated", now, 0.0, event))
+    return found
 
 
 def _timed(context: JobContext) -> Callable[[str], str]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from redis import Redis
 from rq import Callback, Queue, Retry
 
+from middleware.spans import span
 from ngw2f.broker.connection import Broker
 from ngw2f.live.log import Flag
 
@@ -39,6 +40,11 @@ class OutboxJob:
     job_id: str
     # The name of the function that RQ calls when the job fails.
     on_failure: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the function without its module."""
+        return self.function.rpartition(".")[2]
 
 
 # RQ stores these names, so jobs of an older release must still find their functions.
@@ -100,12 +106,14 @@ class WakeUp:
             self._enqueue()
 
     def _enqueue(self) -> None:
-        self._queue.enqueue(
-            self._job.function,
-            job_id=self._job_id,
-            job_timeout=JOB_TIMEOUT_SECONDS,
-            retry=Retry(max=len(RETRY_SECONDS), interval=list(RETRY_SECONDS)),
-            result_ttl=-1,
-            failure_ttl=KEEP_FAILED_SECONDS,
-            on_failure=Callback(self._job.on_failure) if self._job.on_failure else None,
-        )
+        with span("job", self._job.name) as work:
+            work.set(queue=self._queue.name, id=self._job_id)
+            self._queue.enqueue(
+                self._job.function,
+                job_id=self._job_id,
+                job_timeout=JOB_TIMEOUT_SECONDS,
+                retry=Retry(max=len(RETRY_SECONDS), interval=list(RETRY_SECONDS)),
+                result_ttl=-1,
+                failure_ttl=KEEP_FAILED_SECONDS,
+                on_failure=Callback(self._job.on_failure) if self._job.on_failure else None,
+            )

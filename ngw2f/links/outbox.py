@@ -8,7 +8,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from ngw2f.broker.follow_ups import FollowUps
 from ngw2f.crash_marks import CrashMark, left_by_crashes
+from ngw2f.links.follow_ups import follow_ups_of
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.visit import Visit
 from ngw2f.live.log import EventLog
@@ -40,8 +42,16 @@ log = logging.getLogger(__name__)
 class LinkOutbox:
     """List waiting links, for one process at a time, and store their results."""
 
-    def __init__(self, database: Database, events: EventLog, data_path: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        events: EventLog,
+        data_path: Path,
+        follow_ups: FollowUps | None = None,
+    ) -> None:
         self._database = database
+        # Where to note what is done for requests that are recorded; None: no request is.
+        self._follow_ups = follow_ups
         self._events = events
         self._lock_path = data_path / "links.lock"
         self._marks_path = data_path / "link-marks"
@@ -95,26 +105,34 @@ class LinkOutbox:
         Return whether more such messages remain; call again for them, even with no results.
         """
         request_ids: dict[int, str] = {}
+        posted_by: dict[int, str] = {}
         with self._database.writing() as connection:
             # In id order, in which the render job locks them too.
             for due, visit in sorted(visited, key=lambda each: each[0].id):
                 _store(connection, due, visit)
             message_ids = previews.take_unnotified(connection, MAX_TOLD)
-            run = self._record(connection, message_ids)
-            if visited and log.isEnabledFor(logging.INFO):
+            told, run = self._record(connection, message_ids)
+            if visited and (self._follow_ups or log.isEnabledFor(logging.INFO)):
                 ids = [due.id for due, _ in visited]
                 request_ids = previews.request_ids_of(connection, ids)
+            if self._follow_ups:
+                posted_by = messages.request_ids_of(connection, told)
         self._events.publish(run)
+        if self._follow_ups:
+            of_events = [posted_by.get(message_id, "") for message_id in told]
+            self._follow_ups.add(follow_ups_of(visited, request_ids, run, of_events))
         for due, visit in visited:
             _log(due, visit, request_ids.get(due.id) or "-")
         return len(message_ids) == MAX_TOLD
 
-    def _record(self, connection: Connection, message_ids: list[int]) -> Run:
+    def _record(self, connection: Connection, message_ids: list[int]) -> tuple[list[int], Run]:
+        """Record an event for each message that still exists; return their ids, and the events."""
         if message_ids:
             messages.touch_messages(connection, message_ids)
         loaded = messages.load_messages(connection, message_ids)
         told = [message for _, message in loaded]
-        return self._events.record(connection, "message.updated", *told)
+        run = self._events.record(connection, "message.updated", *told)
+        return [message.id for message in told], run
 
 
 def _log(due: DuePreview, visit: Visit, request_id: str) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from middleware.cache import Clock
+from middleware.spans import span
 from ngw2f.api_resources import Message, Room, User
 from ngw2f.broker.connection import Broker
 from ngw2f.live.cache_groups import groups_of
@@ -138,6 +139,10 @@ class EventLog:
                 for name in groups_of(event.name, event.data, event.room_id)
             }
         )
+        for run in runs:
+            for event in run.events:
+                with span("event", event.name) as work:
+                    work.set(id=event.id, room=event.room_id)
         was_clear = [
             self._broker.attempt(partial(self._append, run, flag), False)
             for run in runs

@@ -1,0 +1,116 @@
+"""The chat with X-ray around it and in it (`middleware/xray/`); imported only where it is on."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from functools import wraps
+from typing import Any, cast
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from middleware.chain import APPLICATION, Layer, chain
+from middleware.request_id import KEY as REQUEST_ID
+from middleware.spans import span
+from middleware.xray import Access, Recorder, Trace, XRayMiddleware
+from middleware.xray.probe import KEY
+from middleware.xray.spans import Span
+from ngw2f.broker.follow_ups import FollowUps
+from ngw2f.broker.redis_spans import record_commands
+from ngw2f.settings import Settings
+from ngw2f.store.sql_spans import record_statements
+from ngw2f.web.services import Services
+
+# They change nothing, so no job follows (RFC 9110 section 9.2.1).
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+def record_work(services: Services) -> Services:
+    """Return the services of which each action is a span; statements and commands become spans."""
+    record_statements(services.core.database)
+    actions = services.actions
+    recorded = {each.name: _Recorded(each.name, getattr(actions, each.name))
+                for each in fields(actions)}  # fmt: skip
+    return replace(services, actions=replace(actions, **cast(dict[str, Any], recorded)))
+
+
+def build_xray(
+    settings: Settings,
+    services: Services,
+    layers: Sequence[Layer],
+    app: WSGIApplication,
+    describe: Callable[[str, str], dict[str, str]],
+) -> WSGIApplication:
+    """Return the chain with probes, and what shows their records around it.
+
+    `describe(path, method)`: the route and the endpoint of a request.
+    """
+    broker = services.core.broker
+    follow_ups = FollowUps(broker)
+    access = Access(everyone=settings.xray, key=settings.xray_key.encode())
+    recorder = Recorder(when=access)
+
+    def probe(name: str, layer: WSGIApplication) -> WSGIApplication:
+        return recorder.probe("chat" if name == APPLICATION else name, layer)
+
+    probed = chain(layers, _Followed(app, describe, follow_ups), probe)
+    # After the layers are built, whose limiter has a client of its own.
+    record_commands(*broker.clients)
+    return XRayMiddleware(
+        probed, recorder, allow=access, later=lambda trace: list_later(follow_ups, trace)
+    )
+
+
+def list_later(follow_ups: FollowUps, trace: Trace) -> list[Span]:
+    """Return what jobs did for a request."""
+    request_id = trace.facts.get("request_id")
+    found = []
+    for each in follow_ups.list(request_id) if request_id else ():
+        work = Span(each.kind, each.name, "", each.at - trace.began_at)
+        work.seconds = each.seconds
+        work.set(**each.facts)
+        found.append(work)
+    return found
+
+
+class _Followed:
+    """The chat, whose recorded requests are known by their route, and by their id to jobs."""
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        describe: Callable[[str, str], dict[str, str]],
+        follow_ups: FollowUps,
+    ) -> None:
+        self._app = app
+        self._describe = describe
+        self._follow_ups = follow_ups
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        trace, request_id = environ.get(KEY), environ.get(REQUEST_ID, "")
+        if isinstance(trace, Trace):
+            method = environ["REQUEST_METHOD"]
+            about = self._describe(environ.get("PATH_INFO", ""), method)
+            trace.set(request_id=request_id, **about)
+            if method not in SAFE_METHODS:
+                self._follow_ups.begin(request_id)
+        return self._app(environ, start_response)
+
+
+class _Recorded:
+    """A group of actions, each of which is a span of the request that asks for it."""
+
+    def __init__(self, name: str, actions: object) -> None:
+        self._name = name
+        self._actions = actions
+
+    def __getattr__(self, name: str) -> Any:
+        action = getattr(self._actions, name)
+        if not callable(action):
+            return action
+
+        @wraps(action)
+        def recorded(*arguments: Any, **options: Any) -> Any:
+            with span("action", f"{self._name}.{name}"):
+                return action(*arguments, **options)
+
+        # Not looked for again.
+        setattr(self, name, recorded)
+        return recorded
