@@ -17,6 +17,7 @@ from middleware.xray.lint import lint
 from middleware.xray.page import POLICY, chosen, filters_of, list_page, trace_page, two_page
 from middleware.xray.probe import KEY, Recorder
 from middleware.xray.running import clock
+from middleware.xray.shared import SharedTraces, began_at
 from middleware.xray.spans import Span
 from middleware.xray.text import ladder
 from middleware.xray.timing import server_timing_of
@@ -46,6 +47,9 @@ class XRayMiddleware:
     `recorder`: the recorder whose probes stand in the application.
     `allow(environ)`: who may see it; everybody else gets what they would get without. See
         `middleware.xray.access.Access`.
+    `shared`: the recordings of other processes of this host; see `middleware.xray.shared`.
+    `plain`: the same chain without probes, for those who may not see it, to whom X-ray then costs
+        nothing. Else they get `app`.
     `later(trace)`: what other processes did for a request, if anybody knows.
     `path`: where the last requests are shown. `PATH` is the list, with `?path=`, `status=`,
         `slower=` (milliseconds) and `layer=` to choose from it; `PATH` and an id is one request,
@@ -70,6 +74,8 @@ class XRayMiddleware:
         *,
         allow: Callable[[WSGIEnvironment], bool],
         later: Callable[[Trace], Sequence[Span]] = nothing,
+        shared: SharedTraces | None = None,
+        plain: WSGIApplication | None = None,
         path: str = "/__xray__/",
     ) -> None:
         self.app = app
@@ -79,13 +85,15 @@ class XRayMiddleware:
         if not (path.startswith("/") and path.endswith("/")):
             raise ValueError(f"path must begin and end with '/', not {path!r}")
         self.path = path
+        self.shared = shared
+        self.plain = app if plain is None else plain
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path.startswith(self.path) and self.allow(environ):
             return self.page(path[len(self.path) :], environ)(environ, start_response)
         if not self.allow(environ):
-            return self.app(environ, start_response)
+            return self.plain(environ, start_response)
         if FIELD in environ and "HTTP_UPGRADE" not in environ:
             return self.instead(environ)(environ, start_response)
 
@@ -100,32 +108,59 @@ class XRayMiddleware:
     def page(self, name: str, environ: WSGIEnvironment) -> Answer:
         """Return what is shown under a name below our path."""
         identity, _, form = name.partition(".")
-        every = list(self.recorder.traces)[::-1]
         if form.startswith("."):
-            pair = [found for part in (identity, form[1:]) for found in every if found.id == part]
-            return html_answer(two_page(*pair)) if len(pair) == 2 else NOT_FOUND
-        is_list = identity in {"", "all"}
-        found = every if is_list else [trace for trace in every if trace.id == identity]
-        if form not in {"", "json", "har"} or (not found and not is_list):
+            one, two = self.find(identity), self.find(form[1:])
+            return html_answer(two_page(one, two)) if one and two else NOT_FOUND
+        if form not in {"", "json", "har"}:
             return NOT_FOUND
-        if form == "har":
-            return json_answer(as_har(found[::-1]))
         wants_html = "text/html" in environ.get("HTTP_ACCEPT", "")
-        if is_list:
-            filters = filters_of(environ.get("QUERY_STRING", ""))
-            if form == "json":
-                return json_answer([summary_of(trace) for trace in chosen(every, filters)])
-            if wants_html:
-                return html_answer(list_page(every, filters))
-            lines = "".join(lines_of(chosen(every, filters)))
-            return Answer("200 OK", lines, NO_STORE, content_type=TEXT)
-        trace, faults, later = found[0], lint(found[0]), self.later(found[0])
+        if identity in {"", "all"}:
+            return self.listed(form, environ.get("QUERY_STRING", ""), wants_html=wants_html)
+        trace = self.find(identity)
+        return NOT_FOUND if trace is None else self.shown(trace, form, wants_html=wants_html)
+
+    def every(self) -> list[Trace]:
+        """List the last requests of this process, and of those with which it shares, newest first.
+
+        Those that are running are known to their own process only.
+        """
+        own = list(self.recorder.traces)
+        keep = self.recorder.traces.maxlen or 0
+        others = [] if self.shared is None else self.shared.newest(keep)
+        return sorted([*own, *others], key=began_at, reverse=True)[:keep]
+
+    def find(self, identity: str) -> Trace | None:
+        """Return the request with this id, of any process that shares."""
+        for trace in list(self.recorder.traces):
+            if trace.id == identity:
+                return trace
+        return None if self.shared is None else self.shared.find(identity)
+
+    def listed(self, form: str, query: str, *, wants_html: bool) -> Answer:
+        """Return the last requests."""
+        every = self.every()
+        if form == "har":
+            return json_answer(as_har(every[::-1]))
+        filters = filters_of(query)
+        if form == "json":
+            return json_answer([summary_of(trace) for trace in chosen(every, filters)])
+        if wants_html:
+            return html_answer(list_page(every, filters))
+        lines = "".join(lines_of(chosen(every, filters)))
+        return Answer("200 OK", lines, NO_STORE, content_type=TEXT)
+
+    def shown(self, trace: Trace, form: str, *, wants_html: bool) -> Answer:
+        """Return one request."""
+        if form == "har":
+            return json_answer(as_har([trace]))
+        faults, later = lint(trace), self.later(trace)
         if form == "json":
             return json_answer(as_json(trace, faults, later))
         if not wants_html:
             return text_answer(trace, later)
-        others = [other for other in every if other is not trace and other.path == trace.path]
-        return html_answer(trace_page(trace, faults, others[:10], later))
+        others = [other for other in self.every() if other.path == trace.path]
+        others = [other for other in others if other.id != trace.id][:10]
+        return html_answer(trace_page(trace, faults, others, later))
 
     def instead(self, environ: WSGIEnvironment) -> Answer:
         """Run the request, and answer with its ladder."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from middleware.chain import APPLICATION, Layer, chain
 from middleware.request_id import KEY as REQUEST_ID
 from middleware.spans import span
-from middleware.xray import Access, Recorder, Trace, XRayMiddleware
+from middleware.xray import Access, Recorder, SharedTraces, Trace, XRayMiddleware
 from middleware.xray.probe import KEY
 from middleware.xray.spans import Span
 from ngw2f.broker.follow_ups import FollowUps
@@ -45,16 +45,25 @@ def build_xray(
     broker = services.core.broker
     follow_ups = FollowUps(broker)
     access = Access(everyone=settings.xray, key=settings.xray_key.encode())
-    recorder = Recorder(when=access)
+    # Of all web workers of this host.
+    shared = SharedTraces(settings.data_path / "xray")
+    recorder = Recorder(when=access, ended=shared.add)
 
     def probe(name: str, layer: WSGIApplication) -> WSGIApplication:
         return recorder.probe("chat" if name == APPLICATION else name, layer)
 
     probed = chain(layers, _Followed(app, describe, follow_ups), probe)
+    # Who may not be recorded gets a chain of the same parts without probes.
+    plain = probed if settings.xray else chain(layers, app)
     # After the layers are built, whose limiter has a client of its own.
     record_commands(*broker.clients)
     return XRayMiddleware(
-        probed, recorder, allow=access, later=lambda trace: list_later(follow_ups, trace)
+        probed,
+        recorder,
+        allow=access,
+        later=partial(list_later, follow_ups),
+        shared=shared,
+        plain=plain,
     )
 
 

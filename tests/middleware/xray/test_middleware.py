@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
@@ -12,6 +13,7 @@ from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
 from middleware.xray.middleware import XRayMiddleware
 from middleware.xray.probe import Recorder
+from middleware.xray.shared import SharedTraces
 from middleware.xray.spans import Span
 from tests.middleware.contract import AnswerContract, Contract
 from tests.middleware.serving import BrokenError, Exchange, TrackedBody, answering, serve
@@ -251,3 +253,37 @@ def test_list_is_filtered(name: str) -> None:
     done = serve(app, f"/__xray__/{name}", query_string="path=two")
     assert b"/two" in done.content
     assert b"/one" not in done.content
+
+
+def test_requests_of_other_processes_are_shown(tmp_path: Path) -> None:
+    def of(process: int) -> tuple[XRayMiddleware, SharedTraces]:
+        shared = SharedTraces(tmp_path)
+        recorder = Recorder(ended=shared.waiting.append)
+        shared.process, shared.bytes = process, 10**9
+        app = chain(LAYERS, answering(), recorder.probe)
+        return XRayMiddleware(app, recorder, allow=lambda environ: True, shared=shared), shared
+
+    (one, _), (other, shared) = of(1), of(2)
+    serve(other, "/other")
+    serve(one, "/one")
+    shared.flush()
+    assert [line.split()[2] for line in content_of(one, "/__xray__/").splitlines()] == [
+        "/one",
+        "/other",
+    ]
+    identity = other.recorder.traces[0].id
+    assert content_of(one, f"/__xray__/{identity}").startswith("GET /other\n")
+    assert serve(one, "/__xray__/1-1").status == "404 Not Found"
+
+
+def test_others_get_the_chain_without_probes() -> None:
+    recorder = Recorder()
+    app = XRayMiddleware(
+        recorder.probe("app", answering(TrackedBody(b"probed"))),
+        recorder,
+        allow=lambda environ: "HTTP_X_RAY" in environ,
+        plain=answering(TrackedBody(b"plain")),
+    )
+    assert serve(app).content == b"plain"
+    assert not recorder.traces
+    assert serve(app, headers=ASKED).content.startswith(b"GET /\n")

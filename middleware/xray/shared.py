@@ -1,0 +1,184 @@
+"""Show the recordings of all processes of a host in each: by a file of each in one folder.
+
+A thread writes what has ended, so requests do not wait for it; while more ends than it may write,
+only the newest are written. Under gevent it is a greenlet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
+
+from middleware.xray.packing import pack, unpack
+from middleware.xray.trace import Trace
+
+SUFFIX = ".traces"
+# Bounds: of a trace, of a process's file, and of the number of files.
+MAX_TRACE_BYTES = 256 * 1024
+MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_FILES = 32
+# After writing, a pause of at least so many seconds, and so many times as long as it took: so that
+# it takes at most a twentieth of the processor's time.
+MIN_PAUSE_SECONDS = 0.05
+PAUSE_FACTOR = 20
+# Under gevent others get their turn after so many.
+MAX_AT_ONCE = 10
+
+
+class Line(NamedTuple):
+    """A trace in a file: when it began, its id, and all of it as JSON."""
+
+    began_at: float
+    id: str
+    text: bytes
+
+
+class SharedTraces:
+    """The traces of the processes that use the same folder.
+
+    `directory`: made if it is not there, readable by its owner only.
+    `keep`: how many traces of each process.
+
+    Pass `add` to `Recorder(ended=...)`, and the whole to `XRayMiddleware(shared=...)`.
+    """
+
+    def __init__(self, directory: Path, *, keep: int = 200) -> None:
+        self.directory = directory
+        self.keep = keep
+        self.waiting: deque[Trace] = deque(maxlen=keep)
+        # What the file has, for when it is written anew.
+        self.written: deque[bytes] = deque(maxlen=keep)
+        self.bytes = 0
+        self.process = 0
+        self.has_more = threading.Event()
+
+    def add(self, trace: Trace) -> None:
+        """Have a trace whose request is over written. It does not fail, nor wait for the disk."""
+        if self.process != os.getpid():
+            self.begin()
+        self.waiting.append(trace)
+        self.has_more.set()
+
+    def begin(self) -> None:
+        """Begin in this process, which may be a fork of one that has begun."""
+        self.process = os.getpid()
+        self.waiting.clear()
+        self.written.clear()
+        self.has_more = threading.Event()
+        # The first write makes the file anew: an earlier process may have had the same number.
+        self.bytes = MAX_FILE_BYTES
+        threading.Thread(target=self.run, daemon=True, name="xray").start()
+
+    def run(self) -> None:
+        """Write whenever something has ended, again and again."""
+        while True:
+            self.has_more.wait()
+            self.has_more.clear()
+            began = time.perf_counter()
+            # A full disk must not end it.
+            with suppress(OSError):
+                self.flush()
+            time.sleep(max(MIN_PAUSE_SECONDS, PAUSE_FACTOR * (time.perf_counter() - began)))
+
+    def flush(self) -> None:
+        """Write what waits. Raises `OSError`."""
+        lines: list[bytes] = []
+        while self.waiting:
+            trace = self.waiting.popleft()
+            text = json.dumps(pack(trace)).encode()
+            if len(text) <= MAX_TRACE_BYTES:
+                lines.append(b"%.6f %s %s\n" % (trace.began_at, trace.id.encode(), text))
+            if len(lines) % MAX_AT_ONCE == 0:
+                time.sleep(0)
+        if lines:
+            self.write(lines)
+
+    def write(self, lines: list[bytes]) -> None:
+        self.written.extend(lines)
+        added = b"".join(lines)
+        path = self.directory / f"{self.process}{SUFFIX}"
+        if self.bytes + len(added) <= MAX_FILE_BYTES:
+            with path.open("ab") as file:
+                file.write(added)
+            self.bytes += len(added)
+            return
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.remove_old()
+        # At most half, or each write would be one of all.
+        while sum(map(len, self.written)) > MAX_FILE_BYTES // 2:
+            self.written.popleft()
+        whole = b"".join(self.written)
+        part = path.with_suffix(".part")
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(whole)
+        part.replace(path)
+        self.bytes = len(whole)
+
+    def remove_old(self) -> None:
+        """Remove files of processes that are gone, if there are too many, the oldest first."""
+        found = sorted(self.directory.glob(f"*{SUFFIX}"), key=modified_at)
+        too_many = max(0, len(found) - MAX_FILES + 1)
+        for path in [path for path in found if not is_alive(path.stem)][:too_many]:
+            path.unlink(missing_ok=True)
+
+    # What others have written.
+
+    def newest(self, count: int) -> list[Trace]:
+        """Return the newest traces of all other processes, the oldest first."""
+        lines = sorted(self.lines())[-count:] if count else []
+        return [trace for line in lines for trace in traces_in(line)]
+
+    def find(self, identity: str) -> Trace | None:
+        """Return the trace of another process that has this id."""
+        for line in self.lines():
+            if line.id == identity:
+                return next(traces_in(line), None)
+        return None
+
+    def lines(self) -> Iterator[Line]:
+        for path in self.directory.glob(f"*{SUFFIX}"):
+            # Its process may be writing: the last line may not be whole, or the file be gone.
+            with suppress(OSError):
+                if path.stem != str(os.getpid()):
+                    for line in path.read_bytes().splitlines(keepends=True)[-self.keep :]:
+                        began_at, _, rest = line.partition(b" ")
+                        identity, _, text = rest.partition(b" ")
+                        if text.endswith(b"\n"):
+                            yield Line(float(began_at), identity.decode(), text)
+
+
+def traces_in(line: Line) -> Iterator[Trace]:
+    """Return the trace, unless another version of this module has written it."""
+    with suppress(LookupError, TypeError, ValueError):
+        yield unpack(json.loads(line.text))
+
+
+def modified_at(path: Path) -> float:
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
+
+
+def is_alive(process: str) -> bool:
+    """Say whether a process with this number runs."""
+    if not process.isdecimal():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # Another user's.
+        return True
+    return True
+
+
+began_at = attrgetter("began_at")
