@@ -1,0 +1,43 @@
+from html import unescape
+
+import pytest
+from hypothesis import given, strategies
+
+from ngw2f.text.found_words import TAG, mark_words
+from ngw2f.text.markdown import MarkdownRenderer
+
+
+@pytest.mark.parametrize(
+    ("html", "marked"),
+    [
+        ("<p>Say hello.</p>", "<p>Say <mark>hello</mark>.</p>"),
+        ("<p>HÉLLO hellos</p>", "<p><mark>HÉLLO</mark> hellos</p>"),
+        ("<p>in New   York, new</p>", "<p>in <mark>New   York</mark>, new</p>"),
+        # What divides a phrase is not marked, and neither is what no reader sees.
+        ("<p>new <b>york</b></p>", "<p>new <b>york</b></p>"),
+        ('<a title="a > hello">hello</a>', '<a title="a > hello"><mark>hello</mark></a>'),
+        ("<p>&lt;hello&gt; &amp;lt; 日本語</p>", None),
+        ("", ""),
+    ],
+)
+def test_words_are_marked(html: str, marked: str | None) -> None:
+    if marked is None:
+        marked = "<p>&lt;<mark>hello</mark>&gt; &amp;lt; <mark>日本</mark>語</p>"
+    assert mark_words(html, [("hello",), ("new", "york"), ("日", "本"), ("lt", "gt"), ()]) == marked
+
+
+def test_nothing_is_marked_for_a_search_by_author() -> None:
+    assert mark_words("<p>a &nbsp;</p>", []) == "<p>a &nbsp;</p>"
+
+
+RENDERER = MarkdownRenderer()
+
+
+@given(strategies.text(alphabet=strategies.sampled_from("ab<>&\"'`*[]() \n"), max_size=60))
+def test_marking_adds_marks_only(source: str) -> None:
+    """What a browser makes of it has the same tags and texts, but for the marks."""
+    html = RENDERER.render(source)
+    marked = mark_words(html, [("a",), ("b", "a")])
+    bare = marked.replace("<mark>", "").replace("</mark>", "")
+    assert TAG.findall(bare) == TAG.findall(html)
+    assert list(map(unescape, TAG.split(bare))) == list(map(unescape, TAG.split(html)))
