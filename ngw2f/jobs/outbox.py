@@ -16,7 +16,7 @@ from ngw2f.links.find import find_links
 from ngw2f.live.log import EventLog
 from ngw2f.locks import file_lock
 from ngw2f.observe.tracing import following
-from ngw2f.store import messages, tasks
+from ngw2f.store import messages, search, tasks
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run
 from ngw2f.store.message_links import attach_links
@@ -153,6 +153,7 @@ class Outbox:
             connection,
             [(each.message, each.html, shown.get(each.message.id, ())) for each in kept],
         )
+        search.index_messages(connection, len(stored))
         run = self._events.record(connection, "message.updated", *stored)
         return stored, is_due, run
 
@@ -177,7 +178,8 @@ def _author(waiting: tuple[int, Message]) -> int:
 
 
 def _count_attempt(connection: Connection, message_id: int) -> None:
-    """Count a failure; the last one sets the message aside and fails its task."""
+    """Count a failure; the last one sets the message aside, as it is, and fails its task."""
     if messages.count_attempt(connection, message_id):
+        search.queue_message(connection, message_id)
         log.error("message %d is set aside: rendering it keeps failing", message_id)
         tasks.fail_message(connection, message_id, SET_ASIDE)

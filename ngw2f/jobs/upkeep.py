@@ -7,9 +7,9 @@ from redis import Redis
 from rq.cron import CronJob, CronScheduler
 from rq.scheduler import RQScheduler
 
-from ngw2f.jobs.context import current_context
+from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.jobs.wakeup import QUEUES, RENDER, queue_name
-from ngw2f.store import devices, events, messages, previews, tasks, tokens
+from ngw2f.store import devices, events, messages, previews, search, tasks, tokens
 
 SWEEP_SECONDS = 5
 CLEAN_SECONDS = 600
@@ -23,6 +23,10 @@ LOST_AFTER_SECONDS = 2
 TASK_TTL_SECONDS = 86_400
 # Previews of the newest messages are refreshed; others when somebody posts the link again.
 REFRESHED_MESSAGES = 200
+# The words of so many messages are stored with one commit, which takes some milliseconds.
+INDEXED_MESSAGES = 200
+# The rest is for the next sweep.
+MAX_INDEX_SECONDS = 4.0
 
 
 def sweep() -> bool:
@@ -37,7 +41,27 @@ def sweep() -> bool:
     if is_due:
         # Not `wake_again`: a job that fetches from slow sites keeps the flag set.
         context.link_wakeup.wake()
+    _index_older(context)
     return is_lost or is_due
+
+
+def _index_older(context: JobContext) -> None:
+    """Store the words of messages that no worker has stored with their HTML, some at a time.
+
+    Between two commits others have the database for as long; and whoever posts is not kept waiting.
+    """
+    end = time.monotonic() + MAX_INDEX_SECONDS
+    with context.core.database.asking() as connection:
+        is_left = search.has_queued(connection)
+    while is_left and not context.stopping.is_set():
+        began_at = time.monotonic()
+        with context.core.database.writing() as connection:
+            is_left = search.index_messages(connection, INDEXED_MESSAGES) == INDEXED_MESSAGES
+        now = time.monotonic()
+        if now > end or context.wakeup.is_flagged():
+            return
+        if is_left:
+            time.sleep(now - began_at)
 
 
 def clean() -> None:

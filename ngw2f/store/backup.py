@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.settings import Settings
+from ngw2f.store import search
 from ngw2f.store.current import TABLES
 from ngw2f.store.in_use import exclusive_use
 from ngw2f.store.migrate import known_versions
@@ -100,7 +101,8 @@ def _replace_postgresql(url: URL, source: Path, namespace: str) -> None:
     The dump may have an older schema; pg_restore alone would keep the newer tables, which refer to
     older ones.
     """
-    names = ", ".join(f'"{namespace}"."{name}"' for name in (*metadata.tables, "alembic_version"))
+    tables = (*metadata.tables, *search.TABLES, "alembic_version")
+    names = ", ".join(f'"{namespace}"."{name}"' for name in tables)
     with tempfile.TemporaryDirectory() as directory:
         script = Path(directory, "restore.sql")
         options = ["--clean", "--if-exists", "--no-owner", f"--file={script}"]

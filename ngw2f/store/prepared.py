@@ -32,8 +32,10 @@ class _Compiled(NamedTuple):
 
 
 class Prepared:
-    def __init__(self, statement: ClauseElement) -> None:
+    def __init__(self, statement: ClauseElement, *, is_planned_anew: bool = False) -> None:
         self._statement = statement
+        # PostgreSQL plans it for its values each time, where they make a great difference.
+        self._is_planned_anew = is_planned_anew
         # Nothing drops these: they depend on the dialect alone.
         self._compiled: dict[str, _Compiled] = {}
 
@@ -41,7 +43,11 @@ class Prepared:
         """Return the rows of the statement."""
 
         def run(cursor: Any, compiled: _Compiled) -> list[Row]:
-            cursor.execute(compiled.text, compiled.bound(given or {}))
+            bound = compiled.bound(given or {})
+            if self._is_planned_anew and compiled.places is None:
+                cursor.execute(compiled.text, bound, prepare=False)
+            else:
+                cursor.execute(compiled.text, bound)
             found: list[Row] = cursor.fetchall()
             return found
 

@@ -285,6 +285,12 @@ def private_room_ids(connection: Connection, member_id: int | None = None) -> se
     return set(connection.execute(statement).scalars())
 
 
+def rooms_of(connection: Connection, room_ids: Collection[int]) -> dict[int, Room]:
+    """Return rooms by id without any check, for output that only their readers get."""
+    rows = connection.execute(select(*COLUMNS).where(rooms.c.id.in_(room_ids)))
+    return {row.id: Room.of(*row) for row in rows}
+
+
 def name_of(connection: Connection, room_id: int) -> str:
     """Return a room's name without any check, for output that only its readers get."""
     statement = select(rooms.c.name).where(rooms.c.id == room_id)

@@ -14,10 +14,11 @@ from ngw2f.jobs import outbox as module
 from ngw2f.jobs.context import JobContext, build_context
 from ngw2f.jobs.outbox import MAX_BATCH, Batch
 from ngw2f.settings import Settings
-from ngw2f.store import messages, rooms, users
+from ngw2f.store import messages, rooms, search, users
 from ngw2f.store.database import Database
 from ngw2f.store.render_queue import MAX_ATTEMPTS
 from ngw2f.store.schema import messages as table
+from ngw2f.store.search import Wanted
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -235,3 +236,37 @@ def test_what_a_living_worker_is_at_is_not(
     job_context.outbox.note_crashes()
     with database.reading() as connection:
         assert connection.scalar(select(table.c.attempts)) == 0
+
+
+def test_words_are_stored_with_the_html(
+    job_context: JobContext, write: Callable[..., list[Message]], database: Database
+) -> None:
+    first, bad = write("hello", "hello bad")
+    fail_on_bad(job_context)
+    assert find(database, "hello") == [first.id]
+    for _ in range(MAX_ATTEMPTS):
+        fail_on_bad(job_context)
+    # What is set aside is shown as it was typed, and found by it.
+    with database.writing() as connection:
+        search.index_messages(connection, 5)
+    assert find(database, "hello") == [first.id, bad.id]
+    with database.writing() as connection:
+        messages.render_again(connection, [bad.id])
+    assert find(database, "hello") == [first.id, bad.id]
+    next_batch(job_context)
+    assert find(database, "hello") == [first.id, bad.id]
+
+
+def fail_on_bad(job_context: JobContext) -> None:
+    def render(source: str) -> str:
+        if "bad" in source:
+            raise ValueError
+        return source
+
+    job_context.outbox.render_batch(render)
+
+
+def find(database: Database, word: str) -> list[int]:
+    with database.reading() as connection:
+        found, _ = search.find_messages(connection, Wanted([(word,)]), None)
+    return [message.id for message in found]

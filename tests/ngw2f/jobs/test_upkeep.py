@@ -10,6 +10,8 @@ from ngw2f.jobs import upkeep
 from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.upkeep import CLEAN_SECONDS, LOST_AFTER_SECONDS, SWEEP_SECONDS, build_cron
 from ngw2f.server.service import Service
+from ngw2f.store import search
+from ngw2f.store.search import Wanted
 from tests.client import Client
 from tests.queues import PREFIX, queue_of
 
@@ -61,6 +63,52 @@ def test_lost_queue_is_made_up_for(
     upkeep.sweep()
     work()
     assert client.get("/api/messages/1").json["rendered"]
+
+
+def forget_words(service: Service) -> None:
+    """Let there be no words, as before there was a search."""
+    with service.services.core.database.writing() as connection:
+        for table in ("message_search", "message_search_queue"):
+            connection.execute(text(f"DELETE FROM {table}"))
+        connection.execute(text("INSERT INTO message_search_queue SELECT id FROM messages"))
+
+
+def found(service: Service) -> list[int]:
+    with service.services.core.database.reading() as connection:
+        messages, _ = search.find_messages(connection, Wanted([("a",)]), None)
+    return [each.id for each in messages]
+
+
+def test_words_of_older_messages_are_stored_batch_by_batch(
+    client: Client,
+    service: Service,
+    render: Callable[[], int],
+    job_context: JobContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upkeep, "INDEXED_MESSAGES", 2)
+    ann = client.join("ann")
+    for _ in range(5):
+        client.say(ann, "a")
+    render()
+    forget_words(service)
+    assert found(service) == []
+    # Somebody posts: the rest is for the next sweep.
+    job_context.wakeup.wake()
+    upkeep.sweep()
+    assert found(service) == [4, 5]
+    job_context.stopping.set()
+    upkeep.sweep()
+    assert found(service) == [4, 5]
+    job_context.stopping.clear()
+    job_context.wakeup.clear_flag()
+    monkeypatch.setattr(upkeep, "MAX_INDEX_SECONDS", -1)
+    upkeep.sweep()
+    assert found(service) == [2, 3, 4, 5]
+    monkeypatch.setattr(upkeep, "MAX_INDEX_SECONDS", 600)
+    forget_words(service)
+    upkeep.sweep()
+    assert found(service) == [1, 2, 3, 4, 5]
 
 
 def test_clean_deletes_what_is_expired(

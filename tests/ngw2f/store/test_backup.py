@@ -10,9 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from ngw2f.settings import Settings
+from ngw2f.store import search, users
 from ngw2f.store.backup import BackupError, _conninfo, _run, back_up, restore
 from ngw2f.store.database import Database
 from ngw2f.store.in_use import InUseError
+from ngw2f.store.schema import messages
+from ngw2f.store.search import Wanted
 from tests.needs import lacking
 
 
@@ -287,3 +290,25 @@ def test_what_is_no_backup(settings: Settings, tmp_path: Path, target: Path) -> 
         restored(settings, target, tmp_path)
     with pytest.raises(BackupError, match="no file"):
         restored(settings, tmp_path / "none", tmp_path)
+
+
+def test_what_is_restored_is_found(
+    database: Database, settings: Settings, target: Path, tmp_path: Path
+) -> None:
+    with database.writing() as connection:
+        ann = users.create_user(connection, "Ann", "ann", "hash")
+        row = {"room_id": 1, "user_id": ann.id, "html": "", "rendered": True, "version": 1}
+        row |= {"created_at": 1, "updated_at": 1}
+        connection.execute(messages.insert(), [{**row, "source": each} for each in ("one", "two")])
+        search.index_messages(connection, 1)
+    database.close()
+    back_up(settings, target)
+    after = Database(restored(settings, target, tmp_path).sqlalchemy_url)
+    with after.writing() as connection:
+        # The first one's words are still missing, and will be stored.
+        assert search.index_messages(connection, 5) == 1
+        found, _ = search.find_messages(connection, Wanted([("one",)]), None)
+        assert [each.source for each in found] == ["one"]
+        connection.execute(messages.delete())
+        assert search.find_messages(connection, Wanted([("two",)]), None) == ([], False)
+    after.close()

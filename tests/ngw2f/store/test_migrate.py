@@ -55,7 +55,10 @@ def test_tables_are_as_declared(empty: Settings) -> None:
     migrate(empty)
 
     def differences(connection: Connection) -> list[object]:
-        found: list[object] = compare_metadata(MigrationContext.configure(connection), metadata)
+        # What is searched for is no part of the state, and another table with each database.
+        options = {"include_name": lambda name, *_: not (name or "").startswith("message_search")}
+        context = MigrationContext.configure(connection, opts=options)
+        found: list[object] = compare_metadata(context, metadata)
         return found
 
     assert on_database(empty, differences) == []
