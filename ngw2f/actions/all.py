@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ngw2f.actions.accounts import Accounts
 from ngw2f.actions.messages import Messages
 from ngw2f.actions.rooms import Rooms
+from ngw2f.actions.search import Search
 from ngw2f.actions.sessions import Sessions
 from ngw2f.actions.sign_in import SignIn
 from ngw2f.actions.tickets import Tickets
@@ -27,6 +28,7 @@ class Actions:
     sessions: Sessions
     tickets: Tickets
     accounts: Accounts
+    search: Search
 
 
 def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions:
@@ -40,4 +42,5 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
         sessions=sessions,
         tickets=Tickets(core, limits, sessions),
         accounts=Accounts(core, limits, sign_in),
+        search=Search(core),
     )

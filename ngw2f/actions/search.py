@@ -1,0 +1,85 @@
+"""Search over everything that an account may read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from ngw2f.actions import rights
+from ngw2f.actions.sign_in import find_named
+from ngw2f.api_resources import Message, Room
+from ngw2f.core import Core
+from ngw2f.errors import Invalid, NotFound
+from ngw2f.store import rooms, search, users
+from ngw2f.store.search import Wanted
+from ngw2f.store.users import UserRow
+from ngw2f.text.search_query import InvalidQueryError, Phrase, Term, parse_query
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The messages found, oldest first, and whether there are older ones.
+
+    `phrases` are what was found in them; `rooms` and `nicknames` are those of the messages, by id.
+    """
+
+    messages: Sequence[Message]
+    has_more: bool
+    phrases: Sequence[Phrase]
+    rooms: Mapping[int, Room]
+    nicknames: Mapping[int, str]
+
+
+class Search:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def find(
+        self,
+        reader: UserRow | None,
+        query: str,
+        *,
+        room_id: int | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Hits:
+        """Return the newest messages, with ids below *before*, for which the query's terms hold.
+
+        Raises Invalid for a query without a word; NotFound for a room that the reader may not see,
+        and for an author who does not exist.
+        """
+        try:
+            terms = parse_query(query)
+        except InvalidQueryError as error:
+            raise Invalid(str(error)) from error
+        with self._core.database.reading() as connection:
+            wanted = Wanted(
+                [_resolved(connection, reader, each) for each in terms if not each.is_excluded],
+                [_resolved(connection, reader, each) for each in terms if each.is_excluded],
+            )
+            if room_id is not None:
+                room = rights.find_room(connection, room_id, reader)
+                wanted = Wanted([*wanted.phrases, search.in_room(room.id)], wanted.excluded)
+            found, has_more = search.find_messages(
+                connection, wanted, reader, before=before, limit=limit
+            )
+            return Hits(
+                found,
+                has_more,
+                [each.phrase for each in terms if each.kind == "words" and not each.is_excluded],
+                rooms.rooms_of(connection, {each.room_id for each in found}),
+                users.nicknames_of(connection, {each.user_id for each in found}),
+            )
+
+
+def _resolved(connection: Connection, reader: UserRow | None, term: Term) -> Phrase:
+    """Return what the index has of a term. Raises NotFound."""
+    match term.kind:
+        case "in":
+            return search.in_room(rights.find_room_named(connection, term.text, reader).id)
+        case "from":
+            author = find_named(connection, term.text)
+            if author is None:
+                raise NotFound(f"there is no user {term.text!r}")
+            return search.by_author(author.user_id)
+    return term.phrase
