@@ -155,6 +155,10 @@ class Request(WerkzeugRequest):
             raise problem(400, f"{name} is there more than once")
         return texts[0] if texts else None
 
+    def text_argument(self, name: str) -> str:
+        """Return a text of the query, "" if it is missing. Raises 400."""
+        return self._argument(name) or ""
+
     def integer_argument(self, name: str, low: int, high: int = MAX_ID) -> int | None:
         """Return an integer of the query, None if it is missing. Raises 400."""
         text = self._argument(name)

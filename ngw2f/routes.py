@@ -11,6 +11,7 @@ from ngw2f.web import (
     pages,
     permalinks,
     rooms,
+    search,
     sign_in,
     status,
     thumbnails,
@@ -94,6 +95,7 @@ def _for_programs() -> list[Rule]:
         Rule("/api/messages/<id:message_id>", endpoint=messages.show, methods=["GET"]),
         Rule("/api/messages/<id:message_id>", endpoint=messages.change, methods=["PUT"]),
         Rule("/api/messages/<id:message_id>", endpoint=messages.delete, methods=["DELETE"]),
+        Rule("/api/search", endpoint=search.index, methods=["GET"]),
         Rule("/api/openapi.json", endpoint=document.show, methods=["GET"]),
         Rule("/tasks/<task_id>", endpoint=waiting.show_task, methods=["GET"]),
     ]  # fmt: skip

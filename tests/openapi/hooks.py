@@ -27,6 +27,8 @@ numbers = itertools.count(1)
 names = strategies.text(LETTERS, min_size=1, max_size=24)
 schemathesis.openapi.format("nickname", names)
 schemathesis.openapi.format("room-name", names.filter(lambda name: name.strip(".")))
+words = strategies.text(LETTERS, min_size=1).filter(lambda text: any(map(str.isalnum, text)))
+schemathesis.openapi.format("search", strategies.lists(words, min_size=1, max_size=8).map(" ".join))
 schemathesis.openapi.format("password", strategies.text(LETTERS + "日本한국\U0001f600", min_size=1))
 
 

@@ -74,6 +74,9 @@ IN_QUERY: dict[str, Schema] = {
     "limit": _query(f"how many, at most {MAX_LIMIT}", minimum=1, default=DEFAULT_LIMIT, **UP_TO),
     "updated_since": _query("only those changed after this time, in Unix seconds", type="number"),
     "author": {**_query("only messages of this user", minimum=1, **UP_TO), "name": "user_id"},
+    # It has at least one word, and at most 64 (ngw2f/text/search_query.py).
+    "q": {**_query("what to search for", **TEXT, minLength=1, format="search"), "required": True},
+    "room": _query("only in this room", minimum=1, **UP_TO),
     "online": _query("1: only users online; 0: only users offline", **NUMBER, enum=[0, 1]),
     "cursor": {**_query("the id of the last event that the client has", **TEXT), "name": "after"},
     "ticket": _query(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ngw2f.api_resources import Message, Room, User
-from ngw2f.web import events, messages, rooms, status, tickets, tokens, users, waiting
+from ngw2f.web import events, messages, rooms, search, status, tickets, tokens, users, waiting
 
 Who = Literal["anybody", "reader", "user", "password", "operator"]
 Method = Literal["get", "post", "put", "delete"]
@@ -150,6 +150,11 @@ OPERATIONS = (
               is_limited=True),
     Operation("delete", "/api/messages/{message_id}", "deleteMessage", "Delete one's message",
               "user", DONE, ("message_id",), refusals=(403,), is_limited=True),
+    Operation("get", "/api/search", "search", "Search the messages that one may read", "reader",
+              kept("the newest messages found, oldest first", search.Found, "Link"),
+              ("q", "room", "before", "limit", "If-None-Match"), refusals=(400, 404),
+              description='All of these hold: words, `"words in a row"`, `-without`, '
+              "`from:nickname`, `in:room`."),
     Operation("get", "/api/events", "pollEvents", "Wait for events", "reader",
               (Answer(200, "the events after the cursor; [] if none came in time", EVENTS,
                       headers=("Cache-Control",)),),

@@ -33,6 +33,7 @@ PAGES = {
     "/messages/{message_id}",
     "/messages/{message_id}/edit",
     "/messages/{message_id}/delete",
+    "/search",
     "/thumbnails/{name}",
 }
 # Answered before the chat (app.py).
