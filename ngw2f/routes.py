@@ -66,6 +66,7 @@ def _for_people() -> list[Rule]:
         Rule("/messages/<id:message_id>/edit", endpoint=pages.edit_page, methods=["GET"]),
         Rule("/messages/<id:message_id>/edit", endpoint=pages.edit_message, methods=["POST"]),
         Rule("/messages/<id:message_id>/delete", endpoint=pages.delete_message, methods=["POST"]),
+        Rule("/search", endpoint=search.show, methods=["GET"]),
         Rule("/thumbnails/<name>", endpoint=thumbnails.show, methods=["GET"]),
     ]
 

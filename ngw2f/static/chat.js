@@ -235,9 +235,22 @@ function moveByKey(event) {
 
 /* Return the last message that begins in the pane as it is scrolled. */
 function firstToFocus() {
-  const { bottom } = pane.getBoundingClientRect();
+  const bottom = Math.min(pane.getBoundingClientRect().bottom, innerHeight);
   const items = [...list.querySelectorAll(".message")].reverse();
   return items.find((item) => item.getBoundingClientRect().top < bottom);
+}
+
+/* `/` leads to the search field, unless one is writing; Escape leads back. */
+function findByKey(event) {
+  const field = document.getElementById("find");
+  const isWriting = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key === "Escape" && event.target === field) {
+    (document.getElementById("write") || pane)?.focus();
+  } else if (event.key === "/" && !isWriting && !event.ctrlKey && !event.altKey && !event.metaKey) {
+    event.preventDefault();
+    if (field.checkVisibility()) field.select();
+    else location.assign("/search");
+  }
 }
 
 /* ---- Rooms and people ---- */
@@ -583,10 +596,12 @@ function lookForTarget() {
 }
 
 function start() {
+  pane.addEventListener("keydown", moveByKey);
+  /* What a search has found is not a part of one room. */
+  if (list.dataset.hits) return;
   window.addEventListener("hashchange", lookForTarget);
   lookForTarget();
   list.addEventListener("submit", remove);
-  pane.addEventListener("keydown", moveByKey);
   const composer = document.querySelector(".room .composer");
   if (composer) sendByEnter(composer);
   /* Older pages of the history are not live; what is written there is sent as a form. */
@@ -613,11 +628,12 @@ function start() {
   if (composer) keepDraft(composer.elements.source);
 }
 
+document.addEventListener("keydown", findByKey);
 if (list) {
   document.documentElement.classList.add("scripted");
   for (const item of list.querySelectorAll(".message")) {
     prepare(item);
-    arrange(item);
+    if (!list.dataset.hits) arrange(item);
     if (!item.hasAttribute("aria-busy")) said.add(item);
   }
   start();

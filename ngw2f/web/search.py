@@ -1,16 +1,27 @@
-"""Search: `GET /api/search`."""
+"""Search: `GET /api/search` for programs, and the page `/search` for people.
+
+Programs get the messages in the order of every list of messages, oldest first; people see the
+newest first.
+"""
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import msgspec
 
 from ngw2f.actions.search import Hits
 from ngw2f.api_resources import Message
+from ngw2f.errors import DomainError, Invalid, NotFound, Unauthenticated
 from ngw2f.http import Request, Response, add_vary, json_response, link_header, tagged
 from ngw2f.store.users import UserRow
+from ngw2f.text.found_words import mark_words
 from ngw2f.web import auth
+from ngw2f.web.caching import personal
+from ngw2f.web.errors import http_error
 from ngw2f.web.paging import DEFAULT_LIMIT, MAX_LIMIT, linked
 from ngw2f.web.services import Services
+from ngw2f.web.sign_in import sign_in_form
+from ngw2f.web.templates import PAGE_FORMS
 
 
 class Found(msgspec.Struct):
@@ -44,6 +55,52 @@ def index(services: Services, request: Request) -> Response:
     older = asked.older(hits)
     link = link_header(request.path, older, "next") if older else None
     return linked(tagged(request, response), link)
+
+
+def show(services: Services, request: Request) -> Response:
+    """Answer with a page of hits; with the form alone if nothing is asked for."""
+    try:
+        reader = auth.find_reader(services, request)
+    except Unauthenticated as error:
+        return sign_in_form(services, request, error.detail, 401)
+    asked = _asked(request)
+    hits, refusal = None, None
+    if asked.q.strip():
+        try:
+            hits = _find(services, reader, asked)
+        except (Invalid, NotFound) as error:
+            refusal = error
+    return tagged(request, _page(services, request, reader, asked, hits, refusal))
+
+
+def _page(
+    services: Services,
+    request: Request,
+    reader: UserRow | None,
+    asked: Asked,
+    hits: Hits | None,
+    refusal: DomainError | None,
+) -> Response:
+    is_page = request.preferred("text", PAGE_FORMS) == "html"
+    older = asked.older(hits) if hits else None
+    values: dict[str, object] = {
+        "asked": asked,
+        "hits": hits,
+        "messages": [_marked(each, hits) for each in reversed(hits.messages)] if hits else [],
+        "older": f"/search?{urlencode(older)}" if older else None,
+        "detail": refusal.detail if refusal else "",
+        "reader": reader,
+        "base_url": request.host_url,
+    }
+    name = "search.html" if is_page else "search.txt"
+    response = personal(services.templates.page(name, values))
+    if refusal:
+        response.status_code = http_error(refusal).code or 400
+    return response
+
+
+def _marked(message: Message, hits: Hits) -> Message:
+    return msgspec.structs.replace(message, html=mark_words(message.html, hits.phrases))
 
 
 def _asked(request: Request) -> Asked:

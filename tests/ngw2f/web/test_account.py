@@ -5,6 +5,7 @@ from webtest import TestResponse
 
 from ngw2f.server.service import Service
 from tests.client import BROWSER, PASSWORD, Client
+from tests.ngw2f.web.browsing import form_of
 
 NEW = "open barley"
 
@@ -34,7 +35,7 @@ def test_page_is_linked_and_signed_in_for(client: Client) -> None:
     client.register("ann")
     answer = client.get("/account", headers=BROWSER)
     assert answer.status_int == 401
-    form = answer.forms[0]
+    form = form_of(answer, "/login")
     form["nickname"], form["password"] = "ann", PASSWORD
     answer = form.submit(headers=BROWSER)
     assert answer.headers["Location"] == "/account"

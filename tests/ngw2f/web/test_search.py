@@ -1,11 +1,12 @@
-"""`GET /api/search`."""
+"""`GET /api/search`, and the page `/search`: both show what the reader may read."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.client import Client
+from tests.client import BROWSER, Client
 from tests.ngw2f.web.test_paging import follow
 
 
@@ -19,6 +20,10 @@ def ann(client: Client, render: Callable[[], int]) -> dict[str, str]:
     client.say(ann, "hello <den> & http://example.com/world", "/api/rooms/2/messages")
     render()
     return ann
+
+
+def page_of(client: Client, query: str, **arguments: Any) -> Any:
+    return client.get(f"/search?{query}", headers=BROWSER, **arguments)
 
 
 def test_pages_of_hits(client: Client, ann: dict[str, str]) -> None:
@@ -70,4 +75,84 @@ def test_what_cannot_be_searched_for(
     "text", ['"', "a AND", "NEAR(a b)", "a* OR ^b", "' OR 1=1 --", "\0a", "🎉", "é" * 1000, "a&!b|"]
 )
 def test_any_text_has_an_answer(client: Client, ann: dict[str, str], text: str) -> None:
-    assert client.get(f"/api/search?q={quote(text)}").status_int in (200, 400)
+    for path in ("/api/search", "/search"):
+        assert client.get(f"{path}?q={quote(text)}").status_int in (200, 400)
+
+
+def test_page_shows_hits_with_marks_and_ways_to_them(client: Client, ann: dict[str, str]) -> None:
+    client.sign_in("ann", "open sesame")
+    page = page_of(client, "q=WORLD+hello&limit=4", status=200).html
+    hits = page.select(".hits .message")
+    assert [hit["id"] for hit in hits] == ["m6", "m5", "m4", "m3"]
+    assert [mark.text for mark in hits[1].select("mark")] == ["hello", "world"]
+    # A word in a link's address is found, but not shown.
+    assert [mark.text for mark in hits[0].select(".text mark")] == ["hello", "world"]
+    assert hits[0].select("a[rel]")[0]["href"] == "http://example.com/world"
+    places = [hit.select_one("a.place") for hit in hits[:2]]
+    assert [(each["href"], each.text) for each in places] == [
+        ("/messages/6", "🔒 den"),
+        ("/messages/5", "# lobby"),
+    ]
+    assert hits[0].select_one(".nickname").text == "ann"
+    assert not page.select(".actions")
+    older = page.select_one("a[rel=next]")["href"]
+    assert older == "/search?q=WORLD+hello&before=3&limit=4"
+    shown = client.get(older, headers=BROWSER).html.select(".hits .message")
+    assert [each["id"] for each in shown] == ["m2", "m1"]
+
+
+def test_page_is_a_form_until_something_is_asked_for(client: Client) -> None:
+    for query in ("", "q=", "q=++"):
+        page = page_of(client, query, status=200).html
+        assert page.select("main input[name=q]")
+        assert not page.select(".hits, [role=alert]")
+
+
+def test_page_of_nothing(client: Client, ann: dict[str, str]) -> None:
+    page = page_of(client, "q=nothing", status=200).html
+    assert page.select_one(".empty").text == "Nothing was found."
+    page = page_of(client, "q=hello&before=1", status=200).html
+    assert page.select_one(".empty").text == "Nothing was found before this."
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "detail"),
+    [
+        ("q=!!!", 400, "A search has at least one word."),
+        ("q=in:den+hello", 404, "There is no such room."),
+        ("q=%3Cb%3E+from:%3Ci%3E", 404, "There is no user '<i>'."),
+    ],
+)
+def test_page_says_what_is_wrong_beside_what_was_typed(
+    client: Client, ann: dict[str, str], query: str, status: int, detail: str
+) -> None:
+    answer = page_of(client, query, status=status)
+    assert answer.html.select_one("[role=alert]").text == detail
+    assert quote(answer.html.select_one("main input[name=q]")["value"]) in query.replace(
+        "+", "%20"
+    ).replace(":", "%3A").replace("!", "%21")
+
+
+def test_page_for_curl(client: Client, ann: dict[str, str]) -> None:
+    page = client.get("/search?q=hello&limit=1", status=200)
+    assert page.content_type == "text/plain"
+    assert "lobby, ann: hello *world* 4" in page.text
+    assert "older: http://localhost/search?q=hello&before=5&limit=1" in page.text
+    assert "Nothing was found." in client.get("/search?q=nothing").text
+    assert "Nothing" not in client.get("/search").text
+    assert "There is no such room." in client.get("/search?q=in:den", status=404).text
+
+
+def test_every_page_has_the_field(client: Client) -> None:
+    for path in ("/", "/rooms", "/login"):
+        form = client.get(path, headers=BROWSER, status=200).html.select_one("header form.find")
+        assert form["action"] == "/search"
+        assert form.select_one("input[name=q]")
+    # There it is in the page.
+    assert len(page_of(client, "", status=200).html.select("input[name=q]")) == 1
+
+
+def test_search_needs_an_account_where_reading_does(build: Callable[..., Any]) -> None:
+    client = Client(build(anonymous_read=False))
+    client.get("/api/search?q=a", status=401)
+    assert page_of(client, "q=a", status=401).html.select("input[name=password]")
