@@ -48,7 +48,12 @@ def create_application(settings: Settings) -> Service:
 
         services = record_work(services)
     chat = Chat(services)
-    return Service(services, build_chain(settings, services, chat), chat.route_of)
+    service = Service(services, build_chain(settings, services, chat), chat.route_of)
+    if settings.has_xray:
+        from ngw2f.server.xray_of_server import GunicornPart
+
+        service.xray = GunicornPart()
+    return service
 
 
 def build_chain(settings: Settings, services: Services, chat: Chat) -> WSGIApplication:

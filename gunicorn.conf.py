@@ -92,12 +92,11 @@ def post_worker_init(worker):
 
 
 def pre_request(worker, request):
-    worker.wsgi.requests.begin(request)
+    worker.wsgi.begin(worker, request)
 
 
 def post_request(worker, request, environ, response):
-    worker.wsgi.services.meter.count()
-    worker.wsgi.requests.end(request, environ, response)
+    worker.wsgi.end(request, environ, response)
 
 
 def worker_int(worker):

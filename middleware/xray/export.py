@@ -40,6 +40,7 @@ def as_json(
         "layers": list(trace.names),
         "environ": trace.environ,
         "visits": [visit_as_json(visit, places) for visit in trace.visits],
+        "outside": [span_as_json(span) for span in trace.outside],
         "spans": [span_as_json(span) for span in trace.spans],
         "later": [span_as_json(span) for span in later],
         "faults": [

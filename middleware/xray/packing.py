@@ -29,6 +29,7 @@ def pack(trace: Trace) -> Packed:
         **{name: getattr(trace, name) for name in OF_TRACE},
         "names": list(trace.names),
         "visits": [packed_visit(visit, places) for visit in trace.visits],
+        "outside": [packed(span, Span) for span in trace.outside],
         "spans": [packed(span, Span) for span in trace.spans],
     }
 
@@ -53,6 +54,7 @@ def unpack(found: Packed) -> Trace:
     trace = Trace({}, found["names"])
     for name in OF_TRACE:
         setattr(trace, name, found[name])
+    trace.outside = [unpacked(each, Span) for each in found["outside"]]
     trace.spans = [unpacked(each, Span) for each in found["spans"]]
     for each in found["visits"]:
         parent = None if each["parent"] is None else trace.visits[each["parent"]]

@@ -157,11 +157,21 @@ def ladder_of(trace: Trace, faults: Sequence[Fault]) -> str:
         answered = f"<p>Answered by <b>{escape(answering.name)}</b>: {escape(why(answering))}.</p>"
     facts = "<br>".join(escape(line) for line in facts_of(trace))
     answered += f'<p class="mute">{facts}</p>' if facts else ""
-    rungs = [rung_of(visit, trace, [f for f in faults if f.layer == visit.name])
+    rungs = [rung_outside(server) for server in trace.outside]
+    rungs += [rung_of(visit, trace, [f for f in faults if f.layer == visit.name])
              for visit in trace.visits]  # fmt: skip
     missed = [name for name in trace.names if all(visit.name != name for visit in trace.visits)]
     unreached = f'<p class="mute">Not reached: {escape(", ".join(missed))}</p>' if missed else ""
     return f"<p>{escape(words)}</p>{answered}<ol>{''.join(rungs)}</ol>{unreached}"
+
+
+def rung_outside(server: Span) -> str:
+    own = f"{(server.seconds or 0.0) * 1000:.2f} ms"
+    facts = "".join(
+        f"<p>· {escape(name.replace('_', ' '))}: {escape(value)}</p>"
+        for name, value in server.facts.items()
+    )
+    return f'<li><p><b>{escape(server.kind)}</b> <span class="mute">{own}</span></p>{facts}</li>'
 
 
 def rung_of(visit: Visit, trace: Trace, faults: Sequence[Fault]) -> str:

@@ -34,6 +34,8 @@ class Recorder:
 
     `keep`: how many requests are kept; 200 unless given.
     `when(environ)`: which requests are recorded; all unless given.
+    `began(trace, environ)`: called when the outermost layer is about to be; it may add what is
+        known of the server, and of the request as a whole.
     `ended(trace)`: called when the outermost body is closed.
     """
 
@@ -42,10 +44,12 @@ class Recorder:
         *,
         keep: int = 200,
         when: Callable[[WSGIEnvironment], bool] | None = None,
+        began: Callable[[Trace, WSGIEnvironment], object] | None = None,
         ended: Callable[[Trace], object] | None = None,
     ) -> None:
         self.traces: deque[Trace] = deque(maxlen=keep)
         self.when = function_of("when", when)
+        self.began = function_of("began", began)
         self.ended = function_of("ended", ended)
         # Innermost first, in the order in which a chain is built.
         self.built: list[str] = []
@@ -68,6 +72,8 @@ class Recorder:
             return None
         trace = Trace(environ, self.names, self, self.ended)
         self.traces.append(trace)
+        if self.began is not None:
+            self.began(trace, environ)
         return trace
 
 

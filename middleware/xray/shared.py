@@ -25,8 +25,8 @@ SUFFIX = ".traces"
 MAX_TRACE_BYTES = 256 * 1024
 MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_FILES = 32
-# After writing, a pause of at least so many seconds, and so many times as long as it took: so that
-# it takes at most a twentieth of the processor's time.
+# Before writing, a pause of at least so many seconds, and so many times as long as the last one
+# took: so it takes at most a twentieth of the processor's time.
 MIN_PAUSE_SECONDS = 0.05
 PAUSE_FACTOR = 20
 # Under gevent others get their turn after so many.
@@ -79,14 +79,17 @@ class SharedTraces:
 
     def run(self) -> None:
         """Write whenever something has ended, again and again."""
+        pause = MIN_PAUSE_SECONDS
         while True:
             self.has_more.wait()
+            # A server adds to a trace when it has sent the response.
+            time.sleep(pause)
             self.has_more.clear()
             began = time.perf_counter()
             # A full disk must not end it.
             with suppress(OSError):
                 self.flush()
-            time.sleep(max(MIN_PAUSE_SECONDS, PAUSE_FACTOR * (time.perf_counter() - began)))
+            pause = max(MIN_PAUSE_SECONDS, PAUSE_FACTOR * (time.perf_counter() - began))
 
     def flush(self) -> None:
         """Write what waits. Raises `OSError`."""

@@ -46,6 +46,8 @@ def ladder(
     """
     lines = [*head_of(trace), ""]
     lines += [f"{'own ms':>{TIME_WIDTH - 2}}  {'layer':<{NAME_WIDTH}}down ↓ and up ↑"]
+    for server in trace.outside:
+        lines += rung_outside(server)
     for visit in trace.visits:
         lines += rung_of(visit, trace)
     unreached = [name for name in trace.names if not any(v.name == name for v in trace.visits)]
@@ -97,10 +99,20 @@ def why(visit: Visit) -> str:
 
 def rung_of(visit: Visit, trace: Trace) -> Iterator[str]:
     """Return the lines on one layer; the first has its time and its name."""
-    time = f"{sum(visit.own_seconds) * 1000:.2f}"
-    first = f"{time:>{TIME_WIDTH - 2}}  {cut_to(visit.name, NAME_WIDTH - 1):<{NAME_WIDTH}}"
+    yield from rung(visit.name, sum(visit.own_seconds), [*notes_on(visit, trace)])
+
+
+def rung_outside(server: Span) -> Iterator[str]:
+    """Return the lines on a server outside of the chain; its time is that on the way down."""
+    notes = [f"· {name.replace('_', ' ')}: {value}" for name, value in server.facts.items()]
+    yield from rung(server.kind, server.seconds or 0.0, notes)
+
+
+def rung(name: str, seconds: float, notes: Sequence[str]) -> Iterator[str]:
+    time = f"{seconds * 1000:.2f}"
+    first = f"{time:>{TIME_WIDTH - 2}}  {cut_to(name, NAME_WIDTH - 1):<{NAME_WIDTH}}"
     indent = " " * len(first)
-    for number, note in enumerate([*notes_on(visit, trace)] or ["·"]):
+    for number, note in enumerate(notes or ["·"]):
         yield f"{indent if number else first}{note}"
 
 

@@ -15,6 +15,7 @@ from middleware.xray.visit import Visit
 # Bounds of what one request may fill.
 MAX_VISITS = 200
 MAX_SPANS = 300
+MAX_OUTSIDE = 10
 
 clock = time.perf_counter
 numbers = itertools.count(1)
@@ -43,6 +44,8 @@ class Trace:
         self.environ = {str(name): kept_value(str(name), value) for name, value in environ.items()}
         self.visits: list[Visit] = []
         self.spans: list[Span] = []
+        # What servers did before the chain was called, the outermost first.
+        self.outside: list[Span] = []
         # What is known of it beside environ, such as its route.
         self.facts: dict[str, str] = {}
         # What did not fit.
@@ -58,6 +61,19 @@ class Trace:
 
     def now(self) -> float:
         return clock() - self.began
+
+    def add_outside(self, name: str, began: float, seconds: float, **facts: object) -> Span:
+        """Add what a server or proxy did before it passed the request on.
+
+        `began`: in seconds since the chain was called, so less than 0. What is known only when the
+        request is over is `set` on the span that this returns.
+        """
+        work = Span(name, "", "", began)
+        work.seconds = max(0.0, seconds)
+        work.set(**facts)
+        if len(self.outside) < MAX_OUTSIDE:
+            self.outside.append(work)
+        return work
 
     def set(self, **facts: object) -> None:
         """Add facts to the request as a whole, such as its route."""

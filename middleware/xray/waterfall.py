@@ -20,14 +20,15 @@ def waterfall(trace: Trace) -> str:
     The bar is the time until the layer returned, the thin line the time until its last byte.
     """
     rows = [*rows_of(trace)]
-    total = max([end for *_, end in rows], default=0.0) or 1e-6
+    first = min([begin for _, _, begin, _, _ in rows], default=0.0)
+    total = max([end - first for *_, end in rows], default=0.0) or 1e-6
     height = ROW * (len(rows) + 1)
     title = escape(f"{trace.method} {trace.path}: when each layer was at work")
     box = f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}"'
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {box}><title>{title}</title>']
     for number, (kind, name, begin, middle, end) in enumerate(rows):
         y = ROW * number
-        left = NAMES + begin / total * (WIDTH - NAMES)
+        left = NAMES + (begin - first) / total * (WIDTH - NAMES)
         bar = max(MINIMUM, (middle - begin) / total * (WIDTH - NAMES))
         line = max(bar, (end - begin) / total * (WIDTH - NAMES))
         parts += [
@@ -42,6 +43,9 @@ def waterfall(trace: Trace) -> str:
 
 def rows_of(trace: Trace) -> Iterator[tuple[str, str, float, float, float]]:
     """Return each row's kind and name, and when it began, returned and ended."""
+    for server in trace.outside:
+        passed = server.began + (server.seconds or 0.0)
+        yield "layer", server.kind[:20], server.began, passed, max(passed, trace.seconds or 0.0)
     for visit in trace.visits:
         returned = end_of(visit) if visit.returned is None else visit.returned
         yield "layer", visit.name[:20], visit.called, returned, max(returned, end_of(visit))

@@ -3,6 +3,7 @@
 import ipaddress
 import math
 import re
+import time
 from typing import Any
 
 from gunicorn.http.body import Body
@@ -41,6 +42,7 @@ class OwnRequest(Request):  # type: ignore[misc] # gunicorn has no types
     path: str
     body: Any
     must_close: bool
+    line_read_at: float
     _expected_100_continue: bool
 
     def _parse_fast(self, unreader: Any, buf: Any) -> Any:
@@ -52,6 +54,8 @@ class OwnRequest(Request):  # type: ignore[misc] # gunicorn has no types
 
         Refuse a fragment in the target (RFC 9112 section 3.2), which gunicorn would cut off.
         """
+        # By the clock of X-ray, which shows it.
+        self.line_read_at = time.perf_counter()
         super().parse_request_line(line_bytes)
         if "#" in self.uri:
             raise InvalidRequestLine("")

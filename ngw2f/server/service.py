@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import gevent
@@ -23,6 +24,16 @@ METER_SECONDS = 1.0
 STATIC = Path(__file__).parents[1] / "static"
 
 
+class ServerPart(Protocol):
+    """What X-ray records of the server, around the application."""
+
+    def begin(self, worker: object, request: Any) -> None:
+        """Note that a request has arrived."""
+
+    def end(self, environ: dict[str, Any], response: Any) -> None:
+        """Note that its response is sent, if there is one."""
+
+
 class Service:
     """One chat, its chain, and what runs as long as the process that serves it.
 
@@ -39,6 +50,8 @@ class Service:
         # Counts requests for /metrics: gunicorn's hooks call it before and after each.
         self.requests = RequestMetrics(services.core.tally, route_of)
         self._chain = chain
+        # What X-ray wants to know of the server; None: nothing is recorded.
+        self.xray: ServerPart | None = None
         self._greenlets: list[gevent.Greenlet] = []
         self._use = UseNote(services.core.settings)
 
@@ -63,6 +76,19 @@ class Service:
             gevent.spawn(_every, WRITE_SECONDS, self._record),
             gevent.spawn(_every, LOG_SECONDS, services.log.flush),
         ]
+
+    def begin(self, worker: object, request: Any) -> None:
+        """Note when one of gunicorn's requests has arrived."""
+        self.requests.begin(request)
+        if self.xray is not None:
+            self.xray.begin(worker, request)
+
+    def end(self, request: Any, environ: dict[str, Any], response: Any) -> None:
+        """Count a request after its response; without a *response* there was no valid request."""
+        self.services.meter.count()
+        self.requests.end(request, environ, response)
+        if self.xray is not None:
+            self.xray.end(environ, response)
 
     def _record(self) -> None:
         """Write this process's counts to its file, for /metrics."""

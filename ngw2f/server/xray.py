@@ -14,6 +14,7 @@ from middleware.xray.probe import KEY
 from middleware.xray.spans import Span
 from ngw2f.broker.follow_ups import FollowUps
 from ngw2f.broker.redis_spans import record_commands
+from ngw2f.server.xray_of_server import add_servers
 from ngw2f.settings import Settings
 from ngw2f.store.sql_spans import record_statements
 from ngw2f.web.services import Services
@@ -47,7 +48,8 @@ def build_xray(
     access = Access(everyone=settings.xray, key=settings.xray_key.encode())
     # Of all web workers of this host.
     shared = SharedTraces(settings.data_path / "xray")
-    recorder = Recorder(when=access, ended=shared.add)
+    began = partial(add_servers, trusted=settings.trusted_proxies > 0)
+    recorder = Recorder(when=access, began=began, ended=shared.add)
 
     def probe(name: str, layer: WSGIApplication) -> WSGIApplication:
         return recorder.probe("chat" if name == APPLICATION else name, layer)

@@ -1,5 +1,7 @@
 """Nothing that a client says about who it is reaches the application."""
 
+import re
+
 import pytest
 
 from tests.nginx.recorder import Recorder
@@ -31,6 +33,7 @@ FORGED = {
     "X-Accel-Redirect": "/errors/away.html",
     "X-Sendfile-Type": "X-Accel-Redirect",
     "X-Request-ID": "evil",
+    "X-Request-Start": "t=0.000; spent=0.000",
     "Proxy": "http://evil.example",
     "Upgrade": "h2c",
     "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA",
@@ -41,6 +44,8 @@ FORGED = {
     "PATH_INFO": "/evil",
     "REMOTE_USER": "evil",
 }
+# They differ from request to request.
+OF_EACH = ("X-Request-ID", "X-Request-Start")
 PATHS = ["/", "/api/messages", "/events", "/api/events", "/ws", "/socket.io/"]
 
 
@@ -55,7 +60,7 @@ def test_forged_headers_change_nothing(
         answer = client.ask(path, method, body, forged)
         assert answer.status == 200
         requests = [request for recorder in recorders for request in recorder.requests]
-        seen.append([header for header in requests[-1].headers if header[0] != "X-Request-ID"])
+        seen.append([header for header in requests[-1].headers if header[0] not in OF_EACH])
         for recorder in recorders:
             recorder.requests.clear()
     assert seen[0] == seen[1]
@@ -70,6 +75,15 @@ def test_what_is_said_instead(client: Client, recorders: list[Recorder], path: s
     assert request.values("X-Forwarded-Host") == [host]
     assert request.values("X-Forwarded-Proto") == ["https"]
     assert request.values("X-Forwarded-For") == ["127.0.0.1"]
+
+
+def test_time_of_passing_on_is_our_own(client: Client, recorders: list[Recorder]) -> None:
+    client.ask("/", headers=FORGED)
+    (request,) = recorders[0].requests + recorders[1].requests
+    (field,) = request.values("X-Request-Start")
+    found = re.fullmatch(r"t=(\d+\.\d{3}); spent=\d+\.\d{3}", field)
+    assert found
+    assert float(found[1]) > 1_000_000_000
 
 
 def test_request_id_is_our_own(client: Client, recorders: list[Recorder]) -> None:

@@ -29,3 +29,4 @@ def test_each_worker_shows_the_requests_of_all(start_web: Callable[..., Server])
     for identity in ids:
         shown = requests.get(f"{server.address}/__xray__/{identity}", timeout=60)
         assert shown.text.startswith("GET /healthz\n")
+        assert f"worker: {int(identity.partition('-')[0], 16)}, ChatGeventWorker" in shown.text

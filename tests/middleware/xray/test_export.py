@@ -28,8 +28,10 @@ def test_trace_is_json() -> None:
     serve(recorded, "/a", query_string="b=1&token=sesame")
     trace = recorded.trace
     trace.set(route="/a")
+    trace.add_outside("nginx", -0.25, 0.125)
     later = [Span("job", "render", "", 1.5)]
     found = json.loads(json.dumps(as_json(trace, lint(trace), later)))
+    assert [(server["kind"], server["began"]) for server in found["outside"]] == [("nginx", -0.25)]
     assert found["facts"] == {"route": "/a"}
     assert [(span["detail"], span["began"]) for span in found["later"]] == [("render", 1.5)]
     assert (found["method"], found["path"], found["query"]) == ("GET", "/a", "b=1&token=[hidden]")

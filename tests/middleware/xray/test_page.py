@@ -77,9 +77,13 @@ def test_ladder_shows_layers_work_and_changes() -> None:
 def test_facts_and_what_others_did_are_shown() -> None:
     trace = recorded("/a").trace
     trace.set(request_id="<1>")
+    trace.add_outside("nginx", -0.25, 0.125, request_id="<2>")
+    assert trace_page(trace, []).count(">nginx<") == 2
     text = trace_page(trace, [], later=[Span("job", "<render>", "", 0.0123)])
     Balanced(text)
     assert '<p class="mute">request id: &lt;1&gt;</p>' in text
+    assert "<b>nginx</b>" in text
+    assert "<p>· request id: &lt;2&gt;</p>" in text
     assert '<li><span class="mute">+12.30 ms</span> job &lt;render&gt; running</li>' in text
 
 

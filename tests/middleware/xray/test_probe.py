@@ -451,3 +451,24 @@ def test_whole_chain_may_be_called_again_inside() -> None:
     first, again = recorder.traces
     assert (first.path, again.path) == ("/first", "/again")
     assert [len(trace.visits) for trace in (first, again)] == [2, 2]
+
+
+def test_what_is_known_of_the_server_may_be_added() -> None:
+    def began(trace: Trace, environ: WSGIEnvironment) -> None:
+        trace.add_outside("nginx", -0.25, 0.125, token="sesame", host=environ["HTTP_HOST"])
+
+    recorder = Recorder(began=began)
+    serve(recorder.probe("app", answering()))
+    (server,) = recorder.traces[0].outside
+    assert (server.kind, server.began, server.seconds) == ("nginx", -0.25, 0.125)
+    assert server.facts == {"token": "[hidden]", "host": "localhost"}
+
+
+def test_servers_are_bounded() -> None:
+    def began(trace: Trace, environ: WSGIEnvironment) -> None:
+        for _ in range(30):
+            trace.add_outside("nginx", -1, -1)
+
+    recorder = Recorder(began=began)
+    serve(recorder.probe("app", answering()))
+    assert [server.seconds for server in recorder.traces[0].outside] == [0.0] * 10

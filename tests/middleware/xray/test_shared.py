@@ -61,6 +61,7 @@ def write(shared: SharedTraces) -> Callable[..., None]:
 def test_trace_is_the_same_after_its_journey() -> None:
     trace = recorded("/a").trace
     trace.set(route="/a")
+    trace.add_outside("nginx", -0.25, 0.125)
     again = unpack(json.loads(json.dumps(pack(trace))))
     assert ladder(again, lint(again)) == ladder(trace, lint(trace))
     assert as_json(again, lint(again)) == as_json(trace, lint(trace))

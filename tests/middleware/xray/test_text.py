@@ -175,9 +175,15 @@ def test_facts_and_what_others_did_are_shown() -> None:
     recorded = record(answering())
     serve(recorded)
     recorded.trace.set(route="/a", password="sesame")
+    recorded.trace.add_outside("nginx", -0.25, 0.125, request_id="abc", worker=1)
     later = Span("job", "render", "", 0.0123)
     later.seconds = 0.001
     text = ladder(recorded.trace, later=[later])
+    assert (
+        " 125.00  nginx              · request id: abc\n"
+        "                            · worker: 1\n"
+        "   0.00  application        "
+    ) in text
     assert "\nroute: /a\npassword: [hidden]\n" in text
     assert "\n   +12.30 ms  job render 1.00 ms\n" in text
 
