@@ -252,10 +252,8 @@ def list_unrendered(
 def count_attempt(connection: Connection, message_id: int) -> bool:
     """Count a failed rendering of a message; return whether it is now set aside."""
     same_row = messages.c.id == message_id
-    statement = (
-        update(messages).where(same_row, IS_WAITING).values(attempts=messages.c.attempts + 1)
-    )
-    connection.execute(statement)
+    statement = update(messages).where(same_row, IS_WAITING)
+    connection.execute(statement.values(attempts=messages.c.attempts + 1))
     return connection.scalar(select(messages.c.id).where(same_row, IS_SET_ASIDE)) is not None
 
 
@@ -266,7 +264,8 @@ def list_set_aside(connection: Connection) -> list[int]:
 
 def render_again(connection: Connection, message_ids: Collection[int]) -> None:
     """Put messages that were set aside back into the outbox."""
-    connection.execute(update(messages).where(_is_in(message_ids), IS_SET_ASIDE).values(attempts=0))
+    statement = update(messages).where(messages.c.id.in_(message_ids), IS_SET_ASIDE)
+    connection.execute(statement.values(attempts=0))
 
 
 def request_ids_of(connection: Connection, message_ids: Collection[int]) -> dict[int, str]:
@@ -292,9 +291,7 @@ def set_rendered(
     if not rendered:
         return []
     now = _next_time(connection, {message.room_id for message, _, _ in rendered})
-    rows = [
-        {"message_id": message.id, "new_html": html, "now": now} for message, html, _ in rendered
-    ]
+    rows = [{"message_id": each.id, "new_html": html, "now": now} for each, html, _ in rendered]
     SET_RENDERED.run_each(connection, rows)
     return [
         Message.of(
@@ -330,10 +327,6 @@ def _next_time(connection: Connection, room_ids: set[int]) -> float:
     now = take_turn(connection).now
     rows = NEXT_TIME_OF_ROOM.fetch_each(connection, [{"in_room": r, "now": now} for r in room_ids])
     return max((row[0] for row in rows), default=now)
-
-
-def _is_in(message_ids: Collection[int]) -> Any:
-    return messages.c.id.in_(message_ids)
 
 
 def has_waiting(connection: Connection, before: float) -> bool:
