@@ -1,7 +1,7 @@
 """Tokens and sessions: make them, find whose they are, and revoke them.
 
-A session is the token in a browser's cookie. An account has so many API tokens, and so many
-sessions; one more revokes the oldest.
+A session is the token in a browser's cookie. The API tokens of an account are limited, and so are
+its sessions; one more revokes the oldest.
 """
 
 import time

@@ -19,13 +19,13 @@ from ngw2f.settings import SettingError, Settings
 
 T = TypeVar("T")
 
-# After a failure Redis is not asked for so long, so that a request with many commands waits for
+# After a failure Redis is not asked for this long, so that a request with many commands waits for
 # at most one time-out.
 PAUSE_SECONDS = 1.0
-# How long a request waits that cannot go on without.
+# How long a request that cannot do without Redis waits for it.
 PATIENT_SECONDS = 5.0
 
-# While its memory stays full, the log says so once in this time.
+# While the memory of Redis stays full, the log says so once in this time.
 FULL_SECONDS = 60.0
 
 log = logging.getLogger(__name__)

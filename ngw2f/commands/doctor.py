@@ -39,7 +39,7 @@ TRIED_BYTES = 1 << 20
 LOCK_SECONDS = 2.0
 # Events and presence compare times of several machines.
 SKEW_SECONDS = 2.0
-# Rendering takes milliseconds; a message that waits so long is stuck.
+# Rendering takes milliseconds; a message that waits this long is stuck.
 WAITING_SECONDS = 30.0
 
 

@@ -45,8 +45,8 @@ OTHERS_SHARE = 3
 MIN_PAUSE_SECONDS = 0.05
 # Part of what storing takes is the wait for others, and links must not wait for ever.
 MAX_PAUSE_SECONDS = 1.0
-# While so many results wait to be stored, no fetch is started: each may have a thumbnail, and a
-# kill would have them fetched again.
+# No fetch is started while this many results wait to be stored: each may have a thumbnail, and
+# after a kill they would be fetched again.
 MAX_UNSTORED = 16
 # After this the worker checks for other jobs and for a stop request.
 MAX_ROUND_SECONDS = 60.0

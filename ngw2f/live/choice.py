@@ -15,7 +15,7 @@ NAMES = (
 MAX_ROOMS = 100
 # Names, and patterns such as `message.*`; more can only be repetitions.
 MAX_EVENTS = 50
-# An error quotes at most so many characters of what the client sent.
+# An error quotes at most this many characters of what the client sent.
 MAX_QUOTED = 50
 
 T = TypeVar("T")

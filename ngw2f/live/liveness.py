@@ -12,11 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from ngw2f.live.subscription import Subscription
 
 TICK_SECONDS = 1.0
-# Every connection gets a heartbeat within so many ticks, a part of them at each tick.
+# Every connection gets a heartbeat within this many ticks; each tick serves a part of them.
 HEARTBEAT_TICKS = 16
-# A client that has not read for so long is disconnected.
+# A client that has not read for this long is disconnected.
 STALL_SECONDS = 30.0
-# Tokens expire without an event; all are checked after so many ticks.
+# Tokens expire without an event, so all are checked once in this many ticks.
 TOKEN_CHECK_TICKS = 30
 
 log = logging.getLogger(__name__)

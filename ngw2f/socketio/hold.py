@@ -13,7 +13,8 @@ from ngw2f.socketio.sessions import Finished, Held
 # How long a poll waits for an upgrade that is under way, and how often it looks.
 UPGRADE_TRIES = 10
 UPGRADE_PAUSE_SECONDS = 0.015
-# A worker that stops, or whose database fails, answers after so long: the client is back at once.
+# A held poll ends after this pause if its worker stops or the database fails: the client polls
+# again at once.
 DRAINED_SECONDS = 0.25
 
 
@@ -94,7 +95,7 @@ class Hold:
         return True
 
     def _rest(self, seconds: float) -> bytes:
-        """Wait for events, for so long or until somebody wakes us."""
+        """Wait for events for at most *seconds*, or until somebody wakes us; return them."""
         if self._woken.is_set():
             return b""
         if self._stream is None:

@@ -81,7 +81,7 @@ class WebSocket(Protocol):
     """A WebSocket that a handshake has opened."""
 
     def receive(self, seconds: float) -> Message | None:
-        """Return the next message, None after so many seconds. Raises ClosedError."""
+        """Return the next message, or None if none comes within *seconds*. Raises ClosedError."""
 
     def send(self, message: Message) -> None:
         """Send a message. Raises ClosedError."""

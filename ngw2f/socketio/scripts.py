@@ -58,8 +58,8 @@ local function due()
 end
 """
 
-# ARGV: milliseconds to live, until the first ping; at most so many sessions, so many of them
-# that nobody has connected to. Those in excess of the latter end, the oldest first.
+# ARGV: milliseconds to live; milliseconds until the first ping; the most sessions; the most that
+# nobody has connected to. Beyond the last limit the oldest of those ends.
 CREATE = Script.of(
     COMMON
     + """

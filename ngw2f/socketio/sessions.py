@@ -13,23 +13,24 @@ from ngw2f.socketio.packets import CLOSE, NOOP
 
 SID_BYTES = 15
 SID = re.compile(r"[A-Za-z0-9_-]{20}")
-# Of all workers together; and of those that nobody has connected to, of which the oldest ends.
+# For all workers together. Beyond the second limit the oldest session that nobody has connected
+# to ends.
 MAX_SESSIONS = 20_000
 MAX_UNCONNECTED = 2_000
-# While so many bytes of answers wait for a client, it may not send more.
+# A client may not send more while this many bytes of answers wait for it.
 MAX_UNREAD_BYTES = 1024 * 1024
 # How long a client has for each of the two packets that upgrade its session.
 UPGRADE_MILLISECONDS = 10_000
-# For how long a closed session says so to a poll that the close has overtaken.
+# How long a closed session is remembered, to answer a poll that the close has overtaken.
 CLOSED_MILLISECONDS = 2_000
-# For how long a POST is taken to be under way if its worker was killed.
+# How long a POST counts as under way if its worker was killed.
 LOCK_MILLISECONDS = 60_000
 
 Memo = dict[str, str]
 
 
 class TooManySessionsError(Exception):
-    """No session more can be kept in Redis."""
+    """No more sessions may be kept in Redis."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, func, select
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import messages
 
-# After so many failed attempts, a message is set aside: it stays as it was typed.
+# After this many failed attempts a message is set aside: it stays as it was typed.
 MAX_ATTEMPTS = 3
 IS_FRESH = and_(~messages.c.rendered, messages.c.attempts == 0)
 IS_WAITING = and_(~messages.c.rendered, messages.c.attempts < MAX_ATTEMPTS)

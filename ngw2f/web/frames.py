@@ -105,7 +105,7 @@ class WebSocketServer:
         sock.send(accepted(environ[KEY], agreement))
 
     def receive(self, timeout: float | None = None) -> str | bytes | None:
-        """Return the next message, or None if there is none for so many seconds.
+        """Return the next message, or None if none comes within *timeout* seconds.
 
         Raises ConnectionClosed.
         """

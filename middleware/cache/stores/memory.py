@@ -13,7 +13,7 @@ _PIECE_BYTES = 16 * 1024
 # The memory of an entry beside the text of its headers and its body; measured, rounded up.
 _ENTRY_BYTES = 4096
 # The most variants of one resource: with `Vary: Cookie`, each user who polls it has one. Storing
-# one takes time for each of the others; with so many, still less than most applications need.
+# one takes time for each of the others; with this many, still less than most applications need.
 _MAX_VARIANTS = 256
 _NOTHING = Variants()
 
