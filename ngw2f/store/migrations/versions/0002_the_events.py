@@ -1,4 +1,4 @@
-"""The events that clients are told of, written with the changes that they tell of."""
+"""The events for clients, stored in the transaction of the change that they report."""
 
 import sqlalchemy as sa
 from alembic import op

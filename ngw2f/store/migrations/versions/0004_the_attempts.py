@@ -1,4 +1,4 @@
-"""How often a message's rendering failed: so that one that kills workers ends."""
+"""How often rendering a message has failed, so that one that kills workers is given up."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,7 +28,7 @@ def _create_index(columns: list[str]) -> None:
         "ix_messages_outbox",
         "messages",
         columns,
-        # As each of them writes it in the queries that the index is for.
+        # Spelled as in the queries of each database, which can then use the index.
         sqlite_where=sa.text("rendered = 0"),
         postgresql_where=sa.text("NOT rendered"),
     )

@@ -1,4 +1,4 @@
-"""Which messages have still to be told of what became of their link: many have the same."""
+"""Which messages have yet to show the new content of their preview, which many may share."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Previews of private rooms apart from those of public ones, and from each other's."""
+"""Separate the previews of each private room from all others."""
 
 import secrets
 
@@ -15,7 +15,7 @@ CONTENT = (
     "failures, untold_before"
 )
 IN_ROOM = "message_id IN (SELECT id FROM messages WHERE room_id = :room)"
-# What a preview's messages in private rooms are.
+# Each preview with each private room where a message has it.
 PAIRS = sa.text(
     "SELECT DISTINCT preview_id, room_id FROM message_previews"
     " JOIN messages ON messages.id = message_id JOIN rooms ON rooms.id = room_id"

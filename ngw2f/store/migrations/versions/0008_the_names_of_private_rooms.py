@@ -1,6 +1,6 @@
-"""Names of public rooms are unique among themselves; private rooms are called as they like.
+"""Names of public rooms are unique among themselves; a private room may have any name.
 
-Unique over all, a name that was refused said that there is a private room of that name.
+While names were unique among all rooms, a refusal revealed that a private room has the name.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-# As each of them writes it in the queries that the indexes are for.
+# Spelled as in the queries of each database, which can then use the indexes.
 SQLITE_PUBLIC = sa.text("private = 0")
 POSTGRESQL_PUBLIC = sa.text("NOT private")
 

@@ -23,7 +23,7 @@ def _replace_index(columns: list[str]) -> None:
         "ix_messages_outbox",
         "messages",
         columns,
-        # As each of them writes it in the queries that the index is for.
+        # Spelled as in the queries of each database, which can then use the index.
         sqlite_where=sa.text("rendered = 0"),
         postgresql_where=sa.text("NOT rendered"),
     )

@@ -1,4 +1,4 @@
-"""By what clients call their writes, which are done once however often they are sent."""
+"""The keys that clients give their writes, so that a write is done once even if it is repeated."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,6 +1,6 @@
-"""Who made a room, and which tokens are a page's sessions: what an account has is bounded.
+"""Who made a room, and which tokens are a page's sessions: the quotas count both.
 
-Of rooms that are there nobody is known to have made them, and they count for nobody.
+Nobody is known to have made the rooms that exist already, so they count for nobody.
 """
 
 import sqlalchemy as sa

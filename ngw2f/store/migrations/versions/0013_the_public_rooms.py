@@ -1,4 +1,4 @@
-"""Public rooms in the order of their ids: a page of them costs as much however many are private."""
+"""Public rooms in the order of their ids: a page costs the same however many rooms are private."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ def upgrade() -> None:
         "ix_rooms_public",
         "rooms",
         ["id"],
-        # As each of them writes it in the queries that the index is for.
+        # Spelled as in the queries of each database, which can then use the index.
         sqlite_where=sa.text("private = 0"),
         postgresql_where=sa.text("NOT private"),
     )

@@ -1,4 +1,4 @@
-"""Names by what is seen of them: keys without what is invisible, and shapes of look-alikes."""
+"""Compare names as they look: keys without invisible characters, and shapes of look-alikes."""
 
 from collections.abc import Callable
 
