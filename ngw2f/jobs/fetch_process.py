@@ -128,7 +128,7 @@ def _answer(calls: socket.socket, context: JobContext) -> None:
         while calls.recv(1):
             calls.sendall(_fetch())
     except OSError:
-        log.info("worker is gone; its links are fetched")
+        log.info("the worker has gone; its last round of links has ended")
     context.close()
 
 

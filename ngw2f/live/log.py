@@ -175,7 +175,7 @@ class EventLog:
                 self.catch_up(redis)
             except SQLAlchemyError as error:
                 # The change is committed, so this must not look like a failure.
-                log.error("event not appended, left to the next hub that checks: %s", error)
+                log.error("event not appended; the next hub that checks appends it: %s", error)
         return was_clear
 
     def _send(self, redis: Redis, run: Run, flag: Flag | None) -> tuple[int, bool]:

@@ -196,7 +196,7 @@ class ChatApp:
             self._services.actions.sessions.be_present(user)
         except Exception as error:
             # Presence is noted again in a minute.
-            log.error("noting a Socket.IO client failed: %s", one_line(error))
+            log.error("noting the presence of a Socket.IO client failed: %s", one_line(error))
         return Reply()
 
     def _post(self, user: UserRow, said: Said, key: str) -> Said:

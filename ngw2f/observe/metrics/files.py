@@ -132,7 +132,7 @@ class Recorder:
             self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
             self._sign = _say_alive(self._directory, self._name)
         except OSError as error:
-            log.warning("/metrics knows nothing of this process: %s", error)
+            log.warning("/metrics does not count this process: %s", error)
 
     def write(self) -> None:
         """Write this process's counts for other processes to read."""
@@ -188,7 +188,7 @@ def fold_dead(directory: Path) -> None:
         return  # No process has counted yet.
     except OSError as error:
         # The next call adds them.
-        log.warning("the counts of processes that have ended wait: %s", error)
+        log.warning("the counts of processes that have ended are not added yet: %s", error)
 
 
 def _fold_dead(directory: Path) -> None:

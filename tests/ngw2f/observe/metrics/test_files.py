@@ -153,7 +153,7 @@ def test_directory_that_cannot_be(directory: Path, caplog: pytest.LogCaptureFixt
     recorder.start()
     recorder.write()
     recorder.close()
-    assert "knows nothing of this process" in caplog.text
+    assert "does not count this process" in caplog.text
 
 
 def test_fold_that_fails_is_tried_again(
@@ -167,7 +167,7 @@ def test_fold_that_fails_is_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(ValueFile, "write", fail)
         recorder.close()
-    assert "the counts of processes that have ended wait" in caplog.text
+    assert "the counts of processes that have ended are not added yet" in caplog.text
     fold_dead(directory)
     assert told(directory)["ngw2f_deliveries_total",] == 3
 
