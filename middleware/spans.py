@@ -25,7 +25,7 @@ class Worker(Protocol):
         """Begin a piece of work."""
 
     def end_span(self, work: Any, error: type[BaseException] | None) -> None:
-        """End it, with the type of the exception that did so, if any."""
+        """End a piece of work; *error* is the type of the exception that ended it, if one did."""
 
 
 # The layer that runs in this thread or greenlet; of a request that is not recorded, None.

@@ -100,7 +100,7 @@ class Request(WerkzeugRequest):
         return self._checked(self.get_data(), self.content_length)
 
     def _body_once(self) -> bytes:
-        """Return the whole body, for whoever needs it only once; it costs less."""
+        """Return the whole body without keeping it, which costs less; nobody may read it again."""
         length = self.content_length
         if length is None or length > (self.max_content_length or 0):
             return self.body()

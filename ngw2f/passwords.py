@@ -35,14 +35,14 @@ class Passwords:
         self._queues = threading.local()
 
     def hash(self, password: str, asker: Asker) -> str:
-        """Return what to store. Raises InvalidPasswordError, TooMany, Unavailable."""
+        """Return the hash to store. Raises InvalidPasswordError, TooMany, Unavailable."""
         prepared = prepare_password(password)
         return self._queue().run(asker, self._hasher.hash, prepared)
 
     def check(self, password_hash: str | None, typed: str, asker: Asker) -> Checked:
         """Compare a password with its hash; None stands for a user that does not exist.
 
-        That takes as long, and is never right. Raises TooMany, Unavailable.
+        With None it takes as long, and no password is correct. Raises TooMany, Unavailable.
         """
         forms = forms_of(typed)
         checked = self._queue().run(asker, self._check, password_hash or self._nobody, forms)
@@ -71,9 +71,9 @@ class Passwords:
 
 
 def _hash_of_nothing(hasher: PasswordHasher) -> str:
-    """Return a random hash that costs *hasher* as much to verify as its own; no password has it.
+    """Return a random hash that no password has; verifying it takes *hasher* as long as any other.
 
-    Made without hashing: every process that serves would take 0.1 s for that when it starts.
+    It is made without hashing, which would take every process that serves 0.1 s at its start.
     """
     salt, digest = (
         b64encode(os.urandom(length)).rstrip(b"=").decode()

@@ -31,7 +31,7 @@ Slots = Sequence[int]
 
 
 class Clock(Protocol):
-    """Tells a store in memory whether one of a response's groups was dropped since."""
+    """Tells a store in memory whether one of a response's groups was dropped since its request."""
 
     def now(self) -> int:
         """Return the time that a request records before it is forwarded."""

@@ -114,7 +114,10 @@ class Accounts:
         self._core.events.publish(*runs)
 
     def _confirm(self, user: UserRow, client: Client, new: str, current: str | None) -> Credentials:
-        """Return the stored credentials of a user who may set the *new* password."""
+        """Check both passwords of a change; return the user's stored credentials.
+
+        Raises Invalid, Forbidden, TooMany, Unavailable.
+        """
         try:
             prepare_password(new)
         except InvalidPasswordError as error:

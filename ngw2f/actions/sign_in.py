@@ -1,4 +1,4 @@
-"""Prove by a password who one is. Wrong passwords are counted, and hashes wait for their turn.
+"""Check by a password who somebody is. Wrong passwords are counted, and hashes wait for their turn.
 
 What follows (a token, a session) is in `sessions.py`.
 """
@@ -74,7 +74,7 @@ class SignIn:
         return self._check(name_key(user.nickname), found, password, signed_in(client))
 
     def hash_password(self, key: str, guesser: Guesser, password: str) -> str:
-        """Return what to store of a new password. Raises Invalid, TooMany, Unavailable."""
+        """Return the hash to store of a new password. Raises Invalid, TooMany, Unavailable."""
         try:
             return self.passwords.hash(password, _asker(key, guesser))
         except InvalidPasswordError as error:

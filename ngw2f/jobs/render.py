@@ -91,7 +91,7 @@ def _log(batch: Batch) -> None:
 
 
 def follow_ups_of(batch: Batch, now: float) -> dict[str, list[FollowUp]]:
-    """Return what a batch did, at its end, for each request whose message it has."""
+    """Return what a finished batch did, for each request that posted or edited its messages."""
     found: dict[str, list[FollowUp]] = {}
     shared: Facts = {"worker": f"{socket.gethostname()}:{os.getpid()}", "queue": RENDER.queue}
     event_ids = dict(zip([message.id for message in batch.messages], batch.event_ids, strict=True))

@@ -17,7 +17,7 @@ def follow_ups_of(
     run: Run,
     request_of_event: Sequence[str],
 ) -> dict[str, list[FollowUp]]:
-    """Return what is stored now, and published in `run`, for each request; no link's path."""
+    """Return the results stored now and the events in `run`, for each request; no link's path."""
     now = time.time()
     found: dict[str, list[FollowUp]] = {}
     for due, visit in visited:

@@ -113,7 +113,7 @@ class Feed:
         return self._ids[max(position - self.start, 0)]
 
     def take_framed(self, position: int, frame: Callable[[bytes], bytes]) -> tuple[bytes, int, int]:
-        """Return what `take` returns, framed for all writers, with the size of the content."""
+        """Return the frames framed for all writers, their size before that, the position after."""
         taken = self._framed.get(position)
         if taken is None:
             if len(self._framed) >= MAX_JOINED:

@@ -142,7 +142,7 @@ class Subscription:
             self.wake()
 
     def take_said(self) -> bytes:
-        """Return what the transport itself has still to send, when it sends it on its own."""
+        """Return, and forget, the bytes given to `say` that are not sent yet."""
         said, self._chunks = b"".join(self._chunks), []
         return said
 
@@ -266,7 +266,7 @@ class Subscription:
             return self._take()
         except (SQLAlchemyError, DatabaseBusyError) as error:
             log.error(
-                "a client is disconnected, to come back later: %s", str(error).splitlines()[0]
+                "disconnecting a client, so that it reconnects: %s", str(error).splitlines()[0]
             )
             self.end(Ending.DRAINED)
             return b""

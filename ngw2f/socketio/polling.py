@@ -147,7 +147,7 @@ def _receive(
 
 
 def _digest_of(request: Request, body: bytes) -> str:
-    """Return what a repeated request has in common with the first; "" where nobody can know."""
+    """Return a digest that a repeated request shares with the first; "" if it has no stamp."""
     stamp = request.args.get(STAMP)
     if not stamp:
         return ""

@@ -62,5 +62,5 @@ def delete_expired_devices(connection: Connection) -> None:
 
 
 def digest_of(token: str) -> bytes:
-    """Return what is stored of a device's token."""
+    """Return the digest of a device's token, which is stored in its place."""
     return hashlib.sha256(token.encode()).digest()

@@ -47,7 +47,8 @@ class GroupCommit(Together[Item, Result], Generic[Item, Result, News]):
             for each in group:
                 self._settle([each])
         except Exception as error:
-            # Without the database nobody has been taken yet, and all have waited as long.
+            # If the database was not available, nobody has been taken yet. All who wait have waited
+            # for it too, and get the same error.
             group += [] if group else self._take()
             for each in group:
                 each.error = error

@@ -89,7 +89,7 @@ def find_good(connection: Connection, digests: Collection[bytes]) -> set[bytes]:
 
 
 def digest_of(token: str) -> bytes:
-    """Return what is stored of a token."""
+    """Return the digest of a token, which is stored in its place."""
     return _digest(token)
 
 

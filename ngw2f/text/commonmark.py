@@ -159,9 +159,10 @@ def _has_text(tokens: Sequence[Token], index: int) -> bool:
 
 
 def number_items(state: StateCore) -> None:
-    """Keep list numbers that do not follow from the previous ones.
+    """Keep the number of a list item that does not continue the count.
 
-    CommonMark counts on from the first one. A list that repeats one number is counted too.
+    CommonMark uses only the first number of a list, and counts from there. An item that repeats the
+    number before it (`1.`, `1.`) is counted here too.
     """
     lists: list[tuple[int, int]] = []
     for token in state.tokens:

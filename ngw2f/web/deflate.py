@@ -47,7 +47,7 @@ class Agreement(NamedTuple):
 
 
 def agree(offers: str) -> Agreement | None:
-    """Return what we agree to of a client's Sec-WebSocket-Extensions; None: no compression.
+    """Return the compression that we agree to in Sec-WebSocket-Extensions, or None for none.
 
     The first offer that we can accept counts (section 7.1). What cannot be parsed is no offer.
     """
@@ -92,15 +92,15 @@ def _is_valid(name: str, value: str) -> bool:
 class Inflate(Extension):
     """Inflates the messages of a client, each at most to *max_bytes*, and only when it is whole.
 
-    What has arrived of a message waits compressed: inflated, a thousandth of it would do to have
-    a connection keep the longest message.
+    Until then its fragments are kept compressed. Otherwise a client could send a thousandth of the
+    longest message, and have the connection keep all of it inflated.
     """
 
     name = NAME
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        # What has arrived of the message; None: it is not compressed.
+        # The bytes of the message that have arrived; None: it is not compressed.
         self._compressed: bytearray | None = None
         # A control frame may come between the fragments of a message, and is never compressed.
         self._is_control = False

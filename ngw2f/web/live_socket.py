@@ -64,7 +64,7 @@ class LiveSocket:
 
 
 def switch_with(max_message_bytes: int) -> Switch:
-    """Return what switches a request's connection to a WebSocket."""
+    """Return a function that switches a request's connection to a WebSocket."""
 
     def switch(request: Request, converse: Callable[[LiveSocket], None]) -> Response:
         environ, sock = take_over(request)

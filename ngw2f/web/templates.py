@@ -36,9 +36,9 @@ class Templates:
         return Response(content, status, mimetype=mimetype)
 
     def fragment(self, name: str) -> Callable[..., str]:
-        """Return what renders a part of a page.
+        """Return a function that renders a part of a page.
 
-        It stays as it was compiled, whatever a new release writes over the file.
+        It keeps using the template that was compiled, even if a new release replaces the file.
         """
         return self._environment.get_template(name).render
 

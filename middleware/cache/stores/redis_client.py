@@ -52,7 +52,7 @@ class Connection:
         return answer
 
     def script(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        """Run a script of Lua; None if Redis is unreachable."""
+        """Run a Lua script; return None if Redis is unreachable."""
         return self.command("EVAL", script, len(keys), *keys, *arguments)
 
 

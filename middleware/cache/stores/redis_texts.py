@@ -30,7 +30,7 @@ class Texts:
         self._parsed: dict[bytes, Entry] = {}
 
     def text(self, entry: Entry) -> str:
-        """Write an entry."""
+        """Return an entry as text."""
         body = body_of(entry)
         head = " ".join(map(str, (entry.started, self._bodies.name_of(body), *entry.slots)))
         parts = {
@@ -45,7 +45,7 @@ class Texts:
         return f"{head}\n{json.dumps(parts)}"
 
     def entry(self, key: str, identity: bytes, text: bytes) -> Entry | None:
-        """Read an entry; None if another release wrote it, in another form."""
+        """Return the entry in a text; None if another release wrote it, in another form."""
         known = self._parsed.get(identity + text)
         if known is not None and known.key == key:
             return known
