@@ -18,7 +18,7 @@ TABLES = {"users", "tokens", "rooms", "memberships", "messages", "alembic_versio
 # Held while the schema of an SQLite database changes.
 MIGRATION_FILE = "migrate.lock"
 
-# Whoever holds the database for longer is for the migration to wait for.
+# If somebody holds the database for longer, the migration waits for that instead.
 LOCK_SECONDS = 1.0
 
 # Each is named after the version that it makes.
@@ -28,7 +28,7 @@ MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
 def is_current(settings: Settings) -> bool:
     """Say whether the database is SQLite's under `data_dir`, and needs no migration.
 
-    Anything else, an error too, is for `migrate` to look at.
+    Return False for anything else, and after an error: `migrate` looks at it then.
     """
     path = settings.data_path / "chat.sqlite3"
     if settings.database_url:
