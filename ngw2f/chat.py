@@ -1,4 +1,7 @@
-"""The chat as a PEP 3333 callable: from environ to Request, route, endpoint and Response."""
+"""The chat as a PEP 3333 callable: from environ to Request, route, endpoint and Response.
+
+The middleware around it, and their order, are in app.py.
+"""
 
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment

@@ -1,7 +1,7 @@
 """Who may see what: private rooms, their members, and tokens that are still good.
 
 Every change of a membership is an event in the stream, so what a hub knows here is as of the
-last entry that it has read.
+last entry that it has read. The hub ends the subscriptions whose tokens are revoked.
 """
 
 from collections.abc import Collection

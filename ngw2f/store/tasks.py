@@ -2,7 +2,7 @@
 
 They are rows, so they survive whatever happens to the queue and the broker. The task of a message
 is done when the message is rendered; any other task when `end_task` says so. A failed task may
-still be done by a later attempt.
+still be done by a later attempt. How long tasks are kept is in ngw2f/jobs/upkeep.py.
 """
 
 import secrets

@@ -6,7 +6,7 @@ groups that it concerns (ngw2f/live/cache_groups.py), so in every process a stor
 as the stream.
 
 Only our own cache may store them, by a field of its own (RFC 9213). Browsers and proxies get
-`no-cache` and revalidate with the ETag.
+`no-cache` and revalidate with the ETag; ngw2f/http.py answers 304.
 """
 
 import time
