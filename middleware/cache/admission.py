@@ -1,4 +1,4 @@
-"""From a response on its way to an entry in the store."""
+"""Make an entry in the store from a response that passes to the client."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

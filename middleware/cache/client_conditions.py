@@ -1,4 +1,4 @@
-"""A client's conditions, answered here (RFC 9110 section 13, RFC 9111 section 4.3.2)."""
+"""Evaluate a client's conditions, for a 304 or a 412 (RFC 9110 section 13, RFC 9111 4.3.2)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The conditions in environ while the application runs: the cache's in place of the client's."""
+"""Put the cache's conditions in place of the client's while the application runs."""
 
 from collections.abc import Sequence
 

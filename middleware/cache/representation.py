@@ -1,4 +1,4 @@
-"""The interface of what conditions and ranges are applied to."""
+"""The interface of a representation, to which conditions and ranges are applied."""
 
 from typing import Protocol
 

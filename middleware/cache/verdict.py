@@ -55,7 +55,7 @@ class Judge:
         self._conditions = conditions
 
     def decide(self, arrival: Arrival, body: Iterable[bytes] | None) -> Outcome | None:
-        """Decide over a response; None if the application is to be asked without conditions.
+        """Decide about a response; None if the application must be asked again without conditions.
 
         `body` is None if the application has not returned yet.
         """
@@ -71,7 +71,7 @@ class Judge:
         return self._stored_or_passed(arrival, code, body)
 
     def decide_after_error(self, error: BaseException) -> Outcome | None:
-        """Decide over a failure; None if it is the server's to report."""
+        """Decide about a failure; None if the server has to report it."""
         if self._inquiry.stale is None or not isinstance(error, Exception):
             return None
         disconnected = isinstance(error, self._parts.disconnected)

@@ -1,4 +1,4 @@
-"""Leave the processors to those who are waited for."""
+"""Lower the priority of a process, so that those that somebody waits for run first."""
 
 import os
 import time
@@ -10,9 +10,9 @@ PAUSE_SECONDS = 0.11
 
 
 def be_nice(nice: int) -> None:
-    """Make this process nice. Where sessions share the processors, tell them about this one, too.
+    """Make this process nice, and its session too, where the kernel shares processors by session.
 
-    It cannot be taken back.
+    Neither can be taken back.
     """
     os.nice(nice)
     # See sched(7), "The autogroup feature"; not if the session is that of other processes.

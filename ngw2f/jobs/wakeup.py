@@ -94,7 +94,7 @@ class WakeUp:
         self._broker.redis.delete(self.flag.key)
 
     def is_flagged(self) -> bool:
-        """Return whether a job is queued that has not looked yet."""
+        """Return whether a queued job has not looked yet."""
         return bool(self._broker.attempt(lambda redis: redis.exists(self.flag.key), 0))
 
     def renew_flag(self) -> None:

@@ -48,7 +48,7 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an event is answered with."""
+    """The answer to an event."""
 
     events: tuple[list[Any], ...] = ()
     # The values of the acknowledgement.

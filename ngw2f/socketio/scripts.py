@@ -1,4 +1,4 @@
-"""What happens to a session in Redis, each step at once and whole.
+"""What happens to a session in Redis: each step is one script, which nothing interrupts.
 
 A session that polls is a hash with one key. Its fields:
 

@@ -21,7 +21,7 @@ def reason_of(error: Exception) -> str:
 
 
 def of_another_program(tables: Collection[str]) -> str:
-    """Return that a database is another program's, with some of its tables."""
+    """Return a sentence: the database belongs to another program, which has these tables."""
     names = sorted(tables)
     some = ", ".join(names[:SHOWN_TABLES]) + (", ..." if names[SHOWN_TABLES:] else "")
     return f"there are tables of another program in it ({some}), and no chat; is it the right one?"

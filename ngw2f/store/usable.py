@@ -1,4 +1,4 @@
-"""Whether a database has a chat, and of a version that this one can work with."""
+"""Whether a database has a chat, of a version that this one can work with."""
 
 from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.exc import ArgumentError

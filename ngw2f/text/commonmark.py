@@ -115,7 +115,7 @@ def _cells(state: StateBlock, line: int) -> list[str]:
 
 
 def image_as_link(state: StateInline, silent: bool) -> bool:
-    """Take an image as a link with its text; loading it would tell a stranger who reads."""
+    """Turn an image into a link with its text; loading it would tell a stranger who reads."""
     if not state.src.startswith("![", state.pos):
         return False
     if not silent and state.pending:

@@ -1,4 +1,4 @@
-"""A WebSocket's messages, by wsproto: it is strict, and needs neither a thread nor a socket.
+"""A WebSocket's messages, by wsproto, which is strict and needs neither a thread nor a socket.
 
 simple-websocket, which has wsproto below as well, reads in a second greenlet. That costs memory,
 and what came before a violation is not answered any more, because the close frame overtakes it.

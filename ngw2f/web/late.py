@@ -1,7 +1,7 @@
 """What takes long to load, and is never needed by most processes.
 
-Prometheus' library brings several servers. Who first asks for it waits, in a thread: the event loop
-goes on for everybody else.
+Prometheus' library brings several servers. The first request for it waits in a thread, and the
+event loop goes on for everybody else.
 """
 
 from importlib import import_module

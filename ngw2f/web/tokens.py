@@ -1,4 +1,4 @@
-"""API tokens: each POST makes one, and the DELETE that bears it revokes it."""
+"""API tokens: POST makes one, and DELETE revokes the one that the request bears."""
 
 import msgspec
 from werkzeug.datastructures import WWWAuthenticate

@@ -1,4 +1,4 @@
-"""A socket to one of several checked addresses."""
+"""Connect a socket to one of several checked addresses."""
 
 import socket
 from collections.abc import Callable, Sequence

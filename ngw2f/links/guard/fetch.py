@@ -267,7 +267,7 @@ class _Visit:
 
 
 def _look_at(body: bytes, is_cut: bool, response: HTTPResponse, accepted: Accepted) -> str:
-    """Return which accepted type a body has whose Content-Type is missing or another one."""
+    """Return the type of a body by its bytes, where its Content-Type is missing or not accepted."""
     if OPAQUE_TYPE in accepted:
         return OPAQUE_TYPE
     # A site may forbid sniffing pages (Fetch Standard, section 3.6).
