@@ -7,6 +7,10 @@ from typing import Self
 from urllib.parse import quote
 
 import msgspec
+from msgspec import UNSET, UnsetType
+
+# How far unread messages are counted.
+MAX_COUNTED = 100
 
 # The greatest id that a row can have: PostgreSQL's integer.
 MAX_ID = 2**31 - 1
@@ -56,6 +60,11 @@ class Room(msgspec.Struct, frozen=True, gc=False):
     created_at: float
     updated_at: float
     links: RoomLinks = msgspec.field(name="_links")
+    # What a signed-in reader has read of it, as in Reading; not in events, which all readers get.
+    last_read_id: int | UnsetType = UNSET
+    unread: int | UnsetType = UNSET
+    mentions: int | UnsetType = UNSET
+    muted: bool | UnsetType = UNSET
 
     @classmethod
     def of(
@@ -70,6 +79,30 @@ class Room(msgspec.Struct, frozen=True, gc=False):
         page = f"/rooms/{quote(name, safe='')}" + (f"/{id}" if private else "")
         links = RoomLinks(f"/api/rooms/{id}", f"/api/rooms/{id}/messages", page)
         return cls(id, name, private, created_at, updated_at, links)
+
+    def read(self, reading: "Reading") -> Self:
+        """Return the room as the reader sees it who has read this of it."""
+        return msgspec.structs.replace(
+            self,
+            last_read_id=reading.last_read_id,
+            unread=reading.unread,
+            mentions=reading.mentions,
+            muted=reading.muted,
+        )
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """What a user has read of a room: all messages up to *last_read_id*.
+
+    *unread* and *mentions* count up to MAX_COUNTED, which means that or more.
+    """
+
+    room_id: int
+    user_id: int
+    last_read_id: int
+    unread: int
+    mentions: int
+    muted: bool
 
 
 class MessageLinks(msgspec.Struct, frozen=True, gc=False):

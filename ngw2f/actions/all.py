@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ngw2f.actions.accounts import Accounts
 from ngw2f.actions.messages import Messages
+from ngw2f.actions.readings import Readings
 from ngw2f.actions.rooms import Rooms
 from ngw2f.actions.search import Search
 from ngw2f.actions.sessions import Sessions
@@ -24,6 +25,7 @@ class Actions:
 
     messages: Messages
     rooms: Rooms
+    readings: Readings
     sign_in: SignIn
     sessions: Sessions
     tickets: Tickets
@@ -38,6 +40,7 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
     return Actions(
         messages=Messages(core, limits, WakeUp(core.broker, RENDER)),
         rooms=Rooms(core, limits, TypingNotices(core.broker, core.events)),
+        readings=Readings(core, limits),
         sign_in=sign_in,
         sessions=sessions,
         tickets=Tickets(core, limits, sessions),

@@ -14,7 +14,7 @@ from ngw2f.errors import Gone, Invalid, NotFound
 from ngw2f.jobs.wakeup import WakeUp
 from ngw2f.live.cache_groups import ROOMS, room_group
 from ngw2f.live.payloads import DeletedMessage
-from ngw2f.store import messages, tasks
+from ngw2f.store import messages, readings, tasks
 from ngw2f.store.events import Run
 from ngw2f.store.group_commit import GroupCommit
 from ngw2f.store.keys import Use, find_use, keep_key
@@ -103,7 +103,11 @@ class Messages:
         self._limits.take("delete", user.id)
         with core.database.writing() as connection:
             message = rights.find_own_message(connection, message_id, user)
+            place = message.user_id, message.room_id
+            position = readings.find_position(connection, *place)
             messages.delete_message(connection, message_id)
+            # Its author has read all before it, and does not have to again.
+            readings.keep_position(connection, *place, position)
             deleted = DeletedMessage(message.id, message.room_id, message.user_id)
             run = core.events.record(connection, "message.deleted", deleted)
         core.events.publish(run)

@@ -27,7 +27,7 @@ RETRY_AFTER_SECONDS = 10
 WRITES = ("POST", "PUT", "DELETE")
 Write = Literal[
     "post", "edit", "delete", "typing", "room", "membership", "account", "token", "revoke",
-    "ticket",
+    "ticket", "read",
     "register", "sign-in",
 ]  # fmt: skip
 
@@ -61,6 +61,8 @@ RULES = (
     Rule("revoke", "60/minute", "tokens and sessions given up"),
     # One for each time that a browser opens a stream.
     Rule("ticket", "120/minute", "tickets"),
+    # A page sends 30.
+    Rule("read", "300/minute", "notices of what you have read"),
     # Each costs a password's hash. People behind one address share it.
     Rule("register", "60/minute", "registrations", is_closed=True),
     # The chain counts the same, under this name, but for browsers that it lets pass.

@@ -43,6 +43,14 @@ class Access:
         return room
 
     def may_see(self, own_rooms: frozenset[int], entry: Entry) -> bool:
+        """Return whether all with these private rooms may see the entry."""
+        return entry.user_id is None and self._may_see_room(own_rooms, entry)
+
+    def may_user_see(self, user_id: int | None, own_rooms: frozenset[int], entry: Entry) -> bool:
+        """Return whether a user may see the entry; it may be for this user alone."""
+        return entry.user_id in (None, user_id) and self._may_see_room(own_rooms, entry)
+
+    def _may_see_room(self, own_rooms: frozenset[int], entry: Entry) -> bool:
         if entry.name in INTERNAL:
             return False
         room_id = entry.room_id

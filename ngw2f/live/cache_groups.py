@@ -22,8 +22,18 @@ def reader_group(user_id: int) -> str:
     return f"reader-{user_id}"
 
 
-def groups_of(event: str, data: str | bytes, room_id: int | None) -> list[str]:
+def unread_group(user_id: int) -> str:
+    """Return the group of what depends on what a user has read."""
+    return f"unread-{user_id}"
+
+
+def groups_of(
+    event: str, data: str | bytes, room_id: int | None, user_id: int | None = None
+) -> list[str]:
     """Return the groups to drop when the event is published."""
+    if user_id is not None:
+        # Nothing has changed for others, nor in the room.
+        return [unread_group(user_id)]
     groups = [] if room_id is None else [room_group(room_id)]
     if event.startswith("room."):
         groups.append(ROOMS)

@@ -9,7 +9,7 @@ from ngw2f.live.entry import RESYNC, Entry
 
 NAMES = (
     "message.created", "message.updated", "message.deleted", "user.updated", "room.created",
-    "room.updated", "typing", RESYNC,
+    "room.updated", "unread.updated", "typing", RESYNC,
 )  # fmt: skip
 # Each room is looked up before the client is answered.
 MAX_ROOMS = 100

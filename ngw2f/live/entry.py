@@ -37,7 +37,7 @@ class EntryId(NamedTuple):
 class Entry:
     """An event from the stream, with its bytes in each form that was asked for."""
 
-    __slots__ = ("_frames", "data", "id", "name", "previous_id", "room_id")
+    __slots__ = ("_frames", "data", "id", "name", "previous_id", "room_id", "user_id")
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class Entry:
         data: bytes,
         room_id: int | None,
         previous_id: int | None = None,
+        user_id: int | None = None,
     ) -> None:
         self.id = entry_id
         # The stored event before it, if the stream says which.
@@ -53,13 +54,16 @@ class Entry:
         self.name = name
         self.data = data
         self.room_id = room_id
+        # The only user who gets it; None: all who may see the room.
+        self.user_id = user_id
         self._frames: dict[str, bytes] = {}
 
     @classmethod
     def of_fields(cls, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Self | None:
         """Return an entry from Redis, or None if it is not an event of ours."""
         parsed = EntryId.parse(entry_id.decode())
-        name, data, room = (fields.get(key) for key in (b"event", b"data", b"room"))
+        data, room, user = (fields.get(key) for key in (b"data", b"room", b"user"))
+        name = fields.get(b"personal" if user else b"event")
         if parsed is None or name is None or data is None:
             return None
         previous = fields.get(b"previous")
@@ -69,6 +73,7 @@ class Entry:
             data,
             int(room) if room else None,
             int(previous) if previous else None,
+            int(user) if user else None,
         )
 
     def frame(self, form: "Form") -> bytes:
@@ -89,7 +94,8 @@ class Entry:
 
 def entry_of(event: StoredEvent) -> Entry:
     """Return a stored event as an entry of the stream."""
-    return Entry(EntryId(event.id), event.name, event.data.encode(), event.room_id)
+    data = event.data.encode()
+    return Entry(EntryId(event.id), event.name, data, event.room_id, user_id=event.user_id)
 
 
 class Form:

@@ -80,7 +80,12 @@ class Feed:
         self._framed: dict[int, tuple[bytes, int, int]] = {}
 
     def includes(self, entry: Entry, access: Access) -> bool:
+        """Return whether all subscribers get the entry."""
         return self.choice.includes(entry) and access.may_see(self.rooms, entry)
+
+    def includes_for(self, user_id: int | None, entry: Entry, access: Access) -> bool:
+        """Return whether a subscriber gets the entry, which may be for this user alone."""
+        return self.choice.includes(entry) and access.may_user_see(user_id, self.rooms, entry)
 
     def add(self, entry: Entry) -> None:
         frame = entry.frame(self.form)

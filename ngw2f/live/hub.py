@@ -49,6 +49,7 @@ class Hub:
         self._greenlets: list[gevent.Greenlet] = []
         self._feeds: dict[Key, Feed] = {}
         self._subscriptions: set[Subscription] = set()
+        self._by_user: dict[int, set[Subscription]] = {}
         self._numbers = itertools.count()
         self._recent = RecentEvents(EntryId(0))
         # One at a time reads missed events from the database.
@@ -112,6 +113,8 @@ class Hub:
         subscription = Subscription(self, next(self._numbers), form, feed, user_id, digest)
         feed.subscribers += 1
         self._subscriptions.add(subscription)
+        if user_id is not None:
+            self._by_user.setdefault(user_id, set()).add(subscription)
         if after is not None:
             subscription.resume(after)
         if self.is_draining:
@@ -121,6 +124,7 @@ class Hub:
     def forget(self, subscription: Subscription) -> None:
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
+            self._forget_user(subscription)
             self._leave(subscription)
 
     def deliver(self, entry: Entry) -> None:
@@ -136,10 +140,27 @@ class Hub:
             # Rather nothing than what a user may no longer see.
             self._disconnect_users()
         self._frame_first(entry)
+        if entry.user_id is not None:
+            self._deliver_to(entry.user_id)
         self._recent.add(entry)
         for feed in self._feeds.values():
             if feed.includes(entry, self.access):
                 feed.add(entry)
+
+    def _deliver_to(self, user_id: int) -> None:
+        """Have the user's subscribers read the next entry from the stream, as none of a feed's.
+
+        So it takes its place among the others, and feeds are shared as before.
+        """
+        for subscription in self._by_user.get(user_id, ()):
+            subscription.step_back()
+
+    def _forget_user(self, subscription: Subscription) -> None:
+        if subscription.user_id is not None:
+            own = self._by_user[subscription.user_id]
+            own.discard(subscription)
+            if not own:
+                del self._by_user[subscription.user_id]
 
     def _frame_first(self, entry: Entry) -> None:
         """Frame the entry in the forms that query the database for it.

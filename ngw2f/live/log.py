@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from middleware.cache import Clock
 from middleware.spans import span
-from ngw2f.api_resources import Message, Room, User
+from ngw2f.api_resources import Message, Reading, Room, User
 from ngw2f.broker.connection import Broker
 from ngw2f.live.cache_groups import groups_of
 from ngw2f.live.payloads import DeletedMessage, RevokedTokens, Typing
@@ -49,7 +49,8 @@ end
 # one before it, so that a reader notices if some between were dropped. ARGV[1] is the greatest
 # length, ARGV[2] the greatest size in bytes. KEYS[2] counts the bytes added since the size was
 # last checked: a check takes about a millisecond. KEYS[3], if it is there, is a flag to set for
-# ARGV[4] milliseconds; return whether it was clear as well.
+# ARGV[4] milliseconds; return whether it was clear as well. What is for one user has its name in
+# another field, so that processes of older releases, which would show it to all, see no event.
 APPEND_RUN = (
     TRIM
     + """
@@ -58,10 +59,15 @@ local top = newest and tonumber(string.match(newest[1], '^%d+')) or 0
 local was_clear = KEYS[3] and redis.call('SET', KEYS[3], 1, 'NX', 'PX', ARGV[4]) and 1 or 0
 if top < tonumber(ARGV[3]) then return {tostring(top), was_clear} end
 local added, previous = 0, top
-for i = 5, #ARGV, 4 do
+for i = 5, #ARGV, 5 do
   if tonumber(ARGV[i]) > top then
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], ARGV[i] .. '-0', 'event', ARGV[i + 1],
-               'data', ARGV[i + 2], 'room', ARGV[i + 3], 'previous', previous)
+    local entry = {'XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], ARGV[i] .. '-0', 'event', ARGV[i + 1],
+                   'data', ARGV[i + 2], 'room', ARGV[i + 3], 'previous', previous}
+    if ARGV[i + 4] ~= '' then
+      entry[7] = 'personal'
+      entry[15], entry[16] = 'user', ARGV[i + 4]
+    end
+    redis.call(unpack(entry))
     added, previous = added + #ARGV[i + 2], ARGV[i]
   end
 end
@@ -72,7 +78,7 @@ if redis.call('INCRBY', KEYS[2], added) * 16 > tonumber(ARGV[2]) then
     trim(KEYS[1], 0.75)
   end
 end
-return {tostring(math.max(top, tonumber(ARGV[#ARGV - 3]))), was_clear}
+return {tostring(math.max(top, tonumber(ARGV[#ARGV - 4]))), was_clear}
 """
 )
 
@@ -89,7 +95,7 @@ redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], string.match(newest[1], '^%d
 """
 
 
-Resource = User | Room | Message | DeletedMessage | Typing | RevokedTokens
+Resource = User | Room | Message | DeletedMessage | Typing | RevokedTokens | Reading
 
 
 class Flag(NamedTuple):
@@ -100,7 +106,7 @@ class Flag(NamedTuple):
 
 
 class EventLog:
-    """The events of a chat: a name, the JSON of a resource, and the room whose readers may see it.
+    """The events of a chat: a name, the JSON of a resource, and who may see it.
 
     First `record` them in the transaction of the change, then `publish` them after its commit.
     """
@@ -136,7 +142,7 @@ class EventLog:
                 name
                 for run in runs
                 for event in run.events
-                for name in groups_of(event.name, event.data, event.room_id)
+                for name in groups_of(event.name, event.data, event.room_id, event.user_id)
             }
         )
         for run in runs:
@@ -207,9 +213,11 @@ class EventLog:
                 return NewEvent(name, data, resource.room_id)
             case Room():
                 return NewEvent(name, data, resource.id)
+            case Reading():
+                return NewEvent(name, data, resource.room_id, resource.user_id)
         return NewEvent(name, data)
 
 
 def _fields(event: StoredEvent) -> list[str | int]:
-    room = "" if event.room_id is None else event.room_id
-    return [event.id, event.name, event.data, room]
+    room, user = ("" if each is None else each for each in (event.room_id, event.user_id))
+    return [event.id, event.name, event.data, room, user]

@@ -249,9 +249,13 @@ class Subscription:
 
     def move(self, feed: Feed) -> None:
         """Switch to a feed with other rooms, at the same position in the stream."""
-        self.cursor = self.last_id
+        self.step_back()
         self.feed.waiting.discard(self)
         self.feed = feed
+
+    def step_back(self) -> None:
+        """Read on from the stream itself: what comes next is not in the feed, or not only."""
+        self.cursor = self.last_id
         self.wake()
 
     def _heartbeat(self) -> bytes:
@@ -308,7 +312,10 @@ class Subscription:
 
     def _join(self, page: list[Entry]) -> bytes:
         feed, access = self.feed, self._hub.access
-        frames = [entry.frame(feed.form) for entry in page if feed.includes(entry, access)]
+        user_id = self.user_id
+        frames = [
+            entry.frame(feed.form) for entry in page if feed.includes_for(user_id, entry, access)
+        ]
         self._hub.delivered += len(frames)
         return b"".join(frames)
 

@@ -1,8 +1,9 @@
 /* Makes the page of a room live: events come over the stream (stream.js), messages are posted by
  * fetch. Without this script the same page works by forms and reloads. */
 
-/* The page has its URL, with the version in it. */
+/* The page has their URLs, with the version in them. */
 const { SharedStream } = await import(document.getElementById("stream").href);
+const { Attention } = await import(document.getElementById("attention").href);
 
 const list = document.getElementById("messages");
 const pane = document.getElementById("pane");
@@ -17,7 +18,6 @@ const PAGE = 200;
  * links lead to the others. */
 const MAX_MESSAGES = 1000;
 const MAX_NEW_ROOMS = 50;
-const MAX_UNREAD_ROOMS = 200;
 /* How long a message may take until it is rendered, before it is said as it is. */
 const RENDERING_MILLISECONDS = 5000;
 const MAX_SAID = 20;
@@ -79,7 +79,8 @@ function showMessage(fresh) {
   const item = document.getElementById(fresh.id);
   if (item && Number(item.dataset.updated) > Number(fresh.dataset.updated)) return null;
   prepare(fresh);
-  if (Number(fresh.dataset.user) !== reader) fresh.querySelector(".actions")?.remove();
+  if (!reader) fresh.querySelector(".actions")?.remove();
+  else if (Number(fresh.dataset.user) !== reader) fresh.querySelector(".own")?.remove();
   if (item) change(item, fresh);
   else if (!place(fresh)) return null;
   if (wasAtEnd) {
@@ -95,13 +96,32 @@ function showMessage(fresh) {
  * clock. */
 function arrange(item) {
   if (!item) return;
-  const before = item.previousElementSibling;
+  const before = neighbour(item, "previousElementSibling");
   const [now, then] = [item, before].map((each) => timeOf(each));
   const isNewDay = !before || now.toDateString() !== then.toDateString();
-  const isSame = !isNewDay && item.dataset.user === before.dataset.user;
+  const isFirstNew = item.previousElementSibling?.matches(".since");
+  const isSame = !isNewDay && !isFirstNew && item.dataset.user === before.dataset.user;
   item.classList.toggle("follows", isSame && now - then < GROUP_MILLISECONDS);
   if (isNewDay) item.dataset.day = describeDay(now);
   else delete item.dataset.day;
+}
+
+/* Return the message before or after one, beyond the line of what is new. */
+function neighbour(item, side) {
+  const next = item[side];
+  return next?.matches(".since") ? next[side] : next;
+}
+
+/* Draw the line of what is new before the first message from an id on; without one, none. */
+function lineBefore(id) {
+  const line = document.getElementById("new") || element("li", "since", "New since you were here");
+  const after = line.nextElementSibling;
+  line.id = "new";
+  line.remove();
+  arrange(after);
+  const first = [...list.querySelectorAll(".message")].find((item) => idOf(item) >= id);
+  first?.before(line);
+  arrange(first);
 }
 
 function timeOf(item) {
@@ -129,7 +149,7 @@ function place(fresh) {
   else list.prepend(fresh);
   list.querySelector(".empty")?.remove();
   arrange(fresh);
-  arrange(fresh.nextElementSibling);
+  arrange(neighbour(fresh, "nextElementSibling"));
   return true;
 }
 
@@ -210,9 +230,10 @@ function focusOn(item) {
 /* Remove a message; the focus goes from it to its neighbour, not to the top of the page. */
 function drop(item) {
   const hadFocus = item.contains(document.activeElement);
-  const next = item.nextElementSibling || item.previousElementSibling;
-  const after = item.nextElementSibling;
+  const after = neighbour(item, "nextElementSibling");
+  const next = after || neighbour(item, "previousElementSibling");
   item.remove();
+  if (!after) document.getElementById("new")?.matches(":last-child") && lineBefore(Infinity);
   arrange(after);
   if (!hadFocus) return;
   if (next) focusOn(next);
@@ -227,14 +248,14 @@ function moveByKey(event) {
   const isUp = event.key === "ArrowUp";
   if (!isUp && event.key !== "ArrowDown") return;
   const side = isUp ? "previousElementSibling" : "nextElementSibling";
-  const next = isMessage ? event.target[side] : firstToFocus();
+  const next = isMessage ? neighbour(event.target, side) : lastInView();
   if (!next) return;
   event.preventDefault();
   focusOn(next);
 }
 
 /* Return the last message that begins in the pane as it is scrolled. */
-function firstToFocus() {
+function lastInView() {
   const bottom = Math.min(pane.getBoundingClientRect().bottom, innerHeight);
   const items = [...list.querySelectorAll(".message")].reverse();
   return items.find((item) => item.getBoundingClientRect().top < bottom);
@@ -262,35 +283,9 @@ function showRoom(item) {
   const { room: id } = item.querySelector("a").dataset;
   if (document.querySelector(`.rooms a[data-room="${id}"]`)) return;
   document.querySelector(".rooms ul").append(item);
+  attention.add(item.querySelector("a"));
   newRooms.push(item);
   if (newRooms.length > MAX_NEW_ROOMS) newRooms.shift().remove();
-}
-
-/* The rooms with messages that nobody has looked at in this browser; a reload keeps them. */
-const UNREAD = `ngw2f-unread-${reader || "anonymous"}`;
-
-function unreadRooms() {
-  return new Set(JSON.parse(localStorage.getItem(UNREAD) || "[]"));
-}
-
-function keepUnread(rooms) {
-  localStorage.setItem(UNREAD, JSON.stringify([...rooms].slice(-MAX_UNREAD_ROOMS)));
-}
-
-function showUnread(roomId) {
-  const link = document.querySelector(`.rooms a[data-room="${roomId}"]`);
-  if (link) link.classList.add("unread");
-}
-
-function markUnread(roomId) {
-  showUnread(roomId);
-  keepUnread(unreadRooms().add(roomId));
-}
-
-function startUnread() {
-  const rooms = unreadRooms();
-  if (rooms.delete(room)) keepUnread(rooms);
-  rooms.forEach(showUnread);
 }
 
 function showUser(user) {
@@ -343,10 +338,12 @@ function showConnection(state, text) {
 
 /* The events as the server sends them to pages (ngw2f/live/page.py). */
 const handlers = {
-  "message.created": ({ room_id, user_id, fragment }) => {
-    if (room_id !== room) return markUnread(room_id);
+  "message.created": ({ id, room_id, user_id, fragment }) => {
+    attention.created({ id, room_id, user_id });
+    if (room_id !== room) return;
     stopTyping(user_id);
-    return announce(showMessage(parse(fragment)));
+    announce(showMessage(parse(fragment)));
+    attention.look();
   },
   "message.updated": ({ room_id, fragment }) => {
     if (room_id === room) announce(showMessage(parse(fragment)));
@@ -354,7 +351,9 @@ const handlers = {
   "message.deleted": (message) => {
     const item = document.getElementById(`m${message.id}`);
     if (item) drop(item);
+    attention.deleted(message);
   },
+  "unread.updated": (reading) => attention.updated(reading),
   "room.created": ({ fragment }) => showRoom(parse(fragment)),
   "room.updated": ({ fragment }) => showRoom(parse(fragment)),
   "user.updated": showUser,
@@ -385,8 +384,7 @@ async function fetchPage(path) {
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
-async function fetchMessages(query = "") {
-  const page = await fetchPage(location.pathname + query);
+function messagesOf(page) {
   return [...page.querySelectorAll("#messages > .message")];
 }
 
@@ -399,19 +397,24 @@ function showRead(message) {
 /* Events are missing: read the current messages instead. */
 async function readHistory() {
   const items = [...list.querySelectorAll(".message")];
-  const messages = await fetchMessages();
+  const page = await fetchPage(location.pathname);
+  const messages = messagesOf(page);
   const known = new Set(messages.map((message) => message.id));
   for (const item of items) {
     if (messages.length && idOf(item) >= idOf(messages[0]) && !known.has(item.id)) drop(item);
   }
   messages.forEach(showRead);
+  attention.readFrom(page);
+  attention.look();
   if (items.length && messages.length) await readBetween(idOf(items.at(-1)), idOf(messages[0]));
 }
 
 /* Read all messages between two ids: there may be more than one page of them. */
 async function readBetween(after, before) {
   while (after < before) {
-    const messages = await fetchMessages(`?limit=${PAGE}&after=${after}`);
+    const messages = messagesOf(
+      await fetchPage(`${location.pathname}?limit=${PAGE}&after=${after}`),
+    );
     messages.forEach(showRead);
     if (messages.length < PAGE) return;
     after = idOf(messages.at(-1));
@@ -564,10 +567,25 @@ function startComposer(form) {
   });
 }
 
-/* Delete a message without a reload, which would lose the draft and the scroll position. */
+/* Do what a message's forms ask for, without a reload, which would lose the scroll position. */
+function act(event) {
+  event.preventDefault();
+  if (event.target.matches(".mark-unread")) markUnread(event);
+  else remove(event);
+}
+
+async function markUnread(event) {
+  const item = event.target.closest(".message");
+  try {
+    await attention.markUnread(idOf(item));
+    showProblem("");
+  } catch (error) {
+    showProblem(`Not marked: ${reasonOf(error)}.`);
+  }
+}
+
 async function remove(event) {
   const item = event.target.closest(".message");
-  event.preventDefault();
   event.target.hidePopover?.();
   try {
     const response = await fetch(`/api/messages/${idOf(item)}`, { method: "DELETE" });
@@ -580,6 +598,14 @@ async function remove(event) {
 }
 
 /* ---- Start ---- */
+
+const attention = list && new Attention({
+  list,
+  room,
+  reader,
+  lastSeen: () => (lastInView() ? idOf(lastInView()) : 0),
+  lineBefore,
+});
 
 /* Go to the message that the URL names, if it is on another page of the history. */
 async function seek() {
@@ -601,14 +627,18 @@ function start() {
   if (list.dataset.hits) return;
   window.addEventListener("hashchange", lookForTarget);
   lookForTarget();
-  list.addEventListener("submit", remove);
+  list.addEventListener("submit", act);
   const composer = document.querySelector(".room .composer");
   if (composer) sendByEnter(composer);
   /* Older pages of the history are not live; what is written there is sent as a form. */
   if (!list.dataset.live) return;
   if (composer) startComposer(composer);
   if (!location.hash || location.hash === "#end") scrollToEnd();
-  pane.addEventListener("scroll", () => isAtEnd() && countBelow(0), { passive: true });
+  const noteScrolling = () => {
+    if (isAtEnd()) countBelow(0);
+    attention.look();
+  };
+  pane.addEventListener("scroll", noteScrolling, { passive: true });
   document.getElementById("below").addEventListener("click", scrollToEnd);
   readPeople().catch(() => {});
   new SharedStream({
@@ -620,11 +650,12 @@ function start() {
     /* Events about who is online may be missing. */
     isBack() {
       forgetOffline();
+      attention.look();
       readPeople().catch(() => {});
     },
   }).start();
   /* Last, because a browser may refuse to store anything. */
-  startUnread();
+  attention.start();
   if (composer) keepDraft(composer.elements.source);
 }
 

@@ -14,13 +14,13 @@ from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import events
 
 AFTER = (
-    select(events.c.id, events.c.name, events.c.data, events.c.room_id)
+    select(events.c.id, events.c.name, events.c.data, events.c.room_id, events.c.user_id)
     .where(events.c.id > bindparam("after"))
     .order_by(events.c.id)
     .limit(bindparam("limit"))
 )
 BEFORE = (
-    select(events.c.id, events.c.name, events.c.data, events.c.room_id)
+    select(events.c.id, events.c.name, events.c.data, events.c.room_id, events.c.user_id)
     .where(events.c.id < bindparam("before"))
     .order_by(events.c.id.desc())
     .limit(bindparam("limit"))
@@ -35,11 +35,15 @@ NO_ID = 2**62
 
 
 class NewEvent(NamedTuple):
-    """An event without an id: its name, its JSON, and the room whose readers may see it."""
+    """An event without an id: its name, its JSON, and who may see it.
+
+    That is the readers of a room, and of them only a user, if there is one.
+    """
 
     name: str
     data: str
     room_id: int | None = None
+    user_id: int | None = None
 
 
 class StoredEvent(NamedTuple):
@@ -47,6 +51,7 @@ class StoredEvent(NamedTuple):
     name: str
     data: str
     room_id: int | None
+    user_id: int | None = None
 
 
 class Run(NamedTuple):
@@ -56,6 +61,7 @@ class Run(NamedTuple):
     events: Sequence[StoredEvent]
 
 
+DELETE = Prepared(delete(events).where(events.c.id == bindparam("event_id")))
 ADD = Prepared(insert(events).values({name: bindparam(name) for name in StoredEvent._fields}))
 
 
@@ -71,6 +77,11 @@ def add_events(connection: Connection, new: Sequence[NewEvent]) -> Run:
     ADD.run_each(connection, [event._asdict() for event in stored])
     turn.last_id = stored[-1].id
     return Run(previous_id, stored)
+
+
+def delete_event(connection: Connection, event_id: int) -> None:
+    """Delete an event that a later one makes needless."""
+    DELETE.run_each(connection, [{"event_id": event_id}])
 
 
 def last_id(connection: Connection) -> int:

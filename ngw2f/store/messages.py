@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from ngw2f.api_resources import Message, Preview
@@ -212,17 +213,8 @@ def change_message(
     if not connection.execute(statement.values(values | NEXT_VERSION)).rowcount:
         return None
     detach_links(connection, message.id)
-    return Message.of(
-        message.id,
-        message.room_id,
-        message.user_id,
-        source,
-        html,
-        False,
-        message.created_at,
-        now,
-        now,
-    )
+    changed = {"source": source, "html": html, "updated_at": now, "edited_at": now}
+    return replace(message, rendered=False, previews=(), **changed)
 
 
 def delete_message(connection: Connection, message_id: int) -> None:
@@ -294,18 +286,7 @@ def set_rendered(
     rows = [{"message_id": each.id, "new_html": html, "now": now} for each, html, _ in rendered]
     SET_RENDERED.run_each(connection, rows)
     return [
-        Message.of(
-            message.id,
-            message.room_id,
-            message.user_id,
-            message.source,
-            html,
-            True,
-            message.created_at,
-            now,
-            message.edited_at,
-            previews,
-        )
+        replace(message, html=html, rendered=True, updated_at=now, previews=previews)
         for message, html, previews in rendered
     ]
 

@@ -4,12 +4,12 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, case, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ngw2f.api_resources import User
 from ngw2f.store.order import after_newest, take_turn
-from ngw2f.store.schema import can_be_stored, nickname_shapes, users
+from ngw2f.store.schema import can_be_stored, messages, nickname_shapes, users
 
 COLUMNS = (
     users.c.id,
@@ -24,6 +24,8 @@ NEXT_TIME = after_newest(users.c.updated_at)
 ADD = (
     insert(users)
     .values(created_at=NEXT_TIME, updated_at=NEXT_TIME)
+    # What was said before needs no reading.
+    .values(read_up_to_id=select(func.coalesce(func.max(messages.c.id), 0)).scalar_subquery())
     .returning(users.c.id, users.c.created_at)
 )
 

@@ -57,6 +57,17 @@ def kept_json(
     return tagged(request, kept(json_response(resource), reader, groups, seconds))
 
 
+def unkept_json(request: Request, resource: object, reader: UserRow | None) -> Response:
+    """Return *resource* as JSON with an ETag, for the client alone to keep and to revalidate.
+
+    It changes too often for the cache, or with more than Cache-Groups can name.
+    """
+    response = json_response(resource)
+    response.headers["Cache-Control"] = "no-cache" if reader is None else "private, no-cache"
+    add_vary(response, ["Authorization", "Cookie"])
+    return tagged(request, response)
+
+
 def personal(response: Response) -> Response:
     """Mark a page that depends on who asks, and on which form they accept."""
     response.headers["Cache-Control"] = "private, no-cache"

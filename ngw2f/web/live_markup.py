@@ -73,6 +73,7 @@ class LiveMarkup:
             message=message,
             nickname=self._nicknames.of(message.user_id),
             with_actions=True,
+            is_own=True,
             # What comes before it is on the page, whose script adds this.
             follows=False,
         )
@@ -81,4 +82,4 @@ class LiveMarkup:
     def _show_room(self, data: bytes) -> RoomMarkup:
         told = msgspec.json.decode(data, type=ShownRoom)
         room = Room.of(told.id, told.name, told.private, 0, 0)
-        return RoomMarkup(room.id, self._room(each=room, is_current=False))
+        return RoomMarkup(room.id, self._room(each=room, is_current=False, reading=None))

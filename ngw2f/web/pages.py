@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from sqlalchemy import Connection
+
 from ngw2f.actions import rights
 from ngw2f.actions.idempotency import digest_of
 from ngw2f.actions.sign_in import find_named
-from ngw2f.api_resources import Message, Room
+from ngw2f.api_resources import MAX_COUNTED, Message, Reading, Room
 from ngw2f.errors import DomainError, Invalid, KeyReused, NotFound, TooMany, Unauthenticated
 from ngw2f.http import Request, Response, see_other, tagged
 from ngw2f.live.entry import EntryId
-from ngw2f.store import events, messages, rooms, users
+from ngw2f.store import events, messages, readings, rooms, users
 from ngw2f.store.messages import Page
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
@@ -88,15 +90,20 @@ def _room_page(
         cursor = EntryId(events.last_id(connection))
         room = rights.find_room_named(connection, name, reader, room_id)
         found, has_more = messages.list_messages(connection, room.id, reader, page)
+        near = rooms.list_near_rooms(connection, room, reader, MAX_NEAR_ROOMS)
+        read = _readings_of(connection, reader, near)
         values: dict[str, object] = {
             "room": room,
-            "rooms": rooms.list_near_rooms(connection, room, reader, MAX_NEAR_ROOMS),
+            "rooms": near,
+            "readings": read,
+            "unread": sum(each.unread for each in read.values()),
             "messages": found,
             "nicknames": users.nicknames_of(connection, {message.user_id for message in found}),
             "reader": reader,
             "cursor": cursor,
             "on_its_way": Message.of(0, room.id, reader.id if reader else 0, "", "", False, 0, 0),
             **_ways_from(page, found, has_more=has_more),
+            **_news(page, found, read.get(room.id), has_more=has_more),
             "base_url": request.host_url,
             "max_characters": services.core.settings.max_message_characters,
             "draft": draft,
@@ -126,6 +133,36 @@ def _ways_from(page: Page, found: Sequence[Message], *, has_more: bool) -> dict[
     }
 
 
+def _readings_of(
+    connection: Connection, reader: UserRow | None, found: Sequence[Room]
+) -> dict[int, Reading]:
+    """Return what the reader has read of rooms, by their ids; nothing for an anonymous reader."""
+    if reader is None:
+        return {}
+    return readings.list_readings(connection, reader.id, [room.id for room in found])
+
+
+def _news(
+    page: Page, found: Sequence[Message], reading: Reading | None, *, has_more: bool
+) -> dict[str, object]:
+    """Return how many messages of the room are new to the reader, and where they begin.
+
+    `since` is the message with a line above it, if the first new one is on the page.
+    """
+    if reading is None or not found or not reading.unread:
+        return {"unread_here": 0, "since": None, "way_to_new": ""}
+    position = reading.last_read_id
+    new = [message.id for message in found if message.id > position]
+    since = new[0] if new else None
+    if since == found[0].id:
+        # It is the first new one unless there are new ones before it.
+        is_all = len(new) == reading.unread < MAX_COUNTED and page.before is None
+        begins_here = page.after <= position if page.after is not None else is_all or not has_more
+        since = since if begins_here else None
+    way = "#new" if since else f"?after={position}#new"
+    return {"unread_here": reading.unread, "since": since, "way_to_new": way}
+
+
 def list_rooms(services: Services, request: Request) -> Response:
     """Answer with a page of all rooms; a room's own page shows only some of them."""
     try:
@@ -135,10 +172,12 @@ def list_rooms(services: Services, request: Request) -> Response:
     cursor = cursor_of(request)
     with services.core.database.reading() as connection:
         found = rooms.list_rooms(connection, reader, after=cursor.after, limit=cursor.wanted)
-    shown = cursor.cut(found)
+        shown = cursor.cut(found)
+        read = _readings_of(connection, reader, shown)
     has_more = len(found) > cursor.limit
     values: dict[str, object] = {
         "rooms": shown,
+        "readings": read,
         "next": f"/rooms?after={shown[-1].id}&limit={cursor.limit}" if has_more else None,
         "reader": reader,
         "base_url": request.host_url,

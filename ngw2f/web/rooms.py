@@ -5,10 +5,10 @@ import msgspec
 from ngw2f.actions import rights
 from ngw2f.api_resources import Room, User
 from ngw2f.http import Request, Response, json_response, no_content
-from ngw2f.live.cache_groups import ROOMS, USERS, room_group
-from ngw2f.store import rooms
+from ngw2f.live.cache_groups import ROOMS, USERS, room_group, unread_group
+from ngw2f.store import readings, rooms
 from ngw2f.web import auth, idempotency
-from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
+from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json, unkept_json
 from ngw2f.web.paging import cursor_of, linked, next_page
 from ngw2f.web.services import Services
 
@@ -31,7 +31,16 @@ def index(services: Services, request: Request) -> Response:
     cursor = cursor_of(request)
     with services.core.database.reading() as connection:
         found = rooms.list_rooms(connection, reader, after=cursor.after, limit=cursor.wanted)
-    response = kept_json(request, Rooms(list(cursor.cut(found))), reader, [ROOMS])
+        shown = cursor.cut(found)
+        if reader is not None:
+            read = readings.list_readings(connection, reader.id, [room.id for room in shown])
+            shown = [room.read(read[room.id]) for room in shown]
+    listed = Rooms(list(shown))
+    if reader is None:
+        response = kept_json(request, listed, reader, [ROOMS])
+    else:
+        # A message in any of the rooms changes it.
+        response = unkept_json(request, listed, reader)
     return linked(response, next_page(request.path, cursor, found))
 
 
@@ -39,7 +48,11 @@ def show(services: Services, request: Request, room_id: int) -> Response:
     reader = auth.find_reader(services, request)
     with services.core.database.reading() as connection:
         room = rights.find_room(connection, room_id, reader)
-    return kept_json(request, room, reader, [room_group(room_id)])
+        groups = [room_group(room_id)]
+        if reader is not None:
+            room = room.read(readings.find_reading(connection, reader.id, room_id))
+            groups.append(unread_group(reader.id))
+    return kept_json(request, room, reader, groups)
 
 
 def create(services: Services, request: Request) -> Response:

@@ -48,7 +48,9 @@ def build_services(settings: Settings) -> Services:
     limits = Limits(broker, is_on=settings.rate_limit)
     hub = Hub(settings, core.database, core.events)
     # An event that another host publishes makes the cached answers of this one old.
-    hub.listen(lambda entry: clock.drop(groups_of(entry.name, entry.data, entry.room_id)))
+    hub.listen(
+        lambda entry: clock.drop(groups_of(entry.name, entry.data, entry.room_id, entry.user_id))
+    )
     nicknames = Nicknames(core.database)
     hub.listen(nicknames.note)
     templates = Templates()

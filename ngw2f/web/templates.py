@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from ngw2f.api_resources import MAX_COUNTED
 from ngw2f.http import Form, Response
 from ngw2f.web.static_files import StaticFiles
 
@@ -27,6 +28,7 @@ class Templates:
         self._environment.filters["clock"] = _clock
         self._environment.filters["day"] = _day
         self._environment.filters["iso"] = _iso
+        self._environment.filters["count"] = _count
         self._environment.globals["static"] = StaticFiles()
 
     def page(self, name: str, values: Mapping[str, object], status: int = 200) -> Response:
@@ -41,6 +43,11 @@ class Templates:
         It keeps using the template that was compiled, even if a new release replaces the file.
         """
         return self._environment.get_template(name).render
+
+
+def _count(number: int) -> str:
+    """Return a number of unread messages, which are not counted further than some."""
+    return str(number) if number < MAX_COUNTED else f"{MAX_COUNTED - 1}+"
 
 
 def _clock(seconds: float) -> str:

@@ -36,9 +36,10 @@ def test_message_appears_on_both_pages(open_room: Any) -> None:
 def test_only_the_author_gets_actions(open_room: Any) -> None:
     ann, bob = open_room("ann"), open_room("bob")
     say(ann, "mine alone")
-    ann.wait_for_selector(".message:has-text('mine alone') .actions", state="attached")
+    ann.wait_for_selector(".message:has-text('mine alone') .own", state="attached")
     bob.wait_for_selector(".message:has-text('mine alone')")
-    assert bob.locator(".message:has-text('mine alone') .actions").count() == 0
+    assert bob.locator(".message:has-text('mine alone') .own").count() == 0
+    assert bob.locator(".message:has-text('mine alone') .mark-unread").count() == 1
 
 
 def messages(page: Any, text: str) -> list[str]:

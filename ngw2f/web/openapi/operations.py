@@ -7,8 +7,19 @@ Errors that follow from the method, the parameters, the account or a limit are n
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ngw2f.api_resources import Message, Room, User
-from ngw2f.web import events, messages, rooms, search, status, tickets, tokens, users, waiting
+from ngw2f.api_resources import Message, Reading, Room, User
+from ngw2f.web import (
+    events,
+    messages,
+    readings,
+    rooms,
+    search,
+    status,
+    tickets,
+    tokens,
+    users,
+    waiting,
+)  # fmt: skip
 
 Who = Literal["anybody", "reader", "user", "password", "operator"]
 Method = Literal["get", "post", "put", "delete"]
@@ -56,6 +67,7 @@ def kept(what: str, body: type | dict[str, Any], *headers: str) -> tuple[Answer,
 
 
 DONE = (Answer(204, "done"),)
+READ = (Answer(200, "what is read of the room now", Reading),)
 EVENTS: dict[str, Any] = {
     "type": "object",
     "required": ["events", "next"],
@@ -129,6 +141,12 @@ OPERATIONS = (
               is_limited=True, description=SENT_AGAIN),
     Operation("post", "/api/rooms/{room_id}/typing", "type", "Show that one is typing", "user",
               DONE, ("room_id",), is_limited=True),
+    Operation("put", "/api/rooms/{room_id}/read", "markRead", "Mark a room as read", "user",
+              READ, ("room_id",), body=readings.Place, is_limited=True,
+              description="All up to the message is read. The position moves only forward."),
+    Operation("put", "/api/rooms/{room_id}/unread", "markUnread", "Mark a message as unread",
+              "user", READ, ("room_id",), body=readings.Place, is_limited=True,
+              description="The message, and all after it in the room, is unread."),
     Operation("get", "/api/rooms/{room_id}/members", "listMembers", "List a room's members",
               "reader", kept("a page, by id", rooms.Members, "Link"), ("room_id", *LIST),
               refusals=(400,)),

@@ -34,7 +34,7 @@ def entry(name: str, room_id: int | None) -> Entry:
         ([], ["message.deleted, message.*"], Choice(None, MESSAGES)),
         ([], ["typing,user.*"], Choice(None, frozenset({"typing", "user.updated"}))),
         ([], [RESYNC], Choice(None, frozenset({RESYNC}))),
-        ([], ["message.*,user.*,room.*,typing"], EVERYTHING),
+        ([], ["message.*,user.*,room.*,unread.*,typing"], EVERYTHING),
         ([], [",".join(NAMES)], EVERYTHING),
     ],
 )

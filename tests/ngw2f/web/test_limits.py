@@ -35,6 +35,9 @@ RULE_OF = {
     "POST /rooms/<name>/members": "membership",
     "POST /rooms/<name>/<id:room_id>": "post",
     "POST /rooms/<name>/<id:room_id>/members": "membership",
+    "POST /rooms/<name>/read": "read",
+    "POST /rooms/<name>/<id:room_id>/read": "read",
+    "POST /messages/<id:message_id>/unread": "read",
     "POST /messages/<id:message_id>/edit": "edit",
     "POST /messages/<id:message_id>/delete": "delete",
     "POST /api/users": "register",
@@ -44,6 +47,8 @@ RULE_OF = {
     "POST /api/tickets": "ticket",
     "POST /api/rooms": "room",
     "POST /api/rooms/<id:room_id>/messages": "post",
+    "PUT /api/rooms/<id:room_id>/read": "read",
+    "PUT /api/rooms/<id:room_id>/unread": "read",
     "POST /api/rooms/<id:room_id>/typing": "typing",
     "PUT /api/rooms/<id:room_id>/members/<id:user_id>": "membership",
     "DELETE /api/rooms/<id:room_id>/members/<id:user_id>": "membership",
@@ -98,7 +103,7 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     if path.startswith("/api/"):
         headers = {"Authorization": basic("ann", PASSWORD)} if write == "POST /api/tokens" else ann
         body = {"source": "x", "name": "tea", "nickname": "eve", "password": PASSWORD,
-                "current_password": PASSWORD}  # fmt: skip
+                "current_password": PASSWORD, "message_id": 1}  # fmt: skip
         content = json.dumps(body).encode()
         return client.request(
             path, method=method, headers=headers, body=content, content_type="application/json"
@@ -106,7 +111,8 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     session = {"Cookie": f"session={ann['Authorization'].removeprefix('Bearer ')}"}
     nickname = "ann" if path == "/login" else "bob"
     passwords = {"current_password": PASSWORD, "new_password": "y", "new_password_again": "y"}
-    form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD, **passwords}
+    form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD,
+            "message_id": "1", **passwords}  # fmt: skip
     return client.post(path, form, headers=session)
 
 

@@ -100,7 +100,7 @@ def test_person_who_is_signed_out_is_told_what_to_do(client: Client) -> None:
 def test_only_the_author_edits(client: Client) -> None:
     client.say(client.join("bob"), "mine")
     client.sign_in("ann")
-    assert texts(page(client), ".actions") == []
+    assert texts(page(client), ".actions") == ["Mark unread"]
     page(client, "/messages/1/edit", 403)
     for path in ("/messages/1/edit", "/messages/1/delete"):
         assert client.post(path, {"source": "x"}, headers=BROWSER).status_int == 403
@@ -302,7 +302,7 @@ def test_pages_are_as_checkers_want_them(client: Client) -> None:
 def test_scripts_and_sheets_are_named_by_what_is_in_them(client: Client) -> None:
     client.sign_in("ann")
     found = page(client).html.select("script[src], link[rel=stylesheet], link[rel=modulepreload]")
-    assert len(found) == 3
+    assert len(found) == 4
     for element in found:
         body = client.get(element.get("src") or element["href"], status=200).body
         digest = b64encode(hashlib.sha384(body).digest()).decode()

@@ -40,7 +40,7 @@ def test_expired_token(build: Callable[..., Service]) -> None:
     assert client.get("/api/rooms", headers=client.join("ann")).status_int == 401
 
 
-@pytest.mark.parametrize("path", ["/api/rooms", "/api/messages"])
+@pytest.mark.parametrize("path", ["/api/rooms/1", "/api/messages"])
 def test_answer_is_not_kept_for_longer_than_its_token_is_good(
     build: Callable[..., Service], path: str
 ) -> None:

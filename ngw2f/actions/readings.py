@@ -1,0 +1,53 @@
+"""What an account has read of each room: the same on all of its devices.
+
+A position moves forward, and back only when the user marks a message as unread. Each change is an
+event that only the account's own connections get.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from ngw2f.actions import rights
+from ngw2f.api_resources import Reading
+from ngw2f.broker.limits import Limits
+from ngw2f.core import Core
+from ngw2f.store import readings
+from ngw2f.store.events import Run
+from ngw2f.store.group_commit import GroupCommit
+from ngw2f.store.readings import Ask
+from ngw2f.store.users import UserRow
+
+
+class Readings:
+    def __init__(self, core: Core, limits: Limits) -> None:
+        self._core = core
+        self._limits = limits
+        self._asks = GroupCommit[Ask, Reading, Run](core.database, self._store, self._publish)
+
+    def mark_read(self, user: UserRow, room_id: int, message_id: int) -> Reading:
+        """Note that all of a room up to a message is read. Raises NotFound, TooMany."""
+        return self._note(user, Ask(user.id, room_id, "read", message_id))
+
+    def mark_unread(self, user: UserRow, room_id: int, message_id: int) -> Reading:
+        """Note that a message of a room, and all after it, is unread. Raises NotFound, TooMany."""
+        return self._note(user, Ask(user.id, room_id, "unread", message_id))
+
+    def _note(self, user: UserRow, ask: Ask) -> Reading:
+        self._limits.take("read", user.id)
+        with self._core.database.reading() as connection:
+            rights.find_room(connection, ask.room_id, user)
+            known = readings.find_reading(connection, user.id, ask.room_id)
+        # Each device of a user says the same: that needs no turn to write.
+        is_known = ask.what == "read" and ask.message_id <= known.last_read_id
+        return known if is_known else self._asks.ask(ask)
+
+    def _publish(self, run: Run) -> None:
+        self._core.events.publish(run)
+
+    def _store(self, connection: Connection, asks: Sequence[Ask]) -> tuple[list[Reading], Run]:
+        found, changed = readings.note(connection, asks)
+        run = self._core.events.record(connection, "unread.updated", *changed)
+        ids = [event.id for event in run.events]
+        readings.note_events(connection, dict(zip(changed, ids, strict=True)))
+        return found, run

@@ -1,0 +1,224 @@
+/* What the reader has read: the counts in the list of rooms, in the title and the icon, and the
+ * position in the room of this page.
+ *
+ * The server keeps it for an account, the same for all tabs and devices (ngw2f/store/readings.py):
+ * the page begins with its counts, and counts on by the events. For anonymous readers, this browser
+ * notes which rooms have something new. */
+
+/* Up to here messages are counted. */
+const MAX_COUNTED = 100;
+/* How long to wait for more before the server is told what is read. */
+const SEND_MILLISECONDS = 2000;
+const MAX_UNREAD_ROOMS = 200;
+const NOTED = "ngw2f-unread-anonymous";
+
+function shown(count) {
+  return count < MAX_COUNTED ? `${count}` : `${MAX_COUNTED - 1}+`;
+}
+
+function linkOf(room) {
+  return document.querySelector(`.rooms a[data-room="${room}"]`);
+}
+
+/* `list` is the room's list of messages; `lastSeen()` returns the id of the last one in view,
+ * `lineBefore(id)` draws the line before the first one from an id on. */
+export class Attention {
+  constructor({ list, room, reader, lastSeen, lineBefore }) {
+    Object.assign(this, { list, room, reader, lastSeen, lineBefore });
+    /* By room: up to which id it is read, here and as the server knows, and how many are not. */
+    this.rooms = new Map();
+    /* After a message is marked as unread, it stays so until one comes here again. */
+    this.isHeld = false;
+    this.wanted = this.timer = 0;
+  }
+
+  start() {
+    this.readFrom(document);
+    if (!this.reader) {
+      this.startNoted();
+      return;
+    }
+    document.addEventListener("visibilitychange", () => this.look());
+    window.addEventListener("focus", () => this.look());
+    window.addEventListener("pagehide", () => this.timer && this.send(true));
+    document.getElementById("news").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.isHeld = false;
+      this.read(Number(this.list.querySelector(".message:last-of-type").id.slice(1)));
+    });
+    this.look();
+  }
+
+  /* Take over the counts of a page that the server has just made. */
+  readFrom(page) {
+    for (const link of page.querySelectorAll(".rooms a[data-room]")) this.add(link);
+    this.showTotal();
+  }
+
+  add({ dataset }) {
+    if (!this.reader) return;
+    const [unread, read] = [dataset.unread, dataset.read].map((text) => Number(text || 0));
+    const id = Number(dataset.room);
+    this.rooms.set(id, { unread, read, confirmed: read });
+    this.show(id);
+  }
+
+  /* ---- Events ---- */
+
+  created({ id, room_id, user_id }) {
+    if (!this.reader) return room_id === this.room || this.note(room_id);
+    const state = this.rooms.get(room_id);
+    if (!state) return;
+    if (user_id === this.reader) {
+      /* Whoever says something has read what was said before. */
+      Object.assign(state, { unread: 0, read: id, confirmed: id });
+    } else if (id > state.read) {
+      state.unread = Math.min(state.unread + 1, MAX_COUNTED);
+    }
+    this.show(room_id);
+    this.showTotal();
+  }
+
+  deleted({ id, room_id }) {
+    const state = this.rooms.get(room_id);
+    if (!state?.unread || id <= state.read) return;
+    /* There may be more than are counted. */
+    if (state.unread === MAX_COUNTED) this.ask(room_id);
+    else this.set(room_id, { unread: state.unread - 1 });
+  }
+
+  updated({ room_id, last_read_id, unread }) {
+    const state = this.rooms.get(room_id);
+    if (!state) return;
+    const isBack = last_read_id < state.confirmed;
+    const isAhead = !isBack && room_id === this.room && last_read_id < state.read;
+    state.confirmed = last_read_id;
+    /* More is read here by now, and the server is about to be told. */
+    if (isAhead) return;
+    this.set(room_id, { unread, read: last_read_id });
+    if (isBack && room_id === this.room) {
+      this.isHeld = true;
+      this.wanted = 0;
+      this.lineBefore(last_read_id + 1);
+    }
+  }
+
+  /* ---- Reading ---- */
+
+  /* Note what one sees, if one is looking. */
+  look() {
+    const isLooking = document.visibilityState === "visible" && document.hasFocus();
+    const state = this.rooms.get(this.room);
+    if (!isLooking || this.isHeld || !state?.unread) return;
+    const id = this.lastSeen();
+    if (id > state.read) this.read(id);
+  }
+
+  read(id) {
+    const below = [...this.list.querySelectorAll(".message")].reverse();
+    const unread = below.findIndex((item) => Number(item.id.slice(1)) <= id);
+    this.set(this.room, { unread, read: id });
+    this.wanted = id;
+    this.timer ||= setTimeout(() => this.send(false), SEND_MILLISECONDS);
+  }
+
+  async send(keepalive) {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    const id = this.wanted;
+    const state = this.rooms.get(this.room);
+    try {
+      if (id > state.confirmed) await this.put("read", id, keepalive);
+    } catch {
+      /* It is told with the next message that is read, or when one comes back. */
+      state.read = state.confirmed;
+    }
+  }
+
+  async markUnread(id) {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.isHeld = true;
+    const reading = await this.put("unread", id, false);
+    this.updated(reading);
+    this.lineBefore(id);
+  }
+
+  async put(what, id, keepalive) {
+    const response = await fetch(`/api/rooms/${this.room}/${what}`, {
+      method: "PUT",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ message_id: id }),
+      keepalive,
+    });
+    if (!response.ok) throw Object.assign(new Error(response.statusText), { status: response.status });
+    return response.json();
+  }
+
+  async ask(room) {
+    const response = await fetch(`/api/rooms/${room}`, { headers: { Accept: "application/json" } });
+    if (response.ok) this.updated({ room_id: room, ...(await response.json()) });
+  }
+
+  /* ---- What is shown ---- */
+
+  set(room, changes) {
+    Object.assign(this.rooms.get(room), changes);
+    this.show(room);
+    this.showTotal();
+  }
+
+  show(room) {
+    const { unread } = this.rooms.get(room);
+    const link = linkOf(room);
+    if (link) {
+      link.classList.toggle("unread", unread > 0);
+      link.querySelector(".count")?.remove();
+      if (unread) link.append(" ", this.count(unread));
+    }
+    if (room !== this.room) return;
+    const news = document.getElementById("news");
+    if (!news) return;
+    news.hidden = unread === 0;
+    if (unread) news.querySelector("a").textContent = `${shown(unread)} new since you were here`;
+  }
+
+  count(unread) {
+    const made = document.createElement("span");
+    const what = document.createElement("span");
+    made.className = "count";
+    what.className = "spoken";
+    what.textContent = " unread";
+    made.append(shown(unread), what);
+    return made;
+  }
+
+  showTotal() {
+    if (!this.reader) return;
+    const total = [...this.rooms.values()].reduce((sum, { unread }) => sum + unread, 0);
+    const { title, icon, unreadIcon } = this.list.dataset;
+    document.title = total ? `(${shown(total)}) ${title}` : title;
+    document.getElementById("icon").href = total ? unreadIcon : icon;
+  }
+
+  /* ---- Without an account ---- */
+
+  noted() {
+    return new Set(JSON.parse(localStorage.getItem(NOTED) || "[]"));
+  }
+
+  note(room) {
+    linkOf(room)?.classList.add("unread");
+    this.keep(this.noted().add(room));
+  }
+
+  keep(rooms) {
+    localStorage.setItem(NOTED, JSON.stringify([...rooms].slice(-MAX_UNREAD_ROOMS)));
+  }
+
+  startNoted() {
+    const rooms = this.noted();
+    if (rooms.delete(this.room)) this.keep(rooms);
+    for (const room of rooms) linkOf(room)?.classList.add("unread");
+  }
+}
