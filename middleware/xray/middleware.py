@@ -12,9 +12,11 @@ from middleware._options import function_of
 from middleware._wsgi import Headers, changing_headers, close_body
 from middleware.answer import Answer
 from middleware.xray.access import FIELD
+from middleware.xray.assets import ASSETS
 from middleware.xray.export import as_har, as_json, summary_of
 from middleware.xray.lint import lint
 from middleware.xray.page import POLICY, chosen, filters_of, list_page, trace_page, two_page
+from middleware.xray.panel import with_panel
 from middleware.xray.probe import KEY, Recorder
 from middleware.xray.running import clock
 from middleware.xray.shared import SharedTraces, began_at
@@ -55,6 +57,9 @@ class XRayMiddleware:
         `slower=` (milliseconds) and `layer=` to choose from it; `PATH` and an id is one request,
         `ID..ID` two. These are pages for browsers, and text for others; `ID.json` and `ID.har`, or
         `all` in place of the id, have these forms.
+    `panel`: whether pages get a line at their foot that leads to their own ladder; it is put in by
+        `middleware.rewriting`, so its rules hold, and needs no more of a Content-Security-Policy
+        than styles from the page's own origin.
 
     Reads `middleware.xray` and `HTTP_X_RAY`; writes nothing.
 
@@ -77,6 +82,7 @@ class XRayMiddleware:
         shared: SharedTraces | None = None,
         plain: WSGIApplication | None = None,
         path: str = "/__xray__/",
+        panel: bool = False,
     ) -> None:
         self.app = app
         self.recorder = recorder
@@ -85,6 +91,7 @@ class XRayMiddleware:
         if not (path.startswith("/") and path.endswith("/")):
             raise ValueError(f"path must begin and end with '/', not {path!r}")
         self.path = path
+        self.shown_app = with_panel(app, path) if panel else app
         self.shared = shared
         self.plain = app if plain is None else plain
 
@@ -103,10 +110,13 @@ class XRayMiddleware:
                 return headers
             return [*headers, ("Server-Timing", server_timing_of(trace))]
 
-        return self.app(environ, changing_headers(start_response, with_timing))
+        return self.shown_app(environ, changing_headers(start_response, with_timing))
 
     def page(self, name: str, environ: WSGIEnvironment) -> Answer:
         """Return what is shown under a name below our path."""
+        if name in ASSETS:
+            text, media_type = ASSETS[name]
+            return Answer("200 OK", text, NO_STORE, content_type=media_type)
         identity, _, form = name.partition(".")
         if form.startswith("."):
             one, two = self.find(identity), self.find(form[1:])
@@ -145,7 +155,7 @@ class XRayMiddleware:
         if form == "json":
             return json_answer([summary_of(trace) for trace in chosen(every, filters)])
         if wants_html:
-            return html_answer(list_page(every, filters))
+            return html_answer(list_page(every, filters, is_live="live=" in query))
         lines = "".join(lines_of(chosen(every, filters)))
         return Answer("200 OK", lines, NO_STORE, content_type=TEXT)
 

@@ -12,7 +12,7 @@ from middleware.xray.differences import Change, Differences
 from middleware.xray.faults import Fault
 from middleware.xray.lint import lint
 from middleware.xray.spans import Span
-from middleware.xray.text import counted, facts_of, why
+from middleware.xray.text import counted, errors_of, facts_of, passed_through, why
 from middleware.xray.trace import Trace
 from middleware.xray.visit import Visit
 from middleware.xray.waterfall import waterfall
@@ -24,21 +24,27 @@ STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:1rem auto;
 max-width:75rem;padding:0 1rem}a{color:inherit}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .5rem .2rem 0}
-td{overflow-wrap:anywhere}form{display:flex;flex-wrap:wrap;gap:.7rem;margin:1rem 0}
-input{font:inherit;width:8rem;max-width:100%}
+td:first-child{overflow-wrap:anywhere;min-width:8rem}th+th,td+td{white-space:nowrap}
+form{display:flex;flex-wrap:wrap;gap:.7rem;margin:1rem 0}
+input{font:inherit;width:8rem;max-width:100%}input[type=checkbox]{width:auto}
 ol{list-style:none;padding:0}li{background:var(--soft);margin:.35rem 0;padding:.4rem .7rem;
 border-left:.3rem solid var(--mute);overflow-wrap:anywhere}li.here{border-color:var(--add)}
 li.bad{border-color:var(--del)}.add{color:var(--add)}.del{color:var(--del)}.mod{color:var(--mod)}
 .mute{color:var(--mute)}pre,code{font:13px/1.4 ui-monospace,monospace}li p{margin:.1rem 0}
-svg{width:100%;max-width:60rem;font:12px system-ui,sans-serif;fill:var(--ink)}
+svg{width:100%;min-width:38rem;max-width:60rem;font:12px system-ui,sans-serif;fill:var(--ink)}
 .layer{fill:var(--mod)}.span{fill:var(--add)}.line{fill:var(--mute)}
+.wide{overflow-x:auto}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1rem}
 """
 CLASSES = {"+": "add", "-": "del", "~": "mod"}
 DIGEST = b64encode(sha256(STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{DIGEST}'; form-action 'self'; base-uri 'none'"
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{DIGEST}'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 # Of work within other work.
 INDENT = "&emsp;"
+BAD = ' class="del"'
 FILTERS = ("path", "status", "slower", "layer")
 
 
@@ -75,23 +81,29 @@ def chosen(traces: Iterable[Trace], filters: Mapping[str, str]) -> Iterator[Trac
             yield trace
 
 
-def list_page(traces: Iterable[Trace], filters: Mapping[str, str]) -> str:
-    """Return the list of requests, with a form to filter it."""
+def list_page(traces: Iterable[Trace], filters: Mapping[str, str], *, is_live: bool = False) -> str:
+    """Return the list of requests, with a form to filter it, which a script may keep fresh."""
     inputs = [
         f"<label>{name}{' than ms' if name == 'slower' else ''} "
         f'<input name="{name}" value="{escape(filters.get(name, ""))}"></label>'
         for name in FILTERS
     ]
+    # The script shows it.
+    checked = " checked" if is_live else ""
+    inputs += [f'<label hidden><input type="checkbox" name="live"{checked}> live</label>']
     rows = [row_of(trace) for trace in chosen(traces, filters)]
     head = "".join(
         f'<th scope="col">{name}</th>'
-        for name in ("request", "status", "ms", "bytes", "answered by", "faults")
+        for name in ("request", "status", "answered by", "ms", "bytes", "faults")
     )
     return page(
         "X-ray",
         f"<form>{''.join(inputs)}<button>Filter</button></form>",
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
+        # Wider than a phone.
+        '<div class="wide" tabindex="0" role="region" aria-label="requests">',
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>",
         "" if rows else "<p>No request is kept that fits.</p>",
+        '<script src="live.js"></script>',
     )
 
 
@@ -99,7 +111,7 @@ def row_of(trace: Trace) -> str:
     root = trace.root
     took = "running" if trace.seconds is None else f"{trace.seconds * 1000:.1f}"
     answered = "" if root.start is None else trace.answering.name
-    cells = [root.status, took, str(root.content_bytes), answered, str(len(lint(trace)) or "")]
+    cells = [root.status[:3], answered, took, str(root.content_bytes), str(len(lint(trace)) or "")]
     link = f'<a href="{escape(trace.id)}">{escape(f"{trace.method} {trace.path}")}</a>'
     return f"<tr><td>{link}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
@@ -122,7 +134,9 @@ def trace_page(
         '<p><a href=".">all requests</a></p>',
         ladder_of(trace, faults),
         afterwards(later),
-        f"<h2>When</h2>{waterfall(trace)}",
+        "<h2>When</h2>",
+        '<div class="wide" tabindex="0" role="region" aria-label="waterfall">',
+        f"{waterfall(trace)}</div>",
         compare,
     )
 
@@ -175,7 +189,8 @@ def rung_outside(server: Span) -> str:
 
 
 def rung_of(visit: Visit, trace: Trace, faults: Sequence[Fault]) -> str:
-    state = ' class="bad"' if faults or visit.raised else ""
+    is_origin = any(not passed_through(error, visit) for error in visit.raised)
+    state = ' class="bad"' if faults or is_origin else ""
     if not state and visit is trace.answering:
         state = ' class="here"'
     own = f"{sum(visit.own_seconds) * 1000:.2f} ms"
@@ -187,9 +202,11 @@ def rung_of(visit: Visit, trace: Trace, faults: Sequence[Fault]) -> str:
         if span.layer == visit.name
     ]
     lines += [
-        f'<p class="del">! {escape(f"{error.name} {error.text}")}</p>' for error in visit.raised
+        f"<p{BAD if line.startswith('!') else ''}>{escape(line)}</p>" for line in errors_of(visit)
     ]
-    if visit.start is not None:
+    inner = visit.below[-1] if visit.below else None
+    left = visit.status, visit.content_bytes
+    if visit.start is not None and (inner is None or left != (inner.status, inner.content_bytes)):
         lines += [f"<p>↑ {escape(visit.status)}, {counted(visit.content_bytes, 'byte')}</p>"]
     lines += changes_of("↑", visit.header_changes)
     lines += [

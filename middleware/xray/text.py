@@ -8,7 +8,7 @@ from middleware.xray.differences import Change, Differences
 from middleware.xray.faults import Fault
 from middleware.xray.spans import Span
 from middleware.xray.trace import Trace
-from middleware.xray.visit import SERVER, Visit
+from middleware.xray.visit import SERVER, Raised, Visit
 
 WIDTH = 80
 # The column in which the notes on a layer begin.
@@ -93,8 +93,26 @@ def why(visit: Visit) -> str:
         return "it called nothing below"
     inner = visit.below[-1]
     if inner.raised:
-        return f"{inner.raised[-1].name} came from {inner.name}"
+        error = inner.raised[-1]
+        while inner.below and passed_through(error, inner):
+            inner = inner.below[-1]
+        return f"{error.name} came from {inner.name}"
     return f"in place of {inner.status or 'no response'} from {inner.name}"
+
+
+def passed_through(error: Raised, visit: Visit) -> bool:
+    """Say whether an exception that left a layer came from below it."""
+    inner = visit.below[-1].raised if visit.below else []
+    return any((each.name, each.text) == (error.name, error.text) for each in inner)
+
+
+def errors_of(visit: Visit) -> Iterator[str]:
+    """Return a line for each exception that left a layer."""
+    for error in visit.raised:
+        if passed_through(error, visit):
+            yield f"· {error.name} passed through"
+        else:
+            yield f"! {error.name} {error.text}".rstrip()
 
 
 def rung_of(visit: Visit, trace: Trace) -> Iterator[str]:
@@ -123,14 +141,16 @@ def notes_on(visit: Visit, trace: Trace) -> Iterator[str]:
     for span in trace.spans:
         if span.layer == visit.name:
             yield f"{INDENT * span.depth}· {span.text}"
-    yield from (f"! {error.name} {error.text}".rstrip() for error in visit.raised)
+    yield from errors_of(visit)
     inner = visit.below[-1] if visit.below else None
     if visit.start is not None:
         if inner is None or inner.status != visit.status:
             before = f" in place of {inner.status}" if inner is not None and inner.status else ""
             yield f"↑ {visit.status}{before}"
         yield from lines_of("↑", visit.header_changes)
-    if inner is None or (inner.content_bytes, inner.checksum) != (
+    if visit.start is None and not visit.put_out:
+        pass
+    elif inner is None or (inner.content_bytes, inner.checksum) != (
         visit.content_bytes,
         visit.checksum,
     ):

@@ -41,7 +41,7 @@ SHORTEST_TOKEN = 20
 TOKEN_LIKE = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}(?![\w-])")
 WEB_TOKEN = re.compile(r"eyJ[\w-]+\.[\w.-]+")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-CREDENTIALS = re.compile(r"\b(bearer|basic|digest)\s+\S+", re.IGNORECASE)
+CREDENTIALS = re.compile(r"(?<![\w.])(bearer|basic|digest)\s+\S+", re.IGNORECASE)
 COOKIE_ATTRIBUTES = frozenset(
     {"path", "domain", "expires", "max-age", "secure", "httponly", "samesite", "partitioned"}
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from middleware.xray.trace import Trace
-from middleware.xray.visit import Visit
+from middleware.xray.visit import CALL, Visit
 
 WIDTH = 720
 NAMES = 150
@@ -47,7 +47,10 @@ def rows_of(trace: Trace) -> Iterator[tuple[str, str, float, float, float]]:
         passed = server.began + (server.seconds or 0.0)
         yield "layer", server.kind[:20], server.began, passed, max(passed, trace.seconds or 0.0)
     for visit in trace.visits:
-        returned = end_of(visit) if visit.returned is None else visit.returned
+        returned = visit.returned
+        if returned is None:
+            # It raised an exception, or still runs.
+            returned = visit.called + visit.seconds[CALL]
         yield "layer", visit.name[:20], visit.called, returned, max(returned, end_of(visit))
         for span in trace.spans:
             if span.layer == visit.name:

@@ -1,6 +1,7 @@
 """The chat as a server runs it: a PEP 3333 callable that is started, drained and closed."""
 
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,7 +59,11 @@ class Service:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] not in IDLE_PATHS:
             return self._chain(environ, start_response)
-        return call_on_own_stack(partial(self._chain, environ, start_response), close_body)
+        call = partial(self._chain, environ, start_response)
+        if self.xray is not None:
+            # Another stack has a context of its own, which lacks what was noted of the request.
+            call = partial(copy_context().run, call)
+        return call_on_own_stack(call, close_body)
 
     def start(self) -> None:
         """Start the background greenlets, in the worker process."""

@@ -66,6 +66,8 @@ def build_xray(
         later=partial(list_later, follow_ups),
         shared=shared,
         plain=plain,
+        # Browsers cannot send the signed field, and so could not open what it leads to.
+        panel=settings.xray,
     )
 
 

@@ -287,3 +287,18 @@ def test_others_get_the_chain_without_probes() -> None:
     assert serve(app).content == b"plain"
     assert not recorder.traces
     assert serve(app, headers=ASKED).content.startswith(b"GET /\n")
+
+
+def test_list_may_be_live() -> None:
+    app = xrayed(answering())
+    assert '<label hidden><input type="checkbox" name="live"> live' in page_of(app, "/__xray__/")
+    assert 'name="live" checked>' in page_of(app, "/__xray__/", "live=on")
+    assert '<script src="live.js"></script>' in page_of(app, "/__xray__/")
+    done = serve(app, "/__xray__/live.js")
+    assert done.header("Content-Type") == "text/javascript; charset=utf-8"
+    assert b"DOMParser" in done.content
+
+
+def test_no_page_may_frame_the_pages() -> None:
+    done = serve(xrayed(answering()), "/__xray__/", headers={"Accept": "text/html"})
+    assert "frame-ancestors 'none'" in (done.header("Content-Security-Policy") or "")

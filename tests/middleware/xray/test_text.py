@@ -51,6 +51,14 @@ def test_error_that_became_a_response_is_named() -> None:
     assert "! BrokenError it broke" in text
 
 
+def test_error_is_told_from_its_passing() -> None:
+    text = ladder_of(broken, boundary, lambda app: lambda *given: app(*given))
+    assert "answered by layer 0: BrokenError came from broken" in text
+    assert "layer 1            · BrokenError passed through\n" in text
+    assert "broken             ! BrokenError it broke\n" in text
+    assert "0 chunks" not in text
+
+
 def test_replaced_status_is_shown() -> None:
     def replacing(app: WSGIApplication) -> WSGIApplication:
         def layer(environ: WSGIEnvironment, start: Any) -> Iterable[bytes]:
