@@ -110,6 +110,8 @@ def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:
         # Retry once on a fresh connection: those in the pool break when the server restarts. A
         # time-out is not retried, as it has taken long enough.
         "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        # Redis need not know which library asks: finding that out takes each process a megabyte.
+        "driver_info": None,
     }
     try:
         if url.startswith(SCHEME):
