@@ -18,24 +18,35 @@ NUMBER = struct.Struct("q")
 
 
 class CrashMark:
-    """The mark of one process; 0 means that it works on nothing."""
+    """The mark of one process, which makes its file at first use, hence after a fork.
+
+    0 means that the process works on nothing.
+    """
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Rename the file to its final name only once it is locked.
-        self._file, path = tempfile.mkstemp(prefix="new.", dir=directory)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        os.write(self._file, bytes(NUMBER.size))
-        self._map = mmap.mmap(self._file, NUMBER.size)
-        self._path = Path(path).rename(path.replace("new.", "mark."))
+        self._directory = directory
+        self._path: Path | None = None
 
     def set(self, number: int) -> None:
+        if self._path is None:
+            self._path = self._open()
         NUMBER.pack_into(self._map, 0, number)
 
     def close(self) -> None:
-        self._path.unlink(missing_ok=True)
-        self._map.close()
-        os.close(self._file)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+            self._map.close()
+            os.close(self._file)
+            self._path = None
+
+    def _open(self) -> Path:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Rename the file to its final name only once it is locked.
+        self._file, path = tempfile.mkstemp(prefix="new.", dir=self._directory)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        os.write(self._file, bytes(NUMBER.size))
+        self._map = mmap.mmap(self._file, NUMBER.size)
+        return Path(path).rename(path.replace("new.", "mark."))
 
 
 @contextmanager

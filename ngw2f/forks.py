@@ -15,7 +15,6 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
 # How often to look for the end of a process that somebody waits for.
@@ -40,12 +39,13 @@ class Fork:
         self.returncode: int | None = None
         # The child would write it again.
         _flush()
+        handled = [each for each in signal.valid_signals() if callable(signal.getsignal(each))]
         # Until it has handlers of its own, a signal to the child would be lost in ours.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             self.pid = os.fork()
             if not self.pid:
-                _live(run, title, descriptors, mask)
+                _live(run, title, descriptors, handled, mask)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -97,7 +97,8 @@ def set_title(words: Sequence[str]) -> None:
     """Replace the command line that the system shows of this process, as far as it fits (Linux)."""
     with suppress(OSError):
         # Fields 48 and 49 of proc(5) say where it is; the command's name, the second, ends at ")".
-        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        with open("/proc/self/stat", "rb") as about:
+            fields = about.read().rpartition(b")")[2].split()
         begin, size = int(fields[45]), int(fields[46]) - int(fields[45])
         # If the last byte were not zero, the environment would be shown too.
         line = os.fsencode("\0".join(words))[: max(0, size - 1)]
@@ -108,6 +109,7 @@ def _live(
     run: Callable[[], None],
     title: Sequence[str],
     descriptors: Collection[int],
+    handled: Collection[int],
     mask: Collection[int],
 ) -> NoReturn:
     """Be the child, from its first moment to its end."""
@@ -117,7 +119,7 @@ def _live(
         _close_others(descriptors)
         # Whatever replaced them may write to what is closed now.
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-        _reset_signals()
+        _reset_signals(handled)
         set_title(title)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         code = _call(run)
@@ -140,12 +142,11 @@ def _close_others(kept: Collection[int]) -> None:
                 os.close(int(name))
 
 
-def _reset_signals() -> None:
-    """Handle signals as a new Python does."""
+def _reset_signals(handled: Collection[int]) -> None:
+    """Handle signals as a new Python does; the process that forked has handlers for *handled*."""
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals():
-        if callable(signal.getsignal(number)):
-            signal.signal(number, signal.SIG_DFL)
+    for number in handled:
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

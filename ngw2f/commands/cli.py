@@ -4,22 +4,27 @@ import argparse
 import io
 import logging
 import os
-import signal
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 from ngw2f.commands import xray
 from ngw2f.commands.places import find_configuration
+from ngw2f.commands.processes import (
+    QUEUES,
+    add_processes,
+    begin,
+    parse_queues,
+    read_settings,
+    run_command,
+    set_level,
+)
 from ngw2f.forks import open_standard
-from ngw2f.settings import SettingError, Settings, load_settings
-
-# The queues of workers. (ngw2f/jobs/wakeup.py has the names, too, but imports RQ.)
-QUEUES = ("render", "links")
+from ngw2f.settings import SettingError, load_settings
 
 ARCHIVE_COMMANDS = {
     "backup": "write the database, as it is now, into a new file",
@@ -28,11 +33,10 @@ ARCHIVE_COMMANDS = {
     "import": "read an export into a database that nobody has used",
 }
 
-# They log each successful step.
+# The first log each successful step. The last log mistakes of other people's sites, with the URL
+# and a traceback; we log what became of the link.
 QUIET_LOGGERS = ("alembic", "rq", "rq.cron", "rq.worker", "rq.queue", "rq.scheduler")
-# They log mistakes of other people's sites, with the URL and a traceback; we log what became of
-# the link.
-SILENT_LOGGERS = ("urllib3", "PIL")
+LEVELS = dict.fromkeys(QUIET_LOGGERS, "WARNING") | dict.fromkeys(("urllib3", "PIL"), "CRITICAL")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,28 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # A path may have characters that the terminal cannot show.
         sys.stdout.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="[%(process)d] [%(levelname)s] %(message)s")
-    for name in QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for name in SILENT_LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        options.run(options)
-        sys.stdout.flush()
-    except SettingError as error:
-        sys.exit(f"ngw2f: {error}")
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
-    except BrokenPipeError:
-        # The reader has closed the pipe, as `head` does. Python must not write at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    for name, level in LEVELS.items():
+        set_level(name, level)
+    run_command(options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ngw2f", description="A multi-user chat, hand-built on WSGI.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_commands(commands)
-    _add_processes(commands)
+    add_processes(commands)
     return parser
 
 
@@ -85,7 +77,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     worker.add_argument("--workers", type=_count, default=1, help="how many (1)")
     worker.add_argument(
         "--queues",
-        type=_queues,
+        type=parse_queues,
         help=f"what each of them works on, of {','.join(QUEUES)}; unless said, "
         "they render, and one more fetches links",
     )
@@ -112,39 +104,6 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         archive = commands.add_parser(name, help=purpose)
         archive.add_argument("file", type=Path)
         archive.set_defaults(run=partial(_archive, name))
-
-
-def _add_processes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the processes that other commands start; the help does not list them.
-
-    `check` looks for what would stop the others, which need descriptors that they inherit.
-    """
-    check = commands.add_parser("check")
-    check.add_argument("--database", action="store_true")
-    check.set_defaults(run=_check)
-
-    process = commands.add_parser("worker-process")
-    process.add_argument("--queues", type=_queues, default=",".join(QUEUES))
-    process.add_argument("--status", type=int)
-    process.add_argument("--lifeline", type=int)
-    process.set_defaults(run=_worker_process)
-
-    cron = commands.add_parser("cron")
-    cron.add_argument("--lifeline", type=int)
-    cron.set_defaults(run=_cron)
-
-    embedded = commands.add_parser("embedded")
-    embedded.add_argument("--lifeline", type=int, required=True)
-    embedded.add_argument("--status", type=int, required=True)
-    embedded.set_defaults(run=_embedded)
-
-
-def _queues(text: str) -> str:
-    """Return a comma-separated list of queues, checked."""
-    names = text.split(",")
-    if not set(names) <= set(QUEUES):
-        raise argparse.ArgumentTypeError(f"the queues are {', '.join(QUEUES)}")
-    return ",".join(dict.fromkeys(names))
 
 
 def _count(text: str) -> int:
@@ -185,33 +144,12 @@ def _migrate(_options: argparse.Namespace) -> None:
         raise SettingError(f"{settings.database_name}: {error}") from error
 
 
-def _check(options: argparse.Namespace) -> None:
-    from ngw2f.server.precheck import check
-    from ngw2f.store.current import is_current
-
-    settings = load_settings()
-    check(settings)
-    if not options.database or is_current(settings):
-        return
-    # As above.
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from ngw2f.store.usable import NewerError, UnusableError, check_chat
-
-    try:
-        # An unreachable database may be back soon; with a newer schema an old worker goes on.
-        with suppress(SQLAlchemyError, NewerError):
-            check_chat(settings)
-    except UnusableError as error:
-        raise SettingError(f"{settings.database_name}: {error}") from error
-
-
 def _worker(options: argparse.Namespace) -> None:
     from ngw2f.observe.metrics.files import begin_anew
     from ngw2f.server.supervisor import Supervisor, default_pools, load_jobs, worker_specs
     from ngw2f.server.systemd import Systemd
 
-    settings = _settings()
+    settings = read_settings()
     # In a separate process: what it leaves behind would be copied into each worker.
     if status := subprocess.call([sys.executable, "-m", "ngw2f", "check", "--database"]):
         sys.exit(status)
@@ -220,7 +158,7 @@ def _worker(options: argparse.Namespace) -> None:
     if options.queues:
         pools = {options.queues: options.workers}
     systemd = Systemd()
-    specs = worker_specs(pools, main)
+    specs = worker_specs(pools, begin)
     Supervisor(specs, systemd=systemd if systemd.is_there else None).run(
         partial(load_jobs, settings)
     )
@@ -305,40 +243,3 @@ def _archive(name: str, options: argparse.Namespace) -> None:
     from ngw2f.commands import archive
 
     archive.run(name, load_settings(), options.file)
-
-
-def _worker_process(options: argparse.Namespace) -> None:
-    from ngw2f.jobs.worker import run_worker
-
-    run_worker(_settings(), options.queues.split(","), options.status, options.lifeline)
-
-
-def _cron(options: argparse.Namespace) -> None:
-    from ngw2f.jobs.worker import run_cron
-
-    run_cron(_settings(), options.lifeline)
-
-
-def _embedded(options: argparse.Namespace) -> None:
-    from ngw2f.server.embedded import EmbeddedError
-    from ngw2f.server.valkey import supervise
-
-    try:
-        supervise(_settings(), options.lifeline, options.status, main)
-    except EmbeddedError as error:
-        sys.exit(f"ngw2f: {error}")
-
-
-def _settings() -> Settings:
-    """Read the settings of a long-running process, and configure its log by them."""
-    settings = load_settings()
-    _log_as(settings)
-    return settings
-
-
-def _log_as(settings: Settings) -> None:
-    from ngw2f.observe.logs import GatheringHandler
-
-    root = logging.getLogger()
-    root.setLevel(settings.log_level)
-    root.handlers = [GatheringHandler(settings.log_format)]

@@ -1,10 +1,13 @@
-"""What the jobs work with, made once for each worker process."""
+"""What the jobs work with, made once and shared by the forks of the process that made it."""
 
 import threading
 from collections.abc import Callable, Container
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from redis import Redis
+
+from ngw2f.broker.connection import connect
 from ngw2f.broker.follow_ups import FollowUps
 from ngw2f.core import Core, build_core
 from ngw2f.jobs.outbox import Outbox
@@ -18,9 +21,11 @@ from ngw2f.text.markdown import MarkdownRenderer
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """The core of one chat, and what the jobs add to it."""
+    """The core of one chat, and what the jobs add to it. Nothing opens before its first use."""
 
     core: Core
+    # Waits for RQ's jobs, hence without a time-out.
+    redis: Redis
     wakeup: WakeUp
     outbox: Outbox
     link_wakeup: WakeUp
@@ -44,12 +49,19 @@ class JobContext:
         self.outbox.close()
         self.preview_fetcher.close()
         self.link_outbox.close()
+        self.redis.close()
         self.core.close()
 
 
 # RQ calls a job by its name and passes it nothing but what was queued; the worker that runs
-# it sets this.
+# it sets this. A supervisor does so before it forks its workers.
 current_context: ContextVar[JobContext] = ContextVar("current_context")
+
+
+def inherit_context(settings: Settings) -> JobContext:
+    """Return the context that this process was forked with, or another if the settings changed."""
+    known = current_context.get(None)
+    return known if known and known.core.settings == settings else build_context(settings)
 
 
 def build_context(settings: Settings) -> JobContext:
@@ -59,6 +71,7 @@ def build_context(settings: Settings) -> JobContext:
     link_outbox = LinkOutbox(database, events, settings.data_path, follow_ups)
     return JobContext(
         core=core,
+        redis=connect(settings),
         wakeup=WakeUp(core.broker, RENDER),
         outbox=Outbox(database, events, settings.data_path),
         link_wakeup=WakeUp(core.broker, LINKS),

@@ -21,7 +21,7 @@ from functools import partial
 from types import FrameType
 
 from ngw2f.forks import Fork
-from ngw2f.jobs.context import JobContext, build_context, current_context
+from ngw2f.jobs.context import JobContext, current_context, inherit_context
 from ngw2f.jobs.links import fetch_here
 from ngw2f.jobs.niceness import be_nice
 from ngw2f.observe.metrics.files import WRITE_SECONDS
@@ -105,7 +105,7 @@ def run_fetch_process(settings: Settings, parent: int, lifeline: int | None) -> 
 
 def _prepare(settings: Settings, lifeline: int | None) -> JobContext:
     """Build what fetching needs, and start the threads that go with it."""
-    context = build_context(settings)
+    context = inherit_context(settings)
     current_context.set(context)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

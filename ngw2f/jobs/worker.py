@@ -21,10 +21,10 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.job import Job
+from rq.utils import now, utcformat, utcparse
 
-from ngw2f.broker.connection import Broker, connect
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
-from ngw2f.jobs.context import JobContext, build_context, current_context
+from ngw2f.jobs.context import JobContext, build_context, current_context, inherit_context
 from ngw2f.jobs.fetch_process import FetchProcess
 from ngw2f.jobs.heartbeat import Heartbeats, HeartbeatThread
 from ngw2f.jobs.malloc import give_memory_back
@@ -34,9 +34,10 @@ from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.metrics.families import JOB_SECONDS, JOBS, PROCESSES
 from ngw2f.observe.metrics.files import WRITE_SECONDS, Recorder
 from ngw2f.settings import Settings
-from ngw2f.store.database import Database
 from ngw2f.store.in_use import UseNote
-from ngw2f.text.markdown import MarkdownRenderer
+from ngw2f.store.messages import WAITING_BEFORE
+from ngw2f.store.previews import DUE_BEFORE, UNNOTIFIED
+from ngw2f.store.render_queue import PREPARED
 
 # The longest wait before retrying Redis.
 MAX_CONNECTION_WAIT_SECONDS = 2.0
@@ -48,6 +49,8 @@ CRON_STOP_SECONDS = 1.0
 # process gets.
 NICE = 5
 # A message that needs all that most need.
+# Statements that a worker without work runs, too.
+WATCHED = (WAITING_BEFORE, DUE_BEFORE, UNNOTIFIED)
 WARMING = "```python\nwarm = True\n```"
 
 log = logging.getLogger(__name__)
@@ -62,10 +65,8 @@ class ChatWorker(SimpleWorker):
     def __init__(
         self, context: JobContext, queues: Sequence[str], max_jobs: int, status: int | None
     ) -> None:
-        # No socket timeout: the worker blocks on the queue for minutes.
-        connection = connect(context.core.settings)
         names = [queue_name(context.core.broker.prefix, queue) for queue in queues]
-        super().__init__(names, connection=connection, log_job_description=False)
+        super().__init__(names, connection=context.redis, log_job_description=False)
         self._stopping = context.stopping
         self._tally = context.core.tally
         self._job_began_at: float | None = None
@@ -125,8 +126,7 @@ def run_worker(
     use = UseNote(settings)
     use.note()
     call = fetch_process.fetch if fetch_process else None
-    context = replace(build_context(settings), call_fetch_process=call)
-    context.markdown.render(WARMING)
+    context = replace(inherit_context(settings), call_fetch_process=call)
     current_context.set(context)
     if lifeline is not None:
         threading.Thread(target=_end_with, args=[lifeline], daemon=True).start()
@@ -143,13 +143,14 @@ def run_worker(
 
 
 def warm_up(settings: Settings) -> None:
-    """Have the libraries load and make what they need at first, for the forks of this process.
-
-    Connect to nothing.
-    """
-    MarkdownRenderer().render(WARMING)
-    Broker(settings).close()
-    Database(settings.sqlalchemy_url).close()
+    """Load and build what jobs need, for the forks of this process; connect to nothing."""
+    context = build_context(settings)
+    context.markdown.render(WARMING)
+    for statement in (*WATCHED, *PREPARED.values()):
+        statement.compile(context.core.database.engine.dialect)
+    # RQ reads the times of each job, for which Python loads a module.
+    utcparse(utcformat(now()))
+    current_context.set(context)
 
 
 def _work(context: JobContext, queues: Sequence[str], status: int | None) -> None:
@@ -186,8 +187,8 @@ def run_cron(settings: Settings, lifeline: int | None) -> None:
     """Queue the periodic jobs until a stop signal or the supervisor's end."""
     if lifeline is not None:
         threading.Thread(target=_end_cron_with, args=[lifeline], daemon=True).start()
-    redis = connect(settings, settings.redis_timeout_seconds)
-    cron = upkeep.build_cron(redis, settings.redis_prefix)
+    broker = inherit_context(settings).core.broker
+    cron = upkeep.build_cron(broker.redis, broker.prefix)
     try:
         cron.start()  # type: ignore[no-untyped-call] # RQ's
     except StopRequested:

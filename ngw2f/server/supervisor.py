@@ -15,7 +15,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from ngw2f.forks import Fork
 from ngw2f.server.systemd import Systemd
@@ -33,8 +32,8 @@ SILENT_SECONDS = 30.0
 # How often to answer systemd's watchdog, at most.
 WATCH_SECONDS = 1.0
 
-# Runs a command of ours, like a program's `main`.
-Main = Callable[[Sequence[str]], None]
+# Reads the arguments of a command of ours, and returns what runs it.
+Begin = Callable[[Sequence[str]], Callable[[], None]]
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +44,8 @@ class ChildSpec:
 
     name: str
     argv: list[str]
-    # Runs the arguments in a fork of this process. None: *argv* is another program's.
-    main: Main | None = None
+    # Begins the command here, to run in a fork of this process. None: it is another program's.
+    begin: Begin | None = None
     # Runs in the child before the program, for system calls that concern the caller.
     prepare: Callable[[], None] | None = None
     # Started first and stopped last: the others need it.
@@ -254,8 +253,8 @@ def _start_process(
     Ctrl-C in a terminal, and honcho, signal a whole process group. RQ would count that and our own
     signal as two, and abandon its job at the second.
     """
-    if spec.main:
-        return Fork(partial(spec.main, argv[1:]), argv, descriptors)
+    if spec.begin:
+        return Fork(spec.begin(argv[1:]), argv, descriptors)
     return subprocess.Popen(
         argv,
         pass_fds=descriptors,
@@ -283,7 +282,7 @@ def default_pools(render_workers: int) -> dict[str, int]:
     return {"render": render_workers, "links": 1}
 
 
-def worker_specs(pools: Mapping[str, int], main: Main) -> list[ChildSpec]:
+def worker_specs(pools: Mapping[str, int], begin: Begin) -> list[ChildSpec]:
     """Return the RQ workers for each comma-separated list of queues, and the upkeep's scheduler.
 
     By default links have workers of their own: a job that waits for sites would delay messages.
@@ -294,11 +293,11 @@ def worker_specs(pools: Mapping[str, int], main: Main) -> list[ChildSpec]:
         ChildSpec(
             f"RQ worker {number} ({queues})",
             ["ngw2f", "worker-process", f"--queues={queues}", *descriptors],
-            main,
+            begin,
             has_pulse=True,
         )
         for queues, count in pools.items()
         for number in range(1, count + 1)
     ]
     cron = ["ngw2f", "cron", "--lifeline={lifeline}"]
-    return [*workers, ChildSpec("upkeep's schedule", cron, main)]
+    return [*workers, ChildSpec("upkeep's schedule", cron, begin)]

@@ -20,8 +20,8 @@ from typing import TextIO
 from ngw2f.broker.embedded import ask, embedded_socket
 from ngw2f.server.embedded import LOCK_NAME, EmbeddedError
 from ngw2f.server.supervisor import (
+    Begin,
     ChildSpec,
-    Main,
     Supervisor,
     default_pools,
     load_jobs,
@@ -35,8 +35,8 @@ START_SECONDS = 60.0
 ANSWER_SECONDS = 5.0
 
 
-def supervise(settings: Settings, lifeline: int, status: int, main: Main) -> None:
-    """Run Valkey and the workers until the lifeline ends; *main* runs a worker's command."""
+def supervise(settings: Settings, lifeline: int, status: int, begin: Begin) -> None:
+    """Run Valkey and the workers until the lifeline ends; *begin* begins a worker's command."""
     with os.fdopen(status, "w", encoding="utf-8") as told:
         lock = os.open(settings.data_path / LOCK_NAME, os.O_CREAT | os.O_RDWR, 0o600)
         try:
@@ -49,7 +49,7 @@ def supervise(settings: Settings, lifeline: int, status: int, main: Main) -> Non
             told.write(f"{refusal}\n")
             return
         _end_orphan(settings)
-        workers = worker_specs(default_pools(settings.embedded_workers), main)
+        workers = worker_specs(default_pools(settings.embedded_workers), begin)
 
         def prepare() -> None:
             _report(settings, told, lifeline)

@@ -54,6 +54,9 @@ SET_RENDERED = Prepared(
     .where(_THIS)
     .values(html=bindparam("new_html"), rendered=True, updated_at=bindparam("now"), **NEXT_VERSION)
 )
+WAITING_BEFORE = Prepared(
+    select(messages.c.id).where(IS_WAITING, messages.c.updated_at < bindparam("time")).limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,8 +315,7 @@ def _next_time(connection: Connection, room_ids: set[int]) -> float:
 
 def has_waiting(connection: Connection, before: float) -> bool:
     """Return whether the outbox has a message that changed before that time."""
-    statement = select(messages.c.id).where(IS_WAITING, messages.c.updated_at < before)
-    return connection.execute(statement.limit(1)).first() is not None
+    return bool(WAITING_BEFORE.fetch(connection, {"time": before}))
 
 
 def newest_id(connection: Connection) -> int:

@@ -39,6 +39,13 @@ class Prepared:
         # Nothing drops these: they depend on the dialect alone.
         self._compiled: dict[str, _Compiled] = {}
 
+    def compile(self, dialect: Any) -> _Compiled:
+        """Compile the statement for a dialect now, and not at its first use."""
+        made: Any = self._statement.compile(dialect=dialect)
+        places = made.positiontup if dialect.positional else None
+        compiled = self._compiled[dialect.name] = _Compiled(made.string, places, made.params)
+        return compiled
+
     def fetch(self, connection: Connection, given: Given | None = None) -> list[Row]:
         """Return the rows of the statement."""
 
@@ -76,7 +83,7 @@ class Prepared:
 
     def _run(self, connection: Connection, run: Callable[[Any, _Compiled], T]) -> T:
         dialect = connection.dialect
-        compiled = self._compiled.get(dialect.name) or self._compile(dialect)
+        compiled = self._compiled.get(dialect.name) or self.compile(dialect)
         cursor: Any = connection.connection.cursor()
         try:
             with span("sql", compiled.text) as work:
@@ -96,9 +103,3 @@ class Prepared:
             ) from error
         finally:
             cursor.close()
-
-    def _compile(self, dialect: Any) -> _Compiled:
-        made: Any = self._statement.compile(dialect=dialect)
-        places = made.positiontup if dialect.positional else None
-        compiled = self._compiled[dialect.name] = _Compiled(made.string, places, made.params)
-        return compiled

@@ -51,6 +51,7 @@ DUE = (
     .limit(bindparam("limit"))
 )
 
+DUE_BEFORE = Prepared(select(previews.c.id).where(previews.c.due_at < bindparam("time")).limit(1))
 UNNOTIFIED = Prepared(
     select(previews.c.id, previews.c.notify_below_id)
     .where(previews.c.notify_below_id.is_not(None))
@@ -157,8 +158,7 @@ def list_due(
 
 def has_due(connection: Connection, before: float) -> bool:
     """Return whether a preview waits that was due before that time."""
-    statement = select(previews.c.id).where(previews.c.due_at < before).limit(1)
-    return connection.execute(statement).first() is not None
+    return bool(DUE_BEFORE.fetch(connection, {"time": before}))
 
 
 def measure_outbox(connection: Connection, now: float) -> tuple[int, float | None]:

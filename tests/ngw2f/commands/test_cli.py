@@ -14,7 +14,7 @@ from redis import Redis
 from rq import Queue
 from sqlalchemy import create_engine, inspect
 
-from ngw2f.commands import cli
+from ngw2f.commands import cli, processes
 from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
 from ngw2f.server.embedded import EmbeddedError
@@ -195,8 +195,29 @@ def test_processes_get_their_descriptors(data_dir: Path, called: Callable[[str],
     assert [arguments[1:] for arguments in calls] == [
         (["render", "links"], 5, 6),
         (7,),
-        (8, 9, cli.main),
+        (8, 9, processes.begin),
     ]
+
+
+def test_settings_of_a_fork_are_read_before_it(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, called: Callable[[str], Calls]
+) -> None:
+    calls = called("ngw2f.jobs.worker.run_cron")
+    run = processes.begin(["cron", "--lifeline=7"])
+    monkeypatch.setenv("NGW2F_REDIS_PREFIX", "later:")
+    run()
+    processes.begin(["cron", "--lifeline=8"])()
+    assert [(each.redis_prefix, lifeline) for each, lifeline in calls] == [
+        ("ngw2f:", 7),
+        ("later:", 8),
+    ]
+
+
+def test_fork_whose_settings_are_wrong_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NGW2F_EMBEDDED_WORKERS", "many")
+    run = processes.begin(["cron", "--lifeline=7"])
+    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_EMBEDDED_WORKERS: "):
+        run()
 
 
 def test_pool_of_workers(

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
 
 from ngw2f.broker.connection import connect
 from ngw2f.broker.embedded import embedded_socket
-from ngw2f.commands.cli import main
+from ngw2f.commands.processes import begin
 from ngw2f.locks import is_locked
 from ngw2f.server import embedded as module
 from ngw2f.server import valkey as valkey_module
@@ -283,7 +284,8 @@ def test_supervise_in_this_process(settings: Settings) -> None:
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
     handlers = {number: signal.getsignal(number) for number in numbers}
     try:
-        valkey_module.supervise(settings, lifeline, told, main)
+        # What it builds for its forks is not for other tests.
+        copy_context().run(valkey_module.supervise, settings, lifeline, told, begin)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -10,11 +10,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ngw2f.commands.processes import begin
 from ngw2f.forks import Fork
 from ngw2f.server import supervisor as module
 from ngw2f.server.supervisor import ChildSpec, Supervisor, worker_specs
@@ -148,8 +150,10 @@ def test_stable_child_is_started_at_once(stage: Stage, monkeypatch: pytest.Monke
 def forked(stage: Stage) -> ChildSpec:
     """Return a child that is a fork: it notes its start, its descriptors, and waits."""
 
-    def main(arguments: Sequence[str]) -> None:
-        lifeline, status = map(int, arguments)
+    def begin_fork(arguments: Sequence[str]) -> Callable[[], None]:
+        return partial(run, *map(int, arguments))
+
+    def run(lifeline: int, status: int) -> None:
         # That of the list itself is not counted.
         count = len(os.listdir("/dev/fd")) - 1
         os.write(status, b"ready\n")
@@ -157,7 +161,7 @@ def forked(stage: Stage) -> ChildSpec:
             log.write(f"fork starts {os.getpid()}\nfork has{count} {os.getpid()}\n")
         os.read(lifeline, 1)
 
-    return ChildSpec("fork", ["fork", "{lifeline}", "{status}"], main)
+    return ChildSpec("fork", ["fork", "{lifeline}", "{status}"], begin_fork)
 
 
 @forks
@@ -194,10 +198,10 @@ def test_forks_end_with_a_killed_supervisor(stage: Stage, forked: ChildSpec) -> 
 def test_crash_of_a_fork_is_its_own(
     stage: Stage, forked: ChildSpec, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def crash(_arguments: Sequence[str]) -> None:
+    def crash() -> None:
         raise ValueError("a mistake")
 
-    stage.start(ChildSpec("crash", ["crash"], crash), forked)
+    stage.start(ChildSpec("crash", ["crash"], lambda _arguments: crash), forked)
     wait_until(lambda: "ValueError: a mistake" in capfd.readouterr().err)
     (pid,) = wait_until(lambda: stage.pids("has5"))
     wait_until(lambda: stage.supervisor._pauses.get("crash", 0) > module.FIRST_PAUSE_SECONDS)
@@ -329,7 +333,7 @@ def test_signal_stops(tmp_path: Path) -> None:
 
 
 def test_children_of_a_pool() -> None:
-    names = [spec.name for spec in worker_specs({"render": 2}, print)]
+    names = [spec.name for spec in worker_specs({"render": 2}, begin)]
     assert names == ["RQ worker 1 (render)", "RQ worker 2 (render)", "upkeep's schedule"]
 
 

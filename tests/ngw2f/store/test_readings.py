@@ -99,7 +99,7 @@ def test_both_questions_are_answered_by_indexes(database: Database) -> None:
 
     with database.reading() as connection:
         for prepared in (STATE, COUNTS):
-            compiled = prepared._compile(connection.dialect)
+            compiled = prepared.compile(connection.dialect)
             bound = tuple(compiled.bound(values))
             rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled.text}", bound).all()
             plans += [row[-1] for row in rows]
