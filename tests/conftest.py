@@ -1,5 +1,6 @@
 """The chat as the tests use it: on a real Valkey, on a real SQLite or PostgreSQL."""
 
+import gc
 import logging
 import os
 import shutil
@@ -65,6 +66,20 @@ hypothesis_settings.load_profile("shared machine")
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedFirst:
     return SharedFirst(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect without looking for garbage, and never look for it in what was collected.
+
+    The tests, and all that they import, stay to the end.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
