@@ -17,7 +17,11 @@ stack: .venv/.stack ## Run it behind nginx, with PostgreSQL if it is installed, 
 cert: .venv/.run ## Make a self-signed certificate for localhost (make stack does it too).
 	@$(BIN)/python -m nginx.certificate
 
-test: check ## Run the checks and all the tests.
+test: .venv/.test ## Run the checks and all the tests.
+	@# At the same time: the checks have a processor while the tests wait for servers.
+	@$(MAKE) --no-print-directory -j2 check pytest
+
+pytest: .venv/.test
 	@# Many wait for servers that they start, so there are more of them than cores.
 	$(BIN)/python -m pytest -n 4
 
@@ -86,4 +90,4 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-test.txt
 	@touch $@ .venv/.run .venv/.examples
 
-.PHONY: help run stack cert test test-quick check conformance demo talk requirements clean
+.PHONY: help run stack cert test pytest test-quick check conformance demo talk requirements clean
