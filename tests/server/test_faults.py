@@ -15,6 +15,8 @@ from tests.server.server import Server, run_server
 from tests.waiting import HANGING_SECONDS, wait_until
 
 CLIENTS = 4
+# Messages in a second: clients that never pause leave no processor to what starts again.
+RATE = 60
 # What is posted to one server is numbered through, whichever test posts it.
 numbers = itertools.count(1)
 
@@ -96,7 +98,7 @@ def test_part_is_killed(server: Server, part: str) -> None:
     def find() -> int:
         return min(server.web_workers()) if part == "web_worker" else int(getattr(server, part))
 
-    with Load(server, server.join(part)) as load:
+    with Load(server, server.join(part), RATE) as load:
         load.wait_for(50)
         killed = find()
         os.kill(killed, signal.SIGKILL)
@@ -109,7 +111,7 @@ def test_part_is_killed(server: Server, part: str) -> None:
 
 def test_master_is_killed(start: Callable[..., Server]) -> None:
     server = start("--workers=2")
-    with Load(server, server.join("ann")) as load:
+    with Load(server, server.join("ann"), RATE) as load:
         load.wait_for(100)
         server.master.kill()
         server.master.wait()
