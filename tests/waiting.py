@@ -8,6 +8,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PAUSE_SECONDS = 0.02
+# For each second of processor time that asking takes. What is waited for needs the processors, too.
+PAUSE_FACTOR = 10
 # What takes so long hangs. Three suites on two processors start a server in a minute.
 HANGING_SECONDS = 300
 
@@ -15,9 +17,11 @@ HANGING_SECONDS = 300
 def wait_until(ask: Callable[[], T | None], seconds: float = HANGING_SECONDS) -> T:
     """Return what *ask* returns as soon as it is true; fail after *seconds*."""
     deadline = time.monotonic() + seconds
+    began = time.thread_time()
     while not (answer := ask()):
         assert time.monotonic() < deadline, f"still not so after {seconds} seconds"
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(max(PAUSE_SECONDS, PAUSE_FACTOR * (time.thread_time() - began)))
+        began = time.thread_time()
     return answer
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,7 @@ class Server:
                 # has neither: what has ended is not counted.
                 environ = b"\0" + (path / "environ").read_bytes() + b"\0"
                 if mark in environ or (path / "cwd").readlink().is_relative_to(self.data_dir):
-                    words = (path / "cmdline").read_bytes().decode().split("\0")
-                    found[int(path.name)] = " ".join(words)
+                    found[int(path.name)] = _command_line(path)
             except OSError:
                 # It has just ended, or it is somebody else's.
                 continue
@@ -101,8 +100,13 @@ class Server:
 
     def web_workers(self, master: int | None = None) -> set[int]:
         """Return the children of the master that serve."""
-        master = master or self.master.pid
-        return {pid for pid in self.pids("gunicorn") if parent_of(pid) == master}
+        # Not by a look at all processes, which takes some milliseconds each time.
+        process = Path(f"/proc/{master or self.master.pid}")
+        workers = set()
+        with suppress(OSError):
+            for path in process.glob("task/*/children"):
+                workers |= {int(pid) for pid in path.read_text().split()}
+        return {pid for pid in workers if "gunicorn" in _command_line(Path(f"/proc/{pid}"))}
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return self.request("GET", path, **options)
@@ -162,12 +166,11 @@ class Server:
             self.master.wait(START_SECONDS)
 
 
-def parent_of(pid: int) -> int:
-    try:
-        # The command's name may hold anything, but ends at the last ")".
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+def _command_line(process: Path) -> str:
+    """Return it with spaces; "" for a process that has ended."""
+    with suppress(OSError):
+        return (process / "cmdline").read_bytes().decode().replace("\0", " ")
+    return ""
 
 
 @contextmanager

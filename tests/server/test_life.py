@@ -18,7 +18,7 @@ from ngw2f.broker.embedded import MAX_SOCKET_PATH_BYTES
 from ngw2f.locks import is_locked
 from ngw2f.server.embedded import LOCK_NAME
 from ngw2f.store.migrations import versions as migrations
-from tests.server.server import ROOT, Server, parent_of, run_server
+from tests.server.server import ROOT, Server, run_server
 from tests.waiting import HANGING_SECONDS, PAUSE_SECONDS, listens_to, wait_until
 
 # gunicorn's lines.
@@ -289,7 +289,3 @@ def test_head_has_no_body_and_keeps_the_connection(whole: Server) -> None:
         assert first.endswith(b"\r\n\r\n")
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(4000).startswith(b"HTTP/1.1 200 ")
-
-
-def test_parent_is_read_right() -> None:
-    assert parent_of(os.getpid()) == os.getppid()
