@@ -5,6 +5,7 @@ a word on a pipe and not an exit status, because gunicorn's master reaps all chi
 master imports this before it forks: nothing here may import what gevent has to patch.
 """
 
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ from contextlib import suppress
 # Loading takes a second or two, a migration may take long; a trial that hangs ends here.
 TRIAL_SECONDS = 300.0
 PASSED = b"passed"
+# What a process is told, instead of the pipe's number, that only loads.
+LOAD = "load"
 # The variable that holds gunicorn's arguments.
 ARGUMENTS = "TRIAL_ARGUMENTS"
 
@@ -72,16 +75,33 @@ class Trial:
         self._process.wait()
 
 
+def load(arguments: Sequence[str]) -> None:
+    """Load configuration and application as gunicorn would, and what is loaded at its first use.
+
+    Exits with gunicorn's status if that fails.
+    """
+    from gunicorn.app.wsgiapp import run
+
+    # Loading makes no garbage to speak of.
+    gc.disable()
+    sys.argv = ["gunicorn", *arguments, "--check-config"]
+    try:
+        run(prog="gunicorn")
+    except SystemExit as end:
+        if end.code:
+            raise
+    from ngw2f.web.late import load_all
+
+    load_all()
+
+
 def main() -> None:
-    """Load configuration and application as gunicorn would, then migrate; report if both worked."""
+    """Check, load and migrate, each in a process of its own; report if all of it worked."""
     verdict, arguments = int(sys.argv[1]), json.loads(os.environ.pop(ARGUMENTS))
     commands = (
         # Prints one line where the application would print a traceback.
         ["ngw2f", "check"],
-        # As a module, even if gunicorn was started by its script: nothing hides it here.
-        ["gunicorn", *arguments, "--check-config"],
-        # What the application loads at its first use only.
-        ["ngw2f.web.late"],
+        ["ngw2f.server.reload_trial", LOAD, *arguments],
         ["ngw2f", "migrate"],
     )
     for command in commands:
@@ -91,4 +111,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1] == LOAD:
+        load(sys.argv[2:])
+    else:
+        main()
