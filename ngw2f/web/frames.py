@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import gevent
 from wsproto.connection import Connection, ConnectionState, ConnectionType
@@ -23,9 +23,6 @@ from ngw2f.web.deflate import Agreement, Inflate
 from ngw2f.web.errors import one_line
 from ngw2f.web.upgrade import KEY, SOCKET, FrameSocket
 
-# How many frames a client may send at once, and per second; pings and fragments count too.
-MAX_FRAMES = 6_000
-FRAMES_A_SECOND = 100
 # Of a message, where the caller sets no limit.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 READ_BYTES = 4096
@@ -44,6 +41,16 @@ class ConnectionClosed(OSError):  # noqa: N818 # as WebSocket libraries name it
     """Either side has closed the WebSocket, or the client has gone."""
 
 
+class FrameLimit(NamedTuple):
+    """How many frames a client may send at once, and per second; pings and fragments count too.
+
+    So do the parts in which a frame arrives.
+    """
+
+    at_once: int = 6_000
+    a_second: int = 100
+
+
 class TooManyFramesError(Exception):
     """A client sends frames faster than the limit."""
 
@@ -51,18 +58,19 @@ class TooManyFramesError(Exception):
 class BoundedFrames:
     """wsproto's connection, with a limit on the frames that the client sends."""
 
-    __slots__ = ("_connection", "_counted_at", "_left")
+    __slots__ = ("_connection", "_counted_at", "_left", "_limit")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, limit: FrameLimit) -> None:
         self._connection = connection
-        self._left = float(MAX_FRAMES)
+        self._limit = limit
+        self._left = float(limit.at_once)
         self._counted_at = time.monotonic()
 
     def events(self) -> Iterator[Any]:
         """Return the events that have arrived. Raises TooManyFramesError."""
         now = time.monotonic()
-        self._left += (now - self._counted_at) * FRAMES_A_SECOND
-        self._left, self._counted_at = min(self._left, MAX_FRAMES), now
+        self._left += (now - self._counted_at) * self._limit.a_second
+        self._left, self._counted_at = min(self._left, self._limit.at_once), now
         for event in self._connection.events():
             self._left -= 1
             if self._left < 0:
@@ -87,6 +95,7 @@ class WebSocketServer:
         environ: dict[str, Any],
         max_message_size: int | None = None,
         agreement: Agreement | None = None,
+        frame_limit: FrameLimit | None = None,
     ) -> None:
         sock: FrameSocket = environ[SOCKET]
         self._socket = sock
@@ -94,7 +103,9 @@ class WebSocketServer:
         self._deflates = agreement
         extensions = [Inflate(self._max_size)] if agreement else []
         self._connection = Connection(ConnectionType.SERVER, list(extensions))
-        self._frames = BoundedFrames(self._connection)
+        # Without a limit a client may keep the process busy.
+        frames = self._connection
+        self._frames = BoundedFrames(frames, frame_limit) if frame_limit else frames
         self._events: Iterator[Any] = iter(())
         # What has arrived of the next message.
         self._parts: list[Any] = []

@@ -12,7 +12,7 @@ from ngw2f.live.liveness import STALL_SECONDS
 from ngw2f.observe.tracing import following
 from ngw2f.socketio.layers import ClosedError, Switch
 from ngw2f.socketio.packets import Message
-from ngw2f.web.frames import ConnectionClosed, WebSocketServer
+from ngw2f.web.frames import ConnectionClosed, FrameLimit, WebSocketServer
 from ngw2f.web.upgrade import (
     CLOSE_SECONDS,
     FrameSocket,
@@ -71,7 +71,9 @@ def switch_with(max_message_bytes: int) -> Switch:
 
         def run() -> None:
             try:
-                server = WebSocketServer(handshake_of(environ), max_message_size=max_message_bytes)
+                server = WebSocketServer(
+                    handshake_of(environ), max_message_bytes, frame_limit=FrameLimit()
+                )
                 with following(environ.get(REQUEST_ID, "")):
                     converse(LiveSocket(server, sock))
             finally:

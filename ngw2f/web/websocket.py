@@ -21,7 +21,7 @@ from ngw2f.web.choice import choice_of
 from ngw2f.web.deflate import agree
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
 from ngw2f.web.events import subscribe
-from ngw2f.web.frames import ConnectionClosed, WebSocketServer
+from ngw2f.web.frames import ConnectionClosed, FrameLimit, WebSocketServer
 from ngw2f.web.services import Services
 from ngw2f.web.upgrade import FrameSocket, SwitchingProtocols, handshake_of, take_over
 from ngw2f.web.writer import Writer
@@ -94,7 +94,7 @@ def connect(services: Services, request: Request) -> Response:
             form = DeflatedFrames(agreement.window_bits) if agreement else WebSocketFrames()
             subscription = subscribe(services, request, form, reader, after)
             limit = services.core.settings.max_body_bytes
-            server = WebSocketServer(handshake, limit, agreement)
+            server = WebSocketServer(handshake, limit, agreement, FrameLimit())
             conversation = Conversation(services, reader, subscription, server, sock)
             with following(request_id):
                 conversation.run(holds=after is None)

@@ -10,7 +10,7 @@ import pytest
 import websocket
 from websocket import ABNF
 
-from ngw2f.web.frames import MAX_FRAMES
+from ngw2f.web.frames import FrameLimit
 from tests.live.server import ChatServer
 
 ENGINE = "/socket.io/?EIO=4&transport=websocket"
@@ -90,7 +90,7 @@ def test_endless_small_frames_end_the_connection(
     begin, go_on = (ABNF.create_frame("", opcode, fin).format() for opcode in (first, more))
     # The client sends that much, and stays.
     with suppress(BrokenPipeError, ConnectionResetError):
-        connection.sock.sendall(begin + go_on * 5 * MAX_FRAMES)
+        connection.sock.sendall(begin + go_on * 5 * FrameLimit().at_once)
         while connection.sock.recv(4096):
             pass
     connection.shutdown()

@@ -10,14 +10,15 @@ from wsproto.extensions import PerMessageDeflate
 
 from ngw2f.web.deflate import Agreement
 from ngw2f.web.frames import (
-    FRAMES_A_SECOND,
-    MAX_FRAMES,
     BoundedFrames,
     ConnectionClosed,
+    FrameLimit,
     TooManyFramesError,
     WebSocketServer,
 )
 from ngw2f.web.upgrade import KEY, SOCKET
+
+LIMIT = FrameLimit()
 
 
 class Frames:
@@ -45,9 +46,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 def test_frames_are_bounded(clock: SimpleNamespace) -> None:
     frames = Frames()
-    bounded: Any = BoundedFrames(frames)  # type: ignore[arg-type] # it stands for one
-    frames.count = MAX_FRAMES
-    assert len(list(bounded.events())) == MAX_FRAMES
+    bounded: Any = BoundedFrames(frames, LIMIT)  # type: ignore[arg-type] # it stands for one
+    frames.count = LIMIT.at_once
+    assert len(list(bounded.events())) == LIMIT.at_once
     frames.count = 1
     with pytest.raises(TooManyFramesError):
         list(bounded.events())
@@ -55,11 +56,11 @@ def test_frames_are_bounded(clock: SimpleNamespace) -> None:
 
 def test_frames_may_go_on_at_a_pace(clock: SimpleNamespace) -> None:
     frames = Frames()
-    bounded: Any = BoundedFrames(frames)  # type: ignore[arg-type] # it stands for one
+    bounded: Any = BoundedFrames(frames, LIMIT)  # type: ignore[arg-type] # it stands for one
     for _ in range(100):
         clock.now += 1
-        frames.count = FRAMES_A_SECOND
-        assert len(list(bounded.events())) == FRAMES_A_SECOND
+        frames.count = LIMIT.a_second
+        assert len(list(bounded.events())) == LIMIT.a_second
 
 
 class Line:
@@ -82,10 +83,15 @@ class Line:
 class Peer:
     """A client by wsproto, and the server's side of its WebSocket."""
 
-    def __init__(self, agreement: Agreement | None = None, max_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        agreement: Agreement | None = None,
+        max_bytes: int | None = None,
+        frame_limit: FrameLimit | None = None,
+    ) -> None:
         self.line = Line()
         environ = {SOCKET: self.line, KEY: "dGhlIHNhbXBsZSBub25jZQ=="}
-        self.server = WebSocketServer(environ, max_bytes, agreement)
+        self.server = WebSocketServer(environ, max_bytes, agreement, frame_limit)
         self.head = bytes(self.line.sent)
         self.line.sent.clear()
         self._deflate = PerMessageDeflate()
@@ -232,11 +238,17 @@ def test_silence_is_none() -> None:
 
 
 def test_too_many_frames_close() -> None:
-    peer = Peer()
-    peer.server._frames._left = -MAX_FRAMES
-    peer.say(Ping())
+    peer = Peer(frame_limit=FrameLimit(at_once=2, a_second=0))
+    peer.say(Ping(), Ping(), Message("never read"))
     with pytest.raises(ConnectionClosed):
         peer.server.receive()
-    (closed,) = peer.heard()
+    *_, closed = peer.heard()
     assert isinstance(closed, CloseConnection)
     assert closed.code == 1008
+
+
+def test_frames_are_not_counted_without_a_limit() -> None:
+    peer = Peer()
+    parts = [Message("x", message_finished=False)] * (LIMIT.at_once + 1)
+    peer.say(*parts, Message("end"))
+    assert peer.server.receive() == "x" * len(parts) + "end"
