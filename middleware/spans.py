@@ -28,7 +28,8 @@ class Worker(Protocol):
         """End a piece of work; *error* is the type of the exception that ended it, if one did."""
 
 
-# The layer that runs in this thread or greenlet; of a request that is not recorded, None.
+# What has, as its `visit`, the layer that runs in this thread or greenlet; None if no request that
+# is recorded runs here.
 RUNNING: ContextVar[Any] = ContextVar("middleware.spans", default=None)
 
 
@@ -52,7 +53,8 @@ class span:  # noqa: N801 # It is used as a function.
         self._detail = detail
 
     def __enter__(self) -> Work:
-        worker: Worker | None = RUNNING.get()
+        running = RUNNING.get()
+        worker: Worker | None = None if running is None else running.visit
         self._worker = worker
         self._work = NOT_RECORDED if worker is None else worker.begin_span(self._kind, self._detail)
         return self._work

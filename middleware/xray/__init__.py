@@ -9,6 +9,7 @@ from middleware.xray.probe import Recorder as Recorder
 from middleware.xray.record import Recording as Recording
 from middleware.xray.record import record as record
 from middleware.xray.shared import SharedTraces as SharedTraces
+from middleware.xray.spans import outside as outside
 from middleware.xray.text import ladder as ladder
 from middleware.xray.trace import Trace as Trace
 from middleware.xray.visit import Visit as Visit

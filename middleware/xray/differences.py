@@ -68,8 +68,12 @@ def changed_entries(
 
     Values other than text are compared by identity: comparing them may cost, or fail.
     """
-    # Mostly nothing changed, and a copy has the order of the original.
-    if before.keys() == after.keys() and all(map(is_, before.values(), after.values())):
+    # Mostly nothing changed, and a copy has the order, and the very names, of the original.
+    if (
+        len(before) == len(after)
+        and all(map(is_, before.values(), after.values()))
+        and all(map(is_, before, after))
+    ):
         return [], []
     changed = []
     for name, value in after.items():

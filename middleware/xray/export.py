@@ -96,7 +96,7 @@ def visit_as_json(visit: Visit, places: dict[int, int]) -> dict[str, Any]:
         "first_byte": visit.first_byte,
         "last_byte": visit.last_byte,
         "is_whole": visit.is_whole,
-        "closed_by": visit.closed_by,
+        "closed_by": list(visit.closed_by),
         "input": {"reads": visit.input_reads, "bytes": visit.input_bytes},
         "raised": [
             {"error": error.name, "text": error.text, "in": PHASES[error.phase]}

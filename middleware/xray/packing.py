@@ -14,12 +14,12 @@ Packed: TypeAlias = dict[str, Any]
 OF_TRACE = (
     "began", "began_at", "dropped", "environ", "facts", "id", "method", "path", "query", "seconds",
 )  # fmt: skip
-# What is an object, or needed only while the request runs.
-NOT_PLAIN = frozenset(
-    {"below", "notes", "open_spans", "parent", "phase", "raised", "raw_environ", "raw_headers",
-     "received", "starts", "trace"}
+OF_VISIT = (
+    "body_has_close", "body_type", "bytes", "called", "checksum", "chunks", "close_calls",
+    "closed_by", "environ_type", "first_byte", "inner", "input_bytes", "input_reads",
+    "is_held_back", "is_list", "is_whole", "last_byte", "method", "name", "out_when_called",
+    "place", "returned", "seconds", "write_bytes", "writes",
 )  # fmt: skip
-OF_VISIT = tuple(name for name in Visit.__slots__ if name not in NOT_PLAIN)
 
 
 def pack(trace: Trace) -> Packed:

@@ -99,21 +99,22 @@ class Probe:
         trace, parent = self.find(environ)
         if trace is None or len(trace.visits) >= MAX_VISITS:
             return self.app(environ, start_response)
-        visit = Visit(trace, parent, self.name, self.place, trace.seconds_since(clock()))
+        began = trace.began
+        begin = clock()
+        visit = Visit(trace, parent, self.name, self.place, begin - began)
         receive(environ, visit)
         trace.add_visit(visit)
         start = recorded_start(start_response, visit, trace)
-        turn = Turn(visit, CALL)
+        turn = Turn(visit, trace, CALL, begin)
         try:
             body = self.app(environ, start)
         except BaseException as error:
             visit.note_error(CALL, error)
+            turn.end()
             if parent is None:
                 trace.end()
             raise
-        finally:
-            turn.end()
-        visit.returned = trace.seconds_since(clock())
+        visit.returned = turn.end() - began
         recorded: Iterable[bytes] = recorded_body(body, visit, trace)
         return recorded
 
@@ -124,7 +125,8 @@ class Probe:
             if trace is not None:
                 environ[KEY] = trace
             return trace, None
-        running = RUNNING.get()
+        cursor = RUNNING.get()
+        running = None if cursor is None else cursor.visit
         # A layer that makes a new environ leaves out our key, so what runs is asked first. It is
         # unknown where a layer calls the next in another thread.
         if running is not None and running.place > self.place and self.owns(running.trace):
@@ -138,10 +140,15 @@ class Probe:
 
 def receive(environ: WSGIEnvironment, visit: Visit) -> None:
     """Record environ as it comes, and put a stream into it that records."""
-    parent = visit.parent
-    if parent is not None and parent.raw_environ is not None:
-        before = parent.raw_environ
+    parent = visit.caller
+    before = None if parent is None else parent.raw_environ
+    if parent is not None and before is not None:
         changed, removed = changed_entries(before, environ)
+        if not changed and not removed and type(environ) is dict:
+            # Nothing to record, and no need for another copy.
+            visit.method, visit.environ_type = parent.method, "dict"
+            visit.raw_environ = before
+            return
         visit.received = differences_of_environs(before, changed, removed)
         note_mistakes_of_environ(environ, changed, removed, parent)
     stream = environ.get("wsgi.input")
@@ -156,15 +163,15 @@ def recorded_start(start_response: StartResponse, visit: Visit, trace: Trace) ->
     """Return what stands in for the `start_response` that a layer got from above."""
 
     def start(status: str, headers: Any, exc_info: ExcInfo | None = None) -> Any:
-        at = trace.seconds_since(clock())
+        now = clock()
         error = None if exc_info is None else getattr(exc_info[0], "__name__", "?")
         fields = fields_of(headers, visit)
-        entry = Start(kept_status(status), fields, error, at, trace.next_order())
+        entry = Start(kept_status(status), fields, error, now - trace.began, trace.next_order())
         entry.out_before = visit.content_bytes
         if len(visit.starts) < MAX_STARTS:
-            visit.starts.append(entry)
+            visit.starts = (*visit.starts, entry)
         note_mistakes_of_status(status, visit)
-        turn = UpwardTurn(visit)
+        turn = UpwardTurn(visit, now)
         try:
             write = start_response(status, headers, exc_info)
         except BaseException as refusal:
@@ -196,6 +203,9 @@ def fields_of(headers: Any, visit: Visit) -> Fields:
     ):
         is_sound = note_mistakes_of_headers(headers, visit)
         fields = kept_fields(headers)
+    elif len(headers) == len(known):
+        visit.raw_headers = known
+        return start.fields
     else:
         added = headers[len(known) :]
         is_sound = not added or note_mistakes_of_headers(added, visit)

@@ -11,35 +11,60 @@ from contextvars import ContextVar
 from typing import cast
 
 from middleware import spans
-from middleware.xray.visit import Visit
+from middleware.xray.visit import Journey, Visit
 
 clock = time.perf_counter
 
-RUNNING = cast("ContextVar[Visit | None]", spans.RUNNING)
+
+class Cursor:
+    """Which layer of a request is at work, where its thread or greenlet finds it.
+
+    It is set once for a request in each of them, as setting a context variable costs more.
+    """
+
+    __slots__ = ("trace", "visit")
+
+    def __init__(self, trace: Journey) -> None:
+        self.trace = trace
+        self.visit: Visit | None = None
+
+
+RUNNING = cast("ContextVar[Cursor | None]", spans.RUNNING)
 
 
 class Turn:
     """The time in which one layer runs, with those below that it calls meanwhile."""
 
-    __slots__ = ("before", "begin", "phase", "phase_before", "visit")
+    __slots__ = ("before", "begin", "cursor", "outer", "phase", "phase_before", "visit")
 
-    def __init__(self, visit: Visit, phase: int) -> None:
+    def __init__(self, visit: Visit, trace: Journey, phase: int, begin: float) -> None:
+        cursor = RUNNING.get()
+        self.outer = cursor
+        if cursor is None or cursor.trace is not trace:
+            cursor = Cursor(trace)
+            RUNNING.set(cursor)
+        self.cursor = cursor
+        self.before = cursor.visit
+        cursor.visit = visit
         self.visit = visit
         self.phase = phase
         self.phase_before = visit.phase
-        self.before = RUNNING.get()
         visit.phase = phase
-        RUNNING.set(visit)
-        self.begin = clock()
+        self.begin = begin
 
-    def end(self) -> None:
-        seconds = clock() - self.begin
-        visit, before = self.visit, self.before
-        RUNNING.set(before)
+    def end(self) -> float:
+        """End it, and return when, by the clock."""
+        now = clock()
+        seconds = now - self.begin
+        visit, before, cursor = self.visit, self.before, self.cursor
+        cursor.visit = before
+        if self.outer is not cursor:
+            RUNNING.set(self.outer)
         visit.phase = self.phase_before
         visit.seconds[self.phase] += seconds
         if before is not None:
             before.inner[before.phase] += seconds
+        return now
 
 
 class UpwardTurn:
@@ -48,24 +73,36 @@ class UpwardTurn:
     It happens within the lower layer's time, but it is the upper one's work.
     """
 
-    __slots__ = ("before", "begin", "visit")
+    __slots__ = ("before", "begin", "cursor", "visit")
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, begin: float) -> None:
         self.visit = visit
-        self.before = RUNNING.get()
-        RUNNING.set(visit.parent)
-        self.begin = clock()
+        cursor = RUNNING.get()
+        if cursor is not None and cursor.trace is not visit.trace:
+            cursor = None
+        self.cursor = cursor
+        if cursor is not None:
+            self.before = cursor.visit
+            cursor.visit = visit.caller
+        self.begin = begin
 
     def end(self) -> None:
         seconds = clock() - self.begin
         visit = self.visit
-        RUNNING.set(self.before)
+        if self.cursor is not None:
+            self.cursor.visit = self.before
         visit.inner[visit.phase] += seconds
-        if visit.parent is not None:
-            visit.parent.inner[visit.parent.phase] -= seconds
+        if visit.caller is not None:
+            visit.caller.inner[visit.caller.phase] -= seconds
+
+
+def now_running() -> Visit | None:
+    """Return the layer that runs here."""
+    cursor = RUNNING.get()
+    return None if cursor is None else cursor.visit
 
 
 def at_work(visit: Visit) -> Visit:
     """Return the layer of this visit's request that runs now, as far as that is known."""
-    running = RUNNING.get()
+    running = now_running()
     return running if running is not None and running.trace is visit.trace else visit

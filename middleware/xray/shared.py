@@ -26,9 +26,9 @@ MAX_TRACE_BYTES = 256 * 1024
 MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_FILES = 32
 # Before writing, a pause of at least so many seconds, and so many times as long as the last one
-# took: so it takes at most a twentieth of the processor's time.
+# took: so it takes at most a fiftieth of the processor's time.
 MIN_PAUSE_SECONDS = 0.05
-PAUSE_FACTOR = 20
+PAUSE_FACTOR = 50
 # Under gevent others get their turn after so many.
 MAX_AT_ONCE = 10
 
@@ -65,7 +65,8 @@ class SharedTraces:
         if self.process != os.getpid():
             self.begin()
         self.waiting.append(trace)
-        self.has_more.set()
+        if not self.has_more.is_set():
+            self.has_more.set()
 
     def begin(self) -> None:
         """Begin in this process, which may be a fork of one that has begun."""

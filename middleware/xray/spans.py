@@ -9,6 +9,17 @@ MAX_FACTS = 20
 MAX_NAME_CHARACTERS = 40
 
 
+def outside(name: str, began: float, seconds: float, **facts: object) -> Span:
+    """Make a span of what a server or proxy did before it passed the request on.
+
+    `began`: in seconds since the chain was called, so less than 0.
+    """
+    work = Span(name, "", "", began)
+    work.seconds = max(0.0, seconds)
+    work.set(**facts)
+    return work
+
+
 class Span:
     """A piece of work inside a layer, such as a statement of SQL; see `middleware.spans`."""
 

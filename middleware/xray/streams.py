@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import is_
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 from zlib import crc32
 
 from middleware._wsgi import close_body
-from middleware.xray.running import RUNNING, Turn, UpwardTurn, at_work, clock
+from middleware.xray.running import Turn, UpwardTurn, at_work, clock, now_running
 from middleware.xray.trace import Trace
 from middleware.xray.visit import CLOSE, ITERATION, SERVER, Visit
 
@@ -33,7 +34,7 @@ class RecordedBody:
         visit = self.visit
         if visit.close_calls:
             visit.note("read-after-close", "")
-        turn = Turn(visit, ITERATION)
+        turn = Turn(visit, self._trace, ITERATION, clock())
         try:
             if self._next is None:
                 self._next = iter(self._body).__next__
@@ -51,11 +52,11 @@ class RecordedBody:
 
     def close(self) -> None:
         visit = self.visit
-        closer = RUNNING.get()
+        closer = now_running()
         visit.close_calls += 1
         if len(visit.closed_by) < MAX_CLOSERS:
-            visit.closed_by.append(SERVER if closer is None else closer.name)
-        turn = Turn(visit, CLOSE)
+            visit.closed_by = (*visit.closed_by, SERVER if closer is None else closer.name)
+        turn = Turn(visit, self._trace, CLOSE, clock())
         try:
             close_body(self._body)
         except BaseException as error:
@@ -88,24 +89,41 @@ def recorded_body(body: Any, visit: Visit, trace: Trace) -> Any:
     """
     kind = type(body)
     visit.body_type = kind.__name__
+    if kind is list or kind is tuple:
+        visit.is_list = True
+        if visit.parent is None:
+            return SizedBody(body, visit, trace, len(body))
+        pass_list(body, visit, trace)
+        return body
     is_iterable = hasattr(kind, "__iter__") or hasattr(kind, "__getitem__")
     if not is_iterable or isinstance(body, str | bytes):
         visit.note("body-type", f"the application returned {kind.__name__}")
     if not is_iterable:
-        return body
-    visit.is_list = kind is list or kind is tuple
-    if visit.is_list:
-        if visit.parent is None:
-            return SizedBody(body, visit, trace, len(body))
-        for chunk in body:
-            passed(chunk, visit, trace)
-        visit.is_whole = True
         return body
     inner = body.visit if isinstance(body, RecordedBody) else None
     visit.body_has_close = hasattr(body, "close") and (inner is None or inner.body_has_close)
     if hasattr(kind, "__len__"):
         return SizedBody(body, visit, trace, len(body))
     return RecordedBody(body, visit, trace)
+
+
+def pass_list(body: Sequence[Any], visit: Visit, trace: Trace) -> None:
+    """Record a list that left a layer; mostly it is the very one that left the layer below."""
+    known = trace.last_list
+    visit.is_whole = True
+    if known is not None and known[0] is body and visit.starts:
+        _, chunks, inner = known
+        if len(chunks) == len(body) and all(map(is_, chunks, body)) and inner.caller is visit:
+            visit.chunks, visit.bytes, visit.checksum = inner.chunks, inner.bytes, inner.checksum
+            visit.first_byte, visit.last_byte = inner.first_byte, inner.last_byte
+            if inner.notes:
+                wrong = [note for note in inner.notes if note.code == "chunk-type"]
+                visit.notes = (*visit.notes, *wrong)
+            trace.last_list = body, chunks, visit
+            return
+    for chunk in body:
+        passed(chunk, visit, trace)
+    trace.last_list = body, tuple(body), visit
 
 
 def passed(chunk: object, visit: Visit, trace: Trace) -> None:
@@ -119,7 +137,7 @@ def passed(chunk: object, visit: Visit, trace: Trace) -> None:
             visit.note("start-late", "bytes came before start_response")
         visit.bytes += len(chunk)
         count(chunk, visit, trace)
-    parent = visit.parent
+    parent = visit.caller
     if (
         parent is not None
         and not visit.is_list
@@ -156,7 +174,7 @@ def recorded_write(write: Any, visit: Visit, trace: Trace) -> Any:
             count(chunk, visit, trace)
         else:
             visit.note("chunk-type", f"write() got {type(chunk).__name__}")
-        turn = UpwardTurn(visit)
+        turn = UpwardTurn(visit, clock())
         try:
             return write(chunk)
         finally:

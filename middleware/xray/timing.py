@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from middleware.xray.trace import Trace
 from middleware.xray.visit import Visit
@@ -23,11 +24,17 @@ def server_timing_of(trace: Trace) -> str:
 
 def metrics_of(trace: Trace) -> Iterator[str]:
     for visit in trace.visits[:MAX_METRICS]:
-        name = NOT_IN_TOKENS.sub("-", visit.name).strip("-") or "layer"
-        yield f"{name};dur={max(0.0, way_down_of(visit)) * 1000:.3f}"
+        yield f"{token_of(visit.name)};dur={way_down_of(visit) * 1000:.3f}"
+
+
+@lru_cache(1000)
+def token_of(name: str) -> str:
+    """Return a layer's name as the field may have it."""
+    return NOT_IN_TOKENS.sub("-", name).strip("-") or "layer"
 
 
 def way_down_of(visit: Visit) -> float:
-    if visit.below:
-        return visit.below[0].called - visit.called
+    below = visit.below
+    if below:
+        return below[0].called - visit.called
     return visit.starts[0].at - visit.called if visit.starts else 0.0

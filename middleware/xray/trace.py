@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from wsgiref.types import WSGIEnvironment
 
 from middleware.xray.spans import MAX_FACTS, Span
-from middleware.xray.values import kept_text, kept_value
+from middleware.xray.values import kept_environ, kept_text, kept_value
 from middleware.xray.visit import Visit
 
 # Bounds of what one request may fill.
@@ -41,11 +41,12 @@ class Trace:
         self.method = kept_text(environ.get("REQUEST_METHOD", ""))
         self.path = kept_value("PATH_INFO", path_of(environ))
         self.query = kept_value("QUERY_STRING", environ.get("QUERY_STRING", ""))
-        self.environ = {str(name): kept_value(str(name), value) for name, value in environ.items()}
+        self.environ = kept_environ(environ)
         self.visits: list[Visit] = []
         self.spans: list[Span] = []
         # What servers did before the chain was called, the outermost first.
-        self.outside: list[Span] = []
+        self._outside: list[Span] = []
+        self._servers: Callable[[Trace], Iterable[Span]] | None = None
         # What is known of it beside environ, such as its route.
         self.facts: dict[str, str] = {}
         # What did not fit.
@@ -54,6 +55,8 @@ class Trace:
         self.seconds: float | None = None
         # The chunk that passed last, and the checksums before and after it.
         self.memo: tuple[bytes, int, int] = (b"", 0, 0)
+        # The list that left a layer last, its chunks, and that layer's visit.
+        self.last_list: tuple[object, tuple[object, ...], Visit] | None = None
         self._order = itertools.count(1)
 
     def seconds_since(self, moment: float) -> float:
@@ -62,18 +65,21 @@ class Trace:
     def now(self) -> float:
         return clock() - self.began
 
-    def add_outside(self, name: str, began: float, seconds: float, **facts: object) -> Span:
-        """Add what a server or proxy did before it passed the request on.
+    @property
+    def outside(self) -> list[Span]:
+        """List what servers did before the chain was called, the outermost first."""
+        servers = (
+            [] if self._servers is None else itertools.islice(self._servers(self), MAX_OUTSIDE)
+        )
+        return [*self._outside, *servers]
 
-        `began`: in seconds since the chain was called, so less than 0. What is known only when the
-        request is over is `set` on the span that this returns.
-        """
-        work = Span(name, "", "", began)
-        work.seconds = max(0.0, seconds)
-        work.set(**facts)
-        if len(self.outside) < MAX_OUTSIDE:
-            self.outside.append(work)
-        return work
+    @outside.setter
+    def outside(self, spans: list[Span]) -> None:
+        self._outside = spans
+
+    def show_outside(self, servers: Callable[[Trace], Iterable[Span]]) -> None:
+        """Have a function say what servers did, each time that somebody looks: most are not."""
+        self._servers = servers
 
     def set(self, **facts: object) -> None:
         """Add facts to the request as a whole, such as its route."""
@@ -90,15 +96,18 @@ class Trace:
             return
         self.seconds = self.seconds_since(clock())
         self.memo = (b"", 0, 0)
+        self.last_list = None
         for visit in self.visits:
-            visit.raw_environ = visit.raw_headers = None
+            visit.end()
         if self._ended is not None:
             self._ended(self)
 
     def add_visit(self, visit: Visit) -> None:
         self.visits.append(visit)
-        if visit.parent is not None:
-            visit.parent.below.append(visit)
+        caller = visit.caller
+        if caller is not None:
+            visit.out_when_called = caller.chunks + caller.writes
+            caller.below = (*caller.below, visit)
 
     def parent_for(self, place: int) -> Visit | None:
         """Return the visit that called a layer in this place: the last one further out."""

@@ -6,8 +6,9 @@ A secret is recorded as `HIDDEN`: that it was there, and nothing of it. Bodies a
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["secret", "address", "cookies", "plain"]
 Fields: TypeAlias = tuple[tuple[str, str], ...]
@@ -81,6 +82,25 @@ def kept_value(name: str, value: object) -> str:
     return f"<{type(value).__name__}>"
 
 
+def kept_environ(environ: Mapping[Any, object]) -> dict[str, str]:
+    """Return what is recorded of environ."""
+    kept = {}
+    for name, value in environ.items():
+        # Most are short texts that hide nothing.
+        if (
+            type(value) is str
+            and type(name) is str
+            and len(value) <= MAX_VALUE_CHARACTERS
+            and kind_of(name) == "plain"
+            and "eyJ" not in value
+        ):
+            kept[name] = value
+        else:
+            name = str(name)
+            kept[name] = kept_value(name, value)
+    return kept
+
+
 def kept_fields(headers: object) -> Fields:
     """Return what is recorded of a header list; as much of it as is one."""
     if not isinstance(headers, list | tuple):
@@ -112,6 +132,8 @@ def kept_cookie(line: str) -> str:
 
 def kept_status(status: object) -> str:
     """Return what is recorded of a status line."""
+    if type(status) is str and len(status) <= MAX_VALUE_CHARACTERS:
+        return status
     return cut(status) if type(status) is str else kept_text(status)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
+from weakref import ReferenceType, ref
 from wsgiref.types import WSGIEnvironment
 
 from middleware._wsgi import Headers
@@ -37,6 +39,28 @@ class Journey(Protocol):
 
     def add_span(self, span: Span) -> None:
         """Keep a piece of work, if there is room."""
+
+
+class Ended:
+    """Stands for the trace of a request that is over."""
+
+    def seconds_since(self, moment: float) -> float:
+        """Return 0: what is late has no time."""
+        return 0.0
+
+    def now(self) -> float:
+        return 0.0
+
+    def next_order(self) -> int:
+        """Return a number behind all others."""
+        return MAX_ORDER
+
+    def add_span(self, span: Span) -> None:
+        """Keep nothing."""
+
+
+MAX_ORDER = 2**31
+ENDED = Ended()
 
 
 class Note:
@@ -104,67 +128,79 @@ class Visit:
     Its own work is what differs between it and the visits in `below`.
     """
 
-    __slots__ = (
-        "below", "body_has_close", "body_type", "bytes", "called", "checksum", "chunks",
-        "close_calls", "closed_by", "environ_type", "first_byte", "inner", "input_bytes",
-        "input_reads", "is_held_back", "is_list", "is_whole", "last_byte", "method", "name",
-        "notes", "open_spans", "out_when_called", "parent", "phase", "place", "raised",
-        "raw_environ", "raw_headers", "received", "returned", "seconds", "starts", "trace",
-        "write_bytes", "writes",
-    )  # fmt: skip
+    # What most visits keep stands here, so that a visit costs little: many are made.
+    method = ""
+    environ_type = ""
+    # Times are seconds since the trace began.
+    returned: float | None = None
+    first_byte: float | None = None
+    last_byte: float | None = None
+    # What the layer above changed in environ before this call.
+    received: Differences = NO_DIFFERENCES
+    # Environ as it was, while the request runs: what is below compares itself with it.
+    raw_environ: WSGIEnvironment | None = None
+    # The header list of its response, so that the layer above need only look at what it adds.
+    raw_headers: Headers | None = None
+    below: Sequence[Visit] = ()
+    starts: Sequence[Start] = ()
+    chunks = bytes = writes = write_bytes = checksum = 0
+    body_type = ""
+    body_has_close = is_list = is_whole = False
+    # Whether the layer above took a chunk before it had put out the one before.
+    is_held_back = False
+    close_calls = 0
+    closed_by: Sequence[str] = ()
+    input_reads = input_bytes = 0
+    raised: Sequence[Raised] = ()
+    notes: Sequence[Note] = ()
+    open_spans = 0
+    # Chunks that the layer above had put out when it called this one.
+    out_when_called = 0
+    phase = CALL
 
     def __init__(
         self, trace: Journey, parent: Visit | None, name: str, place: int, called: float
     ) -> None:
         self.trace = trace
-        self.parent = parent
+        # The visit that made this one, while the request runs.
+        self.caller = parent
+        self.called_by: ReferenceType[Visit] | None = None
         self.name = name
         self.place = place
-        # The method as this layer saw it, which one above may have changed.
-        self.method = ""
-        self.environ_type = ""
-        # Times are seconds since the trace began.
         self.called = called
-        self.returned: float | None = None
-        self.first_byte: float | None = None
-        self.last_byte: float | None = None
-        # What the layer above changed in environ before this call.
-        self.received: Differences = NO_DIFFERENCES
-        # Environ as it was, while the request runs: what is below compares itself with it.
-        self.raw_environ: WSGIEnvironment | None = None
-        # The header list of its response, so that the layer above need only look at what it adds.
-        self.raw_headers: Headers | None = None
-        self.below: list[Visit] = []
-        self.starts: list[Start] = []
-        self.chunks = self.bytes = self.writes = self.write_bytes = 0
-        self.checksum = 0
-        self.body_type = ""
-        self.body_has_close = self.is_list = self.is_whole = False
-        # Whether the layer above took a chunk before it had put out the one before.
-        self.is_held_back = False
-        self.close_calls = 0
-        self.closed_by: list[str] = []
-        self.input_reads = self.input_bytes = 0
-        self.raised: list[Raised] = []
-        self.notes: list[Note] = []
-        self.open_spans = 0
-        # Chunks that the layer above had put out when it called this one.
-        self.out_when_called = 0 if parent is None else parent.put_out
-        self.phase = CALL
         self.seconds = [0.0, 0.0, 0.0]
         self.inner = [0.0, 0.0, 0.0]
+
+    @property
+    def parent(self) -> Visit | None:
+        """The visit that made this one; None of the outermost."""
+        if self.caller is not None or self.called_by is None:
+            return self.caller
+        return self.called_by()
+
+    def end(self) -> None:
+        """Let go of what only a running request needs, and of all that would be a cycle.
+
+        So what is not kept any more is freed at once, and not by the garbage collector.
+        """
+        self.raw_environ = self.raw_headers = None
+        self.trace = ENDED
+        if self.caller is not None:
+            self.called_by = ref(self.caller)
+            self.caller = None
 
     # What happened.
 
     def note(self, code: str, detail: str) -> None:
         """Remember something that may be a fault."""
         if len(self.notes) < MAX_NOTES:
-            self.notes.append(Note(code, detail))
+            self.notes = (*self.notes, Note(code, detail))
 
     def note_error(self, phase: int, error: BaseException) -> None:
         """Remember that an exception leaves the layer. The exception itself is not kept."""
         if len(self.raised) < MAX_NOTES:
-            self.raised.append(Raised(phase, error, self.trace.next_order()))
+            raised = Raised(phase, error, self.trace.next_order())
+            self.raised = (*self.raised, raised)
 
     def begin_span(self, kind: str, detail: str) -> Span:
         """Begin a piece of work of this layer; see `middleware.spans`."""
@@ -188,7 +224,11 @@ class Visit:
     @property
     def start(self) -> Start | None:
         """Return the call of `start_response` that counts: the last that was not refused."""
-        return next((start for start in reversed(self.starts) if start.refused is None), None)
+        starts = self.starts
+        # Mostly there is one.
+        if len(starts) == 1 and starts[0].refused is None:
+            return starts[0]
+        return next((start for start in reversed(starts) if start.refused is None), None)
 
     @property
     def status(self) -> str:

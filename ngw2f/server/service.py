@@ -31,7 +31,7 @@ class ServerPart(Protocol):
     def begin(self, worker: object, request: Any) -> None:
         """Note that a request has arrived."""
 
-    def end(self, environ: dict[str, Any], response: Any) -> None:
+    def end(self, response: Any) -> None:
         """Note that its response is sent, if there is one."""
 
 
@@ -93,7 +93,7 @@ class Service:
         self.services.meter.count()
         self.requests.end(request, environ, response)
         if self.xray is not None:
-            self.xray.end(environ, response)
+            self.xray.end(response)
 
     def _record(self) -> None:
         """Write this process's counts to its file, for /metrics."""

@@ -3,12 +3,14 @@
 import os
 import re
 import time
+from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 from wsgiref.types import WSGIEnvironment
 
-from middleware.xray import Trace
-from middleware.xray.probe import KEY
+from middleware.xray import Trace, outside
+from middleware.xray.spans import Span
 
 # nginx says when it passes the request on, and how many seconds after its first byte
 # (nginx/proxy.conf).
@@ -16,59 +18,83 @@ START_FIELD = "HTTP_X_REQUEST_START"
 START = re.compile(r"t=(\d{1,12}\.\d{3}); spent=(\d{1,6}\.\d{3})")
 
 
-class _Arrived(NamedTuple):
-    """When a request's first line was read, and its head, by X-ray's clock; and by what worker."""
+class Arrived:
+    """A request of gunicorn's, with when it was read, and written, by X-ray's clock."""
 
-    line_read_at: float
-    head_read_at: float
-    worker: str
+    __slots__ = ("request", "sent", "sent_at", "worker")
+
+    def __init__(self, worker: object, request: Any) -> None:
+        self.worker = type(worker).__name__
+        self.request: Any = request
+        self.sent_at: float | None = None
+        self.sent = 0
 
 
-_arrived: ContextVar[_Arrived | None] = ContextVar("arrived", default=None)
+_arrived: ContextVar[Arrived | None] = ContextVar("arrived", default=None)
 
 
 class GunicornPart:
     """Notes what gunicorn's hooks see; a request is answered where its hooks are called."""
 
     def begin(self, worker: object, request: Any) -> None:
-        now = time.perf_counter()
-        read_at = getattr(request, "line_read_at", now)
-        _arrived.set(_Arrived(read_at, now, type(worker).__name__))
+        _arrived.set(Arrived(worker, request))
 
-    def end(self, environ: dict[str, Any], response: Any) -> None:
-        trace = environ.get(KEY)
-        if not isinstance(trace, Trace):
-            return
-        for server in trace.outside:
-            if server.kind == "gunicorn":
-                sent = getattr(response, "sent", 0)
-                server.set(written=f"{sent:,} bytes, after {trace.now() * 1000:.2f} ms")
+    def end(self, response: Any) -> None:
+        arrived = _arrived.get()
+        if arrived is not None:
+            # Its connection may stay for hours.
+            arrived.request = None
+            arrived.sent_at = time.perf_counter()
+            arrived.sent = getattr(response, "sent", 0)
 
 
 def add_servers(trace: Trace, environ: WSGIEnvironment, *, trusted: bool) -> None:
-    """Add what is known of the servers when the chain is called.
+    """Have the trace show what is known of the servers.
 
     *trusted*: whether our own proxy is in front, which replaces what a client sends.
     """
+    names = (START_FIELD, "HTTP_X_REQUEST_ID")
+    nginx = [environ.get(name, "") for name in names] if trusted else None
     arrived = _arrived.get()
-    line_read = 0.0 if arrived is None else arrived.line_read_at - trace.began
-    found = START.fullmatch(environ.get(START_FIELD, "")) if trusted else None
-    if found:
+    if arrived is None and nginx is None:
+        return
+    times = (0.0, 0.0)
+    if arrived is not None:
+        request = arrived.request
+        # gunicorn's request holds its connection.
+        arrived.request = None
+        times = request.line_read_at, request.began_at
+    trace.show_outside(partial(servers_of, nginx, arrived, times))
+
+
+def servers_of(
+    nginx: list[str] | None,
+    arrived: Arrived | None,
+    times: tuple[float, float],
+    trace: Trace,
+) -> Iterator[Span]:
+    """Return what nginx said, and what gunicorn's worker did; `times`: of the line, of the head."""
+    line_read = 0.0 if arrived is None else times[0] - trace.began
+    found = START.fullmatch(nginx[0]) if nginx else None
+    if nginx and found:
         passed_on = float(found[1]) - trace.began_at
         spent = float(found[2])
-        trace.add_outside(
+        yield outside(
             "nginx",
             passed_on - spent,
             spent,
-            request_id=environ.get("HTTP_X_REQUEST_ID", ""),
+            request_id=nginx[1],
             passed_on=f"{(line_read - passed_on) * 1000:.2f} ms before gunicorn had the first line",
         )
     if arrived is not None:
-        head = arrived.head_read_at - arrived.line_read_at
-        trace.add_outside(
+        work = outside(
             "gunicorn",
             line_read,
             -line_read,
             worker=f"{os.getpid()}, {arrived.worker}",
-            head=f"read {head * 1000:.2f} ms after its first line",
+            head=f"read {(times[1] - times[0]) * 1000:.2f} ms after its first line",
         )
+        if arrived.sent_at is not None:
+            after = (arrived.sent_at - trace.began) * 1000
+            work.set(written=f"{arrived.sent:,} bytes, after {after:.2f} ms")
+        yield work

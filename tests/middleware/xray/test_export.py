@@ -10,7 +10,7 @@ from middleware.chain import Layer
 from middleware.request_id import RequestIDMiddleware
 from middleware.xray import lint, record, span
 from middleware.xray.export import as_har, as_json, summary_of
-from middleware.xray.spans import Span
+from middleware.xray.spans import Span, outside
 from tests.middleware.serving import BrokenError, Exchange, TrackedBody, answering, serve
 
 LAYERS = [Layer("request id", RequestIDMiddleware, "")]
@@ -28,7 +28,7 @@ def test_trace_is_json() -> None:
     serve(recorded, "/a", query_string="b=1&token=sesame")
     trace = recorded.trace
     trace.set(route="/a")
-    trace.add_outside("nginx", -0.25, 0.125)
+    trace.show_outside(lambda trace: [outside("nginx", -0.25, 0.125)])
     later = [Span("job", "render", "", 1.5)]
     found = json.loads(json.dumps(as_json(trace, lint(trace), later)))
     assert [(server["kind"], server["began"]) for server in found["outside"]] == [("nginx", -0.25)]

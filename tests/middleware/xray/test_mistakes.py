@@ -82,7 +82,7 @@ def test_right_start_passes(status: str) -> None:
     found = visit()
     note_mistakes_of_status(status, found)
     assert note_mistakes_of_headers([("A", "1"), ("B", "")], found)
-    assert found.notes == []
+    assert not found.notes
 
 
 def test_number_of_notes_is_bounded() -> None:

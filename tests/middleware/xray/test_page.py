@@ -10,7 +10,7 @@ from middleware.chain import Layer
 from middleware.request_id import RequestIDMiddleware
 from middleware.xray import Fault, Recording, lint, record, span
 from middleware.xray.page import chosen, filters_of, list_page, trace_page, two_page
-from middleware.xray.spans import Span
+from middleware.xray.spans import Span, outside
 from tests.middleware.serving import BrokenError, Exchange, answering, serve
 
 LAYERS = [
@@ -77,7 +77,7 @@ def test_ladder_shows_layers_work_and_changes() -> None:
 def test_facts_and_what_others_did_are_shown() -> None:
     trace = recorded("/a").trace
     trace.set(request_id="<1>")
-    trace.add_outside("nginx", -0.25, 0.125, request_id="<2>")
+    trace.show_outside(lambda trace: [outside("nginx", -0.25, 0.125, request_id="<2>")])
     assert trace_page(trace, []).count(">nginx<") == 2
     text = trace_page(trace, [], later=[Span("job", "<render>", "", 0.0123)])
     Balanced(text)

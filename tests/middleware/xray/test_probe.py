@@ -12,6 +12,7 @@ from middleware.chain import Layer, chain
 from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
 from middleware.xray.probe import KEY, Recorder
+from middleware.xray.spans import outside
 from middleware.xray.trace import MAX_VISITS, Trace
 from middleware.xray.visit import MAX_STARTS
 from tests.middleware.contract import Contract
@@ -241,7 +242,7 @@ def test_close_is_recorded_with_who_called_it() -> None:
     app, recorder = recorded(answering(TrackedBody(b"one")), WrappedBodies, plain)
     serve(app)
     trace = recorder.traces[-1]
-    closers = [visit.closed_by for visit in trace.visits]
+    closers = [list(visit.closed_by) for visit in trace.visits]
     assert closers == [["server"], ["layer 0"], ["layer 1"]]
     assert trace.closed_once()
 
@@ -355,7 +356,7 @@ def test_body_may_be_iterated_in_another_thread() -> None:
     assert [visit.chunks for visit in first.visits] == [2, 2]
     assert [visit.chunks for visit in second.visits] == [1, 1]
     assert first.closed_once()
-    assert first.root.closed_by == ["server"]
+    assert first.root.closed_by == ("server",)
     assert not second.is_done
 
 
@@ -455,7 +456,11 @@ def test_whole_chain_may_be_called_again_inside() -> None:
 
 def test_what_is_known_of_the_server_may_be_added() -> None:
     def began(trace: Trace, environ: WSGIEnvironment) -> None:
-        trace.add_outside("nginx", -0.25, 0.125, token="sesame", host=environ["HTTP_HOST"])
+        trace.show_outside(
+            lambda trace: [
+                outside("nginx", -0.25, 0.125, token="sesame", host=environ["HTTP_HOST"])
+            ]
+        )
 
     recorder = Recorder(began=began)
     serve(recorder.probe("app", answering()))
@@ -466,8 +471,7 @@ def test_what_is_known_of_the_server_may_be_added() -> None:
 
 def test_servers_are_bounded() -> None:
     def began(trace: Trace, environ: WSGIEnvironment) -> None:
-        for _ in range(30):
-            trace.add_outside("nginx", -1, -1)
+        trace.show_outside(lambda trace: [outside("nginx", -1, -1)] * 30)
 
     recorder = Recorder(began=began)
     serve(recorder.probe("app", answering()))

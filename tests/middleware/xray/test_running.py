@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -99,3 +101,25 @@ def test_work_within_work_is_deeper() -> None:
 
     found = [(each.detail, each.depth) for each in trace_of(work).spans]
     assert found == [("post", 0), ("INSERT INTO a", 1), ("COMMIT", 1)]
+
+
+def test_what_comes_after_the_end_is_not_recorded() -> None:
+    trace = trace_of(lambda: None)
+    visit = trace.root
+    visit.end_span(visit.begin_span("sql", "late"), None)
+    visit.note_error(0, BrokenError("late"))
+    assert trace.spans == []
+    assert visit.trace.seconds_since(5.0) == 0.0
+    assert [raised.text for raised in visit.raised] == ["late"]
+
+
+def test_what_is_not_kept_is_freed_at_once() -> None:
+    recorded = record(answering(), [Layer("outer", lambda app: lambda *given: app(*given), "")])
+    serve(recorded)
+    visits = [weakref.ref(visit) for visit in recorded.trace.visits]
+    gc.disable()
+    try:
+        recorded.recorder.traces.clear()
+        assert [each() for each in visits] == [None, None]
+    finally:
+        gc.enable()

@@ -16,6 +16,7 @@ from middleware.xray import Recorder, Recording, SharedTraces, Trace, ladder, li
 from middleware.xray import shared as module
 from middleware.xray.export import as_json
 from middleware.xray.packing import pack, unpack
+from middleware.xray.spans import outside
 from tests.middleware.serving import BrokenError, TrackedBody, answering, serve
 from tests.waiting import wait_until
 
@@ -61,7 +62,7 @@ def write(shared: SharedTraces) -> Callable[..., None]:
 def test_trace_is_the_same_after_its_journey() -> None:
     trace = recorded("/a").trace
     trace.set(route="/a")
-    trace.add_outside("nginx", -0.25, 0.125)
+    trace.show_outside(lambda trace: [outside("nginx", -0.25, 0.125)])
     again = unpack(json.loads(json.dumps(pack(trace))))
     assert ladder(again, lint(again)) == ladder(trace, lint(trace))
     assert as_json(again, lint(again)) == as_json(trace, lint(trace))
@@ -232,3 +233,10 @@ def test_process_of_another_user_is_alive(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_file_that_is_gone_is_the_oldest(tmp_path: Path) -> None:
     assert module.modified_at(tmp_path / "1.traces") == 0.0
+
+
+def test_writer_is_woken_once(shared: SharedTraces) -> None:
+    shared.process = os.getpid()
+    for trace in recorded("/a", "/b").traces:
+        shared.add(trace)
+    assert (shared.has_more.is_set(), len(shared.waiting)) == (True, 2)

@@ -214,3 +214,36 @@ def test_bytes_changed_are_seen_by_their_checksum() -> None:
     outer, rechunked, inner = recorded.trace.visits
     assert (rechunked.chunks, inner.chunks) == (4, 2)
     assert outer.checksum == rechunked.checksum == inner.checksum
+
+
+def answering_list(chunks: list[Any]) -> WSGIApplication:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return chunks
+
+    return app
+
+
+def test_list_is_as_wrong_wherever_it_passes() -> None:
+    layers = [Layer(str(number), lambda app: lambda *given: app(*given), "") for number in range(3)]
+    recorded = record(answering_list([b"a", "b"]), layers)
+    Exchange().call(recorded)
+    visits = recorded.trace.visits
+    assert [visit.chunks for visit in visits[1:]] == [2, 2, 2]
+    assert [[note.code for note in visit.notes] for visit in visits[1:]] == [["chunk-type"]] * 3
+
+
+def test_list_that_a_layer_changes_in_place_is_counted_again() -> None:
+    def changing(app: WSGIApplication) -> WSGIApplication:
+        def layer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            body: Any = app(environ, start)
+            body[0] = b"changed"
+            return body  # type: ignore[no-any-return]
+
+        return layer
+
+    layers = [Layer("outer", lambda app: lambda *given: app(*given), "")]
+    layers += [Layer("changing", changing, "")]
+    recorded = record(answering_list([b"a"]), layers)
+    Exchange().call(recorded)
+    assert [visit.bytes for visit in recorded.trace.visits[1:]] == [7, 1]

@@ -12,7 +12,7 @@ from middleware.chain import Layer
 from middleware.error_boundary import ErrorBoundaryMiddleware
 from middleware.prerouting import Health, PreRoutingMiddleware
 from middleware.xray import Fault, ladder, lint, record, span
-from middleware.xray.spans import Span
+from middleware.xray.spans import Span, outside
 from tests.middleware.serving import BrokenError, Exchange, TrackedBody, answering, serve
 from tests.middleware.test_chain import QUIET
 
@@ -183,7 +183,9 @@ def test_facts_and_what_others_did_are_shown() -> None:
     recorded = record(answering())
     serve(recorded)
     recorded.trace.set(route="/a", password="sesame")
-    recorded.trace.add_outside("nginx", -0.25, 0.125, request_id="abc", worker=1)
+    recorded.trace.show_outside(
+        lambda trace: [outside("nginx", -0.25, 0.125, request_id="abc", worker=1)]
+    )
     later = Span("job", "render", "", 0.0123)
     later.seconds = 0.001
     text = ladder(recorded.trace, later=[later])
