@@ -65,6 +65,8 @@ class Room(msgspec.Struct, frozen=True, gc=False):
     unread: int | UnsetType = UNSET
     mentions: int | UnsetType = UNSET
     muted: bool | UnsetType = UNSET
+    in_room: bool | UnsetType = UNSET
+    mention_ids: tuple[int, ...] | UnsetType = UNSET
 
     @classmethod
     def of(
@@ -88,13 +90,16 @@ class Room(msgspec.Struct, frozen=True, gc=False):
             unread=reading.unread,
             mentions=reading.mentions,
             muted=reading.muted,
+            in_room=reading.in_room,
+            mention_ids=reading.mention_ids,
         )
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """What a user has read of a room: all messages up to *last_read_id*.
 
-    *unread* and *mentions* count up to MAX_COUNTED, which means that or more.
+    *unread* and *mentions* count up to MAX_COUNTED, which means that or more; *mention_ids* are
+    the unread messages that mention the user. Who is *in_room* is meant by what mentions all in it.
     """
 
     room_id: int
@@ -103,6 +108,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     unread: int
     mentions: int
     muted: bool
+    in_room: bool
+    mention_ids: tuple[int, ...] = ()
 
 
 class MessageLinks(msgspec.Struct, frozen=True, gc=False):
@@ -138,6 +145,9 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     # When its author changed its text last; None: never.
     edited_at: float | None
     previews: tuple[Preview, ...]
+    # Other users whom it mentions, and whether it mentions everybody in the room; as rendered last.
+    mentions: tuple[int, ...]
+    mentions_room: bool
     links: MessageLinks = msgspec.field(name="_links")
 
     @classmethod
@@ -153,9 +163,20 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         updated_at: float,
         edited_at: float | None = None,
         previews: tuple[Preview, ...] = (),
+        mentions: tuple[int, ...] = (),
+        *,
+        mentions_room: bool = False,
     ) -> Self:
         links = MessageLinks(f"/api/messages/{id}", f"/api/users/{user_id}")
         return cls(
             id, room_id, user_id, source, html, rendered, created_at, updated_at, edited_at,
-            previews, links,
+            previews, mentions, mentions_room, links,
         )  # fmt: skip
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """A message that mentions the reader, by name or with all in its room."""
+
+    message: Message
+    room: Room
+    unread: bool

@@ -11,6 +11,7 @@ from ngw2f.live.payloads import Typing
 from ngw2f.live.typing import TypingNotices
 from ngw2f.store import rooms, users
 from ngw2f.store.keys import KeyUsedError, Use, keep_key
+from ngw2f.store.mentions import forget_mentions
 from ngw2f.store.rooms import QuotaExceededError, RoomExistsError
 from ngw2f.store.users import UserRow
 from ngw2f.text.lookalikes import shapes_of
@@ -99,6 +100,7 @@ class Rooms:
             if users.find_user(connection, user_id) is None:
                 raise NotFound("there is no such user")
             rooms.remove_member(connection, room.id, user_id)
+            forget_mentions(connection, user_id, room.id)
             run = core.events.record(connection, "room.updated", room)
         core.events.publish(run)
         return room

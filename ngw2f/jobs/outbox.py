@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -19,6 +19,7 @@ from ngw2f.observe.tracing import following
 from ngw2f.store import messages, search, tasks
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run
+from ngw2f.store.mentions import find_mentions, store_mentions
 from ngw2f.store.message_links import attach_links
 from ngw2f.store.render_queue import MAX_ATTEMPTS
 
@@ -106,6 +107,8 @@ class Outbox:
             began_at = time.time()
             ids = messages.request_ids_of(connection, [message.id for _, message in waiting])
             rendered, failed = self._render(waiting, ids, render)
+            # Before anything is written, which would keep others from writing.
+            rendered = _with_mentions(connection, rendered)
             if self._database.is_sqlite:
                 with self._database.writing() as writer:
                     stored, is_due, run = self._store(writer, rendered, failed)
@@ -153,6 +156,7 @@ class Outbox:
             connection,
             [(each.message, each.html, shown.get(each.message.id, ())) for each in kept],
         )
+        store_mentions(connection, stored)
         search.index_messages(connection, len(stored))
         run = self._events.record(connection, "message.updated", *stored)
         return stored, is_due, run
@@ -171,6 +175,14 @@ class Outbox:
             return
         with file_lock(self._lock_path), self._database.reading() as connection:
             yield connection
+
+
+def _with_mentions(connection: Connection, rendered: list[Rendered]) -> list[Rendered]:
+    found = find_mentions(connection, [(each.message, each.html) for each in rendered])
+    return [
+        replace(each, message=message, html=html)
+        for each, (message, html) in zip(rendered, found, strict=True)
+    ]
 
 
 def _author(waiting: tuple[int, Message]) -> int:

@@ -25,7 +25,8 @@ function linkOf(room) {
 export class Attention {
   constructor({ list, room, reader, lastSeen, lineBefore }) {
     Object.assign(this, { list, room, reader, lastSeen, lineBefore });
-    /* By room: up to which id it is read, here and as the server knows, and how many are not. */
+    /* By room: up to which id it is read, here and as the server knows; how many messages are not,
+     * and which of them mention the reader; whether it is muted, and the reader is in it. */
     this.rooms = new Map();
     /* After a message is marked as unread, it stays so until one comes here again. */
     this.isHeld = false;
@@ -59,7 +60,9 @@ export class Attention {
     if (!this.reader) return;
     const [unread, read] = [dataset.unread, dataset.read].map((text) => Number(text || 0));
     const id = Number(dataset.room);
-    this.rooms.set(id, { unread, read, confirmed: read });
+    const mentions = new Set((dataset.mentions || "").split(" ").filter(Boolean).map(Number));
+    const [inRoom, muted] = [dataset.inRoom, dataset.muted].map(Boolean);
+    this.rooms.set(id, { unread, mentions, read, confirmed: read, inRoom, muted });
     this.show(id);
   }
 
@@ -72,6 +75,7 @@ export class Attention {
     if (user_id === this.reader) {
       /* Whoever says something has read what was said before. */
       Object.assign(state, { unread: 0, read: id, confirmed: id });
+      state.mentions.clear();
     } else if (id > state.read) {
       state.unread = Math.min(state.unread + 1, MAX_COUNTED);
     }
@@ -79,23 +83,39 @@ export class Attention {
     this.showTotal();
   }
 
+  /* Note whom a message mentions, as it is rendered now. */
+  mentioned(message) {
+    const state = this.rooms.get(message.room_id);
+    if (!state) return;
+    if (message.id > state.read && this.isFor(message)) state.mentions.add(message.id);
+    else state.mentions.delete(message.id);
+    this.set(message.room_id, {});
+  }
+
+  isFor({ room_id, mentions, mentions_room }) {
+    const { inRoom, muted } = this.rooms.get(room_id);
+    return mentions.includes(this.reader) || (mentions_room && inRoom && !muted);
+  }
+
   deleted({ id, room_id }) {
     const state = this.rooms.get(room_id);
     if (!state?.unread || id <= state.read) return;
+    state.mentions.delete(id);
     /* There may be more than are counted. */
     if (state.unread === MAX_COUNTED) this.ask(room_id);
     else this.set(room_id, { unread: state.unread - 1 });
   }
 
-  updated({ room_id, last_read_id, unread }) {
+  updated({ room_id, last_read_id, unread, mention_ids, muted, in_room }) {
     const state = this.rooms.get(room_id);
     if (!state) return;
     const isBack = last_read_id < state.confirmed;
     const isAhead = !isBack && room_id === this.room && last_read_id < state.read;
-    state.confirmed = last_read_id;
+    Object.assign(state, { confirmed: last_read_id, muted, inRoom: in_room });
     /* More is read here by now, and the server is about to be told. */
     if (isAhead) return;
-    this.set(room_id, { unread, read: last_read_id });
+    const mentions = new Set(mention_ids);
+    this.set(room_id, { unread, mentions, read: last_read_id, muted, inRoom: in_room });
     if (isBack && room_id === this.room) {
       this.isHeld = true;
       this.wanted = 0;
@@ -109,17 +129,25 @@ export class Attention {
   look() {
     const isLooking = document.visibilityState === "visible" && document.hasFocus();
     const state = this.rooms.get(this.room);
-    if (!isLooking || this.isHeld || !state?.unread) return;
+    if (!isLooking || this.isHeld || !state) return;
     const id = this.lastSeen();
-    if (id > state.read) this.read(id);
+    if (id > state.read && state.unread) this.read(id);
+    else if (!state.inRoom) this.come(id);
   }
 
   read(id) {
     const below = [...this.list.querySelectorAll(".message")].reverse();
     const unread = below.findIndex((item) => Number(item.id.slice(1)) <= id);
-    this.set(this.room, { unread, read: id });
+    const mentions = [...this.rooms.get(this.room).mentions].filter((each) => each > id);
+    this.set(this.room, { unread, mentions: new Set(mentions), read: id });
     this.wanted = id;
     this.timer ||= setTimeout(() => this.send(false), SEND_MILLISECONDS);
+  }
+
+  /* Be in the room, for those who mention all in it. */
+  come(id) {
+    this.rooms.get(this.room).inRoom = true;
+    this.put("read", id, false).catch(() => {});
   }
 
   async send(keepalive) {
@@ -156,8 +184,13 @@ export class Attention {
   }
 
   async ask(room) {
-    const response = await fetch(`/api/rooms/${room}`, { headers: { Accept: "application/json" } });
-    if (response.ok) this.updated({ room_id: room, ...(await response.json()) });
+    /* Nothing moves: it says how things are. */
+    const response = await fetch(`/api/rooms/${room}/read`, {
+      method: "PUT",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ message_id: 0 }),
+    });
+    if (response.ok) this.updated(await response.json());
   }
 
   /* ---- What is shown ---- */
@@ -169,12 +202,15 @@ export class Attention {
   }
 
   show(room) {
-    const { unread } = this.rooms.get(room);
+    const { unread, mentions, muted } = this.rooms.get(room);
     const link = linkOf(room);
     if (link) {
       link.classList.toggle("unread", unread > 0);
-      link.querySelector(".count")?.remove();
-      if (unread) link.append(" ", this.count(unread));
+      const old = link.querySelector(".count");
+      old?.previousSibling?.remove();
+      old?.remove();
+      if (unread) link.append(" ", this.count(unread, mentions.size));
+      link.toggleAttribute("data-muted", muted);
     }
     if (room !== this.room) return;
     const news = document.getElementById("news");
@@ -183,19 +219,27 @@ export class Attention {
     if (unread) news.querySelector("a").textContent = `${shown(unread)} new since you were here`;
   }
 
-  count(unread) {
+  count(unread, mentions) {
     const made = document.createElement("span");
     const what = document.createElement("span");
     made.className = "count";
     what.className = "spoken";
-    what.textContent = " unread";
+    made.classList.toggle("calls", mentions > 0);
+    what.textContent = mentions ? ` unread, ${shown(mentions)} for you` : " unread";
     made.append(shown(unread), what);
     return made;
   }
 
   showTotal() {
     if (!this.reader) return;
-    const total = [...this.rooms.values()].reduce((sum, { unread }) => sum + unread, 0);
+    /* A muted room has no news, but for those whom it mentions. */
+    const rooms = [...this.rooms.values()];
+    const newsOf = ({ unread, mentions, muted }) => (muted ? mentions.size : unread);
+    const total = rooms.reduce((sum, room) => sum + newsOf(room), 0);
+    const mentioned = rooms.reduce((sum, { mentions }) => sum + mentions.size, 0);
+    const inbox = document.querySelector(".inbox");
+    inbox.querySelector(".count")?.remove();
+    if (mentioned) inbox.append(this.count(mentioned, mentioned));
     const { title, icon, unreadIcon } = this.list.dataset;
     document.title = total ? `(${shown(total)}) ${title}` : title;
     document.getElementById("icon").href = total ? unreadIcon : icon;

@@ -156,6 +156,7 @@ function place(fresh) {
 /* Parts that are equal stay: they may be selected, have the focus, or have been read out. */
 function change(item, fresh) {
   item.dataset.updated = fresh.dataset.updated;
+  item.classList.toggle("calls", fresh.classList.contains("calls"));
   if (!fresh.hasAttribute("aria-busy")) item.removeAttribute("aria-busy");
   else item.setAttribute("aria-busy", "true");
   const parts = [...item.children];
@@ -336,17 +337,25 @@ function showConnection(state, text) {
 
 /* ---- What happens ---- */
 
+function show({ fragment, mentions, mentions_room }) {
+  const fresh = parse(fragment);
+  const isCalled = reader !== null && (mentions_room || mentions.includes(reader));
+  fresh.classList.toggle("calls", isCalled);
+  announce(showMessage(fresh));
+}
+
 /* The events as the server sends them to pages (ngw2f/live/page.py). */
 const handlers = {
-  "message.created": ({ id, room_id, user_id, fragment }) => {
-    attention.created({ id, room_id, user_id });
-    if (room_id !== room) return;
-    stopTyping(user_id);
-    announce(showMessage(parse(fragment)));
+  "message.created": (message) => {
+    attention.created(message);
+    if (message.room_id !== room) return;
+    stopTyping(message.user_id);
+    show(message);
     attention.look();
   },
-  "message.updated": ({ room_id, fragment }) => {
-    if (room_id === room) announce(showMessage(parse(fragment)));
+  "message.updated": (message) => {
+    if (reader) attention.mentioned(message);
+    if (message.room_id === room) show(message);
   },
   "message.deleted": (message) => {
     const item = document.getElementById(`m${message.id}`);

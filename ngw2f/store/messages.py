@@ -11,10 +11,12 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from ngw2f.api_resources import Message, Preview
 from ngw2f.observe.tracing import request_id
 from ngw2f.store import render_queue as turns
+from ngw2f.store.mentions import mentions_of
 from ngw2f.store.message_links import detach_links
 from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.previews import previews_of
+from ngw2f.store.readings import EVERYBODY
 from ngw2f.store.render_queue import IS_SET_ASIDE, IS_WAITING
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
@@ -139,7 +141,8 @@ def load_messages(
     statement = select(messages.c.version, *COLUMNS).where(messages.c.id.in_(message_ids))
     rows = connection.execute(statement.order_by(messages.c.id)).all()
     previews = previews_of(connection, message_ids) if rows else {}
-    return [(version, _build(row, previews)) for version, *row in rows]
+    whom = mentions_of(connection, message_ids) if rows else {}
+    return [(version, _build(row, previews, whom)) for version, *row in rows]
 
 
 def list_messages(
@@ -158,22 +161,28 @@ def find_message(connection: Connection, message_id: int, reader: UserRow | None
         .where(messages.c.id == message_id, is_visible(to_user=reader is not None))
     )
     row = connection.execute(statement, reader_parameters(reader)).first()
-    return _with_previews(connection, row) if row else None
+    return _whole(connection, row) if row else None
 
 
 def reload_message(connection: Connection, message: Message) -> Message | None:
     """Return the message as it is now; None if it was deleted."""
     row = connection.execute(select(*COLUMNS).where(messages.c.id == message.id)).first()
-    return _with_previews(connection, row) if row else None
+    return _whole(connection, row) if row else None
 
 
-def _with_previews(connection: Connection, row: Sequence[Any]) -> Message:
-    return _build(row, previews_of(connection, [row[0]]))
+def _whole(connection: Connection, row: Sequence[Any]) -> Message:
+    return _build(row, previews_of(connection, [row[0]]), mentions_of(connection, [row[0]]))
 
 
-def _build(row: Sequence[Any], previews: Mapping[int, tuple[Preview, ...]]) -> Message:
-    fields: list[Any] = [*row, previews.get(row[0], ())]
-    return Message.of(*fields)
+def _build(
+    row: Sequence[Any],
+    previews: Mapping[int, tuple[Preview, ...]],
+    mentions: Mapping[int, tuple[int, ...]],
+) -> Message:
+    whom = mentions.get(row[0], ())
+    is_for_all = EVERYBODY in whom
+    fields: list[Any] = [*row, previews.get(row[0], ()), whom[1:] if is_for_all else whom]
+    return Message.of(*fields, mentions_room=is_for_all)
 
 
 def create_message(

@@ -12,13 +12,16 @@ from sqlalchemy import (
     Connection,
     ScalarSelect,
     Select,
+    String,
     and_,
     bindparam,
+    cast,
     func,
     insert,
     literal,
+    literal_column,
     select,
-    union_all,
+    union,
     update,
 )
 
@@ -85,12 +88,16 @@ def _mentioned(whom: str) -> Select[tuple[int]]:
     return select(found.limit(MAX_COUNTED).subquery())
 
 
+# As it is, because statements that are compiled once have no place to put it later.
+_COMMA: Any = literal_column("','")
 _AFTER = select(literal(1)).where(_OF_ROOM, messages.c.id > bindparam("position"))
-_MENTIONED = union_all(_mentioned("user_id"), _mentioned("everybody")).subquery()
+_MENTIONED = union(_mentioned("user_id"), _mentioned("everybody")).subquery()
 COUNTS = Prepared(
     select(
         select(func.count()).select_from(_AFTER.limit(MAX_COUNTED).subquery()).scalar_subquery(),
-        select(func.count(_MENTIONED.c.message_id.distinct())).scalar_subquery(),
+        select(
+            func.aggregate_strings(cast(_MENTIONED.c.message_id, String), _COMMA)
+        ).scalar_subquery(),
     )
 )
 
@@ -129,8 +136,12 @@ class _State(NamedTuple):
     @property
     def everybody(self) -> int:
         """Return EVERYBODY if who speaks to all in the room means this user, too."""
-        is_in_it = self.has_row or self.is_member or self.own_id > 0
-        return EVERYBODY if is_in_it and not self.is_muted else NOBODY
+        return EVERYBODY if self.is_in_room and not self.is_muted else NOBODY
+
+    @property
+    def is_in_room(self) -> bool:
+        """Return whether the user has come to the room, or is its member."""
+        return self.has_row or self.is_member
 
 
 def list_readings(
@@ -199,7 +210,9 @@ def _note(connection: Connection, ask: Ask) -> bool:
             position = min(position, ask.message_id - 1)
         case _:
             is_muted = ask.what == "muted"
-    if (position, is_muted) == (state.position, state.is_muted):
+    # Whoever reads has come to the room, even if nothing is new there.
+    has_come = ask.what == "read" and not state.has_row
+    if (position, is_muted) == (state.position, state.is_muted) and not has_come:
         return False
     _write(connection, ask, state, position, is_muted)
     return True
@@ -246,12 +259,15 @@ def _count(
         for each, state in zip(asked, states, strict=True)
     ]
     counts = COUNTS.fetch_each(connection, places)
-    for place, state, (unread, mentioned) in zip(places, states, counts, strict=True):
+    for place, state, (unread, joined) in zip(places, states, counts, strict=True):
+        mentioned = sorted(map(int, joined.split(",")))[:MAX_COUNTED] if joined else []
         yield Reading(
             place["room_id"],
             place["user_id"],
             state.position,
             unread,
-            min(mentioned, MAX_COUNTED),
+            len(mentioned),
             state.is_muted,
+            state.is_in_room,
+            tuple(mentioned),
         )

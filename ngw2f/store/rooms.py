@@ -32,6 +32,7 @@ from ngw2f.store.schema import (
     IS_PUBLIC,
     can_be_stored,
     memberships,
+    mentions,
     messages,
     room_name_shapes,
     rooms,
@@ -43,6 +44,8 @@ from ngw2f.store.users import UserRow
 LOBBY = "lobby"
 # The first row of the table, which the migration that creates the table inserts.
 LOBBY_ID = 1
+# How many of a reader's mentions are searched for rooms.
+LATEST_MENTIONS = 20
 # How many messages of all rooms are searched for rooms where somebody has just spoken.
 LATEST_MESSAGES = 500
 COLUMNS = (rooms.c.id, rooms.c.name, rooms.c.private, rooms.c.created_at, rooms.c.updated_at)
@@ -98,13 +101,17 @@ def list_near_rooms(
 ) -> list[Room]:
     """Return a selection of rooms, ordered by name, for a reader of *room*.
 
-    It is filled with that room and the lobby, then the reader's own rooms up to a half, then rooms
-    where somebody has just spoken, then the newest.
+    It is filled with that room and the lobby, then the reader's own rooms up to a half, those
+    where somebody has mentioned the reader, then rooms where somebody has just spoken, then the
+    newest.
     """
     ids = [room.id, LOBBY_ID]
     if reader is not None:
         joined = select(memberships.c.room_id).where(memberships.c.user_id == reader.id)
         newest_first = joined.order_by(memberships.c.created_at.desc()).limit(limit // 2)
+        ids += connection.execute(newest_first).scalars()
+        mentioned = select(mentions.c.room_id).where(mentions.c.user_id == reader.id)
+        newest_first = mentioned.order_by(mentions.c.message_id.desc()).limit(LATEST_MENTIONS)
         ids += connection.execute(newest_first).scalars()
     latest = select(messages.c.room_id, messages.c.id).order_by(messages.c.id.desc())
     spoken = latest.limit(LATEST_MESSAGES).subquery()

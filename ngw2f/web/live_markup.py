@@ -27,6 +27,8 @@ class ShownMessage(msgspec.Struct):
     # Events of older releases have none.
     edited_at: float | None = None
     previews: tuple[Preview, ...] = ()
+    mentions: tuple[int, ...] = ()
+    mentions_room: bool = False
 
 
 class ShownRoom(msgspec.Struct):
@@ -39,6 +41,8 @@ class MessageMarkup(msgspec.Struct):
     id: int
     room_id: int
     user_id: int
+    mentions: tuple[int, ...]
+    mentions_room: bool
     fragment: str
 
 
@@ -77,7 +81,14 @@ class LiveMarkup:
             # What comes before it is on the page, whose script adds this.
             follows=False,
         )
-        return MessageMarkup(message.id, message.room_id, message.user_id, fragment)
+        return MessageMarkup(
+            message.id,
+            message.room_id,
+            message.user_id,
+            message.mentions,
+            message.mentions_room,
+            fragment,
+        )
 
     def _show_room(self, data: bytes) -> RoomMarkup:
         told = msgspec.json.decode(data, type=ShownRoom)

@@ -96,7 +96,9 @@ def _room_page(
             "room": room,
             "rooms": near,
             "readings": read,
-            "unread": sum(each.unread for each in read.values()),
+            # A muted room has no news, but for those whom it mentions.
+            "unread": sum(each.mentions if each.muted else each.unread for each in read.values()),
+            "mentions": sum(each.mentions for each in read.values()),
             "messages": found,
             "nicknames": users.nicknames_of(connection, {message.user_id for message in found}),
             "reader": reader,

@@ -45,6 +45,28 @@ def mark_room(
     return see_other(room.links.page)
 
 
+def mute(services: Services, request: Request, room_id: int) -> Response:
+    user = auth.require_user(services, request)
+    return json_response(services.actions.readings.mute(user, room_id, is_muted=True))
+
+
+def unmute(services: Services, request: Request, room_id: int) -> Response:
+    user = auth.require_user(services, request)
+    return json_response(services.actions.readings.mute(user, room_id, is_muted=False))
+
+
+def mute_room(
+    services: Services, request: Request, name: str, room_id: int | None = None
+) -> Response:
+    """Mute a room by a form, or hear of it again."""
+    user = auth.require_user(services, request)
+    with services.core.database.reading() as connection:
+        room = rights.find_room_named(connection, name, user, room_id)
+    is_muted = bool(request.form_field("muted"))
+    services.actions.readings.mute(user, room.id, is_muted=is_muted)
+    return see_other(room.links.page)
+
+
 def mark_message(services: Services, request: Request, message_id: int) -> Response:
     """Note, by a form, that a message and all after it in its room is unread."""
     user = auth.require_user(services, request)

@@ -131,3 +131,67 @@ def test_own_message_is_no_news(chat: ChatServer, open_room: Any) -> None:
     say(page, "mine, everywhere")
     other.wait_for_selector(".message:has-text('mine, everywhere')")
     sync_api.expect(other).to_have_title("lobby · NGW2F")
+
+
+def test_mention_is_told_apart_and_leads_to_the_inbox(chat: ChatServer, open_room: Any) -> None:
+    token = chat.register("zac")
+    path = room(chat, token, "study")
+    page, other = open_room("zoe"), open_room("zoe")
+    for each in (page, other):
+        wait_live(each)
+    said = [
+        chat.call("POST", path, token, json={"source": text}).json()["_links"]["self"]
+        for text in ("nothing", "@zoe, look", "@zoe, again")
+    ]
+    for each in (page, other):
+        sync_api.expect(each.locator(".inbox .count")).to_have_text("2 unread, 2 for you")
+        sync_api.expect(count(each, "study")).to_have_text("3 unread, 2 for you")
+    # An edit changes whom it mentions.
+    chat.call("PUT", said[2], token, json={"source": "nobody again"})
+    for each in (page, other):
+        sync_api.expect(count(each, "study")).to_have_text("3 unread, 1 for you")
+    page.reload()
+    sync_api.expect(count(page, "study")).to_have_text("3 unread, 1 for you")
+    page.locator(".inbox").press("Enter")
+    page.wait_for_url("**/inbox")
+    sync_api.expect(page.locator(".message.calls .text")).to_have_text("@zoe, look")
+    page.locator(".message .place").click()
+    page.wait_for_url("**/rooms/study#m*")
+    sync_api.expect(page.locator(".message.calls .mention")).to_have_text("@zoe")
+    for each in (page, other):
+        sync_api.expect(each.locator(".inbox .count")).to_have_count(0)
+
+
+def test_all_in_a_room_are_called_who_have_come(chat: ChatServer, open_room: Any) -> None:
+    token = chat.register("abe")
+    path = room(chat, token, "hall")
+    here, elsewhere = open_room("ada"), open_room("alf")
+    here.goto(chat.url + "/rooms/hall")
+    wait_live(here)
+    here.wait_for_function(
+        "async () => (await (await fetch('/api/rooms?limit=200')).json())"
+        ".rooms.find((each) => each.name === 'hall').in_room"
+    )
+    here.goto(chat.url + "/")
+    for each in (here, elsewhere):
+        wait_live(each)
+    chat.call("POST", path, token, json={"source": "@room, come"})
+    sync_api.expect(count(here, "hall")).to_have_text("1 unread, 1 for you")
+    sync_api.expect(count(elsewhere, "hall")).to_have_text("1 unread")
+
+
+def test_muted_room_leaves_the_title_alone(chat: ChatServer, open_room: Any) -> None:
+    token = chat.register("ben")
+    path = room(chat, token, "cellar")
+    page, other = open_room("bea"), open_room("bea")
+    wait_live(other)
+    page.goto(chat.url + "/rooms/cellar")
+    page.get_by_text("Mute", exact=True).click()
+    page.get_by_text("Unmute", exact=True).wait_for()
+    page.goto(chat.url + "/")
+    wait_live(page)
+    chat.call("POST", path, token, json={"source": "quiet"})
+    for each in (page, other):
+        sync_api.expect(count(each, "cellar")).to_have_text("1 unread")
+        sync_api.expect(each).to_have_title("lobby · NGW2F")
+        sync_api.expect(each.locator(".rooms a[data-muted]")).to_have_count(1)

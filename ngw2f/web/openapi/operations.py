@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ngw2f.api_resources import Message, Reading, Room, User
 from ngw2f.web import (
     events,
+    inbox,
     messages,
     readings,
     rooms,
@@ -147,6 +148,13 @@ OPERATIONS = (
     Operation("put", "/api/rooms/{room_id}/unread", "markUnread", "Mark a message as unread",
               "user", READ, ("room_id",), body=readings.Place, is_limited=True,
               description="The message, and all after it in the room, is unread."),
+    Operation("put", "/api/rooms/{room_id}/mute", "muteRoom", "Mute a room", "user", READ,
+              ("room_id",), is_limited=True),
+    Operation("delete", "/api/rooms/{room_id}/mute", "unmuteRoom", "Hear of a room again", "user",
+              READ, ("room_id",), is_limited=True),
+    Operation("get", "/api/inbox", "showInbox", "List what mentions the account", "user",
+              kept("a page, newest first", inbox.Inbox, "Link"),
+              ("before", "limit", "If-None-Match"), refusals=(400,)),
     Operation("get", "/api/rooms/{room_id}/members", "listMembers", "List a room's members",
               "reader", kept("a page, by id", rooms.Members, "Link"), ("room_id", *LIST),
               refusals=(400,)),

@@ -23,11 +23,13 @@ from hypothesis.stateful import (
 )
 
 from ngw2f.api_resources import Reading, Room
+from ngw2f.jobs.outbox import Outbox
 from ngw2f.live.entry import EntryId
 from ngw2f.live.subscription import Subscription
 from ngw2f.settings import Settings
 from ngw2f.store import events, readings
 from ngw2f.store.users import UserRow
+from ngw2f.text.markdown import MarkdownRenderer
 from ngw2f.web.services import build_services
 from tests.conftest import REDIS_TIMEOUT_SECONDS
 from tests.live.server import RedisServer
@@ -37,6 +39,7 @@ from tests.ngw2f.live.conftest import Stage, read
 STREAM_LENGTH = 12
 ROOMS = st.sampled_from([0, 1])
 DEVICES = st.sampled_from([0, 1])
+TEXTS = st.sampled_from(["hello", "`@ann`, not you", "@ann, you", "@room", "@Ann and @room"])
 
 
 @pytest.fixture
@@ -102,13 +105,24 @@ class Device:
         elif known is None:
             return
         elif event == "message.created" and data["user_id"] == self.user.id:
-            self._set(known, last_read_id=data["id"], unread=0)
+            self._set(known, last_read_id=data["id"], unread=0, mentions=0, mention_ids=())
         elif event == "message.created":
             self._set(known, unread=known.unread + 1)
+        elif event == "message.updated":
+            is_all = data["mentions_room"] and known.in_room and not known.muted
+            is_mine = is_all or self.user.id in data["mentions"]
+            self._set_mention(known, data["id"], is_there=is_mine)
         elif event == "message.deleted" and data["id"] > known.last_read_id:
             self._set(known, unread=known.unread - 1)
+            self._set_mention(self.counts[known.room_id], data["id"], is_there=False)
 
-    def _set(self, known: Reading, **changes: int) -> None:
+    def _set_mention(self, known: Reading, message_id: int, *, is_there: bool) -> None:
+        ids = {*known.mention_ids} - {message_id}
+        if is_there and message_id > known.last_read_id:
+            ids.add(message_id)
+        self._set(known, mentions=len(ids), mention_ids=tuple(sorted(ids)))
+
+    def _set(self, known: Reading, **changes: Any) -> None:
         self.counts[known.room_id] = msgspec.structs.replace(known, **changes)
 
 
@@ -119,6 +133,8 @@ class Devices(RuleBasedStateMachine):
     ann: UserRow
     bob: UserRow
     numbers: Iterator[int]
+    outbox: Outbox
+    markdown: MarkdownRenderer
 
     @initialize()
     def begin(self) -> None:
@@ -129,6 +145,10 @@ class Devices(RuleBasedStateMachine):
         ]
         self.stage.services.actions.rooms.admit(self.ann, self.rooms[1].id, self.bob.id)
         self.said: list[dict[int, UserRow]] = [{}, {}]
+        # As last rendered, and what waits for that.
+        self.texts: dict[int, str] = {}
+        self.waiting: dict[int, str] = {}
+        self.muted = [False, False]
         self.positions = [0, 0]
         self.devices = [Device(self.stage, self.ann, self.rooms) for _ in range(2)]
         self.stage.follow()
@@ -136,13 +156,37 @@ class Devices(RuleBasedStateMachine):
             device.load()
             device.connect()
 
-    @rule(place=ROOMS, is_own=st.booleans())
-    def post(self, place: int, is_own: bool) -> None:
+    @rule(place=ROOMS, is_own=st.booleans(), text=TEXTS)
+    def post(self, place: int, is_own: bool, text: str) -> None:
         user = self.ann if is_own else self.bob
-        message_id = self.stage.post(user, "hello", self.rooms[place])
+        message_id = self.stage.post(user, text, self.rooms[place])
         self.said[place][message_id] = user
+        self.waiting[message_id] = text
         if is_own:
             self.positions[place] = message_id
+
+    @rule()
+    def render(self) -> None:
+        while self.outbox.render_batch(self.markdown.render):
+            pass
+        self.texts |= self.waiting
+        self.waiting = {}
+
+    @precondition(lambda self: any(self.said))
+    @rule(place=ROOMS, data=st.data(), text=TEXTS)
+    def edit(self, place: int, data: st.DataObject, text: str) -> None:
+        if self.said[place]:
+            message_id = data.draw(st.sampled_from(sorted(self.said[place])))
+            author = self.said[place][message_id]
+            self.stage.services.actions.messages.edit(author, message_id, text)
+            self.waiting[message_id] = text
+
+    @rule(place=ROOMS, is_muted=st.booleans())
+    def mute(self, place: int, is_muted: bool) -> None:
+        readings_ = self.stage.services.actions.readings
+        said = readings_.mute(self.ann, self.rooms[place].id, is_muted=is_muted)
+        self.muted[place] = is_muted
+        assert said == self._truth(place)
 
     @precondition(lambda self: any(self.said))
     @rule(place=ROOMS, data=st.data())
@@ -191,7 +235,26 @@ class Devices(RuleBasedStateMachine):
     def _truth(self, place: int) -> Reading:
         position = self.positions[place]
         unread = sum(message_id > position for message_id in self.said[place])
-        return Reading(self.rooms[place].id, self.ann.id, position, unread, mentions=0, muted=False)
+        ids = [each for each in sorted(self.said[place]) if each > position]
+        ids = [each for each in ids if self._is_for_ann(place, each)]
+        return Reading(
+            self.rooms[place].id,
+            self.ann.id,
+            position,
+            unread,
+            len(ids),
+            self.muted[place],
+            in_room=True,
+            mention_ids=tuple(ids),
+        )
+
+    def _is_for_ann(self, place: int, message_id: int) -> bool:
+        text = self.texts.get(message_id, "")
+        is_by_name = (
+            "@ann" in text.lower().replace("`@ann`", "")
+            and self.said[place][message_id] is self.bob
+        )
+        return is_by_name or ("@room" in text and not self.muted[place])
 
     @invariant()
     def all_agree(self) -> None:
@@ -218,6 +281,10 @@ def test_devices_agree(stage: Stage) -> None:
 
     Here.stage, Here.ann, Here.bob = stage, stage.user("ann"), stage.user("bob")
     Here.numbers = iter(range(1_000_000))
+    core = stage.services.core
+    Here.outbox = Outbox(core.database, core.events, core.settings.data_path)
+    Here.markdown = MarkdownRenderer()
     run_state_machine_as_test(
-        Here, settings=hypothesis_settings(max_examples=25, stateful_step_count=30)
+        Here, settings=hypothesis_settings(max_examples=25, stateful_step_count=40)
     )
+    Here.outbox.close()

@@ -46,7 +46,9 @@ def test_what_was_said_before_the_account_is_read(
 ) -> None:
     first = say(ann)
     bob = create_user(database, "Bob")
-    assert read(database, bob, lobby) == Reading(lobby, bob.id, first, 0, 0, muted=False)
+    assert read(database, bob, lobby) == Reading(
+        lobby, bob.id, first, 0, 0, muted=False, in_room=False
+    )
     say(ann)
     assert read(database, bob, lobby).unread == 1
 
@@ -57,7 +59,9 @@ def test_who_speaks_has_read(
     say(ann)
     own = say(bob)
     say(ann)
-    assert read(database, bob, lobby) == Reading(lobby, bob.id, own, 1, 0, muted=False)
+    assert read(database, bob, lobby) == Reading(
+        lobby, bob.id, own, 1, 0, muted=False, in_room=False
+    )
 
 
 def test_unread_is_not_read_by_what_was_said_before(
@@ -129,8 +133,8 @@ def test_several_at_once_are_told_as_they_are_in_the_end(
 ) -> None:
     first, second = say(ann), say(ann)
     asks = Ask(bob.id, lobby, "read", first), Ask(bob.id, lobby, "read", second)
-    (changed,) = note(database, *asks, Ask(ann.id, lobby, "read", second))
-    assert changed == Reading(lobby, bob.id, second, 0, 0, muted=False)
+    (changed,) = note(database, *asks, Ask(ann.id, lobby, "unread", second + 1))
+    assert changed == Reading(lobby, bob.id, second, 0, 0, muted=False, in_room=True)
 
 
 def test_position_stays_when_an_own_message_goes(
@@ -142,4 +146,6 @@ def test_position_stays_when_an_own_message_goes(
         position = readings.find_position(connection, bob.id, lobby)
         messages.delete_message(connection, own)
         readings.keep_position(connection, bob.id, lobby, position)
-    assert read(database, bob, lobby) == Reading(lobby, bob.id, own, 0, 0, muted=False)
+    assert read(database, bob, lobby) == Reading(
+        lobby, bob.id, own, 0, 0, muted=False, in_room=True
+    )

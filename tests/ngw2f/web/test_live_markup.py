@@ -37,7 +37,13 @@ def test_message_is_the_one_of_its_authors_page(client: Client) -> None:
     fragment = parsed(data.pop("fragment"))
     assert fragment == shown(client, ".message")
     assert "&lt;b&gt;ann" in fragment
-    assert data == {"id": message["id"], "room_id": 1, "user_id": message["user_id"]}
+    assert data == {
+        "id": message["id"],
+        "room_id": 1,
+        "user_id": message["user_id"],
+        "mentions": [],
+        "mentions_room": False,
+    }
 
 
 def test_it_is_the_one_of_others_pages_without_actions(client: Client) -> None:

@@ -52,6 +52,8 @@ def test_unread_messages_are_counted(client: Client, ann: Headers, bob: Headers)
         "unread": 1,
         "mentions": 0,
         "muted": False,
+        "in_room": True,
+        "mention_ids": [],
     }
     assert room_of(client, bob)["unread"] == 1
 
