@@ -14,13 +14,17 @@ PAUSE_FACTOR = 10
 HANGING_SECONDS = 300
 
 
-def wait_until(ask: Callable[[], T | None], seconds: float = HANGING_SECONDS) -> T:
+def wait_until(
+    ask: Callable[[], T | None],
+    seconds: float = HANGING_SECONDS,
+    pause_seconds: float = PAUSE_SECONDS,
+) -> T:
     """Return what *ask* returns as soon as it is true; fail after *seconds*."""
     deadline = time.monotonic() + seconds
     began = time.thread_time()
     while not (answer := ask()):
         assert time.monotonic() < deadline, f"still not so after {seconds} seconds"
-        time.sleep(max(PAUSE_SECONDS, PAUSE_FACTOR * (time.thread_time() - began)))
+        time.sleep(max(pause_seconds, PAUSE_FACTOR * (time.thread_time() - began)))
         began = time.thread_time()
     return answer
 

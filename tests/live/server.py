@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ import requests
 from redis import Redis
 from redis.exceptions import RedisError
 
-from examples.transcript.machine import free_port
+from examples.transcript.machine import answers, free_port
 from tests.migrated import copy_migrated
+from tests.waiting import wait_until
 
 # A server that starts takes a second or two; a machine that others use too takes its time.
 START_SECONDS = 300
@@ -39,7 +39,7 @@ class RedisServer:
         argv = [part for name, value in options.items() for part in (f"--{name}", value)]
         self._process = subprocess.Popen([binary, *argv], stdout=subprocess.DEVNULL)
         with Redis.from_url(self.url) as redis:
-            _wait_for(lambda: _answers(redis))
+            wait_until(lambda: _answers(redis))
 
     @property
     def pid(self) -> int:
@@ -86,7 +86,7 @@ class ChatServer:
             bind = f"127.0.0.1:{self.port}"
             options = ["-c", str(PROJECT / "gunicorn.conf.py"), "-b", bind, "-w", str(workers)]
             self._run("gunicorn", "--chdir", str(PROJECT), *options, "app:application")
-            _wait_for(self.is_up)
+            self.wait_until_up()
             if queues:
                 self._run("ngw2f", "worker", f"--queues={queues}")
         except BaseException:
@@ -115,11 +115,13 @@ class ChatServer:
                 os.kill(pid, signal.SIGKILL)
 
     def wait_until_up(self) -> None:
-        _wait_for(self.is_up)
+        # Cheap to ask, and from then on a request waits until a worker serves.
+        wait_until(lambda: answers(self.port))
+        wait_until(self.is_up)
 
     def is_up(self) -> bool:
         try:
-            return requests.get(f"{self.url}/healthz", timeout=1).ok
+            return requests.get(f"{self.url}/healthz", timeout=10).ok
         except requests.RequestException:
             return False
 
@@ -153,10 +155,3 @@ def _answers(redis: Redis) -> bool:
         return bool(redis.ping())
     except RedisError:
         return False
-
-
-def _wait_for(condition: Any) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it does not start"
-        time.sleep(0.05)

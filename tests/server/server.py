@@ -19,6 +19,7 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 300
+READY_PAUSE_SECONDS = 0.2
 START_LINE = re.compile(r"The chat is at (http://127\.0\.0\.1:\d+)")
 
 
@@ -50,7 +51,8 @@ class Server:
     def wait_until_ready(self, path: str = "/readyz") -> "Server":
         wait_until(lambda: self.address or self.master.poll() is not None, START_SECONDS)
         assert self.address, self.text
-        wait_until(lambda: self.get(path).status_code == 200, START_SECONDS)
+        # Each answer takes processor time from what starts.
+        wait_until(lambda: self.get(path).status_code == 200, START_SECONDS, READY_PAUSE_SECONDS)
         return self
 
     @property

@@ -34,8 +34,8 @@ def say(server: Server, headers: dict[str, str]) -> int:
     return int(wait_until(post).json()["id"])
 
 
-def test_streams_go_on_through_it(start: Callable[..., Server]) -> None:
-    server = start()
+def test_streams_go_on_through_it(start_web: Callable[..., Server]) -> None:
+    server = start_web()
     ann, old = server.join("ann"), server.master
     listeners = listen(server)
     ids = [say(server, ann)]
