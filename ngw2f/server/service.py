@@ -15,12 +15,12 @@ from ngw2f.observe.logs import configure_logs
 from ngw2f.observe.metrics.families import DELIVERIES, PROCESSES, STREAMS
 from ngw2f.observe.metrics.files import WRITE_SECONDS
 from ngw2f.observe.metrics.requests import RequestMetrics
-from ngw2f.server.own_stack import call_on_own_stack
+from ngw2f.own_stack import call_on_own_stack
 from ngw2f.store.in_use import UseNote
 from ngw2f.web.services import Services
 
-# Their clients stay for hours, and most of the time nothing happens.
-IDLE_PATHS = frozenset({"/events", "/ws"})
+# Its clients, and those of WebSockets, stay for hours, and most of the time nothing happens.
+STREAM_PATH = "/events"
 METER_SECONDS = 1.0
 STATIC = Path(__file__).parents[1] / "static"
 
@@ -57,7 +57,7 @@ class Service:
         self._use = UseNote(services.core.settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] not in IDLE_PATHS:
+        if environ["PATH_INFO"] != STREAM_PATH and "HTTP_UPGRADE" not in environ:
             return self._chain(environ, start_response)
         call = partial(self._chain, environ, start_response)
         if self.xray is not None:

@@ -7,7 +7,28 @@ from ngw2f.http import Request, Response
 from ngw2f.socketio.packets import Message
 
 
-class Stream(Protocol):
+class Source(Protocol):
+    """What a WebSocket writes from, whenever its `waiter` is switched to."""
+
+    waiter: Any
+    # Writes while the client reads too slowly for the event loop to wait.
+    greenlet: object
+
+    @property
+    def may_query(self) -> bool:
+        """Whether the next bytes may come from the database."""
+
+    def poll(self) -> bytes | None:
+        """Return the next bytes, b"" if there are none yet, or None when it has ended."""
+
+    def take_said(self) -> bytes:
+        """Return what the transport itself has to send."""
+
+    def wake(self) -> None:
+        """Have the waiter switched to."""
+
+
+class Stream(Source, Protocol):
     """A client's place in the log of events: the hub's subscription."""
 
     @property
@@ -77,6 +98,13 @@ class ClosedError(Exception):
     """The WebSocket has been closed."""
 
 
+class Writing(Protocol):
+    """What writes a stream to a client."""
+
+    def finish(self) -> None:
+        """Write no more."""
+
+
 class WebSocket(Protocol):
     """A WebSocket that a handshake has opened."""
 
@@ -86,17 +114,14 @@ class WebSocket(Protocol):
     def send(self, message: Message) -> None:
         """Send a message. Raises ClosedError."""
 
-    def write(self, frames: bytes) -> None:
-        """Send whole frames. Raises ClosedError."""
+    def follow(self, stream: Stream, close: Callable[[], None]) -> Writing:
+        """Send the stream's frames from now on; when it has ended, *close*, and cut."""
 
     def close(self, code: int, reason: str = "") -> None:
         """Send a close frame, if the connection still is open."""
 
     def wait_turn(self) -> None:
         """Let other clients have their turn."""
-
-    def cut(self) -> None:
-        """End the connection."""
 
 
 # Switches a request's connection to a WebSocket, and hands it to the function.

@@ -7,15 +7,17 @@ import logging
 import time
 from base64 import b64decode
 from contextlib import suppress
+from functools import partial
 
 import gevent
 
 from ngw2f.http import Request, Response
+from ngw2f.own_stack import call_on_own_stack
 from ngw2f.socketio import answers
 from ngw2f.socketio.commands import UnreachableError
 from ngw2f.socketio.engine import Engine
 from ngw2f.socketio.hold import UPGRADE_PAUSE_SECONDS, UPGRADE_TRIES
-from ngw2f.socketio.layers import ClosedError, Stream, WebSocket
+from ngw2f.socketio.layers import ClosedError, Stream, WebSocket, Writing
 from ngw2f.socketio.packets import (
     CLOSE,
     MESSAGE,
@@ -35,8 +37,6 @@ from ngw2f.socketio.sessions import UPGRADE_MILLISECONDS, new_sid, new_token
 # Close codes (RFC 6455 section 7.4.1, and IANA's registry for 1012).
 NORMAL, PROTOCOL_ERROR, INTERNAL_ERROR, SERVICE_RESTART = 1000, 1002, 1011, 1012
 MAX_REASON = 100
-# How long a client has to answer a close frame.
-CLOSE_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class LiveSession:
 
 
 class Conversation:
-    """One client's WebSocket: one greenlet reads, another one writes the events."""
+    """One client's WebSocket: a greenlet reads, and the socket itself writes the events."""
 
     __slots__ = (
         "_awaits_pong",
@@ -104,6 +104,7 @@ class Conversation:
         "_session",
         "_socket",
         "_stream",
+        "_writing",
     )
 
     def __init__(self, engine: Engine, request: Request, socket: WebSocket) -> None:
@@ -111,6 +112,7 @@ class Conversation:
         self._socket = socket
         self._session = LiveSession(request, socket)
         self._stream: Stream | None = None
+        self._writing: Writing | None = None
         self._cursor = ""
         seconds = engine.layer.connect_seconds
         self._connect_by = time.monotonic() + seconds if seconds is not None else None
@@ -195,6 +197,10 @@ class Conversation:
             return True
         check_packet(packet)
         message = packet[1:] if isinstance(packet, str) else packet
+        # Its client may be idle for hours after it.
+        return call_on_own_stack(partial(self._hear, message))
+
+    def _hear(self, message: Message) -> bool:
         layer = self._engine.layer
         layer.receive(self._session, layer.parse(message), "")
         return self._follow_log()
@@ -227,28 +233,20 @@ class Conversation:
             self._stream = self._engine.layer.stream(session, as_frames=True)
             if self._stream is None:
                 return False
-            gevent.spawn(self._write, self._stream)
+            self._writing = self._socket.follow(self._stream, self._close)
         return True
 
     def _leave_log(self) -> None:
+        """Hear no more events, which does not end the connection."""
         stream, self._stream = self._stream, None
-        if stream:
-            stream.stop()
-
-    def _write(self, stream: Stream) -> None:
-        try:
-            while chunk := stream.next_chunk():
-                self._socket.write(chunk)
-            if self._stream is not stream:
-                return  # The client has left the log, and not the connection.
-            if stream.is_drained:
-                self._socket.close(SERVICE_RESTART)
-                gevent.sleep(CLOSE_SECONDS)
-        except (OSError, ClosedError):
-            pass  # The client has gone, which the reading greenlet notices too.
-        except Exception as error:
-            log.error("disconnecting a Socket.IO client after an error: %r", error)
-        finally:
+        if stream and self._writing:
+            self._writing.finish()
             stream.close()
-        # After Socket.IO's own farewell, clients would not reconnect.
-        self._socket.cut()
+
+    def _close(self) -> None:
+        """Say that the stream has ended because the worker stops.
+
+        After Socket.IO's own farewell, clients would not reconnect.
+        """
+        if self._stream and self._stream.is_drained:
+            self._socket.close(SERVICE_RESTART)

@@ -10,7 +10,7 @@ from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.http import Request, Response
 from ngw2f.live.liveness import STALL_SECONDS
 from ngw2f.observe.tracing import following
-from ngw2f.socketio.layers import ClosedError, Switch
+from ngw2f.socketio.layers import ClosedError, Stream, Switch
 from ngw2f.socketio.packets import Message
 from ngw2f.web.frames import ConnectionClosed, FrameLimit, WebSocketServer
 from ngw2f.web.upgrade import (
@@ -20,6 +20,7 @@ from ngw2f.web.upgrade import (
     handshake_of,
     take_over,
 )
+from ngw2f.web.writer import Writer
 
 
 class LiveSocket:
@@ -48,19 +49,13 @@ class LiveSocket:
         except (ConnectionClosed, LocalProtocolError, OSError) as error:
             raise ClosedError from error
 
-    def write(self, frames: bytes) -> None:
-        try:
-            self._socket.send(frames)
-        except OSError as error:
-            raise ClosedError from error
+    def follow(self, stream: Stream, close: Callable[[], None]) -> Writer:
+        return Writer(stream, self._socket, close)
 
     def close(self, code: int, reason: str = "") -> None:
         gone = (ConnectionClosed, LocalProtocolError, OSError)
         with contextlib.suppress(*gone), gevent.Timeout(CLOSE_SECONDS, False):
             self._server.close(code, reason)
-
-    def cut(self) -> None:
-        self._socket.close()
 
 
 def switch_with(max_message_bytes: int) -> Switch:
@@ -68,13 +63,13 @@ def switch_with(max_message_bytes: int) -> Switch:
 
     def switch(request: Request, converse: Callable[[LiveSocket], None]) -> Response:
         environ, sock = take_over(request)
+        # The rest of the environ is not kept.
+        handshake, request_id = handshake_of(environ), environ.get(REQUEST_ID, "")
 
         def run() -> None:
             try:
-                server = WebSocketServer(
-                    handshake_of(environ), max_message_bytes, frame_limit=FrameLimit()
-                )
-                with following(environ.get(REQUEST_ID, "")):
+                server = WebSocketServer(handshake, max_message_bytes, frame_limit=FrameLimit())
+                with following(request_id):
                     converse(LiveSocket(server, sock))
             finally:
                 sock.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 import gevent
 
-from ngw2f.live.subscription import Subscription
+from ngw2f.socketio.layers import Source
 from ngw2f.web.errors import one_line
 from ngw2f.web.upgrade import CLOSE_SECONDS, FrameSocket
 
@@ -27,9 +27,7 @@ class Writer:
 
     __slots__ = ("_close", "_first", "_greenlet", "_is_over", "_socket", "_subscription")
 
-    def __init__(
-        self, subscription: Subscription, sock: FrameSocket, close: Callable[[], None]
-    ) -> None:
+    def __init__(self, subscription: Source, sock: FrameSocket, close: Callable[[], None]) -> None:
         """*close* sends the last frame, when the subscription has ended."""
         self._subscription = subscription
         self._socket = sock

@@ -15,8 +15,22 @@ def test_static_files(client: Client) -> None:
     assert client.get("/static/../service.py").status_int == 404
 
 
-@pytest.mark.parametrize(("path", "has_own"), [("/events", True), ("/ws", True), ("/", False)])
-def test_streams_begin_on_a_stack_of_their_own(service: Service, path: str, has_own: bool) -> None:
+UPGRADE = {"HTTP_UPGRADE": "websocket"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "has_own"),
+    [
+        ({"PATH_INFO": "/events"}, True),
+        ({"PATH_INFO": "/ws", **UPGRADE}, True),
+        ({"PATH_INFO": "/socket.io/", **UPGRADE}, True),
+        ({"PATH_INFO": "/socket.io/"}, False),
+        ({"PATH_INFO": "/"}, False),
+    ],
+)
+def test_streams_begin_on_a_stack_of_their_own(
+    service: Service, environ: dict[str, str], has_own: bool
+) -> None:
     def chain(_environ: object, start_response: StartResponse) -> list[bytes]:
         start_response("200 OK", [])
         called_in.append(gevent.getcurrent())
@@ -30,6 +44,6 @@ def test_streams_begin_on_a_stack_of_their_own(service: Service, path: str, has_
         statuses.append(status)
         return written.append
 
-    answer = Service(service.services, chain)({"PATH_INFO": path}, start)
+    answer = Service(service.services, chain)(environ, start)
     assert (answer, statuses) == ([b"body"], ["200 OK"])
     assert (called_in[0] is not gevent.getcurrent()) is has_own

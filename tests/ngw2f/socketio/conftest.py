@@ -8,7 +8,7 @@ from redis import Redis
 
 from ngw2f.http import Request, Response
 from ngw2f.socketio.engine import Engine, build_engine
-from ngw2f.socketio.layers import ClosedError, Layer, WebSocket
+from ngw2f.socketio.layers import ClosedError, Layer, Stream, WebSocket, Writing
 from ngw2f.socketio.packets import Message
 from ngw2f.socketio.sessions import Times
 from tests.conformance.socketio.application import Echo
@@ -24,7 +24,9 @@ class ScriptedSocket:
         self._messages = list(messages)
         self.sent: list[Message] = []
         self.closed: list[int] = []
-        self.is_cut = False
+        # The streams that it writes, and what it calls when they have ended.
+        self.followed: list[tuple[Stream, Callable[[], None]]] = []
+        self.finished = 0
 
     def receive(self, seconds: float) -> Message | None:
         assert seconds > 0
@@ -35,8 +37,12 @@ class ScriptedSocket:
     def send(self, message: Message) -> None:
         self.sent.append(message)
 
-    def write(self, frames: bytes) -> None:
-        self.sent.append(frames)
+    def follow(self, stream: Stream, close: Callable[[], None]) -> Writing:
+        self.followed.append((stream, close))
+        return self
+
+    def finish(self) -> None:
+        self.finished += 1
 
     def close(self, code: int, reason: str = "") -> None:
         assert len(reason.encode()) < 124
@@ -44,9 +50,6 @@ class ScriptedSocket:
 
     def wait_turn(self) -> None:
         pass
-
-    def cut(self) -> None:
-        self.is_cut = True
 
 
 class Switching:

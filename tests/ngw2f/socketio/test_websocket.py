@@ -1,12 +1,22 @@
 """A WebSocket's life, packet by packet."""
 
+from typing import Any
+from unittest.mock import Mock
+
 import pytest
 
 from ngw2f.http import Request
 from ngw2f.socketio.engine import Engine
+from ngw2f.socketio.layers import Session, Stream
 from ngw2f.socketio.packets import Message
 from ngw2f.socketio.sessions import Times, new_sid
-from ngw2f.socketio.websocket import INTERNAL_ERROR, NORMAL, PROTOCOL_ERROR, connect
+from ngw2f.socketio.websocket import (
+    INTERNAL_ERROR,
+    NORMAL,
+    PROTOCOL_ERROR,
+    SERVICE_RESTART,
+    connect,
+)
 from tests.conformance.socketio.application import Echo
 from tests.ngw2f.socketio.conftest import NOT_ASKED, Build, Switching, texts
 
@@ -150,3 +160,50 @@ def test_second_websocket_is_closed(engine: Engine, switching: Switching) -> Non
 def test_unknown_session_is_refused(engine: Engine) -> None:
     request = Request({"QUERY_STRING": ""})
     assert connect(engine, request, new_sid()).status_code == 400
+
+
+class Following(Echo):
+    """A message is the place in the log from which its client continues; "" is none."""
+
+    def __init__(self) -> None:
+        self.streams: list[Any] = []
+
+    def receive(self, session: Session, said: Message, _key: str) -> None:
+        session.cursor = str(said)
+
+    def stream(self, _session: Session, *, as_frames: bool) -> Stream:
+        self.streams.append(Mock(is_drained=False, as_frames=as_frames))
+        stream: Stream = self.streams[-1]
+        return stream
+
+
+def test_socket_writes_what_its_client_follows(
+    build_engine_on: Build, switching: Switching
+) -> None:
+    """One stream after the other, and none after it has left the log."""
+    layer = Following()
+    socket = switching.script("47-0", "47-0", "49-0", "4", "4")
+    connect(build_engine_on(layer), NOT_ASKED, None)
+    assert [stream for stream, _ in socket.followed] == layer.streams
+    assert [stream.as_frames for stream in layer.streams] == [True, True]
+    assert [stream.close.call_count for stream in layer.streams] == [1, 1]
+    assert socket.finished == 2
+
+
+@pytest.mark.parametrize(("is_drained", "codes"), [(True, [SERVICE_RESTART]), (False, [])])
+def test_end_of_a_stream_is_told_if_the_worker_stops(
+    build_engine_on: Build, switching: Switching, is_drained: bool, codes: list[int]
+) -> None:
+    socket = switching.script("47-0", None)
+
+    layer, receive = Following(), socket.receive
+
+    def end_meanwhile(seconds: float) -> Message | None:
+        if layer.streams:
+            layer.streams[0].is_drained = is_drained
+            socket.followed[0][1]()
+        return receive(seconds)
+
+    socket.receive = end_meanwhile  # type: ignore[method-assign] # for this one
+    connect(build_engine_on(layer), NOT_ASKED, None)
+    assert socket.closed[:1] == codes

@@ -5,6 +5,7 @@ CPython keeps the pages of a greenlet's stack of frames that were once used (16 
 """
 
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TypeVar
 
 import gevent
@@ -12,8 +13,12 @@ import gevent
 T = TypeVar("T")
 
 
-def call_on_own_stack(call: Callable[[], T], undo: Callable[[T], object]) -> T:
-    """Return what *call* returns, or raise what it raises.
+def _leave(_returned: object) -> None:
+    """Undo nothing."""
+
+
+def call_on_own_stack(call: Callable[[], T], undo: Callable[[T], object] = _leave) -> T:
+    """Return what *call* returns, or raise what it raises; it runs in a copy of this context.
 
     If this greenlet is killed meanwhile, the call is, too; *undo* gets what it may have returned.
     """
@@ -26,7 +31,7 @@ def call_on_own_stack(call: Callable[[], T], undo: Callable[[T], object]) -> T:
         except BaseException as error:
             raised.append(error)
 
-    greenlet = gevent.spawn(run)
+    greenlet = gevent.spawn(copy_context().run, run)
     try:
         greenlet.join()
     except BaseException:

@@ -1,8 +1,10 @@
+from contextvars import ContextVar
+
 import gevent
 import pytest
 from gevent.event import Event
 
-from ngw2f.server.own_stack import call_on_own_stack
+from ngw2f.own_stack import call_on_own_stack
 
 
 def undo(_returned: object) -> None:
@@ -11,6 +13,12 @@ def undo(_returned: object) -> None:
 
 def test_call_runs_in_another_greenlet() -> None:
     assert call_on_own_stack(gevent.getcurrent, undo) is not gevent.getcurrent()
+
+
+def test_call_sees_the_context() -> None:
+    known: ContextVar[str] = ContextVar("known")
+    known.set("here")
+    assert call_on_own_stack(known.get) == "here"
 
 
 def test_error_is_raised(capsys: pytest.CaptureFixture[str]) -> None:
