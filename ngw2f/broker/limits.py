@@ -61,7 +61,7 @@ RULES = (
     Rule("revoke", "60/minute", "tokens and sessions given up"),
     # One for each time that a browser opens a stream.
     Rule("ticket", "120/minute", "tickets"),
-    # A page sends 30.
+    # A page sends 10.
     Rule("read", "300/minute", "notices of what you have read"),
     # Each costs a password's hash. People behind one address share it.
     Rule("register", "60/minute", "registrations", is_closed=True),

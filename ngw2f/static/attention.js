@@ -9,6 +9,8 @@
 const MAX_COUNTED = 100;
 /* How long to wait for more before the server is told what is read. */
 const SEND_MILLISECONDS = 2000;
+/* And when it was told a moment ago: in a room where many read, it hears of each message from all. */
+const PAUSE_MILLISECONDS = 10000;
 const MAX_UNREAD_ROOMS = 200;
 const NOTED = "ngw2f-unread-anonymous";
 
@@ -30,7 +32,7 @@ export class Attention {
     this.rooms = new Map();
     /* After a message is marked as unread, it stays so until one comes here again. */
     this.isHeld = false;
-    this.wanted = this.timer = 0;
+    this.wanted = this.timer = this.sentAt = 0;
   }
 
   start() {
@@ -41,11 +43,13 @@ export class Attention {
     }
     document.addEventListener("visibilitychange", () => this.look());
     window.addEventListener("focus", () => this.look());
+    window.addEventListener("blur", () => this.timer && this.send(false));
     window.addEventListener("pagehide", () => this.timer && this.send(true));
     document.getElementById("news").addEventListener("submit", (event) => {
       event.preventDefault();
       this.isHeld = false;
       this.read(Number(this.list.querySelector(".message:last-of-type").id.slice(1)));
+      this.send(false);
     });
     this.look();
   }
@@ -141,7 +145,9 @@ export class Attention {
     const mentions = [...this.rooms.get(this.room).mentions].filter((each) => each > id);
     this.set(this.room, { unread, mentions: new Set(mentions), read: id });
     this.wanted = id;
-    this.timer ||= setTimeout(() => this.send(false), SEND_MILLISECONDS);
+    const isSoon = Date.now() - this.sentAt < PAUSE_MILLISECONDS;
+    const wait = isSoon ? PAUSE_MILLISECONDS : SEND_MILLISECONDS;
+    this.timer ||= setTimeout(() => this.send(false), wait);
   }
 
   /* Be in the room, for those who mention all in it. */
@@ -153,6 +159,7 @@ export class Attention {
   async send(keepalive) {
     clearTimeout(this.timer);
     this.timer = 0;
+    this.sentAt = Date.now();
     const id = this.wanted;
     const state = this.rooms.get(this.room);
     try {
