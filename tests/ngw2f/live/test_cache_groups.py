@@ -27,6 +27,10 @@ def test_groups_of(event: str, data: str, room_id: int | None, groups: list[str]
     assert groups_of(event, data, room_id) == groups
 
 
+def test_what_is_for_one_user_drops_nothing_of_others() -> None:
+    assert groups_of("unread.updated", "{}", 7, 5) == ["unread-5"]
+
+
 def test_caches_drop_what_is_old(settings: Settings, database: Database, redis: Redis) -> None:
     broker, clock = Broker(settings), GroupClock()
     started = clock.now()

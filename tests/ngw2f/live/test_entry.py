@@ -46,6 +46,15 @@ def test_entry_without_room_is_for_all() -> None:
     assert entry.room_id is None
 
 
+def test_entry_for_one_user_is_none_for_older_releases() -> None:
+    """They would show it to all: its name is where they do not look."""
+    fields = {b"personal": b"unread.updated", b"data": b"{}", b"room": b"3", b"user": b"7"}
+    entry = Entry.of_fields(b"5-0", fields)
+    assert entry is not None
+    assert (entry.name, entry.room_id, entry.user_id) == ("unread.updated", 3, 7)
+    assert b"event" not in fields
+
+
 def test_strange_entries_are_none_of_ours() -> None:
     assert Entry.of_fields(b"5-1", {b"hello": b"world"}) is None
 

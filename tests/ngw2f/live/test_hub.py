@@ -12,6 +12,7 @@ from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store import rooms, tokens, users
 from ngw2f.store.tokens import digest_of
 from ngw2f.store.users import UserRow
+from tests.entries import entries_of
 from tests.ngw2f.live.conftest import Stage, read, read_chunks
 
 
@@ -371,3 +372,40 @@ def test_who_comes_while_an_event_is_framed_hears_it_once(stage: Stage) -> None:
     stage.post(ann, "one")
     stage.follow()
     assert [read(each).count('"source":"one"') for each in (early, *late)] == [1, 1, 1]
+
+
+def test_event_for_one_user_is_in_its_place(stage: Stage) -> None:
+    """Among those of a feed that others share, and read it no slower for that."""
+    ann, bob = stage.user("ann"), stage.user("bob")
+    own, others = stage.subscribe(bob), stage.subscribe(ann)
+    assert own.feed is others.feed
+    room_id = stage.lobby().id
+    message_id = stage.post(ann, "one")
+    stage.services.actions.readings.mark_read(bob, room_id, message_id)
+    stage.post(ann, "two")
+    stage.follow()
+    assert sources(own) == ["one", "unread.updated", "two"]
+    assert sources(others) == ["one", "two"]
+    late = stage.subscribe(bob, after="0")
+    assert "unread.updated" in sources(late)
+    # Nobody reads the stream by itself any more.
+    assert not any(each.may_query for each in (own, others, late))
+
+
+def test_user_who_has_gone_is_forgotten(stage: Stage) -> None:
+    ann = stage.user("ann")
+    first, second = stage.subscribe(ann), stage.subscribe(ann)
+    first.close()
+    assert stage.hub._by_user == {ann.id: {second}}
+    second.close()
+    assert stage.hub._by_user == {}
+
+
+def test_entry_in_the_stream_names_its_user(stage: Stage) -> None:
+    ann, bob = stage.user("ann"), stage.user("bob")
+    message_id = stage.post(ann, "one")
+    stage.services.actions.readings.mark_read(bob, stage.lobby().id, message_id)
+    core = stage.services.core
+    (*_, (_, fields)) = entries_of(core.broker.redis, core.events.key)
+    assert (fields[b"personal"], fields[b"user"]) == (b"unread.updated", b"%d" % bob.id)
+    assert b"event" not in fields
