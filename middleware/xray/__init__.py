@@ -2,6 +2,7 @@
 
 from middleware.spans import span as span
 from middleware.xray.access import Access as Access
+from middleware.xray.discovery import probed as probed
 from middleware.xray.faults import Fault as Fault
 from middleware.xray.lint import lint as lint
 from middleware.xray.middleware import XRayMiddleware as XRayMiddleware
