@@ -45,7 +45,7 @@ export class Attention {
     window.addEventListener("focus", () => this.look());
     window.addEventListener("blur", () => this.timer && this.send(false));
     window.addEventListener("pagehide", () => this.timer && this.send(true));
-    document.getElementById("news").addEventListener("submit", (event) => {
+    document.getElementById("news")?.addEventListener("submit", (event) => {
       event.preventDefault();
       this.isHeld = false;
       this.read(Number(this.list.querySelector(".message:last-of-type").id.slice(1)));
@@ -140,14 +140,22 @@ export class Attention {
   }
 
   read(id) {
-    const below = [...this.list.querySelectorAll(".message")].reverse();
-    const unread = below.findIndex((item) => Number(item.id.slice(1)) <= id);
+    const unread = this.countAfter(id);
     const mentions = [...this.rooms.get(this.room).mentions].filter((each) => each > id);
     this.set(this.room, { unread, mentions: new Set(mentions), read: id });
     this.wanted = id;
     const isSoon = Date.now() - this.sentAt < PAUSE_MILLISECONDS;
     const wait = isSoon ? PAUSE_MILLISECONDS : SEND_MILLISECONDS;
     this.timer ||= setTimeout(() => this.send(false), wait);
+  }
+
+  /* Return how many messages are unread if all up to an id are read. */
+  countAfter(id) {
+    const ids = [...this.list.querySelectorAll(".message")].map((item) => Number(item.id.slice(1)));
+    if (this.list.dataset.live) return ids.filter((each) => each > id).length;
+    /* What comes after this page is not on it. */
+    const { unread, read } = this.rooms.get(this.room);
+    return Math.max(0, unread - ids.filter((each) => each > read && each <= id).length);
   }
 
   /* Be in the room, for those who mention all in it. */

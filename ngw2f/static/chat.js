@@ -640,7 +640,11 @@ function start() {
   const composer = document.querySelector(".room .composer");
   if (composer) sendByEnter(composer);
   /* Older pages of the history are not live; what is written there is sent as a form. */
-  if (!list.dataset.live) return;
+  if (!list.dataset.live) {
+    pane.addEventListener("scroll", () => attention.look(), { passive: true });
+    attention.start();
+    return;
+  }
   if (composer) startComposer(composer);
   if (!location.hash || location.hash === "#end") scrollToEnd();
   const noteScrolling = () => {

@@ -80,6 +80,26 @@ def test_what_came_while_one_looked_away_has_a_line(chat: ChatServer, open_room:
     sync_api.expect(page).to_have_title("garden · NGW2F")
 
 
+def test_more_than_a_page_is_read_from_where_one_was(chat: ChatServer, open_room: Any) -> None:
+    token = chat.register("uli")
+    path = room(chat, token, "library")
+    page, other = open_room("ugo"), open_room("ugo")
+    wait_live(other)
+    page.add_init_script("document.hasFocus = () => false;")
+    for number in range(60):
+        chat.call("POST", path, token, json={"source": f"volume {number}."})
+    page.goto(chat.url + "/rooms/library")
+    news = page.locator(".news a")
+    sync_api.expect(news).to_have_text("60 new since you were here")
+    news.press("Enter")
+    page.wait_for_url("**?after=*#new")
+    sync_api.expect(page.locator(".messages > li").first).to_have_text("New since you were here")
+    page.evaluate(LOOK)
+    page.locator(".message").last.scroll_into_view_if_needed()
+    sync_api.expect(count(other, "library")).to_have_text("10 unread")
+    sync_api.expect(count(page, "library")).to_have_text("10 unread")
+
+
 @pytest.mark.parametrize("way", ["mouse", "keyboard"])
 def test_message_marked_unread_stays_so(chat: ChatServer, open_room: Any, way: str) -> None:
     token = chat.register(f"wim-{way}")
