@@ -20,7 +20,8 @@ from ngw2f.text.search_query import InvalidQueryError, Phrase, Term, parse_query
 class Hits:
     """The messages found, oldest first, and whether there are older ones.
 
-    `phrases` are what was found in them; `rooms` and `nicknames` are those of the messages, by id.
+    `phrases` are what was found in them; `rooms` and `nicknames` are those of the messages, by id,
+    if they were asked for.
     """
 
     messages: Sequence[Message]
@@ -42,6 +43,7 @@ class Search:
         room_id: int | None = None,
         before: int | None = None,
         limit: int = 50,
+        with_names: bool = False,
     ) -> Hits:
         """Return the newest messages, with ids below *before*, for which the query's terms hold.
 
@@ -52,7 +54,8 @@ class Search:
             terms = parse_query(query)
         except InvalidQueryError as error:
             raise Invalid(str(error)) from error
-        with self._core.database.reading() as connection:
+        # Who may see a message is asked last, after all else that is about rights.
+        with self._core.database.asking() as connection:
             wanted = Wanted(
                 [_resolved(connection, reader, each) for each in terms if not each.is_excluded],
                 [_resolved(connection, reader, each) for each in terms if each.is_excluded],
@@ -63,12 +66,13 @@ class Search:
             found, has_more = search.find_messages(
                 connection, wanted, reader, before=before, limit=limit
             )
+            named = found if with_names else []
             return Hits(
                 found,
                 has_more,
                 [each.phrase for each in terms if each.kind == "words" and not each.is_excluded],
-                rooms.rooms_of(connection, {each.room_id for each in found}),
-                users.nicknames_of(connection, {each.user_id for each in found}),
+                rooms.rooms_of(connection, {each.room_id for each in named}),
+                users.nicknames_of(connection, {each.user_id for each in named}),
             )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, column, delete, select, table, text
+from sqlalchemy import Connection, Select, bindparam, column, delete, select, table, text
 
 from ngw2f.api_resources import MAX_ID, Message
 from ngw2f.store.messages import load_messages
@@ -112,14 +112,15 @@ def find_messages(
     # One more than needed tells whether there are more.
     given = {"match": match, "before": MAX_ID + 1 if before is None else before, "limit": limit + 1}
     found = [row[0] for row in FIND[dialect].fetch(connection, given)]
+    if not found:
+        return [], False
     visible = _visible(to_user=reader is not None)
     ids = connection.scalars(visible, {"ids": found[:limit], **reader_parameters(reader)}).all()
-    shown = load_messages(connection, ids) if ids else []
-    return [message for _, message in shown], len(found) > limit
+    return [message for _, message in load_messages(connection, ids)], len(found) > limit
 
 
 @cache
-def _visible(*, to_user: bool) -> Any:
+def _visible(*, to_user: bool) -> Select[Any]:
     """Return the query for those of some messages that a reader may see."""
     statement = select(messages.c.id).join_from(messages, rooms)
     is_one = messages.c.id.in_(bindparam("ids", expanding=True))

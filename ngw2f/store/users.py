@@ -166,6 +166,8 @@ def list_users(
 
 
 def nicknames_of(connection: Connection, user_ids: set[int]) -> dict[int, str]:
+    if not user_ids:
+        return {}
     statement = select(users.c.id, users.c.nickname).where(users.c.id.in_(user_ids))
     return {row.id: row.nickname for row in connection.execute(statement)}
 

@@ -47,7 +47,7 @@ class Asked(msgspec.Struct):
 def index(services: Services, request: Request) -> Response:
     reader = auth.find_reader(services, request)
     asked = _asked(request)
-    hits = _find(services, reader, asked)
+    hits = _find(services, reader, asked, with_names=False)
     response = json_response(Found(hits.messages))
     # It depends on every room that the reader may see.
     response.headers["Cache-Control"] = "private, no-cache"
@@ -67,7 +67,7 @@ def show(services: Services, request: Request) -> Response:
     hits, refusal = None, None
     if asked.q.strip():
         try:
-            hits = _find(services, reader, asked)
+            hits = _find(services, reader, asked, with_names=True)
         except (Invalid, NotFound) as error:
             refusal = error
     return tagged(request, _page(services, request, reader, asked, hits, refusal))
@@ -113,7 +113,12 @@ def _asked(request: Request) -> Asked:
     )
 
 
-def _find(services: Services, reader: UserRow | None, asked: Asked) -> Hits:
+def _find(services: Services, reader: UserRow | None, asked: Asked, *, with_names: bool) -> Hits:
     return services.actions.search.find(
-        reader, asked.q, room_id=asked.room, before=asked.before, limit=asked.limit
+        reader,
+        asked.q,
+        room_id=asked.room,
+        before=asked.before,
+        limit=asked.limit,
+        with_names=with_names,
     )

@@ -69,7 +69,7 @@ def test_who_finds_what(
 
     assert find("secret") == find("from:ann") == find("-nothing") == seen
     # Nor does anything say that there is more.
-    hits = search.find(reader, "secret", limit=1)
+    hits = search.find(reader, "secret", limit=1, with_names=True)
     assert (hits.messages[-1].source, hits.has_more) == (seen[-1], len(seen) > 1)
     assert set(hits.rooms) == {hits.messages[0].room_id}
     assert find("private") == seen[1:]
@@ -93,7 +93,9 @@ def test_hits_name_rooms_authors_and_phrases(
     hits = search.find(ann, '"a secret" private from:ann -none OR')
     assert hits.messages == []
     assert hits.phrases == [("a", "secret"), ("private",), ("or",)]
-    hits = search.find(ann, "private SECRET")
+    assert not hits.rooms
+    assert not hits.nicknames
+    hits = search.find(ann, "private SECRET", with_names=True)
     assert [room.name for room in hits.rooms.values()] == ["den"]
     assert hits.nicknames == {ann.id: "Ann"}
 

@@ -43,7 +43,9 @@ POSTGRESQL = (
         message_id INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
         words TSVECTOR NOT NULL
     )""",
-    "CREATE INDEX ix_message_search_words ON message_search USING gin (words)",
+    # Each search reads what is not sorted in yet; of the usual 4 MB that takes 10 ms.
+    """CREATE INDEX ix_message_search_words ON message_search USING gin (words)
+        WITH (gin_pending_list_limit = 512)""",
     """CREATE TABLE message_search_queue (
         message_id INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE
     )""",
