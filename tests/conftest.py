@@ -15,7 +15,6 @@ from wsgiref.validate import validator
 
 import msgspec
 import pytest
-from argon2 import Parameters, Type
 from hypothesis import HealthCheck, is_hypothesis_test
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
@@ -34,6 +33,7 @@ from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
+from tests.cheap_hashes import CHEAP
 from tests.client import Client
 from tests.compiled_once import compile_once
 from tests.databases import LentDatabase
@@ -41,11 +41,6 @@ from tests.npm import install_once
 from tests.parts import part_of
 from tests.postgresql import run_postgresql
 from tests.scheduling import SharedFirst, place_of
-
-# Argon2 as cheap as it gets: the tests sign in hundreds of times.
-CHEAP = Parameters(
-    type=Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
-)
 
 # A machine that others use too takes longer now and then than a request would wait.
 REDIS_TIMEOUT_SECONDS = 60.0

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ngw2f.server import renewal
+from tests.cheap_hashes import CONFIGURATION
 from tests.nginx.running import Client
 
 START_SECONDS = 300
@@ -57,7 +58,7 @@ class Chat:
     def start(self) -> None:
         self.pid_file.unlink(missing_ok=True)
         gunicorn = str(Path(sys.executable).with_name("gunicorn"))
-        command = [*self.prefix, gunicorn, "-c", "gunicorn.conf.py", "--workers", "1"]
+        command = [*self.prefix, gunicorn, "-c", CONFIGURATION, "--workers", "1"]
         command += ["--bind", self.bind, "--pid", str(self.pid_file), "app:application"]
         with open(self.directory / f"{self.name}.log", "ab") as log:
             self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)

@@ -14,6 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from examples.transcript.machine import answers, free_port
+from tests.cheap_hashes import CONFIGURATION
 from tests.migrated import copy_migrated
 from tests.waiting import wait_until
 
@@ -84,7 +85,7 @@ class ChatServer:
         try:
             self.redis.start()
             bind = f"127.0.0.1:{self.port}"
-            options = ["-c", str(PROJECT / "gunicorn.conf.py"), "-b", bind, "-w", str(workers)]
+            options = ["-c", CONFIGURATION, "-b", bind, "-w", str(workers)]
             self._run("gunicorn", "--chdir", str(PROJECT), *options, "app:application")
             self.wait_until_up()
             if queues:

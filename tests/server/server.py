@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from tests.cheap_hashes import CONFIGURATION
 from tests.client import PASSWORD
 from tests.migrated import copy_migrated
 from tests.waiting import wait_until
@@ -24,7 +25,10 @@ START_LINE = re.compile(r"The chat is at (http://127\.0\.0\.1:\d+)")
 
 
 class Server:
-    """One `gunicorn -c gunicorn.conf.py app:application` and all that belongs to it."""
+    """One `gunicorn -c gunicorn.conf.py app:application` and all that belongs to it.
+
+    Its passwords are hashed cheaply, unless another configuration is among the options.
+    """
 
     def __init__(self, data_dir: Path, *options: str, **settings: object) -> None:
         self.data_dir = data_dir
@@ -37,7 +41,7 @@ class Server:
         environ.setdefault("NGW2F_REDIS_TIMEOUT_SECONDS", "10")
         # By its script, as people start it; its hot upgrade needs that.
         command = [sys.executable, str(Path(sys.executable).with_name("gunicorn"))]
-        command += ["-c", "gunicorn.conf.py", "--bind=127.0.0.1:0"]
+        command += ["-c", CONFIGURATION, "--bind=127.0.0.1:0"]
         with self.output.open("wb") as output:
             self.master = subprocess.Popen(
                 [*command, *options, "app:application"],
