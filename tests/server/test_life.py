@@ -54,6 +54,22 @@ def test_from_start_to_rendered_message(whole: Server) -> None:
     assert "Traceback" not in server.text
 
 
+def written_and_shared(pid: int) -> tuple[int, int]:
+    """Return the kB that a process has written since its fork, and those that it still shares."""
+    fields = Path(f"/proc/{pid}/smaps_rollup").read_text().split()
+    written, shared = (
+        fields[fields.index(name) + 1] for name in ("Private_Dirty:", "Shared_Dirty:")
+    )
+    return int(written), int(shared)
+
+
+@pytest.mark.parametrize("what", ["--queues=render", "--queues=links", "ngw2f cron"])
+def test_forks_share_most_of_what_their_supervisor_loaded(whole: Server, what: str) -> None:
+    (pid,) = wait_until(lambda: whole.pids(what))
+    written, shared = written_and_shared(pid)
+    assert written < shared
+
+
 def test_second_start_says_so_and_stops(whole: Server) -> None:
     server, data_dir = whole, whole.data_dir
     second = Server(data_dir)
