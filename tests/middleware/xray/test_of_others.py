@@ -1,7 +1,6 @@
 """Other people's middleware: sound layers have no fault, the others those that they make.
 
-Each was read to see whether what is named is true. Paste, Beaker and the WSGI layers of Sentry and
-OpenTelemetry were tried too (docs/middleware.md).
+Paste, Beaker and the WSGI layers of Sentry and OpenTelemetry were tried too (docs/middleware.md).
 """
 
 from __future__ import annotations
