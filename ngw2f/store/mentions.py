@@ -4,7 +4,7 @@ So a post costs nothing more, and what is code, or a part of a link, mentions no
 room is one row, however many that are.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -94,11 +94,12 @@ def find_mentions(
     return mentioning
 
 
-def store_mentions(connection: Connection, found: Iterable[Message]) -> None:
-    """Store whom messages mention; of an edited one, in place of those before."""
+def store_mentions(connection: Connection, found: Collection[Message]) -> None:
+    """Store whom messages mention, in place of those before."""
+    # A release before edits without saying so: it is for the table to say whom they mentioned.
+    before = mentions_of(connection, [message.id for message in found])
+    DROP.run_each(connection, [{"of_message": message_id} for message_id in before])
     for message in found:
-        if message.edited_at is not None:
-            DROP.run_each(connection, [{"of_message": message.id}])
         whom = [*message.mentions, *([EVERYBODY] if message.mentions_room else [])]
         same = {"message_id": message.id, "room_id": message.room_id}
         if whom:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from ngw2f.api_resources import MAX_ID, Message, Room
-from ngw2f.store import mentions, messages, readings, rooms
+from ngw2f.store import mentions, messages, readings, rooms, schema
 from ngw2f.store.database import Database
 from ngw2f.store.readings import Ask
 from ngw2f.store.users import UserRow
@@ -94,6 +94,18 @@ def test_edited_message_mentions_others(
     assert (listed(database, bob), listed(database, eve)) == ([], [message.id])
     # Nobody is told of a mention of oneself.
     assert listed(database, ann) == []
+
+
+def test_edited_by_the_release_before(database: Database, bob: UserRow, say: Say) -> None:
+    """It does not say that a message was edited, which must not keep others from being stored."""
+    message = say("<p>@bob</p>")
+    with database.writing() as connection:
+        connection.execute(update(schema.messages).values(source="b", rendered=False))
+        render(connection, message, "<p>@bob and @room</p>")
+    with database.writing() as connection:
+        connection.execute(update(schema.messages).values(source="c", rendered=False))
+        render(connection, message, "<p>nobody</p>")
+    assert listed(database, bob) == []
 
 
 def test_of_all_in_rooms_that_one_is_in(
