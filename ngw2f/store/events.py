@@ -5,8 +5,9 @@ nothing.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from ngw2f.store.order import LAST, take_turn
@@ -32,6 +33,9 @@ STEP = 16
 CHUNK_BYTES = 1024 * 1024
 # Greater than any id.
 NO_ID = 2**62
+# What is for one user has this name in its row, by which releases before, which read no user, show
+# it to nobody: their hubs only check the tokens of the user in it.
+HIDDEN = "tokens.revoked"
 
 
 class NewEvent(NamedTuple):
@@ -61,6 +65,14 @@ class Run(NamedTuple):
     events: Sequence[StoredEvent]
 
 
+class _Hidden(msgspec.Struct):
+    """The data of the row of an event for one user, with what releases before look for in it."""
+
+    user_id: int
+    name: str
+    data: msgspec.Raw
+
+
 DELETE = Prepared(delete(events).where(events.c.id == bindparam("event_id")))
 ADD = Prepared(insert(events).values({name: bindparam(name) for name in StoredEvent._fields}))
 
@@ -74,9 +86,24 @@ def add_events(connection: Connection, new: Sequence[NewEvent]) -> Run:
     # Ids are times, so that they keep growing even if the database is replaced by a new one.
     first_id = max(previous_id + 1, int(turn.now * 1000))
     stored = [StoredEvent(event_id, *event) for event_id, event in enumerate(new, start=first_id)]
-    ADD.run_each(connection, [event._asdict() for event in stored])
+    ADD.run_each(connection, [_as_row(event)._asdict() for event in stored])
     turn.last_id = stored[-1].id
     return Run(previous_id, stored)
+
+
+def _as_row(event: StoredEvent) -> StoredEvent:
+    if event.user_id is None:
+        return event
+    hidden = _Hidden(event.user_id, event.name, msgspec.Raw(event.data.encode()))
+    return event._replace(name=HIDDEN, data=msgspec.json.encode(hidden).decode())
+
+
+def _of_row(*row: Any) -> StoredEvent:
+    event = StoredEvent(*row)
+    if event.user_id is None or event.name != HIDDEN:
+        return event
+    hidden = msgspec.json.decode(event.data, type=_Hidden)
+    return event._replace(name=hidden.name, data=bytes(hidden.data).decode())
 
 
 def delete_event(connection: Connection, event_id: int) -> None:
@@ -96,7 +123,7 @@ def list_events(
 
     def read(newest: StoredEvent | None, count: int) -> Sequence[StoredEvent]:
         parameters = {"after": newest.id if newest else after, "limit": count}
-        return [StoredEvent(*row) for row in connection.execute(AFTER, parameters)]
+        return [_of_row(*row) for row in connection.execute(AFTER, parameters)]
 
     return Run(after, _within(read, limit, max_bytes))
 
@@ -106,7 +133,7 @@ def list_newest(connection: Connection, limit: int, max_bytes: int) -> Run:
 
     def read(oldest: StoredEvent | None, count: int) -> Sequence[StoredEvent]:
         parameters = {"before": oldest.id if oldest else NO_ID, "limit": count}
-        return [StoredEvent(*row) for row in connection.execute(BEFORE, parameters)]
+        return [_of_row(*row) for row in connection.execute(BEFORE, parameters)]
 
     found = _within(read, limit, max_bytes)[::-1]
     return Run(oldest_cursor(connection, len(found)), found)

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from ngw2f.live.entry import INTERNAL
+from ngw2f.live.payloads import decode_revocation
 from ngw2f.settings import Settings
-from ngw2f.store import events
+from ngw2f.store import events, schema
 from ngw2f.store.database import Database
 from ngw2f.store.events import NewEvent
 from ngw2f.store.migrate import migrate
@@ -45,6 +48,20 @@ def test_run_names_what_it_follows(store: Database) -> None:
         run = events.add_events(connection, [NewEvent("typing", "{}", 4)])
     assert run.previous_id == last
     assert run.events[0].room_id == 4
+
+
+def test_what_is_for_one_user_is_for_no_client_of_a_release_before(store: Database) -> None:
+    """It reads rows when the stream has gaps, and no user in them; it shows nobody this name."""
+    mine = NewEvent("unread.updated", '{"room_id":4,"user_id":7,"unread":1}', 4, 7)
+    with store.writing() as connection:
+        run = events.add_events(connection, [mine])
+        row = connection.execute(select(schema.events.c.name, schema.events.c.data)).one()
+    assert row.name in INTERNAL
+    assert decode_revocation(row.data).user_id == 7
+    with store.reading() as connection:
+        assert events.list_events(connection, 0, 10).events == run.events
+        assert events.list_newest(connection, 10, 1000).events == run.events
+    assert run.events[0].name == "unread.updated"
 
 
 def test_nothing_stored_when_the_change_is_not(store: Database) -> None:
