@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from ngw2f.api_resources import Message, Room
 from ngw2f.store.message_links import PRIVATE_ROOM
+from ngw2f.store.order import take_turn
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.readings import EVERYBODY
 from ngw2f.store.rooms import find_room
@@ -108,6 +109,8 @@ def store_mentions(connection: Connection, found: Collection[Message]) -> None:
 
 def forget_mentions(connection: Connection, user_id: int, room_id: int) -> None:
     """Delete the mentions of a user who leaves a room."""
+    # A worker has its turn when it replaces them; each would wait for the other.
+    take_turn(connection)
     connection.execute(
         delete(mentions).where(mentions.c.user_id == user_id, mentions.c.room_id == room_id)
     )

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Column, Connection, select, text, update
 
 from ngw2f.api_resources import Message
-from ngw2f.store import events, messages, rooms, users
+from ngw2f.store import events, mentions, messages, rooms, users
 from ngw2f.store.database import Database
 from ngw2f.store.events import NewEvent
 from ngw2f.store.messages import Page
@@ -183,6 +184,26 @@ def test_change_waits_for_the_renderer_without_the_turn(
     with overtaken(database, write), database.writing() as connection:
         connection.execute(text("SET LOCAL lock_timeout = '60s'"))
         take_turn(connection)
+
+
+@postgresql
+def test_who_leaves_does_not_wait_for_a_worker_that_waits(stage: Stage, database: Database) -> None:
+    """An edited message has its mentions replaced while somebody whom it mentions leaves."""
+    message, leaving = stage.messages[0], stage.people[1]
+    mentioning = replace(message, mentions=(leaving.id,))
+    with database.writing() as connection:
+        mentions.store_mentions(connection, [mentioning])
+
+    def write(connection: Connection, number: int) -> None:
+        if number == 0:
+            messages.list_unrendered(connection, 1, skip_locked=True)
+            take_turn(connection)
+            return
+        mentions.forget_mentions(connection, leaving.id, stage.room_id)
+        take_turn(connection)
+
+    with overtaken(database, write) as connection:
+        mentions.store_mentions(connection, [mentioning])
 
 
 @postgresql
