@@ -38,7 +38,9 @@ def parse_query(text: str) -> list[Term]:
     terms = [term for term in map(_term_of, TERM.finditer(text)) if _is_one(term)]
     if not terms:
         raise InvalidQueryError("a search has at least one word")
-    if sum(len(term.phrase) for term in terms) > MAX_WORDS:
+    # A name is one, however it is written: each is looked up.
+    words = sum(len(term.phrase) if term.kind == "words" else 1 for term in terms)
+    if words > MAX_WORDS:
         raise InvalidQueryError(f"a search has at most {MAX_WORDS} words")
     return terms
 

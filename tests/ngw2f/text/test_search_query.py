@@ -42,6 +42,14 @@ def test_query_with_too_many_words() -> None:
         parse_query("a-" * (MAX_WORDS + 1))
 
 
+def test_names_count_as_words() -> None:
+    """Each of them is asked of the database, and an address may have thousands."""
+    assert len(parse_query("from:! " * MAX_WORDS)) == MAX_WORDS
+    for name in ("from:!", "-in:!"):
+        with pytest.raises(InvalidQueryError, match=f"at most {MAX_WORDS} words"):
+            parse_query(f"{name} " * (MAX_WORDS + 1))
+
+
 @given(strategies.text(alphabet=strategies.characters() | strategies.sampled_from('"-: \0from')))
 def test_any_text_is_terms_or_refused(text: str) -> None:
     try:
