@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
+from urllib.parse import unquote
 
 Kind: TypeAlias = Literal["secret", "address", "cookies", "plain"]
 Fields: TypeAlias = tuple[tuple[str, str], ...]
@@ -18,10 +19,10 @@ MAX_VALUE_CHARACTERS = 300
 MAX_FIELDS = 100
 
 SECRET_NAME = re.compile(
-    r"authori[sz]ation|authentication.info|cookie|passw|passphrase|secret|token|ticket|api.?key"
-    r"|credential|csrf|xsrf|session|signature|private.?key|websocket.protocol"
+    r"authori[sz]ation|authentication.info|cookie|passw|passphrase|secret|token|ticket"
+    r"|(api|access|private).?key|credential|csrf|xsrf|session|signature|websocket.protocol"
     r"|x[_-]ray"
-    r"|(?<![a-z])(otp|pin|sid|sig|jwt)(?![a-z])",
+    r"|(?<![a-z])(auth|pass|pwd|otp|pin|sid|sig|jwt)(?![a-z])",
     re.IGNORECASE,
 )
 ADDRESS_NAME = re.compile(
@@ -30,16 +31,25 @@ ADDRESS_NAME = re.compile(
     r"|(?<![a-z])(uri|url|referer|location|link|refresh)(?![a-z])",
     re.IGNORECASE,
 )
-# A parameter of a query, or an assignment in a sentence.
-ASSIGNMENT = re.compile(r"([\w.%-]+)(=|: )([^\s&;,\"'<>]+)")
+# What precedes a value in a query, also in one within another, in JSON, and in a sentence.
+ASSIGNED = re.compile(r"""(?<![\w.-])((?:[\w.-]|%(?!3[Dd]))+)(?:["']?(?:=|:\s?)|%3[Dd])""")
+VALUE = re.compile(
+    r"""[bru]{0,2}(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)|[^\s&;,"'<>]+""", re.DOTALL
+)
 # The user's part of an address.
 USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 # Without these, a short text has nothing to hide: assignments, addresses, several words.
 NOT_PLAIN = re.compile(r"[=:\s@]")
 # 15 random bytes in base64: fewer can be guessed.
 SHORTEST_TOKEN = 20
-# Letters and digits mixed, too long for a name: a token in a path, or in a sentence.
-TOKEN_LIKE = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}(?![\w-])")
+# Too long for a name, with digits or capitals: perhaps a token in a path, or in a sentence.
+TOKEN_LIKE = re.compile(
+    r"(?<![\w-])(?=[\w-]*[\dA-Z])(?=[\w-]*[A-Za-z])[\w-]{20,}(?![\w-])", re.ASCII
+)
+DIGIT = re.compile(r"[0-9]")
+# Of names without digits, the words are longer on average.
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+SHORTEST_WORDS = 4
 WEB_TOKEN = re.compile(r"eyJ[\w-]+\.[\w.-]+")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 CREDENTIALS = re.compile(r"(?<![\w.])(bearer|basic|digest)\s+\S+", re.IGNORECASE)
@@ -152,13 +162,27 @@ def scrub(text: str) -> str:
     text = text[: 4 * MAX_VALUE_CHARACTERS]
     text = USER_INFO.sub(HIDDEN, text)
     text = CREDENTIALS.sub(rf"\1 {HIDDEN}", text)
-    text = ASSIGNMENT.sub(hidden_assignment, text)
-    return TOKEN_LIKE.sub(lambda found: found[0] if UUID.fullmatch(found[0]) else HIDDEN, text)
+    return TOKEN_LIKE.sub(hidden_token, without_secret_values(text))
 
 
-def hidden_assignment(found: re.Match[str]) -> str:
-    name, sign, value = found.groups()
-    return f"{name}{sign}{HIDDEN if SECRET_NAME.search(name) else value}"
+def without_secret_values(text: str) -> str:
+    """Hide what is assigned to names of secrets."""
+    kept, place = [], 0
+    for found in ASSIGNED.finditer(text):
+        if found.start() >= place and SECRET_NAME.search(unquote(found[1])):
+            value = VALUE.match(text, found.end())
+            if value:
+                kept += [text[place : found.end()], HIDDEN]
+                place = value.end()
+    return "".join([*kept, text[place:]])
+
+
+def hidden_token(found: re.Match[str]) -> str:
+    text = found[0]
+    if DIGIT.search(text):
+        return text if UUID.fullmatch(text) else HIDDEN
+    words = WORD.findall(text)
+    return HIDDEN if sum(map(len, words)) < SHORTEST_WORDS * len(words) else text
 
 
 def cut(text: str) -> str:

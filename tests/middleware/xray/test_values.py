@@ -17,6 +17,7 @@ from middleware.xray.values import (
     [
         "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_X_CSRF_TOKEN", "X-Auth-Token",
         "Authorization", "ngw2f.password", "beaker.session", "HTTP_SEC_WEBSOCKET_PROTOCOL",
+        "HTTP_X_AUTH", "HTTP_X_AUTH_KEY", "HTTP_X_ACCESS_KEY",
     ],
 )  # fmt: skip
 def test_secret_is_recorded_as_present(name: str) -> None:
@@ -35,6 +36,14 @@ def test_empty_secret_is_empty() -> None:
         ("EIO=4&sid=a1", f"EIO=4&sid={HIDDEN}"),
         ("ticket=a1", f"ticket={HIDDEN}"),
         ("side=a1", "side=a1"),
+        ("auth=a1&author=b", f"auth={HIDDEN}&author=b"),
+        ("pwd=a1&pass=b&passage=c", f"pwd={HIDDEN}&pass={HIDDEN}&passage=c"),
+        ("%74icket=a1", f"%74icket={HIDDEN}"),
+        ("next=%2Fws%3Fticket%3Da1", f"next=%2Fws%3Fticket%3D{HIDDEN}"),
+        ("next=%2Fws%3Froom%3D1", "next=%2Fws%3Froom%3D1"),
+        # By chance a token has no digit.
+        ("/tasks/wRQxTdbHaXvcPpZkmKcdAQ", f"/tasks/{HIDDEN}"),
+        ("/classes/CrossOriginGuardMiddleware", "/classes/CrossOriginGuardMiddleware"),
         ("/rooms/general", "/rooms/general"),
         ("/rooms/a-name-of-several-words", "/rooms/a-name-of-several-words"),
         ("/tasks/w3QxT0b8aXv1PpZ9mKcd", f"/tasks/{HIDDEN}"),
@@ -106,6 +115,15 @@ def test_fields_are_kept_as_far_as_they_are_fields() -> None:
         ("no such room", "no such room"),
         ("bad password=sesame here", f"bad password={HIDDEN} here"),
         ("token: sesame", f"token: {HIDDEN}"),
+        ("bad request: token=sesame", f"bad request: token={HIDDEN}"),
+        ("{'name': 'ann', 'password': 'open sesame'}", f"{{'name': 'ann', 'password': {HIDDEN}}}"),
+        ('{"password":"a\\"sesame","a":1}', f'{{"password":{HIDDEN},"a":1}}'),
+        ("User(name='ann', password='sesame')", f"User(name='ann', password={HIDDEN})"),
+        ("{'cookie': b'sesame'}", f"{{'cookie': {HIDDEN}}}"),
+        ("'note': 'token=sesame'", f"'note': 'token={HIDDEN}'"),
+        ("password='sesame", f"password={HIDDEN}"),
+        ("token=", "token="),
+        ("a=" * 2000, f"{'a=' * 150}… (1200 characters)"),
         ("Bearer sesame refused", f"Bearer {HIDDEN} refused"),
     ],
 )
