@@ -20,7 +20,7 @@ MAX_FIELDS = 100
 
 SECRET_NAME = re.compile(
     r"authori[sz]ation|authentication.info|cookie|passw|passphrase|secret|token|ticket"
-    r"|(api|access|private).?key|credential|csrf|xsrf|session|signature|websocket.protocol"
+    r"|(api|access|private|signing|xray).?key|credential|csrf|xsrf|session|signature|websocket.protocol"
     r"|x[_-]ray"
     r"|(?<![a-z])(auth|pass|pwd|otp|pin|sid|sig|jwt)(?![a-z])",
     re.IGNORECASE,

@@ -17,7 +17,7 @@ from middleware.xray.values import (
     [
         "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_X_CSRF_TOKEN", "X-Auth-Token",
         "Authorization", "ngw2f.password", "beaker.session", "HTTP_SEC_WEBSOCKET_PROTOCOL",
-        "HTTP_X_AUTH", "HTTP_X_AUTH_KEY", "HTTP_X_ACCESS_KEY",
+        "HTTP_X_AUTH", "HTTP_X_AUTH_KEY", "HTTP_X_ACCESS_KEY", "NGW2F_XRAY_KEY", "SIGNING_KEY",
     ],
 )  # fmt: skip
 def test_secret_is_recorded_as_present(name: str) -> None:
