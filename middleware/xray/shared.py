@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import threading
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from middleware.xray.packing import pack, unpack
 from middleware.xray.trace import Trace
@@ -44,7 +45,8 @@ class Line(NamedTuple):
 class SharedTraces:
     """The traces of the processes that use the same folder.
 
-    `directory`: made if it is not there, readable by its owner only.
+    `directory`: made if it is not there, readable by its owner only. It is not used if it is
+        another user's, if others may write there, or if it is a link.
     `keep`: how many traces of each process.
 
     Pass `add` to `Recorder(ended=...)`, and the whole to `XRayMiddleware(shared=...)`.
@@ -109,19 +111,24 @@ class SharedTraces:
         self.written.extend(lines)
         added = b"".join(lines)
         path = self.directory / f"{self.process}{SUFFIX}"
-        if self.bytes + len(added) <= MAX_FILE_BYTES:
-            with path.open("ab") as file:
+        size = self.bytes + len(added)
+        # If this fails, the next write makes the file anew: a full disk may have cut a line.
+        self.bytes = MAX_FILE_BYTES
+        if size <= MAX_FILE_BYTES:
+            with open_private(path, os.O_APPEND) as file:
                 file.write(added)
-            self.bytes += len(added)
+            self.bytes = size
             return
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not is_private(self.directory):
+            raise PermissionError(f"others may write in {self.directory}")
         self.remove_old()
         # At most half, or each write would be one of all.
         while sum(map(len, self.written)) > MAX_FILE_BYTES // 2:
             self.written.popleft()
         whole = b"".join(self.written)
         part = path.with_suffix(".part")
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with open_private(part, os.O_CREAT | os.O_TRUNC) as file:
             file.write(whole)
         part.replace(path)
         self.bytes = len(whole)
@@ -148,21 +155,45 @@ class SharedTraces:
         return None
 
     def lines(self) -> Iterator[Line]:
-        for path in self.directory.glob(f"*{SUFFIX}"):
+        others = self.directory.glob(f"*{SUFFIX}") if is_private(self.directory) else ()
+        for path in others:
             # Its process may be writing: the last line may not be whole, or the file be gone.
             with suppress(OSError):
                 if path.stem != str(os.getpid()):
                     for line in path.read_bytes().splitlines(keepends=True)[-self.keep :]:
-                        began_at, _, rest = line.partition(b" ")
-                        identity, _, text = rest.partition(b" ")
-                        if text.endswith(b"\n"):
-                            yield Line(float(began_at), identity.decode(), text)
+                        yield from lines_in(line)
+
+
+def open_private(path: Path, how: int) -> BinaryIO:
+    """Open a file of which only this user knows, for writing."""
+    return open(os.open(path, os.O_WRONLY | how, 0o600), "wb")
+
+
+def is_private(directory: Path) -> bool:
+    """Say whether nobody else may put a file there."""
+    try:
+        about = directory.lstat()
+    except OSError:
+        return False
+    is_ours = stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid()
+    return is_ours and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def lines_in(line: bytes) -> Iterator[Line]:
+    """Return what a line of a file says, if it is whole."""
+    began_at, _, rest = line.partition(b" ")
+    identity, _, text = rest.partition(b" ")
+    with suppress(ValueError):
+        if text.endswith(b"\n"):
+            yield Line(float(began_at), identity.decode(), text)
 
 
 def traces_in(line: Line) -> Iterator[Trace]:
     """Return the trace, unless another version of this module has written it."""
     with suppress(LookupError, TypeError, ValueError):
-        yield unpack(json.loads(line.text))
+        trace = unpack(json.loads(line.text))
+        if trace.visits:
+            yield trace
 
 
 def modified_at(path: Path) -> float:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -129,6 +132,64 @@ def test_full_disk_is_no_end(shared: SharedTraces, monkeypatch: pytest.MonkeyPat
     wait_until(lambda: len(tries) == 2, 60)
 
 
+class FullFile(io.FileIO):
+    """A file of which the disk takes the first bytes only."""
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        super().write(data[:8])
+        raise OSError("full")
+
+
+def test_what_a_full_disk_cut_is_written_again(
+    shared: SharedTraces, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared.process, shared.bytes = 1, module.MAX_FILE_BYTES
+    one, two, three = recorded("/one", "/two", "/three").traces
+    shared.waiting.append(one)
+    shared.flush()
+    shared.waiting.append(two)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "open_private", lambda path, how: FullFile(path, "ab"))
+        with pytest.raises(OSError, match="full"):
+            shared.flush()
+    shared.waiting.append(three)
+    shared.flush()
+    reader = SharedTraces(shared.directory)
+    assert [trace.path for trace in reader.newest(9)] == ["/one", "/two", "/three"]
+
+
+def test_folder_that_was_removed_is_made_again(shared: SharedTraces) -> None:
+    shared.process, shared.bytes = 1, module.MAX_FILE_BYTES
+    for trace in recorded("/one", "/two", "/three").traces:
+        shared.waiting.append(trace)
+        with suppress(FileNotFoundError):
+            shared.flush()
+        if trace.path == "/one":
+            shutil.rmtree(shared.directory)
+    reader = SharedTraces(shared.directory)
+    assert [trace.path for trace in reader.newest(9)] == ["/one", "/two", "/three"]
+
+
+@pytest.mark.parametrize("attack", ["writable", "of another user", "link"])
+def test_folder_in_which_others_may_write_is_not_used(
+    shared: SharedTraces,
+    write: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    attack: str,
+) -> None:
+    write(recorded("/a").trace)
+    assert len(shared.newest(9)) == 1
+    if attack == "writable":
+        shared.directory.chmod(0o777)
+    elif attack == "link":
+        shared.directory.symlink_to(shared.directory.rename(shared.directory.with_name("other")))
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 10**9)
+    assert shared.newest(9) == []
+    with pytest.raises(PermissionError):
+        write(recorded("/b").trace, process=2)
+
+
 def test_fork_begins_anew(tmp_path: Path) -> None:
     program = f"""
 import os, sys, time
@@ -182,6 +243,23 @@ def test_trace_that_is_too_large_is_left_out(
 def test_only_so_many_of_a_process_are_read(tmp_path: Path, write: Callable[..., None]) -> None:
     write(*recorded(*map(str, range(5))).traces)
     assert len(SharedTraces(tmp_path / "xray", keep=2).newest(9)) == 2
+
+
+@pytest.mark.parametrize("head", ["1.01.0 1-1 {}", "é 1-1 {}", "1.0 \udcff {}"])
+def test_line_without_a_time_or_an_id_is_left_out(
+    shared: SharedTraces, write: Callable[..., None], head: str
+) -> None:
+    write(recorded("/a").trace)
+    path = shared.directory / "1.traces"
+    path.write_bytes(head.encode("utf-8", "surrogateescape") + b"\n" + path.read_bytes())
+    assert [trace.path for trace in shared.newest(9)] == ["/a"]
+
+
+def test_trace_without_a_layer_is_left_out(
+    shared: SharedTraces, write: Callable[..., None]
+) -> None:
+    write(Trace({}))
+    assert shared.newest(9) == []
 
 
 @pytest.mark.parametrize("text", ["", "{}", "1 2", "null", '{"names": []}'])
