@@ -21,7 +21,7 @@ from middleware.xray.probe import KEY, Recorder
 from middleware.xray.running import clock
 from middleware.xray.shared import SharedTraces, began_at
 from middleware.xray.spans import Span
-from middleware.xray.text import ladder
+from middleware.xray.text import cut_to, ladder
 from middleware.xray.timing import server_timing_of
 from middleware.xray.trace import Trace
 
@@ -129,19 +129,23 @@ class XRayMiddleware:
         trace = self.find(identity)
         return NOT_FOUND if trace is None else self.shown(trace, form, wants_html=wants_html)
 
+    def own(self) -> list[Trace]:
+        """List those of this process; another thread may be about to call the first layer."""
+        return [trace for trace in list(self.recorder.traces) if trace.visits]
+
     def every(self) -> list[Trace]:
         """List the last requests of this process, and of those with which it shares, newest first.
 
         Those that are running are known to their own process only.
         """
-        own = list(self.recorder.traces)
+        own = self.own()
         keep = self.recorder.traces.maxlen or 0
         others = [] if self.shared is None else self.shared.newest(keep)
         return sorted([*own, *others], key=began_at, reverse=True)[:keep]
 
     def find(self, identity: str) -> Trace | None:
         """Return the request with this id, of any process that shares."""
-        for trace in list(self.recorder.traces):
+        for trace in self.own():
             if trace.id == identity:
                 return trace
         return None if self.shared is None else self.shared.find(identity)
@@ -200,8 +204,8 @@ def lines_of(traces: Iterable[Trace]) -> Iterator[str]:
     for trace in traces:
         took = "running" if trace.seconds is None else f"{trace.seconds * 1000:.1f} ms"
         faults = len(lint(trace))
-        path = trace.path if len(trace.path) <= 36 else f"{trace.path[:35]}…"
-        line = f"{trace.id:<12} {trace.method:<7} {path:<36} {trace.status[:3]:<3} {took:>10}"
+        method, path = cut_to(trace.method, 20), cut_to(trace.path, 36)
+        line = f"{trace.id:<12} {method:<7} {path:<36} {trace.status[:3]:<3} {took:>10}"
         yield f"{line} {f'! {faults}' if faults else ''}".rstrip() + "\n"
 
 

@@ -15,6 +15,7 @@ from middleware.xray.middleware import XRayMiddleware
 from middleware.xray.probe import Recorder
 from middleware.xray.shared import SharedTraces
 from middleware.xray.spans import Span
+from middleware.xray.trace import Trace
 from tests.middleware.contract import AnswerContract, Contract
 from tests.middleware.serving import BrokenError, Exchange, TrackedBody, answering, serve
 
@@ -146,6 +147,24 @@ def test_list_has_a_line_for_each_request_newest_first() -> None:
     assert first.endswith(" ms")
     assert "/one" in second
     assert " 200 " in second
+
+
+def test_list_moves_no_cursor_of_a_terminal() -> None:
+    app = xrayed(answering())
+    serve(app, "/\x1b[2J")
+    assert content_of(app, "/__xray__/").split(maxsplit=1)[1].startswith("GET     X")
+
+
+@pytest.mark.parametrize("name", ["", "all.json", "all.har"])
+def test_request_that_has_reached_no_layer_yet_is_left_out(name: str) -> None:
+    app = xrayed(answering())
+    identity = Trace({}).id
+    app.recorder.traces.append(Trace({}))
+    serve(app, "/one")
+    text = content_of(app, f"/__xray__/{name}")
+    assert "/one" in text
+    assert identity not in text
+    assert serve(app, f"/__xray__/{app.recorder.traces[0].id}").status == "404 Not Found"
 
 
 def test_list_shows_faults_and_what_runs() -> None:
