@@ -207,7 +207,7 @@ def _note(connection: Connection, ask: Ask) -> bool:
         case "read":
             position = max(position, min(ask.message_id, _newest_id(connection, ask.room_id)))
         case "unread":
-            position = min(position, ask.message_id - 1)
+            position = min(position, max(0, ask.message_id - 1))
         case _:
             is_muted = ask.what == "muted"
     # Whoever reads has come to the room, even if nothing is new there.

@@ -68,6 +68,14 @@ def test_position_moves_back_by_marking_alone(client: Client, ann: Headers, bob:
     assert mark(client, bob, "unread", ids[2])["unread"] == 2
 
 
+def test_all_is_unread_from_no_message_on(client: Client, ann: Headers, bob: Headers) -> None:
+    """No message comes before the first, so no id of one is in the way to what is new."""
+    client.say(ann, "a")
+    mark(client, bob, "read", 1)
+    reading = mark(client, bob, "unread", 0)
+    assert (reading["last_read_id"], reading["unread"]) == (0, 1)
+
+
 def test_what_is_yet_to_come_is_not_read(client: Client, ann: Headers, bob: Headers) -> None:
     newest = client.say(ann, "a")["id"]
     assert mark(client, bob, "read", MAX_ID)["last_read_id"] == newest
