@@ -114,8 +114,11 @@ class Feed:
         return taken
 
     def id_before(self, position: int) -> EntryId:
-        """Return the id of the last entry that a subscriber at *position* has read."""
-        return self._ids[max(position - self.start, 0)]
+        """Return the id of the last entry that a subscriber at *position* has read.
+
+        The feed has not dropped what follows it.
+        """
+        return self._ids[position - self.start]
 
     def take_framed(self, position: int, frame: Callable[[bytes], bytes]) -> tuple[bytes, int, int]:
         """Return the frames framed for all writers, their size before that, the position after."""

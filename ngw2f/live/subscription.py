@@ -14,6 +14,9 @@ from ngw2f.live.entry import Entry, EntryId, Form
 from ngw2f.live.feed import Feed, Writer
 from ngw2f.store.database import DatabaseBusyError
 
+# An id that nothing continues: who is there gets `resync`.
+TOO_OLD = EntryId(0, -1)
+
 log = logging.getLogger(__name__)
 
 
@@ -120,6 +123,9 @@ class Subscription:
         if self._position == self.feed.end:
             # Whatever came since is not for this client.
             return self._hub.position
+        if self._position < self.feed.start:
+            # The feed has dropped what comes next, and with it the id before that.
+            return TOO_OLD
         return self.feed.id_before(self._position)
 
     @property
@@ -148,7 +154,7 @@ class Subscription:
 
     def resume(self, after: str) -> None:
         """Continue after an id that the client names; an unknown one counts as too old."""
-        self.cursor = EntryId.parse(after) or EntryId(0, -1)
+        self.cursor = EntryId.parse(after) or TOO_OLD
         self.wake()
 
     @property

@@ -392,6 +392,27 @@ def test_event_for_one_user_is_in_its_place(stage: Stage) -> None:
     assert not any(each.may_query for each in (own, others, late))
 
 
+@pytest.mark.parametrize("what", ["personal", "membership"])
+def test_slow_reader_is_told_to_resync_whatever_comes_next(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """It goes back to the stream, but where it was its feed does not know any more."""
+    ann, bob = stage.user("ann"), stage.user("bob")
+    den = stage.room(ann, "den")
+    stage.follow()
+    monkeypatch.setattr("ngw2f.live.hub.Feed", partial(Feed, max_bytes=2_000))
+    slow = stage.subscribe(bob)
+    for number in range(20):
+        message_id = stage.post(ann, f"message {number}")
+    stage.follow()
+    if what == "personal":
+        stage.services.actions.readings.mark_read(bob, stage.lobby().id, message_id)
+    else:
+        stage.services.actions.rooms.admit(ann, den.id, bob.id)
+    stage.follow()
+    assert sources(slow) == ["resync"]
+
+
 def test_user_who_has_gone_is_forgotten(stage: Stage) -> None:
     ann = stage.user("ann")
     first, second = stage.subscribe(ann), stage.subscribe(ann)
