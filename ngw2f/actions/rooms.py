@@ -100,7 +100,8 @@ class Rooms:
             if users.find_user(connection, user_id) is None:
                 raise NotFound("there is no such user")
             rooms.remove_member(connection, room.id, user_id)
-            forget_mentions(connection, user_id, room.id)
+            if room.private:
+                forget_mentions(connection, user_id, room.id)
             run = core.events.record(connection, "room.updated", room)
         core.events.publish(run)
         return room

@@ -108,7 +108,7 @@ def store_mentions(connection: Connection, found: Collection[Message]) -> None:
 
 
 def forget_mentions(connection: Connection, user_id: int, room_id: int) -> None:
-    """Delete the mentions of a user who leaves a room."""
+    """Delete the mentions of a user who leaves a private room."""
     # A worker has its turn when it replaces them; each would wait for the other.
     take_turn(connection)
     connection.execute(

@@ -119,6 +119,18 @@ def test_who_comes_back_is_not_told_of_before(
     assert sources(client, people["bob"]) == ["@room", "@former @room"]
 
 
+def test_who_leaves_a_public_room_is_told_all_the_same(
+    client: Client, people: dict[str, Headers], render: Render
+) -> None:
+    room = client.post_json("/api/rooms", {"name": "tea"}, headers=people["ann"], status=201).json
+    path = room["_links"]["self"]
+    client.put(f"{path}/members/2", headers=people["ann"], status=204)
+    client.say(people["ann"], "@bob", f"{path}/messages")
+    render()
+    client.delete(f"{path}/members/2", headers=people["ann"], status=204)
+    assert sources(client, people["bob"]) == ["@bob"]
+
+
 def test_nobody_has_no_inbox(client: Client) -> None:
     assert client.get("/api/inbox").status_int == 401
     page(client, "/inbox", 401)
