@@ -193,20 +193,21 @@ class ReloadGuard:
         self._succession = None
         # There are too many workers now; gunicorn stops the oldest.
         self._manage_workers()
-        self._server.log.info("reload: the new workers serve; the old ones stop")
-        self._systemd.tell("READY=1\nSTATUS=reloaded")
-        # Whoever waits reads the file beside the pid file of when the reload began.
+        # Whoever waits reads the file beside the pid file of when the reload began. It has the word
+        # when the log and the manager say so.
         for pid_file in {succession.before.configuration.pidfile, self._server.cfg.pidfile}:
             renewal.tell(pid_file, renewal.READY, os.getpid())
+        self._server.log.info("reload: the new workers serve; the old ones stop")
+        self._systemd.tell("READY=1\nSTATUS=reloaded")
 
     def _give_up(self, succession: Succession, reason: str) -> None:
         self._take_back(succession)
         self._refuse(reason)
 
     def _refuse(self, reason: str) -> None:
+        renewal.tell(self._server.cfg.pidfile, renewal.REFUSED, os.getpid())
         self._server.log.error("reload refused (%s): the old workers go on as they are", reason)
         self._systemd.tell("READY=1\nSTATUS=a reload was refused, the log says why")
-        renewal.tell(self._server.cfg.pidfile, renewal.REFUSED, os.getpid())
 
     def _take_back(self, succession: Succession) -> None:
         """Stop the new workers, and restore the master's state."""
