@@ -1,10 +1,7 @@
 import subprocess
 import sys
-from importlib import import_module
 
 import pytest
-
-from ngw2f.broker.no_asyncio import leave_asyncio_out
 
 # What a web process and the jobs load of both libraries.
 LOADED = """
@@ -25,19 +22,59 @@ def test_libraries_load_without_them() -> None:
     assert {line.partition(" ")[2] for line in loaded} == {"None"}
 
 
-def test_absent_module_has_classes_of_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    count = len(sys.meta_path)
-    leave_asyncio_out()
-    leave_asyncio_out()
-    assert len(sys.meta_path) == count + 1
-    name = "limits.aio.never_there"
-    try:
-        module = import_module(name)
-        anything = module.Anything
-        assert isinstance(anything(), anything)
-        assert not hasattr(module, "__anything__")
-    finally:
-        sys.modules.pop(name, None)
-        # The parent, which the test's process has loaded, holds it too.
-        monkeypatch.delattr("limits.aio.never_there", raising=False)
+LEFT_OUT = """
+import sys
+from ngw2f.broker.no_asyncio import leave_asyncio_out
+
+leave_asyncio_out()
+import redis, limits
+"""
+# What others may do with them in a process that goes without.
+USES = {
+    "attribute": "import redis.asyncio\nassert redis.asyncio.Redis().connection_pool",
+    "name": "from redis.asyncio import Redis\nassert Redis().connection_pool",
+    "module": "import redis.asyncio.client as client\nassert client.Redis().connection_pool",
+    "limits": "from limits.aio.storage import MemoryStorage\nassert MemoryStorage().storage == {}",
+    "once": """
+import redis.asyncio.client
+from redis.asyncio import Redis
+assert redis.asyncio.client.Redis is Redis
+assert sys.modules["redis.asyncio"].client is redis.asyncio.client
+assert redis.asyncio.client.__spec__.origin == redis.asyncio.client.__file__
+assert not hasattr(redis.asyncio.client, "__path__")
+""",
+    "nothing": """
+try:
+    import redis.asyncio.never_there
+except ModuleNotFoundError:
+    from redis.asyncio import Redis
+""",
+    # As Sentry and OpenTelemetry do.
+    "patch": """
+import redis.asyncio
+redis.asyncio.client.Redis.execute_command
+redis.asyncio.client.Pipeline.execute
+""",
+    "library": """
+import redis.asyncio.client, redis.commands.core
+assert redis.asyncio.client.Redis.xreadgroup
+from redis.asyncio.observability import recorder
+assert redis.commands.core.async_record_streaming_lag.__module__ == recorder.__name__
+assert callable(recorder.record_streaming_lag_from_response)
+""",
+    "twice": "before = list(sys.meta_path)\nleave_asyncio_out()\nassert sys.meta_path == before",
+    "again": """
+import redis.asyncio
+redis.asyncio.Redis
+before = list(sys.meta_path)
+leave_asyncio_out()
+assert sys.meta_path == before
+""",
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_others_get_the_real_ones(use: str) -> None:
+    program = f"{LEFT_OUT}\n{use}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
