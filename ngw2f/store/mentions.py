@@ -14,8 +14,8 @@ from ngw2f.store.message_links import PRIVATE_ROOM
 from ngw2f.store.order import take_turn
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.readings import EVERYBODY
-from ngw2f.store.rooms import find_room
-from ngw2f.store.schema import memberships, mentions, readings, users
+from ngw2f.store.rooms import find_room, is_visible, reader_parameters
+from ngw2f.store.schema import memberships, mentions, readings, rooms, users
 from ngw2f.store.users import UserRow
 from ngw2f.text.mentions import ROOM, find_names, mark_mentions
 
@@ -37,9 +37,11 @@ OF_MESSAGES = (
     .where(mentions.c.message_id.in_(bindparam("ids", expanding=True)))
     .order_by(mentions.c.message_id, mentions.c.user_id)
 )
+# Who left a private room while a worker was rendering may yet be mentioned in it.
 OF_USER = Prepared(
     select(mentions.c.message_id, mentions.c.room_id)
-    .where(_BY_USER, _BEFORE)
+    .join_from(mentions, rooms, mentions.c.room_id == rooms.c.id)
+    .where(_BY_USER, _BEFORE, is_visible(to_user=True))
     .order_by(mentions.c.message_id.desc())
     .limit(bindparam("most"))
 )
@@ -50,7 +52,9 @@ OF_ROOM = Prepared(
     .limit(bindparam("most"))
 )
 ROOMS_OF_USER = Prepared(
-    select(readings.c.room_id).where(readings.c.user_id == bindparam("user_id"), ~readings.c.muted)
+    select(readings.c.room_id)
+    .join_from(readings, rooms)
+    .where(readings.c.user_id == bindparam("user_id"), ~readings.c.muted, is_visible(to_user=True))
 )
 ROOMS_OF_MEMBER = Prepared(
     select(memberships.c.room_id)
@@ -124,18 +128,18 @@ def list_mentions(
     Those that mention everybody are of the rooms that the reader is in, and has not muted.
     """
     place = {"user_id": reader.id, "before": before, "most": limit}
-    found = OF_USER.fetch(connection, place)
-    rooms: dict[int, Room | None] = {}
+    found = OF_USER.fetch(connection, {**place, **reader_parameters(reader)})
+    known: dict[int, Room | None] = {}
     for room_id in _rooms_with_calls(connection, reader.id, before)[:limit]:
-        rooms[room_id] = find_room(connection, room_id, reader)
-        if rooms[room_id]:
+        known[room_id] = find_room(connection, room_id, reader)
+        if known[room_id]:
             here = {**place, "user_id": EVERYBODY, "room_id": room_id}
             found += OF_ROOM.fetch(connection, here)
     shown: dict[int, Room] = {}
     for message_id, room_id in sorted(set(found), reverse=True):
-        if room_id not in rooms:
-            rooms[room_id] = find_room(connection, room_id, reader)
-        room = rooms[room_id]
+        if room_id not in known:
+            known[room_id] = find_room(connection, room_id, reader)
+        room = known[room_id]
         if room:
             shown[message_id] = room
         if len(shown) == limit:
@@ -145,7 +149,7 @@ def list_mentions(
 
 def _rooms_with_calls(connection: Connection, user_id: int, before: int) -> list[int]:
     """Return the rooms that a user is in where everybody is mentioned, the newest first."""
-    own = {"user_id": user_id}
+    own = {"user_id": user_id, "reader_id": user_id}
     rows = [*ROOMS_OF_USER.fetch(connection, own), *ROOMS_OF_MEMBER.fetch(connection, own)]
     asked = [
         {"user_id": EVERYBODY, "room_id": room_id, "before": before, "most": 1}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection, update
 
 from ngw2f.api_resources import MAX_ID, Message, Room
@@ -94,6 +95,30 @@ def test_edited_message_mentions_others(
     assert (listed(database, bob), listed(database, eve)) == ([], [message.id])
     # Nobody is told of a mention of oneself.
     assert listed(database, ann) == []
+
+
+def test_who_left_while_a_worker_was_rendering_misses_nothing_else(
+    database: Database, den: Room, say: Say
+) -> None:
+    eve = create_user(database, "Eve")
+    seen = [say("<p>@eve</p>").id for _ in range(2)]
+    message = say("<p>@eve</p>", den.id)
+    with database.writing() as connection:
+        mentions.store_mentions(connection, [replace(message, mentions=(eve.id,))])
+    assert listed(database, eve, limit=2) == seen[::-1]
+
+
+def test_calls_in_rooms_that_one_has_left_hide_no_others(
+    database: Database, den: Room, say: Say, lobby: int
+) -> None:
+    """A user who has read a room keeps the position in it, and comes to what is left."""
+    eve = create_user(database, "Eve")
+    in_lobby = say("<p>@room</p>").id
+    say("<p>@room</p>", den.id)
+    with database.writing() as connection:
+        asks = [Ask(eve.id, room_id, "read", 0) for room_id in (lobby, den.id)]
+        readings.note(connection, asks)
+    assert listed(database, eve, limit=1) == [in_lobby]
 
 
 def test_edited_by_the_release_before(database: Database, bob: UserRow, say: Say) -> None:
