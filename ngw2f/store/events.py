@@ -106,9 +106,9 @@ def _of_row(*row: Any) -> StoredEvent:
     return event._replace(name=hidden.name, data=bytes(hidden.data).decode())
 
 
-def delete_event(connection: Connection, event_id: int) -> None:
-    """Delete an event that a later one makes needless."""
-    DELETE.run_each(connection, [{"event_id": event_id}])
+def delete_events(connection: Connection, event_ids: Sequence[int]) -> None:
+    """Delete events that later ones make needless."""
+    DELETE.run_each(connection, [{"event_id": each} for each in event_ids])
 
 
 def last_id(connection: Connection) -> int:

@@ -5,7 +5,8 @@ position follows from the user's newest message. Counting begins at the position
 MAX_COUNTED rows of an index, however long the room is.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import compress
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from sqlalchemy import (
 )
 
 from ngw2f.api_resources import MAX_COUNTED, Reading
-from ngw2f.store.events import delete_event
+from ngw2f.store.events import delete_events
 from ngw2f.store.order import take_turn
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import memberships, mentions, messages, readings, users
@@ -165,25 +166,35 @@ def find_position(connection: Connection, user_id: int, room_id: int) -> int:
 def keep_position(connection: Connection, user_id: int, room_id: int, position: int) -> None:
     """Store the position that a user had, if it has moved back: an own message is deleted."""
     take_turn(connection)
-    (state,) = _states(connection, [{"user_id": user_id, "room_id": room_id}])
+    here = {"user_id": user_id, "room_id": room_id}
+    (state,) = _states(connection, [here])
     if state.position < position:
-        _write(connection, Ask(user_id, room_id, "read"), state, position, state.is_muted)
+        newest_id = _newest_ids(connection, {room_id})[room_id]
+        moved = state._replace(last_read_id=position, newest_id=newest_id)
+        _write(connection, [(here, state.has_row, moved)])
 
 
-def note(connection: Connection, asks: Iterable[Ask]) -> tuple[list[Reading], list[Reading]]:
+def note(connection: Connection, asks: Sequence[Ask]) -> tuple[list[Reading], list[Reading]]:
     """Store what users want noted; return the reading of each, and those that have changed.
 
-    Of what has changed, each room of a user is there once, as it is in the end.
+    Both are as they are in the end; of what has changed, each room of a user is there once.
+    Others wait for this turn to post, so PostgreSQL is asked for all at once.
     """
     take_turn(connection)
-    found: list[Reading] = []
-    changed: dict[tuple[int, int], Reading] = {}
+    places = list(dict.fromkeys((ask.user_id, ask.room_id) for ask in asks))
+    asked = [{"user_id": user_id, "room_id": room_id} for user_id, room_id in places]
+    before = dict(zip(places, _states(connection, asked), strict=True))
+    newest_ids = _newest_ids(connection, {room_id for _, room_id in places})
+    states = dict(before)
     for ask in asks:
-        is_changed = _note(connection, ask)
-        found.append(find_reading(connection, ask.user_id, ask.room_id))
-        if is_changed:
-            changed[ask.user_id, ask.room_id] = found[-1]
-    return found, list(changed.values())
+        place = ask.user_id, ask.room_id
+        states[place] = _noted(ask, states[place], newest_ids[ask.room_id])
+    is_changed = [states[place] != before[place] for place in places]
+    had_row = [before[place].has_row for place in places]
+    _write(connection, compress(zip(asked, had_row, states.values(), strict=True), is_changed))
+    counted = list(_count(connection, asked, states.values()))
+    found = dict(zip(places, counted, strict=True))
+    return [found[ask.user_id, ask.room_id] for ask in asks], list(compress(counted, is_changed))
 
 
 def note_events(connection: Connection, event_ids: Mapping[Reading, int]) -> None:
@@ -191,21 +202,19 @@ def note_events(connection: Connection, event_ids: Mapping[Reading, int]) -> Non
 
     So there is one for each room and user, and readings leave room for messages in the log.
     """
-    for reading, event_id in event_ids.items():
-        here = {"user_id": reading.user_id, "room_id": reading.room_id}
-        (state,) = _states(connection, [here])
-        if state.event_id is not None:
-            delete_event(connection, state.event_id)
-        NOTE_EVENT.run_each(connection, [{**here, "event": event_id}])
+    here = [{"user_id": each.user_id, "room_id": each.room_id} for each in event_ids]
+    before = [state.event_id for state in _states(connection, here)]
+    delete_events(connection, [each for each in before if each is not None])
+    pairs = zip(here, event_ids.values(), strict=True)
+    NOTE_EVENT.run_each(connection, [{**each, "event": event_id} for each, event_id in pairs])
 
 
-def _note(connection: Connection, ask: Ask) -> bool:
-    """Store what a user wants noted; return whether it has changed anything."""
-    (state,) = _states(connection, [{"user_id": ask.user_id, "room_id": ask.room_id}])
+def _noted(ask: Ask, state: _State, newest_id: int) -> _State:
+    """Return the state after what a user wants noted; the same if that changes nothing."""
     position, is_muted = state.position, state.is_muted
     match ask.what:
         case "read":
-            position = max(position, min(ask.message_id, _newest_id(connection, ask.room_id)))
+            position = max(position, min(ask.message_id, newest_id))
         case "unread":
             position = min(position, max(0, ask.message_id - 1))
         case _:
@@ -213,25 +222,32 @@ def _note(connection: Connection, ask: Ask) -> bool:
     # Whoever reads has come to the room, even if nothing is new there.
     has_come = ask.what == "read" and not state.has_row
     if (position, is_muted) == (state.position, state.is_muted) and not has_come:
-        return False
-    _write(connection, ask, state, position, is_muted)
-    return True
+        return state
+    return state._replace(
+        has_row=True, last_read_id=position, newest_id=newest_id, is_muted=is_muted
+    )
 
 
-def _write(connection: Connection, ask: Ask, state: _State, position: int, is_muted: bool) -> None:
-    values = {
-        "user_id": ask.user_id,
-        "room_id": ask.room_id,
-        "last_read_id": position,
-        "newest_id": _newest_id(connection, ask.room_id),
-        "muted": is_muted,
-    }
-    (CHANGE if state.has_row else ADD).run_each(connection, [values])
+def _write(
+    connection: Connection, states: Iterable[tuple[Mapping[str, int], bool, _State]]
+) -> None:
+    """Store states of users in rooms, each with whether there is a row already."""
+    rows: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for here, has_row, state in states:
+        values = {
+            "last_read_id": state.last_read_id,
+            "newest_id": state.newest_id,
+            "muted": state.is_muted,
+        }
+        rows[has_row].append({**here, **values})
+    ADD.run_each(connection, rows[False])
+    CHANGE.run_each(connection, rows[True])
 
 
-def _newest_id(connection: Connection, room_id: int) -> int:
-    rows = NEWEST.fetch(connection, {"room_id": room_id})
-    return int(rows[0][0]) if rows else 0
+def _newest_ids(connection: Connection, room_ids: Collection[int]) -> dict[int, int]:
+    """Return the newest message of each room, 0 if there is none."""
+    rows = NEWEST.fetch_each(connection, [{"room_id": each} for each in room_ids])
+    return {room_id: row[0] if row else 0 for room_id, row in zip(room_ids, rows, strict=True)}
 
 
 def _states(connection: Connection, asked: Collection[Mapping[str, int]]) -> list[_State]:

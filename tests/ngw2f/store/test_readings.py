@@ -1,6 +1,7 @@
 """What users have read, on both databases: counted no further than needed, and told once."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -9,6 +10,7 @@ from ngw2f.api_resources import MAX_COUNTED, Reading
 from ngw2f.store import events, messages, readings, rooms
 from ngw2f.store.database import Database
 from ngw2f.store.events import NewEvent
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.readings import COUNTS, STATE, Ask
 from ngw2f.store.schema import events as events_table
 from ngw2f.store.users import UserRow
@@ -124,6 +126,29 @@ def test_change_is_told_once(
     with database.reading() as connection:
         count = connection.scalar(select(func.count()).where(events_table.c.user_id == bob.id))
     assert count == 1
+
+
+def test_what_is_noted_together_is_asked_together(
+    database: Database, ann: UserRow, say: Say, lobby: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who posts waits for it, and PostgreSQL takes longest for what is asked one by one."""
+    people = [create_user(database, f"user {number}") for number in range(12)]
+    said = [say(ann) for _ in range(3)]
+    statements: list[str] = []
+    run = Prepared._run
+
+    def noted(prepared: Prepared, *given: Any) -> Any:
+        statements.append(str(prepared._statement))
+        return run(prepared, *given)
+
+    def count(message_id: int, most: int) -> int:
+        statements.clear()
+        note(database, *(Ask(each.id, lobby, "read", message_id) for each in people[:most]))
+        return len(statements)
+
+    note(database, *(Ask(each.id, lobby, "read", said[0]) for each in people))
+    monkeypatch.setattr(Prepared, "_run", noted)
+    assert count(said[1], 2) == count(said[2], 12)
 
 
 def test_several_at_once_are_told_as_they_are_in_the_end(
