@@ -26,6 +26,29 @@ def test_words_are_marked(html: str, marked: str | None) -> None:
     assert mark_words(html, [("hello",), ("new", "york"), ("日", "本"), ("lt", "gt"), ()]) == marked
 
 
+def test_many_phrases_are_not_compared_at_each_word() -> None:
+    """A page has up to 200 messages, each of thousands of words, and is made in the event loop."""
+    compared = []
+
+    class Counted(tuple[str, ...]):
+        __slots__ = ()
+        __hash__ = tuple.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            compared.append(other)
+            return tuple(self) == other
+
+    phrases = [Counted(("a", f"w{number}")) for number in range(32)]
+    assert mark_words("a " * 1000 + "a w3", phrases) == "a " * 1000 + "<mark>a w3</mark>"
+    assert len(compared) < 10
+
+
+def test_longest_phrase_that_fits_is_marked() -> None:
+    phrases = [("a",), ("a", "b"), ("a", "b", "c")]
+    marked = "<mark>a b c</mark> <mark>a</mark> <mark>a b</mark>"
+    assert mark_words("a b c a a b", phrases) == marked
+
+
 def test_nothing_is_marked_for_a_search_by_author() -> None:
     assert mark_words("<p>a &nbsp;</p>", []) == "<p>a &nbsp;</p>"
 
@@ -37,7 +60,7 @@ RENDERER = MarkdownRenderer()
 def test_marking_adds_marks_only(source: str) -> None:
     """What a browser makes of it has the same tags and texts, but for the marks."""
     html = RENDERER.render(source)
-    marked = mark_words(html, [("a",), ("b", "a")])
+    marked = mark_words(html, [("a",), ("b", "a"), ("b", "a", "b")])
     bare = marked.replace("<mark>", "").replace("</mark>", "")
     assert TAG.findall(bare) == TAG.findall(html)
     assert list(map(unescape, TAG.split(bare))) == list(map(unescape, TAG.split(html)))
