@@ -75,6 +75,8 @@ def kept_value(name: str, value: object) -> str:
     if type(value) is str:
         kind = kind_of(name)
         if kind == "plain":
+            if "?" in value or "://" in value:
+                value = scrub(value)
             # JSON Web Tokens travel under many names (RFC 7519): each begins with '{"' in base64.
             if "eyJ" in value:
                 value = WEB_TOKEN.sub(HIDDEN, value)
@@ -103,6 +105,8 @@ def kept_environ(environ: Mapping[Any, object]) -> dict[str, str]:
             and len(value) <= MAX_VALUE_CHARACTERS
             and kind_of(name) == "plain"
             and "eyJ" not in value
+            and "?" not in value
+            and "://" not in value
         ):
             kept[name] = value
         else:

@@ -6,6 +6,7 @@ from middleware.xray.values import (
     HIDDEN,
     MAX_VALUE_CHARACTERS,
     kept_cookie,
+    kept_environ,
     kept_fields,
     kept_text,
     kept_value,
@@ -55,6 +56,19 @@ def test_empty_secret_is_empty() -> None:
 def test_secrets_in_addresses_are_hidden(address: str, kept: str) -> None:
     assert kept_value("QUERY_STRING", address) == kept
     assert kept_value("Location", address) == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("https://ann:sesame@example.org/", f"https://{HIDDEN}@example.org/"),
+        ("/ws?ticket=a1", f"/ws?ticket={HIDDEN}"),
+        ("a=1; b=2", "a=1; b=2"),
+    ],
+)
+def test_secrets_in_an_address_of_any_name_are_hidden(value: str, kept: str) -> None:
+    assert kept_value("X-Accel-Redirect", value) == kept
+    assert kept_environ({"HTTP_X_NEXT": value}) == {"HTTP_X_NEXT": kept}
 
 
 @pytest.mark.parametrize(
