@@ -11,11 +11,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from ngw2f.api_resources import Message, Room
 from ngw2f.store.message_links import PRIVATE_ROOM
-from ngw2f.store.order import take_turn
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.readings import EVERYBODY
 from ngw2f.store.rooms import find_room, is_visible, reader_parameters
-from ngw2f.store.schema import memberships, mentions, readings, rooms, users
+from ngw2f.store.schema import memberships, mentions, messages, readings, rooms, users
 from ngw2f.store.users import UserRow
 from ngw2f.text.mentions import ROOM, find_names, mark_mentions
 
@@ -32,6 +31,15 @@ ADD = Prepared(
     insert(mentions).values({column.name: bindparam(column.name) for column in mentions.c})
 )
 DROP = Prepared(delete(mentions).where(mentions.c.message_id == bindparam("of_message")))
+_HERE = mentions.c.user_id == bindparam("user_id"), mentions.c.room_id == bindparam("room_id")
+LOCK_MESSAGES = Prepared(
+    select(messages.c.id)
+    .join_from(messages, mentions)
+    .where(*_HERE)
+    .order_by(messages.c.id)
+    .with_for_update(of=messages, key_share=True)
+)
+FORGET = Prepared(delete(mentions).where(*_HERE))
 OF_MESSAGES = (
     select(mentions.c.message_id, mentions.c.user_id)
     .where(mentions.c.message_id.in_(bindparam("ids", expanding=True)))
@@ -113,11 +121,11 @@ def store_mentions(connection: Connection, found: Collection[Message]) -> None:
 
 def forget_mentions(connection: Connection, user_id: int, room_id: int) -> None:
     """Delete the mentions of a user who leaves a private room."""
-    # A worker has its turn when it replaces them; each would wait for the other.
-    take_turn(connection)
-    connection.execute(
-        delete(mentions).where(mentions.c.user_id == user_id, mentions.c.room_id == room_id)
-    )
+    # As every change of messages (ngw2f/store/order.py): a worker has its turn when it replaces
+    # their mentions, and who deletes them has them before. Each would wait for the other.
+    here = {"user_id": user_id, "room_id": room_id}
+    LOCK_MESSAGES.fetch(connection, here)
+    FORGET.run_each(connection, [here])
 
 
 def list_mentions(

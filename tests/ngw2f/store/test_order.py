@@ -187,23 +187,30 @@ def test_change_waits_for_the_renderer_without_the_turn(
 
 
 @postgresql
-def test_who_leaves_does_not_wait_for_a_worker_that_waits(stage: Stage, database: Database) -> None:
-    """An edited message has its mentions replaced while somebody whom it mentions leaves."""
+@pytest.mark.parametrize("first", ["render", "remove"])
+def test_who_leaves_and_who_changes_a_mention_do_not_wait_for_each_other(
+    stage: Stage, database: Database, first: str
+) -> None:
+    """A worker replaces the mentions of an edited message, or its author deletes it."""
     message, leaving = stage.messages[0], stage.people[1]
     mentioning = replace(message, mentions=(leaving.id,))
     with database.writing() as connection:
         mentions.store_mentions(connection, [mentioning])
 
     def write(connection: Connection, number: int) -> None:
-        if number == 0:
+        if number == 1:
+            mentions.forget_mentions(connection, leaving.id, stage.room_id)
+            take_turn(connection)
+        elif first == "render":
             messages.list_unrendered(connection, 1, skip_locked=True)
             take_turn(connection)
-            return
-        mentions.forget_mentions(connection, leaving.id, stage.room_id)
-        take_turn(connection)
+        else:
+            messages.delete_message(connection, message.id)
 
     with overtaken(database, write) as connection:
-        mentions.store_mentions(connection, [mentioning])
+        take_turn(connection)
+        if first == "render":
+            mentions.store_mentions(connection, [mentioning])
 
 
 @postgresql
