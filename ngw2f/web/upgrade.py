@@ -85,7 +85,7 @@ class FrameSocket:
         with self._lock:
             if not self._has_switched:
                 self._switch()
-            self._socket.sendall(frames)
+            self._send_all(frames)
         return len(frames)
 
     def try_send(self, frames: bytes) -> memoryview | None:
@@ -111,9 +111,17 @@ class FrameSocket:
     def send_rest(self, rest: memoryview) -> None:
         """Send what `try_send` returned."""
         try:
-            self._socket.sendall(rest)
+            self._send_all(rest)
         finally:
             self._lock.release()
+
+    def _send_all(self, frames: bytes | memoryview) -> None:
+        try:
+            self._socket.sendall(frames)
+        except BaseException:
+            # Who waited for the client gave up, perhaps within a frame; so nothing may follow.
+            self.close()
+            raise
 
     def _switch(self) -> None:
         """Take the connection from HTTP; the first bytes sent accept the handshake."""

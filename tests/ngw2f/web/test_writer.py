@@ -143,3 +143,27 @@ def test_event_that_fails_ends_the_connection(
     assert stage.read(1) == b""
     (record,) = caplog.records
     assert "ZeroDivisionError" in record.getMessage()
+
+
+@pytest.mark.parametrize("begins_with", ["send", "try_send"])
+def test_nothing_follows_half_a_frame(begins_with: str) -> None:
+    ours, client = socket.socketpair()
+    client.settimeout(HANGING_SECONDS)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    frames = FrameSocket(ours)
+    frames.send(b"accepted")
+    rest = None if begins_with == "send" else frames.try_send(LONG)
+    with gevent.Timeout(0.01, False):
+        if rest is None:
+            frames.send(LONG)
+        else:
+            frames.send_rest(rest)
+    later = gevent.spawn(frames.send, b"later")
+    received = b""
+    while more := client.recv(4096):
+        received += more
+    assert received.removeprefix(b"accepted").strip(b"x") == b""
+    later.join(HANGING_SECONDS)
+    assert isinstance(later.exception, OSError)
+    ours.close()
+    client.close()
