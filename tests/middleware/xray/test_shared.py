@@ -19,7 +19,7 @@ from middleware.xray import Recorder, Recording, SharedTraces, Trace, ladder, li
 from middleware.xray import shared as module
 from middleware.xray.export import as_json
 from middleware.xray.packing import pack, unpack
-from middleware.xray.spans import outside
+from middleware.xray.spans import Span, outside
 from tests.middleware.serving import BrokenError, TrackedBody, answering, serve
 from tests.waiting import wait_until
 
@@ -130,6 +130,18 @@ def test_full_disk_is_no_end(shared: SharedTraces, monkeypatch: pytest.MonkeyPat
     wait_until(lambda: len(tries) == 1, 60)
     shared.add(recorded("/a").trace)
     wait_until(lambda: len(tries) == 2, 60)
+
+
+def test_trace_that_cannot_be_told_is_left_out(shared: SharedTraces) -> None:
+    def broken(trace: Trace) -> list[Span]:
+        raise ZeroDivisionError
+
+    shared.process, shared.bytes = 1, module.MAX_FILE_BYTES
+    one, two = recorded("/one", "/two").traces
+    one.show_outside(broken)
+    shared.waiting.extend([one, two])
+    shared.flush()
+    assert [trace.path for trace in SharedTraces(shared.directory).newest(9)] == ["/two"]
 
 
 class FullFile(io.FileIO):
