@@ -106,13 +106,11 @@ class Server:
 
     def web_workers(self, master: int | None = None) -> set[int]:
         """Return the children of the master that serve."""
-        # Not by a look at all processes, which takes some milliseconds each time.
-        process = Path(f"/proc/{master or self.master.pid}")
-        workers = set()
-        with suppress(OSError):
-            for path in process.glob("task/*/children"):
-                workers |= {int(pid) for pid in path.read_text().split()}
-        return {pid for pid in workers if "gunicorn" in _command_line(Path(f"/proc/{pid}"))}
+        pid, found = master or self.master.pid, set[int]()
+        # One that is there may be missing while another one ends (proc(5)).
+        while (children := _children(pid)) != found:
+            found = children
+        return {pid for pid in found if "gunicorn" in _command_line(Path(f"/proc/{pid}"))}
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return self.request("GET", path, **options)
@@ -170,6 +168,15 @@ class Server:
             for pid in self.processes():
                 os.kill(pid, signal.SIGKILL)
             self.master.wait(START_SECONDS)
+
+
+def _children(pid: int) -> set[int]:
+    """Return them without a look at all processes, which takes some milliseconds."""
+    found = set()
+    with suppress(OSError):
+        for path in Path(f"/proc/{pid}").glob("task/*/children"):
+            found |= {int(child) for child in path.read_text().split()}
+    return found
 
 
 def _command_line(process: Path) -> str:
