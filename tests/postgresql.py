@@ -31,7 +31,9 @@ class PostgreSQLServer:
         programs = find_programs()
         self.directory = directory
         self.url = f"postgresql+psycopg://{SUPERUSER}@/postgres?host={directory}"
-        self._options = f"-c listen_addresses='' -c fsync=off -k {directory} {options}"
+        # What autovacuum does depends on when it comes, and so do plans and the order of rows.
+        settings = "-c listen_addresses='' -c fsync=off -c autovacuum=off"
+        self._options = f"{settings} -k {directory} {options}"
         as_user = _as_other_than_root(directory)
         cluster = f"{directory}/cluster"
         initdb: list[str | Path] = [

@@ -48,8 +48,9 @@ def store(database: Database, lines: list[bytes]) -> int:
 def rows(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     with database.reading() as connection:
         return {
-            table.name: [tuple(row) for row in connection.execute(select(table))]
+            table.name: [tuple(row) for row in connection.execute(in_order)]
             for table in metadata.sorted_tables
+            for in_order in [select(table).order_by(*table.primary_key)]
         }
 
 
