@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,9 @@ def python_socketio() -> Iterator[Running]:
         ports = [free_port() for _ in range(SERVERS)]
         masters = [stack.enter_context(_peer(port, redis.url, directory)) for port in ports]
         manager: Any = socketio.RedisManager(redis.url, write_only=True)
-        pids = [wait_until(lambda master=master: _children(master))[0] for master in masters]  # type: ignore[misc]
+        pids = [wait_until(partial(_children, master))[0] for master in masters]
         for port in ports:
-            wait_until(lambda port=port: _answers(port))  # type: ignore[misc]
+            wait_until(partial(_answers, port))
 
         def emit(message: dict[str, Any]) -> None:
             manager.emit("updated_model", {"class": "Message", "model": message})

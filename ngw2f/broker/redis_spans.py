@@ -13,6 +13,7 @@ from middleware.spans import span
 def record_commands(*clients: Redis) -> None:
     """Make each command, and each pipeline, a span of the request that sends it."""
     for client in clients:
+        # Of the client and not of its class, which other code in the process uses too.
         client.execute_command = partial(_execute, client.execute_command)  # type: ignore[method-assign]
         client.pipeline = partial(_pipeline, client.pipeline)  # type: ignore[method-assign]
 
