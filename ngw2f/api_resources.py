@@ -46,6 +46,40 @@ class User(msgspec.Struct, frozen=True, gc=False):
         return cls(id, nickname, created_at, updated_at, last_seen_at, online, links)
 
 
+class TokenInfo(msgspec.Struct, frozen=True):
+    """What an account's owner sees of one of its tokens, which is not in it."""
+
+    id: int
+    # "session": of a browser; "token": of a program.
+    kind: str
+    name: str
+    user_agent: str
+    created_at: float
+    # As of some minutes ago.
+    last_used_at: float | None
+    expires_at: float
+    # Whether it is the one that was sent.
+    current: bool
+
+    @classmethod
+    def of(
+        cls,
+        id: int,  # noqa: A002 # the column's name
+        is_session: bool,
+        name: str,
+        user_agent: str,
+        created_at: float,
+        last_used_at: float | None,
+        expires_at: float,
+        *,
+        current: bool,
+    ) -> Self:
+        kind = "session" if is_session else "token"
+        return cls(
+            id, kind, name, user_agent, created_at, last_used_at, expires_at, current
+        )  # fmt: skip
+
+
 class RoomLinks(msgspec.Struct, frozen=True, gc=False):
     self: str
     messages: str

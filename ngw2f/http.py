@@ -129,14 +129,23 @@ class Request(WerkzeugRequest):
 
     def json_body(self, shape: type[T]) -> T:
         """Decode the JSON body as *shape*, a msgspec.Struct. Raises 400, 415."""
+        self._check_is_json()
+        return _decoded(self._body_once(), shape)
+
+    def optional_json_body(self, shape: type[T]) -> T:
+        """Decode the JSON body as *shape*, whose members have defaults for a request without one.
+
+        Raises 400, 415.
+        """
+        content = self.body()
+        if not content:
+            return shape()
+        self._check_is_json()
+        return _decoded(content, shape)
+
+    def _check_is_json(self) -> None:
         if self.mimetype not in JSON_LIKE_TYPES and not self.mimetype.endswith("+json"):
             raise UnsupportedMediaType(f"send JSON as {JSON_TYPE}, not {self.mimetype}")
-        try:
-            return msgspec.json.decode(self._body_once(), type=shape)
-        except msgspec.ValidationError as error:
-            raise problem(400, str(error).replace("`", "'")) from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise problem(400, f"the body is not JSON: {error}") from error
 
     def form_field(self, name: str, default: str = "") -> str:
         """Return a field of a form on the page. Raises 400 for invalid UTF-8."""
@@ -226,6 +235,15 @@ class Response(WerkzeugResponse):
 def problem(status: int, detail: str) -> HTTPException:
     """Return an exception to raise, with a status and a sentence on this occurrence."""
     return default_exceptions.get(status, BadRequest)(detail)
+
+
+def _decoded(content: bytes, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(content, type=shape)
+    except msgspec.ValidationError as error:
+        raise problem(400, str(error).replace("`", "'")) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise problem(400, f"the body is not JSON: {error}") from error
 
 
 def json_response(resource: object, status: int = 200) -> Response:

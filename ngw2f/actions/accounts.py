@@ -1,7 +1,7 @@
 """Accounts: register one, and change one's nickname or password."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -19,6 +19,7 @@ from ngw2f.text.names import InvalidNameError, check_nickname, name_key
 from ngw2f.text.password import InvalidPasswordError, prepare_password
 
 TAKEN = "the nickname is taken"
+Theme = Literal["system", "light", "dark"]
 LOOKS_TAKEN = "the nickname is taken, by one that looks the same"
 
 
@@ -35,6 +36,8 @@ class Changes:
     password: str | None = None
     # Needed for a new password: whoever finds a session open does not get the account.
     current_password: str | None = None
+    # How pages look to the user; "system": as the browser prefers.
+    theme: Theme | None = None
 
 
 class Accounts:
@@ -96,6 +99,8 @@ class Accounts:
             known = self._confirm(user, client, changes.password, changes.current_password)
             asker = name_key(user.nickname), signed_in(client)
             values["password_hash"] = self._sign_in.hash_password(*asker, changes.password)
+        if changes.theme is not None:
+            values["theme"] = "" if changes.theme == "system" else changes.theme
         runs: list[Run] = []
         try:
             with self._core.database.writing() as connection:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from ngw2f.actions.known import Known
+from ngw2f.api_resources import MAX_ID, TokenInfo
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
-from ngw2f.errors import Unauthenticated
+from ngw2f.errors import Invalid, NotFound, Unauthenticated
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.cache_groups import reader_group
 from ngw2f.live.log import EventLog
@@ -24,6 +25,10 @@ from ngw2f.store.users import Credentials, UserRow
 
 # How often the database is told when a user was last seen.
 SEEN_SECONDS = 60
+# And when a token was last used.
+USED_SECONDS = 300
+MAX_TOKEN_NAME_CHARACTERS = 64
+MAX_USER_AGENT_CHARACTERS = 256
 
 
 class Session(NamedTuple):
@@ -74,18 +79,26 @@ class Sessions:
             raise Unauthenticated("sign in to read")
         return user
 
-    def create_token(self, credentials: Credentials) -> str:
-        """Return a new API token. Raises TooMany; Unauthenticated if the password was changed."""
-        return self._create(credentials, self._core.settings.token_days, is_session=False)
+    def create_token(
+        self, credentials: Credentials, *, name: str = "", user_agent: str = ""
+    ) -> str:
+        """Return a new API token.
 
-    def begin(self, credentials: Credentials, *, remember: bool) -> Session:
+        Raises Invalid for its name, TooMany; Unauthenticated if the password was changed.
+        """
+        about = {"name": _valid_name(name), "user_agent": _in_one_line(user_agent)}
+        days = self._core.settings.token_days
+        return self._create(credentials, days, about, is_session=False)
+
+    def begin(self, credentials: Credentials, *, remember: bool, user_agent: str = "") -> Session:
         """Return a new session, for as long as the browser runs or for `remember_days`.
 
         Raises TooMany; Unauthenticated if the password was changed since it was checked.
         """
         settings = self._core.settings
         days = settings.remember_days if remember else settings.session_days
-        token = self._create(credentials, days, is_session=True)
+        about = {"user_agent": _in_one_line(user_agent)}
+        token = self._create(credentials, days, about, is_session=True)
         return Session(token, int(days * SECONDS_A_DAY) if remember else None)
 
     def end(self, token: str) -> None:
@@ -100,6 +113,33 @@ class Sessions:
             run = record_revocation(self._core.events, connection, user.id)
         self._core.events.publish(run)
 
+    def list_all(self, user: UserRow) -> list[TokenInfo]:
+        """Return the user's tokens and sessions, the last used first."""
+        with self._core.database.reading() as connection:
+            return tokens.list_tokens(connection, user.id, current=user.token_digest)
+
+    def revoke(self, user: UserRow, token_id: int) -> None:
+        """Revoke one of the user's tokens or sessions, and end its streams.
+
+        Raises TooMany, NotFound.
+        """
+        self.limits.take("revoke", user.id)
+        with self._core.database.writing() as connection:
+            is_own = token_id <= MAX_ID and tokens.revoke_token_of(connection, user.id, token_id)
+            if not is_own:
+                raise NotFound("the account has no such token")
+            run = record_revocation(self._core.events, connection, user.id)
+        self._core.events.publish(run)
+
+    def end_others(self, user: UserRow) -> None:
+        """End the user's sessions except the one that asks, and their streams. Raises TooMany."""
+        self.limits.take("revoke", user.id)
+        runs = []
+        with self._core.database.writing() as connection:
+            if tokens.revoke_sessions_of(connection, user.id, keep=user.token_digest):
+                runs.append(record_revocation(self._core.events, connection, user.id))
+        self._core.events.publish(*runs)
+
     def remember_browser(self, user_id: int, device: str | None) -> str | None:
         """Return a device's token for the browser to keep; None if *device* is one already."""
         with self._core.database.reading() as connection:
@@ -109,13 +149,27 @@ class Sessions:
             return devices.create_device(connection, user_id)
 
     def be_present(self, user: UserRow) -> None:
-        """Note that the user is here: in Redis at once, in the database once a minute."""
-        now = time.time()
-        if self._attendance.note(user.id) and user.last_seen_at < now - SEEN_SECONDS:
-            with self._core.database.writing() as connection:
-                users.set_last_seen(connection, user.id, now)
+        """Note that the user is here: in Redis at once, in the database once a minute.
 
-    def _create(self, credentials: Credentials, days: float, *, is_session: bool) -> str:
+        And when the token was last used, once in some minutes.
+        """
+        now = time.time()
+        is_seen = self._attendance.note(user.id) and user.last_seen_at < now - SEEN_SECONDS
+        is_used = bool(user.token_digest) and (user.token_used_at or 0) < now - USED_SECONDS
+        if not (is_seen or is_used):
+            return
+        with self._core.database.writing() as connection:
+            # The user's row is locked before the token's, as by a new password.
+            if is_seen:
+                users.set_last_seen(connection, user.id, now)
+            if is_used:
+                tokens.note_use(connection, user.token_digest, now)
+        if is_used:
+            self._users.forget(user.token_digest)
+
+    def _create(
+        self, credentials: Credentials, days: float, about: dict[str, str], *, is_session: bool
+    ) -> str:
         user_id, keep = credentials.user_id, self._core.settings.tokens_per_account
         self.limits.take("token", user_id)
         runs = []
@@ -124,7 +178,7 @@ class Sessions:
             # others, and two sign-ins could count the tokens at the same time.
             if not users.lock_current(connection, credentials):
                 raise Unauthenticated("the password has just been changed")
-            token = tokens.create_token(connection, user_id, days, is_session=is_session)
+            token = tokens.create_token(connection, user_id, days, is_session=is_session, **about)
             if tokens.revoke_oldest_tokens(connection, user_id, keep, are_sessions=is_session):
                 runs.append(record_revocation(self._core.events, connection, user_id))
         self._core.events.publish(*runs)
@@ -134,3 +188,16 @@ class Sessions:
 def record_revocation(events: EventLog, connection: Connection, user_id: int) -> Run:
     """Record the event upon which every process checks the tokens of the user's streams."""
     return events.record(connection, "tokens.revoked", RevokedTokens(user_id))
+
+
+def _valid_name(typed: str) -> str:
+    """Return what a token is called, "" if it has no name. Raises Invalid."""
+    if len(typed) > MAX_TOKEN_NAME_CHARACTERS:
+        raise Invalid(f"a token's name has at most {MAX_TOKEN_NAME_CHARACTERS} characters")
+    return _in_one_line(" ".join(typed.split()))
+
+
+def _in_one_line(user_agent: str) -> str:
+    """Return what a client calls itself, of which nothing is known, in a form that is stored."""
+    kept = "".join(each for each in user_agent if each.isprintable())
+    return kept[:MAX_USER_AGENT_CHARACTERS]

@@ -51,6 +51,8 @@ users = Table(
     Column("last_seen_at", Float, nullable=False),
     # The newest message when the account was made; what was said before counts as read.
     Column("read_up_to_id", Integer, nullable=False, server_default="0"),
+    # "light" or "dark"; empty: as the user's system has it.
+    Column("theme", String(8), nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 
@@ -73,6 +75,11 @@ tokens = Table(
     Column("session", Boolean, nullable=False, server_default=false()),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False, index=True),
+    # What its user calls an API token, and what the client called itself that got it.
+    Column("name", String(64), nullable=False, server_default=""),
+    Column("user_agent", String(256), nullable=False, server_default=""),
+    # When it was used last, as of some minutes ago; NULL: not since an older release made it.
+    Column("used_at", Float),
     sqlite_autoincrement=True,
 )
 

@@ -9,8 +9,9 @@ import secrets
 import time
 from collections.abc import Collection
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from ngw2f.api_resources import TokenInfo
 from ngw2f.store.schema import tokens, users
 from ngw2f.store.users import COLUMNS, UserRow
 
@@ -19,14 +20,20 @@ SECONDS_A_DAY = 86_400
 
 # Every request with a token runs this query, so it is built once.
 FIND_USER = (
-    select(*COLUMNS, tokens.c.expires_at, tokens.c.digest)
+    select(*COLUMNS, tokens.c.expires_at, tokens.c.digest, tokens.c.used_at)
     .join_from(tokens, users)
     .where(tokens.c.digest == bindparam("digest"), tokens.c.expires_at > bindparam("now"))
 )
 
 
 def create_token(
-    connection: Connection, user_id: int, days: float, *, is_session: bool = False
+    connection: Connection,
+    user_id: int,
+    days: float,
+    *,
+    is_session: bool = False,
+    name: str = "",
+    user_agent: str = "",
 ) -> str:
     """Return a new token of the user, valid for *days*."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -37,6 +44,9 @@ def create_token(
         "session": is_session,
         "created_at": now,
         "expires_at": now + days * SECONDS_A_DAY,
+        "name": name,
+        "user_agent": user_agent,
+        "used_at": now,
     }
     connection.execute(insert(tokens).values(values))
     return token
@@ -56,6 +66,35 @@ def find_user_of_digest(connection: Connection, digest: bytes) -> UserRow | None
 
 def revoke_token(connection: Connection, token: str) -> None:
     connection.execute(delete(tokens).where(tokens.c.digest == _digest(token)))
+
+
+def list_tokens(connection: Connection, user_id: int, *, current: bytes) -> list[TokenInfo]:
+    """Return the valid tokens and sessions of a user, the last used first.
+
+    *current* is the digest of the one by which the user asks.
+    """
+    columns = tokens.c.digest, tokens.c.id, tokens.c.session, tokens.c.name, tokens.c.user_agent
+    times = tokens.c.created_at, tokens.c.used_at, tokens.c.expires_at
+    valid = tokens.c.user_id == user_id, tokens.c.expires_at > time.time()
+    rows = connection.execute(select(*columns, *times).where(*valid))
+    found = [TokenInfo.of(*values, current=digest == current) for digest, *values in rows]
+    return sorted(found, key=lambda each: (each.last_used_at or 0, each.id), reverse=True)
+
+
+def note_use(connection: Connection, digest: bytes, used_at: float) -> None:
+    connection.execute(update(tokens).where(tokens.c.digest == digest).values(used_at=used_at))
+
+
+def revoke_token_of(connection: Connection, user_id: int, token_id: int) -> bool:
+    """Revoke a user's token by its id; return whether there was one."""
+    own = tokens.c.user_id == user_id, tokens.c.id == token_id
+    return connection.execute(delete(tokens).where(*own)).rowcount > 0
+
+
+def revoke_sessions_of(connection: Connection, user_id: int, keep: bytes) -> int:
+    """Revoke a user's sessions except the one with this digest; return how many there were."""
+    others = tokens.c.user_id == user_id, tokens.c.session, tokens.c.digest != keep
+    return connection.execute(delete(tokens).where(*others)).rowcount
 
 
 def revoke_tokens_of(connection: Connection, user_id: int, keep: str = "") -> None:

@@ -17,6 +17,7 @@ COLUMNS = (
     users.c.created_at,
     users.c.updated_at,
     users.c.last_seen_at,
+    users.c.theme,
 )
 
 # Clients that ask by `updated_since` have seen times up to the newest; a change must be later.
@@ -45,10 +46,14 @@ class UserRow:
     created_at: float
     updated_at: float
     last_seen_at: float
+    # "light" or "dark"; empty: as the user's system has it.
+    theme: str = ""
     # When the token expires by which the user was found, if it was by a token.
     token_expires_at: float = field(default=math.inf, compare=False)
     # And what is stored of that token.
     token_digest: bytes = field(default=b"", compare=False)
+    # When that token was used last, as of some minutes ago.
+    token_used_at: float | None = field(default=None, compare=False)
 
     def as_resource(self, *, online: bool) -> User:
         """Return the user as clients see it; whether it is online is known elsewhere."""

@@ -1,12 +1,15 @@
-"""The page on which people change their password."""
+"""The settings of an account: a page of forms, of which each does one thing."""
 
-from werkzeug.exceptions import HTTPException
+from dataclasses import dataclass
 
-from ngw2f.actions.accounts import Changes
-from ngw2f.errors import Forbidden, Invalid, TooMany, Unauthenticated, Unavailable
+from ngw2f.actions.accounts import Changes, Theme
+from ngw2f.actions.sessions import MAX_TOKEN_NAME_CHARACTERS
+from ngw2f.errors import DomainError, Forbidden, Invalid, TooMany, Unauthenticated, Unavailable
 from ngw2f.http import Request, Response, see_other
 from ngw2f.store.users import UserRow
-from ngw2f.text.password import MIN_PASSWORD_CHARACTERS
+from ngw2f.text.names import MAX_NICKNAME_CHARACTERS
+from ngw2f.text.password import InvalidPasswordError
+from ngw2f.text.password_choice import MIN_CHOSEN_CHARACTERS, check_choice
 from ngw2f.web import auth
 from ngw2f.web.caching import personal
 from ngw2f.web.devices import client_of, remember_browser
@@ -15,8 +18,31 @@ from ngw2f.web.services import Services
 from ngw2f.web.sign_in import sign_in_form
 
 PATH = "/account"
-# These are shown beside the form; all other errors are pages of their own.
-SHOWN_WITH_FORM = (Forbidden, Invalid, TooMany, Unavailable)
+# These are shown on the page; all other errors are pages of their own.
+SHOWN_ON_PAGE = (Forbidden, Invalid, TooMany, Unavailable)
+# What the page says after a form was sent, by what is in its address then.
+NOTICES = {
+    "password": "Your password is changed. Everywhere else you are signed out.",
+    "nickname": "Your nickname is changed.",
+    "theme": "The look is changed.",
+    "revoked": "It is revoked.",
+    "sessions": "Everywhere else you are signed out.",
+}
+THEMES: dict[str, Theme] = {"system": "system", "light": "light", "dark": "dark"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page says beside its forms, about the one that was sent."""
+
+    notice: str = ""
+    error: DomainError | None = None
+    # An API token that was just made; it is never shown again.
+    token: str = ""
+
+    @property
+    def detail(self) -> str:
+        return self.error.detail if self.error else ""
 
 
 def show(services: Services, request: Request) -> Response:
@@ -24,10 +50,7 @@ def show(services: Services, request: Request) -> Response:
         user = auth.require_user(services, request)
     except Unauthenticated as error:
         return sign_in_form(services, request, error.detail, 401)
-    notice = ""
-    if "changed" in request.args:
-        notice = "Your password is changed. Everywhere else you are signed out."
-    return _page(services, user, notice=notice)
+    return _page(services, user, Shown(NOTICES.get(request.args.get("done", ""), "")))
 
 
 def change_password(services: Services, request: Request) -> Response:
@@ -40,27 +63,91 @@ def change_password(services: Services, request: Request) -> Response:
     try:
         if new != again:
             raise Invalid("the two new passwords differ")
+        _check_choice(new, user)
         services.actions.accounts.change(user, user.id, client_of(request), changes)
-    except SHOWN_WITH_FORM as refused:
-        return _refusal(services, user, http_error(refused))
-    response = see_other(f"{PATH}?changed=1")
+    except SHOWN_ON_PAGE as refused:
+        return _refusal(services, user, refused)
+    response = _done("password")
     remember_browser(services, request, response, user.id)
     return personal(response)
 
 
-def _refusal(services: Services, user: UserRow, error: HTTPException) -> Response:
-    response = _page(services, user, detail=error.description or "", status=error.code or 400)
+def change_nickname(services: Services, request: Request) -> Response:
+    return _change(services, request, Changes(nickname=request.form_field("nickname").strip()))
+
+
+def change_theme(services: Services, request: Request) -> Response:
+    theme = THEMES.get(request.form_field("theme"))
+    if theme is None:
+        raise Invalid(f"theme is one of {', '.join(THEMES)}")
+    return _change(services, request, Changes(theme=theme))
+
+
+def create_token(services: Services, request: Request) -> Response:
+    """Make an API token, which the answer shows once; the password is asked for again."""
+    user = auth.require_user(services, request)
+    sign_in, sessions = services.actions.sign_in, services.actions.sessions
+    name, password = request.form_field("name"), request.form_field("password")
+    try:
+        known = sign_in.confirm_password(client_of(request), user, password)
+        if known is None:
+            raise Forbidden("the password is wrong")
+        user_agent = request.headers.get("User-Agent", "")
+        token = sessions.create_token(known, name=name, user_agent=user_agent)
+    except SHOWN_ON_PAGE as refused:
+        return _refusal(services, user, refused)
+    response = _page(services, user, Shown(token=token))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def revoke(services: Services, request: Request, token_id: int) -> Response:
+    user = auth.require_user(services, request)
+    services.actions.sessions.revoke(user, token_id)
+    return _done("revoked")
+
+
+def end_other_sessions(services: Services, request: Request) -> Response:
+    user = auth.require_user(services, request)
+    services.actions.sessions.end_others(user)
+    return _done("sessions")
+
+
+def _change(services: Services, request: Request, changes: Changes) -> Response:
+    user = auth.require_user(services, request)
+    try:
+        services.actions.accounts.change(user, user.id, client_of(request), changes)
+    except SHOWN_ON_PAGE as refused:
+        return _refusal(services, user, refused)
+    return _done("theme" if changes.theme else "nickname")
+
+
+def _check_choice(password: str, user: UserRow) -> None:
+    try:
+        check_choice(password, user.nickname)
+    except InvalidPasswordError as error:
+        raise Invalid(str(error)) from error
+
+
+def _done(what: str) -> Response:
+    return see_other(f"{PATH}?done={what}")
+
+
+def _refusal(services: Services, user: UserRow, refused: DomainError) -> Response:
+    error = http_error(refused)
+    response = _page(services, user, Shown(error=refused), error.code or 400)
     copy_retry_after(error, response)
     return response
 
 
-def _page(
-    services: Services, user: UserRow, *, notice: str = "", detail: str = "", status: int = 200
-) -> Response:
+def _page(services: Services, user: UserRow, shown: Shown, status: int = 200) -> Response:
     values = {
         "reader": user,
-        "notice": notice,
-        "detail": detail,
-        "min_characters": MIN_PASSWORD_CHARACTERS,
+        "shown": shown,
+        "tokens": services.actions.sessions.list_all(user),
+        "themes": tuple(THEMES),
+        "min_characters": MIN_CHOSEN_CHARACTERS,
+        "max_nickname": MAX_NICKNAME_CHARACTERS,
+        "max_token_name": MAX_TOKEN_NAME_CHARACTERS,
     }
     return personal(services.templates.page("account.html", values, status))

@@ -59,7 +59,9 @@ def set_session(
 
     Raises TooMany; Unauthenticated if the password was changed since it was checked.
     """
-    session = services.actions.sessions.begin(credentials, remember=remember)
+    session = services.actions.sessions.begin(
+        credentials, remember=remember, user_agent=request.headers.get("User-Agent", "")
+    )
     response.set_cookie(
         COOKIE,
         session.token,

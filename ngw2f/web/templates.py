@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from ngw2f.api_resources import MAX_COUNTED
 from ngw2f.http import Form, Response
+from ngw2f.text.user_agents import describe_browser
 from ngw2f.web.static_files import StaticFiles
 
 # The forms of a page; programs use the API.
@@ -29,6 +30,7 @@ class Templates:
         self._environment.filters["day"] = _day
         self._environment.filters["iso"] = _iso
         self._environment.filters["count"] = _count
+        self._environment.filters["browser"] = describe_browser
         self._environment.globals["static"] = StaticFiles()
 
     def page(self, name: str, values: Mapping[str, object], status: int = 200) -> Response:

@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from ngw2f.actions.accounts import Changes
+from ngw2f.actions.accounts import Changes, Theme
 from ngw2f.api_resources import User
 from ngw2f.errors import NotFound
 from ngw2f.http import Request, Response, json_response, no_content
@@ -35,6 +35,7 @@ class ChangedUser(msgspec.Struct):
     password: str | None = None
     # Needed for a new password: whoever finds a session open does not get the account.
     current_password: str | None = None
+    theme: Theme | None = None
 
 
 class Users(msgspec.Struct):
@@ -104,6 +105,6 @@ def change(services: Services, request: Request, user_id: int) -> Response:
     """Change nickname or password; a new password signs out everywhere else."""
     user = auth.require_user(services, request)
     body = request.json_body(ChangedUser)
-    changes = Changes(body.nickname, body.password, body.current_password)
+    changes = Changes(body.nickname, body.password, body.current_password, body.theme)
     services.actions.accounts.change(user, user_id, client_of(request), changes)
     return no_content()

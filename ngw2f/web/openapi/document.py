@@ -81,7 +81,10 @@ def _operation(operation: Operation, settings: Settings) -> Schema:
         described["parameters"] = [reference("parameters", name) for name in operation.parameters]
     if operation.body:
         content = {JSON_TYPE: {"schema": reference("schemas", operation.body.__name__)}}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {
+            "required": not operation.is_body_optional,
+            "content": content,
+        }
     return described
 
 

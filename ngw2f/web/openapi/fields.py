@@ -63,6 +63,7 @@ IN_PATH: dict[str, Schema] = {
     "user_id": _id("a user"),
     "room_id": _id("a room"),
     "message_id": _id("a message"),
+    "token_id": _id("a token or a session"),
     "task_id": {"in": "path", "required": True, "schema": {**TEXT, "minLength": 1}},
 }
 IN_QUERY: dict[str, Schema] = {

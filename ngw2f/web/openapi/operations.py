@@ -55,6 +55,7 @@ class Operation:
     refusals: tuple[int, ...] = ()
     # Whether a limit counts it.
     is_limited: bool = False
+    is_body_optional: bool = False
     description: str = ""
 
 
@@ -119,9 +120,19 @@ OPERATIONS = (
               description="What is left out stays. A new password revokes all other tokens."),
     Operation("post", "/api/tokens", "createToken", "Get a token", "password",
               (Answer(200, "a token", tokens.Token, headers=("Cache-Control",)),),
-              is_limited=True),
+              body=tokens.NewToken, is_body_optional=True, is_limited=True),
+    Operation("get", "/api/tokens", "listTokens", "List one's tokens and sessions", "user",
+              (Answer(200, "all, the last used first", tokens.Tokens,
+                      headers=("Cache-Control",)),),
+              description="What was used last is known as of some minutes ago."),
     Operation("delete", "/api/tokens", "revokeToken", "Revoke the token that was sent", "user",
               DONE, is_limited=True),
+    Operation("delete", "/api/tokens/{token_id}", "revokeOneToken",
+              "Revoke one of one's tokens or sessions", "user", DONE, ("token_id",),
+              is_limited=True),
+    Operation("delete", "/api/sessions", "endOtherSessions", "End all of one's other sessions",
+              "user", DONE, is_limited=True,
+              description="Ends those of browsers but the one that was sent, not API tokens."),
     Operation("post", "/api/tickets", "createTicket", "Get a ticket that opens one stream", "user",
               (Answer(200, "a ticket", tickets.Ticket, headers=("Cache-Control",)),),
               is_limited=True, description="It is sent as `ticket` in the query, once, within "

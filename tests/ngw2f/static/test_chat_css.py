@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 SHEET = (Path(__file__).parents[3] / "ngw2f/static/chat.css").read_text()
-COLOUR = re.compile(r"--([\w-]+): (#[0-9a-f]{6});")
-ROOTS = re.findall(r":root \{(.*?)\}", SHEET, re.DOTALL)
-LIGHT, DARK = (dict(COLOUR.findall(block)) for block in ROOTS)
+COLOUR = re.compile(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);")
+PALETTE = COLOUR.findall(SHEET)
+LIGHT, DARK = ({name: pair[which] for name, *pair in PALETTE} for which in (0, 1))
 PAIRS = [
     *((name, "code") for name in ("keyword", "name", "string", "number", "comment", "text")),
     *(("soft", on) for on in ("page", "surface", "raised", "hover")),

@@ -30,6 +30,11 @@ RULE_OF = {
     "POST /login": "token",
     "POST /logout": "revoke",
     "POST /account": "account",
+    "POST /account/nickname": "account",
+    "POST /account/theme": "account",
+    "POST /account/tokens": "token",
+    "POST /account/tokens/<id:token_id>": "revoke",
+    "POST /account/sessions": "revoke",
     "POST /rooms": "room",
     "POST /rooms/<name>": "post",
     "POST /rooms/<name>/members": "membership",
@@ -48,6 +53,8 @@ RULE_OF = {
     "PUT /api/users/<id:user_id>": "account",
     "POST /api/tokens": "token",
     "DELETE /api/tokens": "revoke",
+    "DELETE /api/tokens/<id:token_id>": "revoke",
+    "DELETE /api/sessions": "revoke",
     "POST /api/tickets": "ticket",
     "POST /api/rooms": "room",
     "POST /api/rooms/<id:room_id>/messages": "post",
@@ -103,7 +110,9 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     method, _, path = write.partition(" ")
     user_id = "1" if path.startswith("/api/users") else "2"
     path = path.replace("<id:room_id>", "2").replace("<id:message_id>", "1")
-    path = path.replace("<id:user_id>", user_id).replace("<name>", "den")
+    path = (
+        path.replace("<id:token_id>", "1").replace("<id:user_id>", user_id).replace("<name>", "den")
+    )
     if path.startswith("/api/"):
         headers = {"Authorization": basic("ann", PASSWORD)} if write == "POST /api/tokens" else ann
         body = {"source": "x", "name": "tea", "nickname": "eve", "password": PASSWORD,
@@ -113,10 +122,11 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
             path, method=method, headers=headers, body=content, content_type="application/json"
         )
     session = {"Cookie": f"session={ann['Authorization'].removeprefix('Bearer ')}"}
-    nickname = "ann" if path == "/login" else "bob"
-    passwords = {"current_password": PASSWORD, "new_password": "y", "new_password_again": "y"}
+    nickname = {"/login": "ann", "/account/nickname": "eve"}.get(path, "bob")
+    new = "open barley"
+    passwords = {"current_password": PASSWORD, "new_password": new, "new_password_again": new}
     form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD,
-            "message_id": "1", **passwords}  # fmt: skip
+            "message_id": "1", "theme": "dark", **passwords}  # fmt: skip
     return client.post(path, form, headers=session)
 
 

@@ -1,3 +1,4 @@
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
@@ -234,3 +235,62 @@ def test_api_tokens_and_sessions_are_counted_apart(build: Callable[..., Service]
 def _status(client: Client, token: str) -> int:
     headers = {"Authorization": f"Bearer {token}"}
     return int(client.get("/api/rooms", headers=headers).status_int)
+
+
+def test_tokens_of_an_account_without_what_opens(client: Client) -> None:
+    ann, bob = client.join("ann"), client.join("bob")
+    named = client.post_json(
+        "/api/tokens",
+        {"name": " my  bot "},
+        headers={"Authorization": basic("ann", PASSWORD), "User-Agent": "bot/1\x07"},
+    ).json["token"]
+    answer = client.get("/api/tokens", headers=ann, status=200)
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert named not in answer
+    made, first = answer.json["tokens"]
+    assert (made["name"], made["user_agent"], made["kind"]) == ("my bot", "bot/1", "token")
+    assert (made["current"], first["current"]) == (False, True)
+    assert made["created_at"] == made["last_used_at"] < made["expires_at"]
+    assert len(client.get("/api/tokens", headers=bob).json["tokens"]) == 1
+
+
+@pytest.mark.parametrize("body", [b'{"name": 1}', b'{"name": "' + b"x" * 65 + b'"}', b"{", b"[]"])
+def test_token_with_a_wrong_name(client: Client, body: bytes) -> None:
+    client.register("ann")
+    headers = {"Authorization": basic("ann", PASSWORD), "Content-Type": "application/json"}
+    assert client.post("/api/tokens", body, headers=headers).status_int == 400
+
+
+def test_token_of_another_account_is_not_there(client: Client) -> None:
+    ann, bob = client.join("ann"), client.join("bob")
+    (token,) = client.get("/api/tokens", headers=ann).json["tokens"]
+    assert client.delete(f"/api/tokens/{token['id']}", headers=bob).status_int == 404
+    assert client.delete("/api/tokens/2147483648", headers=bob).status_int == 404
+    client.delete(f"/api/tokens/{token['id']}", headers=ann, status=204)
+    assert client.get("/api/rooms", headers=ann).status_int == 401
+
+
+def test_other_sessions_are_ended(client: Client, service: Service) -> None:
+    other = Client(service)
+    other.sign_in("ann")
+    client.sign_in("ann")
+    client.delete("/api/sessions", status=204)
+    client.delete("/api/sessions", status=204)
+    assert other.get("/api/tokens").status_int == 401
+    assert [each["current"] for each in client.get("/api/tokens").json["tokens"]] == [True]
+
+
+def test_use_is_written_once_in_some_minutes(client: Client, service: Service) -> None:
+    ann = client.join("ann")
+
+    def used(at: str) -> float:
+        with service.services.core.database.writing() as connection:
+            connection.execute(text(f"UPDATE tokens SET used_at = {at}"))
+        service.services.core.clock.drop(["reader-1"])
+        client.get("/api/rooms/1", headers=ann, status=200)
+        return float(client.get("/api/tokens", headers=ann).json["tokens"][0]["last_used_at"])
+
+    assert used("NULL") > time.time() - 60
+    assert used(str(time.time() - 301)) > time.time() - 60
+    recent = time.time() - 200
+    assert used(str(recent)) == recent
