@@ -80,6 +80,13 @@ class TokenInfo(msgspec.Struct, frozen=True):
         )  # fmt: skip
 
 
+class Person(msgspec.Struct, frozen=True, gc=False):
+    """One of those who talk directly."""
+
+    id: int
+    nickname: str
+
+
 class RoomLinks(msgspec.Struct, frozen=True, gc=False):
     self: str
     messages: str
@@ -89,11 +96,18 @@ class RoomLinks(msgspec.Struct, frozen=True, gc=False):
 
 class Room(msgspec.Struct, frozen=True, gc=False):
     id: int
+    # Of direct messages: the others' nicknames, for a signed-in reader; else "".
     name: str
     private: bool
     created_at: float
     updated_at: float
+    topic: str
+    # It can only be read.
+    archived: bool
+    # Its people are those of `people`, for good.
+    direct: bool
     links: RoomLinks = msgspec.field(name="_links")
+    people: tuple[Person, ...] | UnsetType = UNSET
     # What a signed-in reader has read of it, as in Reading; not in events, which all readers get.
     last_read_id: int | UnsetType = UNSET
     unread: int | UnsetType = UNSET
@@ -110,16 +124,36 @@ class Room(msgspec.Struct, frozen=True, gc=False):
         private: bool,
         created_at: float,
         updated_at: float,
+        topic: str = "",
+        *,
+        archived: bool = False,
+        people: tuple[Person, ...] = (),
     ) -> Self:
         # Names of private rooms are not unique.
         page = f"/rooms/{quote(name, safe='')}" + (f"/{id}" if private else "")
-        links = RoomLinks(f"/api/rooms/{id}", f"/api/rooms/{id}/messages", page)
-        return cls(id, name, private, created_at, updated_at, links)
+        links = RoomLinks(
+            f"/api/rooms/{id}", f"/api/rooms/{id}/messages", f"/direct/{id}" if people else page
+        )
+        return cls(
+            id, name, private, created_at, updated_at, topic, archived, bool(people), links,
+            people or UNSET,
+        )  # fmt: skip
+
+    def name_for(self, reader_id: int | None) -> str:
+        """Return the room's name; of direct messages the nicknames of all but the reader."""
+        if self.people is UNSET:
+            return self.name
+        return ", ".join(each.nickname for each in self.people if each.id != reader_id)
+
+    def named_for(self, reader_id: int) -> Self:
+        """Return the room with the name that it has for a reader."""
+        return msgspec.structs.replace(self, name=self.name_for(reader_id))
 
     def read(self, reading: "Reading") -> Self:
         """Return the room as the reader sees it who has read this of it."""
         return msgspec.structs.replace(
             self,
+            name=self.name_for(reading.user_id),
             last_read_id=reading.last_read_id,
             unread=reading.unread,
             mentions=reading.mentions,

@@ -12,6 +12,7 @@ from ngw2f.web import (
     pages,
     permalinks,
     readings,
+    room_details,
     rooms,
     search,
     sign_in,
@@ -64,15 +65,15 @@ def _for_people() -> list[Rule]:
         Rule("/rooms", endpoint=pages.create, methods=["POST"]),
         Rule("/rooms/<name>", endpoint=pages.show_room, methods=["GET"]),
         Rule("/rooms/<name>", endpoint=pages.post_message, methods=["POST"]),
-        Rule("/rooms/<name>/members", endpoint=pages.invite, methods=["POST"]),
         Rule("/rooms/<name>/read", endpoint=readings.mark_room, methods=["POST"]),
         # Of private rooms several may have a name.
         Rule("/rooms/<name>/<id:room_id>", endpoint=pages.show_room, methods=["GET"]),
         Rule("/rooms/<name>/<id:room_id>", endpoint=pages.post_message, methods=["POST"]),
-        Rule("/rooms/<name>/<id:room_id>/members", endpoint=pages.invite, methods=["POST"]),
         Rule("/rooms/<name>/<id:room_id>/read", endpoint=readings.mark_room, methods=["POST"]),
         Rule("/rooms/<name>/mute", endpoint=readings.mute_room, methods=["POST"]),
         Rule("/rooms/<name>/<id:room_id>/mute", endpoint=readings.mute_room, methods=["POST"]),
+        *_for_people_about("/rooms/<name>"),
+        *_for_people_about("/rooms/<name>/<id:room_id>"),
         Rule("/messages/<id:message_id>", endpoint=permalinks.show, methods=["GET"]),
         Rule("/messages/<id:message_id>/edit", endpoint=pages.edit_page, methods=["GET"]),
         Rule("/messages/<id:message_id>/edit", endpoint=pages.edit_message, methods=["POST"]),
@@ -81,6 +82,18 @@ def _for_people() -> list[Rule]:
         Rule("/search", endpoint=search.show, methods=["GET"]),
         Rule("/messages/<id:message_id>/unread", endpoint=readings.mark_message, methods=["POST"]),
         Rule("/thumbnails/<name>", endpoint=thumbnails.show, methods=["GET"]),
+    ]
+
+
+def _for_people_about(room: str) -> list[Rule]:
+    """Return the pages about a room, below its own page."""
+    return [
+        Rule(f"{room}/details", endpoint=room_details.show, methods=["GET"]),
+        Rule(f"{room}/details", endpoint=room_details.change, methods=["POST"]),
+        Rule(f"{room}/archive", endpoint=room_details.archive, methods=["POST"]),
+        Rule(f"{room}/members", endpoint=room_details.invite, methods=["POST"]),
+        Rule(f"{room}/members/remove", endpoint=room_details.remove, methods=["POST"]),
+        Rule(f"{room}/leave", endpoint=room_details.leave, methods=["POST"]),
     ]
 
 
@@ -99,6 +112,7 @@ def _for_programs() -> list[Rule]:
         Rule("/api/rooms", endpoint=rooms.index, methods=["GET"]),
         Rule("/api/rooms", endpoint=rooms.create, methods=["POST"]),
         Rule("/api/rooms/<id:room_id>", endpoint=rooms.show, methods=["GET"]),
+        Rule("/api/rooms/<id:room_id>", endpoint=rooms.change, methods=["PUT"]),
         Rule("/api/rooms/<id:room_id>/messages", endpoint=messages.index, methods=["GET"]),
         Rule("/api/rooms/<id:room_id>/messages", endpoint=messages.create, methods=["POST"]),
         Rule("/api/rooms/<id:room_id>/typing", endpoint=rooms.type_in, methods=["POST"]),

@@ -65,7 +65,7 @@ class Messages:
     ) -> Posted:
         """Store a message in a room that the user may see; once, however often *key* is sent.
 
-        Raises NotFound, TooMany, Invalid, Gone, KeyReused.
+        Raises NotFound, TooMany, Invalid, Conflict, Gone, KeyReused.
         """
         self._check_room(user, room_id)
         self._limits.take("post", user.id)
@@ -82,7 +82,7 @@ class Messages:
     ) -> Posted:
         """Store another source for the user's own message.
 
-        Raises TooMany, Invalid, NotFound, Forbidden.
+        Raises TooMany, Invalid, NotFound, Forbidden, Conflict.
         """
         core = self._core
         self._limits.take("edit", user.id)
@@ -98,7 +98,10 @@ class Messages:
         return Posted(changed, task_id)
 
     def remove(self, user: UserRow, message_id: int) -> Message:
-        """Delete the user's own message and return it. Raises TooMany, NotFound, Forbidden."""
+        """Delete the user's own message and return it.
+
+        Raises TooMany, NotFound, Forbidden, Conflict.
+        """
         core = self._core
         self._limits.take("delete", user.id)
         with core.database.writing() as connection:
@@ -131,6 +134,8 @@ class Messages:
     ) -> tuple[list[Posted | None], Run]:
         """Store posts, but none whose key was used before, and their events."""
         fresh = _fresh(connection, posts)
+        # Now, because what was known of the rooms before may be old.
+        rights.check_rooms_open(connection, {each.draft.room_id for each in fresh})
         created = messages.create_messages(connection, [each.draft for each in fresh])
         stored: dict[_Post, Posted] = {}
         for each, message in zip(fresh, created, strict=True):

@@ -1,20 +1,25 @@
 """Who may see and do what.
 
 A room or a message that an account may not see is not found, as if it did not exist. Whoever may
-see a room may post and type in it. Only its members may add and remove members, and only the
-author may edit or delete a message.
+see a room may post and type in it, unless it is archived: then nobody changes what is in it. Its
+members may add others, and leave; its owner may remove them, and change the room. Only the author
+may edit or delete a message.
 """
+
+from collections.abc import Collection
 
 from sqlalchemy import Connection
 
 from ngw2f.api_resources import MAX_ID, Message, Room
-from ngw2f.errors import Forbidden, NotFound
-from ngw2f.store import messages, rooms
+from ngw2f.errors import Conflict, Forbidden, NotFound
+from ngw2f.store import messages, room_changes, rooms
 from ngw2f.store.users import UserRow
 from ngw2f.text.names import composed
 
 NO_ROOM = "there is no such room"
 NO_MESSAGE = "there is no such message"
+ARCHIVED = "the room is archived: it can only be read"
+NOT_OWNER = "only the room's owner may do this"
 
 
 def find_room(connection: Connection, room_id: int, reader: UserRow | None) -> Room:
@@ -44,12 +49,55 @@ def find_room_named(
     return room
 
 
+def find_open_room(connection: Connection, room_id: int, user: UserRow) -> Room:
+    """Return a room in which the user may post and type. Raises NotFound, Conflict."""
+    room = find_room(connection, room_id, user)
+    check_open(room)
+    return room
+
+
+def check_open(room: Room) -> None:
+    """Raise Conflict for a room that can only be read."""
+    if room.archived:
+        raise Conflict(ARCHIVED)
+
+
 def find_room_of_member(connection: Connection, room_id: int, user: UserRow) -> Room:
     """Return a room that the user is a member of. Raises NotFound, Forbidden."""
     room = find_room(connection, room_id, user)
     if not rooms.is_member(connection, room.id, user.id):
         raise Forbidden("only members of the room may do this")
     return room
+
+
+def find_room_to_leave(connection: Connection, room_id: int, user: UserRow, member_id: int) -> Room:
+    """Return a room that the user may leave, or remove another member from.
+
+    Raises NotFound, Forbidden.
+    """
+    room = find_room_of_member(connection, room_id, user)
+    if member_id != user.id and not may_manage(connection, room, user):
+        raise Forbidden(NOT_OWNER)
+    return room
+
+
+def check_rooms_open(connection: Connection, room_ids: Collection[int]) -> None:
+    """Raise Conflict if one of the rooms can only be read, in the transaction of a change."""
+    if room_changes.archived_among(connection, room_ids):
+        raise Conflict(ARCHIVED)
+
+
+def find_room_to_manage(connection: Connection, room_id: int, user: UserRow) -> Room:
+    """Return a room that the user may change. Raises NotFound, Forbidden."""
+    room = find_room(connection, room_id, user)
+    if not may_manage(connection, room, user):
+        raise Forbidden(NOT_OWNER)
+    return room
+
+
+def may_manage(connection: Connection, room: Room, user: UserRow | None) -> bool:
+    """Return whether a reader of the room may rename and archive it, and remove its members."""
+    return user is not None and room_changes.find_owner(connection, room.id) == user.id
 
 
 def find_message(connection: Connection, message_id: int, reader: UserRow | None) -> Message:
@@ -61,8 +109,12 @@ def find_message(connection: Connection, message_id: int, reader: UserRow | None
 
 
 def find_own_message(connection: Connection, message_id: int, user: UserRow) -> Message:
-    """Return a message that the user wrote. Raises NotFound, Forbidden."""
+    """Return a message that the user wrote, and may change.
+
+    Raises NotFound, Forbidden, Conflict.
+    """
     message = find_message(connection, message_id, user)
     if message.user_id != user.id:
         raise Forbidden("only the author may do this")
+    check_rooms_open(connection, [message.room_id])
     return message

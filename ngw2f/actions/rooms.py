@@ -1,6 +1,7 @@
-"""Rooms: create one, let others in and out, type in it."""
+"""Rooms: create and change one, let others in and out, type in it."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from ngw2f.actions import idempotency, rights
 from ngw2f.api_resources import Room
@@ -9,15 +10,25 @@ from ngw2f.core import Core
 from ngw2f.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from ngw2f.live.payloads import Typing
 from ngw2f.live.typing import TypingNotices
-from ngw2f.store import rooms, users
+from ngw2f.store import room_changes, rooms, users
 from ngw2f.store.keys import KeyUsedError, Use, keep_key
 from ngw2f.store.mentions import forget_mentions
-from ngw2f.store.rooms import QuotaExceededError, RoomExistsError
+from ngw2f.store.rooms import LOBBY_ID, QuotaExceededError, RoomExistsError
 from ngw2f.store.users import UserRow
 from ngw2f.text.lookalikes import shapes_of
 from ngw2f.text.names import InvalidNameError, check_room_name, name_key
+from ngw2f.text.topics import InvalidTopicError, check_topic
 
 TAKEN = "a room has this name already, or one that looks the same"
+
+
+@dataclass(frozen=True, slots=True)
+class RoomChanges:
+    """What is to change of a room; None leaves it as it is."""
+
+    name: str | None = None
+    topic: str | None = None
+    archived: bool | None = None
 
 
 class Rooms:
@@ -32,10 +43,7 @@ class Rooms:
         Raises Invalid, TooMany, Forbidden, KeyReused.
         """
         core = self._core
-        try:
-            name = check_room_name(name)
-        except InvalidNameError as error:
-            raise Invalid(str(error)) from error
+        name = _valid_name(name)
         asked = idempotency.digest_of("room", name, private)
         # A repetition makes no other room, so no limit refuses it.
         if key and (room := self._made_before(user, key, asked)):
@@ -63,6 +71,31 @@ class Rooms:
         core.events.publish(run)
         return room
 
+    def change(self, user: UserRow, room_id: int, changes: RoomChanges) -> Room:
+        """Make all of the changes to the user's own room, or none; return it.
+
+        Raises TooMany, Invalid, NotFound, Forbidden, Conflict.
+        """
+        core = self._core
+        self._limits.take("room", user.id)
+        name = None if changes.name is None else _valid_name(changes.name)
+        topic = None if changes.topic is None else _valid_topic(changes.topic)
+        try:
+            with core.database.writing() as connection:
+                room = rights.find_room_to_manage(connection, room_id, user)
+                _check_change(room, changes)
+                if name is not None and name != room.name:
+                    named = name, name_key(name), shapes_of(name)
+                    room_changes.rename_room(connection, room, *named)
+                archived = changes.archived
+                room_changes.change_room(connection, room, topic=topic, is_archived=archived)
+                changed = rights.find_room(connection, room_id, user)
+                run = core.events.record(connection, "room.updated", changed)
+        except RoomExistsError as error:
+            raise Invalid(TAKEN) from error
+        core.events.publish(run)
+        return changed
+
     def admit(self, user: UserRow, room_id: int, user_id: int) -> Room:
         """Make another user a member of a room that the user is a member of.
 
@@ -72,6 +105,7 @@ class Rooms:
         self._limits.take("membership", user.id)
         with core.database.writing() as connection:
             room = rights.find_room_of_member(connection, room_id, user)
+            rights.check_open(room)
             if users.find_user(connection, user_id) is None:
                 raise NotFound("there is no such user")
             try:
@@ -89,14 +123,14 @@ class Rooms:
         return room
 
     def remove_member(self, user: UserRow, room_id: int, user_id: int) -> Room:
-        """Remove a member, oneself too, from a room that the user is a member of.
+        """Leave a room, or remove another one from the user's own room.
 
         Raises TooMany, NotFound, Forbidden.
         """
         core = self._core
         self._limits.take("membership", user.id)
         with core.database.writing() as connection:
-            room = rights.find_room_of_member(connection, room_id, user)
+            room = rights.find_room_to_leave(connection, room_id, user, user_id)
             if users.find_user(connection, user_id) is None:
                 raise NotFound("there is no such user")
             rooms.remove_member(connection, room.id, user_id)
@@ -109,7 +143,7 @@ class Rooms:
     def type_in(self, user: UserRow, room_id: int) -> None:
         """Publish to the others in a room that the user is typing. Raises NotFound, TooMany."""
         with self._core.database.reading() as connection:
-            room = rights.find_room(connection, room_id, user)
+            room = rights.find_open_room(connection, room_id, user)
         self._limits.take("typing", user.id)
         self._typing.publish(Typing(room.id, user.id, user.nickname))
 
@@ -125,6 +159,29 @@ class Rooms:
         with self._core.database.reading() as connection:
             room_id = idempotency.find_made(connection, user, key, asked)
             return None if room_id is None else rights.find_room(connection, room_id, user)
+
+
+def _valid_name(name: str) -> str:
+    try:
+        return check_room_name(name)
+    except InvalidNameError as error:
+        raise Invalid(str(error)) from error
+
+
+def _valid_topic(topic: str) -> str:
+    try:
+        return check_topic(topic)
+    except InvalidTopicError as error:
+        raise Invalid(str(error)) from error
+
+
+def _check_change(room: Room, changes: RoomChanges) -> None:
+    """Raise Conflict for what this room cannot become."""
+    if changes.archived is not False:
+        # It can come back and be changed by the same call.
+        rights.check_open(room)
+    if room.id == LOBBY_ID and (changes.archived or changes.name not in (None, room.name)):
+        raise Conflict("the lobby keeps its name, and is always open")
 
 
 def _refusal_of(error: Exception) -> DomainError:

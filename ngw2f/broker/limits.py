@@ -52,8 +52,8 @@ RULES = (
     Rule("delete", "300/minute", "deletions"),
     # A page sends 15.
     Rule("typing", "120/minute", "notices that you are writing"),
-    # Every reader is told of a new room, and of a new nickname.
-    Rule("room", "30/minute", "new rooms"),
+    # Every reader is told of a new or changed room, and of a new nickname.
+    Rule("room", "30/minute", "new rooms and changes of rooms"),
     Rule("membership", "120/minute", "changes of members"),
     Rule("account", "20/minute", "changes of nickname or password"),
     Rule("token", "60/minute", "tokens and sessions"),

@@ -70,6 +70,11 @@ export class Attention {
     this.show(id);
   }
 
+  remove(room) {
+    this.rooms.delete(room);
+    this.showTotal();
+  }
+
   /* ---- Events ---- */
 
   created({ id, room_id, user_id }) {

@@ -289,6 +289,31 @@ function showRoom(item) {
   if (newRooms.length > MAX_NEW_ROOMS) newRooms.shift().remove();
 }
 
+/* Show a room's new name and topic; one that is archived is in no list. */
+function changeRoom({ id, name, topic, archived, page, fragment }) {
+  const link = document.querySelector(`.rooms a[data-room="${id}"]`);
+  if (!link && !archived) showRoom(parse(fragment));
+  if (link && archived && id !== room) {
+    link.closest("li").remove();
+    attention.remove(id);
+  } else if (link) {
+    link.href = page;
+    link.querySelector(".name").replaceWith(parse(fragment).querySelector(".name"));
+  }
+  if (id !== room) return;
+  const composer = document.querySelector(".composer");
+  const wasArchived = !document.getElementById("archived").hidden;
+  /* What is written is kept for the room (`keepDraft`). */
+  const isElsewhere = location.pathname !== "/" && location.pathname !== page;
+  if (isElsewhere || (wasArchived && !archived)) location.replace(page);
+  document.querySelector(".heading h1").textContent = name;
+  document.getElementById("topic").textContent = topic;
+  list.dataset.title = `${name} · NGW2F`;
+  document.getElementById("archived").hidden = !archived;
+  if (composer) composer.hidden = archived;
+  attention.showTotal();
+}
+
 function showUser(user) {
   if (user.online) online.set(user.id, user.nickname);
   else online.delete(user.id);
@@ -364,7 +389,7 @@ const handlers = {
   },
   "unread.updated": (reading) => attention.updated(reading),
   "room.created": ({ fragment }) => showRoom(parse(fragment)),
-  "room.updated": ({ fragment }) => showRoom(parse(fragment)),
+  "room.updated": changeRoom,
   "user.updated": showUser,
   typing: showTyping,
   resync: () => (readHistory(), readPeople(), readRooms()),

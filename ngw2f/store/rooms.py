@@ -4,7 +4,7 @@ Rooms are loaded for a reader: a private room does not exist for those who are n
 a forgotten check gives a 404, not a leak.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from ngw2f.api_resources import Room
+from ngw2f.api_resources import Person, Room
 from ngw2f.store.order import take_turn
 from ngw2f.store.schema import (
     IS_PUBLIC,
@@ -48,7 +48,17 @@ LOBBY_ID = 1
 LATEST_MENTIONS = 20
 # How many messages of all rooms are searched for rooms where somebody has just spoken.
 LATEST_MESSAGES = 500
-COLUMNS = (rooms.c.id, rooms.c.name, rooms.c.private, rooms.c.created_at, rooms.c.updated_at)
+COLUMNS = (
+    rooms.c.id,
+    rooms.c.name,
+    rooms.c.private,
+    rooms.c.created_at,
+    rooms.c.updated_at,
+    rooms.c.topic,
+    rooms.c.archived_at,
+    rooms.c.direct_key,
+)
+IS_OPEN = rooms.c.archived_at.is_(None)
 
 
 class RoomExistsError(Exception):
@@ -75,11 +85,37 @@ def reader_parameters(reader: UserRow | None) -> dict[str, int]:
     return {} if reader is None else {"reader_id": reader.id}
 
 
+def _built(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Room]:
+    """Return the rooms of rows with COLUMNS."""
+    people: dict[int, tuple[Person, ...]] = {}
+    directs = [room_id for room_id, *_, direct_key in rows if direct_key]
+    if directs:
+        names = select(memberships.c.room_id, users.c.id, users.c.nickname)
+        names = names.join_from(memberships, users).where(memberships.c.room_id.in_(directs))
+        for room_id, *person in connection.execute(names.order_by(users.c.nickname_key)):
+            people[room_id] = (*people.get(room_id, ()), Person(*person))
+    return [
+        Room.of(*row, archived=archived_at is not None, people=people.get(row[0], ()))
+        for *row, archived_at, _ in rows
+    ]
+
+
+def _only(connection: Connection, statement: Select[Any], given: Mapping[str, Any]) -> Room | None:
+    """Return the room that a statement finds."""
+    row = connection.execute(statement, given).first()
+    return _built(connection, [row])[0] if row else None
+
+
 def list_rooms(
-    connection: Connection, reader: UserRow | None, *, after: int = 0, limit: int = 50
+    connection: Connection,
+    reader: UserRow | None,
+    *,
+    after: int = 0,
+    limit: int = 50,
+    archived: bool = False,
 ) -> list[Room]:
     """Return the rooms that the reader may see with ids above *after*, ordered by id."""
-    follows = rooms.c.id > after
+    follows = and_(rooms.c.id > after, ~IS_OPEN if archived else IS_OPEN)
     statement = select(*COLUMNS).where(IS_PUBLIC, follows).order_by(rooms.c.id).limit(limit)
     if reader is not None:
         # Each query has its index; a single one would search all private rooms.
@@ -92,8 +128,7 @@ def list_rooms(
         )
         both = union_all(select(statement.subquery()), select(own.subquery()))
         statement = select(both.subquery()).order_by("id").limit(limit)
-    rows = connection.execute(statement, reader_parameters(reader))
-    return [Room.of(*row) for row in rows]
+    return _built(connection, connection.execute(statement, reader_parameters(reader)).all())
 
 
 def list_near_rooms(
@@ -118,21 +153,23 @@ def list_near_rooms(
     busy = (
         select(spoken.c.room_id)
         .join_from(spoken, rooms, spoken.c.room_id == rooms.c.id)
-        .where(IS_PUBLIC)
+        .where(IS_PUBLIC, IS_OPEN)
         .group_by(spoken.c.room_id)
         .order_by(func.max(spoken.c.id).desc())
     )
     ids += connection.execute(busy.limit(limit)).scalars()
-    newest = select(rooms.c.id).where(IS_PUBLIC).order_by(rooms.c.id.desc()).limit(limit)
+    newest = select(rooms.c.id).where(IS_PUBLIC, IS_OPEN).order_by(rooms.c.id.desc()).limit(limit)
     ids += connection.execute(newest).scalars()
     chosen = list(dict.fromkeys(ids))[:limit]
     statement = select(*COLUMNS).where(
-        rooms.c.id.in_(chosen), is_visible(to_user=reader is not None)
+        rooms.c.id.in_(chosen),
+        is_visible(to_user=reader is not None),
+        or_(IS_OPEN, rooms.c.id == room.id),
     )
     rows = connection.execute(
         statement.order_by(rooms.c.name_key, rooms.c.id), reader_parameters(reader)
     )
-    return [Room.of(*row) for row in rows]
+    return _built(connection, rows.all())
 
 
 def created_at(connection: Connection, room_id: int) -> float | None:
@@ -142,8 +179,7 @@ def created_at(connection: Connection, room_id: int) -> float | None:
 
 def find_room(connection: Connection, room_id: int, reader: UserRow | None) -> Room | None:
     statement = _visible_room(to_user=reader is not None)
-    row = connection.execute(statement, {"room_id": room_id, **reader_parameters(reader)}).first()
-    return Room.of(*row) if row else None
+    return _only(connection, statement, {"room_id": room_id, **reader_parameters(reader)})
 
 
 @cache
@@ -160,7 +196,7 @@ def find_room_named(connection: Connection, name: str, reader: UserRow | None) -
     if not can_be_stored(name):
         return None
     if reader is None:
-        return _find(connection, and_(rooms.c.name == name, IS_PUBLIC), reader)
+        return _only(connection, select(*COLUMNS).where(rooms.c.name == name, IS_PUBLIC), {})
     is_readers = and_(
         memberships.c.room_id == rooms.c.id, memberships.c.user_id == bindparam("reader_id")
     )
@@ -170,17 +206,9 @@ def find_room_named(connection: Connection, name: str, reader: UserRow | None) -
         .join_from(rooms, memberships, is_readers, isouter=True)
         .where(rooms.c.name == name, known_since.is_not(None))
         .order_by(known_since, rooms.c.id)
+        .limit(1)
     )
-    row = connection.execute(statement.limit(1), reader_parameters(reader)).first()
-    return Room.of(*row) if row else None
-
-
-def _find(
-    connection: Connection, condition: ColumnElement[bool], reader: UserRow | None
-) -> Room | None:
-    statement = select(*COLUMNS).where(condition)
-    row = connection.execute(statement, reader_parameters(reader)).first()
-    return Room.of(*row) if row else None
+    return _only(connection, statement, reader_parameters(reader))
 
 
 def create_room(
@@ -296,8 +324,8 @@ def rooms_of(connection: Connection, room_ids: Collection[int]) -> dict[int, Roo
     """Return rooms by id without any check, for output that only their readers get."""
     if not room_ids:
         return {}
-    rows = connection.execute(select(*COLUMNS).where(rooms.c.id.in_(room_ids)))
-    return {row.id: Room.of(*row) for row in rows}
+    rows = connection.execute(select(*COLUMNS).where(rooms.c.id.in_(room_ids))).all()
+    return {room.id: room for room in _built(connection, rows)}
 
 
 def name_of(connection: Connection, room_id: int) -> str:

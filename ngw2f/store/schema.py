@@ -106,6 +106,14 @@ rooms = Table(
     Column("creator_id", Integer, index=True),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    # One line of plain text.
+    Column("topic", Text, nullable=False, server_default=""),
+    # Since when it can only be read, and is in no list; NULL: it is not archived.
+    Column("archived_at", Float),
+    # The ids of those who talk in it directly, "1 2 3" (ngw2f/store/directs.py); NULL: it is a
+    # room with a name and changing members.
+    Column("direct_key", Text),
+    Index("uq_rooms_direct_key", "direct_key", unique=True),
     sqlite_autoincrement=True,
 )
 

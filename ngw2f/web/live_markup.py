@@ -35,6 +35,9 @@ class ShownRoom(msgspec.Struct):
     id: int
     name: str
     private: bool
+    # Events of older releases have none of these.
+    topic: str = ""
+    archived: bool = False
 
 
 class MessageMarkup(msgspec.Struct):
@@ -48,6 +51,10 @@ class MessageMarkup(msgspec.Struct):
 
 class RoomMarkup(msgspec.Struct):
     id: int
+    name: str
+    topic: str
+    archived: bool
+    page: str
     fragment: str
 
 
@@ -93,4 +100,5 @@ class LiveMarkup:
     def _show_room(self, data: bytes) -> RoomMarkup:
         told = msgspec.json.decode(data, type=ShownRoom)
         room = Room.of(told.id, told.name, told.private, 0, 0)
-        return RoomMarkup(room.id, self._room(each=room, is_current=False, reading=None))
+        fragment = self._room(each=room, is_current=False, reading=None)
+        return RoomMarkup(room.id, room.name, told.topic, told.archived, room.links.page, fragment)

@@ -6,14 +6,22 @@ Everything works with forms and redirects, without JavaScript.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 
 from ngw2f.actions import rights
 from ngw2f.actions.idempotency import digest_of
-from ngw2f.actions.sign_in import find_named
 from ngw2f.api_resources import MAX_COUNTED, Message, Reading, Room
-from ngw2f.errors import DomainError, Invalid, KeyReused, NotFound, TooMany, Unauthenticated
+from ngw2f.errors import (
+    Conflict,
+    DomainError,
+    Forbidden,
+    Invalid,
+    KeyReused,
+    TooMany,
+    Unauthenticated,
+)
 from ngw2f.http import Request, Response, see_other, tagged
 from ngw2f.live.entry import EntryId
 from ngw2f.store import events, messages, readings, rooms, users
@@ -35,7 +43,7 @@ T = TypeVar("T")
 MAX_NEAR_ROOMS = 50
 
 # After these a form comes back with what was typed into it.
-REFUSALS = (Invalid, TooMany)
+REFUSALS = (Invalid, TooMany, Conflict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class Draft:
 
     text: str = ""
     error: DomainError | None = None
+    # Whether it was to be a private room.
+    private: bool = False
 
     @property
     def detail(self) -> str:
@@ -82,7 +92,6 @@ def _room_page(
     name: str,
     room_id: int | None,
     draft: Draft = EMPTY,
-    invitation: Draft = EMPTY,
 ) -> Response:
     page = page_of(request)
     with services.core.database.reading() as connection:
@@ -109,12 +118,10 @@ def _room_page(
             "base_url": request.host_url,
             "max_characters": services.core.settings.max_message_characters,
             "draft": draft,
-            "invitation": invitation,
         }
-    refused = draft if draft.error else invitation
-    is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(refused.error)
+    is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(draft.error)
     name = "room.html" if is_page else "room.txt"
-    response = refused.answered(personal(services.templates.page(name, values)))
+    response = draft.answered(personal(services.templates.page(name, values)))
     if is_page and reader is None:
         ask_for_cookies(request, response)
     return response
@@ -171,21 +178,35 @@ def list_rooms(services: Services, request: Request) -> Response:
         reader = auth.find_reader(services, request)
     except Unauthenticated as error:
         return sign_in_form(services, request, error.detail, 401)
-    cursor = cursor_of(request)
+    return tagged(request, _rooms_page(services, request, reader))
+
+
+def _rooms_page(
+    services: Services, request: Request, reader: UserRow | None, draft: Draft = EMPTY
+) -> Response:
+    cursor, archived = cursor_of(request), bool(request.integer_argument("archived", 0, 1))
     with services.core.database.reading() as connection:
-        found = rooms.list_rooms(connection, reader, after=cursor.after, limit=cursor.wanted)
+        last_id = events.last_id(connection)
+        found = rooms.list_rooms(
+            connection, reader, after=cursor.after, limit=cursor.wanted, archived=archived
+        )
         shown = cursor.cut(found)
         read = _readings_of(connection, reader, shown)
-    has_more = len(found) > cursor.limit
+    query = {"after": shown[-1].id if shown else 0, "limit": cursor.limit}
+    query |= {"archived": 1} if archived else {}
     values: dict[str, object] = {
         "rooms": shown,
         "readings": read,
-        "next": f"/rooms?after={shown[-1].id}&limit={cursor.limit}" if has_more else None,
+        "archived": archived,
+        "next": f"/rooms?{urlencode(query)}" if len(found) > cursor.limit else None,
         "reader": reader,
         "base_url": request.host_url,
+        "cursor": EntryId(last_id),
+        "draft": draft,
     }
-    name = "rooms.html" if request.preferred("text", PAGE_FORMS) == "html" else "rooms.txt"
-    return tagged(request, personal(services.templates.page(name, values)))
+    is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(draft.error)
+    name = "rooms.html" if is_page else "rooms.txt"
+    return draft.answered(personal(services.templates.page(name, values)))
 
 
 def post_message(
@@ -249,23 +270,12 @@ def create(services: Services, request: Request) -> Response:
     def make(key: str | None) -> Room:
         return services.actions.rooms.create(user, name, private=is_private, key=key)
 
-    return see_other(_once(request, name, make).links.page)
-
-
-def invite(services: Services, request: Request, name: str, room_id: int | None = None) -> Response:
-    user = auth.require_user(services, request)
-    nickname = request.form_field("nickname").strip()
-    with services.core.database.reading() as connection:
-        room = rights.find_room_named(connection, name, user, room_id)
-        credentials = find_named(connection, nickname)
-    if credentials is None:
-        refusal = NotFound(f"there is no user {nickname!r}")
+    try:
+        return see_other(_once(request, name, make).links.page)
+    except (*REFUSALS, Forbidden) as error:
         if request.preferred("text") != "html":
-            raise refusal
-        invitation = Draft(nickname, refusal)
-        return _room_page(services, request, user, name, room_id, invitation=invitation)
-    services.actions.rooms.admit(user, room.id, credentials.user_id)
-    return see_other(room.links.page)
+            raise
+        return _rooms_page(services, request, user, Draft(name, error, private=is_private))
 
 
 def _once(request: Request, typed: str, do: Callable[[str | None], T]) -> T:

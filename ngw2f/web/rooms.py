@@ -1,12 +1,13 @@
-"""Rooms, and the members of private ones."""
+"""Rooms, and their members."""
 
 import msgspec
 
 from ngw2f.actions import rights
+from ngw2f.actions.rooms import RoomChanges
 from ngw2f.api_resources import Room, User
 from ngw2f.http import Request, Response, json_response, no_content
 from ngw2f.live.cache_groups import ROOMS, USERS, room_group, unread_group
-from ngw2f.store import readings, rooms
+from ngw2f.store import readings, room_changes, rooms
 from ngw2f.web import auth, idempotency
 from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json, unkept_json
 from ngw2f.web.paging import cursor_of, linked, next_page
@@ -18,19 +19,31 @@ class NewRoom(msgspec.Struct):
     private: bool = False
 
 
+class ChangedRoom(msgspec.Struct):
+    """What is to change of a room; what is left out stays as it is."""
+
+    name: str | None = None
+    topic: str | None = None
+    archived: bool | None = None
+
+
 class Rooms(msgspec.Struct):
     rooms: list[Room]
 
 
 class Members(msgspec.Struct):
     users: list[User]
+    # Who may change the room, and remove its members.
+    owner_id: int | None
 
 
 def index(services: Services, request: Request) -> Response:
     reader = auth.find_reader(services, request)
-    cursor = cursor_of(request)
+    cursor, archived = cursor_of(request), bool(request.integer_argument("archived", 0, 1))
     with services.core.database.reading() as connection:
-        found = rooms.list_rooms(connection, reader, after=cursor.after, limit=cursor.wanted)
+        found = rooms.list_rooms(
+            connection, reader, after=cursor.after, limit=cursor.wanted, archived=archived
+        )
         shown = cursor.cut(found)
         if reader is not None:
             read = readings.list_readings(connection, reader.id, [room.id for room in shown])
@@ -41,7 +54,9 @@ def index(services: Services, request: Request) -> Response:
     else:
         # A message in any of the rooms changes it.
         response = unkept_json(request, listed, reader)
-    return linked(response, next_page(request.path, cursor, found))
+    return linked(
+        response, next_page(request.path, cursor, found, archived=1 if archived else None)
+    )
 
 
 def show(services: Services, request: Request, room_id: int) -> Response:
@@ -65,12 +80,20 @@ def create(services: Services, request: Request) -> Response:
     return response
 
 
+def change(services: Services, request: Request, room_id: int) -> Response:
+    user = auth.require_user(services, request)
+    body = request.json_body(ChangedRoom)
+    changes = RoomChanges(body.name, body.topic, body.archived)
+    return json_response(services.actions.rooms.change(user, room_id, changes))
+
+
 def members(services: Services, request: Request, room_id: int) -> Response:
     reader = auth.find_reader(services, request)
     cursor = cursor_of(request)
     with services.core.database.reading() as connection:
         room = rights.find_room(connection, room_id, reader)
         rows = rooms.list_members(connection, room.id, after=cursor.after, limit=cursor.wanted)
+        owner_id = room_changes.find_owner(connection, room.id)
     online = services.presence.online_ids()
     found = [
         User.of(row.id, row.nickname, row.created_at, row.updated_at, row.last_seen_at,
@@ -78,7 +101,7 @@ def members(services: Services, request: Request, room_id: int) -> Response:
         for row in cursor.cut(rows)
     ]  # fmt: skip
     groups = [room_group(room_id), USERS]
-    response = kept_json(request, Members(found), reader, groups, KEPT_SHORTLY_SECONDS)
+    response = kept_json(request, Members(found, owner_id), reader, groups, KEPT_SHORTLY_SECONDS)
     return linked(response, next_page(request.path, cursor, rows))
 
 

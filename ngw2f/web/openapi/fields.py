@@ -9,6 +9,7 @@ from ngw2f.settings import Settings
 from ngw2f.text.names import MAX_NICKNAME_CHARACTERS, MAX_ROOM_NAME_CHARACTERS
 from ngw2f.text.password import MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS
 from ngw2f.text.plain import CONTROLS
+from ngw2f.text.topics import MAX_TOPIC_CHARACTERS
 from ngw2f.text.visible import UNSEEN
 from ngw2f.web.events import MAX_WAIT_SECONDS, WAIT_SECONDS
 from ngw2f.web.idempotency import MAX_CHARACTERS
@@ -78,6 +79,7 @@ IN_QUERY: dict[str, Schema] = {
     # It has at least one word, and at most 64 (ngw2f/text/search_query.py).
     "q": {**_query("what to search for", **TEXT, minLength=1, format="search"), "required": True},
     "room": _query("only in this room", minimum=1, **UP_TO),
+    "archived": _query("1: the archived rooms instead", **NUMBER, enum=[0, 1]),
     "online": _query("1: only users online; 0: only users offline", **NUMBER, enum=[0, 1]),
     "cursor": {**_query("the id of the last event that the client has", **TEXT), "name": "after"},
     "ticket": _query(
@@ -147,12 +149,13 @@ def bounds(settings: Settings) -> dict[str, dict[str, Schema]]:
         "maxLength": MAX_PASSWORD_CHARACTERS,
         "format": "password",
     }
+    room_name = {"minLength": 1, "maxLength": MAX_ROOM_NAME_CHARACTERS, "format": "room-name"}
+    topic = {"maxLength": MAX_TOPIC_CHARACTERS, "format": "topic"}
     return {
         "NewUser": {"nickname": nickname, "password": password},
         "ChangedUser": {"nickname": nickname, "password": password},
-        "NewRoom": {
-            "name": {"minLength": 1, "maxLength": MAX_ROOM_NAME_CHARACTERS, "format": "room-name"}
-        },
+        "NewRoom": {"name": room_name},
+        "ChangedRoom": {"name": room_name, "topic": topic},
         "NewMessage": {
             "source": {
                 "minLength": 1,

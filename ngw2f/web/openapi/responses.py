@@ -11,7 +11,7 @@ REFUSALS: dict[int, tuple[str, tuple[str, ...]]] = {
     404: ("it does not exist, or this reader may not see it", ()),
     406: ("there is no representation that Accept allows", ()),
     408: ("the body did not arrive in time", ()),
-    409: ("the room, or the user's list of rooms, is full", ()),
+    409: ("the room, or the user's list of rooms, is full, or the room is archived", ()),
     410: ("what this Idempotency-Key made has been deleted", ()),
     413: ("the body is too long", ()),
     415: ("Content-Type does not say JSON", ()),

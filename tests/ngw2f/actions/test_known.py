@@ -11,12 +11,12 @@ from ngw2f.actions import known as module
 from ngw2f.actions.accounts import Accounts, Changes
 from ngw2f.actions.known import Known
 from ngw2f.actions.messages import Messages
-from ngw2f.actions.rooms import Rooms
+from ngw2f.actions.rooms import RoomChanges, Rooms
 from ngw2f.actions.sessions import Sessions
 from ngw2f.actions.sign_in import Client
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core, build_core
-from ngw2f.errors import NotFound
+from ngw2f.errors import Conflict, NotFound
 from ngw2f.jobs.wakeup import RENDER, WakeUp
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.cache_groups import open_group_clock
@@ -202,6 +202,20 @@ def test_removed_member_posts_no_more_in_any_process(
             process.post(bob, den.id, "still here?")
 
 
+@both
+def test_nobody_posts_in_an_archived_room_in_any_process(
+    rooms: Rooms, messages: Messages, other: Process, ann: UserRow
+) -> None:
+    tea = rooms.create(ann, "tea", private=False)
+    processes = (messages, other.messages)
+    for process in processes:
+        process.post(ann, tea.id, "hello")
+    rooms.change(ann, tea.id, RoomChanges(archived=True))
+    for process in processes:
+        with pytest.raises(Conflict):
+            process.post(ann, tea.id, "still here?")
+
+
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_other_host_keeps_nothing_that_may_change(
     rooms: Rooms,
@@ -214,12 +228,17 @@ def test_other_host_keeps_nothing_that_may_change(
     den = rooms.create(ann, "den", private=True)
     rooms.admit(ann, den.id, bob.id)
     elsewhere.messages.post(bob, den.id, "hello")
+    tea = rooms.create(ann, "tea", private=False)
+    elsewhere.messages.post(bob, tea.id, "hello")
     token = sessions.create_token(
         accounts.register(Client("192.0.2.1"), "cleo", "open sesame").credentials
     )
     assert elsewhere.sessions.find_user(token)
     rooms.remove_member(ann, den.id, bob.id)
     sessions.end(token)
+    rooms.change(ann, tea.id, RoomChanges(archived=True))
     with pytest.raises(NotFound):
         elsewhere.messages.post(bob, den.id, "still here?")
+    with pytest.raises(Conflict):
+        elsewhere.messages.post(bob, tea.id, "still here?")
     assert elsewhere.sessions.find_user(token) is None

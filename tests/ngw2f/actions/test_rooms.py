@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from redis import Redis
 
-from ngw2f.actions.rooms import TAKEN, Rooms
+from ngw2f.actions.messages import Messages
+from ngw2f.actions.rooms import TAKEN, RoomChanges, Rooms
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Conflict, Forbidden, Invalid, KeyReused, NotFound, TooMany
@@ -15,6 +16,7 @@ from ngw2f.settings import Settings
 from ngw2f.store.rooms import LOBBY_ID, list_rooms, member_ids
 from ngw2f.store.users import UserRow
 from tests.entries import entries_of
+from tests.ngw2f.actions.conftest import create_user
 
 # "coco" in Cyrillic letters.
 LOOKS_SAME = "\u0441\u043e\u0441\u043e"
@@ -116,6 +118,92 @@ def test_memberships_are_bounded(core: Core, rooms: Rooms, ann: UserRow, bob: Us
     with pytest.raises(Conflict):
         rooms.admit(ann, den.id, bob.id)
     assert members(core, den.id) == {ann.id}
+
+
+@both
+def test_owner_changes_a_room(
+    core: Core, rooms: Rooms, ann: UserRow, bob: UserRow, event_names: Callable[[], list[str]]
+) -> None:
+    tea = rooms.create(ann, "tea", private=False)
+    with pytest.raises(Forbidden, match="owner"):
+        rooms.change(bob, tea.id, RoomChanges(topic="mine"))
+    changed = rooms.change(ann, tea.id, RoomChanges(name="Coco", topic=" hot \n drinks "))
+    assert (changed.name, changed.topic, changed.archived) == ("Coco", "hot drinks", False)
+    # The name that was given up is free, and what looks like the new one is not.
+    rooms.create(bob, "tea", private=False)
+    for name in ("lobby", "tea"):
+        with pytest.raises(Invalid) as refused:
+            rooms.change(ann, tea.id, RoomChanges(name=name))
+        assert refused.value.detail == TAKEN
+    with pytest.raises(Invalid):
+        rooms.create(bob, LOOKS_SAME, private=False)
+    assert event_names() == ["room.created", "room.updated", "room.created"]
+
+
+@pytest.mark.parametrize(
+    "changes", [RoomChanges(name="a/b"), RoomChanges(topic="x" * 251), RoomChanges(topic="a\0")]
+)
+def test_change_that_cannot_be(rooms: Rooms, ann: UserRow, changes: RoomChanges) -> None:
+    den = rooms.create(ann, "den", private=True)
+    with pytest.raises(Invalid):
+        rooms.change(ann, den.id, changes)
+
+
+@both
+def test_archived_room_can_only_be_read(
+    core: Core, rooms: Rooms, messages: Messages, ann: UserRow, bob: UserRow
+) -> None:
+    den = rooms.create(ann, "den", private=True)
+    message = messages.post(ann, den.id, "hello").message
+    rooms.admit(ann, den.id, bob.id)
+    assert rooms.change(ann, den.id, RoomChanges(archived=True)).archived
+    assert names(core, ann) == ["lobby"]
+    with core.database.reading() as connection:
+        assert [each.name for each in list_rooms(connection, ann, archived=True)] == ["den"]
+    for write in (
+        lambda: messages.post(ann, den.id, "more"),
+        lambda: messages.edit(ann, message.id, "more"),
+        lambda: messages.remove(ann, message.id),
+        lambda: rooms.type_in(ann, den.id),
+        lambda: rooms.admit(ann, den.id, bob.id),
+        lambda: rooms.change(ann, den.id, RoomChanges(topic="more")),
+    ):
+        with pytest.raises(Conflict, match="archived"):
+            write()
+    # What was posted before is not posted again, and one may always leave.
+    rooms.remove_member(bob, den.id, bob.id)
+    rooms.change(ann, den.id, RoomChanges(archived=False, topic="back"))
+    messages.post(ann, den.id, "more")
+    assert names(core, ann) == ["lobby", "den"]
+
+
+def test_post_that_was_stored_is_answered_in_an_archived_room(
+    rooms: Rooms, messages: Messages, ann: UserRow
+) -> None:
+    den = rooms.create(ann, "den", private=True)
+    message = messages.post(ann, den.id, "hello", key="k1").message
+    rooms.change(ann, den.id, RoomChanges(archived=True))
+    assert messages.post(ann, den.id, "hello", key="k1").message.id == message.id
+
+
+def test_lobby_stays(core: Core, rooms: Rooms, ann: UserRow) -> None:
+    with pytest.raises(Forbidden):
+        rooms.change(ann, LOBBY_ID, RoomChanges(archived=True))
+
+
+@both
+def test_room_belongs_to_its_oldest_member(
+    core: Core, rooms: Rooms, ann: UserRow, bob: UserRow
+) -> None:
+    cleo = create_user(core, "Cleo")
+    den = rooms.create(ann, "den", private=True)
+    for each in (cleo, bob):
+        rooms.admit(ann, den.id, each.id)
+    with pytest.raises(Forbidden, match="owner"):
+        rooms.remove_member(cleo, den.id, bob.id)
+    rooms.remove_member(ann, den.id, ann.id)
+    rooms.remove_member(cleo, den.id, bob.id)
+    assert members(core, den.id) == {cleo.id}
 
 
 def test_typing_is_published(

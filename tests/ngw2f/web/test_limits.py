@@ -26,7 +26,17 @@ ADDRESS = "127.0.0.1"
 WRITES = {"POST", "PUT", "DELETE", "PATCH"}
 
 # Every write that there is over HTTP, and the rule that counts it. "sign-in" is in the chain.
+ABOUT_ROOMS = {
+    "details": "room", "archive": "room", "members": "membership",
+    "members/remove": "membership", "leave": "membership",
+}  # fmt: skip
 RULE_OF = {
+    **{
+        f"POST /rooms/<name>{room}/{page}": rule
+        for room in ("", "/<id:room_id>")
+        for page, rule in ABOUT_ROOMS.items()
+    },
+    "PUT /api/rooms/<id:room_id>": "room",
     "POST /login": "token",
     "POST /logout": "revoke",
     "POST /account": "account",
@@ -37,9 +47,7 @@ RULE_OF = {
     "POST /account/sessions": "revoke",
     "POST /rooms": "room",
     "POST /rooms/<name>": "post",
-    "POST /rooms/<name>/members": "membership",
     "POST /rooms/<name>/<id:room_id>": "post",
-    "POST /rooms/<name>/<id:room_id>/members": "membership",
     "POST /rooms/<name>/mute": "read",
     "POST /rooms/<name>/<id:room_id>/mute": "read",
     "PUT /api/rooms/<id:room_id>/mute": "read",
@@ -126,7 +134,7 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     new = "open barley"
     passwords = {"current_password": PASSWORD, "new_password": new, "new_password_again": new}
     form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD,
-            "message_id": "1", "theme": "dark", **passwords}  # fmt: skip
+            "message_id": "1", "user_id": "2", "theme": "dark", **passwords}  # fmt: skip
     return client.post(path, form, headers=session)
 
 

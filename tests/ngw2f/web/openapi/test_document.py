@@ -32,15 +32,18 @@ PAGES = {
     "/account/sessions",
     "/rooms",
     "/rooms/{name}",
-    "/rooms/{name}/members",
     "/rooms/{name}/read",
     "/rooms/{name}/{room_id}/read",
     "/messages/{message_id}/unread",
     "/rooms/{name}/mute",
+    *(
+        f"/rooms/{{name}}{room}/{page}"
+        for room in ("", "/{room_id}")
+        for page in ("details", "archive", "members", "members/remove", "leave")
+    ),
     "/rooms/{name}/{room_id}/mute",
     "/inbox",
     "/rooms/{name}/{room_id}",
-    "/rooms/{name}/{room_id}/members",
     "/messages/{message_id}",
     "/messages/{message_id}/edit",
     "/messages/{message_id}/delete",

@@ -1,0 +1,26 @@
+"""A room's topic: one line of plain text."""
+
+import unicodedata
+
+from ngw2f.text.invisible import has_shape
+
+MAX_TOPIC_CHARACTERS = 250
+# The parts of emoji are invisible, and mean something.
+OF_EMOJI = "\ufe0e\ufe0f\u200d"
+
+
+class InvalidTopicError(ValueError):
+    """A refused topic; the message says why."""
+
+
+def check_topic(topic: str) -> str:
+    """Return *topic*, composed and in one line; it may be empty. Raises InvalidTopicError."""
+    # Normalising long input takes long.
+    if len(topic) > 4 * MAX_TOPIC_CHARACTERS:
+        raise InvalidTopicError(f"a topic has at most {MAX_TOPIC_CHARACTERS} characters")
+    line = " ".join(unicodedata.normalize("NFC", topic).split())
+    if len(line) > MAX_TOPIC_CHARACTERS:
+        raise InvalidTopicError(f"a topic has at most {MAX_TOPIC_CHARACTERS} characters")
+    if not all(has_shape(each) or each in OF_EMOJI for each in line):
+        raise InvalidTopicError("a topic has no control, invisible or undefined characters")
+    return line
