@@ -47,7 +47,7 @@ def test_trusted_name_is_kept() -> None:
     assert done.header("X-Request-ID") == "From-nginx_1.2"
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a\tb", "é", "x" * 129, "a,b", 'a"b'])
+@pytest.mark.parametrize("name", ["", "g h", "g\th", "é", "x" * 129, "a,b", 'a"b'])
 def test_malformed_name_is_replaced(name: str) -> None:
     app = RequestIDMiddleware(seen_below, trusted=True)
     done = serve(app, environ_overrides={"HTTP_X_REQUEST_ID": name})
