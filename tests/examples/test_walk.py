@@ -21,11 +21,11 @@ import examples
 from examples.demo import ASIDES, STEPS
 from examples.transcript.machine import answers, free_port
 from examples.transcript.stage import Stage
+from tests.distributions import copy_sources
 from tests.examples.needs import lacking_as_in_transcripts
 from tests.needs import lacking
 
 WALK = Path(examples.__file__).parent
-REPOSITORY = WALK.parent
 MAX_CODE_LINES = 80
 # Two processors can wait for more than two things.
 AT_A_TIME = 5
@@ -36,12 +36,6 @@ PLAYED = re.compile(r"(?m)^python -m examples\.transcript (.*\.telnet)$")
 # What a person types in the talk "NGW2F" (Chad Rempp) for the same demo, by the notes of its
 # speaker: each command, those that enter its folder too, and the line of the request.
 TYPED_IN_THE_TALK = {"http": 6, "gunicorn": 9, "wsgi": 8, "werkzeug": 8, "flask": 8}
-# What setup.cfg installs, and what it is built by.
-PACKAGES = ["ngw2f", "middleware", "examples"]
-BESIDE_PACKAGES = [
-    "app.py", "gunicorn.conf.py", "settings.toml", "setup.cfg", "pyproject.toml", "README.md",
-    "LICENSE",
-]  # fmt: skip
 # Programs of what the package needs, which steps start.
 SCRIPTS = {"celery", "flask", "granian", "gunicorn", "rq", "uvicorn", "uwsgi"}
 # What the commands of a README need, beside the package.
@@ -232,22 +226,20 @@ def test_readme_leads_to_each_page(page: Path) -> None:
 
 
 def install(directory: Path) -> Path:
-    """Install the package into an environment of its own; give the folder of its programs.
+    """Install the chat and the middleware into a new environment; give its programs' folder.
 
-    What the package needs is there as it is in this environment: nothing is downloaded.
+    What they need is there as it is in this environment: nothing is downloaded. The examples,
+    which no wheel has, are where a copied step finds the runner of its transcripts.
     """
-    source, environment = directory / "source", directory / "environment"
-    source.mkdir()
-    for name in PACKAGES:
-        unwanted = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(REPOSITORY / name, source / name, ignore=unwanted)
-    for name in BESIDE_PACKAGES:
-        shutil.copy(REPOSITORY / name, source)
+    environment = directory / "environment"
+    sources = copy_sources(directory)
     venv.create(environment, symlinks=True)
     where = {"base": str(environment), "platbase": str(environment)}
+    (directory / "runner").mkdir()
+    shutil.move(sources[0] / "examples", directory / "runner")
     needed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     modules = Path(sysconfig.get_path("purelib", vars=where))
-    (modules / "needed.pth").write_text("\n".join(needed))
+    (modules / "needed.pth").write_text("\n".join([*needed, str(directory / "runner")]))
     programs = environment / "bin"
     for path in Path(sysconfig.get_path("scripts")).iterdir():
         if path.name in SCRIPTS:
@@ -255,7 +247,7 @@ def install(directory: Path) -> Path:
             (programs / path.name).write_text(f"#!{programs}/python\n{rest}")
             (programs / path.name).chmod(0o755)
     options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
-    subprocess.run([programs / "python", "-m", "pip", "install", *options, source], check=True)
+    subprocess.run([programs / "python", "-m", "pip", "install", *options, *sources], check=True)
     return programs
 
 
