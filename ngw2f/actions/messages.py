@@ -1,4 +1,4 @@
-"""Messages: post, edit, remove."""
+"""Messages: post, edit, remove, restore."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,15 @@ from ngw2f.errors import Gone, Invalid, NotFound
 from ngw2f.jobs.wakeup import WakeUp
 from ngw2f.live.cache_groups import ROOMS, room_group
 from ngw2f.live.payloads import DeletedMessage
-from ngw2f.store import messages, readings, tasks
+from ngw2f.store import deleted, messages, readings, tasks
 from ngw2f.store.events import Run
 from ngw2f.store.group_commit import GroupCommit
 from ngw2f.store.keys import Use, find_use, keep_key
 from ngw2f.store.messages import Draft
 from ngw2f.store.users import UserRow
 from ngw2f.text.plain import InvalidTextError, check_source, plain_html
+
+NOT_RESTORED = "there is no such message, or it is too late to restore it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Messages:
     def remove(self, user: UserRow, message_id: int) -> Message:
         """Delete the user's own message and return it.
 
+        It is gone for everybody at once; for some seconds its author may restore it.
         Raises TooMany, NotFound, Forbidden, Conflict.
         """
         core = self._core
@@ -108,12 +111,35 @@ class Messages:
             message = rights.find_own_message(connection, message_id, user)
             place = message.user_id, message.room_id
             position = readings.find_position(connection, *place)
-            messages.delete_message(connection, message_id)
+            deleted.set_aside(connection, message_id)
             # Its author has read all before it, and does not have to again.
             readings.keep_position(connection, *place, position)
-            deleted = DeletedMessage(message.id, message.room_id, message.user_id)
-            run = core.events.record(connection, "message.deleted", deleted)
+            gone = DeletedMessage(message.id, message.room_id, message.user_id)
+            run = core.events.record(connection, "message.deleted", gone)
         core.events.publish(run)
+        return message
+
+    def restore(self, user: UserRow, message_id: int) -> Message:
+        """Bring back a message that the user has just deleted.
+
+        Raises TooMany, NotFound, Conflict.
+        """
+        core = self._core
+        self._limits.take("delete", user.id)
+        with core.database.writing() as connection:
+            room_id = deleted.find_room_of(connection, message_id, user.id)
+            if room_id is None:
+                raise NotFound(NOT_RESTORED)
+            rights.find_open_room(connection, room_id, user)
+            position = readings.find_position(connection, user.id, room_id)
+            html = plain_html(deleted.find_source(connection, message_id))
+            message = deleted.restore_message(connection, message_id, html)
+            if message is None:
+                raise NotFound(NOT_RESTORED)
+            # It is as unread to its author as it was.
+            readings.keep_position(connection, user.id, room_id, position)
+            run = core.events.record(connection, "message.restored", message)
+        self._publish(run)
         return message
 
     def _check_room(self, user: UserRow, room_id: int) -> None:

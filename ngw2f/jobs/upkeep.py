@@ -9,7 +9,7 @@ from rq.scheduler import RQScheduler
 
 from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.jobs.wakeup import QUEUES, RENDER, queue_name
-from ngw2f.store import devices, events, messages, previews, search, tasks, tokens
+from ngw2f.store import deleted, devices, events, messages, previews, search, tasks, tokens
 
 SWEEP_SECONDS = 5
 CLEAN_SECONDS = 600
@@ -30,12 +30,19 @@ MAX_INDEX_SECONDS = 4.0
 
 
 def sweep() -> bool:
-    """Wake workers for rows that no wake-up seems to have reached; return whether any wait."""
+    """Wake workers for rows that no wake-up seems to have reached; return whether any wait.
+
+    What was deleted, and can no longer be restored, is gone for good within one sweep.
+    """
     context = current_context.get()
     before = time.time() - LOST_AFTER_SECONDS
     with context.core.database.reading() as connection:
         is_lost = messages.has_waiting(connection, before)
+        is_left = deleted.has_expired(connection)
         is_due = previews.has_due(connection, before) or previews.has_unnotified(connection)
+    if is_left:
+        with context.core.database.writing() as connection:
+            deleted.forget_expired(connection)
     if is_lost:
         context.wakeup.wake_again()
     if is_due:

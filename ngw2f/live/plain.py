@@ -37,6 +37,8 @@ class PlainText(Form):
                 return self._said(data, "")
             case "message.updated" if not data["rendered"]:
                 return self._said(data, " (changed)")
+            case "message.restored":
+                return self._said(data, " (restored)")
             case "message.deleted":
                 return f"{self._where(data)} {self._who(data)} has deleted message {data['id']}"
             case "room.created":

@@ -211,7 +211,7 @@ def change_message(
     It has no previews until it is rendered, when its links are found.
     """
     _lock(connection, [message.id])
-    now = _next_time(connection, {message.room_id})
+    now = next_time(connection, {message.room_id})
     values = {
         "source": source,
         "html": html,
@@ -294,7 +294,7 @@ def set_rendered(
     """
     if not rendered:
         return []
-    now = _next_time(connection, {message.room_id for message, _, _ in rendered})
+    now = next_time(connection, {message.room_id for message, _, _ in rendered})
     rows = [{"message_id": each.id, "new_html": html, "now": now} for each, html, _ in rendered]
     SET_RENDERED.run_each(connection, rows)
     return [
@@ -305,7 +305,7 @@ def set_rendered(
 
 def touch_messages(connection: Connection, message_ids: Collection[int]) -> None:
     """Give messages a new version because their previews changed, not their source."""
-    now = _next_time(connection, _lock(connection, message_ids))
+    now = next_time(connection, _lock(connection, message_ids))
     TOUCH.run_each(connection, [{"message_id": each, "now": now} for each in message_ids])
 
 
@@ -315,7 +315,7 @@ def _lock(connection: Connection, message_ids: Collection[int]) -> set[int]:
     return {row[0] for row in rows if row}
 
 
-def _next_time(connection: Connection, room_ids: set[int]) -> float:
+def next_time(connection: Connection, room_ids: set[int]) -> float:
     """Return a time for a change that no reader of these rooms by time can miss."""
     now = take_turn(connection).now
     rows = NEXT_TIME_OF_ROOM.fetch_each(connection, [{"in_room": r, "now": now} for r in room_ids])

@@ -164,11 +164,11 @@ def find_position(connection: Connection, user_id: int, room_id: int) -> int:
 
 
 def keep_position(connection: Connection, user_id: int, room_id: int, position: int) -> None:
-    """Store the position that a user had, if it has moved back: an own message is deleted."""
+    """Store the position that a user had, if it has moved: an own message is deleted, or back."""
     take_turn(connection)
     here = {"user_id": user_id, "room_id": room_id}
     (state,) = _states(connection, [here])
-    if state.position < position:
+    if state.position != position:
         newest_id = _newest_ids(connection, {room_id})[room_id]
         moved = state._replace(last_read_id=position, newest_id=newest_id)
         _write(connection, [(here, state.has_row, moved)])

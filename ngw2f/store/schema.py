@@ -164,6 +164,21 @@ messages = Table(
     sqlite_autoincrement=True,
 )
 
+# What was deleted a moment ago, for its author to restore (ngw2f/store/deleted.py).
+deleted_messages = Table(
+    "deleted_messages",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _owner("room_id", "rooms.id"),
+    _owner("user_id", "users.id"),
+    Column("source", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("edited_at", Float),
+    # The last one that the message had.
+    Column("version", Integer, nullable=False),
+    Column("deleted_at", Float, nullable=False, index=True),
+)
+
 # What each user has read of each room (ngw2f/store/readings.py).
 readings = Table(
     "readings",

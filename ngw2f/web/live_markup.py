@@ -69,6 +69,7 @@ class LiveMarkup:
         self._shown: dict[str, Callable[[bytes], msgspec.Struct]] = {
             "message.created": self._show_message,
             "message.updated": self._show_message,
+            "message.restored": self._show_message,
             "room.created": self._show_room,
             "room.updated": self._show_room,
         }

@@ -1,11 +1,11 @@
-"""Messages of a room: the history, post, edit, delete."""
+"""Messages of a room: the history, post, edit, delete, restore."""
 
 import msgspec
 
 from ngw2f.actions import rights
 from ngw2f.actions.messages import Posted
 from ngw2f.api_resources import Message
-from ngw2f.http import JSON_TYPE, Request, Response, known, link_header, no_content
+from ngw2f.http import JSON_TYPE, Request, Response, json_response, known, link_header, no_content
 from ngw2f.live.cache_groups import room_group
 from ngw2f.store import messages
 from ngw2f.store.messages import Found, Page
@@ -67,6 +67,11 @@ def change(services: Services, request: Request, message_id: int) -> Response:
 def delete(services: Services, request: Request, message_id: int) -> Response:
     services.actions.messages.remove(auth.require_user(services, request), message_id)
     return no_content()
+
+
+def restore(services: Services, request: Request, message_id: int) -> Response:
+    user = auth.require_user(services, request)
+    return json_response(services.actions.messages.restore(user, message_id))
 
 
 def page_of(request: Request) -> Page:

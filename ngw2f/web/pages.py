@@ -24,7 +24,7 @@ from ngw2f.errors import (
 )
 from ngw2f.http import Request, Response, see_other, tagged
 from ngw2f.live.entry import EntryId
-from ngw2f.store import events, messages, readings, rooms, users
+from ngw2f.store import deleted, events, messages, readings, rooms, users
 from ngw2f.store.messages import Page
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
@@ -118,6 +118,7 @@ def _room_page(
             "base_url": request.host_url,
             "max_characters": services.core.settings.max_message_characters,
             "draft": draft,
+            "restorable": _restorable(connection, request, reader),
         }
     is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(draft.error)
     name = "room.html" if is_page else "room.txt"
@@ -140,6 +141,15 @@ def _ways_from(page: Page, found: Sequence[Message], *, has_more: bool) -> dict[
         "older": found[0].id if found and has_older else None,
         "newer": found[-1].id if found and has_newer else None,
     }
+
+
+def _restorable(connection: Connection, request: Request, reader: UserRow | None) -> int | None:
+    """Return the message that the reader has just deleted by a form, and may restore."""
+    message_id = request.integer_argument("deleted", 1)
+    if reader is None or message_id is None:
+        return None
+    is_there = deleted.find_room_of(connection, message_id, reader.id) is not None
+    return message_id if is_there else None
 
 
 def _readings_of(
@@ -228,40 +238,6 @@ def post_message(
     return see_other(room.links.page + "#end")
 
 
-def edit_page(services: Services, request: Request, message_id: int) -> Response:
-    user = auth.require_user(services, request)
-    with services.core.database.reading() as connection:
-        message = rights.find_own_message(connection, message_id, user)
-    return _edit_page(services, user, message, Draft(message.source))
-
-
-def _edit_page(services: Services, user: UserRow, message: Message, draft: Draft) -> Response:
-    with services.core.database.reading() as connection:
-        room = rights.find_room(connection, message.room_id, user)
-    values = {"message": message, "room": room, "reader": user, "draft": draft}
-    return draft.answered(personal(services.templates.page("edit.html", values)))
-
-
-def edit_message(services: Services, request: Request, message_id: int) -> Response:
-    user = auth.require_user(services, request)
-    room = _room_with(services, message_id, user)
-    source = request.form_field("source")
-    try:
-        services.actions.messages.edit(user, message_id, source)
-    except REFUSALS as error:
-        with services.core.database.reading() as connection:
-            message = rights.find_own_message(connection, message_id, user)
-        return _edit_page(services, user, message, Draft(source, error))
-    return see_other(room.links.page + f"#m{message_id}")
-
-
-def delete_message(services: Services, request: Request, message_id: int) -> Response:
-    user = auth.require_user(services, request)
-    room = _room_with(services, message_id, user)
-    services.actions.messages.remove(user, message_id)
-    return see_other(room.links.page)
-
-
 def create(services: Services, request: Request) -> Response:
     user = auth.require_user(services, request)
     is_private = bool(request.form_field("private"))
@@ -288,13 +264,3 @@ def _once(request: Request, typed: str, do: Callable[[str | None], T]) -> T:
             raise
         # Somebody went back to the page with this form, and typed something else.
         return do(digest_of(key, typed).hex())
-
-
-def _room_with(services: Services, message_id: int, user: UserRow) -> Room:
-    """Return the room of the user's own message. Raises NotFound, Forbidden.
-
-    Read it before the change: a read that fails after it would report the change as failed.
-    """
-    with services.core.database.reading() as connection:
-        message = rights.find_own_message(connection, message_id, user)
-        return rights.find_room(connection, message.room_id, user)

@@ -108,6 +108,8 @@ class Device:
             self._set(known, last_read_id=data["id"], unread=0, mentions=0, mention_ids=())
         elif event == "message.created":
             self._set(known, unread=known.unread + 1)
+        elif event == "message.restored":
+            self._set(known, unread=known.unread + (data["id"] > known.last_read_id))
         elif event == "message.updated":
             is_all = data["mentions_room"] and known.in_room and not known.muted
             is_mine = is_all or self.user.id in data["mentions"]
@@ -145,6 +147,7 @@ class Devices(RuleBasedStateMachine):
         ]
         self.stage.services.actions.rooms.admit(self.ann, self.rooms[1].id, self.bob.id)
         self.said: list[dict[int, UserRow]] = [{}, {}]
+        self.deleted: list[dict[int, UserRow]] = [{}, {}]
         # As last rendered, and what waits for that.
         self.texts: dict[int, str] = {}
         self.waiting: dict[int, str] = {}
@@ -169,8 +172,9 @@ class Devices(RuleBasedStateMachine):
     def render(self) -> None:
         while self.outbox.render_batch(self.markdown.render):
             pass
-        self.texts |= self.waiting
-        self.waiting = {}
+        gone = {*self.deleted[0], *self.deleted[1]}
+        self.texts |= {each: text for each, text in self.waiting.items() if each not in gone}
+        self.waiting = {each: text for each, text in self.waiting.items() if each in gone}
 
     @precondition(lambda self: any(self.said))
     @rule(place=ROOMS, data=st.data(), text=TEXTS)
@@ -195,6 +199,18 @@ class Devices(RuleBasedStateMachine):
             message_id = data.draw(st.sampled_from(sorted(self.said[place])))
             author = self.said[place].pop(message_id)
             self.stage.services.actions.messages.remove(author, message_id)
+            self.deleted[place][message_id] = author
+            # It is rendered again if it comes back, and mentions nobody before.
+            self.waiting[message_id] = self.waiting.get(message_id) or self.texts[message_id]
+            self.texts.pop(message_id, None)
+
+    @precondition(lambda self: any(self.deleted))
+    @rule(place=ROOMS, data=st.data())
+    def restore(self, place: int, data: st.DataObject) -> None:
+        if self.deleted[place]:
+            message_id = data.draw(st.sampled_from(sorted(self.deleted[place])))
+            author = self.said[place][message_id] = self.deleted[place].pop(message_id)
+            self.stage.services.actions.messages.restore(author, message_id)
 
     @rule(place=ROOMS, data=st.data())
     def mark_read(self, place: int, data: st.DataObject) -> None:

@@ -36,9 +36,11 @@ def test_edit_and_deletion_are_told(stage: Stage, listener: Subscription) -> Non
     number = stage.post(ann, "helo")
     stage.services.actions.messages.edit(ann, number, "hello")
     stage.services.actions.messages.remove(ann, number)
+    stage.services.actions.messages.restore(ann, number)
     told = lines(stage, listener).splitlines()
     assert told[1:] == ["[lobby] ann (changed): hello",
-                        f"[lobby] ann has deleted message {number}"]  # fmt: skip
+                        f"[lobby] ann has deleted message {number}",
+                        "[lobby] ann (restored): hello"]  # fmt: skip
 
 
 def test_rendering_is_nothing_to_read(stage: Stage) -> None:

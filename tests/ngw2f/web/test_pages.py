@@ -31,8 +31,13 @@ def test_from_registration_to_deletion(client: Client, render: Callable[[], int]
     (edited,) = texts(answer, ".message .edited")
     assert re.fullmatch(r"\(edited \w+ \d\d, \d\d:\d\d\)", edited)
     answer = submit(answer, "/messages/1/delete")
-    assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby")
-    assert texts(page(client), ".messages") == ["Nobody has said anything here yet."]
+    assert answer.headers["Location"] == "/rooms/lobby?deleted=1#end"
+    answer = answer.follow(headers=BROWSER)
+    assert texts(answer, ".messages") == ["Nobody has said anything here yet."]
+    answer = submit(answer, "/messages/1/restore")
+    assert (answer.status_int, answer.headers["Location"]) == (303, "/messages/1")
+    answer = answer.follow(headers=BROWSER).follow(headers=BROWSER)
+    assert texts(answer, ".message .text") == ["bye"]
 
 
 def test_private_room_by_forms(client: Client) -> None:

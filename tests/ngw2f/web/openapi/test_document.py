@@ -47,6 +47,7 @@ PAGES = {
     "/messages/{message_id}",
     "/messages/{message_id}/edit",
     "/messages/{message_id}/delete",
+    "/messages/{message_id}/restore",
     "/search",
     "/thumbnails/{name}",
 }
