@@ -115,6 +115,12 @@ export class Attention {
     else this.set(room_id, { unread: state.unread - 1 });
   }
 
+  restored({ id, room_id }) {
+    const state = this.rooms.get(room_id);
+    if (!state || id <= state.read) return;
+    this.set(room_id, { unread: Math.min(state.unread + 1, MAX_COUNTED) });
+  }
+
   updated({ room_id, last_read_id, unread, mention_ids, muted, in_room }) {
     const state = this.rooms.get(room_id);
     if (!state) return;

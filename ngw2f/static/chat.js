@@ -73,6 +73,13 @@ function parse(fragment) {
   return template.content.firstElementChild;
 }
 
+/* Load what few visits need when it is wanted. The page has its URL and its digest. */
+async function load(name) {
+  const link = document.getElementById("later").content.querySelector(`#${name}`);
+  if (!document.getElementById(name)) document.head.append(link.cloneNode());
+  return import(link.getAttribute("href"));
+}
+
 /* Insert a message by its id, or update the one that is there; return it, null if neither. */
 function showMessage(fresh) {
   const wasAtEnd = isAtEnd();
@@ -106,10 +113,11 @@ function arrange(item) {
   else delete item.dataset.day;
 }
 
-/* Return the message before or after one, beyond the line of what is new. */
+/* Return the message before or after one, beyond lines that are none. */
 function neighbour(item, side) {
-  const next = item[side];
-  return next?.matches(".since") ? next[side] : next;
+  let next = item[side];
+  while (next && !next.matches(".message")) next = next[side];
+  return next;
 }
 
 /* Draw the line of what is new before the first message from an id on; without one, none. */
@@ -159,7 +167,7 @@ function change(item, fresh) {
   item.classList.toggle("calls", fresh.classList.contains("calls"));
   if (!fresh.hasAttribute("aria-busy")) item.removeAttribute("aria-busy");
   else item.setAttribute("aria-busy", "true");
-  const parts = [...item.children];
+  const parts = [...item.children].filter((part) => !part.matches(".editing"));
   for (const part of [...fresh.children]) {
     const old = parts.shift();
     if (!old) item.append(part);
@@ -217,8 +225,12 @@ function say(item) {
   if (said.has(item)) return;
   said.add(item);
   const [author, text] = [".nickname", ".text"].map((part) => item.querySelector(part).innerText);
+  sayText(`${author}: ${text}`);
+}
+
+function sayText(text) {
   const log = document.getElementById("log");
-  log.append(element("li", "", `${author}: ${text}`));
+  log.append(element("li", "", text));
   if (log.children.length > MAX_SAID) log.firstElementChild.remove();
 }
 
@@ -387,6 +399,10 @@ const handlers = {
     if (item) drop(item);
     attention.deleted(message);
   },
+  "message.restored": (message) => {
+    attention.restored(message);
+    if (message.room_id === room) show(message);
+  },
   "unread.updated": (reading) => attention.updated(reading),
   "room.created": ({ fragment }) => showRoom(parse(fragment)),
   "room.updated": changeRoom,
@@ -423,8 +439,8 @@ function messagesOf(page) {
 }
 
 /* Show a message of the history. So many at once are not said. */
-function showRead(message) {
-  const item = showMessage(message);
+function showRead(fresh) {
+  const item = showMessage(fresh);
   if (item) said.add(item);
 }
 
@@ -601,15 +617,20 @@ function startComposer(form) {
   });
 }
 
-/* Do what a message's forms ask for, without a reload, which would lose the scroll position. */
+/* Do what a message's links and forms ask for, without a reload, which would lose the scroll
+ * position. */
 function act(event) {
+  const item = event.target.closest(".message");
+  const what = event.type === "submit" ? event.target : event.target.closest(".edit");
+  const action = ["edit", "delete", "mark-unread"].find((each) => what?.classList.contains(each));
+  if (!item || !action || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  if (event.target.matches(".mark-unread")) markUnread(event);
-  else remove(event);
+  what.closest(".actions:popover-open")?.hidePopover();
+  if (action === "mark-unread") markUnread(item);
+  else talk(action, item);
 }
 
-async function markUnread(event) {
-  const item = event.target.closest(".message");
+async function markUnread(item) {
   try {
     await attention.markUnread(idOf(item));
     showProblem("");
@@ -618,17 +639,28 @@ async function markUnread(event) {
   }
 }
 
-async function remove(event) {
-  const item = event.target.closest(".message");
-  event.target.hidePopover?.();
+const tools = {
+  list, element, idOf, focusOn, drop, arrange, neighbour, fetchJSON, failureOf, reasonOf, showProblem, sayText,
+};
+let talking = null;
+
+async function talk(action, ...what) {
   try {
-    const response = await fetch(`/api/messages/${idOf(item)}`, { method: "DELETE" });
-    if (!response.ok && response.status !== 404) throw await failureOf(response);
-    drop(item);
-    showProblem("");
+    talking ||= load("talk").then(({ Talk }) => new Talk(tools));
+    await (await talking)[action](...what);
   } catch (error) {
-    showProblem(`Not deleted: ${reasonOf(error)}.`);
+    talking = null;
+    showProblem(`Not done: ${reasonOf(error)}.`);
   }
+}
+
+/* The arrow up in an empty field leads to one's last message. */
+function editLast(event) {
+  if (event.key !== "ArrowUp" || event.target.value) return;
+  const own = [...list.querySelectorAll(`.message[data-user="${reader}"]`)].pop();
+  if (!own?.querySelector(".own")) return;
+  event.preventDefault();
+  talk("edit", own);
 }
 
 /* ---- Start ---- */
@@ -661,9 +693,12 @@ function start() {
   if (list.dataset.hits) return;
   window.addEventListener("hashchange", lookForTarget);
   lookForTarget();
-  list.addEventListener("submit", act);
+  for (const type of ["submit", "click"]) list.addEventListener(type, act);
   const composer = document.querySelector(".room .composer");
-  if (composer) sendByEnter(composer);
+  if (composer) {
+    sendByEnter(composer);
+    composer.elements.source.addEventListener("keydown", editLast);
+  }
   /* Older pages of the history are not live; what is written there is sent as a form. */
   if (!list.dataset.live) {
     pane.addEventListener("scroll", () => attention.look(), { passive: true });

@@ -105,23 +105,6 @@ def test_new_nickname_is_shown_at_once(chat: ChatServer, open_room: Any) -> None
     sync_api.expect(ann.locator(".message:has-text('who am I?') .avatar")).to_have_text("Z")
 
 
-def test_deleted_message_disappears(open_room: Any) -> None:
-    ann, bob = open_room("ann"), open_room("bob")
-    say(ann, "soon gone")
-    bob.wait_for_selector(".message:has-text('soon gone')")
-    ann.fill("textarea", "a draft")
-    ann.hover(".message:has-text('soon gone')")
-    ann.click(".message:has-text('soon gone') button:text-is('Delete')")
-    ann.click("button:text-is('Keep it'):visible")
-    sync_api.expect(ann.locator(".question:popover-open")).to_have_count(0)
-    ann.hover(".message:has-text('soon gone')")
-    ann.click(".message:has-text('soon gone') button:text-is('Delete')")
-    ann.click("button:text-is('Delete it'):visible")
-    for page in (ann, bob):
-        page.wait_for_selector(".message:has-text('soon gone')", state="detached")
-    assert ann.input_value("textarea") == "a draft"
-
-
 def test_typing_is_shown(open_room: Any) -> None:
     ann, bob = open_room("ann"), open_room("bob")
     # It is shown for some seconds, in which nobody may have looked.

@@ -1,0 +1,137 @@
+/* What one does with a message where it stands: edit it, delete it and bring it back. Loaded when
+ * somebody first does; without it, the same links and forms lead to pages. */
+
+/* How long a deletion can be undone; the server gives 30 s (ngw2f/store/deleted.py). */
+const UNDO_MILLISECONDS = 10000;
+const LONGER_MILLISECONDS = 25000;
+
+function part(name) {
+  return document.getElementById("parts").content.querySelector(name).cloneNode(true);
+}
+
+export class Talk {
+  constructor(tools) {
+    Object.assign(this, tools);
+    /* What was being written when somebody left by Escape, by message. */
+    this.drafts = new Map();
+  }
+
+  /* ---- Edit ---- */
+
+  async edit(item) {
+    const open = item.querySelector(".editing textarea");
+    if (open) return open.focus();
+    const from = document.activeElement;
+    const { source } = await this.fetchJSON(`/api/messages/${this.idOf(item)}`);
+    const form = part(".editing");
+    const field = form.elements.source;
+    field.value = this.drafts.get(item.id) ?? source;
+    item.append(form);
+    item.classList.add("is-edited");
+    field.focus();
+    const leave = () => {
+      form.remove();
+      item.classList.remove("is-edited");
+      if (from?.isConnected && from.matches("textarea")) from.focus();
+      else this.focusOn(item);
+    };
+    const cancel = () => (this.drafts.delete(item.id), leave());
+    form.querySelector(".cancel").addEventListener("click", cancel);
+    field.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.isComposing || event.keyCode === 229) return;
+      if (event.key === "Escape") {
+        this.drafts.set(item.id, field.value);
+        leave();
+      } else if (event.key === "Enter" && !event.shiftKey) {
+        event.preventDefault();
+        form.requestSubmit();
+      }
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      if (field.value === source) cancel();
+      else this.save(item, form, leave);
+    });
+  }
+
+  async save(item, form, leave) {
+    const { value } = form.elements.source;
+    const button = form.querySelector("button");
+    button.disabled = true;
+    try {
+      await this.send("PUT", `/api/messages/${this.idOf(item)}`, { source: value });
+      this.drafts.delete(item.id);
+      /* As it was typed, until it is rendered. */
+      item.setAttribute("aria-busy", "true");
+      item.querySelector(".text").replaceChildren(this.element("p", "typed", value));
+      leave();
+    } catch (error) {
+      form.querySelector(".error").textContent = `Not saved: ${this.reasonOf(error)}.`;
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  /* ---- Delete ---- */
+
+  /* A line takes the message's place, with the way back; it has the focus that the message had. */
+  async delete(item) {
+    const line = this.element("li", "");
+    line.append(part(".gone"));
+    const undo = line.querySelector("button");
+    const hadFocus = item.contains(document.activeElement);
+    item.replaceWith(line);
+    this.arrangeAfter(line);
+    if (hadFocus) undo.focus();
+    try {
+      await this.send("DELETE", `/api/messages/${this.idOf(item)}`);
+      this.sayText("Message deleted.");
+      this.showProblem("");
+    } catch (error) {
+      if (error.status !== 404) {
+        this.putBack(item, line);
+        this.showProblem(`Not deleted: ${this.reasonOf(error)}.`);
+        return;
+      }
+    }
+    undo.addEventListener("click", () => this.restore(item, line));
+    /* Whoever has the focus on it has longer. */
+    const isHeld = () => line.contains(document.activeElement);
+    const end = () => line.isConnected && this.drop(line);
+    const rest = LONGER_MILLISECONDS - UNDO_MILLISECONDS;
+    setTimeout(() => (isHeld() ? setTimeout(end, rest) : end()), UNDO_MILLISECONDS);
+  }
+
+  async restore(item, line) {
+    try {
+      await this.send("POST", `/api/messages/${this.idOf(item)}/restore`);
+      this.putBack(item, line);
+      this.sayText("Message restored.");
+      this.showProblem("");
+    } catch (error) {
+      this.showProblem(`Not restored: ${this.reasonOf(error)}.`);
+    }
+  }
+
+  putBack(item, line) {
+    const hadFocus = line.contains(document.activeElement);
+    /* Its event may have been here before. */
+    const there = document.getElementById(item.id) || item;
+    if (line.isConnected) line.replaceWith(there);
+    this.arrange(there);
+    this.arrangeAfter(there);
+    if (hadFocus) this.focusOn(there);
+  }
+
+  arrangeAfter(line) {
+    this.arrange(this.neighbour(line, "nextElementSibling"));
+  }
+
+  async send(method, path, body) {
+    const headers = { Accept: "application/json", "Content-Type": "application/json" };
+    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    if (!response.ok) throw await this.failureOf(response);
+  }
+}
