@@ -12,28 +12,31 @@ UNWANTED = shutil.ignore_patterns(
 )
 
 
-def copy_sources(directory: Path) -> tuple[Path, Path]:
-    """Copy the repository into *directory*; return the folders of the chat and the middleware.
+CHAT, MIDDLEWARE = ".", "packages/middleware"
+
+
+def copy_sources(directory: Path) -> Path:
+    """Copy the repository into *directory*, and return the copy.
 
     A build leaves files beside what it builds, and tests may run side by side.
     """
     source = directory / "source"
     shutil.copytree(ROOT, source, ignore=UNWANTED, symlinks=True)
-    return source, source / "packages" / "middleware"
+    return source
 
 
-def build_both(directory: Path) -> Path:
+def build(directory: Path, *distributions: str) -> Path:
     """Build an sdist of each, and a wheel of each from it, as `make dist` does; return the folder.
 
     What the builds need is there as it is in this environment: nothing is downloaded.
     """
-    dist = directory / "dist"
+    source, dist = copy_sources(directory), directory / "dist"
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(dist)]
     running = [
         subprocess.Popen(
-            [*command, source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*command, source / each], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        for source in copy_sources(directory)
+        for each in distributions
     ]
     for process in running:
         said, _ = process.communicate()

@@ -21,7 +21,7 @@ import examples
 from examples.demo import ASIDES, STEPS
 from examples.transcript.machine import answers, free_port
 from examples.transcript.stage import Stage
-from tests.distributions import copy_sources
+from tests.distributions import CHAT, MIDDLEWARE, copy_sources
 from tests.examples.needs import lacking_as_in_transcripts
 from tests.needs import lacking
 
@@ -232,11 +232,11 @@ def install(directory: Path) -> Path:
     which no wheel has, are where a copied step finds the runner of its transcripts.
     """
     environment = directory / "environment"
-    sources = copy_sources(directory)
+    source = copy_sources(directory)
     venv.create(environment, symlinks=True)
     where = {"base": str(environment), "platbase": str(environment)}
     (directory / "runner").mkdir()
-    shutil.move(sources[0] / "examples", directory / "runner")
+    shutil.move(source / "examples", directory / "runner")
     needed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     modules = Path(sysconfig.get_path("purelib", vars=where))
     (modules / "needed.pth").write_text("\n".join([*needed, str(directory / "runner")]))
@@ -247,6 +247,7 @@ def install(directory: Path) -> Path:
             (programs / path.name).write_text(f"#!{programs}/python\n{rest}")
             (programs / path.name).chmod(0o755)
     options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    sources = [source / each for each in (CHAT, MIDDLEWARE)]
     subprocess.run([programs / "python", "-m", "pip", "install", *options, *sources], check=True)
     return programs
 

@@ -14,7 +14,7 @@ import pytest
 
 import middleware
 import ngw2f
-from tests.distributions import ROOT, build_both
+from tests.distributions import CHAT, MIDDLEWARE, ROOT, build
 
 # A program as a user writes it after reading the README.
 USER = """
@@ -60,7 +60,7 @@ server.shutdown()
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_both(tmp_path_factory.mktemp("built"))
+    return build(tmp_path_factory.mktemp("built"), MIDDLEWARE, CHAT)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from middleware.cache.collapsing import Flight
 from tests.middleware.cache.around import Client, Origin, fresh, request, status_of
 from tests.middleware.serving import BrokenError, Exchange
+from tests.needs import lacking
 
 CROWD = 200
 
@@ -87,6 +89,8 @@ assert {greenlet.value.content for greenlet in asking} == {b"hello"}
 
 
 def test_200_clients_under_gevent_are_one_call() -> None:
+    if find_spec("gevent") is None:
+        lacking("gevent", "pip install gevent")
     subprocess.run([sys.executable, "-W", "ignore", "-c", UNDER_GEVENT], check=True, timeout=60)
 
 

@@ -1,0 +1,1 @@
+"""The suites of the middleware, on every server and every Python."""
