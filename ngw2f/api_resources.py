@@ -143,7 +143,9 @@ class Room(msgspec.Struct, frozen=True, gc=False):
         """Return the room's name; of direct messages the nicknames of all but the reader."""
         if self.people is UNSET:
             return self.name
-        return ", ".join(each.nickname for each in self.people if each.id != reader_id)
+        others = [each.nickname for each in self.people if each.id != reader_id]
+        # The others may have deleted their accounts.
+        return ", ".join(others) or "nobody else"
 
     def named_for(self, reader_id: int) -> Self:
         """Return the room with the name that it has for a reader."""

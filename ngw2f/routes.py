@@ -5,6 +5,7 @@ from werkzeug.routing import BaseConverter, Map, Rule
 from ngw2f.api_resources import MAX_ID
 from ngw2f.web import (
     account,
+    directs,
     events,
     inbox,
     message_forms,
@@ -73,6 +74,9 @@ def _for_people() -> list[Rule]:
         Rule("/rooms/<name>/<id:room_id>/read", endpoint=readings.mark_room, methods=["POST"]),
         Rule("/rooms/<name>/mute", endpoint=readings.mute_room, methods=["POST"]),
         Rule("/rooms/<name>/<id:room_id>/mute", endpoint=readings.mute_room, methods=["POST"]),
+        Rule("/direct", endpoint=directs.show, methods=["GET"]),
+        Rule("/direct", endpoint=directs.open_by_form, methods=["POST"]),
+        *_for_people_who_talk_directly("/direct/<id:room_id>"),
         *_for_people_about("/rooms/<name>"),
         *_for_people_about("/rooms/<name>/<id:room_id>"),
         Rule("/messages/<id:message_id>", endpoint=permalinks.show, methods=["GET"]),
@@ -94,6 +98,21 @@ def _for_people() -> list[Rule]:
         Rule("/search", endpoint=search.show, methods=["GET"]),
         Rule("/messages/<id:message_id>/unread", endpoint=readings.mark_message, methods=["POST"]),
         Rule("/thumbnails/<name>", endpoint=thumbnails.show, methods=["GET"]),
+    ]
+
+
+def _for_people_who_talk_directly(room: str) -> list[Rule]:
+    endpoints = [
+        ("", pages.show_room, "GET"),
+        ("", pages.post_message, "POST"),
+        ("/read", readings.mark_room, "POST"),
+        ("/mute", readings.mute_room, "POST"),
+        ("/details", room_details.show, "GET"),
+    ]
+    return [
+        # Such a room has no name.
+        Rule(room + page, endpoint=endpoint, methods=[method], defaults={"name": ""})
+        for page, endpoint, method in endpoints
     ]
 
 
@@ -123,6 +142,7 @@ def _for_programs() -> list[Rule]:
         Rule("/api/tickets", endpoint=tickets.create, methods=["POST"]),
         Rule("/api/rooms", endpoint=rooms.index, methods=["GET"]),
         Rule("/api/rooms", endpoint=rooms.create, methods=["POST"]),
+        Rule("/api/direct", endpoint=directs.create, methods=["POST"]),
         Rule("/api/rooms/<id:room_id>", endpoint=rooms.show, methods=["GET"]),
         Rule("/api/rooms/<id:room_id>", endpoint=rooms.change, methods=["PUT"]),
         Rule("/api/rooms/<id:room_id>/messages", endpoint=messages.index, methods=["GET"]),

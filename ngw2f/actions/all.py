@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ngw2f.actions.accounts import Accounts
+from ngw2f.actions.directs import Directs
 from ngw2f.actions.messages import Messages
 from ngw2f.actions.readings import Readings
 from ngw2f.actions.rooms import Rooms
@@ -25,6 +26,7 @@ class Actions:
 
     messages: Messages
     rooms: Rooms
+    directs: Directs
     readings: Readings
     sign_in: SignIn
     sessions: Sessions
@@ -40,6 +42,7 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
     return Actions(
         messages=Messages(core, limits, WakeUp(core.broker, RENDER)),
         rooms=Rooms(core, limits, TypingNotices(core.broker, core.events)),
+        directs=Directs(core, limits),
         readings=Readings(core, limits),
         sign_in=sign_in,
         sessions=sessions,

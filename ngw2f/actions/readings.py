@@ -47,7 +47,11 @@ class Readings:
             read = readings.list_readings(connection, user.id, {each.id for each in rooms.values()})
             found = [message for _, message in messages.load_messages(connection, rooms)]
         return [
-            Mention(each, rooms[each.id], unread=each.id > read[each.room_id].last_read_id)
+            Mention(
+                each,
+                rooms[each.id].named_for(user.id),
+                unread=each.id > read[each.room_id].last_read_id,
+            )
             for each in reversed(found)
         ]
 

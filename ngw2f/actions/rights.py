@@ -3,7 +3,7 @@
 A room or a message that an account may not see is not found, as if it did not exist. Whoever may
 see a room may post and type in it, unless it is archived: then nobody changes what is in it. Its
 members may add others, and leave; its owner may remove them, and change the room. Only the author
-may edit or delete a message.
+may edit or delete a message. Who talks directly is the same for good.
 """
 
 from collections.abc import Collection
@@ -19,6 +19,7 @@ from ngw2f.text.names import composed
 NO_ROOM = "there is no such room"
 NO_MESSAGE = "there is no such message"
 ARCHIVED = "the room is archived: it can only be read"
+DIRECT = "direct messages have the same people for good"
 NOT_OWNER = "only the room's owner may do this"
 
 
@@ -36,10 +37,13 @@ def find_room_named(
 ) -> Room:
     """Return a room that the reader may see; the id chooses among rooms of one name.
 
-    The name may be composed in another way than the stored one. Raises NotFound.
+    The name may be composed in another way than the stored one; that of direct messages is "".
+    Raises NotFound.
     """
     names = dict.fromkeys((name, composed(name)))
-    if room_id is None:
+    if room_id is None and not name:
+        room = None
+    elif room_id is None:
         found = (rooms.find_room_named(connection, each, reader) for each in names)
         room = next(filter(None, found), None)
     else:
@@ -63,8 +67,13 @@ def check_open(room: Room) -> None:
 
 
 def find_room_of_member(connection: Connection, room_id: int, user: UserRow) -> Room:
-    """Return a room that the user is a member of. Raises NotFound, Forbidden."""
+    """Return a room whose members change, and of which the user is one.
+
+    Raises NotFound, Forbidden.
+    """
     room = find_room(connection, room_id, user)
+    if room.direct:
+        raise Forbidden(DIRECT)
     if not rooms.is_member(connection, room.id, user.id):
         raise Forbidden("only members of the room may do this")
     return room
@@ -90,6 +99,8 @@ def check_rooms_open(connection: Connection, room_ids: Collection[int]) -> None:
 def find_room_to_manage(connection: Connection, room_id: int, user: UserRow) -> Room:
     """Return a room that the user may change. Raises NotFound, Forbidden."""
     room = find_room(connection, room_id, user)
+    if room.direct:
+        raise Forbidden(DIRECT)
     if not may_manage(connection, room, user):
         raise Forbidden(NOT_OWNER)
     return room
@@ -97,7 +108,9 @@ def find_room_to_manage(connection: Connection, room_id: int, user: UserRow) -> 
 
 def may_manage(connection: Connection, room: Room, user: UserRow | None) -> bool:
     """Return whether a reader of the room may rename and archive it, and remove its members."""
-    return user is not None and room_changes.find_owner(connection, room.id) == user.id
+    if user is None or room.direct:
+        return False
+    return room_changes.find_owner(connection, room.id) == user.id
 
 
 def find_message(connection: Connection, message_id: int, reader: UserRow | None) -> Message:

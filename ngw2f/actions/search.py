@@ -67,11 +67,15 @@ class Search:
                 connection, wanted, reader, before=before, limit=limit
             )
             named = found if with_names else []
+            found_rooms = rooms.rooms_of(connection, {each.room_id for each in named})
+            if reader is not None:
+                seen = {room.id: room.named_for(reader.id) for room in found_rooms.values()}
+                found_rooms = seen
             return Hits(
                 found,
                 has_more,
                 [each.phrase for each in terms if each.kind == "words" and not each.is_excluded],
-                rooms.rooms_of(connection, {each.room_id for each in named}),
+                found_rooms,
                 users.nicknames_of(connection, {each.user_id for each in named}),
             )
 

@@ -42,7 +42,8 @@ class PlainText(Form):
             case "message.deleted":
                 return f"{self._where(data)} {self._who(data)} has deleted message {data['id']}"
             case "room.created":
-                return f"There is a new room: {data['name']}"
+                people = [each["nickname"] for each in data.get("people", ())]
+                return f"There is a new room: {data['name'] or ', '.join(people)}"
         return ""
 
     def _said(self, message: Any, remark: str) -> str:

@@ -295,7 +295,9 @@ function showRoom(item) {
   /* By id, because two private rooms may have the same name. */
   const { room: id } = item.querySelector("a").dataset;
   if (document.querySelector(`.rooms a[data-room="${id}"]`)) return;
-  document.querySelector(".rooms ul").append(item);
+  const { direct } = item.querySelector("a").dataset;
+  item.querySelector(`[data-person="${reader}"]`)?.remove();
+  (direct ? document.getElementById("directs") : document.querySelector(".rooms ul")).append(item);
   attention.add(item.querySelector("a"));
   newRooms.push(item);
   if (newRooms.length > MAX_NEW_ROOMS) newRooms.shift().remove();
@@ -329,6 +331,9 @@ function changeRoom({ id, name, topic, archived, page, fragment }) {
 function showUser(user) {
   if (user.online) online.set(user.id, user.nickname);
   else online.delete(user.id);
+  for (const who of document.querySelectorAll(`.rooms [data-person="${user.id}"]`)) {
+    who.textContent = user.nickname;
+  }
   for (const who of list.querySelectorAll(`.message[data-user="${user.id}"] .nickname`)) {
     who.textContent = user.nickname;
     who.parentElement.querySelector(".avatar").textContent = [...user.nickname][0].toUpperCase();

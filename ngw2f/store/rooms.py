@@ -227,7 +227,8 @@ def create_room(
     or one of its *shapes*.
     """
     now = take_turn(connection).now
-    if most is not None and _count(connection, rooms.c.creator_id == creator_id) >= most:
+    is_own = and_(rooms.c.creator_id == creator_id, rooms.c.direct_key.is_(None))
+    if most is not None and _count(connection, is_own) >= most:
         raise QuotaExceededError(f"an account may make {most} rooms, and you have")
     statement = insert(rooms).returning(rooms.c.id)
     values = {
@@ -294,7 +295,13 @@ def admit_member(
     take_turn(connection)
     if is_member(connection, room_id, user_id):
         return
-    if _count(connection, memberships.c.user_id == user_id) >= most_rooms:
+    # Direct messages, which others open, take nobody's place in a room.
+    is_in_room = and_(
+        memberships.c.user_id == user_id,
+        rooms.c.id == memberships.c.room_id,
+        rooms.c.direct_key.is_(None),
+    )
+    if _count(connection, is_in_room) >= most_rooms:
         raise QuotaExceededError(f"the user is in as many rooms as one may be: {most_rooms}")
     if _count(connection, memberships.c.room_id == room_id) >= most_members:
         raise QuotaExceededError(f"the room has as many members as it may have: {most_members}")
@@ -330,5 +337,5 @@ def rooms_of(connection: Connection, room_ids: Collection[int]) -> dict[int, Roo
 
 def name_of(connection: Connection, room_id: int) -> str:
     """Return a room's name without any check, for output that only its readers get."""
-    statement = select(rooms.c.name).where(rooms.c.id == room_id)
-    return connection.execute(statement).scalar() or "?"
+    room = rooms_of(connection, [room_id]).get(room_id)
+    return room.name_for(None) if room else "?"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ngw2f.api_resources import Preview, Room
+from ngw2f.api_resources import Person, Preview, Room
 from ngw2f.live.entry import Entry
 from ngw2f.live.nicknames import Nicknames
 from ngw2f.web.templates import Templates
@@ -38,6 +38,7 @@ class ShownRoom(msgspec.Struct):
     # Events of older releases have none of these.
     topic: str = ""
     archived: bool = False
+    people: tuple[Person, ...] = ()
 
 
 class MessageMarkup(msgspec.Struct):
@@ -100,6 +101,6 @@ class LiveMarkup:
 
     def _show_room(self, data: bytes) -> RoomMarkup:
         told = msgspec.json.decode(data, type=ShownRoom)
-        room = Room.of(told.id, told.name, told.private, 0, 0)
-        fragment = self._room(each=room, is_current=False, reading=None)
+        room = Room.of(told.id, told.name, told.private, 0, 0, people=told.people)
+        fragment = self._room(each=room, reader=None, is_current=False, reading=None)
         return RoomMarkup(room.id, room.name, told.topic, told.archived, room.links.page, fragment)

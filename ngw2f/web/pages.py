@@ -98,6 +98,7 @@ def _room_page(
         # Read the cursor first: whatever happens after it comes over the stream.
         cursor = EntryId(events.last_id(connection))
         room = rights.find_room_named(connection, name, reader, room_id)
+        room = room.named_for(reader.id) if reader else room
         found, has_more = messages.list_messages(connection, room.id, reader, page)
         near = rooms.list_near_rooms(connection, room, reader, MAX_NEAR_ROOMS)
         read = _readings_of(connection, reader, near)

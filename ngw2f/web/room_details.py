@@ -138,6 +138,7 @@ def _page(
     typed: dict[str, str] | None = None,
 ) -> Response:
     cursor = cursor_of(request)
+    room = room.named_for(reader.id) if reader else room
     with services.core.database.reading() as connection:
         members = rooms.list_members(connection, room.id, after=cursor.after, limit=cursor.wanted)
         values = {

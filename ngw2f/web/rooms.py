@@ -67,6 +67,9 @@ def show(services: Services, request: Request, room_id: int) -> Response:
         if reader is not None:
             room = room.read(readings.find_reading(connection, reader.id, room_id))
             groups.append(unread_group(reader.id))
+        if room.direct:
+            # It is named by them.
+            groups.append(USERS)
     return kept_json(request, room, reader, groups)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ngw2f.api_resources import Message, Reading, Room, User
 from ngw2f.web import (
+    directs,
     events,
     inbox,
     messages,
@@ -145,6 +146,11 @@ OPERATIONS = (
               body=rooms.NewRoom, refusals=(404, 422), is_limited=True, description=SENT_AGAIN),
     Operation("get", "/api/rooms/{room_id}", "showRoom", "Show a room", "reader",
               kept("the room", Room), ("room_id", "If-None-Match")),
+    Operation("post", "/api/direct", "openDirect", "Open direct messages", "user",
+              (Answer(200, "the room of these people", Room, headers=("Location",)),
+               Answer(201, "their room, which is new", Room, headers=("Location",))), (),
+              body=directs.NewDirect, refusals=(404, 409), is_limited=True,
+              description="The same people always have the same room, whoever asks."),
     Operation("put", "/api/rooms/{room_id}", "changeRoom", "Change one's room", "user",
               (Answer(200, "the room now", Room),), ("room_id",), body=rooms.ChangedRoom,
               refusals=(403, 409), is_limited=True,

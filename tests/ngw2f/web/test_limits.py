@@ -37,6 +37,11 @@ RULE_OF = {
         for page, rule in ABOUT_ROOMS.items()
     },
     "PUT /api/rooms/<id:room_id>": "room",
+    "POST /direct": "room",
+    "POST /api/direct": "room",
+    "POST /direct/<id:room_id>": "post",
+    "POST /direct/<id:room_id>/read": "read",
+    "POST /direct/<id:room_id>/mute": "read",
     "POST /login": "token",
     "POST /logout": "revoke",
     "POST /account": "account",
@@ -81,12 +86,17 @@ TRANSPORTS = {"POST /socket.io/"}
 
 @pytest.fixture
 def setting(client: Client) -> dict[str, str]:
-    """Let Ann have a private room (2), a message (1), and Bob (2) to invite; without limits."""
+    """Let Ann have a private room (2), a message (1), and Bob (2) to invite; without limits.
+
+    With Eve (3) she talks directly (room 3).
+    """
     ann = client.join("ann")
     client.register("bob")
     room = {"name": "den", "private": True}
     client.post_json("/api/rooms", room, headers=ann, status=201)
     client.say(ann, "hello")
+    client.register("ida")
+    client.post_json("/api/direct", {"user_ids": [3]}, headers=ann, status=201)
     return ann
 
 
@@ -117,6 +127,7 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     """Do a write of the table as Ann, or as whoever signs in or registers."""
     method, _, path = write.partition(" ")
     user_id = "1" if path.startswith("/api/users") else "2"
+    path = path.replace("/direct/<id:room_id>", "/direct/3")
     path = path.replace("<id:room_id>", "2").replace("<id:message_id>", "1")
     path = (
         path.replace("<id:token_id>", "1").replace("<id:user_id>", user_id).replace("<name>", "den")
@@ -124,7 +135,7 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     if path.startswith("/api/"):
         headers = {"Authorization": basic("ann", PASSWORD)} if write == "POST /api/tokens" else ann
         body = {"source": "x", "name": "tea", "nickname": "eve", "password": PASSWORD,
-                "current_password": PASSWORD, "message_id": 1}  # fmt: skip
+                "current_password": PASSWORD, "message_id": 1, "user_ids": [2]}  # fmt: skip
         content = json.dumps(body).encode()
         return client.request(
             path, method=method, headers=headers, body=content, content_type="application/json"
@@ -134,7 +145,8 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     new = "open barley"
     passwords = {"current_password": PASSWORD, "new_password": new, "new_password_again": new}
     form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD,
-            "message_id": "1", "user_id": "2", "theme": "dark", **passwords}  # fmt: skip
+            "message_id": "1", "user_id": "2", "nicknames": "bob", "theme": "dark",
+            **passwords}  # fmt: skip
     return client.post(path, form, headers=session)
 
 

@@ -36,6 +36,8 @@ PAGES = {
     "/rooms/{name}/{room_id}/read",
     "/messages/{message_id}/unread",
     "/rooms/{name}/mute",
+    "/direct",
+    *(f"/direct/{{room_id}}{page}" for page in ("", "/read", "/mute", "/details")),
     *(
         f"/rooms/{{name}}{room}/{page}"
         for room in ("", "/{room_id}")

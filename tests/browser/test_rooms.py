@@ -1,0 +1,79 @@
+"""Rooms that change, and direct messages that begin, while others have a page open."""
+
+import secrets
+from typing import Any
+
+import pytest
+
+from tests.live.server import ChatServer
+
+
+def call(page: Any, method: str, path: str, body: object) -> Any:
+    """Ask the API from a page, as its user."""
+    return page.evaluate(
+        """async ([method, path, body]) => {
+          const headers = { "Content-Type": "application/json" };
+          const answer = await fetch(path, { method, headers, body: JSON.stringify(body) });
+          return answer.status === 204 ? null : answer.json();
+        }""",
+        [method, path, body],
+    )
+
+
+@pytest.fixture
+def tea(chat: ChatServer, open_room: Any) -> Any:
+    """Return Ann's page, and that of Ben, who both see a new room of Ann's."""
+    ann, ben = open_room("room-ann"), open_room("room-ben")
+    name = f"tea-{secrets.token_hex(4)}"
+    room = call(ann, "POST", "/api/rooms", {"name": name})
+    for page in (ann, ben):
+        page.goto(f"{chat.url}{room['_links']['page']}")
+        page.wait_for_selector("#connection[data-state=live]", state="attached")
+    return ann, ben, room
+
+
+def test_room_changes_on_open_pages(tea: Any) -> None:
+    ann, ben, room = tea
+    api = room["_links"]["self"]
+    call(ann, "PUT", api, {"topic": "hot drinks"})
+    ben.wait_for_function("document.getElementById('topic').textContent === 'hot drinks'")
+    ben.fill("[name=source]", "not sent yet")
+    call(ann, "PUT", api, {"archived": True})
+    ben.wait_for_selector("#archived", state="visible")
+    ben.wait_for_selector(".composer", state="hidden")
+    call(ann, "PUT", api, {"archived": False})
+    ben.wait_for_selector(".composer", state="visible")
+    assert ben.input_value("[name=source]") == "not sent yet"
+    call(ann, "PUT", api, {"name": f"{room['name']}-2"})
+    ben.wait_for_url(f"**/rooms/{room['name']}-2")
+    ben.wait_for_function("name => document.querySelector('h1').textContent === name",
+                          arg=f"{room['name']}-2")  # fmt: skip
+
+
+def test_archived_room_leaves_the_list(chat: ChatServer, tea: Any) -> None:
+    ann, ben, room = tea
+    link = f".rooms a[data-room='{room['id']}']"
+    ben.goto(f"{chat.url}/")
+    ben.wait_for_selector(link, state="attached")
+    ben.wait_for_selector("#connection[data-state=live]", state="attached")
+    call(ann, "PUT", room["_links"]["self"], {"archived": True})
+    ben.wait_for_selector(link, state="detached")
+    call(ann, "PUT", room["_links"]["self"], {"archived": False})
+    ben.wait_for_selector(link, state="attached")
+
+
+def test_direct_message_begins(tea: Any) -> None:
+    ann, ben, _room = tea
+    ann.goto(ann.url.split("/rooms")[0] + "/direct")
+    ann.fill("[name=nicknames]", "room-ben")
+    ann.press("[name=nicknames]", "Enter")
+    ann.wait_for_url("**/direct/*")
+    ann.fill("[name=source]", "psst")
+    ann.press("[name=source]", "Enter")
+    # It is named by the other one, for each.
+    link = ben.wait_for_selector("#directs a")
+    assert link.query_selector(".name").text_content() == "room-ann"
+    ben.wait_for_selector("#directs .count")
+    link.click()
+    ben.wait_for_selector(".message .text >> text=psst")
+    assert ben.text_content("h1") == "room-ann"
