@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from wsgiref.validate import validator
 
@@ -20,6 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from redis.exceptions import RedisError
 from xdist.remote import Producer
+from xdist.workermanage import WorkerController
 
 from app import create_application
 from ngw2f.broker.connection import connect
@@ -35,6 +36,7 @@ from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
 from tests.cheap_hashes import CHEAP
 from tests.client import Client
+from tests.compiled_first import compiled_first, were_compiled
 from tests.compiled_once import compile_once
 from tests.databases import LentDatabase
 from tests.npm import install_once
@@ -63,15 +65,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedF
     return SharedFirst(config, log)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Tell a worker of xdist whether the tests were compiled before all of them started."""
+    node.workerinput["is_compiled"] = were_compiled(node.config)
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Collect without looking for garbage, and never look for it in what was collected.
 
     The tests, and all that they import, stay to the end.
     """
+    worker = getattr(session.config, "workerinput", {"is_compiled": True})
     gc.disable()
     try:
-        return (yield)
+        with nullcontext() if worker["is_compiled"] else compiled_first(Path(__file__)):
+            return (yield)
     finally:
         gc.freeze()
         gc.enable()
