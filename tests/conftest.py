@@ -115,7 +115,9 @@ def _loggers_kept() -> Iterator[None]:
     kept = [(each.level, each.handlers, each.propagate) for each in loggers]
     yield
     for logger, (level, handlers, propagate) in zip(loggers, kept, strict=True):
-        logger.setLevel(level)
+        # It has all loggers forget which levels are enabled.
+        if logger.level != level:
+            logger.setLevel(level)
         logger.handlers, logger.propagate = handlers, propagate
 
 
