@@ -1,11 +1,13 @@
 """A PostgreSQL for the tests alone: in a folder of its own, on a Unix socket, not synced."""
 
+import atexit
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tests.needs import lacking
@@ -36,18 +38,7 @@ class PostgreSQLServer:
         self._options = f"{settings} -k {directory} {options}"
         as_user = _as_other_than_root(directory)
         cluster = f"{directory}/cluster"
-        initdb: list[str | Path] = [
-            programs / "initdb",
-            "-D",
-            cluster,
-            "-U",
-            SUPERUSER,
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-        ]
-        _run([*as_user, *initdb, "--no-locale", "--no-sync"], directory)
+        _run(["cp", "-a", _new_cluster(), cluster], directory)
         with open(f"{cluster}/pg_hba.conf", "a") as rules:
             rules.write(access)
         self._control: list[str | Path] = [*as_user, programs / "pg_ctl", "-D", cluster, "-w"]
@@ -78,6 +69,17 @@ def running_postgresql(options: str = "", access: str = "") -> Iterator[PostgreS
             yield server
         finally:
             server.stop()
+
+
+@cache
+def _new_cluster() -> Path:
+    """Return a cluster that has never been started; to copy it takes a tenth of the time."""
+    directory = tempfile.mkdtemp(prefix="ngw2f-pg-new-")
+    atexit.register(shutil.rmtree, directory)
+    initdb: list[str | Path] = [find_programs() / "initdb", "-D", f"{directory}/cluster"]
+    options = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
+    _run([*_as_other_than_root(directory), *initdb, *options], directory)
+    return Path(directory) / "cluster"
 
 
 def _as_other_than_root(directory: str) -> list[str]:
