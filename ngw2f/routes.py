@@ -63,22 +63,7 @@ def _for_people() -> list[Rule]:
         Rule("/account/tokens", endpoint=account.create_token, methods=["POST"]),
         Rule("/account/tokens/<id:token_id>", endpoint=account.revoke, methods=["POST"]),
         Rule("/account/sessions", endpoint=account.end_other_sessions, methods=["POST"]),
-        Rule("/rooms", endpoint=pages.list_rooms, methods=["GET"]),
-        Rule("/rooms", endpoint=pages.create, methods=["POST"]),
-        Rule("/rooms/<name>", endpoint=pages.show_room, methods=["GET"]),
-        Rule("/rooms/<name>", endpoint=pages.post_message, methods=["POST"]),
-        Rule("/rooms/<name>/read", endpoint=readings.mark_room, methods=["POST"]),
-        # Of private rooms several may have a name.
-        Rule("/rooms/<name>/<id:room_id>", endpoint=pages.show_room, methods=["GET"]),
-        Rule("/rooms/<name>/<id:room_id>", endpoint=pages.post_message, methods=["POST"]),
-        Rule("/rooms/<name>/<id:room_id>/read", endpoint=readings.mark_room, methods=["POST"]),
-        Rule("/rooms/<name>/mute", endpoint=readings.mute_room, methods=["POST"]),
-        Rule("/rooms/<name>/<id:room_id>/mute", endpoint=readings.mute_room, methods=["POST"]),
-        Rule("/direct", endpoint=directs.show, methods=["GET"]),
-        Rule("/direct", endpoint=directs.open_by_form, methods=["POST"]),
-        *_for_people_who_talk_directly("/direct/<id:room_id>"),
-        *_for_people_about("/rooms/<name>"),
-        *_for_people_about("/rooms/<name>/<id:room_id>"),
+        *_for_people_in_rooms(),
         Rule("/messages/<id:message_id>", endpoint=permalinks.show, methods=["GET"]),
         Rule("/messages/<id:message_id>/edit", endpoint=message_forms.edit_page, methods=["GET"]),
         Rule(
@@ -98,6 +83,27 @@ def _for_people() -> list[Rule]:
         Rule("/search", endpoint=search.show, methods=["GET"]),
         Rule("/messages/<id:message_id>/unread", endpoint=readings.mark_message, methods=["POST"]),
         Rule("/thumbnails/<name>", endpoint=thumbnails.show, methods=["GET"]),
+    ]
+
+
+def _for_people_in_rooms() -> list[Rule]:
+    return [
+        Rule("/rooms", endpoint=pages.list_rooms, methods=["GET"]),
+        Rule("/rooms", endpoint=pages.create, methods=["POST"]),
+        Rule("/rooms/<name>", endpoint=pages.show_room, methods=["GET"]),
+        Rule("/rooms/<name>", endpoint=pages.post_message, methods=["POST"]),
+        Rule("/rooms/<name>/read", endpoint=readings.mark_room, methods=["POST"]),
+        # Of private rooms several may have a name.
+        Rule("/rooms/<name>/<id:room_id>", endpoint=pages.show_room, methods=["GET"]),
+        Rule("/rooms/<name>/<id:room_id>", endpoint=pages.post_message, methods=["POST"]),
+        Rule("/rooms/<name>/<id:room_id>/read", endpoint=readings.mark_room, methods=["POST"]),
+        Rule("/rooms/<name>/mute", endpoint=readings.mute_room, methods=["POST"]),
+        Rule("/rooms/<name>/<id:room_id>/mute", endpoint=readings.mute_room, methods=["POST"]),
+        Rule("/direct", endpoint=directs.show, methods=["GET"]),
+        Rule("/direct", endpoint=directs.open_by_form, methods=["POST"]),
+        *_for_people_who_talk_directly("/direct/<id:room_id>"),
+        *_for_people_about("/rooms/<name>"),
+        *_for_people_about("/rooms/<name>/<id:room_id>"),
     ]
 
 

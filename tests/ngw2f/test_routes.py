@@ -42,14 +42,15 @@ def lasting(answer: TestResponse) -> dict[str, str]:
 
 def example(rule: str, task: str = "x") -> str:
     """Return a path of the rule; its ids are those of what `chat` made."""
-    path = re.sub("<id:[a-z_]+>", "1", rule)
+    path = re.sub("<id:[a-z_]+>", "1", rule.replace("/direct/<id:room_id>", "/direct/2"))
     return path.replace("<name>", "lobby").replace("<task_id>", task)
 
 
 @pytest.fixture
 def chat(client: Client) -> tuple[Client, str]:
-    """Return a client that is signed in, with a message and a task, and their headers."""
+    """Return a client that is signed in, with a message and direct messages, and a task."""
     client.sign_in("ann")
+    client.post_json("/api/direct", {"user_ids": [client.register("bob")]}, status=201)
     headers = {"Prefer": "respond-async"}
     posted = client.post_json("/api/messages", {"source": "a"}, headers=headers, status=202)
     return client, posted.headers["Location"].removeprefix("/tasks/")

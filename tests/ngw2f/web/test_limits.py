@@ -62,6 +62,7 @@ RULE_OF = {
     "POST /messages/<id:message_id>/unread": "read",
     "POST /messages/<id:message_id>/edit": "edit",
     "POST /messages/<id:message_id>/delete": "delete",
+    "POST /messages/<id:message_id>/restore": "delete",
     "POST /api/users": "register",
     "PUT /api/users/<id:user_id>": "account",
     "POST /api/tokens": "token",
@@ -79,6 +80,7 @@ RULE_OF = {
     "POST /api/messages": "post",
     "PUT /api/messages/<id:message_id>": "edit",
     "DELETE /api/messages/<id:message_id>": "delete",
+    "POST /api/messages/<id:message_id>/restore": "delete",
 }
 # They only carry events, which are counted by themselves.
 TRANSPORTS = {"POST /socket.io/"}
@@ -132,6 +134,8 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     path = (
         path.replace("<id:token_id>", "1").replace("<id:user_id>", user_id).replace("<name>", "den")
     )
+    if path.endswith("/restore"):
+        client.delete("/api/messages/1", headers=ann)
     if path.startswith("/api/"):
         headers = {"Authorization": basic("ann", PASSWORD)} if write == "POST /api/tokens" else ann
         body = {"source": "x", "name": "tea", "nickname": "eve", "password": PASSWORD,
