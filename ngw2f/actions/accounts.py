@@ -1,4 +1,4 @@
-"""Accounts: register one, and change one's nickname or password."""
+"""Accounts: register one, change one's nickname, password or theme, delete it."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -12,6 +12,7 @@ from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Forbidden, Invalid
 from ngw2f.store import devices, tokens, users
+from ngw2f.store.departures import DELETED_NICKNAME, delete_account
 from ngw2f.store.events import Run
 from ngw2f.store.users import Credentials, LooksTakenError, NicknameTakenError, UserRow
 from ngw2f.text.lookalikes import shapes_of
@@ -118,6 +119,23 @@ class Accounts:
             raise _taken(error) from error
         self._core.events.publish(*runs)
 
+    def delete(self, known: Credentials) -> None:
+        """Delete the account whose password was just checked; what it wrote stays.
+
+        Its tokens are revoked, and their streams end. Raises Forbidden, TooMany.
+        """
+        self.limits.take("account", known.user_id)
+        events = self._core.events
+        with self._core.database.writing() as connection:
+            if not users.lock_current(connection, known):
+                raise Forbidden("the password has just been changed")
+            left = delete_account(connection, known.user_id)
+            runs = [
+                record_revocation(events, connection, known.user_id),
+                events.record(connection, "user.updated", left.as_resource(online=False)),
+            ]
+        events.publish(*runs)
+
     def _confirm(self, user: UserRow, client: Client, new: str, current: str | None) -> Credentials:
         """Check both passwords of a change; return the user's stored credentials.
 
@@ -137,9 +155,12 @@ class Accounts:
 
 def _valid_nickname(nickname: str) -> str:
     try:
-        return check_nickname(nickname)
+        valid = check_nickname(nickname)
     except InvalidNameError as error:
         raise Invalid(str(error)) from error
+    if shapes_of(valid) & shapes_of(DELETED_NICKNAME):
+        raise Invalid(TAKEN)
+    return valid
 
 
 def _taken(error: NicknameTakenError) -> Invalid:

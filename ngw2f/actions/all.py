@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ngw2f.actions.accounts import Accounts
 from ngw2f.actions.directs import Directs
+from ngw2f.actions.exports import Exports
 from ngw2f.actions.messages import Messages
 from ngw2f.actions.readings import Readings
 from ngw2f.actions.rooms import Rooms
@@ -33,6 +34,7 @@ class Actions:
     tickets: Tickets
     accounts: Accounts
     search: Search
+    exports: Exports
 
 
 def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions:
@@ -49,4 +51,5 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
         tickets=Tickets(core, limits, sessions),
         accounts=Accounts(core, limits, sign_in),
         search=Search(core),
+        exports=Exports(core, limits),
     )

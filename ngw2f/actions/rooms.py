@@ -106,7 +106,8 @@ class Rooms:
         with core.database.writing() as connection:
             room = rights.find_room_of_member(connection, room_id, user)
             rights.check_open(room)
-            if users.find_user(connection, user_id) is None:
+            invited = users.find_user(connection, user_id)
+            if invited is None or invited.deleted_at is not None:
                 raise NotFound("there is no such user")
             try:
                 rooms.admit_member(

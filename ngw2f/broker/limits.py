@@ -27,7 +27,7 @@ RETRY_AFTER_SECONDS = 10
 WRITES = ("POST", "PUT", "DELETE")
 Write = Literal[
     "post", "edit", "delete", "typing", "room", "membership", "account", "token", "revoke",
-    "ticket", "read",
+    "ticket", "read", "export",
     "register", "sign-in",
 ]  # fmt: skip
 
@@ -63,6 +63,8 @@ RULES = (
     Rule("ticket", "120/minute", "tickets"),
     # A page sends 10.
     Rule("read", "300/minute", "notices of what you have read"),
+    # Each reads all that somebody wrote.
+    Rule("export", "6/minute", "exports"),
     # Each costs a password's hash. People behind one address share it.
     Rule("register", "60/minute", "registrations", is_closed=True),
     # The chain counts the same, under this name, but for browsers that it lets pass.

@@ -8,8 +8,9 @@ import hashlib
 import secrets
 import time
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from ngw2f.api_resources import TokenInfo
 from ngw2f.store.schema import tokens, users
@@ -19,7 +20,7 @@ TOKEN_BYTES = 32
 SECONDS_A_DAY = 86_400
 
 # Every request with a token runs this query, so it is built once.
-FIND_USER = (
+FIND_USER: Select[Any] = (
     select(*COLUMNS, tokens.c.expires_at, tokens.c.digest, tokens.c.used_at)
     .join_from(tokens, users)
     .where(tokens.c.digest == bindparam("digest"), tokens.c.expires_at > bindparam("now"))

@@ -18,6 +18,7 @@ COLUMNS = (
     users.c.updated_at,
     users.c.last_seen_at,
     users.c.theme,
+    users.c.deleted_at,
 )
 
 # Clients that ask by `updated_since` have seen times up to the newest; a change must be later.
@@ -48,6 +49,8 @@ class UserRow:
     last_seen_at: float
     # "light" or "dark"; empty: as the user's system has it.
     theme: str = ""
+    # When the account was deleted; None: it was not.
+    deleted_at: float | None = None
     # When the token expires by which the user was found, if it was by a token.
     token_expires_at: float = field(default=math.inf, compare=False)
     # And what is stored of that token.
@@ -161,8 +164,13 @@ def list_users(
     limit: int = 50,
     among: Collection[int] | None = None,
 ) -> list[UserRow]:
-    """Return users with ids above *after*, changed since *updated_since*, ordered by id."""
+    """Return users with ids above *after*, changed since *updated_since*, ordered by id.
+
+    Deleted accounts are left out, unless they were deleted since then.
+    """
     statement = select(*COLUMNS).where(users.c.id > after).order_by(users.c.id).limit(limit)
+    if updated_since is None:
+        statement = statement.where(users.c.deleted_at.is_(None))
     if updated_since is not None:
         statement = statement.where(users.c.updated_at > updated_since)
     if among is not None:

@@ -113,6 +113,38 @@ def end_other_sessions(services: Services, request: Request) -> Response:
     return _done("sessions")
 
 
+def ask_to_delete(services: Services, request: Request) -> Response:
+    """Say what deletion means, with a form that asks for the password."""
+    try:
+        user = auth.require_user(services, request)
+    except Unauthenticated as error:
+        return sign_in_form(services, request, error.detail, 401)
+    return _deletion_page(services, user, Shown())
+
+
+def delete(services: Services, request: Request) -> Response:
+    user = auth.require_user(services, request)
+    password = request.form_field("password")
+    try:
+        known = services.actions.sign_in.confirm_password(client_of(request), user, password)
+        if known is None:
+            raise Forbidden("the password is wrong")
+        services.actions.accounts.delete(known)
+    except SHOWN_ON_PAGE as refused:
+        error = http_error(refused)
+        response = _deletion_page(services, user, Shown(error=refused), error.code or 400)
+        copy_retry_after(error, response)
+        return response
+    response = see_other("/")
+    auth.delete_session(request, response)
+    return personal(response)
+
+
+def _deletion_page(services: Services, user: UserRow, shown: Shown, status: int = 200) -> Response:
+    values = {"reader": user, "shown": shown}
+    return personal(services.templates.page("delete_account.html", values, status))
+
+
 def _change(services: Services, request: Request, changes: Changes) -> Response:
     user = auth.require_user(services, request)
     try:

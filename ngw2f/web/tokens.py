@@ -10,6 +10,7 @@ from werkzeug.exceptions import Unauthorized
 from ngw2f.actions.sessions import MAX_TOKEN_NAME_CHARACTERS
 from ngw2f.api_resources import TokenInfo
 from ngw2f.http import Request, Response, json_response, no_content
+from ngw2f.store.users import Credentials
 from ngw2f.web import auth
 from ngw2f.web.devices import client_of
 from ngw2f.web.errors import REALM
@@ -42,21 +43,27 @@ class Tokens(msgspec.Struct):
 
 def create(services: Services, request: Request) -> Response:
     """Answer with a token for a nickname and its password, sent as Basic (RFC 7617)."""
-    actions, sent = services.actions, request.authorization
     # Few programs name their tokens; the others send nothing.
-    body = request.optional_json_body(NewToken)
-    credentials = None
+    name = request.optional_json_body(NewToken).name
+    credentials = check_basic(services, request)
+    user_agent = request.headers.get("User-Agent", "")
+    sessions = services.actions.sessions
+    token = sessions.create_token(credentials, name=name, user_agent=user_agent)
+    response = json_response(Token(token))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def check_basic(services: Services, request: Request) -> Credentials:
+    """Return whose nickname and password are sent. Raises 401, TooMany, Unavailable."""
+    sent, credentials = request.authorization, None
     if sent is not None and sent.type == "basic":
-        credentials = actions.sign_in.check_password(
+        credentials = services.actions.sign_in.check_password(
             client_of(request), sent.username or "", sent.password or ""
         )
     if credentials is None:
         raise Unauthorized("wrong nickname or password", www_authenticate=BasicChallenge())
-    user_agent = request.headers.get("User-Agent", "")
-    token = actions.sessions.create_token(credentials, name=body.name, user_agent=user_agent)
-    response = json_response(Token(token))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return credentials
 
 
 def revoke(services: Services, request: Request) -> Response:

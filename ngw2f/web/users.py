@@ -7,12 +7,12 @@ import msgspec
 
 from ngw2f.actions.accounts import Changes, Theme
 from ngw2f.api_resources import User
-from ngw2f.errors import NotFound
-from ngw2f.http import Request, Response, json_response, no_content
+from ngw2f.errors import Forbidden, NotFound
+from ngw2f.http import JSON_TYPE, Request, Response, json_response, no_content
 from ngw2f.live.cache_groups import USERS
 from ngw2f.store import users
 from ngw2f.store.users import UserRow
-from ngw2f.web import auth
+from ngw2f.web import auth, tokens
 from ngw2f.web.caching import KEPT_SHORTLY_SECONDS, kept_json
 from ngw2f.web.devices import client_of
 from ngw2f.web.paging import Cursor, cursor_of, linked, next_page
@@ -99,6 +99,26 @@ def show(services: Services, request: Request, user_id: int) -> Response:
         raise NotFound("there is no such user")
     user = row.as_resource(online=services.presence.is_online(user_id))
     return kept_json(request, user, reader, [USERS], KEPT_SHORTLY_SECONDS)
+
+
+def delete(services: Services, request: Request, user_id: int) -> Response:
+    """Delete the account whose nickname and password are sent as Basic (RFC 7617)."""
+    known = tokens.check_basic(services, request)
+    if known.user_id != user_id:
+        raise Forbidden("only the user may do this")
+    services.actions.accounts.delete(known)
+    return no_content()
+
+
+def export(services: Services, request: Request, user_id: int) -> Response:
+    """Answer with all that the chat has of a user, as a file; for the user alone."""
+    user = auth.require_user(services, request)
+    if user.id != user_id:
+        raise Forbidden("only the user may do this")
+    response = Response(services.actions.exports.of(user), mimetype=JSON_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="ngw2f-account-{user.id}.json"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 def change(services: Services, request: Request, user_id: int) -> Response:

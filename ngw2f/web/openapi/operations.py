@@ -101,6 +101,10 @@ MESSAGES: dict[str, Any] = {
         "messages": {"type": "array", "items": {"$ref": "#/components/schemas/Message"}}
     },
 }
+EXPORT: dict[str, Any] = {
+    "type": "object",
+    "required": ["account", "tokens", "rooms", "messages", "readings", "mentions"],
+}
 CHOICE = ("rooms", "events")
 POST_FIELDS = ("Idempotency-Key", "Prefer")
 SENT_AGAIN = "With `Idempotency-Key`, a request that is sent again is done once."
@@ -119,6 +123,13 @@ OPERATIONS = (
     Operation("put", "/api/users/{user_id}", "changeUser", "Change one's account", "user", DONE,
               ("user_id",), body=users.ChangedUser, refusals=(403,), is_limited=True,
               description="What is left out stays. A new password revokes all other tokens."),
+    Operation("delete", "/api/users/{user_id}", "deleteUser", "Delete one's account", "password",
+              DONE, ("user_id",), is_limited=True,
+              description="What the user wrote stays, as of a deleted account."),
+    Operation("get", "/api/users/{user_id}/export", "exportUser",
+              "Export all that there is of one's account", "user",
+              (Answer(200, "a file", EXPORT, headers=("Cache-Control",)),), ("user_id",),
+              refusals=(403,), is_limited=True),
     Operation("post", "/api/tokens", "createToken", "Get a token", "password",
               (Answer(200, "a token", tokens.Token, headers=("Cache-Control",)),),
               body=tokens.NewToken, is_body_optional=True, is_limited=True),

@@ -50,6 +50,8 @@ RULE_OF = {
     "POST /account/tokens": "token",
     "POST /account/tokens/<id:token_id>": "revoke",
     "POST /account/sessions": "revoke",
+    "POST /account/delete": "account",
+    "DELETE /api/users/<id:user_id>": "account",
     "POST /rooms": "room",
     "POST /rooms/<name>": "post",
     "POST /rooms/<name>/<id:room_id>": "post",
@@ -82,6 +84,8 @@ RULE_OF = {
     "DELETE /api/messages/<id:message_id>": "delete",
     "POST /api/messages/<id:message_id>/restore": "delete",
 }
+# They take no token.
+BY_PASSWORD = {"POST /api/tokens", "DELETE /api/users/<id:user_id>"}
 # They only carry events, which are counted by themselves.
 TRANSPORTS = {"POST /socket.io/"}
 
@@ -137,7 +141,7 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     if path.endswith("/restore"):
         client.delete("/api/messages/1", headers=ann)
     if path.startswith("/api/"):
-        headers = {"Authorization": basic("ann", PASSWORD)} if write == "POST /api/tokens" else ann
+        headers = {"Authorization": basic("ann", PASSWORD)} if write in BY_PASSWORD else ann
         body = {"source": "x", "name": "tea", "nickname": "eve", "password": PASSWORD,
                 "current_password": PASSWORD, "message_id": 1, "user_ids": [2]}  # fmt: skip
         content = json.dumps(body).encode()

@@ -30,6 +30,7 @@ PAGES = {
     "/account/tokens",
     "/account/tokens/{token_id}",
     "/account/sessions",
+    "/account/delete",
     "/rooms",
     "/rooms/{name}",
     "/rooms/{name}/read",

@@ -1,0 +1,72 @@
+"""What happens to the rows of an account that its user deletes.
+
+What the user wrote stays, as by a deleted account: without it, what others answered would make no
+sense. All that says who that was goes, and the nickname is free: nothing is left under it that its
+next owner could be taken for.
+"""
+
+from sqlalchemy import Connection, delete, exists, select, update
+
+from ngw2f.store.order import take_turn
+from ngw2f.store.schema import (
+    IS_PUBLIC,
+    deleted_messages,
+    devices,
+    idempotency_keys,
+    memberships,
+    mentions,
+    messages,
+    nickname_shapes,
+    readings,
+    rooms,
+    tokens,
+    users,
+)
+from ngw2f.store.users import NEXT_TIME, UserRow, find_user
+
+# Under which its messages are shown; nobody may take it (ngw2f/actions/accounts.py).
+DELETED_NICKNAME = "deleted account"
+# No nickname has this character, so no such key is that of a nickname.
+KEY = "\x7f{}"
+
+
+def delete_account(connection: Connection, user_id: int) -> UserRow:
+    """Take from an account, whose row is locked, all but its messages; return what is left."""
+    for table in (
+        tokens, devices, readings, idempotency_keys, nickname_shapes, deleted_messages
+    ):  # fmt: skip
+        connection.execute(delete(table).where(table.c.user_id == user_id))
+    # Messages are locked before the turn (ngw2f/store/order.py).
+    mentioning = select(messages.c.id).join_from(messages, mentions)
+    connection.execute(
+        mentioning.where(mentions.c.user_id == user_id)
+        .order_by(messages.c.id)
+        .with_for_update(of=messages, key_share=True)
+    )
+    connection.execute(delete(mentions).where(mentions.c.user_id == user_id))
+    now = take_turn(connection).now
+    # Whoever admits members has the turn, too, so none is missed.
+    _leave_rooms(connection, user_id)
+    values = {
+        "nickname": DELETED_NICKNAME,
+        "nickname_key": KEY.format(user_id),
+        "password_hash": "",
+        "theme": "",
+        "last_seen_at": 0.0,
+        "deleted_at": now,
+        "updated_at": NEXT_TIME,
+    }
+    connection.execute(update(users).where(users.c.id == user_id).values(values), {"now": now})
+    left = find_user(connection, user_id)
+    if left is None:
+        raise LookupError(user_id)
+    return left
+
+
+def _leave_rooms(connection: Connection, user_id: int) -> None:
+    """End the user's memberships; private rooms that nobody else is in go with their messages."""
+    own = select(memberships.c.room_id).where(memberships.c.user_id == user_id)
+    others = exists().where(memberships.c.room_id == rooms.c.id, memberships.c.user_id != user_id)
+    connection.execute(delete(rooms).where(rooms.c.id.in_(own), ~IS_PUBLIC, ~others))
+    connection.execute(delete(memberships).where(memberships.c.user_id == user_id))
+    connection.execute(update(rooms).where(rooms.c.creator_id == user_id).values(creator_id=None))

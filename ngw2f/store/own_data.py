@@ -1,0 +1,124 @@
+"""What the chat has of one account, in parts of bounded size, for its export.
+
+Only what the user may still see is there of others' rooms; what the user wrote is there of all.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import BindParameter, Connection, Select, bindparam, select, tuple_
+
+from ngw2f.store.rooms import is_visible, reader_parameters
+from ngw2f.store.schema import memberships, mentions, messages, readings, rooms
+from ngw2f.store.users import UserRow
+
+PART = 500
+_USER: BindParameter[int] = bindparam("user_id")
+
+
+class Account(msgspec.Struct):
+    id: int
+    nickname: str
+    created_at: float
+    last_seen_at: float
+    theme: str
+
+
+class OwnRoom(msgspec.Struct):
+    id: int
+    name: str
+    private: bool
+    joined_at: float
+
+
+class OwnMessage(msgspec.Struct):
+    id: int
+    room_id: int
+    source: str
+    created_at: float
+    edited_at: float | None
+
+
+class OwnReading(msgspec.Struct):
+    room_id: int
+    last_read_id: int | None
+    muted: bool
+
+
+class OwnMention(msgspec.Struct):
+    message_id: int
+    room_id: int
+
+
+class ListOfParts(NamedTuple):
+    """A list in an order in which each part begins after a place."""
+
+    statement: Select[Any]
+    shape: Callable[..., Any]
+    place: tuple[str, ...]
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        return (0,) * len(self.place)
+
+    def place_of(self, item: object) -> tuple[int, ...]:
+        return tuple(getattr(item, name) for name in self.place)
+
+    def read(
+        self, connection: Connection, user: UserRow, after: tuple[int, ...]
+    ) -> Sequence[object]:
+        """Return the next items of the user's list, [] at its end."""
+        parameters: dict[str, Any] = {f"after_{at}": value for at, value in enumerate(after)}
+        parameters |= {"user_id": user.id, **reader_parameters(user)}
+        rows = connection.execute(self.statement.limit(PART), parameters)
+        return [self.shape(*row) for row in rows]
+
+
+MEMBERSHIPS = (
+    select(rooms.c.id, rooms.c.name, rooms.c.private, memberships.c.created_at)
+    .join_from(memberships, rooms)
+    .where(memberships.c.user_id == _USER, rooms.c.id > bindparam("after_0"))
+    .order_by(rooms.c.id)
+)
+# In the order of an index.
+_PLACE = tuple_(messages.c.room_id, messages.c.id)
+MESSAGES = (
+    select(
+        messages.c.id,
+        messages.c.room_id,
+        messages.c.source,
+        messages.c.created_at,
+        messages.c.edited_at,
+    )
+    .where(messages.c.user_id == _USER, tuple_(bindparam("after_0"), bindparam("after_1")) < _PLACE)
+    .order_by(messages.c.room_id, messages.c.id)
+)
+READINGS = (
+    select(readings.c.room_id, readings.c.last_read_id, readings.c.muted)
+    .join_from(readings, rooms)
+    .where(
+        readings.c.user_id == _USER,
+        readings.c.room_id > bindparam("after_0"),
+        is_visible(to_user=True),
+    )
+    .order_by(readings.c.room_id)
+)
+MENTIONS = (
+    select(mentions.c.message_id, mentions.c.room_id)
+    .join_from(mentions, rooms, mentions.c.room_id == rooms.c.id)
+    .where(
+        mentions.c.user_id == _USER,
+        mentions.c.message_id > bindparam("after_0"),
+        is_visible(to_user=True),
+    )
+    .order_by(mentions.c.message_id)
+)
+
+LISTS: Mapping[str, ListOfParts] = MappingProxyType({
+    "rooms": ListOfParts(MEMBERSHIPS, OwnRoom, ("id",)),
+    "messages": ListOfParts(MESSAGES, OwnMessage, ("room_id", "id")),
+    "readings": ListOfParts(READINGS, OwnReading, ("room_id",)),
+    "mentions": ListOfParts(MENTIONS, OwnMention, ("message_id",)),
+})  # fmt: skip

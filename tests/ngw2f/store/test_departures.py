@@ -1,0 +1,59 @@
+"""An account that is deleted, and what is exported of one, on both databases."""
+
+from sqlalchemy import func, select
+
+from ngw2f.store import mentions, messages, own_data, rooms, schema, tokens, users
+from ngw2f.store.database import Database
+from ngw2f.store.departures import delete_account
+from ngw2f.store.users import Credentials, UserRow
+
+
+def test_all_goes_but_messages(database: Database, ann: UserRow, bob: UserRow, lobby: int) -> None:
+    with database.writing() as connection:
+        own = rooms.create_room(connection, "own", "own", ann.id, private=True)
+        shared = rooms.create_room(connection, "den", "den", ann.id, private=True)
+        rooms.add_member(connection, shared.id, bob.id)
+        rooms.create_room(connection, "tea", "tea", ann.id, private=False)
+        tokens.create_token(connection, ann.id, 1)
+        kept = messages.create_message(connection, lobby, ann.id, "a", "a")
+        messages.create_message(connection, own.id, ann.id, "a", "a")
+        calling = messages.create_message(connection, lobby, bob.id, "@ann", "@ann")
+        found = mentions.find_mentions(connection, [(calling, "<p>@ann</p>")])
+        mentions.store_mentions(connection, [message for message, _ in found])
+    with database.writing() as connection:
+        assert users.lock_current(connection, Credentials(ann.id, "hash"))
+        left = delete_account(connection, ann.id)
+    assert (left.nickname, left.id) == ("deleted account", ann.id)
+    assert left.deleted_at is not None
+    assert left.updated_at > ann.updated_at
+    with database.reading() as connection:
+        assert messages.find_message(connection, kept.id, bob) == kept
+        names = connection.scalars(select(schema.rooms.c.name).order_by(schema.rooms.c.name))
+        assert list(names) == ["den", "lobby", "tea"]
+        assert connection.scalar(select(func.count(schema.rooms.c.creator_id))) == 0
+        for table in (schema.tokens, schema.mentions, schema.nickname_shapes):
+            assert connection.scalar(select(func.count()).select_from(table)) == 0
+        assert rooms.member_ids(connection, shared.id) == {bob.id}
+        assert users.find_credentials(connection, "Ann", "ann") is None
+        assert [user.id for user in users.list_users(connection)] == [bob.id]
+
+
+def test_messages_are_read_in_parts(database: Database, ann: UserRow, lobby: int) -> None:
+    with database.writing() as connection:
+        den = rooms.create_room(connection, "den", "den", ann.id, private=True)
+        ids = [
+            messages.create_message(connection, room_id, ann.id, "a", "a").id
+            for room_id in (den.id, lobby, den.id)
+        ]
+    part = own_data.LISTS["messages"]
+    with database.reading() as connection:
+        found = part.read(connection, ann, part.first)
+        assert [part.place_of(each) for each in found] == [
+            (lobby, ids[1]),
+            (den.id, ids[0]),
+            (den.id, ids[2]),
+        ]
+        assert part.read(connection, ann, (den.id, ids[0])) == [found[2]]
+        assert part.read(connection, ann, (den.id, ids[2])) == []
+        for each in own_data.LISTS.values():
+            each.read(connection, ann, each.first)
