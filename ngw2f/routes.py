@@ -43,7 +43,13 @@ class IdConverter(BaseConverter):
 
 
 def build_url_map(socketio: SocketIOGateway) -> Map:
-    rules = [*_for_people(), *_for_programs(), *_long_lived(socketio), *_for_operators()]
+    rules = [
+        *_for_people(),
+        *_settings(),
+        *_for_programs(),
+        *_long_lived(socketio),
+        *_for_operators(),
+    ]
     # A path means one thing: no slash is added or taken away by a redirect.
     return Map(rules, converters={"id": IdConverter}, strict_slashes=True, merge_slashes=False,
                redirect_defaults=False)  # fmt: skip
@@ -56,15 +62,6 @@ def _for_people() -> list[Rule]:
         Rule("/login", endpoint=sign_in.sign_in, methods=["POST"]),
         Rule("/logout", endpoint=sign_in.sign_out_page, methods=["GET"]),
         Rule("/logout", endpoint=sign_in.sign_out, methods=["POST"]),
-        Rule("/account", endpoint=account.show, methods=["GET"]),
-        Rule("/account", endpoint=account.change_password, methods=["POST"]),
-        Rule("/account/nickname", endpoint=account.change_nickname, methods=["POST"]),
-        Rule("/account/theme", endpoint=account.change_theme, methods=["POST"]),
-        Rule("/account/tokens", endpoint=account.create_token, methods=["POST"]),
-        Rule("/account/tokens/<id:token_id>", endpoint=account.revoke, methods=["POST"]),
-        Rule("/account/delete", endpoint=account.ask_to_delete, methods=["GET"]),
-        Rule("/account/delete", endpoint=account.delete, methods=["POST"]),
-        Rule("/account/sessions", endpoint=account.end_other_sessions, methods=["POST"]),
         *_for_people_in_rooms(),
         Rule("/messages/<id:message_id>", endpoint=permalinks.show, methods=["GET"]),
         Rule("/messages/<id:message_id>/edit", endpoint=message_forms.edit_page, methods=["GET"]),
@@ -136,6 +133,20 @@ def _for_people_about(room: str) -> list[Rule]:
     ]
 
 
+def _settings() -> list[Rule]:
+    return [
+        Rule("/account", endpoint=account.show, methods=["GET"]),
+        Rule("/account", endpoint=account.change_password, methods=["POST"]),
+        Rule("/account/nickname", endpoint=account.change_nickname, methods=["POST"]),
+        Rule("/account/theme", endpoint=account.change_theme, methods=["POST"]),
+        Rule("/account/tokens", endpoint=account.create_token, methods=["POST"]),
+        Rule("/account/tokens/<id:token_id>", endpoint=account.revoke, methods=["POST"]),
+        Rule("/account/delete", endpoint=account.ask_to_delete, methods=["GET"]),
+        Rule("/account/delete", endpoint=account.delete, methods=["POST"]),
+        Rule("/account/sessions", endpoint=account.end_other_sessions, methods=["POST"]),
+    ]
+
+
 def _for_programs() -> list[Rule]:
     return [
         Rule("/api/users", endpoint=users.index, methods=["GET"]),
@@ -175,6 +186,7 @@ def _for_programs() -> list[Rule]:
         Rule("/api/messages/<id:message_id>", endpoint=messages.delete, methods=["DELETE"]),
         Rule("/api/messages/<id:message_id>/restore", endpoint=messages.restore, methods=["POST"]),
         Rule("/api/search", endpoint=search.index, methods=["GET"]),
+        Rule("/api/stats", endpoint=status.all_stats, methods=["GET"]),
         Rule("/api/openapi.json", endpoint=document.show, methods=["GET"]),
         Rule("/tasks/<task_id>", endpoint=waiting.show_task, methods=["GET"]),
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from ngw2f.actions.rooms import Rooms
 from ngw2f.actions.search import Search
 from ngw2f.actions.sessions import Sessions
 from ngw2f.actions.sign_in import SignIn
+from ngw2f.actions.statistics import Statistics
 from ngw2f.actions.tickets import Tickets
 from ngw2f.broker.limits import Limits
 from ngw2f.broker.tries import WrongTries
@@ -35,6 +36,7 @@ class Actions:
     accounts: Accounts
     search: Search
     exports: Exports
+    statistics: Statistics
 
 
 def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions:
@@ -52,4 +54,5 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
         accounts=Accounts(core, limits, sign_in),
         search=Search(core),
         exports=Exports(core, limits),
+        statistics=Statistics(core),
     )

@@ -15,6 +15,7 @@ from ngw2f.jobs.wakeup import LINKS, RENDER, WakeUp
 from ngw2f.links.outbox import LinkOutbox
 from ngw2f.links.preview.thumbnail import Thumbnailer
 from ngw2f.links.visit import PreviewFetcher, build_fetcher
+from ngw2f.observe.history import History
 from ngw2f.settings import Settings
 from ngw2f.text.markdown import MarkdownRenderer
 
@@ -32,6 +33,7 @@ class JobContext:
     link_outbox: LinkOutbox
     preview_fetcher: PreviewFetcher
     markdown: MarkdownRenderer
+    history: History
     # Where jobs note what they do for requests that are recorded; None: no request is.
     follow_ups: FollowUps | None = None
     # Fetches links in another process and returns how many; None: this process fetches them.
@@ -78,5 +80,6 @@ def build_context(settings: Settings) -> JobContext:
         link_outbox=link_outbox,
         preview_fetcher=PreviewFetcher(build_fetcher(settings), Thumbnailer(), link_outbox.note),
         markdown=MarkdownRenderer(),
+        history=History(core.broker),
         follow_ups=follow_ups,
     )

@@ -46,6 +46,8 @@ def render_messages() -> int:
     render = _timed(context)
     count = 0
     failed: dict[int, Exception] = {}
+    # How many seconds after its post each message was rendered.
+    waited: list[float] = []
     end = time.monotonic() + MAX_SECONDS
     while True:
         looked_at = time.monotonic()
@@ -54,6 +56,8 @@ def render_messages() -> int:
             linger_until = min(looked_at + LINGER_SECONDS, end)
             count += len(batch.messages)
             failed |= batch.failed
+            took = time.monotonic() - looked_at
+            waited += [batch.waited[message.id] + took for message in batch.messages]
             _log(batch)
             if context.follow_ups:
                 context.follow_ups.add(follow_ups_of(batch, time.time()))
@@ -66,6 +70,7 @@ def render_messages() -> int:
         elif batch is None or (context.stopping.is_set() and looked_at > end):
             # Whoever must stop, and does not in time, is killed; the rest waits for the next.
             break
+    context.history.note_rendered(waited)
     for error in failed.values():
         raise error
     return count

@@ -39,10 +39,12 @@ def sweep() -> bool:
     with context.core.database.reading() as connection:
         is_lost = messages.has_waiting(connection, before)
         is_left = deleted.has_expired(connection)
+        waiting, _ = messages.measure_outbox(connection)
         is_due = previews.has_due(connection, before) or previews.has_unnotified(connection)
     if is_left:
         with context.core.database.writing() as connection:
             deleted.forget_expired(connection)
+    context.history.note_queue(waiting)
     if is_lost:
         context.wakeup.wake_again()
     if is_due:

@@ -24,9 +24,12 @@ class RequestMeter:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._counts: Counter[int] = Counter()
+        # All that this process has counted.
+        self.total = 0
 
     def count(self) -> None:
         self._counts[int(time.time())] += 1
+        self.total += 1
 
     def flush(self) -> None:
         """Add this process's counts to the shared ones."""

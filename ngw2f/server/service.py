@@ -10,6 +10,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import gevent
 
 from ngw2f.broker.quick_check import use_quick_check
+from ngw2f.observe.history import NOTE_SECONDS
 from ngw2f.observe.logs import FLUSH_SECONDS as LOG_SECONDS
 from ngw2f.observe.logs import configure_logs
 from ngw2f.observe.metrics.families import DELIVERIES, PROCESSES, STREAMS
@@ -79,6 +80,7 @@ class Service:
             gevent.spawn(services.attendance.run, services.hub.user_ids),
             gevent.spawn(_every, METER_SECONDS, services.meter.flush),
             gevent.spawn(_every, WRITE_SECONDS, self._record),
+            gevent.spawn(_every, NOTE_SECONDS, self._note),
             gevent.spawn(_every, LOG_SECONDS, services.log.flush),
         ]
 
@@ -103,6 +105,15 @@ class Service:
         tally.set(DELIVERIES, hub.delivered)
         tally.set(PROCESSES, 1, "web")
         self.services.core.recorder.write()
+
+    def _note(self) -> None:
+        """Add this process's counts to those of the current minute."""
+        services = self.services
+        services.history.note_web(
+            requests=services.meter.total,
+            deliveries=services.hub.delivered,
+            streams=sum(services.hub.streams().values()),
+        )
 
     def drain(self) -> None:
         """End all streams, because this worker is about to stop; their clients reconnect."""

@@ -11,6 +11,7 @@ from ngw2f.live.hub import Hub
 from ngw2f.live.nicknames import Nicknames
 from ngw2f.live.page import PageData
 from ngw2f.live.presence import Presence
+from ngw2f.observe.history import History
 from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.meter import RequestMeter
 from ngw2f.settings import Settings
@@ -30,6 +31,7 @@ class Services:
     presence: Presence
     attendance: Attendance
     meter: RequestMeter
+    history: History
     templates: Templates
     page_data: PageData
     message_cache: MessageCache
@@ -62,6 +64,7 @@ def build_services(settings: Settings) -> Services:
         presence=presence,
         attendance=attendance,
         meter=RequestMeter(broker),
+        history=History(broker),
         templates=templates,
         page_data=PageData(LiveMarkup(templates, nicknames).show),
         message_cache=MessageCache(),

@@ -6,16 +6,31 @@ import msgspec
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from ngw2f.actions.statistics import RoomShare
 from ngw2f.broker.connection import Broker
+from ngw2f.errors import Unauthenticated
 from ngw2f.http import Request, Response, json_response
 from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import QUEUES
+from ngw2f.observe.history import SECONDS_A_MINUTE, Minute
+from ngw2f.web import auth
+from ngw2f.web.caching import personal
+from ngw2f.web.charts import HEIGHT, WIDTH, Chart, plain, seconds
 from ngw2f.web.operators import is_operator
 from ngw2f.web.services import Services
+from ngw2f.web.sign_in import sign_in_form
 
 
 class Stats(msgspec.Struct):
     requests_per_second: float
+
+
+class AllStats(msgspec.Struct):
+    requests_per_second: float
+    # The last hour, oldest first.
+    minutes: list[Minute]
+    # Of the newest messages, in the rooms that the reader may see.
+    rooms: list[RoomShare]
 
 
 class Readiness(msgspec.Struct):
@@ -27,10 +42,54 @@ class Readiness(msgspec.Struct):
     workers: str
 
 
-def stats(services: Services, _request: Request) -> Response:
+def stats(services: Services, request: Request) -> Response:
+    if request.preferred("json", ("html", "json")) == "html":
+        return _stats_page(services, request)
     response = json_response(Stats(services.meter.requests_per_second()))
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def all_stats(services: Services, request: Request) -> Response:
+    """Answer with all that the page shows."""
+    reader = auth.find_reader(services, request)
+    found = AllStats(
+        services.meter.requests_per_second(),
+        services.history.read(),
+        services.actions.statistics.shares(reader),
+    )
+    response = json_response(found)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _stats_page(services: Services, request: Request) -> Response:
+    try:
+        reader = auth.find_reader(services, request)
+    except Unauthenticated as error:
+        return sign_in_form(services, request, error.detail, 401)
+    minutes = services.history.read()
+    values = {
+        "reader": reader,
+        "now": services.meter.requests_per_second(),
+        "charts": _charts(minutes),
+        "box": (WIDTH, HEIGHT),
+        "shares": services.actions.statistics.shares(reader),
+    }
+    return personal(services.templates.page("stats.html", values))
+
+
+def _charts(minutes: list[Minute]) -> list[Chart]:
+    def a_second(counts: list[int]) -> list[float]:
+        return [count / SECONDS_A_MINUTE for count in counts]
+
+    return [
+        Chart("Requests a second", a_second([each.requests for each in minutes]), plain),
+        Chart("Streams open", [each.streams for each in minutes], plain),
+        Chart("Deliveries a second", a_second([each.deliveries for each in minutes]), plain),
+        Chart("From a post to its HTML", [each.render_seconds for each in minutes], seconds),
+        Chart("Messages that wait to be rendered", [each.queue for each in minutes], plain),
+    ]
 
 
 def ready(services: Services, request: Request) -> Response:

@@ -10,7 +10,8 @@ from ngw2f.jobs.heartbeat import Heartbeats, HeartbeatThread
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.server.service import Service
 from ngw2f.store.database import Database
-from tests.client import Client
+from tests.client import BROWSER, Client
+from tests.ngw2f.web.browsing import page, texts
 
 
 def test_alive(client: Client) -> None:
@@ -67,3 +68,47 @@ def test_stats_over_instances(
 def test_unreachable_names_no_password(build: Callable[..., Service]) -> None:
     url = "redis://chat:hush@127.0.0.1:1/0"
     assert "hush" not in Client(build(redis_url=url)).get("/readyz", status=503).text
+
+
+def test_page_says_what_its_pictures_show(client: Client, service: Service) -> None:
+    service.services.history.note_queue(3)
+    answer = page(client, "/stats")
+    pictures = answer.html.select("svg[role=img]")
+    assert len(pictures) == 5
+    for picture in pictures:
+        (words,) = answer.html.select("#" + picture["aria-describedby"])
+        assert words.get_text()
+        assert not picture.select("[style]")
+    assert texts(answer, ".empty") == ["Nobody has written anything yet."]
+
+
+def test_nobody_sees_who_writes_in_a_private_room(client: Client) -> None:
+    ann, bob = client.join("ann"), client.join("bob")
+    client.post_json("/api/rooms", {"name": "den", "private": True}, headers=ann, status=201)
+    for path in ["/api/messages", *["/api/rooms/2/messages"] * 2]:
+        client.say(ann, "hello", path)
+    client.say(bob, "hello")
+    client.say(bob, "again")
+
+    def shares(headers: dict[str, str]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+        found = client.get("/api/stats", headers=headers, status=200).json
+        return [
+            (
+                each["room"]["name"],
+                each["messages"],
+                [(author["nickname"], author["messages"]) for author in each["authors"]],
+            )
+            for each in found["rooms"]
+        ]
+
+    lobby = ("lobby", 3, [("bob", 2), ("ann", 1)])
+    assert shares(ann) == [lobby, ("den", 2, [("ann", 2)])]
+    assert shares(bob) == shares({}) == [lobby]
+    assert texts(page(client, "/stats"), "tbody th") == ["# lobby"]
+
+
+def test_stats_are_for_readers(build: Callable[..., Service]) -> None:
+    client = Client(build(anonymous_read=False))
+    assert client.get("/stats", headers=BROWSER).status_int == 401
+    assert client.get("/api/stats").status_int == 401
+    assert client.get("/stats").status_int == 200
