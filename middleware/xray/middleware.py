@@ -57,9 +57,9 @@ class XRayMiddleware:
         `slower=` (milliseconds) and `layer=` to choose from it; `PATH` and an id is one request,
         `ID..ID` two. These are pages for browsers, and text for others; `ID.json` and `ID.har`, or
         `all` in place of the id, have these forms.
-    `panel`: whether pages get a line at their foot that leads to their own ladder; it is put in by
-        `middleware.rewriting`, so its rules hold, and needs no more of a Content-Security-Policy
-        than styles from the page's own origin.
+    `panel`: whether pages for browsers (`Accept` has `text/html`) get a line at their foot that
+        leads to their own ladder; it is put in by `middleware.rewriting`, so its rules hold, and
+        needs no more of a Content-Security-Policy than styles from the page's own origin.
 
     Reads `middleware.xray` and `HTTP_X_RAY`; writes nothing.
 
@@ -110,7 +110,10 @@ class XRayMiddleware:
                 return headers
             return [*headers, ("Server-Timing", server_timing_of(trace))]
 
-        return self.shown_app(environ, changing_headers(start_response, with_timing))
+        # Only browsers show a panel; other clients need not pay for it.
+        is_page = "text/html" in environ.get("HTTP_ACCEPT", "")
+        app = self.shown_app if is_page else self.app
+        return app(environ, changing_headers(start_response, with_timing))
 
     def page(self, name: str, environ: WSGIEnvironment) -> Answer:
         """Return what is shown under a name below our path."""

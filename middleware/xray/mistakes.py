@@ -11,10 +11,9 @@ from itertools import chain
 from typing import Any
 
 from middleware.xray.differences import Entries
+from middleware.xray.values import UNSENDABLE
 from middleware.xray.visit import Visit
 
-# What no line of a header may contain: control characters, and what is not latin-1.
-UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 STATUS = re.compile(r"[1-9][0-9][0-9] [\t\x20-\x7e\x80-\xff]*")
 
 REQUIRED = frozenset(

@@ -73,17 +73,18 @@ class UpwardTurn:
     It happens within the lower layer's time, but it is the upper one's work.
     """
 
-    __slots__ = ("before", "begin", "cursor", "visit")
+    __slots__ = ("before", "begin", "cursor", "upper", "visit")
 
-    def __init__(self, visit: Visit, begin: float) -> None:
+    def __init__(self, visit: Visit, upper: Visit | None, begin: float) -> None:
         self.visit = visit
+        self.upper = upper
         cursor = RUNNING.get()
         if cursor is not None and cursor.trace is not visit.trace:
             cursor = None
         self.cursor = cursor
         if cursor is not None:
             self.before = cursor.visit
-            cursor.visit = visit.caller
+            cursor.visit = upper
         self.begin = begin
 
     def end(self) -> None:
@@ -92,8 +93,9 @@ class UpwardTurn:
         if self.cursor is not None:
             self.cursor.visit = self.before
         visit.inner[visit.phase] += seconds
-        if visit.caller is not None:
-            visit.caller.inner[visit.caller.phase] -= seconds
+        upper = self.upper
+        if upper is not None:
+            upper.inner[upper.phase] -= seconds
 
 
 def now_running() -> Visit | None:

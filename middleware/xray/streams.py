@@ -1,4 +1,4 @@
-"""Stand in for a response body, `write` and `wsgi.input`, and record what passes through."""
+"""Stand in for a response body and `wsgi.input`, and record what passes through."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wsgiref.types import WSGIEnvironment
 from zlib import crc32
 
 from middleware._wsgi import close_body
-from middleware.xray.running import Turn, UpwardTurn, at_work, clock, now_running
+from middleware.xray.running import Turn, at_work, clock, now_running
 from middleware.xray.trace import Trace
 from middleware.xray.visit import CLOSE, ITERATION, SERVER, Visit
 
@@ -17,15 +17,74 @@ MAX_CLOSERS = 10
 
 
 class RecordedBody:
-    """A response body that a layer returned, on its way up."""
+    """A response body on its way up; one for all layers that pass it on as it is."""
 
-    __slots__ = ("_body", "_next", "_trace", "visit")
+    __slots__ = ("_body", "_next", "_trace", "visits")
 
     def __init__(self, body: Iterable[bytes], visit: Visit, trace: Trace) -> None:
         self._body = body
         self._next: Callable[[], bytes] | None = None
         self._trace = trace
+        # The layers that it has left, the one that made it first: only that is at work in it.
+        self.visits = [visit]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        visits = self.visits
+        if visits[0].close_calls:
+            for visit in visits:
+                visit.note("read-after-close", "")
+        turn = Turn(visits[0], self._trace, ITERATION, clock())
+        try:
+            if self._next is None:
+                self._next = iter(self._body).__next__
+            chunk = self._next()
+        except StopIteration:
+            for visit in visits:
+                visit.is_whole = True
+            raise
+        except BaseException as error:
+            for visit in visits:
+                visit.note_error(ITERATION, error)
+            raise
+        finally:
+            turn.end()
+        for visit in visits:
+            passed(chunk, visit, self._trace)
+        return chunk
+
+    def close(self) -> None:
+        visits = self.visits
+        for visit, upper in zip(visits, [*visits[1:], now_running()], strict=True):
+            note_close(visit, upper)
+        turn = Turn(visits[0], self._trace, CLOSE, clock())
+        try:
+            close_body(self._body)
+        except BaseException as error:
+            for visit in visits:
+                visit.note_error(CLOSE, error)
+            raise
+        finally:
+            turn.end()
+            if visits[-1].parent is None:
+                self._trace.end()
+
+
+class ListBody:
+    """A list that the outermost layer returned: no layer is at work while it is read."""
+
+    __slots__ = ("_body", "_next", "_trace", "visit")
+
+    def __init__(self, body: Sequence[Any], visit: Visit, trace: Trace) -> None:
+        self._body = body
+        self._next = iter(body).__next__
+        self._trace = trace
         self.visit = visit
+
+    def __len__(self) -> int:
+        return len(self._body)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -34,38 +93,17 @@ class RecordedBody:
         visit = self.visit
         if visit.close_calls:
             visit.note("read-after-close", "")
-        turn = Turn(visit, self._trace, ITERATION, clock())
         try:
-            if self._next is None:
-                self._next = iter(self._body).__next__
-            chunk = self._next()
+            chunk: bytes = self._next()
         except StopIteration:
             visit.is_whole = True
             raise
-        except BaseException as error:
-            visit.note_error(ITERATION, error)
-            raise
-        finally:
-            turn.end()
         passed(chunk, visit, self._trace)
         return chunk
 
     def close(self) -> None:
-        visit = self.visit
-        closer = now_running()
-        visit.close_calls += 1
-        if len(visit.closed_by) < MAX_CLOSERS:
-            visit.closed_by = (*visit.closed_by, SERVER if closer is None else closer.name)
-        turn = Turn(visit, self._trace, CLOSE, clock())
-        try:
-            close_body(self._body)
-        except BaseException as error:
-            visit.note_error(CLOSE, error)
-            raise
-        finally:
-            turn.end()
-            if visit.parent is None:
-                self._trace.end()
+        note_close(self.visit, now_running())
+        self._trace.end()
 
 
 class SizedBody(RecordedBody):
@@ -81,6 +119,13 @@ class SizedBody(RecordedBody):
         return self._size
 
 
+def note_close(visit: Visit, closer: Visit | None) -> None:
+    """Record who closes a body."""
+    visit.close_calls += 1
+    if len(visit.closed_by) < MAX_CLOSERS:
+        visit.closed_by = (*visit.closed_by, SERVER if closer is None else closer.name)
+
+
 def recorded_body(body: Any, visit: Visit, trace: Trace) -> Any:
     """Return what stands in for a body that a layer returned.
 
@@ -91,8 +136,8 @@ def recorded_body(body: Any, visit: Visit, trace: Trace) -> Any:
     visit.body_type = kind.__name__
     if kind is list or kind is tuple:
         visit.is_list = True
-        if visit.parent is None:
-            return SizedBody(body, visit, trace, len(body))
+        if visit.caller is None:
+            return ListBody(body, visit, trace)
         pass_list(body, visit, trace)
         return body
     is_iterable = hasattr(kind, "__iter__") or hasattr(kind, "__getitem__")
@@ -100,8 +145,14 @@ def recorded_body(body: Any, visit: Visit, trace: Trace) -> Any:
         visit.note("body-type", f"the application returned {kind.__name__}")
     if not is_iterable:
         return body
-    inner = body.visit if isinstance(body, RecordedBody) else None
-    visit.body_has_close = hasattr(body, "close") and (inner is None or inner.body_has_close)
+    if isinstance(body, RecordedBody):
+        inner = body.visits[-1]
+        visit.body_has_close = inner.body_has_close
+        if inner.caller is visit:
+            body.visits.append(visit)
+            return body
+    else:
+        visit.body_has_close = hasattr(body, "close")
     if hasattr(kind, "__len__"):
         return SizedBody(body, visit, trace, len(body))
     return RecordedBody(body, visit, trace)
@@ -158,29 +209,6 @@ def count(chunk: bytes, visit: Visit, trace: Trace) -> None:
         before, after = visit.checksum, crc32(chunk, visit.checksum)
         trace.memo = (chunk, before, after)
     visit.checksum = after
-
-
-def recorded_write(write: Any, visit: Visit, trace: Trace) -> Any:
-    """Return what stands in for the `write` that a layer got from above."""
-    if not callable(write):
-        return write
-
-    def recorded(chunk: bytes) -> object:
-        if visit.returned is not None:
-            visit.note("write-late", "write() was called after the application had returned")
-        visit.writes += 1
-        if type(chunk) is bytes:
-            visit.write_bytes += len(chunk)
-            count(chunk, visit, trace)
-        else:
-            visit.note("chunk-type", f"write() got {type(chunk).__name__}")
-        turn = UpwardTurn(visit, clock())
-        try:
-            return write(chunk)
-        finally:
-            turn.end()
-
-    return recorded
 
 
 class RecordedInput:

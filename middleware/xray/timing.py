@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 
 from middleware.xray.trace import Trace
@@ -19,18 +18,20 @@ def server_timing_of(trace: Trace) -> str:
     A layer's time is that from its call until it called the next, or began to answer; what it did
     to the response on the way up is not known yet.
     """
-    return ", ".join(metrics_of(trace))
+    visits = trace.visits[:MAX_METRICS]
+    form = form_of(tuple([visit.name for visit in visits]))
+    return form % tuple([way_down_of(visit) * 1000 for visit in visits])
 
 
-def metrics_of(trace: Trace) -> Iterator[str]:
-    for visit in trace.visits[:MAX_METRICS]:
-        yield f"{token_of(visit.name)};dur={way_down_of(visit) * 1000:.3f}"
+@lru_cache(100)
+def form_of(names: tuple[str, ...]) -> str:
+    """Return the field's value with a place for each time: requests take few ways."""
+    return ", ".join([f"{token_of(name)};dur=%.3f" for name in names])
 
 
-@lru_cache(1000)
 def token_of(name: str) -> str:
     """Return a layer's name as the field may have it."""
-    return NOT_IN_TOKENS.sub("-", name).strip("-") or "layer"
+    return NOT_IN_TOKENS.sub("-", name).strip("-").replace("%", "%%") or "layer"
 
 
 def way_down_of(visit: Visit) -> float:

@@ -57,7 +57,7 @@ class Trace:
         self.memo: tuple[bytes, int, int] = (b"", 0, 0)
         # The list that left a layer last, its chunks, and that layer's visit.
         self.last_list: tuple[object, tuple[object, ...], Visit] | None = None
-        self._order = itertools.count(1)
+        self.next_order = itertools.count(1).__next__
 
     def seconds_since(self, moment: float) -> float:
         return moment - self.began
@@ -86,9 +86,6 @@ class Trace:
         for name, value in facts.items():
             if len(self.facts) < MAX_FACTS:
                 self.facts[name] = kept_value(name, value)
-
-    def next_order(self) -> int:
-        return next(self._order)
 
     def end(self) -> None:
         """Note that the request is over, and let go of what only it needed."""

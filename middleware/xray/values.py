@@ -11,12 +11,15 @@ from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote
 
+from middleware._wsgi import Headers
+
 Kind: TypeAlias = Literal["secret", "address", "cookies", "plain"]
 Fields: TypeAlias = tuple[tuple[str, str], ...]
 
 HIDDEN = "[hidden]"
 MAX_VALUE_CHARACTERS = 300
 MAX_FIELDS = 100
+MAX_PLAIN_FIELDS = 1000
 
 SECRET_NAME = re.compile(
     r"authori[sz]ation|authentication.info|cookie|passw|passphrase|secret|token|ticket"
@@ -53,6 +56,8 @@ SHORTEST_WORDS = 4
 WEB_TOKEN = re.compile(r"eyJ[\w-]+\.[\w.-]+")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 CREDENTIALS = re.compile(r"(?<![\w.])(bearer|basic|digest)\s+\S+", re.IGNORECASE)
+# What no line of a header may contain: control characters, and what is not latin-1.
+UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 COOKIE_ATTRIBUTES = frozenset(
     {"path", "domain", "expires", "max-age", "secure", "httponly", "samesite", "partitioned"}
 )
@@ -126,6 +131,34 @@ def kept_fields(headers: object) -> Fields:
             if type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str
         ]
     )
+
+
+class PlainFields:
+    """Lines of headers of which all may be recorded: most are the same again and again."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[str, str]] = set()
+
+    def has(self, headers: Any) -> bool:
+        """Say whether it is a list of such lines only."""
+        try:
+            return (
+                type(headers) is list
+                and len(headers) <= MAX_FIELDS
+                and self._known.issuperset(headers)
+            )
+        except TypeError:
+            # A line that is no pair.
+            return False
+
+    def learn(self, headers: Headers, kept: Fields) -> None:
+        """Remember those lines of a list of which all was kept, and that can be sent."""
+        if len(self._known) > MAX_PLAIN_FIELDS:
+            # Some differ in each response, such as an id.
+            self._known = set()
+        for line, known in zip(headers, kept, strict=False):
+            if line == known and not UNSENDABLE.search("".join(line)):
+                self._known.add(known)
 
 
 def kept_cookie(line: str) -> str:

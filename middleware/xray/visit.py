@@ -28,6 +28,8 @@ MAX_NOTES = 50
 class Journey(Protocol):
     """What a visit knows of the trace that it belongs to."""
 
+    owner: object
+
     def seconds_since(self, moment: float) -> float:
         """Return how long after the request's begin a moment of the clock was."""
 
@@ -43,6 +45,8 @@ class Journey(Protocol):
 
 class Ended:
     """Stands for the trace of a request that is over."""
+
+    owner: object = None
 
     def seconds_since(self, moment: float) -> float:
         """Return 0: what is late has no time."""
@@ -88,9 +92,7 @@ class Raised:
 class Start:
     """One call of `start_response` by a layer."""
 
-    __slots__ = (
-        "at", "error", "fields", "has_write", "order", "out_before", "refused", "status",
-    )  # fmt: skip
+    __slots__ = ("at", "error", "fields", "has_write", "order", "refused", "status")
 
     def __init__(
         self, status: str, fields: Fields, error: str | None, at: float, order: int
@@ -101,8 +103,6 @@ class Start:
         self.error = error
         self.at = at
         self.order = order
-        # How many bytes the layer had already passed on.
-        self.out_before = 0
         # The type of the exception that the layer above raised from it.
         self.refused: str | None = None
         # Whether the layer above returned something that can be called; None if it raised.
@@ -130,7 +130,7 @@ class Visit:
 
     # What most visits keep stands here, so that a visit costs little: many are made.
     method = ""
-    environ_type = ""
+    environ_type = "dict"
     # Times are seconds since the trace began.
     returned: float | None = None
     first_byte: float | None = None
@@ -141,6 +141,8 @@ class Visit:
     raw_environ: WSGIEnvironment | None = None
     # The header list of its response, so that the layer above need only look at what it adds.
     raw_headers: Headers | None = None
+    # The `start_response` that the layer got; layers that pass it on have the same.
+    given: object = None
     below: Sequence[Visit] = ()
     starts: Sequence[Start] = ()
     chunks = bytes = writes = write_bytes = checksum = 0
@@ -183,7 +185,7 @@ class Visit:
 
         So what is not kept any more is freed at once, and not by the garbage collector.
         """
-        self.raw_environ = self.raw_headers = None
+        self.raw_environ = self.raw_headers = self.given = None
         self.trace = ENDED
         if self.caller is not None:
             self.called_by = ref(self.caller)

@@ -49,7 +49,8 @@ def build_xray(
     # Of all web workers of this host.
     shared = SharedTraces(settings.data_path / "xray")
     began = partial(add_servers, trusted=settings.trusted_proxies > 0)
-    recorder = Recorder(when=access, began=began, ended=shared.add)
+    when = None if settings.xray else access
+    recorder = Recorder(when=when, began=began, ended=shared.add)
 
     def probe(name: str, layer: WSGIApplication) -> WSGIApplication:
         return recorder.probe("chat" if name == APPLICATION else name, layer)

@@ -434,7 +434,7 @@ def chain_with(broken: Middleware | None, place: int) -> list[Layer]:
 @pytest.mark.parametrize("name", TABLE)
 def test_fault_is_named_with_its_layer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     code, broken, app, options = TABLE[name]
-    for module in ("probe", "running", "streams"):
+    for module in ("probe", "running", "starts", "streams"):
         monkeypatch.setattr(f"middleware.xray.{module}.clock", lambda: NOW[0])
     for place in PLACES:
         recorded = record(app, chain_with(broken, place))

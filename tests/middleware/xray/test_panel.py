@@ -10,6 +10,7 @@ from tests.middleware.xray.test_middleware import LAYERS, content_of
 
 HTML = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", "20"), ("ETag", '"a"')]
 PAGE = b"<html>a</body></html>"
+BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 
 
 def allowed(environ: WSGIEnvironment) -> bool:
@@ -29,7 +30,7 @@ class TestContract(Contract):
 
 def test_page_leads_to_its_own_ladder() -> None:
     app = paneled(answering(TrackedBody(PAGE), headers=HTML))
-    done = serve(app, "/page")
+    done = serve(app, "/page", headers=BROWSER)
     identity = app.recorder.traces[0].id
     text = done.content.decode()
     assert f'<a href="/__xray__/{identity}">X-ray of this page</a>: 3 layers, ' in text
@@ -41,7 +42,7 @@ def test_page_leads_to_its_own_ladder() -> None:
 
 def test_panel_needs_nothing_inline() -> None:
     app = paneled(answering(TrackedBody(PAGE), headers=HTML))
-    text = serve(app, "/page").content.decode()
+    text = serve(app, "/page", headers=BROWSER).content.decode()
     assert "<script" not in text
     assert "style=" not in text
     assert '<link rel="stylesheet" href="/__xray__/panel.css">' in text
@@ -50,13 +51,19 @@ def test_panel_needs_nothing_inline() -> None:
 
 def test_panel_knows_where_the_application_is_mounted() -> None:
     app = paneled(answering(TrackedBody(PAGE), headers=HTML))
-    text = serve(app, "/page", base_url="http://localhost/chat").content.decode()
+    text = serve(app, "/page", headers=BROWSER, base_url="http://localhost/chat").content.decode()
     assert '"/chat/__xray__/panel.css"' in text
 
 
 def test_other_types_strangers_and_unrecorded_pages_have_none() -> None:
     text = [("Content-Type", "text/plain")]
-    assert serve(paneled(answering(TrackedBody(PAGE), headers=text))).content == PAGE
+    other = paneled(answering(TrackedBody(PAGE), headers=text))
+    assert serve(other, headers=BROWSER).content == PAGE
     app = answering(TrackedBody(PAGE), headers=HTML)
-    assert serve(paneled(app), headers={"X-Stranger": "1"}).content == PAGE
-    assert serve(paneled(app, when=False)).content == PAGE
+    assert serve(paneled(app), headers={**BROWSER, "X-Stranger": "1"}).content == PAGE
+    assert serve(paneled(app, when=False), headers=BROWSER).content == PAGE
+
+
+def test_programs_get_none() -> None:
+    app = paneled(answering(TrackedBody(PAGE), headers=HTML))
+    assert serve(app, headers={"Accept": "*/*"}).content == PAGE

@@ -294,7 +294,7 @@ class Ticking:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        for module in ("running", "trace", "probe", "streams"):
+        for module in ("running", "trace", "probe", "starts", "streams"):
             monkeypatch.setattr(f"middleware.xray.{module}.clock", lambda: self.now)
 
     def layer(self, call: float, start: float, step: float, close: float) -> Any:

@@ -20,6 +20,7 @@ from tests.middleware.serving import (
 )
 
 OUTER = [Layer("outer", lambda app: lambda *given: app(*given), "")]
+OUTER_TWO = [Layer("outer two", lambda app: lambda *given: app(*given), "")]
 
 
 def after_reading(read: Any, **environ: Any) -> tuple[Trace, bytes]:
@@ -113,6 +114,48 @@ def test_input_put_in_by_a_layer_is_recorded_too() -> None:
     assert serve(recorded).content == b"other"
     assert recorded.trace.layer("application").input_bytes == 5
     assert "wsgi.input" in recorded.trace.layer("replacing").environ_changes.changed
+
+
+def test_list_read_after_its_close_is_noted() -> None:
+    recorded = record(answering([b"one"]))
+    exchange = Exchange().call(recorded)
+    exchange.close()
+    exchange.step()
+    assert [note.code for note in recorded.trace.root.notes] == ["read-after-close"]
+
+
+def test_layers_that_pass_a_body_on_share_one() -> None:
+    recorded = record(answering(TrackedBody(b"one", b"two")), [*OUTER, *OUTER_TWO])
+    exchange = Exchange().call(recorded)
+    assert len(exchange.body.visits) == 3  # type: ignore[attr-defined]
+    while exchange.step():
+        pass
+    exchange.close()
+    visits = recorded.trace.visits
+    assert [(visit.chunks, visit.bytes, visit.is_whole) for visit in visits] == [(2, 6, True)] * 3
+    assert [visit.closed_by for visit in visits] == [("server",), ("outer",), ("outer two",)]
+    assert recorded.trace.closed_once()
+
+
+def test_body_of_another_layer_is_recorded_anew() -> None:
+    kept: list[Any] = []
+
+    def keeping(app: WSGIApplication) -> WSGIApplication:
+        def layer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            kept.append(app(environ, start))
+            return kept[-1]  # type: ignore[no-any-return]
+
+        return layer
+
+    def app(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        return kept[0] if kept else answering(TrackedBody(b"one"))(environ, start)
+
+    recorded = record(app, [Layer("keeping", keeping, "")])
+    Exchange().call(recorded)
+    second = Exchange()
+    second.starts.append(("200 OK", []))
+    assert second.run(recorded).content == b"one"
+    assert recorded.trace.layer("app").chunks == 1
 
 
 def run_leniently(body: Any) -> tuple[list[Fault], Any]:

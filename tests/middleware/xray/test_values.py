@@ -4,7 +4,9 @@ import pytest
 
 from middleware.xray.values import (
     HIDDEN,
+    MAX_PLAIN_FIELDS,
     MAX_VALUE_CHARACTERS,
+    PlainFields,
     kept_cookie,
     kept_environ,
     kept_fields,
@@ -151,3 +153,29 @@ def test_error_without_a_text_is_recorded() -> None:
             raise ValueError
 
     assert kept_text(SilentError()) == "<no text: ValueError>"
+
+
+def test_plain_fields_are_known_again() -> None:
+    plain, headers = PlainFields(), [("A", "1"), ("B", "2")]
+    assert not plain.has(headers)
+    plain.learn(headers, kept_fields(headers))
+    assert plain.has(headers[1:])
+    assert not plain.has(tuple(headers))
+    assert not plain.has([["A", "1"]])
+    assert not plain.has(headers * 60)
+
+
+def test_what_is_hidden_or_cannot_be_sent_is_not_plain() -> None:
+    plain = PlainFields()
+    for line in [("Set-Cookie", "a=1"), ("X-Token", "a1"), ("A", "1\n"), ("B", "x" * 1000)]:
+        plain.learn([line], kept_fields([line]))
+        assert not plain.has([line])
+
+
+def test_number_of_plain_fields_is_bounded() -> None:
+    plain = PlainFields()
+    lines = [("A", str(number)) for number in range(MAX_PLAIN_FIELDS + 2)]
+    for line in lines:
+        plain.learn([line], kept_fields([line]))
+    assert not plain.has(lines[:1])
+    assert plain.has(lines[-1:])
