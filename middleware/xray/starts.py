@@ -36,17 +36,8 @@ def recorded_start(
         running = None if cursor is None else cursor.visit
         visits = [owner] if running is owner else passed_by(running, owner)
         source = visits[0]
-        error = None if exc_info is None else getattr(exc_info[0], "__name__", "?")
-        known = len(source.notes)
-        line, fields = received_start(status, headers, source, plain)
-        entry = Start(line, fields, error, now - trace.began, trace.next_order())
-        for visit in visits:
-            if len(visit.starts) < MAX_STARTS:
-                visit.starts = (*visit.starts, entry)
-            visit.raw_headers = source.raw_headers
-        if len(source.notes) > known:
-            for visit in visits[1:]:
-                visit.notes = (*visit.notes, *source.notes[known:])
+        entry = noted_start(status, headers, exc_info, visits, plain)
+        entry.at = now - trace.began
         # As in an `UpwardTurn`, written out: it is the upper layer's work.
         if cursor is not None:
             cursor.visit = upper
@@ -69,6 +60,25 @@ def recorded_start(
 
     owner.given = start
     return start
+
+
+def noted_start(
+    status: Any, headers: Any, exc_info: ExcInfo | None, visits: list[Visit], plain: PlainFields
+) -> Start:
+    """Note a call of `start_response`, of the layers that it passes, who made it first."""
+    source = visits[0]
+    known = len(source.notes)
+    line, fields = received_start(status, headers, source, plain)
+    error = None if exc_info is None else getattr(exc_info[0], "__name__", "?")
+    entry = Start(line, fields, error, source.trace.next_order())
+    for visit in visits:
+        if len(visit.starts) < MAX_STARTS:
+            visit.starts = (*visit.starts, entry)
+        visit.raw_headers = source.raw_headers
+    if len(source.notes) > known:
+        for visit in visits[1:]:
+            visit.notes = (*visit.notes, *source.notes[known:])
+    return entry
 
 
 def passed_by(running: Visit | None, owner: Visit) -> list[Visit]:

@@ -94,14 +94,13 @@ class Start:
 
     __slots__ = ("at", "error", "fields", "has_write", "order", "refused", "status")
 
-    def __init__(
-        self, status: str, fields: Fields, error: str | None, at: float, order: int
-    ) -> None:
+    def __init__(self, status: str, fields: Fields, error: str | None, order: int) -> None:
         self.status = status
         self.fields = fields
         # The type of the exception in `exc_info`.
         self.error = error
-        self.at = at
+        # Seconds since the request began.
+        self.at = 0.0
         self.order = order
         # The type of the exception that the layer above raised from it.
         self.refused: str | None = None
@@ -128,37 +127,15 @@ class Visit:
     Its own work is what differs between it and the visits in `below`.
     """
 
-    # What most visits keep stands here, so that a visit costs little: many are made.
-    method = ""
-    environ_type = "dict"
-    # Times are seconds since the trace began.
-    returned: float | None = None
-    first_byte: float | None = None
-    last_byte: float | None = None
-    # What the layer above changed in environ before this call.
-    received: Differences = NO_DIFFERENCES
-    # Environ as it was, while the request runs: what is below compares itself with it.
-    raw_environ: WSGIEnvironment | None = None
-    # The header list of its response, so that the layer above need only look at what it adds.
-    raw_headers: Headers | None = None
-    # The `start_response` that the layer got; layers that pass it on have the same.
-    given: object = None
-    below: Sequence[Visit] = ()
-    starts: Sequence[Start] = ()
-    chunks = bytes = writes = write_bytes = checksum = 0
-    body_type = ""
-    body_has_close = is_list = is_whole = False
-    # Whether the layer above took a chunk before it had put out the one before.
-    is_held_back = False
-    close_calls = 0
-    closed_by: Sequence[str] = ()
-    input_reads = input_bytes = 0
-    raised: Sequence[Raised] = ()
-    notes: Sequence[Note] = ()
-    open_spans = 0
-    # Chunks that the layer above had put out when it called this one.
-    out_when_called = 0
-    phase = CALL
+    # Many are made: without a dictionary each, they cost less.
+    __slots__ = (
+        "__weakref__", "below", "body_has_close", "body_type", "bytes", "called", "called_by",
+        "caller", "checksum", "chunks", "close_calls", "closed_by", "environ_type", "first_byte",
+        "given", "inner", "input_bytes", "input_reads", "is_held_back", "is_list", "is_whole",
+        "last_byte", "method", "name", "notes", "open_spans", "out_when_called", "phase", "place",
+        "raised", "raw_environ", "raw_headers", "received", "returned", "seconds", "starts",
+        "trace", "write_bytes", "writes",
+    )  # fmt: skip
 
     def __init__(
         self, trace: Journey, parent: Visit | None, name: str, place: int, called: float
@@ -169,9 +146,38 @@ class Visit:
         self.called_by: ReferenceType[Visit] | None = None
         self.name = name
         self.place = place
+        # Times are seconds since the trace began.
         self.called = called
+        self.returned: float | None = None
+        self.first_byte: float | None = None
+        self.last_byte: float | None = None
+        # What the three phases took, and how much of it the layers below.
         self.seconds = [0.0, 0.0, 0.0]
         self.inner = [0.0, 0.0, 0.0]
+        self.phase = CALL
+        self.method = ""
+        self.environ_type = "dict"
+        # What the layer above changed in environ before this call.
+        self.received = NO_DIFFERENCES
+        # Environ as it was, while the request runs: what is below compares itself with it.
+        self.raw_environ: WSGIEnvironment | None = None
+        # The header list of its response, so that the layer above need only look at what it adds.
+        self.raw_headers: Headers | None = None
+        # The `start_response` that the layer got; layers that pass it on have the same.
+        self.given: object = None
+        self.below: Sequence[Visit] = ()
+        self.starts: Sequence[Start] = ()
+        self.raised: Sequence[Raised] = ()
+        self.notes: Sequence[Note] = ()
+        self.closed_by: Sequence[str] = ()
+        self.body_type = ""
+        self.body_has_close = self.is_list = self.is_whole = False
+        # Whether the layer above took a chunk before it had put out the one before.
+        self.is_held_back = False
+        self.chunks = self.bytes = self.writes = self.write_bytes = self.checksum = 0
+        self.close_calls = self.input_reads = self.input_bytes = self.open_spans = 0
+        # Chunks that the layer above had put out when it called this one.
+        self.out_when_called = 0
 
     @property
     def parent(self) -> Visit | None:
