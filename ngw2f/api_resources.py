@@ -218,6 +218,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     # Other users whom it mentions, and whether it mentions everybody in the room; as rendered last.
     mentions: tuple[int, ...]
     mentions_room: bool
+    # The message of the same room that it answers, which may be deleted since.
+    reply_to: int | None
     links: MessageLinks = msgspec.field(name="_links")
 
     @classmethod
@@ -236,11 +238,12 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         mentions: tuple[int, ...] = (),
         *,
         mentions_room: bool = False,
+        reply_to: int | None = None,
     ) -> Self:
         links = MessageLinks(f"/api/messages/{id}", f"/api/users/{user_id}")
         return cls(
             id, room_id, user_id, source, html, rendered, created_at, updated_at, edited_at,
-            previews, mentions, mentions_room, links,
+            previews, mentions, mentions_room, reply_to, links,
         )  # fmt: skip
 
 

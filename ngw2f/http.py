@@ -157,6 +157,17 @@ class Request(WerkzeugRequest):
             raise problem(400, "the form is not valid UTF-8") from error
         return self.form.get(name, default)
 
+    def id_field(self, name: str) -> int | None:
+        """Return a row's id in a form, None for an empty field. Raises 400."""
+        text = self.form_field(name)
+        # isdecimal() alone would accept digits of other scripts.
+        if not text:
+            return None
+        is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+        if not (is_number and 0 < int(text) <= MAX_ID):
+            raise problem(400, f"{name} is the id of a message")
+        return int(text)
+
     def _argument(self, name: str) -> str | None:
         """Return an argument, None if it is missing. Raises 400 if it is repeated."""
         texts = self.args.getlist(name)

@@ -63,24 +63,9 @@ def _for_people() -> list[Rule]:
         Rule("/logout", endpoint=sign_in.sign_out_page, methods=["GET"]),
         Rule("/logout", endpoint=sign_in.sign_out, methods=["POST"]),
         *_for_people_in_rooms(),
-        Rule("/messages/<id:message_id>", endpoint=permalinks.show, methods=["GET"]),
-        Rule("/messages/<id:message_id>/edit", endpoint=message_forms.edit_page, methods=["GET"]),
-        Rule(
-            "/messages/<id:message_id>/edit", endpoint=message_forms.edit_message, methods=["POST"]
-        ),
-        Rule(
-            "/messages/<id:message_id>/delete",
-            endpoint=message_forms.delete_message,
-            methods=["POST"],
-        ),
-        Rule(
-            "/messages/<id:message_id>/restore",
-            endpoint=message_forms.restore_message,
-            methods=["POST"],
-        ),
         Rule("/inbox", endpoint=inbox.show, methods=["GET"]),
         Rule("/search", endpoint=search.show, methods=["GET"]),
-        Rule("/messages/<id:message_id>/unread", endpoint=readings.mark_message, methods=["POST"]),
+        *_for_people_with("/messages/<id:message_id>"),
         Rule("/thumbnails/<name>", endpoint=thumbnails.show, methods=["GET"]),
     ]
 
@@ -144,6 +129,19 @@ def _settings() -> list[Rule]:
         Rule("/account/delete", endpoint=account.ask_to_delete, methods=["GET"]),
         Rule("/account/delete", endpoint=account.delete, methods=["POST"]),
         Rule("/account/sessions", endpoint=account.end_other_sessions, methods=["POST"]),
+    ]
+
+
+def _for_people_with(message: str) -> list[Rule]:
+    """Return what a person does with a message; *message* is the path of it."""
+    return [
+        Rule(message, endpoint=permalinks.show, methods=["GET"]),
+        Rule(f"{message}/edit", endpoint=message_forms.edit_page, methods=["GET"]),
+        Rule(f"{message}/edit", endpoint=message_forms.edit_message, methods=["POST"]),
+        Rule(f"{message}/reply", endpoint=message_forms.reply_page, methods=["GET"]),
+        Rule(f"{message}/delete", endpoint=message_forms.delete_message, methods=["POST"]),
+        Rule(f"{message}/restore", endpoint=message_forms.restore_message, methods=["POST"]),
+        Rule(f"{message}/unread", endpoint=readings.mark_message, methods=["POST"]),
     ]
 
 

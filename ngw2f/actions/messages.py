@@ -64,16 +64,21 @@ class Messages:
         *,
         key: str | None = None,
         with_task: bool = False,
+        reply_to: int | None = None,
     ) -> Posted:
         """Store a message in a room that the user may see; once, however often *key* is sent.
 
+        *reply_to*: the message of this room that it answers.
         Raises NotFound, TooMany, Invalid, Conflict, Gone, KeyReused.
         """
         self._check_room(user, room_id)
         self._limits.take("post", user.id)
         source = self._checked(source)
-        asked = idempotency.digest_of("message", room_id, source) if key else b""
-        draft = Draft(room_id, user.id, source, plain_html(source))
+        if reply_to is not None:
+            self._check_answered(user, room_id, reply_to)
+        what = ("message", room_id, source, *([reply_to] if reply_to is not None else []))
+        asked = idempotency.digest_of(*what) if key else b""
+        draft = Draft(room_id, user.id, source, plain_html(source), reply_to)
         posted = self._posts.ask(_Post(draft, key, asked, with_task))
         if posted is None:
             return self._posted_before(user, key or "", asked, with_task=with_task)
@@ -154,6 +159,13 @@ class Messages:
             return [ROOMS] if self._core.database.is_sqlite or not room.private else []
 
         self._rooms.find((room_id, user.id), ask, groups_of)
+
+    def _check_answered(self, user: UserRow, room_id: int, message_id: int) -> None:
+        """Raise Invalid unless a message is in the room: there or not, others are all the same."""
+        with self._core.database.asking() as connection:
+            answered = messages.find_message(connection, message_id, user)
+        if answered is None or answered.room_id != room_id:
+            raise Invalid("reply_to is the id of a message in the same room")
 
     def _store(
         self, connection: Connection, posts: Sequence[_Post]

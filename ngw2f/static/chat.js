@@ -21,6 +21,7 @@ const MAX_NEW_ROOMS = 50;
 /* How long a message may take until it is rendered, before it is said as it is. */
 const RENDERING_MILLISECONDS = 5000;
 const MAX_SAID = 20;
+const MAX_QUOTED = 120;
 /* Until when a message is one with its author's message before it. */
 const GROUP_MILLISECONDS = 300000;
 
@@ -86,7 +87,7 @@ function showMessage(fresh) {
   const item = document.getElementById(fresh.id);
   if (item && Number(item.dataset.updated) > Number(fresh.dataset.updated)) return null;
   prepare(fresh);
-  if (!reader) fresh.querySelector(".actions")?.remove();
+  if (!reader) for (const part of fresh.querySelectorAll(".more, .actions")) part.remove();
   else if (Number(fresh.dataset.user) !== reader) fresh.querySelector(".own")?.remove();
   if (item) change(item, fresh);
   else if (!place(fresh)) return null;
@@ -161,6 +162,34 @@ function place(fresh) {
   return true;
 }
 
+/* Change what replies quote of a message; they keep nothing of one that is deleted. */
+function requote(id, item) {
+  for (const old of list.querySelectorAll(`.quote[data-of="${id}"]`)) old.replaceWith(quote(id, item));
+}
+
+function quote(id, item) {
+  const [whole, gone] = document.getElementById("quotes").content.children;
+  const made = (item ? whole : gone).cloneNode(true);
+  made.href = `/messages/${id}`;
+  made.dataset.of = id;
+  if (item) {
+    const [name, line] = made.querySelectorAll("bdi");
+    made.querySelector("b").dataset.user = item.dataset.user;
+    name.textContent = item.querySelector(".nickname").textContent;
+    line.textContent = firstLineOf(item);
+  }
+  return made;
+}
+
+/* As the server does (ngw2f/text/first_line.py). */
+function firstLineOf(item) {
+  const lines = item.querySelector(".text").textContent.split("\n");
+  const line = lines.map((each) => each.trim().replace(/\s+/g, " ")).find(Boolean) || "";
+  const characters = [...line];
+  if (characters.length <= MAX_QUOTED) return line;
+  return `${characters.slice(0, MAX_QUOTED - 1).join("").trimEnd()}…`;
+}
+
 /* Parts that are equal stay: they may be selected, have the focus, or have been read out. */
 function change(item, fresh) {
   item.dataset.updated = fresh.dataset.updated;
@@ -184,6 +213,8 @@ function showPosted(message) {
   item.querySelector(".permalink").href = `/messages/${message.id}`;
   item.querySelector("time").dateTime = new Date(message.created_at * 1000).toISOString();
   item.querySelector(".text").innerHTML = message.html;
+  const answered = document.getElementById(`m${message.reply_to}`);
+  if (answered) item.querySelector(".text").before(quote(message.reply_to, answered));
   showMessage(item);
 }
 
@@ -257,7 +288,13 @@ function drop(item) {
 function moveByKey(event) {
   const isMessage = event.target.matches(".message");
   if (!isMessage && event.target !== pane) return;
-  if (isMessage && event.key === "Enter") event.target.querySelector(".permalink").click();
+  const links = { Enter: ".permalink", r: ".reply", e: ".edit" };
+  const isPlain = !event.ctrlKey && !event.altKey && !event.metaKey;
+  const link = isMessage && isPlain && event.target.querySelector(links[event.key] || "none");
+  if (link) {
+    event.preventDefault();
+    link.click();
+  }
   const isUp = event.key === "ArrowUp";
   if (!isUp && event.key !== "ArrowDown") return;
   const side = isUp ? "previousElementSibling" : "nextElementSibling";
@@ -338,6 +375,9 @@ function showUser(user) {
     who.textContent = user.nickname;
     who.parentElement.querySelector(".avatar").textContent = [...user.nickname][0].toUpperCase();
   }
+  for (const name of list.querySelectorAll(`.quote b[data-user="${user.id}"] bdi`)) {
+    name.textContent = user.nickname;
+  }
   showPeople();
 }
 
@@ -379,8 +419,9 @@ function showConnection(state, text) {
 
 /* ---- What happens ---- */
 
-function show({ fragment, mentions, mentions_room }) {
+function show({ id, fragment, mentions, mentions_room }) {
   const fresh = parse(fragment);
+  requote(id, fresh);
   const isCalled = reader !== null && (mentions_room || mentions.includes(reader));
   fresh.classList.toggle("calls", isCalled);
   announce(showMessage(fresh));
@@ -402,6 +443,7 @@ const handlers = {
   "message.deleted": (message) => {
     const item = document.getElementById(`m${message.id}`);
     if (item) drop(item);
+    requote(message.id, null);
     attention.deleted(message);
   },
   "message.restored": (message) => {
@@ -497,8 +539,9 @@ async function readRooms() {
 /* A message to send. Its key (the field Idempotency-Key) stays the same, so the server stores it
  * once, however often it is sent. */
 class Outgoing {
-  constructor(source) {
+  constructor(source, answered) {
     this.source = source;
+    this.answered = answered;
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     this.key = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
@@ -507,9 +550,32 @@ class Outgoing {
     return fetchJSON(`/api/rooms/${room}/messages`, {
       method: "POST",
       headers: { "Content-Type": "application/json", "Idempotency-Key": `"${this.key}"` },
-      body: JSON.stringify({ source: this.source }),
+      body: JSON.stringify({ source: this.source, reply_to: this.answered }),
     });
   }
+}
+
+/* Have the form answer a message, or none. */
+function answer(item) {
+  const [form, shown] = [document.querySelector(".room > .composer"), document.getElementById("replying")];
+  form.elements.reply_to.value = item ? idOf(item) : "";
+  shown.hidden = !item;
+  if (item) {
+    const [name, line] = shown.querySelectorAll("bdi");
+    name.textContent = item.querySelector(".nickname").textContent;
+    line.textContent = firstLineOf(item);
+  }
+  form.elements.source.focus();
+}
+
+/* Go to a quoted message that is on the page; its link leads to all others. */
+function followQuote(event) {
+  const link = event.target.closest(".quote");
+  const item = link && document.getElementById(`m${link.dataset.of}`);
+  if (!item || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  location.hash = item.id;
+  focusOn(item);
 }
 
 /* Say why, as people would. */
@@ -599,7 +665,11 @@ function startComposer(form) {
       showProblem(describeFailure(error));
       /* Do not lose what was written. */
       if (field.value) keepUnsent(outgoing, send);
-      else [returned, field.value] = [outgoing, outgoing.source];
+      else {
+        [returned, field.value] = [outgoing, outgoing.source];
+        const answered = outgoing.answered && document.getElementById(`m${outgoing.answered}`);
+        if (answered) answer(answered);
+      }
     } finally {
       field.dispatchEvent(new Event("change"));
     }
@@ -609,10 +679,20 @@ function startComposer(form) {
     event.preventDefault();
     const source = field.value;
     if (!source.trim()) return;
-    const outgoing = returned && returned.source === source ? returned : new Outgoing(source);
+    const answered = Number(form.elements.reply_to.value) || null;
+    const isSame = returned?.source === source && returned.answered === answered;
+    const outgoing = isSame ? returned : new Outgoing(source, answered);
     [returned, field.value] = [null, ""];
+    if (answered) answer(null);
     /* One at a time, so that they are stored in the order in which they were written. */
     last = last.then(() => send(outgoing));
+  });
+  document.querySelector("#replying a").addEventListener("click", (event) => {
+    event.preventDefault();
+    answer(null);
+  });
+  field.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape" && form.elements.reply_to.value) answer(null);
   });
   field.addEventListener("input", () => {
     checkLength(field);
@@ -626,12 +706,13 @@ function startComposer(form) {
  * position. */
 function act(event) {
   const item = event.target.closest(".message");
-  const what = event.type === "submit" ? event.target : event.target.closest(".edit");
-  const action = ["edit", "delete", "mark-unread"].find((each) => what?.classList.contains(each));
+  const what = event.type === "submit" ? event.target : event.target.closest(".edit, .reply");
+  const action = ["edit", "reply", "delete", "mark-unread"].find((each) => what?.classList.contains(each));
   if (!item || !action || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   what.closest(".actions:popover-open")?.hidePopover();
   if (action === "mark-unread") markUnread(item);
+  else if (action === "reply") answer(item);
   else talk(action, item);
 }
 
@@ -699,6 +780,7 @@ function start() {
   window.addEventListener("hashchange", lookForTarget);
   lookForTarget();
   for (const type of ["submit", "click"]) list.addEventListener(type, act);
+  list.addEventListener("click", followQuote);
   const composer = document.querySelector(".room .composer");
   if (composer) {
     sendByEnter(composer);

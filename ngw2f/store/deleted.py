@@ -19,7 +19,7 @@ from ngw2f.store.schema import messages
 # The page offers it for less: a request may take a while.
 RESTORE_SECONDS = 30
 
-_KEPT = ("id", "room_id", "user_id", "source", "created_at", "edited_at", "version")
+_KEPT = ("id", "room_id", "user_id", "source", "created_at", "edited_at", "reply_to", "version")
 
 
 def set_aside(connection: Connection, message_id: int) -> None:
@@ -66,7 +66,7 @@ def restore_message(connection: Connection, message_id: int, html: str) -> Messa
     connection.execute(insert(messages).values(values))
     return Message.of(
         row["id"], row["room_id"], row["user_id"], row["source"], html, False, row["created_at"],
-        now, row["edited_at"],
+        now, row["edited_at"], reply_to=row["reply_to"],
     )  # fmt: skip
 
 

@@ -32,12 +32,13 @@ COLUMNS = (
     messages.c.created_at,
     messages.c.updated_at,
     messages.c.edited_at,
+    messages.c.reply_to,
 )
 
 NEXT_VERSION = {"version": messages.c.version + 1}
 # Clients that read a room by `updated_since` have seen times up to the newest of the room.
 NEXT_TIME = after_newest(messages.c.updated_at, messages.c.room_id == bindparam("in_room"))
-GIVEN = ("room_id", "user_id", "source", "html", "rendered", "version", "request_id")
+GIVEN = ("room_id", "user_id", "source", "html", "rendered", "version", "request_id", "reply_to")
 ADD = Prepared(
     insert(messages)
     .values({name: bindparam(name) for name in GIVEN})
@@ -89,6 +90,7 @@ class Draft:
     user_id: int
     source: str
     html: str
+    reply_to: int | None = None
     request_id: str = field(default_factory=request_id.get)
 
     def values(self) -> dict[str, Any]:
@@ -181,8 +183,9 @@ def _build(
 ) -> Message:
     whom = mentions.get(row[0], ())
     is_for_all = EVERYBODY in whom
-    fields: list[Any] = [*row, previews.get(row[0], ()), whom[1:] if is_for_all else whom]
-    return Message.of(*fields, mentions_room=is_for_all)
+    *own, reply_to = row
+    fields: list[Any] = [*own, previews.get(row[0], ()), whom[1:] if is_for_all else whom]
+    return Message.of(*fields, mentions_room=is_for_all, reply_to=reply_to)
 
 
 def create_message(
@@ -197,10 +200,15 @@ def create_messages(connection: Connection, drafts: Sequence[Draft]) -> list[Mes
     now = take_turn(connection).now
     same = {"rendered": False, "version": 1, "now": now}
     values = [{**same, **each.values(), "in_room": each.room_id} for each in drafts]
-    return [
-        Message.of(message_id, each.room_id, each.user_id, each.source, each.html, False, at, at)
-        for each, (message_id, at) in zip(drafts, ADD.fetch_each(connection, values), strict=True)
-    ]
+    made = zip(drafts, ADD.fetch_each(connection, values), strict=True)
+    return [_created(each, message_id, at) for each, (message_id, at) in made]
+
+
+def _created(draft: Draft, message_id: int, at: float) -> Message:
+    room_id, user_id, source, html = draft.room_id, draft.user_id, draft.source, draft.html
+    return Message.of(
+        message_id, room_id, user_id, source, html, False, at, at, reply_to=draft.reply_to
+    )
 
 
 def change_message(
@@ -247,9 +255,9 @@ def list_unrendered(
         return []
     rows = UNRENDERED.fetch_each(connection, [{"message_id": each} for each in ids])
     found = []
-    for version, *row in filter(None, rows):
+    for version, *row, reply_to in filter(None, rows):
         row[5] = False  # It is not rendered, and SQLite has no booleans of its own.
-        found.append((version, Message.of(*row)))
+        found.append((version, Message.of(*row, reply_to=reply_to)))
     return found
 
 

@@ -153,6 +153,8 @@ messages = Table(
     Column("updated_at", Float, nullable=False),
     # When the author changed the source last; NULL: never.
     Column("edited_at", Float),
+    # The message of the same room that it answers, which may be deleted since.
+    Column("reply_to", Integer),
     # Increased with every change, so that what was made of an (id, version) stays valid.
     Column("version", Integer, nullable=False),
     # How often rendering this source failed, or killed the worker.
@@ -177,6 +179,7 @@ deleted_messages = Table(
     Column("source", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("edited_at", Float),
+    Column("reply_to", Integer),
     # The last one that the message had.
     Column("version", Integer, nullable=False),
     Column("deleted_at", Float, nullable=False, index=True),

@@ -6,6 +6,7 @@ from ngw2f.api_resources import MAX_ID, Mention
 from ngw2f.errors import Unauthenticated
 from ngw2f.http import Request, Response, link_header, tagged
 from ngw2f.store import users
+from ngw2f.store.quotes import quotes_of
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth
 from ngw2f.web.caching import personal, unkept_json
@@ -45,7 +46,8 @@ def show(services: Services, request: Request) -> Response:
     with services.core.database.reading() as connection:
         authors = {each.message.user_id for each in part.mentions}
         nicknames = users.nicknames_of(connection, authors)
-    values = {"reader": user, "part": part, "nicknames": nicknames}
+        quotes = quotes_of(connection, [each.message for each in part.mentions])
+    values = {"reader": user, "part": part, "nicknames": nicknames, "quotes": quotes}
     return tagged(request, personal(services.templates.page("inbox.html", values)))
 
 

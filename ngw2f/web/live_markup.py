@@ -11,6 +11,8 @@ import msgspec
 from ngw2f.api_resources import Person, Preview, Room
 from ngw2f.live.entry import Entry
 from ngw2f.live.nicknames import Nicknames
+from ngw2f.store.database import Database
+from ngw2f.store.quotes import Quote, find_quotes
 from ngw2f.web.templates import Templates
 
 
@@ -29,6 +31,7 @@ class ShownMessage(msgspec.Struct):
     previews: tuple[Preview, ...] = ()
     mentions: tuple[int, ...] = ()
     mentions_room: bool = False
+    reply_to: int | None = None
 
 
 class ShownRoom(msgspec.Struct):
@@ -62,10 +65,11 @@ class RoomMarkup(msgspec.Struct):
 class LiveMarkup:
     """Makes the data of events for pages."""
 
-    def __init__(self, templates: Templates, nicknames: Nicknames) -> None:
+    def __init__(self, templates: Templates, nicknames: Nicknames, database: Database) -> None:
         self._message = templates.fragment("message.html")
         self._room = templates.fragment("room_link.html")
         self._nicknames = nicknames
+        self._database = database
         self._encoder = msgspec.json.Encoder()
         self._shown: dict[str, Callable[[bytes], msgspec.Struct]] = {
             "message.created": self._show_message,
@@ -85,7 +89,9 @@ class LiveMarkup:
         fragment = self._message(
             message=message,
             nickname=self._nicknames.of(message.user_id),
+            quotes=self._quotes_in(message),
             with_actions=True,
+            may_post=True,
             is_own=True,
             # What comes before it is on the page, whose script adds this.
             follows=False,
@@ -98,6 +104,12 @@ class LiveMarkup:
             message.mentions_room,
             fragment,
         )
+
+    def _quotes_in(self, message: ShownMessage) -> dict[int, Quote]:
+        if message.reply_to is None:
+            return {}
+        with self._database.asking() as connection:
+            return find_quotes(connection, {message.reply_to: message.room_id})
 
     def _show_room(self, data: bytes) -> RoomMarkup:
         told = msgspec.json.decode(data, type=ShownRoom)

@@ -1,4 +1,4 @@
-"""What a person does with a message by forms: edit, delete, restore.
+"""What a person does with a message by forms: edit, reply, delete, restore.
 
 With JavaScript the page does the same by the API, and stays where it is.
 """
@@ -38,6 +38,15 @@ def edit_message(services: Services, request: Request, message_id: int) -> Respo
             message = rights.find_own_message(connection, message_id, user)
         return _edit_page(services, user, message, Draft(source, error))
     return see_other(room.links.page + f"#m{message_id}")
+
+
+def reply_page(services: Services, request: Request, message_id: int) -> Response:
+    """Lead to the form of the message's room, which then answers it."""
+    user = auth.require_user(services, request)
+    with services.core.database.reading() as connection:
+        message = rights.find_message(connection, message_id, user)
+        room = rights.find_room(connection, message.room_id, user)
+    return see_other(f"{room.links.page}?reply_to={message_id}#write")
 
 
 def delete_message(services: Services, request: Request, message_id: int) -> Response:

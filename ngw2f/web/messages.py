@@ -1,10 +1,13 @@
 """Messages of a room: the history, post, edit, delete, restore."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from ngw2f.actions import rights
 from ngw2f.actions.messages import Posted
-from ngw2f.api_resources import Message
+from ngw2f.api_resources import MAX_ID, Message
 from ngw2f.http import JSON_TYPE, Request, Response, json_response, known, link_header, no_content
 from ngw2f.live.cache_groups import room_group
 from ngw2f.store import messages
@@ -16,11 +19,18 @@ from ngw2f.web.paging import DEFAULT_LIMIT, MAX_LIMIT
 from ngw2f.web.services import Services
 from ngw2f.web.waiting import Pending
 
+MessageId = Annotated[int, Meta(ge=1, le=MAX_ID)]
+
 NEWEST = Page(limit=DEFAULT_LIMIT)
 
 
-class NewMessage(msgspec.Struct):
+class ChangedMessage(msgspec.Struct):
     source: str
+
+
+class NewMessage(ChangedMessage):
+    # The message of the same room that it answers.
+    reply_to: MessageId | None = None
 
 
 def index(services: Services, request: Request, room_id: int = LOBBY_ID) -> Response:
@@ -51,14 +61,14 @@ def create(services: Services, request: Request, room_id: int = LOBBY_ID) -> Res
     body = request.json_body(NewMessage)
     with_task = waiting.wants_task(request)
     posted = services.actions.messages.post(
-        user, room_id, body.source, key=key, with_task=with_task
+        user, room_id, body.source, key=key, with_task=with_task, reply_to=body.reply_to
     )
     return waiting.answer(services, request, _pending(posted), status=201)
 
 
 def change(services: Services, request: Request, message_id: int) -> Response:
     user = auth.require_user(services, request)
-    body = request.json_body(NewMessage)
+    body = request.json_body(ChangedMessage)
     with_task = waiting.wants_task(request)
     posted = services.actions.messages.edit(user, message_id, body.source, with_task=with_task)
     return waiting.answer(services, request, _pending(posted), status=204)

@@ -26,6 +26,7 @@ from ngw2f.http import Request, Response, see_other, tagged
 from ngw2f.live.entry import EntryId
 from ngw2f.store import deleted, events, messages, readings, rooms, users
 from ngw2f.store.messages import Page
+from ngw2f.store.quotes import Quote, find_quotes, quotes_of
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, idempotency
@@ -52,6 +53,8 @@ class Draft:
 
     text: str = ""
     error: DomainError | None = None
+    # The message that it answers.
+    reply_to: int | None = None
     # Whether it was to be a private room.
     private: bool = False
 
@@ -111,6 +114,8 @@ def _room_page(
             "mentions": sum(each.mentions for each in read.values()),
             "messages": found,
             "nicknames": users.nicknames_of(connection, {message.user_id for message in found}),
+            "quotes": quotes_of(connection, found),
+            "answered": _answered(connection, request, reader, room, draft),
             "reader": reader,
             "cursor": cursor,
             "on_its_way": Message.of(0, room.id, reader.id if reader else 0, "", "", False, 0, 0),
@@ -151,6 +156,17 @@ def _restorable(connection: Connection, request: Request, reader: UserRow | None
         return None
     is_there = deleted.find_room_of(connection, message_id, reader.id) is not None
     return message_id if is_there else None
+
+
+def _answered(
+    connection: Connection, request: Request, reader: UserRow | None, room: Room, draft: Draft
+) -> tuple[int, Quote] | None:
+    """Return the message of the room that the form is to answer, if there is one."""
+    message_id = draft.reply_to or request.integer_argument("reply_to", 1)
+    if reader is None or message_id is None:
+        return None
+    quote = find_quotes(connection, {message_id: room.id}).get(message_id)
+    return (message_id, quote) if quote else None
 
 
 def _readings_of(
@@ -226,15 +242,17 @@ def post_message(
     user = auth.require_user(services, request)
     with services.core.database.reading() as connection:
         room = rights.find_room_named(connection, name, user, room_id)
-    source = request.form_field("source")
+    source, reply_to = request.form_field("source"), request.id_field("reply_to")
     try:
         _once(
             request,
             source,
-            lambda key: services.actions.messages.post(user, room.id, source, key=key),
+            lambda key: services.actions.messages.post(
+                user, room.id, source, key=key, reply_to=reply_to
+            ),
         )
     except REFUSALS as error:
-        draft = Draft(source, error)
+        draft = Draft(source, error, reply_to)
         return _room_page(services, request, user, name, room_id, draft)
     return see_other(room.links.page + "#end")
 

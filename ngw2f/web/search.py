@@ -13,6 +13,7 @@ from ngw2f.actions.search import Hits
 from ngw2f.api_resources import Message
 from ngw2f.errors import DomainError, Invalid, NotFound, Unauthenticated
 from ngw2f.http import Request, Response, add_vary, json_response, link_header, tagged
+from ngw2f.store.quotes import Quote, quotes_of
 from ngw2f.store.users import UserRow
 from ngw2f.text.found_words import mark_words
 from ngw2f.web import auth
@@ -87,6 +88,7 @@ def _page(
         "asked": asked,
         "hits": hits,
         "messages": [_marked(each, hits) for each in reversed(hits.messages)] if hits else [],
+        "quotes": _quotes_of(services, hits) if hits and is_page else {},
         "older": f"/search?{urlencode(older)}" if older else None,
         "detail": refusal.detail if refusal else "",
         "reader": reader,
@@ -97,6 +99,11 @@ def _page(
     if refusal:
         response.status_code = http_error(refusal).code or 400
     return response
+
+
+def _quotes_of(services: Services, hits: Hits) -> dict[int, Quote]:
+    with services.core.database.asking() as connection:
+        return quotes_of(connection, hits.messages)
 
 
 def _marked(message: Message, hits: Hits) -> Message:

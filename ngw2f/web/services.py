@@ -66,6 +66,6 @@ def build_services(settings: Settings) -> Services:
         meter=RequestMeter(broker),
         history=History(broker),
         templates=templates,
-        page_data=PageData(LiveMarkup(templates, nicknames).show),
+        page_data=PageData(LiveMarkup(templates, nicknames, core.database).show),
         message_cache=MessageCache(),
     )

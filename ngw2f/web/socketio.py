@@ -1,6 +1,6 @@
 """Socket.IO, by polling at any worker and over WebSockets: what the chat does with its events.
 
-Clients send `ping_user(token)`, `post_message({source, room_id}, token)` and
+Clients send `ping_user(token)`, `post_message({source, room_id, reply_to}, token)` and
 `typing({room_id}, token)`; they receive `updated_model({class, model, event, id}, id)`. Without a
 room it is the lobby, without a token that of the connection. A client that reconnects gets what it
 has missed: the official ones recover by themselves, others say in `auth` which `id` they saw last:
@@ -206,7 +206,11 @@ class ChatApp:
         client_id = _client_id_of(said)
         own_key = idempotency.key_of_client(client_id)
         posted = self._services.actions.messages.post(
-            user, _room_id_of(said), source, key=own_key or key or None
+            user,
+            _room_id_of(said),
+            source,
+            key=own_key or key or None,
+            reply_to=_answered_by(said),
         )
         message: Said = msgspec.to_builtins(posted.message)
         return message
@@ -254,6 +258,14 @@ def _room_id_of(said: Said) -> int:
     if type(room_id) is not int:
         raise Invalid("room_id is a whole number")
     return room_id
+
+
+def _answered_by(said: Said) -> int | None:
+    """Return the message that a post answers, if it says so. Raises Invalid."""
+    answered = said.get("reply_to")
+    if answered is not None and type(answered) is not int:
+        raise Invalid("reply_to is a whole number")
+    return answered
 
 
 def _client_id_of(said: Said) -> object:

@@ -22,6 +22,7 @@ from ngw2f.web.deflate import agree
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
 from ngw2f.web.events import subscribe
 from ngw2f.web.frames import ConnectionClosed, FrameLimit, WebSocketServer
+from ngw2f.web.messages import MessageId
 from ngw2f.web.services import Services
 from ngw2f.web.upgrade import FrameSocket, SwitchingProtocols, handshake_of, take_over
 from ngw2f.web.writer import Writer
@@ -57,6 +58,7 @@ class FromClient(msgspec.Struct):
     type: str
     room_id: int = 0
     source: str = ""
+    reply_to: MessageId | None = None
     client_id: ClientId = None
     after: str = ""
 
@@ -183,7 +185,9 @@ class Conversation:
                 self._answer("pong", {})
             case "post":
                 user, key = self._user(), idempotency.key_of_client(sent.client_id)
-                posted = actions.messages.post(user, sent.room_id, sent.source, key=key)
+                posted = actions.messages.post(
+                    user, sent.room_id, sent.source, key=key, reply_to=sent.reply_to
+                )
                 self._answer("posted", Posted(sent.client_id, posted.message))
             case "typing":
                 actions.rooms.type_in(self._user(), sent.room_id)

@@ -144,6 +144,11 @@ def bounds(settings: Settings) -> dict[str, dict[str, Schema]]:
     """Return what the code requires of a member beyond its type, by shape and member."""
     # Names have further rules (docs/api.md), which a schema cannot express.
     nickname = {"minLength": 1, "maxLength": MAX_NICKNAME_CHARACTERS, "format": "nickname"}
+    source = {
+        "minLength": 1,
+        "maxLength": settings.max_message_characters,
+        "pattern": source_pattern(),
+    }
     password = {
         "minLength": MIN_PASSWORD_CHARACTERS,
         "maxLength": MAX_PASSWORD_CHARACTERS,
@@ -156,13 +161,8 @@ def bounds(settings: Settings) -> dict[str, dict[str, Schema]]:
         "ChangedUser": {"nickname": nickname, "password": password},
         "NewRoom": {"name": room_name},
         "ChangedRoom": {"name": room_name, "topic": topic},
-        "NewMessage": {
-            "source": {
-                "minLength": 1,
-                "maxLength": settings.max_message_characters,
-                "pattern": source_pattern(),
-            }
-        },
+        "NewMessage": {"source": source},
+        "ChangedMessage": {"source": source},
     }
 
 

@@ -204,7 +204,7 @@ OPERATIONS = (
     Operation("get", "/api/messages/{message_id}", "showMessage", "Show a message", "reader",
               kept("the message", Message), ("message_id", "If-None-Match")),
     Operation("put", "/api/messages/{message_id}", "editMessage", "Edit one's message", "user",
-              EDITED, ("message_id", "Prefer"), body=messages.NewMessage, refusals=(403, 409),
+              EDITED, ("message_id", "Prefer"), body=messages.ChangedMessage, refusals=(403, 409),
               is_limited=True),
     Operation("delete", "/api/messages/{message_id}", "deleteMessage", "Delete one's message",
               "user", DONE, ("message_id",), refusals=(403, 409), is_limited=True,

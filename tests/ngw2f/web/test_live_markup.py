@@ -49,7 +49,7 @@ def test_message_is_the_one_of_its_authors_page(client: Client) -> None:
 def test_it_is_the_one_of_others_pages_without_actions(client: Client) -> None:
     client.say(client.join("ann"), "hello")
     fragment = parsed(told(client, "message.created")["fragment"])
-    without = re.sub(r'<div class="actions">.*?</form></div>', "", fragment, flags=re.DOTALL)
+    without = re.sub(r'<button aria-label="Actions".*?</form></div>', "", fragment, flags=re.DOTALL)
     assert without == shown(client, ".message")
 
 
@@ -71,13 +71,17 @@ def test_programs_get_no_markup(client: Client) -> None:
 @pytest.mark.parametrize("name", ["user.updated", "typing", "message.deleted", "resync"])
 def test_what_is_no_markup_stays_as_it_is(service: Service, name: str) -> None:
     services = service.services
-    markup = LiveMarkup(services.templates, Nicknames(services.core.database))
+    markup = LiveMarkup(
+        services.templates, Nicknames(services.core.database), services.core.database
+    )
     assert markup.show(Entry(EntryId(1), name, b'{"id": 1}', None)) == b'{"id": 1}'
 
 
 def test_event_of_an_older_release_is_shown(service: Service) -> None:
     services = service.services
-    markup = LiveMarkup(services.templates, Nicknames(services.core.database))
+    markup = LiveMarkup(
+        services.templates, Nicknames(services.core.database), services.core.database
+    )
     data = b'{"id":5,"name":"a b","private":true,"_links":{"self":"/api/rooms/5"}}'
     fragment = markup.show(Entry(EntryId(1), "room.created", data, 5))
     assert b"/rooms/a%20b/5" in fragment
@@ -89,6 +93,7 @@ def test_event_of_an_older_release_is_shown(service: Service) -> None:
         ("nickname", "message.html"),
         ("actions", "message.html"),
         ("preview", "message.html"),
+        ("quote", "quote.html"),
         ("description", "message.html"),
     ],
 )

@@ -50,6 +50,7 @@ PAGES = {
     "/messages/{message_id}",
     "/messages/{message_id}/edit",
     "/messages/{message_id}/delete",
+    "/messages/{message_id}/reply",
     "/messages/{message_id}/restore",
     "/search",
     "/thumbnails/{name}",
