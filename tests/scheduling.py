@@ -4,14 +4,24 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# Their modules share a browser, or a chat, and stay on one worker.
-TOGETHER = ["tests/browser/"]
+# Modules that share a browser, or a chat, and stay on one worker.
+TOGETHER = {
+    "tests/browser/": ["tests/browser/"],
+    "the chat of tests/live/": [
+        f"tests/live/test_{name}.py"
+        for name in (
+            "choice", "connections", "flood", "hostile_http", "hostile_random", "hostile_socketio",
+            "hostile_websocket", "socketio", "switched", "unread", "websocket",
+        )
+    ],
+}  # fmt: skip
 # What takes longest, the longest first: begun last, one of them would run alone at the end.
 LONGEST = [
     "tests/examples/test_walk.py",
     "tests/browser/",
     "tests/deploy/test_faults.py",
     "tests/live/test_faults.py",
+    "tests/live/test_hostile",
     "tests/server/test_reload.py",
     "tests/server/test_life.py",
     "tests/server/test_faults.py",
@@ -36,7 +46,8 @@ class SharedFirst(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ha
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return next((folder for folder in TOGETHER if path.startswith(folder)), path)
+        paths = TOGETHER.items()
+        return next((name for name, some in paths if path.startswith(tuple(some))), path)
 
 
 def place_of(item: pytest.Item) -> int:

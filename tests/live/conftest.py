@@ -1,26 +1,72 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from tests.live.server import ChatServer
+from tests.waiting import wait_until
+
+
+class SharedChat:
+    """A chat for one module after another, started when it is first asked for."""
+
+    def __init__(self, make: Callable[[], ChatServer]) -> None:
+        self._make = make
+        self._server: ChatServer | None = None
+
+    @contextmanager
+    def lent(self, session: pytest.Session) -> Iterator[ChatServer]:
+        """Give it for a block. If a test fails meanwhile, the next module gets a new one."""
+        if self._server is None:
+            self._server = self._make()
+            self._server.start(queues="")
+            # The first account has the id 1.
+            self._server.token_of("ann")
+        failed = session.testsfailed
+        yield self._server
+        if session.testsfailed > failed:
+            self.stop()
+        else:
+            # After a reload the old worker may not have ended yet.
+            server = self._server
+            wait_until(lambda: len(server.web_workers()) == 1)
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.stop()
+        self._server = None
+
+
+@pytest.fixture(scope="session")
+def shared_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedChat]:
+    chat = SharedChat(lambda: ChatServer(tmp_path_factory.mktemp("chat")))
+    yield chat
+    chat.stop()
 
 
 @pytest.fixture(scope="module")
 def chat(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    shared_chat: SharedChat,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[ChatServer]:
-    """Run a chat that the tests of a module share and leave alive.
+    """Run a chat that tests share and leave alive, those of other modules too.
 
-    It renders in a module that says `RENDERS = True`, and has as many web workers as its `WORKERS`.
+    A module has its own, which renders, if it says `RENDERS = True`, or has as many web workers as
+    its `WORKERS`.
     """
-    server = ChatServer(tmp_path_factory.mktemp("chat"))
-    renders = getattr(request.module, "RENDERS", False)
-    server.start(getattr(request.module, "WORKERS", 1), queues="render" if renders else "")
-    yield server
-    server.stop()
+    renders, workers = (getattr(request.module, name, None) for name in ("RENDERS", "WORKERS"))
+    with ExitStack() as stack:
+        if renders or workers:
+            server = ChatServer(tmp_path_factory.mktemp("chat"))
+            server.start(workers or 1, queues="render" if renders else "")
+            stack.callback(server.stop)
+        else:
+            server = stack.enter_context(shared_chat.lent(request.session))
+        yield server
 
 
 @pytest.fixture(scope="module")
 def ann(chat: ChatServer) -> str:
     """Return the token of an account of the chat."""
-    return chat.register("ann")
+    return chat.token_of("ann")

@@ -74,6 +74,7 @@ class ChatServer:
         }
         self.log = directory / "server.log"
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._tokens: dict[str, str] = {}
 
     def start(self, workers: int = 1, *, queues: str = "render") -> None:
         """Start Redis, gunicorn with so many web workers, and RQ's for some *queues*.
@@ -135,6 +136,12 @@ class ChatServer:
         )
         token: str = answer.json()["token"]
         return token
+
+    def token_of(self, nickname: str) -> str:
+        """Return the token of a user, who is new when asked for first."""
+        if nickname not in self._tokens:
+            self._tokens[nickname] = self.register(nickname)
+        return self._tokens[nickname]
 
     def call(self, method: str, path: str, token: str | None = None, **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

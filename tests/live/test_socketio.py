@@ -125,11 +125,11 @@ def test_event_with_a_bad_token_is_told_so(chat: ChatServer) -> None:
 
 
 def test_ping_user_makes_one_online(chat: ChatServer) -> None:
-    token = chat.register("carl")
+    token = chat.register("carla")
     client = Client(chat)
     client.emit("ping_user", token)
     deadline = time.monotonic() + 60
-    while "carl" not in chat.call("GET", "/api/users?online=1").text:
+    while "carla" not in chat.call("GET", "/api/users?online=1").text:
         assert time.monotonic() < deadline
     client.close()
 
