@@ -9,6 +9,8 @@ import msgspec
 
 from examples.middleware.question import Question
 from middleware._wsgi import ExcInfo, Headers, Write, close_body
+from middleware.xray import Trace, ladder, lint
+from middleware.xray.probe import KEY
 
 MAX_BODY_BYTES = 64 * 1024
 # A stream has no end. Show what comes at once, and shortly after.
@@ -25,6 +27,8 @@ class Run(msgspec.Struct, frozen=True):
     status: str
     headers: list[tuple[str, str]]
     body: str
+    # What each layer did, as text; empty if there was no chain.
+    ladder: str = ""
 
 
 def ask(app: WSGIApplication, question: Question, off: Iterable[str], host: str) -> Run:
@@ -45,10 +49,10 @@ def ask(app: WSGIApplication, question: Question, off: Iterable[str], host: str)
         started.append((status, pairs))
         return write
 
-    failure = b""
+    failure, environ = b"", question.environ(host)
     try:
         with gevent.Timeout(ANSWER_SECONDS):
-            body = app(question.environ(host), start)
+            body = app(environ, start)
             try:
                 take(body, chunks)
             finally:
@@ -57,7 +61,9 @@ def ask(app: WSGIApplication, question: Question, off: Iterable[str], host: str)
         failure = traceback.format_exc().encode(errors="replace")
     status, headers = started[-1] if started else ("start_response was not called", [])
     content = b"".join(chunks)[:MAX_BODY_BYTES] + failure
-    return Run(question, sorted(off), status, headers, content.decode(errors="replace"))
+    trace = environ.get(KEY)
+    journey = ladder(trace, lint(trace)) if isinstance(trace, Trace) and trace.visits else ""
+    return Run(question, sorted(off), status, headers, content.decode(errors="replace"), journey)
 
 
 def take(body: Iterable[bytes], chunks: list[bytes]) -> None:

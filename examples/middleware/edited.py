@@ -12,6 +12,7 @@ from examples.middleware.switches import Switches
 from middleware.answer import Answer
 from middleware.chain import Layer, chain, check_names
 from middleware.error_boundary import ErrorBoundaryMiddleware
+from middleware.xray import Recorder
 
 Version = tuple[int, int]
 
@@ -59,7 +60,9 @@ class EditedChain:
             edited = [*runpy.run_path(str(self.path))["layers"], *self.own]
             check_names(edited)
             layers = edited
-            chained = chain([layer for layer in layers if layer.name not in off], self.app)
+            on = [layer for layer in layers if layer.name not in off]
+            # X-ray stands before each layer; whoever asks finds the trace in environ.
+            chained = chain(on, self.app, Recorder(keep=1).probe)
         except Exception:
             answer = what_went_wrong({})
             return Reading(version, off, layers, traceback.format_exc(), answer)

@@ -248,3 +248,20 @@ def test_answer_cannot_write_into_the_page(client: TestApp, file: Path) -> None:
     file.write_text("layers = []")
     page = click(client, headers="X-Typed: <script>", send="yes")
     page.mustcontain("X-Typed: &lt;script&gt;", "&lt;body&gt;", no="<script>")
+
+
+def test_page_shows_the_journey_of_what_was_asked(client: TestApp) -> None:
+    page = click(client, method="GET", path="/", headers="", send="yes")
+    journey = page.text.partition("Its journey")[2]
+    assert "GET /\n200 OK, " in journey
+    assert "own ms  layer" in journey
+    assert "headers            ↑ + X-Played-With: yes" in journey
+    page = click(client, off="headers")
+    assert "X-Played-With" not in page.text.partition("Its journey")[2].partition("</pre>")[0]
+    assert "chat: request id" in page.text.partition("Its journey")[2].partition("</pre>")[0]
+
+
+def test_chain_that_cannot_be_made_has_no_journey(client: TestApp, file: Path) -> None:
+    file.write_text("layers = 1 / 0")
+    page = click(client, method="GET", path="/", headers="", send="yes")
+    assert "Its journey" not in page.text

@@ -36,7 +36,8 @@ def test_first_screen_says_what_one_will_know_and_needs() -> None:
 
 
 def test_tour_is_read_in_twenty_minutes() -> None:
-    assert len(TEXT.split()) <= 4000
+    # A ladder is looked at, like a picture.
+    assert len(re.sub(r"(?s)<!-- ladder.*?```text\n.*?```", "", TEXT).split()) <= 4000
 
 
 @pytest.mark.parametrize("step", STEPS)
