@@ -50,16 +50,19 @@ talk: .venv/.run ## Make slides of docs/talk.md: build/talk.html, and a PDF if c
 	@$(BIN)/python -m examples.talk
 	@! command -v chromium > /dev/null || chromium --headless --no-sandbox --print-to-pdf=build/talk.pdf build/talk.html
 
+docs: .venv-docs/.done ## Build the documentation as a site, build/site/; a warning or a dead link is an error.
+	.venv-docs/bin/python -m docs.website
+
 dist: .venv/.test ## Build the two distributions into dist/, and check them.
-	rm -rf dist build packages/middleware/build
+	rm -rf dist build/lib packages/middleware/build
 	$(BIN)/python -m build --outdir dist packages/middleware
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python -m twine check --strict dist/*
-	@rm -rf build packages/middleware/build ngw2f.egg-info packages/middleware/ngw2f_middleware.egg-info
+	@rm -rf build/lib build/bdist.* packages/middleware/build ngw2f.egg-info packages/middleware/ngw2f_middleware.egg-info
 
 # A checkout has the middleware beside the chat, so it needs no pin.
-COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --no-annotate --no-header \
-    --python-version 3.11 $(UPGRADE) --overrides packages/beside.txt --no-emit-package ngw2f-middleware setup.cfg
+PIN = $(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 $(UPGRADE)
+COMPILE = $(PIN) --overrides packages/beside.txt --no-emit-package ngw2f-middleware setup.cfg
 UPGRADE = --upgrade
 
 requirements: .venv/.test ## Pin the newest versions that setup.cfg allows, with their hashes; with UPGRADE= only what is new there.
@@ -67,10 +70,11 @@ requirements: .venv/.test ## Pin the newest versions that setup.cfg allows, with
 	$(COMPILE) --extra test -o requirements-test.txt
 	$(COMPILE) --extra examples -o requirements-examples.txt
 	$(COMPILE) --extra stack -o requirements-stack.txt
+	$(PIN) --group docs -o requirements-docs.txt
 	@rm -rf ngw2f.egg-info packages/middleware/ngw2f_middleware.egg-info
 
 clean: ## Remove what was installed and built. What the chat stored (var/) stays.
-	rm -rf .venv build dist *.egg-info packages/*/build packages/*/*.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf .venv .venv-docs build dist *.egg-info packages/*/build packages/*/*.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -99,4 +103,10 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 	$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements-test.txt
 	@touch $@ .venv/.run .venv/.examples
 
-.PHONY: help run stack cert test pytest test-quick check conformance demo talk dist requirements clean
+.venv-docs/.done: requirements-docs.txt
+	@# Apart: Sphinx and what checks the distributions need different docutils.
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install -q --require-hashes --only-binary :all: -r requirements-docs.txt
+	@touch $@
+
+.PHONY: help run stack cert test pytest test-quick check conformance demo talk docs dist requirements clean

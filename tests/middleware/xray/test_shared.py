@@ -226,7 +226,7 @@ if child:
     assert [trace.path for trace in shared.newest(9)] == ["/child"]
 """
     # Since Python 3.12 a process with threads is warned of a fork.
-    command = [sys.executable, "-W", "ignore:.*multi-threaded:DeprecationWarning", "-c", program]
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
