@@ -26,6 +26,7 @@ def add_processes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
     process = commands.add_parser("worker-process")
     process.add_argument("--queues", type=parse_queues, default=",".join(QUEUES))
+    process.add_argument("--starts", type=parse_queues)
     process.add_argument("--status", type=int)
     process.add_argument("--lifeline", type=int)
     process.set_defaults(run=_worker_process, settings=None)
@@ -108,7 +109,9 @@ def _worker_process(options: argparse.Namespace) -> None:
     from ngw2f.jobs.worker import run_worker
 
     settings = options.settings or read_settings()
-    run_worker(settings, options.queues.split(","), options.status, options.lifeline)
+    starts = options.starts.split(",") if options.starts else ()
+    queues = options.queues.split(",")
+    run_worker(settings, queues, options.status, options.lifeline, starts)
 
 
 def _cron(options: argparse.Namespace) -> None:

@@ -55,7 +55,7 @@ class HeartbeatThread:
 
     def __init__(self, heartbeats: Heartbeats, queues: Sequence[str]) -> None:
         self._heartbeats = heartbeats
-        self._queues = queues
+        self._queues = list(queues)
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="heartbeat")
@@ -68,6 +68,10 @@ class HeartbeatThread:
         self._is_over.set()
         self._thread.join()
         self._heartbeats.remove(self._queues, self._worker)
+
+    def hand_over(self, queue: str) -> None:
+        """Note nothing more for *queue*: another worker will, before the last note is too old."""
+        self._queues.remove(queue)
 
     def _run(self) -> None:
         while not self._is_over.wait(BEAT_SECONDS):

@@ -13,6 +13,7 @@ those names start with our prefix, and two chats can share one Redis database.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from redis import Redis
@@ -72,8 +73,12 @@ def job_id(prefix: str, job: OutboxJob) -> str:
 class WakeUp:
     """Queue a job, unless one is queued that has not looked at the outbox yet."""
 
-    def __init__(self, broker: Broker, job: OutboxJob) -> None:
+    def __init__(
+        self, broker: Broker, job: OutboxJob, announce: Callable[[str], None] = lambda _queue: None
+    ) -> None:
+        """Before a job is queued, *announce* its queue."""
         self.queue_name = job.queue
+        self._announce = announce
         self._broker = broker
         self._job = job
         # Processes of an older release use the same key.
@@ -83,10 +88,12 @@ class WakeUp:
 
     def wake(self) -> None:
         """Wake a worker; call it after the commit. If Redis is unreachable, the sweep does it."""
+        self._announce(self.queue_name)
         self._broker.attempt(self._enqueue_unless_flagged, None)
 
     def wake_again(self) -> None:
         """Queue the job even if the flag says that one is queued, or was set a moment ago."""
+        self._announce(self.queue_name)
         self._broker.attempt(lambda _redis: self._enqueue(), None)
 
     def clear_flag(self) -> None:

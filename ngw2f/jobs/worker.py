@@ -25,11 +25,12 @@ from rq.utils import now, utcformat, utcparse
 
 from ngw2f.jobs import links, render, upkeep  # noqa: F401 # imported before a job asks for them
 from ngw2f.jobs.context import JobContext, build_context, current_context, inherit_context
+from ngw2f.jobs.demand import Demand
 from ngw2f.jobs.fetch_process import FetchProcess
 from ngw2f.jobs.heartbeat import Heartbeats, HeartbeatThread
 from ngw2f.jobs.malloc import give_memory_back
 from ngw2f.jobs.niceness import be_nice
-from ngw2f.jobs.wakeup import JOB_TIMEOUT_SECONDS, LINKS, queue_name
+from ngw2f.jobs.wakeup import JOB_TIMEOUT_SECONDS, LINKS, WakeUp, queue_name
 from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.metrics.families import JOB_SECONDS, JOBS, PROCESSES
 from ngw2f.observe.metrics.files import WRITE_SECONDS, Recorder
@@ -112,12 +113,17 @@ class ChatWorker(SimpleWorker):
 
 
 def run_worker(
-    settings: Settings, queues: Sequence[str], status: int | None, lifeline: int | None
+    settings: Settings,
+    queues: Sequence[str],
+    status: int | None,
+    lifeline: int | None,
+    starts: Sequence[str] = (),
 ) -> None:
     """Run jobs of *queues* until a stop signal (SIGTERM, SIGINT) or the supervisor's end.
 
     *status* is a file descriptor that the supervisor reads; *lifeline* is one whose other end
-    closes when the supervisor ends.
+    closes when the supervisor ends. The supervisor *starts* the workers of other queues when this
+    one first has work for them.
     """
     give_memory_back()
     fetch_process = FetchProcess(settings, lifeline) if LINKS.queue in queues else None
@@ -127,11 +133,17 @@ def run_worker(
     use.note()
     call = fetch_process.fetch if fetch_process else None
     context = replace(inherit_context(settings), call_fetch_process=call)
+    broker = context.core.broker
+    others = [queue for queue in starts if queue not in queues]
+    beat = HeartbeatThread(Heartbeats(broker), [*queues, *others])
+    if others:
+        demand = Demand(others, status, beat.hand_over)
+        context = replace(context, link_wakeup=WakeUp(broker, LINKS, demand.announce))
     current_context.set(context)
     if lifeline is not None:
         threading.Thread(target=_end_with, args=[lifeline], daemon=True).start()
     try:
-        _work(context, queues, status)
+        _work(context, queues, status, beat)
     except RedisError as error:
         # The supervisor starts another one in a moment.
         sys.exit(f"the worker for {','.join(queues)} cannot reach Redis: {error}")
@@ -153,9 +165,10 @@ def warm_up(settings: Settings) -> None:
     current_context.set(context)
 
 
-def _work(context: JobContext, queues: Sequence[str], status: int | None) -> None:
+def _work(
+    context: JobContext, queues: Sequence[str], status: int | None, beat: HeartbeatThread
+) -> None:
     worker = ChatWorker(context, queues, context.core.settings.worker_max_jobs, status)
-    beat = HeartbeatThread(Heartbeats(context.core.broker), queues)
     beat.start()
     for handler in logging.getLogger().handlers:
         if isinstance(handler, GatheringHandler):

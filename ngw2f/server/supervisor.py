@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from ngw2f.broker.no_asyncio import leave_asyncio_out
 from ngw2f.forks import Fork
+from ngw2f.jobs.demand import demand_of
 from ngw2f.server.systemd import Systemd
 from ngw2f.settings import Settings
 
@@ -53,6 +54,8 @@ class ChildSpec:
     is_foundation: bool = False
     # Reports again and again that it works.
     has_pulse: bool = False
+    # Not started before another child reports this line.
+    on_demand: bytes = b""
 
 
 @dataclass(slots=True)
@@ -111,7 +114,7 @@ class Supervisor:
             prepare()
             for spec in self._specs:
                 # Preparing takes long enough to be told to stop meanwhile.
-                if not spec.is_foundation and not self._is_stopping:
+                if not (spec.is_foundation or spec.on_demand or self._is_stopping):
                     self._start(spec)
             while not self._is_stopping:
                 self._wait()
@@ -174,7 +177,7 @@ class Supervisor:
         self._selector.register(reader, selectors.EVENT_READ, lambda: self._hear(child))
 
     def _hear(self, child: Child) -> None:
-        """Act on a child's report: it is ready, or wants to be replaced."""
+        """Act on a child's report: it is ready, wants to be replaced, or needs another."""
         told = os.read(child.status, 4096)
         if not told:
             self._selector.unregister(child.status)
@@ -188,6 +191,14 @@ class Supervisor:
                 child.predecessor = None
         if b"retire" in told:
             self._start(child.spec, predecessor=child)
+        for spec in self._specs:
+            if spec.on_demand and spec.on_demand in told and not self._is_known(spec):
+                self._start(spec)
+
+    def _is_known(self, spec: ChildSpec) -> bool:
+        """Say whether a child for *spec* was started, and so is kept running."""
+        known: list[Child | Restart] = [*self._children, *self._restarts]
+        return any(each.spec is spec for each in known)
 
     def _end(self, child: Child) -> None:
         child.is_leaving = True
@@ -284,19 +295,24 @@ def default_pools(render_workers: int) -> dict[str, int]:
     return {"render": render_workers, "links": 1}
 
 
-def worker_specs(pools: Mapping[str, int], begin: Begin) -> list[ChildSpec]:
+def worker_specs(
+    pools: Mapping[str, int], begin: Begin, on_demand: Sequence[str] = ()
+) -> list[ChildSpec]:
     """Return the RQ workers for each comma-separated list of queues, and the upkeep's scheduler.
 
     By default links have workers of their own: a job that waits for sites would delay messages.
+    A list that is *on_demand* has none before one of the other workers finds work for it.
     """
     # What says most of a process comes first: a title may be cut.
     descriptors = ["--lifeline={lifeline}", "--status={status}"]
+    starts = [f"--starts={queues}" for queues in on_demand]
     workers = [
         ChildSpec(
             f"RQ worker {number} ({queues})",
-            ["ngw2f", "worker-process", f"--queues={queues}", *descriptors],
+            ["ngw2f", "worker-process", f"--queues={queues}", *starts, *descriptors],
             begin,
             has_pulse=True,
+            on_demand=demand_of(queues) if queues in on_demand else b"",
         )
         for queues, count in pools.items()
         for number in range(1, count + 1)

@@ -49,7 +49,8 @@ def supervise(settings: Settings, lifeline: int, status: int, begin: Begin) -> N
             told.write(f"{refusal}\n")
             return
         _end_orphan(settings)
-        workers = worker_specs(default_pools(settings.embedded_workers), begin)
+        pools = default_pools(settings.embedded_workers)
+        workers = worker_specs(pools, begin, on_demand=["links"])
 
         def prepare() -> None:
             _report(settings, told, lifeline)

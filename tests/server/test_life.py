@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -54,6 +55,12 @@ def test_from_start_to_rendered_message(whole: Server) -> None:
     assert "Traceback" not in server.text
 
 
+def post_link(server: Server) -> None:
+    someone = server.join(uuid.uuid4().hex[:12])
+    body = {"source": "http://127.0.0.1:1/"}
+    assert server.post("/api/messages", json=body, headers=someone).status_code == 201
+
+
 def written_and_shared(pid: int) -> tuple[int, int]:
     """Return the kB that a process has written since its fork, and those that it still shares."""
     fields = Path(f"/proc/{pid}/smaps_rollup").read_text().split()
@@ -65,6 +72,7 @@ def written_and_shared(pid: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize("what", ["--queues=render", "--queues=links", "ngw2f cron"])
 def test_forks_share_what_their_supervisor_loaded(whole: Server, what: str) -> None:
+    post_link(whole)
     (pid,) = wait_until(lambda: whole.pids(what))
     written, shared = written_and_shared(pid)
     # Of a process that loads for itself next to nothing is shared; jobs that run write some more.
@@ -104,6 +112,9 @@ def test_start_without_standard_streams(data_dir: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
 def test_no_process_is_left(start: Callable[..., Server], number: signal.Signals) -> None:
     server = start("--workers=2")
+    # The links' worker and its fetch process come with the first link.
+    wait_until(lambda: len(server.processes()) == 7)
+    post_link(server)
     wait_until(lambda: len(server.processes()) == 9)
     server.master.send_signal(number)
     code = server.master.wait(HANGING_SECONDS)

@@ -49,3 +49,18 @@ def test_beat_goes_on_until_stopped(
     wait_until(lambda: present.count("links") == 1)
     beat.stop()
     assert present.count("links") == 0
+
+
+def test_queue_that_is_handed_over_is_noted_no_more(
+    present: Heartbeats, monkeypatch: pytest.MonkeyPatch, redis: Redis
+) -> None:
+    """What was noted stays, until the next worker notes itself or it is too old."""
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
+    beat = HeartbeatThread(present, QUEUES)
+    beat.start()
+    beat.hand_over("links")
+    assert present.count("links") == 1
+    redis.flushall()
+    wait_until(lambda: present.count("render") == 1)
+    beat.stop()
+    assert present.count("links") == 0

@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from ngw2f.jobs.context import JobContext
+from ngw2f.jobs.demand import demand_of
 from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.jobs.worker import NICE, ChatWorker, run_cron, run_worker
 from ngw2f.settings import Settings
@@ -126,6 +127,28 @@ def has_due(settings: Settings) -> int:
         count, _ = previews.measure_outbox(connection, time.time())
     database.close()
     return count
+
+
+def test_asks_for_whom_a_link_needs(
+    client: Client, settings: Settings, pipe: tuple[int, int]
+) -> None:
+    """Until there is a link, it answers for the other queue, too."""
+    reader, status = pipe
+    ann = client.join("ann")
+    client.say(ann, "no link")
+    options = ["--queues=render", "--starts=links", f"--status={status}"]
+    process = start("worker-process", settings, *options, pass_fds=[status])
+    try:
+        wait_until(lambda: client.get("/api/messages/1").json["rendered"])
+        assert client.get("/readyz").json["workers"] == "ok"
+        assert demand_of("links") not in told(reader)
+        client.say(ann, "http://127.0.0.1:1/")
+        wait_until(lambda: demand_of("links") in told(reader))
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.usefixtures("_signals_kept", "_spawned")

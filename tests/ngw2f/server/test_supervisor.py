@@ -18,6 +18,7 @@ import pytest
 
 from ngw2f.commands.processes import begin
 from ngw2f.forks import Fork
+from ngw2f.jobs.demand import demand_of
 from ngw2f.server import supervisor as module
 from ngw2f.server.supervisor import ChildSpec, Supervisor, worker_specs
 from ngw2f.server.systemd import Systemd
@@ -335,6 +336,25 @@ def test_signal_stops(tmp_path: Path) -> None:
 def test_children_of_a_pool() -> None:
     names = [spec.name for spec in worker_specs({"render": 2}, begin)]
     assert names == ["RQ worker 1 (render)", "RQ worker 2 (render)", "upkeep's schedule"]
+
+
+def test_pool_on_demand() -> None:
+    render, links, cron = worker_specs({"render": 1, "links": 1}, begin, on_demand=["links"])
+    assert (render.on_demand, links.on_demand, cron.on_demand) == (b"", demand_of("links"), b"")
+    assert "--starts=links" in render.argv
+
+
+def test_child_on_demand_is_started_when_another_asks(stage: Stage) -> None:
+    """Once, and again when it has ended."""
+    asks = stage.spec("a", "say starts; tell other; tell other; wait_for_end")
+    waits = stage.spec("b", "say starts; wait_for_end", on_demand=b"other\n")
+    still = stage.spec("c", "say starts; wait_for_end", on_demand=b"third\n")
+    stage.start(still, waits, asks)
+    wait_until(lambda: len(stage.pids()) == 2)
+    assert stage.words() == ["a starts", "b starts"]
+    os.kill(stage.pids()[1], signal.SIGKILL)
+    wait_until(lambda: stage.words().count("b starts") == 2)
+    assert Counter(stage.words()) == {"a starts": 1, "b starts": 2}
 
 
 class Listening(Systemd):
