@@ -131,6 +131,8 @@ function lineBefore(id) {
   const first = [...list.querySelectorAll(".message")].find((item) => idOf(item) >= id);
   first?.before(line);
   arrange(first);
+  const way = document.querySelector("#news a");
+  if (first && way) way.href = "#new";
 }
 
 function timeOf(item) {

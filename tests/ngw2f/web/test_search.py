@@ -89,8 +89,8 @@ def test_page_shows_hits_with_marks_and_ways_to_them(client: Client, ann: dict[s
     assert [mark.text for mark in hits[0].select(".text mark")] == ["hello", "world"]
     assert hits[0].select("a[rel]")[0]["href"] == "http://example.com/world"
     places = [hit.select_one("a.place") for hit in hits[:2]]
-    assert [(each["href"], each.text) for each in places] == [
-        ("/messages/6", "🔒 den"),
+    assert [(each["href"], each.text.strip()) for each in places] == [
+        ("/messages/6", "den"),
         ("/messages/5", "# lobby"),
     ]
     assert hits[0].select_one(".nickname").text == "ann"
