@@ -10,7 +10,12 @@ from pathlib import Path
 from tests.needs import lacking
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "socketio" / "package.json"
-CLIENTS = ["socket.io-client@4", "ws@8", "eventsource@4"]
+CLIENTS = [
+    "socket.io-client@4",
+    "socket.io-client-3@npm:socket.io-client@3",
+    "ws@8",
+    "eventsource@4",
+]
 INSTALL_SECONDS = 300
 
 

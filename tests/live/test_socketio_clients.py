@@ -7,7 +7,8 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.live.server import ChatServer
 from tests.needs import lacking
 from tests.waiting import HANGING_SECONDS, wait_until
 
-SCRIPT = Path(__file__).parent / "clients" / "recovering.cjs"
+SCRIPTS = Path(__file__).parent / "clients"
 WORKERS = 2
 MESSAGES = 60
 BREAK_EVERY = 10
@@ -28,9 +29,11 @@ BREAK_EVERY = 10
 class Listener:
     """A client in Node, and the lines that it has written."""
 
-    def __init__(self, chat: ChatServer, token: str, transports: str, modules: Path) -> None:
+    def __init__(
+        self, script: str, chat: ChatServer, token: str, transports: str, modules: Path
+    ) -> None:
         node = shutil.which("node") or lacking("node", "apt-get install nodejs")
-        command = [node, str(SCRIPT), chat.url, token, transports]
+        command = [node, str(SCRIPTS / script), chat.url, token, transports]
         environ = {**os.environ, "NODE_PATH": str(modules)}
         self._process = subprocess.Popen(
             command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -93,30 +96,52 @@ def kill_a_worker(chat: ChatServer) -> None:
     os.kill(random.Random(len(workers)).choice(workers), signal.SIGKILL)
 
 
+@contextmanager
+def listening(
+    script: str, chat: ChatServer, token: str, transports: str, modules: Path
+) -> Iterator[Listener]:
+    listener = Listener(script, chat, token, transports, modules)
+    try:
+        wait_until(listener.connections)
+        yield listener
+    finally:
+        listener.stop()
+
+
+def break_and_say(chat: ChatServer, token: str, listener: Listener, sources: list[str]) -> None:
+    """Post messages and meanwhile break connections in every way; wait until all were heard."""
+    breaks: list[Callable[[], object]] = [
+        listener.close_engine, lambda: kill_a_worker(chat), lambda: empty_redis(chat),
+        chat.reload, listener.close_engine,
+    ]  # fmt: skip
+    for number, source in enumerate(sources):
+        say(chat, token, source)
+        if number % BREAK_EVERY == BREAK_EVERY - 1 and breaks:
+            breaks.pop(0)()
+    wait_until(lambda: sources[-1] in listener.sources())
+
+
 @pytest.mark.parametrize("transports", ["polling,websocket", "polling", "websocket"])
 def test_client_misses_nothing(
     chat: ChatServer, ann: str, node_modules: Path, transports: str
 ) -> None:
-    listener = Listener(chat, ann, transports, node_modules)
-    try:
-        breaks: list[Callable[[], object]] = [
-            listener.close_engine, lambda: kill_a_worker(chat), lambda: empty_redis(chat),
-            chat.reload, listener.close_engine,
-        ]  # fmt: skip
-        wait_until(listener.connections)
+    with listening("recovering.cjs", chat, ann, transports, node_modules) as listener:
         sources = [f"{transports} {number}" for number in range(MESSAGES)]
-        for number, source in enumerate(sources):
-            say(chat, ann, source)
-            if number % BREAK_EVERY == BREAK_EVERY - 1 and breaks:
-                breaks.pop(0)()
-        wait_until(lambda: sources[-1] in listener.sources())
+        break_and_say(chat, ann, listener, sources)
         assert listener.sources() == sources
         first, *others = listener.connections()
         assert not first["recovered"]
         assert len(others) >= 2
         assert all(each == {"recovered": True, "id": first["id"]} for each in others)
-    finally:
-        listener.stop()
+
+
+def test_client_of_version_3_misses_nothing(chat: ChatServer, ann: str, node_modules: Path) -> None:
+    """It has no recovery; in its place it sends the id of the last event that it has seen."""
+    with listening("resuming.cjs", chat, ann, "polling,websocket", node_modules) as listener:
+        sources = [f"version 3, {number}" for number in range(MESSAGES)]
+        break_and_say(chat, ann, listener, sources)
+        assert listener.sources() == sources
+        assert len(listener.connections()) >= 3
 
 
 @pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])
