@@ -202,6 +202,13 @@ class Preview(msgspec.Struct, frozen=True, gc=False):
     image_height: int
 
 
+class Reaction(msgspec.Struct, frozen=True, gc=False):
+    """An emoji beside a message, and how many have put it there."""
+
+    emoji: str
+    count: int
+
+
 class Message(msgspec.Struct, frozen=True, gc=False):
     id: int
     room_id: int
@@ -220,6 +227,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     mentions_room: bool
     # The message of the same room that it answers, which may be deleted since.
     reply_to: int | None
+    # In the order in which each emoji came first.
+    reactions: tuple[Reaction, ...]
     links: MessageLinks = msgspec.field(name="_links")
 
     @classmethod
@@ -239,12 +248,26 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         *,
         mentions_room: bool = False,
         reply_to: int | None = None,
+        reactions: tuple[Reaction, ...] = (),
     ) -> Self:
         links = MessageLinks(f"/api/messages/{id}", f"/api/users/{user_id}")
         return cls(
             id, room_id, user_id, source, html, rendered, created_at, updated_at, edited_at,
-            previews, mentions, mentions_room, reply_to, links,
+            previews, mentions, mentions_room, reply_to, reactions, links,
         )  # fmt: skip
+
+
+class Reacted(msgspec.Struct, frozen=True):
+    """What `message.reacted` carries: who put which emoji beside a message, or took it away."""
+
+    id: int
+    room_id: int
+    user_id: int
+    emoji: str
+    added: bool
+    # All of the message, after it.
+    reactions: tuple[Reaction, ...]
+    updated_at: float
 
 
 class Mention(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from ngw2f.actions.accounts import Accounts
 from ngw2f.actions.directs import Directs
 from ngw2f.actions.exports import Exports
 from ngw2f.actions.messages import Messages
+from ngw2f.actions.reactions import Reactions
 from ngw2f.actions.readings import Readings
 from ngw2f.actions.rooms import Rooms
 from ngw2f.actions.search import Search
@@ -30,6 +31,7 @@ class Actions:
     rooms: Rooms
     directs: Directs
     readings: Readings
+    reactions: Reactions
     sign_in: SignIn
     sessions: Sessions
     tickets: Tickets
@@ -48,6 +50,7 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
         rooms=Rooms(core, limits, TypingNotices(core.broker, core.events)),
         directs=Directs(core, limits),
         readings=Readings(core, limits),
+        reactions=Reactions(core, limits),
         sign_in=sign_in,
         sessions=sessions,
         tickets=Tickets(core, limits, sessions),

@@ -27,7 +27,7 @@ RETRY_AFTER_SECONDS = 10
 WRITES = ("POST", "PUT", "DELETE")
 Write = Literal[
     "post", "edit", "delete", "typing", "room", "membership", "account", "token", "revoke",
-    "ticket", "read", "export",
+    "ticket", "read", "react", "export",
     "register", "sign-in",
 ]  # fmt: skip
 
@@ -63,6 +63,8 @@ RULES = (
     Rule("ticket", "120/minute", "tickets"),
     # A page sends 10.
     Rule("read", "300/minute", "notices of what you have read"),
+    # Everybody in the room is told.
+    Rule("react", "300/minute", "reactions"),
     # Each reads all that somebody wrote.
     Rule("export", "6/minute", "exports"),
     # Each costs a password's hash. People behind one address share it.

@@ -8,8 +8,8 @@ from ngw2f.errors import Invalid
 from ngw2f.live.entry import RESYNC, Entry
 
 NAMES = (
-    "message.created", "message.updated", "message.deleted", "message.restored", "user.updated",
-    "room.created", "room.updated", "unread.updated", "typing", RESYNC,
+    "message.created", "message.updated", "message.deleted", "message.restored", "message.reacted",
+    "user.updated", "room.created", "room.updated", "unread.updated", "typing", RESYNC,
 )  # fmt: skip
 # Each room is looked up before the client is answered.
 MAX_ROOMS = 100

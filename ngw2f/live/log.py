@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from middleware.cache import Clock
 from middleware.spans import span
-from ngw2f.api_resources import Message, Reading, Room, User
+from ngw2f.api_resources import Message, Reacted, Reading, Room, User
 from ngw2f.broker.connection import Broker
 from ngw2f.live.cache_groups import groups_of
 from ngw2f.live.payloads import DeletedMessage, RevokedTokens, Typing
@@ -95,7 +95,7 @@ redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], string.match(newest[1], '^%d
 """
 
 
-Resource = User | Room | Message | DeletedMessage | Typing | RevokedTokens | Reading
+Resource = User | Room | Message | DeletedMessage | Reacted | Typing | RevokedTokens | Reading
 
 
 class Flag(NamedTuple):
@@ -209,7 +209,7 @@ class EventLog:
     def _new_event(self, name: str, resource: Resource) -> NewEvent:
         data = self._encoder.encode(resource).decode()
         match resource:
-            case Message() | DeletedMessage() | Typing():
+            case Message() | DeletedMessage() | Reacted() | Typing():
                 return NewEvent(name, data, resource.room_id)
             case Room():
                 return NewEvent(name, data, resource.id)

@@ -82,14 +82,14 @@ async function load(name) {
 }
 
 /* Insert a message by its id, or update the one that is there; return it, null if neither. */
-function showMessage(fresh) {
+function showMessage(fresh, isFromPage = false) {
   const wasAtEnd = isAtEnd();
   const item = document.getElementById(fresh.id);
   if (item && Number(item.dataset.updated) > Number(fresh.dataset.updated)) return null;
   prepare(fresh);
   if (!reader) for (const part of fresh.querySelectorAll(".more, .actions")) part.remove();
   else if (Number(fresh.dataset.user) !== reader) fresh.querySelector(".own")?.remove();
-  if (item) change(item, fresh);
+  if (item) change(item, fresh, isFromPage);
   else if (!place(fresh)) return null;
   if (wasAtEnd) {
     dropOldest();
@@ -192,13 +192,51 @@ function firstLineOf(item) {
   return `${characters.slice(0, MAX_QUOTED - 1).join("").trimEnd()}…`;
 }
 
+/* Show the reactions to a message as an event tells them, and which of them are the reader's. */
+function showReactions({ id, user_id, emoji, added, updated_at, fragment }) {
+  const item = document.getElementById(`m${id}`);
+  if (!item || Number(item.dataset.updated) > updated_at) return;
+  const [old, fresh] = [item.querySelector(".reactions"), fragment ? parse(fragment) : null];
+  if (fresh) markOwn(old, fresh);
+  if (fresh && user_id === reader) press(fresh, emoji, added);
+  item.dataset.updated = updated_at;
+  if (!fresh) old?.remove();
+  else if (old) swapReactions(old, fresh);
+  else item.append(fresh);
+}
+
+/* The button that has the focus keeps it. */
+function swapReactions(old, fresh) {
+  const focused = old.contains(document.activeElement) ? document.activeElement.value : null;
+  old.replaceWith(fresh);
+  if (focused) buttonFor(fresh, focused)?.focus();
+}
+
+function buttonFor(reactions, emoji) {
+  return [...reactions.elements].find((button) => button.value === emoji);
+}
+
+function press(reactions, emoji, isOn) {
+  buttonFor(reactions, emoji)?.setAttribute("aria-pressed", String(isOn));
+}
+
+/* What the server renders for all depends on no reader. */
+function markOwn(old, fresh) {
+  for (const button of fresh.elements) button.disabled = !reader;
+  for (const button of old?.elements || []) {
+    if (button.getAttribute("aria-pressed") === "true") press(fresh, button.value, true);
+  }
+}
+
 /* Parts that are equal stay: they may be selected, have the focus, or have been read out. */
-function change(item, fresh) {
+function change(item, fresh, isFromPage) {
   item.dataset.updated = fresh.dataset.updated;
+  const reactions = fresh.querySelector(".reactions");
+  if (reactions && !isFromPage) markOwn(item.querySelector(".reactions"), reactions);
   item.classList.toggle("calls", fresh.classList.contains("calls"));
   if (!fresh.hasAttribute("aria-busy")) item.removeAttribute("aria-busy");
   else item.setAttribute("aria-busy", "true");
-  const parts = [...item.children].filter((part) => !part.matches(".editing"));
+  const parts = [...item.children].filter((part) => !part.matches(".editing, .picker"));
   for (const part of [...fresh.children]) {
     const old = parts.shift();
     if (!old) item.append(part);
@@ -290,7 +328,7 @@ function drop(item) {
 function moveByKey(event) {
   const isMessage = event.target.matches(".message");
   if (!isMessage && event.target !== pane) return;
-  const links = { Enter: ".permalink", r: ".reply", e: ".edit" };
+  const links = { Enter: ".permalink", r: ".reply", e: ".edit", "+": ".react" };
   const isPlain = !event.ctrlKey && !event.altKey && !event.metaKey;
   const link = isMessage && isPlain && event.target.querySelector(links[event.key] || "none");
   if (link) {
@@ -452,6 +490,7 @@ const handlers = {
     attention.restored(message);
     if (message.room_id === room) show(message);
   },
+  "message.reacted": showReactions,
   "unread.updated": (reading) => attention.updated(reading),
   "room.created": ({ fragment }) => showRoom(parse(fragment)),
   "room.updated": changeRoom,
@@ -489,7 +528,7 @@ function messagesOf(page) {
 
 /* Show a message of the history. So many at once are not said. */
 function showRead(fresh) {
-  const item = showMessage(fresh);
+  const item = showMessage(fresh, true);
   if (item) said.add(item);
 }
 
@@ -708,14 +747,14 @@ function startComposer(form) {
  * position. */
 function act(event) {
   const item = event.target.closest(".message");
-  const what = event.type === "submit" ? event.target : event.target.closest(".edit, .reply");
-  const action = ["edit", "reply", "delete", "mark-unread"].find((each) => what?.classList.contains(each));
+  const what = event.type === "submit" ? event.target : event.target.closest(".edit, .reply, .react");
+  const action = ["edit", "reply", "react", "reactions", "delete", "mark-unread"].find((each) => what?.classList.contains(each));
   if (!item || !action || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   what.closest(".actions:popover-open")?.hidePopover();
   if (action === "mark-unread") markUnread(item);
   else if (action === "reply") answer(item);
-  else talk(action, item);
+  else talk(action, item, event.submitter);
 }
 
 async function markUnread(item) {
@@ -728,7 +767,7 @@ async function markUnread(item) {
 }
 
 const tools = {
-  list, element, idOf, focusOn, drop, arrange, neighbour, fetchJSON, failureOf, reasonOf, showProblem, sayText,
+  list, element, idOf, focusOn, drop, arrange, neighbour, fetchJSON, failureOf, reasonOf, showProblem, sayText, press,
 };
 let talking = null;
 

@@ -129,6 +129,59 @@ export class Talk {
     this.arrange(this.neighbour(line, "nextElementSibling"));
   }
 
+  /* ---- React ---- */
+
+  /* Choose an emoji: by the arrow keys, or typed. Escape leads back. */
+  react(item) {
+    const picker = part(".picker");
+    const buttons = [...picker.querySelectorAll("[name=emoji]")];
+    item.append(picker);
+    picker.addEventListener("toggle", ({ newState }) => {
+      if (newState !== "closed") return;
+      const hadFocus = picker.contains(document.activeElement) || document.activeElement === document.body;
+      picker.remove();
+      if (hadFocus) this.focusOn(item);
+    });
+    picker.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 8, ArrowUp: -8 }[event.key];
+      const at = buttons.indexOf(event.target);
+      if (!step || at < 0) return;
+      event.preventDefault();
+      buttons[(at + step + buttons.length) % buttons.length].focus();
+    });
+    picker.addEventListener("submit", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      const emoji = picker.elements.other.value.trim() || event.submitter.value;
+      picker.hidePopover();
+      if (emoji) this.put(item, emoji, true);
+    });
+    picker.showPopover();
+    const { right, bottom } = (item.querySelector(".head") || item).getBoundingClientRect();
+    const { offsetWidth, offsetHeight } = picker;
+    picker.style.left = `${Math.max(8, Math.min(right, innerWidth - 8) - offsetWidth)}px`;
+    picker.style.top = `${Math.max(8, Math.min(bottom, innerHeight - offsetHeight - 8))}px`;
+    buttons[0].focus();
+  }
+
+  /* Press a reaction that is there already, one's own or another's. */
+  async reactions(item, button) {
+    await this.put(item, button.value, button.getAttribute("aria-pressed") !== "true");
+  }
+
+  async put(item, emoji, isOn) {
+    try {
+      const path = `/api/messages/${this.idOf(item)}/reactions/${encodeURIComponent(emoji)}`;
+      await this.send(isOn ? "PUT" : "DELETE", path);
+      const shown = item.querySelector(".reactions");
+      if (shown) this.press(shown, emoji, isOn);
+      this.showProblem("");
+    } catch (error) {
+      this.showProblem(`Not reacted: ${this.reasonOf(error)}.`);
+    }
+  }
+
   async send(method, path, body) {
     const headers = { Accept: "application/json", "Content-Type": "application/json" };
     const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });

@@ -13,6 +13,7 @@ from ngw2f.api_resources import Message
 from ngw2f.observe.tracing import request_id
 from ngw2f.store.messages import next_time
 from ngw2f.store.order import take_turn
+from ngw2f.store.reactions import keep_reactions, put_back, reactions_of
 from ngw2f.store.schema import deleted_messages as deleted
 from ngw2f.store.schema import messages
 
@@ -28,9 +29,10 @@ def set_aside(connection: Connection, message_id: int) -> None:
     found = select(*(messages.c[name] for name in _KEPT)).where(here).with_for_update()
     row = connection.execute(found).mappings().first()
     if row is not None:
+        kept = keep_reactions(connection, message_id)
         connection.execute(delete(messages).where(here))
         now = take_turn(connection).now
-        connection.execute(insert(deleted).values(**row, deleted_at=now))
+        connection.execute(insert(deleted).values(**row, reactions=kept, deleted_at=now))
 
 
 def find_room_of(connection: Connection, message_id: int, user_id: int) -> int | None:
@@ -56,17 +58,21 @@ def restore_message(connection: Connection, message_id: int, html: str) -> Messa
     It has a version that it never had, and a new time of its last change, for readers who go by it.
     """
     here = deleted.c.id == message_id
-    taken = delete(deleted).where(here).returning(*(deleted.c[name] for name in _KEPT))
+    wanted = (deleted.c[name] for name in (*_KEPT, "reactions"))
+    taken = delete(deleted).where(here).returning(*wanted)
     row = connection.execute(taken).mappings().first()
     if row is None:
         return None
     now = next_time(connection, {row["room_id"]})
     changed = {"version": row["version"] + 1, "updated_at": now, "request_id": request_id.get()}
-    values = {**row, **changed, "html": html, "rendered": False}
+    kept = {name: row[name] for name in _KEPT}
+    values = {**kept, **changed, "html": html, "rendered": False}
     connection.execute(insert(messages).values(values))
+    put_back(connection, message_id, row["reactions"])
     return Message.of(
         row["id"], row["room_id"], row["user_id"], row["source"], html, False, row["created_at"],
         now, row["edited_at"], reply_to=row["reply_to"],
+        reactions=reactions_of(connection, [message_id]).get(message_id, ()),
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Messages: queries by name. Pages are cut by id, which grows with every post."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -11,12 +11,11 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from ngw2f.api_resources import Message, Preview
 from ngw2f.observe.tracing import request_id
 from ngw2f.store import render_queue as turns
-from ngw2f.store.mentions import mentions_of
 from ngw2f.store.message_links import detach_links
+from ngw2f.store.message_parts import parts_of
 from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.prepared import Prepared
-from ngw2f.store.previews import previews_of
-from ngw2f.store.readings import EVERYBODY
+from ngw2f.store.reactions import reactions_of
 from ngw2f.store.render_queue import IS_SET_ASIDE, IS_WAITING
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
@@ -142,9 +141,8 @@ def load_messages(
     """Return version and message of those that still exist, ordered by id."""
     statement = select(messages.c.version, *COLUMNS).where(messages.c.id.in_(message_ids))
     rows = connection.execute(statement.order_by(messages.c.id)).all()
-    previews = previews_of(connection, message_ids) if rows else {}
-    whom = mentions_of(connection, message_ids) if rows else {}
-    return [(version, _build(row, previews, whom)) for version, *row in rows]
+    parts = parts_of(connection, message_ids if rows else ())
+    return [(version, parts.whole(row)) for version, *row in rows]
 
 
 def list_messages(
@@ -173,19 +171,7 @@ def reload_message(connection: Connection, message: Message) -> Message | None:
 
 
 def _whole(connection: Connection, row: Sequence[Any]) -> Message:
-    return _build(row, previews_of(connection, [row[0]]), mentions_of(connection, [row[0]]))
-
-
-def _build(
-    row: Sequence[Any],
-    previews: Mapping[int, tuple[Preview, ...]],
-    mentions: Mapping[int, tuple[int, ...]],
-) -> Message:
-    whom = mentions.get(row[0], ())
-    is_for_all = EVERYBODY in whom
-    *own, reply_to = row
-    fields: list[Any] = [*own, previews.get(row[0], ()), whom[1:] if is_for_all else whom]
-    return Message.of(*fields, mentions_room=is_for_all, reply_to=reply_to)
+    return parts_of(connection, [row[0]]).whole(row)
 
 
 def create_message(
@@ -218,7 +204,7 @@ def change_message(
 
     It has no previews until it is rendered, when its links are found.
     """
-    _lock(connection, [message.id])
+    lock_messages(connection, [message.id])
     now = next_time(connection, {message.room_id})
     values = {
         "source": source,
@@ -255,9 +241,11 @@ def list_unrendered(
         return []
     rows = UNRENDERED.fetch_each(connection, [{"message_id": each} for each in ids])
     found = []
+    reactions = reactions_of(connection, ids)
     for version, *row, reply_to in filter(None, rows):
         row[5] = False  # It is not rendered, and SQLite has no booleans of its own.
-        found.append((version, Message.of(*row, reply_to=reply_to)))
+        beside = reactions.get(row[0], ())
+        found.append((version, Message.of(*row, reply_to=reply_to, reactions=beside)))
     return found
 
 
@@ -311,13 +299,17 @@ def set_rendered(
     ]
 
 
-def touch_messages(connection: Connection, message_ids: Collection[int]) -> None:
-    """Give messages a new version because their previews changed, not their source."""
-    now = next_time(connection, _lock(connection, message_ids))
+def touch_messages(connection: Connection, message_ids: Collection[int]) -> float:
+    """Give messages a new version because what is beside them changed, not their source.
+
+    Return the time of the change.
+    """
+    now = next_time(connection, lock_messages(connection, message_ids))
     TOUCH.run_each(connection, [{"message_id": each, "now": now} for each in message_ids])
+    return now
 
 
-def _lock(connection: Connection, message_ids: Collection[int]) -> set[int]:
+def lock_messages(connection: Connection, message_ids: Collection[int]) -> set[int]:
     """Lock messages, before taking the turn; return their rooms."""
     rows = LOCK.fetch_each(connection, [{"message_id": each} for each in sorted(message_ids)])
     return {row[0] for row in rows if row}

@@ -180,6 +180,8 @@ deleted_messages = Table(
     Column("created_at", Float, nullable=False),
     Column("edited_at", Float),
     Column("reply_to", Integer),
+    # JSON: emoji, user and time of each (ngw2f/store/reactions.py).
+    Column("reactions", Text, nullable=False, server_default="[]"),
     # The last one that the message had.
     Column("version", Integer, nullable=False),
     Column("deleted_at", Float, nullable=False, index=True),
@@ -217,6 +219,17 @@ mentions = Table(
     ),
     Column("room_id", Integer, nullable=False),
     Index("ix_mentions_room", "user_id", "room_id", "message_id"),
+    sqlite_with_rowid=False,
+)
+
+# Emoji that readers of messages put beside them.
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("emoji", String(16), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("created_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
 

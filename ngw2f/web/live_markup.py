@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ngw2f.api_resources import Person, Preview, Room
+from ngw2f.api_resources import Person, Preview, Reacted, Reaction, Room
 from ngw2f.live.entry import Entry
 from ngw2f.live.nicknames import Nicknames
 from ngw2f.store.database import Database
@@ -32,6 +32,7 @@ class ShownMessage(msgspec.Struct):
     mentions: tuple[int, ...] = ()
     mentions_room: bool = False
     reply_to: int | None = None
+    reactions: tuple[Reaction, ...] = ()
 
 
 class ShownRoom(msgspec.Struct):
@@ -53,6 +54,17 @@ class MessageMarkup(msgspec.Struct):
     fragment: str
 
 
+class ReactionsMarkup(msgspec.Struct):
+    id: int
+    room_id: int
+    user_id: int
+    emoji: str
+    added: bool
+    updated_at: float
+    # Empty if there are none left.
+    fragment: str
+
+
 class RoomMarkup(msgspec.Struct):
     id: int
     name: str
@@ -68,6 +80,7 @@ class LiveMarkup:
     def __init__(self, templates: Templates, nicknames: Nicknames, database: Database) -> None:
         self._message = templates.fragment("message.html")
         self._room = templates.fragment("room_link.html")
+        self._reactions = templates.fragment("reactions.html")
         self._nicknames = nicknames
         self._database = database
         self._encoder = msgspec.json.Encoder()
@@ -75,6 +88,7 @@ class LiveMarkup:
             "message.created": self._show_message,
             "message.updated": self._show_message,
             "message.restored": self._show_message,
+            "message.reacted": self._show_reactions,
             "room.created": self._show_room,
             "room.updated": self._show_room,
         }
@@ -103,6 +117,13 @@ class LiveMarkup:
             message.mentions,
             message.mentions_room,
             fragment,
+        )
+
+    def _show_reactions(self, data: bytes) -> ReactionsMarkup:
+        told = msgspec.json.decode(data, type=Reacted)
+        fragment = self._reactions(message=told, with_actions=True) if told.reactions else ""
+        return ReactionsMarkup(
+            told.id, told.room_id, told.user_id, told.emoji, told.added, told.updated_at, fragment
         )
 
     def _quotes_in(self, message: ShownMessage) -> dict[int, Quote]:

@@ -27,6 +27,7 @@ from ngw2f.live.entry import EntryId
 from ngw2f.store import deleted, events, messages, readings, rooms, users
 from ngw2f.store.messages import Page
 from ngw2f.store.quotes import Quote, find_quotes, quotes_of
+from ngw2f.store.reactions import own_reactions
 from ngw2f.store.rooms import LOBBY
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, idempotency
@@ -34,6 +35,7 @@ from ngw2f.web.caching import personal
 from ngw2f.web.errors import copy_retry_after, http_error
 from ngw2f.web.messages import page_of
 from ngw2f.web.paging import cursor_of
+from ngw2f.web.reactions import OFFERED
 from ngw2f.web.services import Services
 from ngw2f.web.sign_in import ask_for_cookies, sign_in_form
 from ngw2f.web.templates import PAGE_FORMS
@@ -115,6 +117,10 @@ def _room_page(
             "messages": found,
             "nicknames": users.nicknames_of(connection, {message.user_id for message in found}),
             "quotes": quotes_of(connection, found),
+            "mine": own_reactions(connection, [each.id for each in found], reader.id)
+            if reader
+            else {},
+            "offered": OFFERED,
             "answered": _answered(connection, request, reader, room, draft),
             "reader": reader,
             "cursor": cursor,

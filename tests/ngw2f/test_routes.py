@@ -45,6 +45,7 @@ def lasting(answer: TestResponse) -> dict[str, str]:
 def example(rule: str, task: str = "x") -> str:
     """Return a path of the rule; its ids are those of what `chat` made."""
     path = re.sub("<id:[a-z_]+>", "1", rule.replace("/direct/<id:room_id>", "/direct/2"))
+    path = path.replace("<emoji>", "%F0%9F%91%8D")
     return path.replace("<name>", "lobby").replace("<task_id>", task)
 
 

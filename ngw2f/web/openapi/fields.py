@@ -6,6 +6,7 @@ from typing import Any
 from ngw2f.api_resources import MAX_ID
 from ngw2f.live.choice import MAX_EVENTS, MAX_ROOMS, NAMES
 from ngw2f.settings import Settings
+from ngw2f.text.emoji import MAX_CHARACTERS as MAX_EMOJI_CHARACTERS
 from ngw2f.text.names import MAX_NICKNAME_CHARACTERS, MAX_ROOM_NAME_CHARACTERS
 from ngw2f.text.password import MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS
 from ngw2f.text.plain import CONTROLS
@@ -65,6 +66,12 @@ IN_PATH: dict[str, Schema] = {
     "room_id": _id("a room"),
     "message_id": _id("a message"),
     "token_id": _id("a token or a session"),
+    "emoji": {
+        "in": "path",
+        "required": True,
+        # Which texts are one, a pattern would take a page to say (ngw2f/text/emoji.py).
+        "schema": {**TEXT, "minLength": 1, "maxLength": MAX_EMOJI_CHARACTERS, "format": "emoji"},
+    },
     "task_id": {"in": "path", "required": True, "schema": {**TEXT, "minLength": 1}},
 }
 IN_QUERY: dict[str, Schema] = {

@@ -13,6 +13,7 @@ from ngw2f.web import (
     events,
     inbox,
     messages,
+    reactions,
     readings,
     rooms,
     search,
@@ -70,6 +71,7 @@ def kept(what: str, body: type | dict[str, Any], *headers: str) -> tuple[Answer,
 
 
 DONE = (Answer(204, "done"),)
+REACTED = (Answer(200, "all reactions to the message", reactions.Reactions),)
 READ = (Answer(200, "what is read of the room now", Reading),)
 EVENTS: dict[str, Any] = {
     "type": "object",
@@ -213,6 +215,16 @@ OPERATIONS = (
               "Bring back one's message that was just deleted", "user",
               (Answer(200, "the message, to be rendered again", Message),), ("message_id",),
               refusals=(409,), is_limited=True),
+    Operation("get", "/api/messages/{message_id}/reactions", "listReactions",
+              "List who reacted to a message", "reader",
+              kept("each emoji, with the first users", reactions.WhoReacted),
+              ("message_id", "If-None-Match")),
+    Operation("put", "/api/messages/{message_id}/reactions/{emoji}", "addReaction",
+              "Put an emoji beside a message", "user", REACTED, ("message_id", "emoji"),
+              refusals=(400, 409), is_limited=True),
+    Operation("delete", "/api/messages/{message_id}/reactions/{emoji}", "removeReaction",
+              "Take one's emoji away", "user", REACTED, ("message_id", "emoji"),
+              refusals=(400, 409), is_limited=True),
     Operation("get", "/api/search", "search", "Search the messages that one may read", "reader",
               kept("the newest messages found, oldest first", search.Found, "Link"),
               ("q", "room", "before", "limit", "If-None-Match"), refusals=(400, 404),

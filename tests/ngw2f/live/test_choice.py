@@ -11,7 +11,9 @@ from ngw2f.live.formats import JSONLines, ServerSentEvents, SocketIOPackets
 from ngw2f.live.subscription import Subscription
 from tests.ngw2f.live.conftest import Stage, read
 
-MESSAGES = frozenset({"message.created", "message.updated", "message.deleted", "message.restored"})
+MESSAGES = frozenset(
+    {"message.created", "message.updated", "message.deleted", "message.restored", "message.reacted"}
+)
 
 
 def events_heard(subscription: Subscription) -> list[tuple[str, str]]:

@@ -65,6 +65,7 @@ RULE_OF = {
     "POST /messages/<id:message_id>/edit": "edit",
     "POST /messages/<id:message_id>/delete": "delete",
     "POST /messages/<id:message_id>/restore": "delete",
+    "POST /messages/<id:message_id>/reactions": "react",
     "POST /api/users": "register",
     "PUT /api/users/<id:user_id>": "account",
     "POST /api/tokens": "token",
@@ -83,6 +84,8 @@ RULE_OF = {
     "PUT /api/messages/<id:message_id>": "edit",
     "DELETE /api/messages/<id:message_id>": "delete",
     "POST /api/messages/<id:message_id>/restore": "delete",
+    "PUT /api/messages/<id:message_id>/reactions/<emoji>": "react",
+    "DELETE /api/messages/<id:message_id>/reactions/<emoji>": "react",
 }
 # They take no token.
 BY_PASSWORD = {"POST /api/tokens", "DELETE /api/users/<id:user_id>"}
@@ -133,6 +136,7 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     """Do a write of the table as Ann, or as whoever signs in or registers."""
     method, _, path = write.partition(" ")
     user_id = "1" if path.startswith("/api/users") else "2"
+    path = path.replace("<emoji>", "%F0%9F%91%8D")
     path = path.replace("/direct/<id:room_id>", "/direct/3")
     path = path.replace("<id:room_id>", "2").replace("<id:message_id>", "1")
     path = (
@@ -153,7 +157,8 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     new = "open barley"
     passwords = {"current_password": PASSWORD, "new_password": new, "new_password_again": new}
     form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD,
-            "message_id": "1", "user_id": "2", "nicknames": "bob", "theme": "dark",
+            "message_id": "1", "user_id": "2", "emoji": "\N{THUMBS UP SIGN}",
+            "nicknames": "bob", "theme": "dark",
             **passwords}  # fmt: skip
     return client.post(path, form, headers=session)
 

@@ -94,6 +94,7 @@ def test_event_of_an_older_release_is_shown(service: Service) -> None:
         ("actions", "message.html"),
         ("preview", "message.html"),
         ("quote", "quote.html"),
+        ("reactions", "reactions.html"),
         ("description", "message.html"),
     ],
 )

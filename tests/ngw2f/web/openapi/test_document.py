@@ -50,6 +50,8 @@ PAGES = {
     "/messages/{message_id}",
     "/messages/{message_id}/edit",
     "/messages/{message_id}/delete",
+    "/messages/{message_id}/react",
+    "/messages/{message_id}/reactions",
     "/messages/{message_id}/reply",
     "/messages/{message_id}/restore",
     "/search",

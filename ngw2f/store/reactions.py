@@ -1,0 +1,95 @@
+"""Reactions: emoji that readers of a message put beside it, each once."""
+
+from collections.abc import Collection
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from ngw2f.api_resources import Reaction
+from ngw2f.store.schema import reactions
+
+_OF_MESSAGES = reactions.c.message_id.in_(bindparam("ids", expanding=True))
+# In the order in which each emoji came first.
+COUNTS = (
+    select(reactions.c.message_id, reactions.c.emoji, func.count())
+    .where(_OF_MESSAGES)
+    .group_by(reactions.c.message_id, reactions.c.emoji)
+    .order_by(func.min(reactions.c.created_at), reactions.c.emoji)
+)
+OWN = select(reactions.c.message_id, reactions.c.emoji).where(
+    _OF_MESSAGES, reactions.c.user_id == bindparam("user_id")
+)
+# Who reacted first, so many for each emoji.
+MAX_NAMED = 200
+
+Kept = tuple[str, int, float]
+
+
+def reactions_of(
+    connection: Connection, message_ids: Collection[int]
+) -> dict[int, tuple[Reaction, ...]]:
+    """Return the reactions to messages, without those that have none."""
+    found: dict[int, tuple[Reaction, ...]] = {}
+    for message_id, emoji, count in connection.execute(COUNTS, {"ids": list(message_ids)}):
+        found[message_id] = (*found.get(message_id, ()), Reaction(emoji, count))
+    return found
+
+
+def own_reactions(
+    connection: Connection, message_ids: Collection[int], user_id: int
+) -> dict[int, set[str]]:
+    """Return which emoji a user has put beside messages."""
+    found: dict[int, set[str]] = {}
+    rows = connection.execute(OWN, {"ids": list(message_ids), "user_id": user_id})
+    for message_id, emoji in rows:
+        found.setdefault(message_id, set()).add(emoji)
+    return found
+
+
+def who_reacted(connection: Connection, message_id: int) -> dict[str, list[int]]:
+    """Return the users who put each emoji beside a message, in the order in which they did."""
+    statement = select(reactions.c.emoji, reactions.c.user_id)
+    statement = statement.where(reactions.c.message_id == message_id)
+    found: dict[str, list[int]] = {}
+    for emoji, user_id in connection.execute(
+        statement.order_by(reactions.c.created_at, reactions.c.user_id)
+    ):
+        users = found.setdefault(emoji, [])
+        if len(users) < MAX_NAMED:
+            users.append(user_id)
+    return found
+
+
+def add_reaction(
+    connection: Connection, message_id: int, emoji: str, user_id: int, now: float
+) -> None:
+    values = {"message_id": message_id, "emoji": emoji, "user_id": user_id, "created_at": now}
+    connection.execute(insert(reactions).values(values))
+
+
+def remove_reaction(
+    connection: Connection, message_id: int, emoji: str, user_id: int, _now: float
+) -> None:
+    connection.execute(
+        delete(reactions).where(
+            reactions.c.message_id == message_id,
+            reactions.c.emoji == emoji,
+            reactions.c.user_id == user_id,
+        )
+    )
+
+
+def keep_reactions(connection: Connection, message_id: int) -> str:
+    """Return the reactions to a message, which is about to be deleted, to put them back."""
+    statement = select(reactions.c.emoji, reactions.c.user_id, reactions.c.created_at)
+    rows = connection.execute(statement.where(reactions.c.message_id == message_id))
+    return msgspec.json.encode([tuple(row) for row in rows]).decode()
+
+
+def put_back(connection: Connection, message_id: int, kept: str) -> None:
+    rows = [
+        {"message_id": message_id, "emoji": emoji, "user_id": user_id, "created_at": created_at}
+        for emoji, user_id, created_at in msgspec.json.decode(kept, type=list[Kept])
+    ]
+    if rows:
+        connection.execute(insert(reactions), rows)
