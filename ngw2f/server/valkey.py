@@ -45,7 +45,8 @@ def supervise(settings: Settings, lifeline: int, status: int, begin: Begin) -> N
             told.write(f"{settings.data_path} is in use by another server\n")
             return
         short = embedded_socket(settings.data_path).parent
-        if short != settings.data_path and (refusal := why_not_private(short)):
+        refusal = why_not_private(short) if short != settings.data_path else ""
+        if refusal := refusal or why_not_a_folder(_data_of(settings)):
             told.write(f"{refusal}\n")
             return
         _end_orphan(settings)
@@ -61,7 +62,7 @@ def supervise(settings: Settings, lifeline: int, status: int, begin: Begin) -> N
 
 def valkey_spec(settings: Settings) -> ChildSpec:
     """Return how to start Valkey: on a Unix socket only, with every change in a file first."""
-    directory = settings.data_path / "valkey"
+    directory = _data_of(settings)
     socket_path = embedded_socket(settings.data_path)
     options = {
         "port": "0",
@@ -137,6 +138,19 @@ def why_not_private(directory: Path) -> str:
     if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():
         return ""
     return f"{directory} is not a directory of this user; remove it, or set NGW2F_DATA_DIR"
+
+
+def why_not_a_folder(directory: Path) -> str:
+    """Return why Valkey cannot keep its data in *directory*, "" if it can; create it."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        return f"{directory} cannot be the broker's folder: {error.strerror}"
+    return "" if os.access(directory, os.W_OK | os.X_OK) else f"{directory} is not writable"
+
+
+def _data_of(settings: Settings) -> Path:
+    return settings.data_path / "valkey"
 
 
 def _prepare(directories: Iterable[Path]) -> None:

@@ -18,7 +18,7 @@ from ngw2f.locks import is_locked
 from ngw2f.server import embedded as module
 from ngw2f.server import valkey as valkey_module
 from ngw2f.server.embedded import LIFELINE_VARIABLE, LOCK_NAME, Embedded, EmbeddedError
-from ngw2f.server.valkey import why_not_private
+from ngw2f.server.valkey import why_not_a_folder, why_not_private
 from ngw2f.settings import Settings
 from tests.waiting import wait_until
 
@@ -307,3 +307,17 @@ def test_socket_is_put_into_a_directory_of_ours_alone(tmp_path: Path) -> None:
     if os.getuid() == 0:
         os.chown(directory, 65534, -1)
         assert "is not a directory of this user" in why_not_private(directory)
+
+
+def test_file_in_the_place_of_the_brokers_folder_is_named(settings: Settings) -> None:
+    path = settings.data_path / "valkey"
+    assert why_not_a_folder(path) == ""
+    path.rmdir()
+    path.touch()
+    lifeline, leash = os.pipe()
+    status, told = os.pipe()
+    valkey_module.supervise(settings, lifeline, told, begin)
+    with os.fdopen(status) as lines:
+        assert lines.read() == f"{path} cannot be the broker's folder: File exists\n"
+    os.close(leash)
+    os.close(lifeline)
