@@ -63,6 +63,10 @@ UserAgent = Annotated[
     str,
     Meta(max_length=200, pattern=r"^[ -~]*\Z", description="at most 200 characters of ASCII"),
 ]
+CollectorURL = Annotated[
+    str,
+    Meta(pattern=r"^(https?://[^\s/]+/\S*)?\Z", description="empty, or http://HOST:4318/v1/traces"),
+]
 Token = Annotated[
     str,
     Meta(
@@ -158,6 +162,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     xray: bool = False
     # The key that signs a request's `X-Ray` field, for one request at a time; empty: no such field.
     xray_key: Token = ""
+    # Where an OpenTelemetry collector takes traces (OTLP over HTTP); empty: nothing is sent.
+    otlp_endpoint: CollectorURL = ""
 
     log_level: LogLevel = "INFO"
     # "json": one object per line, for programs that collect logs.
@@ -166,7 +172,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def has_xray(self) -> bool:
         """Say whether any request may be recorded."""
-        return self.xray or self.xray_key != ""
+        return self.xray or self.xray_key != "" or self.otlp_endpoint != ""
 
     @property
     def data_path(self) -> Path:

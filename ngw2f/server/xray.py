@@ -14,6 +14,7 @@ from middleware.xray.probe import KEY
 from middleware.xray.spans import Span
 from ngw2f.broker.follow_ups import FollowUps
 from ngw2f.broker.redis_spans import record_commands
+from ngw2f.server.telemetry import build_telemetry, is_sampled
 from ngw2f.server.xray_of_server import add_servers
 from ngw2f.settings import Settings
 from ngw2f.store.sql_spans import record_statements
@@ -49,15 +50,20 @@ def build_xray(
     # Of all web workers of this host.
     shared = SharedTraces(settings.data_path / "xray")
     began = partial(add_servers, trusted=settings.trusted_proxies > 0)
-    when = None if settings.xray else access
-    recorder = Recorder(when=when, began=began, ended=shared.add)
+    ended: Callable[[Trace], object] = shared.add
+    when: Callable[[WSGIEnvironment], bool] | None = None if settings.xray else access
+    if settings.otlp_endpoint:
+        telemetry = build_telemetry(settings.otlp_endpoint)
+        ended = partial(_tell, (telemetry.add, shared.add))
+        when = when and partial(_is_wanted, (is_sampled, access))
+    recorder = Recorder(when=when, began=began, ended=ended)
 
     def probe(name: str, layer: WSGIApplication) -> WSGIApplication:
         return recorder.probe("chat" if name == APPLICATION else name, layer)
 
     probed = chain(layers, _Followed(app, describe, follow_ups), probe)
     # Who may not be recorded gets a chain of the same parts without probes.
-    plain = probed if settings.xray else chain(layers, app)
+    plain = probed if settings.xray or settings.otlp_endpoint else chain(layers, app)
     # After the layers are built, whose limiter has a client of its own.
     record_commands(*broker.clients)
     return XRayMiddleware(
@@ -70,6 +76,15 @@ def build_xray(
         # Browsers cannot send the signed field, and so could not open what it leads to.
         panel=settings.xray,
     )
+
+
+def _tell(each: Iterable[Callable[[Trace], object]], trace: Trace) -> None:
+    for add in each:
+        add(trace)
+
+
+def _is_wanted(each: Iterable[Callable[[WSGIEnvironment], bool]], environ: WSGIEnvironment) -> bool:
+    return any(wants(environ) for wants in each)
 
 
 def list_later(follow_ups: FollowUps, trace: Trace) -> list[Span]:
