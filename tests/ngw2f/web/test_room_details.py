@@ -103,7 +103,7 @@ def test_archived_room(ann: Client, bob: Client) -> None:
     assert bob.post("/rooms/den/2", {"source": "x"}).status_int == 409
     assert texts(page(bob, "/rooms"), ".all-rooms .name") == ["# lobby"]
     archived = click(bob, page(bob, "/rooms"), "Archived rooms")
-    assert texts(archived, ".all-rooms .name") == ["\U0001f512 den"]
+    assert texts(archived, ".all-rooms .name") == ["den"]
     assert "/rooms/den/2/members" not in {form.action for form in details(ann).forms.values()}
     submit(details(ann), "/rooms/den/2/archive")
     assert page(bob, "/rooms/den/2").html.select(".composer")
