@@ -26,6 +26,8 @@ const MAX_QUOTED = 120;
 const GROUP_MILLISECONDS = 300000;
 
 const online = new Map();
+/* Shows notifications, if the reader wants any. */
+let notices = null;
 
 /* ---- What is on the page ---- */
 
@@ -479,19 +481,24 @@ const handlers = {
   "message.updated": (message) => {
     if (reader) attention.mentioned(message);
     if (message.room_id === room) show(message);
+    notices?.see(message, parse(message.fragment));
   },
   "message.deleted": (message) => {
     const item = document.getElementById(`m${message.id}`);
     if (item) drop(item);
     requote(message.id, null);
     attention.deleted(message);
+    notices?.deleted(message);
   },
   "message.restored": (message) => {
     attention.restored(message);
     if (message.room_id === room) show(message);
   },
   "message.reacted": showReactions,
-  "unread.updated": (reading) => attention.updated(reading),
+  "unread.updated": (reading) => {
+    attention.updated(reading);
+    notices?.read(reading);
+  },
   "room.created": ({ fragment }) => showRoom(parse(fragment)),
   "room.updated": changeRoom,
   "user.updated": showUser,
@@ -858,6 +865,13 @@ function start() {
   /* Last, because a browser may refuse to store anything. */
   attention.start();
   if (composer) keepDraft(composer.elements.source);
+  if (reader) startNotices().catch(() => {});
+}
+
+async function startNotices() {
+  if (localStorage.getItem(`ngw2f-notices-${reader}`) !== "on") return;
+  const { areWanted, Notices } = await load("notices");
+  if (areWanted(reader)) notices = new Notices({ reader, room, attention });
 }
 
 document.addEventListener("keydown", findByKey);

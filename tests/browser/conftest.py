@@ -41,7 +41,8 @@ def open_room(chat: ChatServer, browser: Any) -> Iterator[Any]:
     contexts = []
 
     def open_as(nickname: str) -> Any:
-        context = browser.new_context()
+        # What a service worker fetches, no test could change.
+        context = browser.new_context(service_workers="block")
         contexts.append(context)
         context.add_cookies(sign_in(chat, nickname))
         page = context.new_page()

@@ -46,7 +46,7 @@ def test_change_keeps_this_session_and_ends_the_others(client: Client, service: 
     other.sign_in("ann")
     api = {"Authorization": f"Bearer {client.token('ann')}"}
     answer = change(client, status=303).follow(headers=BROWSER)
-    assert texts(answer, "[role=status]") == [
+    assert texts(answer, ".notice[role=status]") == [
         "Your password is changed. Everywhere else you are signed out."
     ]
     assert client.get("/account", headers=BROWSER).status_int == 200
@@ -113,7 +113,7 @@ def test_nickname_is_changed(client: Client) -> None:
     client.sign_in("ann")
     answer = submit(page(client, "/account"), "/account/nickname", nickname=" Anna ")
     answer = answer.follow(headers=BROWSER)
-    assert texts(answer, "[role=status]") == ["Your nickname is changed."]
+    assert texts(answer, ".notice[role=status]") == ["Your nickname is changed."]
     assert texts(answer, ".who") == ["Anna"]
 
 
@@ -162,7 +162,7 @@ def test_sessions_are_listed_and_ended_one_by_one(client: Client, service: Servi
         form["action"] for form in answer.html.select("#sessions li:not(:has(.badge)) form")
     )
     answer = submit(answer, action).follow(headers=BROWSER)
-    assert texts(answer, "[role=status]") == ["It is revoked."]
+    assert texts(answer, ".notice[role=status]") == ["It is revoked."]
     assert other.get("/account", headers=BROWSER).status_int == 401
     assert submit(page(client, "/account"), "/account/sessions").status_int == 303
 

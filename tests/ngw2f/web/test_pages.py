@@ -298,7 +298,7 @@ def test_pages_are_as_checkers_want_them(client: Client) -> None:
 def test_scripts_and_sheets_are_named_by_what_is_in_them(client: Client) -> None:
     client.sign_in("ann")
     found = page(client).html.select("script[src], link[rel=stylesheet], link[rel=modulepreload]")
-    assert len(found) == 4
+    assert len(found) == 5
     for element in found:
         body = client.get(element.get("src") or element["href"], status=200).body
         digest = b64encode(hashlib.sha384(body).digest()).decode()

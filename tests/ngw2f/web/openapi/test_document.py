@@ -24,6 +24,8 @@ PAGES = {
     "/",
     "/login",
     "/logout",
+    "/manifest.webmanifest",
+    "/service-worker.js",
     "/account",
     "/account/nickname",
     "/account/theme",

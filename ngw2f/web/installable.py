@@ -1,0 +1,49 @@
+"""What makes the page an application that a browser installs: its manifest, its service worker."""
+
+from ngw2f.http import Request, Response, json_response, tagged
+from ngw2f.web.services import Services
+from ngw2f.web.static_files import DIRECTORY, StaticFiles
+
+# As in static/chat.css, for the splash screen and the bar of a window of its own.
+BACKGROUND = "#f4f5f8"
+ICONS = (("icon-192.png", 192, "any"), ("icon-512.png", 512, "any"),
+         ("icon-maskable-512.png", 512, "maskable"))  # fmt: skip
+
+
+def manifest(_services: Services, request: Request) -> Response:
+    """Answer with the Web Application Manifest."""
+    files = StaticFiles()
+    icons = [
+        {
+            "src": files(name).url,
+            "sizes": f"{size}x{size}",
+            "type": "image/png",
+            "purpose": purpose,
+        }
+        for name, size, purpose in ICONS
+    ]
+    response = json_response(
+        {
+            "id": "/",
+            "name": "NGW2F",
+            "short_name": "NGW2F",
+            "description": "A chat for many",
+            "start_url": "/",
+            "scope": "/",
+            "display": "standalone",
+            "background_color": BACKGROUND,
+            "theme_color": BACKGROUND,
+            "icons": icons,
+        }
+    )
+    response.content_type = "application/manifest+json"
+    response.headers["Cache-Control"] = "no-cache"
+    return tagged(request, response)
+
+
+def service_worker(_services: Services, request: Request) -> Response:
+    """Answer with the service worker; its place says that it may see all pages of the chat."""
+    content = (DIRECTORY / "service-worker.js").read_bytes()
+    response = Response(content, content_type="text/javascript; charset=utf-8")
+    response.headers["Cache-Control"] = "no-cache"
+    return tagged(request, response)
