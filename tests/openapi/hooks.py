@@ -70,6 +70,8 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
         case.query.pop("ticket", None)
     number = f"{RUN}-{next(numbers)}"
     if isinstance(case.body, dict):
+        # Nor does any message have an id that is made up.
+        case.body.pop("reply_to", None)
         for field in {"nickname", "name"} & case.body.keys():
             if isinstance(name := case.body[field], str):
                 case.body[field] = unique(name, number)
