@@ -3,7 +3,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextvars import copy_context
@@ -20,6 +19,7 @@ from ngw2f.server import valkey as valkey_module
 from ngw2f.server.embedded import LIFELINE_VARIABLE, LOCK_NAME, Embedded, EmbeddedError
 from ngw2f.server.valkey import why_not_a_folder, why_not_private
 from ngw2f.settings import Settings
+from tests.migrated import copy_migrated
 from tests.waiting import wait_until
 
 # The supervisor outlives the object that started it: gunicorn reaps it.
@@ -32,7 +32,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name in [name for name in os.environ if name.startswith("NGW2F_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NGW2F_DATA_DIR", str(tmp_path))
-    subprocess.run([sys.executable, "-m", "ngw2f", "migrate"], check=True)
+    copy_migrated(tmp_path)
     return Settings(data_dir=str(tmp_path))
 
 
