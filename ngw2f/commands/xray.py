@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from ngw2f.commands.places import find_configuration
@@ -86,6 +85,9 @@ def ask_server(asked: Asked, url: str, settings: Settings) -> str:
 
     The field is signed with the setting `xray_key`. Without one, the server must record everybody.
     """
+    # Other commands, which servers start, would load it for nothing.
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+
     from middleware.xray import Access
 
     key = settings.xray_key.encode()

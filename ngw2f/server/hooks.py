@@ -17,7 +17,7 @@ from gunicorn.errors import AppImportError
 
 from ngw2f.server.descriptors import raise_limit
 from ngw2f.server.embedded import Embedded, EmbeddedError
-from ngw2f.server.precheck import check
+from ngw2f.server.precheck import check, needs_client
 from ngw2f.server.supervisor import default_pools
 from ngw2f.settings import SettingError, Settings
 from ngw2f.store.current import is_current
@@ -52,7 +52,7 @@ def unblock_stop_signals_after_forks() -> None:
 def check_start(settings: Settings) -> None:
     """Check the settings, and migrate unless that is done. Exits with a line on failure."""
     try:
-        if settings.is_embedded:
+        if not needs_client(settings):
             check(settings)
             if is_current(settings):
                 return

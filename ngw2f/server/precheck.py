@@ -4,10 +4,21 @@ The master imports this before it forks: nothing here may import what gevent has
 """
 
 import os
+import re
 from pathlib import Path
 
 from ngw2f.links.settings import build_policy
 from ngw2f.settings import SettingError, Settings
+
+# No client of Redis finds anything wrong with these, nor needs to be asked.
+PLAIN_URL = re.compile(
+    r"redis://[A-Za-z0-9.-]+(:[1-5]?[0-9]{1,4})?(/[0-9]{1,3})?|unix:///[A-Za-z0-9._/-]+"
+)
+
+
+def needs_client(settings: Settings) -> bool:
+    """Say whether only a client of Redis can check the settings."""
+    return bool(settings.redis_url) and not PLAIN_URL.fullmatch(settings.redis_url)
 
 
 def check(settings: Settings) -> None:
@@ -43,8 +54,8 @@ def look(settings: Settings) -> None:
 def _check_values(settings: Settings) -> None:
     """Raise SettingError for invalid hosts and options. Connects to nothing."""
     build_policy(settings)
-    if settings.redis_url:
-        # The client has what gevent has to patch: the master never comes here.
+    if needs_client(settings):
+        # It has what gevent has to patch: the master never comes here.
         from ngw2f.broker.connection import connect
 
         connect(settings).close()

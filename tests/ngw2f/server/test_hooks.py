@@ -18,7 +18,7 @@ from ngw2f.server import hooks
 from ngw2f.server.embedded import Embedded, EmbeddedError
 from ngw2f.server.service import Service
 from ngw2f.settings import Settings
-from ngw2f.store.migrate import migrate
+from tests.migrated import copy_migrated
 
 
 def worker(service: object = None) -> SimpleNamespace:
@@ -162,12 +162,25 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return calls
 
 
-def test_start_of_a_current_chat_takes_no_process(tmp_path: Path, called: list[list[str]]) -> None:
-    settings = Settings(data_dir=str(tmp_path), profile_dir=str(tmp_path / "profiles"))
-    migrate(settings)
+@pytest.mark.parametrize("redis_url", ["", "redis://127.0.0.1:6379/1", "unix:///run/r_1.sock"])
+def test_start_of_a_current_chat_takes_no_process(
+    tmp_path: Path, called: list[list[str]], redis_url: str
+) -> None:
+    profiles = str(tmp_path / "profiles")
+    settings = Settings(data_dir=str(tmp_path), profile_dir=profiles, redis_url=redis_url)
+    copy_migrated(tmp_path)
     hooks.check_start(settings)
     assert called == []
     assert (tmp_path / "profiles").is_dir()
+
+
+def test_url_that_only_a_client_can_check_is_checked_in_a_process(
+    tmp_path: Path, called: list[list[str]]
+) -> None:
+    copy_migrated(tmp_path)
+    with pytest.raises(SystemExit, match=r"^ngw2f: .* was killed$"):
+        hooks.check_start(Settings(data_dir=str(tmp_path), redis_url="redis://h?timeout=1"))
+    assert called == [["ngw2f", "migrate"]]
 
 
 @pytest.mark.parametrize("redis_url", ["", "redis://127.0.0.1:1"])

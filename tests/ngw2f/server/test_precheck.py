@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from ngw2f.server.precheck import check, look
+from ngw2f.broker.connection import connect
+from ngw2f.server.precheck import check, look, needs_client
 from ngw2f.settings import SettingError, Settings
 
 
@@ -40,6 +41,31 @@ def test_folder_that_this_user_may_not_write(
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(SettingError, match=r"^NGW2F_DATA_DIR: .* cannot be written by this user$"):
         check(Settings(data_dir=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://h", "redis://127.0.0.1:59999/9", "redis://a-b.example/999", "unix:///run/r_1.s"],
+)
+def test_url_that_no_client_need_check_is_one_of_redis(url: str) -> None:
+    settings = Settings(redis_url=url)
+    assert not needs_client(settings)
+    connect(settings).close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h:65536",
+        "redis://h/x",
+        "redis://:pass@h",
+        "redis://h?db=1",
+        "unix://a",
+        "rediss://h",
+    ],
+)
+def test_url_that_a_client_has_to_check(url: str) -> None:
+    assert needs_client(Settings(redis_url=url))
 
 
 @pytest.mark.parametrize(

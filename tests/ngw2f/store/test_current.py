@@ -94,11 +94,15 @@ def test_database_that_is_being_restored_is_waited_for(settings: Settings) -> No
 
 
 @pytest.mark.parametrize("command", [["migrate"], ["check", "--database"]])
-def test_current_database_loads_no_library(settings: Settings, command: list[str]) -> None:
+@pytest.mark.parametrize("redis_url", ["", "redis://127.0.0.1:6379"])
+def test_current_database_loads_no_library(
+    settings: Settings, command: list[str], redis_url: str
+) -> None:
     """Nor does a server's start, which does it by the same function."""
     program = (
         f"import sys; from ngw2f.commands.cli import main; main({command});"
-        "sys.exit(' '.join({'alembic', 'sqlalchemy', 'redis'} & set(sys.modules)) or None)"
+        "unwanted = {'alembic', 'sqlalchemy', 'redis', 'http.client'};"
+        "sys.exit(' '.join(unwanted & set(sys.modules)) or None)"
     )
-    environ = {"NGW2F_DATA_DIR": settings.data_dir}
+    environ = {"NGW2F_DATA_DIR": settings.data_dir, "NGW2F_REDIS_URL": redis_url}
     subprocess.run([sys.executable, "-c", program], env=environ, check=True)
