@@ -29,7 +29,7 @@ from ngw2f.broker.connection import Broker, connect
 from ngw2f.jobs.wakeup import RENDER, WakeUp
 from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
-from ngw2f.store import messages, users
+from ngw2f.store import messages, render_queue, users
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
 from ngw2f.store.rooms import LOBBY_ID
@@ -74,7 +74,7 @@ class Bench:
         """Return the seconds from then until no message waits."""
         while time.perf_counter() - started_at < MAX_SECONDS:
             with self.database.reading() as connection:
-                if not messages.has_waiting(connection, time.time() + 1):
+                if not render_queue.has_waiting(connection, time.time() + 1):
                     return time.perf_counter() - started_at
             time.sleep(0.01)
         raise TimeoutError("the messages are not rendered")

@@ -24,7 +24,7 @@ from ngw2f.jobs.wakeup import QUEUES
 from ngw2f.server.descriptors import WORKER_CONNECTIONS, possible_connections
 from ngw2f.server.precheck import look
 from ngw2f.settings import SettingError, Settings, former_settings, unknown_variables
-from ngw2f.store import messages
+from ngw2f.store import render_queue
 from ngw2f.store.database import Database
 from ngw2f.store.private_files import is_open_to_others, sqlite_path
 from ngw2f.store.reasons import reason_of, why_no_engine
@@ -151,7 +151,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
                 return
             name = connection.dialect.name
             yield Finding("ok", "database", f"{name}, with the newest schema ({newest})")
-            if messages.has_waiting(connection, time.time() - WAITING_SECONDS):
+            if render_queue.has_waiting(connection, time.time() - WAITING_SECONDS):
                 sentence = f"messages wait to be rendered for more than {WAITING_SECONDS:.0f} s"
                 yield Finding("error", "workers", sentence)
             if name == "sqlite":

@@ -12,7 +12,7 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 
 from ngw2f.jobs.wakeup import QUEUES, RENDER, WakeUp, queue_name
-from ngw2f.store import messages
+from ngw2f.store import render_queue
 from ngw2f.store.database import Database
 from ngw2f.store.render_queue import MAX_ATTEMPTS
 
@@ -42,7 +42,7 @@ def requeue(redis: Redis, prefix: str, job_ids: set[str]) -> list[str]:
 def list_set_aside(database: Database) -> list[str]:
     """Return a line for each message that was set aside."""
     with database.reading() as connection:
-        message_ids = messages.list_set_aside(connection)
+        message_ids = render_queue.list_set_aside(connection)
     reason = f"rendering it failed {MAX_ATTEMPTS} times"
     return [f"{RENDER.queue}  {MESSAGE}{message_id}  {reason}" for message_id in message_ids]
 
@@ -50,11 +50,11 @@ def list_set_aside(database: Database) -> list[str]:
 def render_again(database: Database, wakeup: WakeUp, names: set[str]) -> list[str]:
     """Queue set-aside messages for rendering, all of them if no names are given."""
     with database.writing() as connection:
-        set_aside = messages.list_set_aside(connection)
+        set_aside = render_queue.list_set_aside(connection)
         chosen = {f"{MESSAGE}{message_id}": message_id for message_id in set_aside}
         if names:
             chosen = {name: chosen[name] for name in names & chosen.keys()}
-        messages.render_again(connection, chosen.values())
+        render_queue.render_again(connection, chosen.values())
     if chosen:
         wakeup.wake_again()
     return sorted(chosen)

@@ -9,7 +9,7 @@ from ngw2f.broker.connection import Broker
 from ngw2f.jobs.heartbeat import Heartbeats
 from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
 from ngw2f.observe.metrics.text import QueueGauge
-from ngw2f.store import messages, previews
+from ngw2f.store import previews, render_queue
 from ngw2f.store.database import Database
 
 
@@ -18,7 +18,7 @@ def read_gauges(database: Database, broker: Broker) -> list[QueueGauge]:
     now = time.time()
     with database.reading() as connection:
         outboxes = {
-            RENDER.queue: messages.measure_outbox(connection),
+            RENDER.queue: render_queue.measure_outbox(connection),
             LINKS.queue: previews.measure_outbox(connection, now),
         }
     heartbeats = Heartbeats(broker)

@@ -16,7 +16,7 @@ from ngw2f.links.find import find_links
 from ngw2f.live.log import EventLog
 from ngw2f.locks import file_lock
 from ngw2f.observe.tracing import following
-from ngw2f.store import messages, search, tasks
+from ngw2f.store import messages, render_queue, search, tasks
 from ngw2f.store.database import Database
 from ngw2f.store.events import Run
 from ngw2f.store.mentions import find_mentions, store_mentions
@@ -191,7 +191,7 @@ def _author(waiting: tuple[int, Message]) -> int:
 
 def _count_attempt(connection: Connection, message_id: int) -> None:
     """Count a failure; the last one sets the message aside, as it is, and fails its task."""
-    if messages.count_attempt(connection, message_id):
+    if render_queue.count_attempt(connection, message_id):
         search.queue_message(connection, message_id)
         log.error("message %d is set aside: rendering it keeps failing", message_id)
         tasks.fail_message(connection, message_id, SET_ASIDE)

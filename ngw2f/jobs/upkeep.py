@@ -9,7 +9,17 @@ from rq.scheduler import RQScheduler
 
 from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.jobs.wakeup import QUEUES, RENDER, queue_name
-from ngw2f.store import deleted, devices, events, messages, previews, search, tasks, tokens
+from ngw2f.store import (
+    deleted,
+    devices,
+    events,
+    messages,
+    previews,
+    render_queue,
+    search,
+    tasks,
+    tokens,
+)
 
 SWEEP_SECONDS = 5
 CLEAN_SECONDS = 600
@@ -37,9 +47,9 @@ def sweep() -> bool:
     context = current_context.get()
     before = time.time() - LOST_AFTER_SECONDS
     with context.core.database.reading() as connection:
-        is_lost = messages.has_waiting(connection, before)
+        is_lost = render_queue.has_waiting(connection, before)
         is_left = deleted.has_expired(connection)
-        waiting, _ = messages.measure_outbox(connection)
+        waiting, _ = render_queue.measure_outbox(connection)
         is_due = previews.has_due(connection, before) or previews.has_unnotified(connection)
     if is_left:
         with context.core.database.writing() as connection:

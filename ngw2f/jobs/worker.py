@@ -36,9 +36,8 @@ from ngw2f.observe.metrics.families import JOB_SECONDS, JOBS, PROCESSES
 from ngw2f.observe.metrics.files import WRITE_SECONDS, Recorder
 from ngw2f.settings import Settings
 from ngw2f.store.in_use import UseNote
-from ngw2f.store.messages import WAITING_BEFORE
 from ngw2f.store.previews import DUE_BEFORE, UNNOTIFIED
-from ngw2f.store.render_queue import PREPARED
+from ngw2f.store.render_queue import PREPARED, WAITING_BEFORE
 
 # The longest wait before retrying Redis.
 MAX_CONNECTION_WAIT_SECONDS = 2.0

@@ -16,7 +16,6 @@ from ngw2f.store.message_parts import parts_of
 from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.reactions import reactions_of
-from ngw2f.store.render_queue import IS_SET_ASIDE, IS_WAITING
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
 from ngw2f.store.users import UserRow
@@ -55,9 +54,6 @@ SET_RENDERED = Prepared(
     update(messages)
     .where(_THIS)
     .values(html=bindparam("new_html"), rendered=True, updated_at=bindparam("now"), **NEXT_VERSION)
-)
-WAITING_BEFORE = Prepared(
-    select(messages.c.id).where(IS_WAITING, messages.c.updated_at < bindparam("time")).limit(1)
 )
 
 
@@ -249,25 +245,6 @@ def list_unrendered(
     return found
 
 
-def count_attempt(connection: Connection, message_id: int) -> bool:
-    """Count a failed rendering of a message; return whether it is now set aside."""
-    same_row = messages.c.id == message_id
-    statement = update(messages).where(same_row, IS_WAITING)
-    connection.execute(statement.values(attempts=messages.c.attempts + 1))
-    return connection.scalar(select(messages.c.id).where(same_row, IS_SET_ASIDE)) is not None
-
-
-def list_set_aside(connection: Connection) -> list[int]:
-    """Return the messages that are set aside because rendering them failed too often."""
-    return list(connection.scalars(select(messages.c.id).where(IS_SET_ASIDE)))
-
-
-def render_again(connection: Connection, message_ids: Collection[int]) -> None:
-    """Put messages that were set aside back into the outbox."""
-    statement = update(messages).where(messages.c.id.in_(message_ids), IS_SET_ASIDE)
-    connection.execute(statement.values(attempts=0))
-
-
 def request_ids_of(connection: Connection, message_ids: Collection[int]) -> dict[int, str]:
     """Return the id of the request that posted or last edited each message; "" if unknown."""
     rows = REQUEST_ID.fetch_each(connection, [{"message_id": each} for each in message_ids])
@@ -322,18 +299,6 @@ def next_time(connection: Connection, room_ids: set[int]) -> float:
     return max((row[0] for row in rows), default=now)
 
 
-def has_waiting(connection: Connection, before: float) -> bool:
-    """Return whether the outbox has a message that changed before that time."""
-    return bool(WAITING_BEFORE.fetch(connection, {"time": before}))
-
-
 def newest_id(connection: Connection) -> int:
     """Return the newest message's id, or 0 if there is none."""
     return connection.scalar(select(func.max(messages.c.id))) or 0
-
-
-def measure_outbox(connection: Connection) -> tuple[int, float | None]:
-    """Return how many messages wait, and since when the first of them has waited."""
-    statement = select(func.count(), func.min(messages.c.updated_at)).where(IS_WAITING)
-    count, since = connection.execute(statement).one()
-    return count, since

@@ -1,8 +1,8 @@
-"""The order in which the messages of the outbox are rendered."""
+"""The outbox of messages: in which order they are rendered, how often, and when no longer."""
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, select, update
 
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import messages
@@ -37,6 +37,9 @@ TO_LOCK = tuple(
     each.with_for_update(of=messages, skip_locked=True)
     for each in (FRESH_TO_LOCK.limit(_LIMIT), FAILED.limit(1))
 )
+WAITING_BEFORE = Prepared(
+    select(messages.c.id).where(IS_WAITING, messages.c.updated_at < bindparam("time")).limit(1)
+)
 # Rarely something is excluded.
 PREPARED = {each: Prepared(each) for each in (*TO_READ, *TO_LOCK)}
 
@@ -58,3 +61,34 @@ def next_ids(
         if ids:
             return ids
     return []
+
+
+def count_attempt(connection: Connection, message_id: int) -> bool:
+    """Count a failed rendering of a message; return whether it is now set aside."""
+    same_row = messages.c.id == message_id
+    statement = update(messages).where(same_row, IS_WAITING)
+    connection.execute(statement.values(attempts=messages.c.attempts + 1))
+    return connection.scalar(select(messages.c.id).where(same_row, IS_SET_ASIDE)) is not None
+
+
+def list_set_aside(connection: Connection) -> list[int]:
+    """Return the messages that are set aside because rendering them failed too often."""
+    return list(connection.scalars(select(messages.c.id).where(IS_SET_ASIDE)))
+
+
+def render_again(connection: Connection, message_ids: Collection[int]) -> None:
+    """Put messages that were set aside back into the outbox."""
+    statement = update(messages).where(messages.c.id.in_(message_ids), IS_SET_ASIDE)
+    connection.execute(statement.values(attempts=0))
+
+
+def has_waiting(connection: Connection, before: float) -> bool:
+    """Return whether the outbox has a message that changed before that time."""
+    return bool(WAITING_BEFORE.fetch(connection, {"time": before}))
+
+
+def measure_outbox(connection: Connection) -> tuple[int, float | None]:
+    """Return how many messages wait, and since when the first of them has waited."""
+    statement = select(func.count(), func.min(messages.c.updated_at)).where(IS_WAITING)
+    count, since = connection.execute(statement).one()
+    return count, since

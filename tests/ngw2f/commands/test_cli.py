@@ -20,7 +20,7 @@ from ngw2f.jobs.wakeup import LINKS, RENDER, queue_name
 from ngw2f.server.embedded import EmbeddedError
 from ngw2f.server.supervisor import ChildSpec, load_jobs
 from ngw2f.settings import Settings
-from ngw2f.store import messages
+from ngw2f.store import render_queue
 from ngw2f.store.render_queue import MAX_ATTEMPTS
 from tests.client import Client
 from tests.ngw2f.links.lab import Site, answer
@@ -330,7 +330,7 @@ def test_all_that_failed_is_requeued(
     client.say(client.join("Ann"), "*a*")
     with job_context.core.database.writing() as connection:
         for _ in range(MAX_ATTEMPTS):
-            messages.count_attempt(connection, 1)
+            render_queue.count_attempt(connection, 1)
     work()
     assert not client.get("/api/messages/1").json["rendered"]
     assert run("jobs")[-1] == "render  message-1  rendering it failed 3 times"

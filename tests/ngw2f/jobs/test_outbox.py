@@ -14,7 +14,7 @@ from ngw2f.jobs import outbox as module
 from ngw2f.jobs.context import JobContext, build_context
 from ngw2f.jobs.outbox import MAX_BATCH, Batch
 from ngw2f.settings import Settings
-from ngw2f.store import messages, rooms, search, users
+from ngw2f.store import messages, render_queue, rooms, search, users
 from ngw2f.store.database import Database
 from ngw2f.store.render_queue import MAX_ATTEMPTS
 from ngw2f.store.schema import messages as table
@@ -199,8 +199,8 @@ def test_one_that_fails_for_ever_is_set_aside(
         assert list(next_batch(job_context, stumble).failed) == [bad.id]
     assert job_context.outbox.render_batch(stumble) is None
     with database.reading() as connection:
-        assert not messages.has_waiting(connection, bad.updated_at + 1)
-        assert messages.list_set_aside(connection) == [bad.id]
+        assert not render_queue.has_waiting(connection, bad.updated_at + 1)
+        assert render_queue.list_set_aside(connection) == [bad.id]
 
 
 def test_edited_is_tried_again(
@@ -251,7 +251,7 @@ def test_words_are_stored_with_the_html(
         search.index_messages(connection, 5)
     assert find(database, "hello") == [first.id, bad.id]
     with database.writing() as connection:
-        messages.render_again(connection, [bad.id])
+        render_queue.render_again(connection, [bad.id])
     assert find(database, "hello") == [first.id, bad.id]
     next_batch(job_context)
     assert find(database, "hello") == [first.id, bad.id]

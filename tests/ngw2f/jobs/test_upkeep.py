@@ -141,7 +141,7 @@ def test_failed_sweeps_do_not_pile_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """RQ keeps what failed for a year, unless told otherwise."""
-    monkeypatch.setattr("ngw2f.store.messages.has_waiting", lambda *_: 1 // 0)
+    monkeypatch.setattr("ngw2f.store.render_queue.has_waiting", lambda *_: 1 // 0)
     monkeypatch.setattr(upkeep, "SWEEP_SECONDS", 30)  # So long it may wait for its worker.
     build_cron(redis, PREFIX).enqueue_jobs()
     work()

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from ngw2f.api_resources import Message
-from ngw2f.store import messages, rooms
+from ngw2f.store import messages, render_queue, rooms
 from ngw2f.store.database import Database
 from ngw2f.store.messages import Page
 from ngw2f.store.users import UserRow
@@ -156,11 +156,11 @@ def test_touched_has_another_version(
 
 def test_outbox_is_measured(database: Database, write: Callable[..., Message]) -> None:
     with database.reading() as connection:
-        assert messages.measure_outbox(connection) == (0, None)
+        assert render_queue.measure_outbox(connection) == (0, None)
     first = write("a")
     write("b")
     with database.reading() as connection:
-        assert messages.measure_outbox(connection) == (2, first.updated_at)
+        assert render_queue.measure_outbox(connection) == (2, first.updated_at)
 
 
 def test_newest_id(database: Database, write: Callable[..., Message]) -> None:
@@ -189,8 +189,8 @@ def test_waiting_for_long(database: Database, write: Callable[..., Message]) -> 
     now = time.time()
     write("waits")
     with database.reading() as connection:
-        assert messages.has_waiting(connection, now + 60)
-        assert not messages.has_waiting(connection, now - 60)
+        assert render_queue.has_waiting(connection, now + 60)
+        assert not render_queue.has_waiting(connection, now - 60)
 
 
 # SQLite locks no rows; the outbox has a lock of its own there.

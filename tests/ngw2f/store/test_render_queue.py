@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import insert, text
 
-from ngw2f.store import messages
+from ngw2f.store import messages, render_queue
 from ngw2f.store.database import Database
 from ngw2f.store.render_queue import FRESH, next_ids
 from ngw2f.store.schema import messages as table
@@ -39,7 +39,7 @@ def choose(database: Database, backend: str) -> Callable[..., list[int]]:
 def fail(database: Database, *message_ids: int) -> None:
     with database.writing() as connection:
         for message_id in message_ids:
-            messages.count_attempt(connection, message_id)
+            render_queue.count_attempt(connection, message_id)
 
 
 def test_authors_take_turns(
