@@ -188,12 +188,14 @@ def test_serve_where_it_is_installed(
 def test_processes_get_their_descriptors(data_dir: Path, called: Callable[[str], Calls]) -> None:
     calls = called("ngw2f.jobs.worker.run_worker")
     cli.main(["worker-process", "--status=5", "--lifeline=6"])
+    cli.main(["worker-process", "--queues=render", "--starts=links"])
     called("ngw2f.jobs.worker.run_cron")
     cli.main(["cron", "--lifeline=7"])
     called("ngw2f.server.valkey.supervise")
     cli.main(["embedded", "--lifeline=8", "--status=9"])
     assert [arguments[1:] for arguments in calls] == [
-        (["render", "links"], 5, 6),
+        (["render", "links"], 5, 6, ()),
+        (["render"], None, None, ["links"]),
         (7,),
         (8, 9, processes.begin),
     ]
