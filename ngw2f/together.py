@@ -26,6 +26,9 @@ class Waiting(Generic[Item, Result]):
     """What somebody wants done, and what came of it."""
 
     item: Item
+    # The id of the request that waits, and of the one that settled it; empty if it is for none.
+    request_id: str = ""
+    settled_by: str = ""
     result: Result | None = None
     error: Exception | None = None
     is_settled: bool = False
@@ -44,7 +47,7 @@ class Together(Generic[Item, Result]):
 
     def ask(self, item: Item) -> Result:
         """Return the result for *item*. Raises its error, or that of all."""
-        own: Waiting[Item, Result] = Waiting(item)
+        own: Waiting[Item, Result] = Waiting(item, self._request_id())
         self._waiting.append(own)
         # Those who have got as far join the same group.
         time.sleep(0)
@@ -64,6 +67,7 @@ class Together(Generic[Item, Result]):
                 # One of them leads next.
                 for each in self._waiting.copy():
                     each.is_told.set()
+        self._note(own)
         if own.error:
             raise own.error
         return cast(Result, own.result)
@@ -81,6 +85,13 @@ class Together(Generic[Item, Result]):
     def _settle(self, group: list[Waiting[Item, Result]]) -> None:
         """Take all who wait into *group*, which is empty, and settle each."""
         raise NotImplementedError
+
+    def _request_id(self) -> str:
+        """Return the id of the request that this is done for."""
+        return ""
+
+    def _note(self, own: Waiting[Item, Result]) -> None:
+        """Note in the trace of a request by whom it was settled."""
 
     def _after_kill(self) -> Exception:
         """Return the error of those who were not settled, because the leader was killed."""

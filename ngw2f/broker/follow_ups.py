@@ -14,6 +14,8 @@ from redis import Redis
 from ngw2f.broker.connection import Broker
 
 KEEP_SECONDS = 600
+# Of a connection by which messages may come for hours.
+KEEP_CONNECTION_SECONDS = 24 * 3600
 MAX_ENTRIES = 100
 # The first entry of a list, which only keeps it.
 BEGIN = b""
@@ -39,13 +41,13 @@ class FollowUps:
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(FollowUp)
 
-    def begin(self, request_id: str) -> None:
+    def begin(self, request_id: str, keep_seconds: int = KEEP_SECONDS) -> None:
         """Have jobs note what they do for this request."""
 
         def send(redis: Redis) -> None:
             with redis.pipeline(transaction=False) as pipeline:
                 pipeline.rpush(self._key(request_id), BEGIN)
-                pipeline.expire(self._key(request_id), KEEP_SECONDS)
+                pipeline.expire(self._key(request_id), keep_seconds)
                 pipeline.execute()
 
         self._broker.attempt(send, None)
@@ -64,7 +66,8 @@ class FollowUps:
             with redis.pipeline(transaction=False) as pipeline:
                 for request_id, encoded in values.items():
                     pipeline.rpushx(self._key(request_id), *encoded)
-                    pipeline.ltrim(self._key(request_id), 0, MAX_ENTRIES)
+                    # The newest: a connection may bring many messages.
+                    pipeline.ltrim(self._key(request_id), -MAX_ENTRIES, -1)
                 pipeline.execute()
 
         self._broker.attempt(send, None)

@@ -12,7 +12,7 @@ from middleware.spans import span
 from middleware.xray import Access, Recorder, SharedTraces, Trace, XRayMiddleware
 from middleware.xray.probe import KEY
 from middleware.xray.spans import Span
-from ngw2f.broker.follow_ups import FollowUps
+from ngw2f.broker.follow_ups import KEEP_CONNECTION_SECONDS, FollowUps
 from ngw2f.broker.redis_spans import record_commands
 from ngw2f.server.telemetry import build_telemetry, is_sampled
 from ngw2f.server.xray_of_server import add_servers
@@ -118,7 +118,10 @@ class _Followed:
             method = environ["REQUEST_METHOD"]
             about = self._describe(environ.get("PATH_INFO", ""), method)
             trace.set(request_id=request_id, **about)
-            if method not in SAFE_METHODS:
+            if "HTTP_UPGRADE" in environ:
+                # Messages may come over it as long as it is open.
+                self._follow_ups.begin(request_id, KEEP_CONNECTION_SECONDS)
+            elif method not in SAFE_METHODS:
                 self._follow_ups.begin(request_id)
         return self._app(environ, start_response)
 

@@ -103,6 +103,14 @@ def test_link_and_its_event_are_shown(
     assert [event["detail"] for event in events] == ([] if failed else ["message.updated"])
 
 
+def test_what_comes_over_a_connection_is_followed(client: Client, redis: Redis) -> None:
+    # Without a socket of gunicorn's it goes no further.
+    answer = client.get("/ws", headers={"Upgrade": "websocket"}, status="*")
+    assert redis.ttl(f"ngw2f:xray:{answer.headers['X-Request-ID']}") > 600
+    answer = client.get("/api/messages")
+    assert not redis.exists(f"ngw2f:xray:{answer.headers['X-Request-ID']}")
+
+
 def test_nothing_is_kept_of_others(
     build: Callable[..., Service], job_context: JobContext, redis: Redis
 ) -> None:

@@ -4,14 +4,17 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
+from middleware.xray import record
+from ngw2f.observe.tracing import following
 from ngw2f.store import database as module
 from ngw2f.store import users
 from ngw2f.store.database import CommitLostError, Database, DatabaseBusyError
@@ -233,3 +236,50 @@ def test_nobody_waits_twice_for_a_locked_database(
     assert all(isinstance(writers.outcomes[name], DatabaseBusyError) for name in NAMES)
     assert len(tries) == 2
     assert writers.stored() == ["ann"]
+
+
+class Gated:
+    """A database in which writers wait until it is open."""
+
+    def __init__(self) -> None:
+        self.is_open = threading.Event()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        self.is_open.wait()
+        yield
+
+
+def test_leader_says_whose_work_its_trace_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ngw2f.store.group_commit.take_turn", lambda connection: None)
+    database: Any = Gated()
+    commit: GroupCommit[str, str, None] = GroupCommit(
+        database, lambda connection, items: (items, None), lambda news: None
+    )
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        with following(environ["REQUEST_ID"]):
+            commit.ask(environ["REQUEST_ID"])
+        start_response("200 OK", [])
+        return []
+
+    recorded = record(app)
+
+    def ask(name: str) -> threading.Thread:
+        environ = {"REQUEST_METHOD": "POST", "REQUEST_ID": name}
+        thread = threading.Thread(target=recorded, args=(environ, lambda *start: print))
+        thread.start()
+        return thread
+
+    threads = [ask("leader")]
+    wait_until(commit._leading.locked)
+    threads.append(ask("other"))
+    wait_until(lambda: len(commit._waiting) == 2)
+    database.is_open.set()
+    for thread in threads:
+        thread.join()
+    spans = {trace.environ["REQUEST_ID"]: trace.spans for trace in recorded.traces}
+    (led,), (waited,) = spans["leader"], spans["other"]
+    assert (led.detail, led.facts) == ("for all who wait", {"writes": "2", "others": "other"})
+    assert waited.text.startswith("commit by another request, with its own ")
+    assert waited.facts == {"request_id": "leader"}
