@@ -34,10 +34,44 @@ ADDRESS_NAME = re.compile(
     r"|(?<![a-z])(uri|url|referer|location|link|refresh)(?![a-z])",
     re.IGNORECASE,
 )
-# What precedes a value in a query, also in one within another, in JSON, and in a sentence.
-ASSIGNED = re.compile(r"""(?<![\w.-])((?:[\w.-]|%(?!3[Dd]))+)(?:["']?(?:=|:\s?)|%3[Dd])""")
+# Names of parameters that are secret in addresses only: elsewhere a code may be one of errors.
+SECRET_PARAMETER = re.compile(
+    r"code|state|nonce|key|hmac|proof|magic|magic.?link|invite|invitation|reset|unlock|verifier"
+    r"|(auth|access|device|user|reset|invite|login|security|backup|recovery|oob|one.?time)[_-]?code"
+    r"|confirm(ation)?([_-]?code)?|verif(y|ication)([_-]?code)?|code[_-]?(verifier|challenge)"
+    r"|saml\w*|relay.?state|(client.?)?assertion",
+    re.IGNORECASE,
+)
+# What precedes a value in a query, also in one within another, in JSON, and in a sentence. Where
+# there are blanks around the sign, it may be SQL, whose placeholders say nothing.
+ASSIGNED = re.compile(
+    r"""(?<![\w.-])((?:[\w.-]|%(?!3[Dd]))+)(?:["']?(?:=|:\s?)|%3[Dd]|\s=\s(?![?$%:]))"""
+)
+PARAMETER = re.compile(r"""[^\s&;,#"'<>]+""")
+# In a sentence it may have several words; it ends where something else is assigned.
 VALUE = re.compile(
-    r"""[bru]{0,2}(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)|[^\s&;,"'<>]+""", re.DOTALL
+    r"""[bru]{0,2}(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)"""
+    r"""|(?:(?![,;}\s]{1,3}["']?[\w.-]{1,80}["']?\s?[=:])[^&"'<>\n])+""",
+    re.DOTALL,
+)
+# What is quoted behind the word for a secret, and what has a digit there.
+SPOKEN = re.compile(
+    r"""\b((?:passw|passphrase|secret|token|credential|api.?key)[\w-]*\s+)"""
+    r"""(?:([^'"=:\n]{0,24})(?:"[^"]*"|'[^']*')|((?:[A-Za-z]+\s+){0,2})(?=\S*\d)[^\s\[]+)""",
+    re.IGNORECASE,
+)
+# What is said in so many words, unless it says what was wrong with it.
+SAID = re.compile(
+    r"\b((?:passw|passphrase|secret)\w*\s+(?:is|was|are|were)\s+)(?!(?:not?|too|required|missing"
+    r"|empty|invalid|wrong|incorrect|expired|needed|in|an?|the|set|weak|short|long|ok)\b)[^\n]+",
+    re.IGNORECASE,
+)
+# What follows these in a path is for one person.
+SECRET_SEGMENT = re.compile(
+    r"(/(?:(?:password|email|account)[_-])?(?:reset|verify|verification|confirm|confirmation|invite"
+    r"|invitation|activate|activation|unsubscribe|unlock|magic|magic-link|token|password)"
+    r"(?:[_-](?:password|email|account))?/)[^/?#\s]+",
+    re.IGNORECASE,
 )
 # The user's part of an address.
 USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
@@ -88,7 +122,10 @@ def kept_value(name: str, value: object) -> str:
             return value if len(value) <= MAX_VALUE_CHARACTERS else cut(value)
         if kind == "secret":
             return HIDDEN if value else ""
-        return cut(kept_cookie(value) if kind == "cookies" else scrub(value))
+        if kind == "cookies":
+            return cut(kept_cookie(value))
+        # A query alone has no sign before its first parameter.
+        return cut(scrub(f"?{value}")[1:] if name.upper() == "QUERY_STRING" else scrub(value))
     if kind_of(name) == "secret":
         return HIDDEN
     if value is None or type(value) in (bool, int, float):
@@ -195,23 +232,35 @@ def kept_text(value: object) -> str:
 def scrub(text: str) -> str:
     """Hide what looks like a secret in an address or a sentence."""
     if len(text) < SHORTEST_TOKEN and not NOT_PLAIN.search(text):
-        return text
+        return SECRET_SEGMENT.sub(rf"\1{HIDDEN}", text) if text.startswith("/") else text
     text = text[: 4 * MAX_VALUE_CHARACTERS]
     text = USER_INFO.sub(HIDDEN, text)
     text = CREDENTIALS.sub(rf"\1 {HIDDEN}", text)
-    return TOKEN_LIKE.sub(hidden_token, without_secret_values(text))
+    text = SAID.sub(rf"\1{HIDDEN}", without_secret_values(text))
+    text = SPOKEN.sub(hidden_word, text)
+    return TOKEN_LIKE.sub(hidden_token, SECRET_SEGMENT.sub(rf"\1{HIDDEN}", text))
 
 
 def without_secret_values(text: str) -> str:
     """Hide what is assigned to names of secrets."""
     kept, place = [], 0
     for found in ASSIGNED.finditer(text):
-        if found.start() >= place and SECRET_NAME.search(unquote(found[1])):
-            value = VALUE.match(text, found.end())
+        if found.start() < place:
+            continue
+        # A parameter of an address, which may be within another one.
+        before = text[found.start() - 1 : found.start()]
+        *outer, name = re.split(r"[?&#]", unquote(found[1]))
+        is_parameter = bool(outer) or before in {"?", "&", "#"}
+        if SECRET_NAME.search(name) or (is_parameter and SECRET_PARAMETER.fullmatch(name)):
+            value = (PARAMETER if is_parameter else VALUE).match(text, found.end())
             if value:
                 kept += [text[place : found.end()], HIDDEN]
                 place = value.end()
     return "".join([*kept, text[place:]])
+
+
+def hidden_word(found: re.Match[str]) -> str:
+    return f"{found[1]}{found[2] or found[3] or ''}{HIDDEN}"
 
 
 def hidden_token(found: re.Match[str]) -> str:

@@ -28,6 +28,11 @@ def test_secret_is_recorded_as_present(name: str) -> None:
     assert kept_value(name, object()) == HIDDEN
 
 
+def test_first_parameter_of_a_query_is_one_too() -> None:
+    assert kept_value("QUERY_STRING", "code=a1&page=2") == f"code={HIDDEN}&page=2"
+    assert kept_value("QUERY_STRING", "") == ""
+
+
 def test_empty_secret_is_empty() -> None:
     assert kept_value("HTTP_COOKIE", "") == ""
 
@@ -53,6 +58,14 @@ def test_empty_secret_is_empty() -> None:
         ("/join/k3jf9s8d7f6g5h4j3k2l1m0n9b8v", f"/join/{HIDDEN}"),
         ("/2f1e7c3a-1b2c-4d3e-8f90-123456789abc", "/2f1e7c3a-1b2c-4d3e-8f90-123456789abc"),
         ("https://ann:sesame@example.org/", f"https://{HIDDEN}@example.org/"),
+        ("/cb?code=a1&state=b2#nonce=c", f"/cb?code={HIDDEN}&state={HIDDEN}#nonce={HIDDEN}"),
+        ("/cb?SAMLResponse=a&user_code=b", f"/cb?SAMLResponse={HIDDEN}&user_code={HIDDEN}"),
+        ("/cb?country_code=de&decode=1", "/cb?country_code=de&decode=1"),
+        ("/a?next=%2Fcb%3Fcode%3Da1", f"/a?next=%2Fcb%3Fcode%3D{HIDDEN}"),
+        ("/password-reset/a1/done", f"/password-reset/{HIDDEN}/done"),
+        ("/email/verify/4839?a=1", f"/email/verify/{HIDDEN}?a=1"),
+        ("/reset", "/reset"),
+        ("/reset/a1", f"/reset/{HIDDEN}"),
     ],
 )
 def test_secrets_in_addresses_are_hidden(address: str, kept: str) -> None:
@@ -129,7 +142,20 @@ def test_fields_are_kept_as_far_as_they_are_fields() -> None:
     ("text", "kept"),
     [
         ("no such room", "no such room"),
-        ("bad password=sesame here", f"bad password={HIDDEN} here"),
+        ("bad password=sesame here", f"bad password={HIDDEN}"),
+        ("password: open sesame, and more", f"password: {HIDDEN}"),
+        ("password=open sesame, user=ann", f"password={HIDDEN}, user=ann"),
+        ("secret = open sesame", f"secret = {HIDDEN}"),
+        ("SELECT a WHERE token = ? AND b = ?", "SELECT a WHERE token = ? AND b = ?"),
+        ('{"pin": 1234, "a": 1}', f'{{"pin": {HIDDEN}, "a": 1}}'),
+        ("bad password 'open sesame'", f"bad password {HIDDEN}"),
+        ('the token given was "sesame"', f"the token given was {HIDDEN}"),
+        ("password for ann hunter2", f"password for ann {HIDDEN}"),
+        ("token expired", "token expired"),
+        ("the password is open sesame", f"the password is {HIDDEN}"),
+        ("the password is too short", "the password is too short"),
+        ("code: 404, state=open", "code: 404, state=open"),
+        ("GET /cb?code=a1 failed", f"GET /cb?code={HIDDEN} failed"),
         ("token: sesame", f"token: {HIDDEN}"),
         ("bad request: token=sesame", f"bad request: token={HIDDEN}"),
         ("{'name': 'ann', 'password': 'open sesame'}", f"{{'name': 'ann', 'password': {HIDDEN}}}"),
