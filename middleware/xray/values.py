@@ -45,7 +45,7 @@ SECRET_PARAMETER = re.compile(
 # What precedes a value in a query, also in one within another, in JSON, and in a sentence. Where
 # there are blanks around the sign, it may be SQL, whose placeholders say nothing.
 ASSIGNED = re.compile(
-    r"""(?<![\w.-])((?:[\w.-]|%(?!3[Dd]))+)(?:["']?(?:=|:\s?)|%3[Dd]|\s=\s(?![?$%:]))"""
+    r"""(?<![\w.-])((?:[\w.-]|%(?!3[Dd])){1,100})(?:["']?(?:=|:\s?)|%3[Dd]|\s=\s(?![?$%:]))"""
 )
 PARAMETER = re.compile(r"""[^\s&;,#"'<>]+""")
 # In a sentence it may have several words; it ends where something else is assigned.
@@ -232,7 +232,7 @@ def kept_text(value: object) -> str:
 def scrub(text: str) -> str:
     """Hide what looks like a secret in an address or a sentence."""
     if len(text) < SHORTEST_TOKEN and not NOT_PLAIN.search(text):
-        return SECRET_SEGMENT.sub(rf"\1{HIDDEN}", text) if text.startswith("/") else text
+        return SECRET_SEGMENT.sub(rf"\1{HIDDEN}", text) if "/" in text else text
     text = text[: 4 * MAX_VALUE_CHARACTERS]
     text = USER_INFO.sub(HIDDEN, text)
     text = CREDENTIALS.sub(rf"\1 {HIDDEN}", text)

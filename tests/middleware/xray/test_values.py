@@ -164,6 +164,7 @@ def test_fields_are_kept_as_far_as_they_are_fields() -> None:
         ("{'cookie': b'sesame'}", f"{{'cookie': {HIDDEN}}}"),
         ("'note': 'token=sesame'", f"'note': 'token={HIDDEN}'"),
         ("password='sesame", f"password={HIDDEN}"),
+        ('password="a=sesame" b=c', f"password={HIDDEN} b=c"),
         ("token=", "token="),
         ("a=" * 2000, f"{'a=' * 150}… (1200 characters)"),
         ("Bearer sesame refused", f"Bearer {HIDDEN} refused"),
