@@ -29,6 +29,9 @@ class User(msgspec.Struct, frozen=True, gc=False):
     updated_at: float
     last_seen_at: float
     online: bool
+    administrator: bool
+    # It cannot be used; what it wrote stays.
+    suspended: bool
     links: UserLinks = msgspec.field(name="_links")
 
     @classmethod
@@ -41,9 +44,30 @@ class User(msgspec.Struct, frozen=True, gc=False):
         last_seen_at: float,
         *,
         online: bool = False,
+        administrator: bool = False,
+        suspended: bool = False,
     ) -> Self:
         links = UserLinks(f"/api/users/{id}", f"/api/messages?user_id={id}")
-        return cls(id, nickname, created_at, updated_at, last_seen_at, online, links)
+        return cls(
+            id, nickname, created_at, updated_at, last_seen_at, online, administrator, suspended,
+            links,
+        )  # fmt: skip
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """What an administrator did: when, to whom, and where."""
+
+    id: int
+    at: float
+    action: str
+    actor_id: int
+    # Nicknames as they were then.
+    actor: str
+    user_id: int | None
+    nickname: str
+    room_id: int | None
+    message_id: int | None
+    detail: str
 
 
 class TokenInfo(msgspec.Struct, frozen=True):

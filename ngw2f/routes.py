@@ -5,6 +5,8 @@ from werkzeug.routing import BaseConverter, Map, Rule
 from ngw2f.api_resources import MAX_ID
 from ngw2f.web import (
     account,
+    admin_pages,
+    administration,
     directs,
     events,
     inbox,
@@ -48,6 +50,7 @@ def build_url_map(socketio: SocketIOGateway) -> Map:
     rules = [
         *_for_people(),
         *_settings(),
+        *_for_administrators(),
         *_for_programs(),
         *_long_lived(socketio),
         *_for_operators(),
@@ -66,6 +69,7 @@ def _for_people() -> list[Rule]:
         Rule("/logout", endpoint=sign_in.sign_out, methods=["POST"]),
         Rule("/manifest.webmanifest", endpoint=installable.manifest, methods=["GET"]),
         Rule("/service-worker.js", endpoint=installable.service_worker, methods=["GET"]),
+        Rule("/join/<code>", endpoint=sign_in.join, methods=["GET"]),
         *_for_people_in_rooms(),
         Rule("/inbox", endpoint=inbox.show, methods=["GET"]),
         Rule("/search", endpoint=search.show, methods=["GET"]),
@@ -145,10 +149,39 @@ def _for_people_with(message: str) -> list[Rule]:
         Rule(f"{message}/reply", endpoint=message_forms.reply_page, methods=["GET"]),
         Rule(f"{message}/react", endpoint=reactions.show, methods=["GET"]),
         Rule(f"{message}/reactions", endpoint=reactions.toggle, methods=["POST"]),
+        Rule(f"{message}/delete", endpoint=message_forms.ask_to_delete, methods=["GET"]),
         Rule(f"{message}/delete", endpoint=message_forms.delete_message, methods=["POST"]),
         Rule(f"{message}/restore", endpoint=message_forms.restore_message, methods=["POST"]),
         Rule(f"{message}/unread", endpoint=readings.mark_message, methods=["POST"]),
     ]
+
+
+def _for_administrators() -> list[Rule]:
+    return [
+        Rule("/admin", endpoint=admin_pages.show, methods=["GET"]),
+        Rule("/admin/log", endpoint=admin_pages.show_log, methods=["GET"]),
+        Rule("/admin/registration", endpoint=admin_pages.change_registration, methods=["POST"]),
+        Rule("/admin/invitations", endpoint=admin_pages.invite, methods=["POST"]),
+        Rule("/admin/invitations/<id:invitation_id>", endpoint=admin_pages.revoke_invitation,
+             methods=["POST"]),
+        Rule("/admin/accounts/<id:user_id>", endpoint=admin_pages.change_account,
+             methods=["POST"]),
+        Rule("/api/registration", endpoint=administration.show_registration, methods=["GET"]),
+        Rule("/api/registration", endpoint=administration.change_registration, methods=["PUT"]),
+        Rule("/api/invitations", endpoint=administration.list_invitations, methods=["GET"]),
+        Rule("/api/invitations", endpoint=administration.invite, methods=["POST"]),
+        Rule("/api/invitations/<id:invitation_id>", endpoint=administration.revoke_invitation,
+             methods=["DELETE"]),
+        Rule("/api/users/<id:user_id>/suspension", endpoint=administration.suspend,
+             methods=["PUT"]),
+        Rule("/api/users/<id:user_id>/suspension", endpoint=administration.lift_suspension,
+             methods=["DELETE"]),
+        Rule("/api/users/<id:user_id>/administrator", endpoint=administration.appoint,
+             methods=["PUT"]),
+        Rule("/api/users/<id:user_id>/administrator", endpoint=administration.dismiss,
+             methods=["DELETE"]),
+        Rule("/api/audit", endpoint=administration.show_log, methods=["GET"]),
+    ]  # fmt: skip
 
 
 def _for_programs() -> list[Rule]:
@@ -165,6 +198,27 @@ def _for_programs() -> list[Rule]:
         Rule("/api/tokens/<id:token_id>", endpoint=tokens.revoke_one, methods=["DELETE"]),
         Rule("/api/sessions", endpoint=tokens.end_other_sessions, methods=["DELETE"]),
         Rule("/api/tickets", endpoint=tickets.create, methods=["POST"]),
+        *_for_programs_in_rooms(),
+        Rule("/api/messages", endpoint=messages.index, methods=["GET"]),
+        Rule("/api/messages", endpoint=messages.create, methods=["POST"]),
+        Rule("/api/messages/<id:message_id>", endpoint=messages.show, methods=["GET"]),
+        Rule("/api/messages/<id:message_id>", endpoint=messages.change, methods=["PUT"]),
+        Rule("/api/messages/<id:message_id>", endpoint=messages.delete, methods=["DELETE"]),
+        Rule("/api/messages/<id:message_id>/reactions", endpoint=reactions.index, methods=["GET"]),
+        Rule("/api/messages/<id:message_id>/reactions/<emoji>", endpoint=reactions.add,
+             methods=["PUT"]),
+        Rule("/api/messages/<id:message_id>/reactions/<emoji>", endpoint=reactions.remove,
+             methods=["DELETE"]),
+        Rule("/api/messages/<id:message_id>/restore", endpoint=messages.restore, methods=["POST"]),
+        Rule("/api/search", endpoint=search.index, methods=["GET"]),
+        Rule("/api/stats", endpoint=status.all_stats, methods=["GET"]),
+        Rule("/api/openapi.json", endpoint=document.show, methods=["GET"]),
+        Rule("/tasks/<task_id>", endpoint=waiting.show_task, methods=["GET"]),
+    ]  # fmt: skip
+
+
+def _for_programs_in_rooms() -> list[Rule]:
+    return [
         Rule("/api/rooms", endpoint=rooms.index, methods=["GET"]),
         Rule("/api/rooms", endpoint=rooms.create, methods=["POST"]),
         Rule("/api/direct", endpoint=directs.create, methods=["POST"]),
@@ -183,21 +237,6 @@ def _for_programs() -> list[Rule]:
              methods=["PUT"]),
         Rule("/api/rooms/<id:room_id>/members/<id:user_id>", endpoint=rooms.remove_member,
              methods=["DELETE"]),
-        Rule("/api/messages", endpoint=messages.index, methods=["GET"]),
-        Rule("/api/messages", endpoint=messages.create, methods=["POST"]),
-        Rule("/api/messages/<id:message_id>", endpoint=messages.show, methods=["GET"]),
-        Rule("/api/messages/<id:message_id>", endpoint=messages.change, methods=["PUT"]),
-        Rule("/api/messages/<id:message_id>", endpoint=messages.delete, methods=["DELETE"]),
-        Rule("/api/messages/<id:message_id>/reactions", endpoint=reactions.index, methods=["GET"]),
-        Rule("/api/messages/<id:message_id>/reactions/<emoji>", endpoint=reactions.add,
-             methods=["PUT"]),
-        Rule("/api/messages/<id:message_id>/reactions/<emoji>", endpoint=reactions.remove,
-             methods=["DELETE"]),
-        Rule("/api/messages/<id:message_id>/restore", endpoint=messages.restore, methods=["POST"]),
-        Rule("/api/search", endpoint=search.index, methods=["GET"]),
-        Rule("/api/stats", endpoint=status.all_stats, methods=["GET"]),
-        Rule("/api/openapi.json", endpoint=document.show, methods=["GET"]),
-        Rule("/tasks/<task_id>", endpoint=waiting.show_task, methods=["GET"]),
     ]  # fmt: skip
 
 

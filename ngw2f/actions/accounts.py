@@ -5,13 +5,14 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
+from ngw2f.actions import rights
 from ngw2f.actions.sessions import record_revocation
 from ngw2f.actions.sign_in import Client, SignIn, find_named, signed_in, stranger
 from ngw2f.api_resources import User
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Forbidden, Invalid
-from ngw2f.store import devices, tokens, users
+from ngw2f.store import devices, registration, tokens, users
 from ngw2f.store.departures import DELETED_NICKNAME, delete_account
 from ngw2f.store.events import Run
 from ngw2f.store.users import Credentials, LooksTakenError, NicknameTakenError, UserRow
@@ -47,12 +48,18 @@ class Accounts:
         self._core = core
         self._sign_in = sign_in
 
-    def register(self, client: Client, nickname: str, password: str) -> Registered:
-        """Store a new user. Raises Invalid, TooMany, Unavailable."""
+    def register(
+        self, client: Client, nickname: str, password: str, invitation: str = ""
+    ) -> Registered:
+        """Store a new user, by the code of an *invitation* where one is needed.
+
+        Raises Invalid, Forbidden, TooMany, Unavailable.
+        """
         self.limits.take("register", client.address)
         nickname = _valid_nickname(nickname)
         key, shapes = name_key(nickname), shapes_of(nickname)
         with self._core.database.reading() as connection:
+            rights.check_may_register(connection, invitation)
             if find_named(connection, nickname):
                 raise Invalid(TAKEN)
             if users.is_shape_taken(connection, shapes):
@@ -60,6 +67,9 @@ class Accounts:
         password_hash = self._sign_in.hash_password(key, stranger(client), password)
         try:
             with self._core.database.writing() as connection:
+                rights.check_may_register(connection, invitation)
+                if invitation:
+                    registration.use_invitation(connection, invitation)
                 row = users.create_user(connection, nickname, key, password_hash, shapes)
                 user = row.as_resource(online=False)
                 run = self._core.events.record(connection, "user.updated", user)
@@ -68,16 +78,21 @@ class Accounts:
         self._core.events.publish(run)
         return Registered(user, Credentials(user.id, password_hash))
 
+    def check_may_register(self, invitation: str) -> None:
+        """Raise Forbidden unless anybody may register now, or who has this code."""
+        with self._core.database.reading() as connection:
+            rights.check_may_register(connection, invitation)
+
     def sign_in_or_register(
-        self, client: Client, nickname: str, password: str
+        self, client: Client, nickname: str, password: str, invitation: str = ""
     ) -> Credentials | None:
         """Check the password of a known nickname, or register a new one; None if it is wrong.
 
-        Raises Invalid, TooMany, Unavailable.
+        Raises Invalid, Forbidden, TooMany, Unavailable.
         """
         if self._sign_in.is_registered(nickname):
             return self._sign_in.check_password(client, nickname, password)
-        return self.register(client, nickname, password).credentials
+        return self.register(client, nickname, password, invitation).credentials
 
     def change(self, user: UserRow, user_id: int, client: Client, changes: Changes) -> None:
         """Make all of the changes, or none. Raises Forbidden, Invalid, TooMany, Unavailable.
@@ -122,13 +137,15 @@ class Accounts:
     def delete(self, known: Credentials) -> None:
         """Delete the account whose password was just checked; what it wrote stays.
 
-        Its tokens are revoked, and their streams end. Raises Forbidden, TooMany.
+        Its tokens are revoked, and their streams end. The last administrator stays, while there
+        are others. Raises Forbidden, TooMany.
         """
         self.limits.take("account", known.user_id)
         events = self._core.events
         with self._core.database.writing() as connection:
             if not users.lock_current(connection, known):
                 raise Forbidden("the password has just been changed")
+            rights.check_may_go(connection, known.user_id)
             left = delete_account(connection, known.user_id)
             runs = [
                 record_revocation(events, connection, known.user_id),

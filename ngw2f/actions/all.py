@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ngw2f.actions.accounts import Accounts
+from ngw2f.actions.administration import Administration
 from ngw2f.actions.directs import Directs
 from ngw2f.actions.exports import Exports
 from ngw2f.actions.messages import Messages
@@ -36,6 +37,7 @@ class Actions:
     sessions: Sessions
     tickets: Tickets
     accounts: Accounts
+    administration: Administration
     search: Search
     exports: Exports
     statistics: Statistics
@@ -55,6 +57,7 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
         sessions=sessions,
         tickets=Tickets(core, limits, sessions),
         accounts=Accounts(core, limits, sign_in),
+        administration=Administration(core, limits),
         search=Search(core),
         exports=Exports(core, limits),
         statistics=Statistics(core),

@@ -85,7 +85,8 @@ class Directs:
 
 
 def _check_users(connection: Connection, user_ids: Collection[int]) -> None:
-    if len(users.nicknames_of(connection, set(user_ids))) < len(user_ids):
+    found = (users.find_user(connection, user_id) for user_id in user_ids)
+    if not all(user and user.deleted_at is None for user in found):
         raise NotFound("there is no such user")
 
 

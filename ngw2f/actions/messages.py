@@ -14,7 +14,7 @@ from ngw2f.errors import Gone, Invalid, NotFound
 from ngw2f.jobs.wakeup import WakeUp
 from ngw2f.live.cache_groups import ROOMS, room_group
 from ngw2f.live.payloads import DeletedMessage
-from ngw2f.store import deleted, messages, readings, tasks
+from ngw2f.store import audit, deleted, messages, readings, tasks
 from ngw2f.store.events import Run
 from ngw2f.store.group_commit import GroupCommit
 from ngw2f.store.keys import Use, find_use, keep_key
@@ -105,18 +105,21 @@ class Messages:
         return Posted(changed, task_id)
 
     def remove(self, user: UserRow, message_id: int) -> Message:
-        """Delete the user's own message and return it.
+        """Delete the user's own message, or another's as an administrator, and return it.
 
-        It is gone for everybody at once; for some seconds its author may restore it.
+        It is gone for everybody at once; who deletes an own one may restore it for some seconds.
         Raises TooMany, NotFound, Forbidden, Conflict.
         """
         core = self._core
         self._limits.take("delete", user.id)
         with core.database.writing() as connection:
-            message = rights.find_own_message(connection, message_id, user)
+            message = rights.find_message_to_delete(connection, message_id, user)
             place = message.user_id, message.room_id
             position = readings.find_position(connection, *place)
-            deleted.set_aside(connection, message_id)
+            if message.user_id == user.id:
+                deleted.set_aside(connection, message_id)
+            else:
+                _delete_anothers(connection, user, message)
             # Its author has read all before it, and does not have to again.
             readings.keep_position(connection, *place, position)
             gone = DeletedMessage(message.id, message.room_id, message.user_id)
@@ -211,6 +214,20 @@ class Messages:
             return check_source(source, self._core.settings.max_message_characters)
         except InvalidTextError as error:
             raise Invalid(str(error)) from error
+
+
+def _delete_anothers(connection: Connection, user: UserRow, message: Message) -> None:
+    """Delete a message for good, and note that in the log."""
+    messages.delete_message(connection, message.id)
+    room = rights.find_room(connection, message.room_id, user)
+    audit.add_entry(
+        connection,
+        user,
+        "message.deleted",
+        user_id=message.user_id,
+        room_id=None if room.private else room.id,
+        message_id=None if room.private else message.id,
+    )
 
 
 def _fresh(connection: Connection, posts: Sequence[_Post]) -> list[_Post]:

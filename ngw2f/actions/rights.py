@@ -4,6 +4,10 @@ A room or a message that an account may not see is not found, as if it did not e
 see a room may post and type in it, unless it is archived: then nobody changes what is in it. Its
 members may add others, and leave; its owner may remove them, and change the room. Only the author
 may edit or delete a message. Who talks directly is the same for good.
+
+An administrator may do what the owner of a room and the author of a message may (but not edit it),
+where an administrator may read: in public rooms, and as a member of private ones. For nobody else
+is a private room there, so what is said in one stays in it.
 """
 
 from collections.abc import Collection
@@ -12,7 +16,8 @@ from sqlalchemy import Connection
 
 from ngw2f.api_resources import MAX_ID, Message, Room
 from ngw2f.errors import Conflict, Forbidden, NotFound
-from ngw2f.store import messages, room_changes, rooms
+from ngw2f.store import messages, registration, room_changes, rooms, users
+from ngw2f.store.order import take_turn
 from ngw2f.store.users import UserRow
 from ngw2f.text.names import composed
 
@@ -20,7 +25,12 @@ NO_ROOM = "there is no such room"
 NO_MESSAGE = "there is no such message"
 ARCHIVED = "the room is archived: it can only be read"
 DIRECT = "direct messages have the same people for good"
-NOT_OWNER = "only the room's owner may do this"
+NOT_OWNER = "only the room's owner, or an administrator, may do this"
+CLOSED = "nobody new can register here"
+NEEDS_INVITATION = "to register one needs an invitation: ask an administrator for a link"
+WRONG_INVITATION = "the invitation is not good any more: ask an administrator for a new link"
+LAST_ADMINISTRATOR = "the last administrator stays: make somebody else one first"
+NOT_ADMINISTRATOR = "only administrators may do this"
 
 
 def find_room(connection: Connection, room_id: int, reader: UserRow | None) -> Room:
@@ -110,7 +120,25 @@ def may_manage(connection: Connection, room: Room, user: UserRow | None) -> bool
     """Return whether a reader of the room may rename and archive it, and remove its members."""
     if user is None or room.direct:
         return False
-    return room_changes.find_owner(connection, room.id) == user.id
+    is_owner = room_changes.find_owner(connection, room.id) == user.id
+    return is_owner or is_administrator(connection, user)
+
+
+def manages_as_administrator(connection: Connection, room: Room, user: UserRow) -> bool:
+    """Return whether who may manage the room is not its owner, so that it is to be logged."""
+    return room_changes.find_owner(connection, room.id) != user.id
+
+
+def is_administrator(connection: Connection, user: UserRow | None) -> bool:
+    """Return whether the user is one now: what a process knows of a user may be old."""
+    found = users.find_user(connection, user.id) if user else None
+    return found is not None and found.is_admin and found.suspended_at is None
+
+
+def check_administrator(connection: Connection, user: UserRow) -> None:
+    """Raise Forbidden unless the user is an administrator."""
+    if not is_administrator(connection, user):
+        raise Forbidden(NOT_ADMINISTRATOR)
 
 
 def find_message(connection: Connection, message_id: int, reader: UserRow | None) -> Message:
@@ -119,6 +147,37 @@ def find_message(connection: Connection, message_id: int, reader: UserRow | None
     if message is None:
         raise NotFound(NO_MESSAGE)
     return message
+
+
+def check_may_go(connection: Connection, user_id: int) -> None:
+    """Raise Forbidden for the last administrator of others."""
+    # Two may go at the same time.
+    take_turn(connection)
+    user = users.find_user(connection, user_id)
+    is_last = user is not None and user.is_admin and users.count_admins(connection) == 1
+    if is_last and users.has_others(connection, user_id):
+        raise Forbidden(LAST_ADMINISTRATOR)
+
+
+def check_may_register(connection: Connection, invitation: str) -> None:
+    """Raise Forbidden unless anybody may register now, or who has this code."""
+    mode = registration.find_mode(connection)
+    if mode == "closed":
+        raise Forbidden(CLOSED)
+    if mode == "invitation" and not registration.is_valid(connection, invitation):
+        raise Forbidden(WRONG_INVITATION if invitation else NEEDS_INVITATION)
+
+
+def find_message_to_delete(connection: Connection, message_id: int, user: UserRow) -> Message:
+    """Return a message that the user wrote, or that an administrator may delete.
+
+    Raises NotFound, Forbidden, Conflict.
+    """
+    message = find_message(connection, message_id, user)
+    if message.user_id != user.id and is_administrator(connection, user):
+        # In an archived room, too.
+        return message
+    return find_own_message(connection, message_id, user)
 
 
 def find_own_message(connection: Connection, message_id: int, user: UserRow) -> Message:

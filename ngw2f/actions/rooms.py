@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from ngw2f.actions import idempotency, rights
 from ngw2f.api_resources import Room
 from ngw2f.broker.limits import Limits
@@ -10,7 +12,7 @@ from ngw2f.core import Core
 from ngw2f.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from ngw2f.live.payloads import Typing
 from ngw2f.live.typing import TypingNotices
-from ngw2f.store import room_changes, rooms, users
+from ngw2f.store import audit, room_changes, rooms, users
 from ngw2f.store.keys import KeyUsedError, Use, keep_key
 from ngw2f.store.mentions import forget_mentions
 from ngw2f.store.rooms import LOBBY_ID, QuotaExceededError, RoomExistsError
@@ -90,6 +92,7 @@ class Rooms:
                 archived = changes.archived
                 room_changes.change_room(connection, room, topic=topic, is_archived=archived)
                 changed = rights.find_room(connection, room_id, user)
+                self._note(connection, user, changed, _words_of(changes))
                 run = core.events.record(connection, "room.updated", changed)
         except RoomExistsError as error:
             raise Invalid(TAKEN) from error
@@ -134,12 +137,25 @@ class Rooms:
             room = rights.find_room_to_leave(connection, room_id, user, user_id)
             if users.find_user(connection, user_id) is None:
                 raise NotFound("there is no such user")
+            if user_id != user.id:
+                self._note(connection, user, room, "member removed", user_id)
             rooms.remove_member(connection, room.id, user_id)
             if room.private:
                 forget_mentions(connection, user_id, room.id)
             run = core.events.record(connection, "room.updated", room)
         core.events.publish(run)
         return room
+
+    def _note(
+        self, connection: Connection, user: UserRow, room: Room, what: str, whom: int | None = None
+    ) -> None:
+        """Log what an administrator does to another's room."""
+        if rights.manages_as_administrator(connection, room, user):
+            room_id = None if room.private else room.id
+            detail = "" if room.private else what
+            audit.add_entry(
+                connection, user, "room.changed", user_id=whom, room_id=room_id, detail=detail
+            )
 
     def type_in(self, user: UserRow, room_id: int) -> None:
         """Publish to the others in a room that the user is typing. Raises NotFound, TooMany."""
@@ -174,6 +190,16 @@ def _valid_topic(topic: str) -> str:
         return check_topic(topic)
     except InvalidTopicError as error:
         raise Invalid(str(error)) from error
+
+
+def _words_of(changes: RoomChanges) -> str:
+    """Return what is changed, in words for the log."""
+    words = [
+        f"name: {changes.name}" if changes.name is not None else "",
+        f"topic: {changes.topic}" if changes.topic is not None else "",
+        {True: "archived", False: "brought back", None: ""}[changes.archived],
+    ]
+    return ", ".join(filter(None, words))
 
 
 def _check_change(room: Room, changes: RoomChanges) -> None:

@@ -13,7 +13,7 @@ from ngw2f.actions.known import Known
 from ngw2f.api_resources import MAX_ID, TokenInfo
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
-from ngw2f.errors import Invalid, NotFound, Unauthenticated
+from ngw2f.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.cache_groups import reader_group
 from ngw2f.live.log import EventLog
@@ -27,6 +27,7 @@ from ngw2f.store.users import Credentials, UserRow
 SEEN_SECONDS = 60
 # And when a token was last used.
 USED_SECONDS = 300
+SUSPENDED = "this account is suspended: ask an administrator"
 MAX_TOKEN_NAME_CHARACTERS = 64
 MAX_USER_AGENT_CHARACTERS = 256
 
@@ -84,7 +85,8 @@ class Sessions:
     ) -> str:
         """Return a new API token.
 
-        Raises Invalid for its name, TooMany; Unauthenticated if the password was changed.
+        Raises Invalid for its name, TooMany; Unauthenticated if the password was changed;
+        Forbidden if the account is suspended.
         """
         about = {"name": _valid_name(name), "user_agent": _in_one_line(user_agent)}
         days = self._core.settings.token_days
@@ -93,7 +95,8 @@ class Sessions:
     def begin(self, credentials: Credentials, *, remember: bool, user_agent: str = "") -> Session:
         """Return a new session, for as long as the browser runs or for `remember_days`.
 
-        Raises TooMany; Unauthenticated if the password was changed since it was checked.
+        Raises TooMany; Unauthenticated if the password was changed since it was checked;
+        Forbidden if the account is suspended.
         """
         settings = self._core.settings
         days = settings.remember_days if remember else settings.session_days
@@ -178,6 +181,9 @@ class Sessions:
             # others, and two sign-ins could count the tokens at the same time.
             if not users.lock_current(connection, credentials):
                 raise Unauthenticated("the password has just been changed")
+            account = users.find_user(connection, user_id)
+            if account and account.suspended_at is not None:
+                raise Forbidden(SUSPENDED)
             token = tokens.create_token(connection, user_id, days, is_session=is_session, **about)
             if tokens.revoke_oldest_tokens(connection, user_id, keep, are_sessions=is_session):
                 runs.append(record_revocation(self._core.events, connection, user_id))

@@ -27,7 +27,7 @@ RETRY_AFTER_SECONDS = 10
 WRITES = ("POST", "PUT", "DELETE")
 Write = Literal[
     "post", "edit", "delete", "typing", "room", "membership", "account", "token", "revoke",
-    "ticket", "read", "react", "export",
+    "ticket", "read", "react", "export", "administer",
     "register", "sign-in",
 ]  # fmt: skip
 
@@ -67,6 +67,7 @@ RULES = (
     Rule("react", "300/minute", "reactions"),
     # Each reads all that somebody wrote.
     Rule("export", "6/minute", "exports"),
+    Rule("administer", "120/minute", "changes by an administrator"),
     # Each costs a password's hash. People behind one address share it.
     Rule("register", "60/minute", "registrations", is_closed=True),
     # The chain counts the same, under this name, but for browsers that it lets pass.

@@ -83,6 +83,17 @@ async function load(name) {
   return import(link.getAttribute("href"));
 }
 
+/* Take from another's message what its author may do; an administrator may delete it. */
+function leaveOthersAlone(message) {
+  const own = message.querySelector(".own");
+  if (list.dataset.admin) {
+    const link = element("a", "moderate", "Delete");
+    link.href = `/messages/${idOf(message)}/delete`;
+    own?.before(link);
+  }
+  own?.remove();
+}
+
 /* Insert a message by its id, or update the one that is there; return it, null if neither. */
 function showMessage(fresh, isFromPage = false) {
   const wasAtEnd = isAtEnd();
@@ -90,7 +101,7 @@ function showMessage(fresh, isFromPage = false) {
   if (item && Number(item.dataset.updated) > Number(fresh.dataset.updated)) return null;
   prepare(fresh);
   if (!reader) for (const part of fresh.querySelectorAll(".more, .actions")) part.remove();
-  else if (Number(fresh.dataset.user) !== reader) fresh.querySelector(".own")?.remove();
+  else if (Number(fresh.dataset.user) !== reader) leaveOthersAlone(fresh);
   if (item) change(item, fresh, isFromPage);
   else if (!place(fresh)) return null;
   if (wasAtEnd) {

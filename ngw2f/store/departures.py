@@ -52,6 +52,7 @@ def delete_account(connection: Connection, user_id: int) -> UserRow:
         "nickname_key": KEY.format(user_id),
         "password_hash": "",
         "theme": "",
+        "admin": False,
         "last_seen_at": 0.0,
         "deleted_at": now,
         "updated_at": NEXT_TIME,

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -17,25 +16,16 @@ from sqlalchemy import (
     false,
 )
 
-# Names for constraints, so that migrations can refer to them.
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from ngw2f.store.administration_schema import audit, invitations, options
+from ngw2f.store.metadata import metadata, owner
+
+# Whoever knows the tables from here knows all of them.
+__all__ = ["audit", "invitations", "metadata", "options"]
 
 
 def can_be_stored(text: str) -> bool:
     """Return whether a column may hold *text*: PostgreSQL accepts no NUL, not even in a query."""
     return "\0" not in text
-
-
-def _owner(column: str, target: str) -> Column[int]:
-    """Return a reference to the row that owns this one; it is deleted with its owner."""
-    return Column(column, ForeignKey(target, ondelete="CASCADE"), nullable=False, index=True)
 
 
 users = Table(
@@ -56,6 +46,9 @@ users = Table(
     # When the user deleted the account: the row stays, for what the user wrote, and says nothing
     # of who it was (ngw2f/store/departures.py). NULL: not at all.
     Column("deleted_at", Float),
+    Column("admin", Boolean, nullable=False, server_default=false()),
+    # Since when it cannot be used; NULL: it can.
+    Column("suspended_at", Float),
     sqlite_autoincrement=True,
 )
 
@@ -64,7 +57,7 @@ nickname_shapes = Table(
     "nickname_shapes",
     metadata,
     Column("shape", Text, primary_key=True),
-    _owner("user_id", "users.id"),
+    owner("user_id", "users.id"),
 )
 
 # API tokens and the page's sessions: both are random, and stored hashed.
@@ -73,7 +66,7 @@ tokens = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("digest", LargeBinary(32), nullable=False, unique=True),
-    _owner("user_id", "users.id"),
+    owner("user_id", "users.id"),
     # True for a page's session, false for an API token.
     Column("session", Boolean, nullable=False, server_default=false()),
     Column("created_at", Float, nullable=False),
@@ -92,7 +85,7 @@ devices = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("digest", LargeBinary(32), nullable=False, unique=True),
-    _owner("user_id", "users.id"),
+    owner("user_id", "users.id"),
     Column("expires_at", Float, nullable=False, index=True),
     sqlite_autoincrement=True,
 )
@@ -127,7 +120,7 @@ room_name_shapes = Table(
     "room_name_shapes",
     metadata,
     Column("shape", Text, primary_key=True),
-    _owner("room_id", "rooms.id"),
+    owner("room_id", "rooms.id"),
 )
 
 memberships = Table(
@@ -174,8 +167,8 @@ deleted_messages = Table(
     "deleted_messages",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    _owner("room_id", "rooms.id"),
-    _owner("user_id", "users.id"),
+    owner("room_id", "rooms.id"),
+    owner("user_id", "users.id"),
     Column("source", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("edited_at", Float),
@@ -272,7 +265,7 @@ message_previews = Table(
     metadata,
     Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    _owner("preview_id", "previews.id"),
+    owner("preview_id", "previews.id"),
 )
 
 # Small pictures that we made, in a table of their own because messages are read without them. The

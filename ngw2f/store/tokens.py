@@ -23,7 +23,12 @@ SECONDS_A_DAY = 86_400
 FIND_USER: Select[Any] = (
     select(*COLUMNS, tokens.c.expires_at, tokens.c.digest, tokens.c.used_at)
     .join_from(tokens, users)
-    .where(tokens.c.digest == bindparam("digest"), tokens.c.expires_at > bindparam("now"))
+    .where(
+        tokens.c.digest == bindparam("digest"),
+        tokens.c.expires_at > bindparam("now"),
+        # Nor by a token that a process of an older release has just made.
+        users.c.suspended_at.is_(None),
+    )
 )
 
 
@@ -120,11 +125,12 @@ def delete_expired_tokens(connection: Connection) -> int:
 
 
 def find_good(connection: Connection, digests: Collection[bytes]) -> set[bytes]:
-    """Return those *digests* whose tokens are neither revoked nor expired."""
+    """Return those *digests* whose tokens are neither revoked nor expired, and can be used."""
     if not digests:
         return set()
-    statement = select(tokens.c.digest)
-    condition = tokens.c.digest.in_(digests), tokens.c.expires_at > time.time()
+    statement = select(tokens.c.digest).join_from(tokens, users)
+    is_good = tokens.c.expires_at > time.time(), users.c.suspended_at.is_(None)
+    condition = tokens.c.digest.in_(digests), *is_good
     return set(connection.execute(statement.where(*condition)).scalars())
 
 

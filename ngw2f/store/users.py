@@ -3,8 +3,9 @@
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, select, update
+from sqlalchemy import Connection, case, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ngw2f.api_resources import User
@@ -19,7 +20,11 @@ COLUMNS = (
     users.c.last_seen_at,
     users.c.theme,
     users.c.deleted_at,
+    users.c.admin,
+    users.c.suspended_at,
 )
+
+IS_THERE = users.c.deleted_at.is_(None)
 
 # Clients that ask by `updated_since` have seen times up to the newest; a change must be later.
 NEXT_TIME = after_newest(users.c.updated_at)
@@ -28,7 +33,9 @@ ADD = (
     .values(created_at=NEXT_TIME, updated_at=NEXT_TIME)
     # What was said before needs no reading.
     .values(read_up_to_id=select(func.coalesce(func.max(messages.c.id), 0)).scalar_subquery())
-    .returning(users.c.id, users.c.created_at)
+    # The first one administers the chat.
+    .values(admin=~exists(select(users.c.id).where(IS_THERE)))
+    .returning(users.c.id, users.c.created_at, users.c.admin)
 )
 
 
@@ -51,6 +58,9 @@ class UserRow:
     theme: str = ""
     # When the account was deleted; None: it was not.
     deleted_at: float | None = None
+    is_admin: bool = False
+    # None: the account is not suspended.
+    suspended_at: float | None = None
     # When the token expires by which the user was found, if it was by a token.
     token_expires_at: float = field(default=math.inf, compare=False)
     # And what is stored of that token.
@@ -67,6 +77,8 @@ class UserRow:
             self.updated_at,
             self.last_seen_at,
             online=online,
+            administrator=self.is_admin,
+            suspended=self.suspended_at is not None,
         )
 
 
@@ -93,11 +105,11 @@ def create_user(
         "now": now,
     }
     try:
-        user_id, created_at = connection.execute(ADD, values).one()
+        user_id, created_at, is_admin = connection.execute(ADD, values).one()
     except IntegrityError as error:
         raise NicknameTakenError(nickname) from error
     _add_shapes(connection, user_id, shapes)
-    return UserRow(user_id, nickname, created_at, created_at, now)
+    return UserRow(user_id, nickname, created_at, created_at, now, is_admin=is_admin)
 
 
 def _add_shapes(connection: Connection, user_id: int, shapes: Collection[str]) -> None:
@@ -112,6 +124,13 @@ def _add_shapes(connection: Connection, user_id: int, shapes: Collection[str]) -
 
 def find_user(connection: Connection, user_id: int) -> UserRow | None:
     row = connection.execute(select(*COLUMNS).where(users.c.id == user_id)).first()
+    return UserRow(*row) if row else None
+
+
+def lock_user(connection: Connection, user_id: int) -> UserRow | None:
+    """Return a user whom nobody else changes until this transaction ends."""
+    statement = select(*COLUMNS).where(users.c.id == user_id).with_for_update(key_share=True)
+    row = connection.execute(statement).first()
     return UserRow(*row) if row else None
 
 
@@ -203,6 +222,31 @@ def change_user(
         of_user = nickname_shapes.c.user_id == user_id
         connection.execute(delete(nickname_shapes).where(of_user))
         _add_shapes(connection, user_id, shapes)
+
+
+def set_admin(connection: Connection, user_id: int, *, is_admin: bool) -> None:
+    _change_rights(connection, user_id, admin=is_admin)
+
+
+def set_suspended(connection: Connection, user_id: int, *, is_suspended: bool) -> None:
+    now = take_turn(connection).now
+    _change_rights(connection, user_id, suspended_at=now if is_suspended else None)
+
+
+def _change_rights(connection: Connection, user_id: int, **values: Any) -> None:
+    statement = update(users).where(users.c.id == user_id)
+    changed = statement.values(updated_at=NEXT_TIME, **values)
+    connection.execute(changed, {"now": take_turn(connection).now})
+
+
+def has_others(connection: Connection, user_id: int) -> bool:
+    """Return whether there are accounts beside one."""
+    statement = select(users.c.id).where(users.c.id != user_id, IS_THERE)
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def count_admins(connection: Connection) -> int:
+    return connection.execute(select(func.count()).where(users.c.admin)).scalar_one()
 
 
 def replace_password_hash(connection: Connection, known: Credentials, new_hash: str) -> bool:

@@ -6,6 +6,7 @@ With JavaScript the page does the same by the API, and stays where it is.
 from ngw2f.actions import rights
 from ngw2f.api_resources import Message, Room
 from ngw2f.http import Request, Response, see_other
+from ngw2f.store import users
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth
 from ngw2f.web.caching import personal
@@ -49,6 +50,20 @@ def reply_page(services: Services, request: Request, message_id: int) -> Respons
     return see_other(f"{room.links.page}?reply_to={message_id}#write")
 
 
+def ask_to_delete(services: Services, request: Request, message_id: int) -> Response:
+    """Show a message, and ask whether to delete it; one of another's cannot be restored."""
+    user = auth.require_user(services, request)
+    with services.core.database.reading() as connection:
+        message = rights.find_message_to_delete(connection, message_id, user)
+        values = {
+            "message": message,
+            "room": rights.find_room(connection, message.room_id, user),
+            "nickname": users.nicknames_of(connection, {message.user_id}).get(message.user_id, "?"),
+            "reader": user,
+        }
+    return personal(services.templates.page("delete.html", values))
+
+
 def delete_message(services: Services, request: Request, message_id: int) -> Response:
     user = auth.require_user(services, request)
     room = _room_with(services, message_id, user)
@@ -63,10 +78,10 @@ def restore_message(services: Services, request: Request, message_id: int) -> Re
 
 
 def _room_with(services: Services, message_id: int, user: UserRow) -> Room:
-    """Return the room of the user's own message. Raises NotFound, Forbidden.
+    """Return the room of a message that the user sees. Raises NotFound.
 
     Read it before the change: a read that fails after it would report the change as failed.
     """
     with services.core.database.reading() as connection:
-        message = rights.find_own_message(connection, message_id, user)
+        message = rights.find_message(connection, message_id, user)
         return rights.find_room(connection, message.room_id, user)

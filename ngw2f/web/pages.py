@@ -3,7 +3,7 @@
 Everything works with forms and redirects, without JavaScript.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ from ngw2f.errors import (
 )
 from ngw2f.http import Request, Response, see_other, tagged
 from ngw2f.live.entry import EntryId
-from ngw2f.store import deleted, events, messages, readings, rooms, users
+from ngw2f.store import deleted, events, messages, readings, registration, rooms, users
 from ngw2f.store.messages import Page
 from ngw2f.store.quotes import Quote, find_quotes, quotes_of
 from ngw2f.store.reactions import own_reactions
@@ -111,9 +111,7 @@ def _room_page(
             "room": room,
             "rooms": near,
             "readings": read,
-            # A muted room has no news, but for those whom it mentions.
-            "unread": sum(each.mentions if each.muted else each.unread for each in read.values()),
-            "mentions": sum(each.mentions for each in read.values()),
+            **_sums(read.values()),
             "messages": found,
             "nicknames": users.nicknames_of(connection, {message.user_id for message in found}),
             "quotes": quotes_of(connection, found),
@@ -130,14 +128,32 @@ def _room_page(
             "base_url": request.host_url,
             "max_characters": services.core.settings.max_message_characters,
             "draft": draft,
+            # For the form by which others join in.
+            "registration": "open" if reader else registration.find_mode(connection),
             "restorable": _restorable(connection, request, reader),
         }
+    return _in_a_form(services, request, values, draft)
+
+
+def _in_a_form(
+    services: Services, request: Request, values: dict[str, object], draft: Draft
+) -> Response:
+    """Return a room's page as HTML, or as text to whoever prefers that."""
     is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(draft.error)
     name = "room.html" if is_page else "room.txt"
     response = draft.answered(personal(services.templates.page(name, values)))
-    if is_page and reader is None:
+    if is_page and values["reader"] is None:
         ask_for_cookies(request, response)
     return response
+
+
+def _sums(read: Collection[Reading]) -> dict[str, object]:
+    """Return what a page counts in its title, and beside the inbox."""
+    return {
+        # A muted room has no news, but for those whom it mentions.
+        "unread": sum(each.mentions if each.muted else each.unread for each in read),
+        "mentions": sum(each.mentions for each in read),
+    }
 
 
 def _ways_from(page: Page, found: Sequence[Message], *, has_more: bool) -> dict[str, object]:

@@ -98,11 +98,7 @@ def members(services: Services, request: Request, room_id: int) -> Response:
         rows = rooms.list_members(connection, room.id, after=cursor.after, limit=cursor.wanted)
         owner_id = room_changes.find_owner(connection, room.id)
     online = services.presence.online_ids()
-    found = [
-        User.of(row.id, row.nickname, row.created_at, row.updated_at, row.last_seen_at,
-                online=row.id in online)
-        for row in cursor.cut(rows)
-    ]  # fmt: skip
+    found = [row.as_resource(online=row.id in online) for row in cursor.cut(rows)]
     groups = [room_group(room_id), USERS]
     response = kept_json(request, Members(found, owner_id), reader, groups, KEPT_SHORTLY_SECONDS)
     return linked(response, next_page(request.path, cursor, rows))

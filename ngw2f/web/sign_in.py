@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from ngw2f.errors import Invalid
+from ngw2f.errors import Forbidden, Invalid
 from ngw2f.http import Request, Response, see_other
 from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
@@ -38,19 +38,22 @@ def sign_in(services: Services, request: Request) -> Response:
     try:
         if _must_ask(services, request, nickname, password):
             return sign_in_form(services, request, new=nickname)
-        accounts = services.actions.accounts
-        credentials = accounts.sign_in_or_register(client_of(request), nickname, password)
+        accounts, code = services.actions.accounts, request.form.get("invitation", "")
+        credentials = accounts.sign_in_or_register(client_of(request), nickname, password, code)
+        if credentials is None:
+            return sign_in_form(services, request, "wrong nickname or password", 401)
+        response = see_other(_local_path(request.form_field("next", "/")))
+        remember = bool(request.form_field("remember"))
+        remember_browser(services, request, response, credentials.user_id)
+        auth.set_session(services, request, response, credentials, remember=remember)
+    except Forbidden as error:
+        # Registration is closed, or the account suspended.
+        return sign_in_form(services, request, error.detail, 403)
     except (Invalid, InvalidNameError, InvalidPasswordError) as error:
         # Somebody else may have registered it meanwhile.
         is_taken = services.actions.sign_in.is_registered(nickname)
         new = "" if is_taken else request.form.get("new", "")
         return sign_in_form(services, request, str(error), 400, new=new)
-    if credentials is None:
-        return sign_in_form(services, request, "wrong nickname or password", 401)
-    response = see_other(_local_path(request.form_field("next", "/")))
-    remember = bool(request.form_field("remember"))
-    remember_browser(services, request, response, credentials.user_id)
-    auth.set_session(services, request, response, credentials, remember=remember)
     return personal(response)
 
 
@@ -58,16 +61,26 @@ def _must_ask(services: Services, request: Request, nickname: str, password: str
     """Return whether to ask if the nickname is really to be registered: it may be a typo.
 
     The form names the nickname that was asked about; what a program sends has no such field, and
-    asks for nothing. Raises InvalidNameError, InvalidPasswordError.
+    asks for nothing. Raises InvalidNameError, InvalidPasswordError, Forbidden.
     """
     asked = request.form.get("new")
     if asked is None or services.actions.sign_in.is_registered(nickname):
         return False
+    services.actions.accounts.check_may_register(request.form.get("invitation", ""))
     check_nickname(nickname)
-    if name_key(asked) != name_key(nickname):
+    # Who opens an invitation has come to register.
+    if name_key(asked) != name_key(nickname) and not request.form.get("invitation"):
         return True
     check_choice(password, nickname)
     return False
+
+
+def join(services: Services, request: Request, code: str) -> Response:
+    """Answer with the form to register by an invitation, or say what to do without a good one."""
+    if services.actions.administration.is_invitation(code):
+        return sign_in_form(services, request, invitation=code)
+    values = {"title": "This invitation is not good any more", "reader": None}
+    return personal(services.templates.page("no_invitation.html", values, 404))
 
 
 def sign_out_page(services: Services, request: Request) -> Response:
@@ -85,21 +98,35 @@ def sign_out(services: Services, request: Request) -> Response:
 
 
 def sign_in_form(
-    services: Services, request: Request, detail: str = "", status: int = 200, *, new: str = ""
+    services: Services,
+    request: Request,
+    detail: str = "",
+    status: int = 200,
+    *,
+    new: str = "",
+    invitation: str = "",
 ) -> Response:
-    """Answer with the form; *new* is a nickname that nobody has, to be registered or corrected."""
+    """Answer with the form.
+
+    *new* is a nickname that nobody has, to be registered or corrected; *invitation* a code by which
+    somebody comes to register.
+    """
     is_page = request.preferred("text", PAGE_FORMS) == "html" or request.method == "POST"
     if not is_page:
         raise unauthorized(detail or "sign in at /login, or send a token")
+    # A page that needs an account comes after it.
+    is_refused = request.path != "/login" and not invitation
     # A GET may have a body too, which nothing has checked.
     form = request.form if request.method == "POST" else {}
     values = {
         "detail": detail,
         "nickname": form.get("nickname", ""),
         "new": new,
+        "invitation": form.get("invitation", invitation),
+        "registration": services.actions.administration.find_mode(),
         "remember": "remember" in form,
         "min_characters": MIN_CHOSEN_CHARACTERS,
-        "next": form.get("next", "/" if request.path == "/login" else quote(request.path)),
+        "next": form.get("next", quote(request.path) if is_refused else "/"),
         "reader": None,
     }
     response = personal(services.templates.page("sign_in.html", values, status))

@@ -26,6 +26,8 @@ ListUsers = Callable[..., list[UserRow]]
 class NewUser(msgspec.Struct):
     nickname: str
     password: str
+    # The code of an invitation, where one is needed.
+    invitation: str = ""
 
 
 class ChangedUser(msgspec.Struct):
@@ -45,7 +47,10 @@ class Users(msgspec.Struct):
 def create(services: Services, request: Request) -> Response:
     body = request.json_body(NewUser)
     client = client_of(request)
-    user = services.actions.accounts.register(client, body.nickname, body.password).user
+    registered = services.actions.accounts.register(
+        client, body.nickname, body.password, body.invitation
+    )
+    user = registered.user
     response = json_response(user, 201)
     response.headers["Location"] = user.links.self
     return response

@@ -14,8 +14,8 @@ from tests.client import BROWSER, Client
 MEASURED = {"/metrics"}
 # It is read as it is sent, so nobody knows the length before (RFC 9110 section 8.6).
 STREAMED = {"/api/users/<id:user_id>/export"}
-# There is no such thumbnail.
-MISSING = {"/thumbnails/<name>"}
+# There is no such thumbnail, and no such invitation.
+MISSING = {"/thumbnails/<name>", "/join/<code>"}
 URL_MAP = build_url_map(SocketIOGateway.__new__(SocketIOGateway))
 RULES = [
     rule for rule in URL_MAP.iter_rules() if rule.rule not in LONG_LIVED

@@ -64,6 +64,7 @@ UP_TO: Schema = {**NUMBER, "maximum": MAX_ID}
 IN_PATH: dict[str, Schema] = {
     "user_id": _id("a user"),
     "room_id": _id("a room"),
+    "invitation_id": _id("an invitation"),
     "message_id": _id("a message"),
     "token_id": _id("a token or a session"),
     "emoji": {

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ngw2f.api_resources import Message, Reading, Room, User
 from ngw2f.web import (
+    administration,
     directs,
     events,
     inbox,
@@ -110,7 +111,42 @@ EXPORT: dict[str, Any] = {
 CHOICE = ("rooms", "events")
 POST_FIELDS = ("Idempotency-Key", "Prefer")
 SENT_AGAIN = "With `Idempotency-Key`, a request that is sent again is done once."
+BY_ADMINISTRATORS = "Only administrators may."
 IN_LOBBY = "The room is the lobby."
+
+ADMINISTRATION = (
+    Operation("get", "/api/registration", "showRegistration", "Show who may register", "anybody",
+              kept("who may register", administration.Registration), ("If-None-Match",)),
+    Operation("put", "/api/registration", "changeRegistration", "Choose who may register", "user",
+              DONE, body=administration.Registration, is_limited=True,
+              description=BY_ADMINISTRATORS),
+    Operation("get", "/api/invitations", "listInvitations", "List the invitations", "user",
+              kept("those that are good, newest first", administration.Invitations),
+              ("If-None-Match",), refusals=(403,), description=BY_ADMINISTRATORS),
+    Operation("post", "/api/invitations", "invite", "Make an invitation", "user",
+              (Answer(201, "it, with the code that is shown only now",
+                      administration.MadeInvitation, headers=("Cache-Control",)),),
+              body=administration.NewInvitation, is_limited=True, description=BY_ADMINISTRATORS),
+    Operation("delete", "/api/invitations/{invitation_id}", "revokeInvitation",
+              "Take an invitation back", "user", DONE, ("invitation_id",), is_limited=True,
+              description=BY_ADMINISTRATORS),
+    Operation("put", "/api/users/{user_id}/suspension", "suspend", "Suspend an account", "user",
+              DONE, ("user_id",), refusals=(409,), is_limited=True,
+              description=BY_ADMINISTRATORS),
+    Operation("delete", "/api/users/{user_id}/suspension", "liftSuspension",
+              "Let an account be used again", "user", DONE, ("user_id",), is_limited=True,
+              description=BY_ADMINISTRATORS),
+    Operation("put", "/api/users/{user_id}/administrator", "appoint", "Make an administrator",
+              "user", DONE, ("user_id",), refusals=(409,), is_limited=True,
+              description=BY_ADMINISTRATORS),
+    Operation("delete", "/api/users/{user_id}/administrator", "dismiss",
+              "Make somebody administrator no more", "user", DONE, ("user_id",),
+              refusals=(409,), is_limited=True, description=BY_ADMINISTRATORS),
+    Operation("get", "/api/audit", "showLog", "List what administrators did", "user",
+              kept("a page, newest first", administration.Log, "Link"),
+              ("before", "limit", "If-None-Match"), refusals=(400, 403),
+              description=BY_ADMINISTRATORS),
+)  # fmt: skip
 
 OPERATIONS = (
     Operation("get", "/api/users", "listUsers", "List users", "reader",
@@ -230,6 +266,7 @@ OPERATIONS = (
               ("q", "room", "before", "limit", "If-None-Match"), refusals=(400, 404),
               description='All of these hold: words, `"words in a row"`, `-without`, '
               "`from:nickname`, `in:room`."),
+    *ADMINISTRATION,
     Operation("get", "/api/events", "pollEvents", "Wait for events", "reader",
               (Answer(200, "the events after the cursor; [] if none came in time", EVENTS,
                       headers=("Cache-Control",)),),

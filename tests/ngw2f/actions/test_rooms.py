@@ -186,9 +186,14 @@ def test_post_that_was_stored_is_answered_in_an_archived_room(
     assert messages.post(ann, den.id, "hello", key="k1").message.id == message.id
 
 
-def test_lobby_stays(core: Core, rooms: Rooms, ann: UserRow) -> None:
+def test_lobby_stays(rooms: Rooms, ann: UserRow, bob: UserRow) -> None:
+    """Nobody owns it; an administrator, as the first account is, may give it a topic."""
     with pytest.raises(Forbidden):
-        rooms.change(ann, LOBBY_ID, RoomChanges(archived=True))
+        rooms.change(bob, LOBBY_ID, RoomChanges(topic="mine"))
+    for changes in (RoomChanges(archived=True), RoomChanges(name="hall")):
+        with pytest.raises(Conflict, match="lobby"):
+            rooms.change(ann, LOBBY_ID, changes)
+    assert rooms.change(ann, LOBBY_ID, RoomChanges(name="lobby", topic="hello")).topic == "hello"
 
 
 @both

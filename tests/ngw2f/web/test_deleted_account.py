@@ -8,8 +8,15 @@ from tests.ngw2f.web.browsing import page, submit, texts
 ANN = {"Authorization": basic("ann", PASSWORD)}
 
 
-def test_messages_stay_as_of_a_deleted_account(client: Client) -> None:
+def join_both(client: Client) -> tuple[dict[str, str], dict[str, str]]:
+    """Register Ann, and Bob who stays as administrator when she goes."""
     ann, bob = client.join("ann"), client.join("bob")
+    client.put("/api/users/2/administrator", headers=ann, status=204)
+    return ann, bob
+
+
+def test_messages_stay_as_of_a_deleted_account(client: Client) -> None:
+    ann, bob = join_both(client)
     client.say(ann, "by ann")
     client.delete("/api/users/1", headers=ANN, status=204)
     assert client.get("/api/rooms", headers=ann).status_int == 401
@@ -49,7 +56,7 @@ def test_nobody_else_deletes_it(client: Client, nickname: str, password: str, st
 
 
 def test_it_is_in_no_room_any_more(client: Client) -> None:
-    ann, bob = client.join("ann"), client.join("bob")
+    ann, bob = join_both(client)
     for name in ("shared", "own"):
         client.post_json("/api/rooms", {"name": name, "private": True}, headers=ann, status=201)
     client.put("/api/rooms/2/members/2", headers=ann, status=204)

@@ -1,6 +1,7 @@
 """Every write has a limit, and it is one for an account, however the write comes."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,17 @@ RULE_OF = {
     },
     "PUT /api/rooms/<id:room_id>": "room",
     "POST /direct": "room",
+    "POST /admin/registration": "administer",
+    "POST /admin/invitations": "administer",
+    "POST /admin/invitations/<id:invitation_id>": "administer",
+    "POST /admin/accounts/<id:user_id>": "administer",
+    "PUT /api/registration": "administer",
+    "POST /api/invitations": "administer",
+    "DELETE /api/invitations/<id:invitation_id>": "administer",
+    "PUT /api/users/<id:user_id>/suspension": "administer",
+    "DELETE /api/users/<id:user_id>/suspension": "administer",
+    "PUT /api/users/<id:user_id>/administrator": "administer",
+    "DELETE /api/users/<id:user_id>/administrator": "administer",
     "POST /api/direct": "room",
     "POST /direct/<id:room_id>": "post",
     "POST /direct/<id:room_id>/read": "read",
@@ -97,7 +109,7 @@ TRANSPORTS = {"POST /socket.io/"}
 def setting(client: Client) -> dict[str, str]:
     """Let Ann have a private room (2), a message (1), and Bob (2) to invite; without limits.
 
-    With Eve (3) she talks directly (room 3).
+    With Ida (3), who administers as she does, she talks directly (room 3). An invitation is 1.
     """
     ann = client.join("ann")
     client.register("bob")
@@ -106,6 +118,8 @@ def setting(client: Client) -> dict[str, str]:
     client.say(ann, "hello")
     client.register("ida")
     client.post_json("/api/direct", {"user_ids": [3]}, headers=ann, status=201)
+    client.put("/api/users/3/administrator", headers=ann, status=204)
+    client.post_json("/api/invitations", {}, headers=ann, status=201)
     return ann
 
 
@@ -135,19 +149,22 @@ def _client(services: Services) -> Client:
 def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     """Do a write of the table as Ann, or as whoever signs in or registers."""
     method, _, path = write.partition(" ")
-    user_id = "1" if path.startswith("/api/users") else "2"
+    user_id = "1" if path == "/api/users/<id:user_id>" else "2"
     path = path.replace("<emoji>", "%F0%9F%91%8D")
     path = path.replace("/direct/<id:room_id>", "/direct/3")
     path = path.replace("<id:room_id>", "2").replace("<id:message_id>", "1")
     path = (
-        path.replace("<id:token_id>", "1").replace("<id:user_id>", user_id).replace("<name>", "den")
+        re.sub("<id:(token|invitation)_id>", "1", path)
+        .replace("<id:user_id>", user_id)
+        .replace("<name>", "den")
     )
     if path.endswith("/restore"):
         client.delete("/api/messages/1", headers=ann)
     if path.startswith("/api/"):
         headers = {"Authorization": basic("ann", PASSWORD)} if write in BY_PASSWORD else ann
         body = {"source": "x", "name": "tea", "nickname": "eve", "password": PASSWORD,
-                "current_password": PASSWORD, "message_id": 1, "user_ids": [2]}  # fmt: skip
+                "current_password": PASSWORD, "message_id": 1, "user_ids": [2],
+                "mode": "closed"}  # fmt: skip
         content = json.dumps(body).encode()
         return client.request(
             path, method=method, headers=headers, body=content, content_type="application/json"
@@ -158,7 +175,7 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     passwords = {"current_password": PASSWORD, "new_password": new, "new_password_again": new}
     form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD,
             "message_id": "1", "user_id": "2", "emoji": "\N{THUMBS UP SIGN}",
-            "nicknames": "bob", "theme": "dark",
+            "nicknames": "bob", "theme": "dark", "mode": "closed", "do": "suspend",
             **passwords}  # fmt: skip
     return client.post(path, form, headers=session)
 

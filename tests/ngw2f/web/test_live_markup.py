@@ -125,4 +125,6 @@ def test_script_builds_none_of_them() -> None:
         ("", "li", ""),
         ("", "button", "quiet"),
         ("", "li", "since"),
+        # By which an administrator deletes what others say.
+        ("", "a", "moderate"),
     }

@@ -96,7 +96,7 @@ def test_person_who_is_signed_out_is_told_what_to_do(client: Client) -> None:
 def test_only_the_author_edits(client: Client) -> None:
     client.say(client.join("bob"), "mine")
     client.sign_in("ann")
-    assert texts(page(client), ".actions :is(a, button)") == ["Reply", "Mark unread"]
+    assert texts(page(client), ".actions :is(a, button)") == ["Reply", "React", "Mark unread"]
     page(client, "/messages/1/edit", 403)
     for path in ("/messages/1/edit", "/messages/1/delete"):
         assert client.post(path, {"source": "x"}, headers=BROWSER).status_int == 403

@@ -46,7 +46,7 @@ def follow(client: Client, path: str, headers: dict[str, str] | None = None) -> 
     pages = []
     while path:
         answer = client.get(path, headers=headers, status=200)
-        ((_, items),) = answer.json.items()
+        (items,) = (each for each in answer.json.values() if isinstance(each, list))
         pages.append([item["id"] for item in items])
         link = re.fullmatch(r'<(.*)>; rel="next"', answer.headers.get("Link", '<>; rel="next"'))
         assert link is not None

@@ -26,7 +26,8 @@ def test_register(client: Client) -> None:
     }
     assert before <= user["created_at"] <= time.time()
     assert set(user) == {
-        *("id", "nickname", "created_at", "updated_at", "last_seen_at", "online", "_links")
+        *("id", "nickname", "created_at", "updated_at", "last_seen_at", "online", "_links"),
+        *("administrator", "suspended"),
     }
 
 

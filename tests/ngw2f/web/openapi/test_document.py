@@ -39,6 +39,10 @@ PAGES = {
     "/rooms/{name}/{room_id}/read",
     "/messages/{message_id}/unread",
     "/rooms/{name}/mute",
+    "/join/{code}",
+    *(f"/admin{page}" for page in ("", "/log", "/registration", "/invitations")),
+    "/admin/invitations/{invitation_id}",
+    "/admin/accounts/{user_id}",
     "/direct",
     *(f"/direct/{{room_id}}{page}" for page in ("", "/read", "/mute", "/details")),
     *(
