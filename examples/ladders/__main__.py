@@ -7,7 +7,8 @@ import re
 import sys
 from pathlib import Path
 
-from examples.ladders.asked import ASKED, EXAMPLES, ladder_of
+from examples.ladders.asked import ASKED, EXAMPLES
+from examples.ladders.made import ladder_of
 
 TOUR = EXAMPLES.parent / "docs" / "tour.md"
 BLOCK = re.compile(r"(<!-- ladder: (\w+) -->\n).*?\n```text\n(.*?)```\n", re.DOTALL)

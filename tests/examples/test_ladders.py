@@ -6,7 +6,8 @@ import pytest
 
 from examples.demo import STEPS
 from examples.ladders.__main__ import TOUR, blocks_in, put, steady
-from examples.ladders.asked import ASKED, EXAMPLES, ladder_of
+from examples.ladders.asked import ASKED, EXAMPLES
+from examples.ladders.made import ladder_of
 
 
 @pytest.mark.parametrize("folder", ASKED)
