@@ -120,7 +120,7 @@ def test_master_is_killed(start: Callable[..., Server]) -> None:
 
 
 def test_retiring_workers_keep_nobody_waiting(start: Callable[..., Server]) -> None:
-    server = start(WORKER_MAX_JOBS=40)
+    server = start(WORKER_MAX_JOBS=8)
     first = server.rq_worker
     # A lost wake-up would wait for the sweep.
     with server.without_sweeps():
