@@ -14,7 +14,9 @@ from tests.needs import lacking
 PROGRAMS = ["chromium-headless-shell", "chromium", "chromium-browser"]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update",
-             "--disable-sync"]  # fmt: skip
+             "--disable-sync",
+             # None in reserve, which takes as long to start as a page that is opened.
+             "--renderer-process-limit=1"]  # fmt: skip
 # How long a page may take, on a machine that others use too: no measurement.
 WAIT_MS = 60_000
 
