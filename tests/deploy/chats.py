@@ -180,7 +180,7 @@ class Load:
     reads_to_a_post: int = 4
     # Between two requests of a thread: clients that never pause leave no processor to what is
     # started beside them.
-    pause_seconds: float = 0.05
+    pause_seconds: float = 0.1
     # A post that failed is sent again with its Idempotency-Key, until it is answered.
     sends_again: bool = False
     failures: list[str] = field(default_factory=list)

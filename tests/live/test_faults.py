@@ -17,8 +17,8 @@ from tests.live.proxy import CuttingProxy
 from tests.live.server import ChatServer
 
 # They are posted for as long as the server is hurt.
-MESSAGES = 500
-MESSAGES_A_SECOND = 16
+MESSAGES = 250
+MESSAGES_A_SECOND = 8
 CUT_SECONDS = (1.0, 6.0)
 # What comes last has so long to reach everybody.
 SETTLE_SECONDS = 60
