@@ -15,6 +15,8 @@ CLIENTS = [
     "socket.io-client-3@npm:socket.io-client@3",
     "ws@8",
     "eventsource@4",
+    # Judges whether everybody can use a page (tests/browser/test_judges.py).
+    "axe-core@4",
 ]
 INSTALL_SECONDS = 300
 

@@ -11,10 +11,11 @@ import msgspec
 from sqlalchemy import BindParameter, Connection, Select, bindparam, select, tuple_
 
 from ngw2f.store.rooms import is_visible, reader_parameters
-from ngw2f.store.schema import memberships, mentions, messages, readings, rooms
+from ngw2f.store.schema import memberships, mentions, messages, reactions, readings, rooms
 from ngw2f.store.users import UserRow
 
 PART = 500
+Place = tuple[int | str, ...]
 _USER: BindParameter[int] = bindparam("user_id")
 
 
@@ -52,23 +53,25 @@ class OwnMention(msgspec.Struct):
     room_id: int
 
 
+class OwnReaction(msgspec.Struct):
+    message_id: int
+    emoji: str
+    created_at: float
+
+
 class ListOfParts(NamedTuple):
     """A list in an order in which each part begins after a place."""
 
     statement: Select[Any]
     shape: Callable[..., Any]
     place: tuple[str, ...]
+    # Before all of them.
+    first: Place = (0,)
 
-    @property
-    def first(self) -> tuple[int, ...]:
-        return (0,) * len(self.place)
-
-    def place_of(self, item: object) -> tuple[int, ...]:
+    def place_of(self, item: object) -> Place:
         return tuple(getattr(item, name) for name in self.place)
 
-    def read(
-        self, connection: Connection, user: UserRow, after: tuple[int, ...]
-    ) -> Sequence[object]:
+    def read(self, connection: Connection, user: UserRow, after: Place) -> Sequence[object]:
         """Return the next items of the user's list, [] at its end."""
         parameters: dict[str, Any] = {f"after_{at}": value for at, value in enumerate(after)}
         parameters |= {"user_id": user.id, **reader_parameters(user)}
@@ -115,10 +118,20 @@ MENTIONS = (
     )
     .order_by(mentions.c.message_id)
 )
+_REACTION = tuple_(reactions.c.message_id, reactions.c.emoji)
+REACTIONS = (
+    select(reactions.c.message_id, reactions.c.emoji, reactions.c.created_at)
+    .where(
+        reactions.c.user_id == _USER,
+        tuple_(bindparam("after_0"), bindparam("after_1")) < _REACTION,
+    )
+    .order_by(reactions.c.message_id, reactions.c.emoji)
+)
 
 LISTS: Mapping[str, ListOfParts] = MappingProxyType({
     "rooms": ListOfParts(MEMBERSHIPS, OwnRoom, ("id",)),
-    "messages": ListOfParts(MESSAGES, OwnMessage, ("room_id", "id")),
+    "messages": ListOfParts(MESSAGES, OwnMessage, ("room_id", "id"), (0, 0)),
+    "reactions": ListOfParts(REACTIONS, OwnReaction, ("message_id", "emoji"), (0, "")),
     "readings": ListOfParts(READINGS, OwnReading, ("room_id",)),
     "mentions": ListOfParts(MENTIONS, OwnMention, ("message_id",)),
 })  # fmt: skip

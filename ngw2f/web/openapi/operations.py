@@ -106,7 +106,15 @@ MESSAGES: dict[str, Any] = {
 }
 EXPORT: dict[str, Any] = {
     "type": "object",
-    "required": ["account", "tokens", "rooms", "messages", "readings", "mentions"],
+    "required": [
+        "account",
+        "tokens",
+        "rooms",
+        "messages",
+        "reactions",
+        "readings",
+        "mentions",
+    ],
 }
 CHOICE = ("rooms", "events")
 POST_FIELDS = ("Idempotency-Key", "Prefer")

@@ -11,7 +11,7 @@ from ngw2f.actions.sessions import Sessions
 from ngw2f.actions.sign_in import Client
 from ngw2f.broker.limits import Limits, Rule
 from ngw2f.core import Core
-from ngw2f.errors import TooMany, Unauthenticated
+from ngw2f.errors import NotFound, TooMany, Unauthenticated
 from ngw2f.store import devices, events, users
 from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.store.users import Credentials
@@ -84,6 +84,25 @@ def test_ended_session(core: Core, sessions: Sessions, ann: Credentials) -> None
     assert sessions.find_user(ending) is None
     assert sessions.find_user(staying)
     assert revocations(core) == 1
+
+
+def test_revoking_one_of_several(core: Core, sessions: Sessions, ann: Credentials) -> None:
+    """Its streams end by an event, in every process."""
+    user = sessions.find_user(sessions.begin(ann, remember=False).token)
+    assert user is not None
+    other = sessions.create_token(ann, name="bot")
+    (listed,) = (each for each in sessions.list_all(user) if not each.current)
+    sessions.revoke(user, listed.id)
+    assert sessions.find_user(other) is None
+    assert revocations(core) == 1
+    with pytest.raises(NotFound):
+        sessions.revoke(user, listed.id)
+    sessions.end_others(user)
+    assert revocations(core) == 1
+    sessions.begin(ann, remember=False)
+    sessions.end_others(user)
+    assert revocations(core) == 2
+    assert [each.current for each in sessions.list_all(user)] == [True]
 
 
 def test_ending_what_is_no_session_changes_nothing(core: Core, sessions: Sessions) -> None:

@@ -16,6 +16,7 @@ def test_export_has_all_that_is_ones_own(client: Client, render: Callable[[], in
     client.say(bob, "@ann", "/api/rooms/2/messages")
     client.say(bob, "hello @ann")
     render()
+    client.put("/api/messages/4/reactions/%F0%9F%91%8D", headers=ann, status=200)
     client.put_json("/api/rooms/1/read", {"message_id": 1}, headers=ann, status=200)
     answer = client.get("/api/users/1/export", headers=ann, status=200)
     assert answer.headers["Content-Disposition"] == ('attachment; filename="ngw2f-account-1.json"')
@@ -25,6 +26,9 @@ def test_export_has_all_that_is_ones_own(client: Client, render: Callable[[], in
     assert [token["current"] for token in found["tokens"]] == [True]
     assert [(room["name"], room["private"]) for room in found["rooms"]] == [("den", True)]
     assert [each["source"] for each in found["messages"]] == ["first", "secret"]
+    assert [(each["message_id"], each["emoji"]) for each in found["reactions"]] == [
+        (4, "\N{THUMBS UP SIGN}")
+    ]
     assert found["readings"] == [{"room_id": 1, "last_read_id": 1, "muted": False}]
     assert [each["message_id"] for each in found["mentions"]] == [3, 4]
     client.delete("/api/rooms/2/members/1", headers=ann, status=204)
