@@ -58,10 +58,6 @@ class Known(Generic[T]):
         self._answers[key] = _Answer(found, slots, asked_at, until)
         return found
 
-    def forget(self, key: Hashable) -> None:
-        """Ask again the next time."""
-        self._answers.pop(key, None)
-
     def _is_valid(self, answer: _Answer[T]) -> bool:
         is_dropped = self._clock.is_dropped(answer.slots, answer.asked_at)
         return not is_dropped and time.monotonic() < answer.until

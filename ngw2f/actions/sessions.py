@@ -28,6 +28,7 @@ SEEN_SECONDS = 60
 # And when a token was last used.
 USED_SECONDS = 300
 SUSPENDED = "this account is suspended: ask an administrator"
+MAX_NOTED = 10_000
 MAX_TOKEN_NAME_CHARACTERS = 64
 MAX_USER_AGENT_CHARACTERS = 256
 
@@ -46,6 +47,9 @@ class Sessions:
         self._attendance = attendance
         # A change of the account, and of its tokens, drops the reader's group.
         self._users = Known[UserRow](core.clock)
+        # When this process has written that a token was used, by its digest: whoever holds a
+        # connection open is known as it was then.
+        self._noted: dict[bytes, float] = {}
 
     def find_user(self, token: str | None) -> UserRow | None:
         """Return whose token this is; None if it is unknown, revoked or expired."""
@@ -158,17 +162,22 @@ class Sessions:
         """
         now = time.time()
         is_seen = self._attendance.note(user.id) and user.last_seen_at < now - SEEN_SECONDS
-        is_used = bool(user.token_digest) and (user.token_used_at or 0) < now - USED_SECONDS
+        digest = user.token_digest
+        used_at = max(user.token_used_at or 0, self._noted.get(digest, 0))
+        is_used = bool(digest) and used_at < now - USED_SECONDS
         if not (is_seen or is_used):
             return
+        if is_used:
+            if len(self._noted) >= MAX_NOTED:
+                self._noted.clear()
+            # Before the write, for which others may have to wait.
+            self._noted[digest] = now
         with self._core.database.writing() as connection:
             # The user's row is locked before the token's, as by a new password.
             if is_seen:
                 users.set_last_seen(connection, user.id, now)
             if is_used:
-                tokens.note_use(connection, user.token_digest, now)
-        if is_used:
-            self._users.forget(user.token_digest)
+                tokens.note_use(connection, digest, now)
 
     def _create(
         self, credentials: Credentials, days: float, about: dict[str, str], *, is_session: bool

@@ -137,6 +137,27 @@ def test_reader_is_present(
     assert (last_seen(core, ann.user_id) > before) == is_written
 
 
+@pytest.mark.parametrize(("seconds_ago", "is_written"), [(None, True), (301, True), (200, False)])
+def test_use_is_written_once_in_some_minutes(
+    core: Core,
+    sessions: Sessions,
+    ann: Credentials,
+    seconds_ago: float | None,
+    is_written: bool,
+) -> None:
+    """Not by each ping of a connection either, whose user is known as of its beginning."""
+    token = sessions.create_token(ann)
+    used_at = None if seconds_ago is None else time.time() - seconds_ago
+    with core.database.writing() as connection:
+        connection.execute(text("UPDATE tokens SET used_at = :at"), {"at": used_at})
+    user = sessions.find_reader(token, must_be_valid=True)
+    assert user is not None
+    (listed,) = sessions.list_all(user)
+    assert (listed.last_used_at != used_at) == is_written
+    sessions.be_present(user)
+    assert sessions.list_all(user) == [listed]
+
+
 def test_browser_is_remembered_once(core: Core, sessions: Sessions, ann: Credentials) -> None:
     device = sessions.remember_browser(ann.user_id, None)
     assert device is not None

@@ -1,4 +1,3 @@
-import time
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
@@ -278,19 +277,3 @@ def test_other_sessions_are_ended(client: Client, service: Service) -> None:
     client.delete("/api/sessions", status=204)
     assert other.get("/api/tokens").status_int == 401
     assert [each["current"] for each in client.get("/api/tokens").json["tokens"]] == [True]
-
-
-def test_use_is_written_once_in_some_minutes(client: Client, service: Service) -> None:
-    ann = client.join("ann")
-
-    def used(at: str) -> float:
-        with service.services.core.database.writing() as connection:
-            connection.execute(text(f"UPDATE tokens SET used_at = {at}"))
-        service.services.core.clock.drop(["reader-1"])
-        client.get("/api/rooms/1", headers=ann, status=200)
-        return float(client.get("/api/tokens", headers=ann).json["tokens"][0]["last_used_at"])
-
-    assert used("NULL") > time.time() - 60
-    assert used(str(time.time() - 301)) > time.time() - 60
-    recent = time.time() - 200
-    assert used(str(recent)) == recent
