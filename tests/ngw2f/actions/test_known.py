@@ -9,6 +9,7 @@ import pytest
 from middleware.cache import SharedGroupClock
 from ngw2f.actions import known as module
 from ngw2f.actions.accounts import Accounts, Changes
+from ngw2f.actions.administration import Administration
 from ngw2f.actions.known import Known
 from ngw2f.actions.messages import Messages
 from ngw2f.actions.rooms import RoomChanges, Rooms
@@ -23,6 +24,7 @@ from ngw2f.live.cache_groups import open_group_clock
 from ngw2f.live.presence import Presence
 from ngw2f.live.typing import TypingNotices
 from ngw2f.settings import Settings
+from ngw2f.store import tokens
 from ngw2f.store.users import Credentials, UserRow
 
 both = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
@@ -200,6 +202,56 @@ def test_removed_member_posts_no_more_in_any_process(
     for process in (messages, other.messages):
         with pytest.raises(NotFound):
             process.post(bob, den.id, "still here?")
+
+
+@both
+def test_suspended_account_stops_at_once_in_every_process(
+    core: Core,
+    limits: Limits,
+    sessions: Sessions,
+    accounts: Accounts,
+    other: Process,
+    ann: UserRow,
+) -> None:
+    administration = Administration(core, limits)
+    eve = accounts.register(Client("192.0.2.1"), "eve", "open sesame").credentials
+    token = sessions.create_token(eve)
+    for process in (sessions, other.sessions):
+        assert process.find_user(token)
+    administration.suspend(ann, eve.user_id)
+    for process in (sessions, other.sessions):
+        assert process.find_user(token) is None
+    # A token of a process that does not know of suspensions opens nothing, until they end.
+    with core.database.writing() as connection:
+        token = tokens.create_token(connection, eve.user_id, 1)
+    assert other.sessions.find_user(token) is None
+    administration.lift_suspension(ann, eve.user_id)
+    assert other.sessions.find_user(token)
+
+
+@both
+def test_administrator_is_known_at_once_in_every_process(
+    core: Core,
+    limits: Limits,
+    sessions: Sessions,
+    accounts: Accounts,
+    other: Process,
+    ann: UserRow,
+) -> None:
+    administration = Administration(core, limits)
+    eve = accounts.register(Client("192.0.2.1"), "eve", "open sesame").credentials
+    token = sessions.create_token(eve)
+    for change, is_admin in (
+        (administration.appoint, True),
+        (administration.dismiss, False),
+    ):
+        known = other.sessions.find_user(token)
+        assert known
+        assert known.is_admin is not is_admin
+        change(ann, eve.user_id)
+        changed = other.sessions.find_user(token)
+        assert changed
+        assert changed.is_admin is is_admin
 
 
 @both
