@@ -6,7 +6,8 @@ is one command of this module, which becomes that program. Everything that they 
 under var/, or under STACK_DIR. The ports are STACK_HTTP_PORT and STACK_HTTPS_PORT, 8080
 and 8443 unless set.
 
-Everything that would stop one of them is checked before any is started. nginx starts when
+Everything that would stop one of them is checked before any is started. Of ngw2f and the libraries
+a command loads only what it needs: eight of them start at once. nginx starts when
 the instances answer, and a line says when the stack is ready.
 """
 
@@ -27,21 +28,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from redis.exceptions import RedisError
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-
 from deploy import postgresql, valkey
 from deploy.foundation import USERS_LOCK
 from deploy.health import is_healthy
 from nginx.certificate import make_certificate
 from nginx.render import FILES, Front, command, find_nginx, render
-from ngw2f.broker.connection import Broker, broker_url, connect
 from ngw2f.broker.embedded import embedded_socket
-from ngw2f.commands import cli
 from ngw2f.server.precheck import check, make_folder
 from ngw2f.settings import SettingError, Settings, load_settings
-from ngw2f.store.database import Database
-from ngw2f.store.reasons import reason_of, why_no_engine
 
 ROOT = Path(__file__).resolve().parent.parent
 HTTP_PORT = "8080"
@@ -116,6 +110,8 @@ def _foundations(settings: Settings) -> list[str]:
     """Return which database and broker to run, and set their addresses in the environment."""
     names = []
     if settings.is_embedded:
+        from ngw2f.broker.connection import broker_url
+
         os.environ["NGW2F_REDIS_URL"] = broker_url(settings)
         names.append("valkey")
     else:
@@ -134,23 +130,18 @@ def _foundations(settings: Settings) -> list[str]:
 
 def _check_broker(settings: Settings) -> None:
     """Check whether the operator's own Redis is reachable."""
-    try:
-        with connect(settings, ASK_SECONDS) as redis:
-            redis.ping()
-    except RedisError as error:
-        raise StackError(f"NGW2F_REDIS_URL: {reason_of(error)}") from error
+    from deploy.reach import why_no_broker
+
+    if reason := why_no_broker(settings):
+        raise StackError(f"NGW2F_REDIS_URL: {reason}")
 
 
 def _check_database(settings: Settings) -> None:
     """Check whether the operator's own database is valid and reachable."""
-    try:
-        database = Database(settings.sqlalchemy_url)
-        database.ping()
-        database.close()
-    except (ArgumentError, ImportError, ValueError) as error:
-        raise StackError(f"NGW2F_DATABASE_URL: {why_no_engine(error)}") from error
-    except SQLAlchemyError as error:
-        raise StackError(f"NGW2F_DATABASE_URL: {reason_of(error)}") from error
+    from deploy.reach import why_no_database
+
+    if reason := why_no_database(settings):
+        raise StackError(f"NGW2F_DATABASE_URL: {reason}")
 
 
 def _write_environment(settings: Settings) -> None:
@@ -189,6 +180,8 @@ def run_worker() -> None:
     settings = _settings()
     _hold_foundations(settings)
     _wait_for_foundations(settings)
+    from ngw2f.commands import cli
+
     cli.main(["migrate"])
     _become([sys.executable, "-m", "ngw2f", "worker", f"--workers={WORKERS}"])
 
@@ -290,19 +283,12 @@ def _hold_foundations(settings: Settings) -> None:
 
 
 def _wait_for_foundations(settings: Settings) -> None:
-    broker, database = Broker(settings), Database(settings.sqlalchemy_url)
-    _wait_until(partial(_works, broker.redis.ping), "the broker cannot be reached")
-    _wait_until(partial(_works, database.ping), "the database cannot be reached")
-    broker.close()
-    database.close()
+    from deploy.reach import Foundations
 
-
-def _works(ask: Callable[[], object]) -> bool:
-    try:
-        ask()
-    except (RedisError, SQLAlchemyError):
-        return False
-    return True
+    foundations = Foundations(settings)
+    _wait_until(foundations.has_broker, "the broker cannot be reached")
+    _wait_until(foundations.has_database, "the database cannot be reached")
+    foundations.close()
 
 
 def _wait_until(is_true: Callable[[], bool], otherwise: str) -> None:

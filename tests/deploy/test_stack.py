@@ -50,7 +50,7 @@ def as_user(request: pytest.FixtureRequest, directory: Path) -> list[str]:
         pytest.skip("needs root, to be another user; this one is ordinary anyway")
     shutil.chown(directory, ORDINARY)
     user = ["setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY_GROUP}", "--clear-groups"]
-    if subprocess.run([*user, sys.executable, "-c", "import deploy.stack"], cwd=ROOT).returncode:
+    if subprocess.run([*user, sys.executable, "-c", "import deploy.reach"], cwd=ROOT).returncode:
         pytest.skip(f"the user {ORDINARY} may not read this checkout or its Python")
     return user
 
@@ -167,6 +167,14 @@ def test_what_would_stop_a_part_is_one_line(
     (said,) = told.stderr.splitlines()
     assert said.startswith(line.replace("taken", number))
     assert "hush" not in said
+
+
+def test_command_loads_only_what_it_needs() -> None:
+    program = (
+        "import sys, deploy.stack; unwanted = {'redis', 'sqlalchemy', 'ngw2f.commands.cli'};"
+        "sys.exit(' '.join(unwanted & set(sys.modules)) or None)"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 def _client(
