@@ -50,6 +50,9 @@ talk: .venv/.run ## Make slides of docs/talk.md: build/talk.html, and a PDF if c
 	@$(BIN)/python -m examples.talk
 	@! command -v chromium > /dev/null || chromium --headless --no-sandbox --print-to-pdf=build/talk.pdf build/talk.html
 
+servers: .venv/.test ## Try the middleware under every server, and compare with docs/servers.md.
+	$(BIN)/python -m tests.matrix.servers
+
 docs: .venv-docs/.done ## Build the documentation as a site, build/site/; a warning or a dead link is an error.
 	.venv-docs/bin/python -m docs.website
 
@@ -109,4 +112,4 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 	.venv-docs/bin/python -m pip install -q --require-hashes --only-binary :all: -r requirements-docs.txt
 	@touch $@
 
-.PHONY: help run stack cert test pytest test-quick check conformance demo talk docs dist requirements clean
+.PHONY: help run stack cert test pytest test-quick check conformance demo talk servers docs dist requirements clean
