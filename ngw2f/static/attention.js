@@ -268,6 +268,8 @@ export class Attention {
     if (mentioned) inbox.append(this.count(mentioned, mentioned));
     const { title, icon, unreadIcon } = this.list.dataset;
     document.title = total ? `(${shown(total)}) ${title}` : title;
+    /* On the icon of the page where it is installed. */
+    navigator.setAppBadge?.(mentioned).catch(() => {});
     document.getElementById("icon").href = total ? unreadIcon : icon;
   }
 

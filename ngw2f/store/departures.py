@@ -13,6 +13,7 @@ from ngw2f.store.schema import (
     deleted_messages,
     devices,
     idempotency_keys,
+    invitations,
     memberships,
     mentions,
     messages,
@@ -33,7 +34,7 @@ KEY = "\x7f{}"
 def delete_account(connection: Connection, user_id: int) -> UserRow:
     """Take from an account, whose row is locked, all but its messages; return what is left."""
     for table in (
-        tokens, devices, readings, idempotency_keys, nickname_shapes, deleted_messages
+        tokens, devices, readings, idempotency_keys, nickname_shapes, deleted_messages, invitations
     ):  # fmt: skip
         connection.execute(delete(table).where(table.c.user_id == user_id))
     # Messages are locked before the turn (ngw2f/store/order.py).

@@ -14,6 +14,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 # Headless browsers show none.
 NOTIFICATION = """
 window.noticed = [];
+navigator.setAppBadge = (count) => { window.badge = count; return Promise.resolve(); };
 window.Notification = class {
     static permission = "granted";
     static requestPermission() { return Promise.resolve("granted"); }
@@ -69,6 +70,7 @@ def test_notifications_of_what_is_for_the_reader_and_unseen(
     assert page.evaluate("noticed.map(({ title, body }) => [title, body])") == [
         ["nils in # alcove", "@noa come here"]
     ]
+    assert page.evaluate("badge") == 1
     page.goto(chat.url + page.evaluate("noticed[0].data"))
     assert page.url.startswith(f"{chat.url}/rooms/alcove")
 
