@@ -167,7 +167,7 @@ def test_actions_open_under_a_finger(chat: ChatServer, browser: Any) -> None:
     heights = message.locator(".actions :is(a, button)").evaluate_all(
         "items => items.map((item) => item.getBoundingClientRect().height)"
     )
-    assert len(heights) == 4
+    assert len(heights) == 5
     assert min(heights) >= 44
     message.get_by_text("Delete", exact=True).tap()
     sync_api.expect(message).to_have_count(0)

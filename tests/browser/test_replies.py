@@ -12,7 +12,9 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 
 def test_reply_quotes_and_links(open_room: Any) -> None:
     page, other = open_room("rea"), open_room("rob")
-    number = said(page, "to be **quoted** once").get_attribute("id")
+    say(page, "to be **quoted** once")
+    # Its text changes when it is rendered.
+    number = page.locator(".message[id]:has-text('quoted')").get_attribute("id")
     message = page.locator(f"#{number}")
     there = other.locator(f"#{number}")
     there.wait_for()
