@@ -175,8 +175,9 @@ class Messages:
     ) -> tuple[list[Posted | None], Run]:
         """Store posts, but none whose key was used before, and their events."""
         fresh = _fresh(connection, posts)
-        # Now, because what was known of the rooms before may be old.
-        rights.check_rooms_open(connection, {each.draft.room_id for each in fresh})
+        rights.check_may_post(
+            connection, {(each.draft.room_id, each.draft.user_id) for each in fresh}
+        )
         created = messages.create_messages(connection, [each.draft for each in fresh])
         stored: dict[_Post, Posted] = {}
         for each, message in zip(fresh, created, strict=True):

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection
 
 from ngw2f.api_resources import MAX_ID, Message, Room
-from ngw2f.errors import Conflict, Forbidden, NotFound
+from ngw2f.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from ngw2f.store import messages, registration, room_changes, rooms, users
 from ngw2f.store.order import take_turn
 from ngw2f.store.users import UserRow
@@ -23,6 +23,7 @@ from ngw2f.text.names import composed
 
 NO_ROOM = "there is no such room"
 NO_MESSAGE = "there is no such message"
+SUSPENDED = "this account is suspended: ask an administrator"
 ARCHIVED = "the room is archived: it can only be read"
 DIRECT = "direct messages have the same people for good"
 NOT_OWNER = "only the room's owner, or an administrator, may do this"
@@ -98,6 +99,20 @@ def find_room_to_leave(connection: Connection, room_id: int, user: UserRow, memb
     if member_id != user.id and not may_manage(connection, room, user):
         raise Forbidden(NOT_OWNER)
     return room
+
+
+def check_may_post(connection: Connection, posts: Collection[tuple[int, int]]) -> None:
+    """Check who posts, by ids of room and user, in the transaction that stores it.
+
+    What was known of them before may be old. Raises NotFound, Conflict, Unauthenticated.
+    """
+    for standing in room_changes.standings_of(connection, posts):
+        if standing is None or not standing.is_visible:
+            raise NotFound(NO_ROOM)
+        if not standing.is_active:
+            raise Unauthenticated(SUSPENDED)
+        if standing.is_archived:
+            raise Conflict(ARCHIVED)
 
 
 def check_rooms_open(connection: Connection, room_ids: Collection[int]) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from ngw2f.actions import rights
 from ngw2f.actions.known import Known
 from ngw2f.api_resources import MAX_ID, TokenInfo
 from ngw2f.broker.limits import Limits
@@ -27,7 +28,6 @@ from ngw2f.store.users import Credentials, UserRow
 SEEN_SECONDS = 60
 # And when a token was last used.
 USED_SECONDS = 300
-SUSPENDED = "this account is suspended: ask an administrator"
 MAX_NOTED = 10_000
 MAX_TOKEN_NAME_CHARACTERS = 64
 MAX_USER_AGENT_CHARACTERS = 256
@@ -192,7 +192,7 @@ class Sessions:
                 raise Unauthenticated("the password has just been changed")
             account = users.find_user(connection, user_id)
             if account and account.suspended_at is not None:
-                raise Forbidden(SUSPENDED)
+                raise Forbidden(rights.SUSPENDED)
             token = tokens.create_token(connection, user_id, days, is_session=is_session, **about)
             if tokens.revoke_oldest_tokens(connection, user_id, keep, are_sessions=is_session):
                 runs.append(record_revocation(self._core.events, connection, user_id))

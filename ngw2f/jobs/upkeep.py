@@ -15,6 +15,7 @@ from ngw2f.store import (
     events,
     messages,
     previews,
+    registration,
     render_queue,
     search,
     tasks,
@@ -84,11 +85,15 @@ def _index_older(context: JobContext) -> None:
 
 
 def clean() -> None:
-    """Delete expired tokens, devices, tasks, events and previews; refresh shown previews."""
+    """Delete what has expired: tokens, devices, invitations, tasks, events, previews.
+
+    Refresh the previews that are shown.
+    """
     context = current_context.get()
     with context.core.database.writing() as connection:
         tokens.delete_expired_tokens(connection)
         devices.delete_expired_devices(connection)
+        registration.delete_expired_invitations(connection)
         tasks.delete_old_tasks(connection, time.time() - TASK_TTL_SECONDS)
         events.delete_old_events(connection, context.core.settings.stream_length)
         previews.delete_unused_previews(connection, time.time())

@@ -1,19 +1,30 @@
 """Changes of a room: its name, its topic, whether it is archived; and whose it is."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ngw2f.api_resources import Room
 from ngw2f.store.order import take_turn
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.rooms import RoomExistsError
-from ngw2f.store.schema import memberships, room_name_shapes, rooms
+from ngw2f.store.schema import IS_PUBLIC, memberships, room_name_shapes, rooms, users
 
 IS_ARCHIVED = Prepared(
     select(rooms.c.id).where(rooms.c.id == bindparam("room_id"), rooms.c.archived_at.is_not(None))
+)
+_MEMBERSHIP = exists().where(
+    memberships.c.room_id == rooms.c.id, memberships.c.user_id == users.c.id
+)
+# Whether a user may write in a room, and why not.
+STANDING = Prepared(
+    select(
+        rooms.c.archived_at.is_not(None),
+        or_(IS_PUBLIC, _MEMBERSHIP),
+        users.c.suspended_at.is_(None),
+    ).where(rooms.c.id == bindparam("room_id"), users.c.id == bindparam("user_id"))
 )
 # Whoever made it, and without them whoever has been in it for longest.
 OWNER = (
@@ -38,6 +49,23 @@ def archived_among(connection: Connection, room_ids: Collection[int]) -> set[int
     """Return those rooms that are archived."""
     rows = IS_ARCHIVED.fetch_each(connection, [{"room_id": each} for each in room_ids])
     return {row[0] for row in rows if row}
+
+
+class Standing(NamedTuple):
+    """Whether a room is archived, its user sees it, and may use the account."""
+
+    is_archived: bool
+    is_visible: bool
+    is_active: bool
+
+
+def standings_of(
+    connection: Connection, asked: Collection[tuple[int, int]]
+) -> list[Standing | None]:
+    """Return how users stand in rooms, for ids of both; None where there is no such one."""
+    given = [{"room_id": room_id, "user_id": user_id} for room_id, user_id in asked]
+    rows = STANDING.fetch_each(connection, given)
+    return [Standing(*map(bool, row)) if row else None for row in rows]
 
 
 def change_room(

@@ -17,7 +17,7 @@ from ngw2f.actions.sessions import Sessions
 from ngw2f.actions.sign_in import Client
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core, build_core
-from ngw2f.errors import Conflict, NotFound
+from ngw2f.errors import Conflict, NotFound, Unauthenticated
 from ngw2f.jobs.wakeup import RENDER, WakeUp
 from ngw2f.live.attendance import Attendance
 from ngw2f.live.cache_groups import open_group_clock
@@ -294,3 +294,32 @@ def test_other_host_keeps_nothing_that_may_change(
     with pytest.raises(Conflict):
         elsewhere.messages.post(bob, tea.id, "still here?")
     assert elsewhere.sessions.find_user(token) is None
+
+
+@both
+@pytest.mark.parametrize("change", ["removed", "suspended"])
+def test_nothing_is_stored_of_whom_a_process_still_knows(
+    core: Core,
+    limits: Limits,
+    rooms: Rooms,
+    messages: Messages,
+    ann: UserRow,
+    bob: UserRow,
+    change: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is checked first, and the change comes before the post has its turn."""
+    den = rooms.create(ann, "den", private=True)
+    rooms.admit(ann, den.id, bob.id)
+    check = messages._check_room
+
+    def change_after_the_check(user: UserRow, room_id: int) -> None:
+        check(user, room_id)
+        if change == "removed":
+            rooms.remove_member(ann, den.id, bob.id)
+        else:
+            Administration(core, limits).suspend(ann, bob.id)
+
+    monkeypatch.setattr(messages, "_check_room", change_after_the_check)
+    with pytest.raises((NotFound, Unauthenticated)):
+        messages.post(bob, den.id, "still here?")

@@ -117,12 +117,14 @@ def test_clean_deletes_what_is_expired(
     ann = client.join("ann")
     headers = {**ann, "Prefer": "respond-async"}
     client.post_json("/api/messages", {"source": "a"}, headers=headers, status=202)
+    client.post_json("/api/invitations", {}, headers=ann, status=201)
     with service.services.core.database.writing() as connection:
         connection.execute(text("UPDATE tokens SET expires_at = 1"))
         connection.execute(text("UPDATE tasks SET created_at = 1"))
+        connection.execute(text("UPDATE invitations SET expires_at = 1"))
     upkeep.clean()
     with service.services.core.database.reading() as connection:
-        for table in ("tokens", "tasks"):
+        for table in ("tokens", "tasks", "invitations"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
 
 
