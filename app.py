@@ -27,7 +27,7 @@ from middleware.static_files import StaticFilesMiddleware
 from ngw2f.broker.limits import SIGN_INS, build_limiter
 from ngw2f.chat import Chat
 from ngw2f.observe.profiling import OneProfileMiddleware
-from ngw2f.paths import LONG_LIVED
+from ngw2f.paths import FILES, LONG_LIVED
 from ngw2f.server.service import STATIC, Service
 from ngw2f.settings import Settings, load_settings
 from ngw2f.web import origins
@@ -135,7 +135,7 @@ def profilers(settings: Settings) -> list[Layer]:
 def is_stream(environ: WSGIEnvironment) -> bool:
     """Say whether the response may take hours; in the cache others would wait for its end."""
     path: str = environ["PATH_INFO"]
-    return path.startswith(LONG_LIVED)
+    return path.startswith((*LONG_LIVED, FILES))
 
 
 def trusted_proxy(settings: Settings) -> Callable[[WSGIApplication], WSGIApplication]:

@@ -34,6 +34,8 @@ BACKLOG = 16384
 MAX_CHANGE_SERVERS = 6
 # The open files of a process; half of them are connections, and a stream takes two.
 FILES = 65536
+# A form is longer than the file in it.
+FORM_BYTES = 1024 * 1024
 
 
 # The first version that resolves names of an upstream again (`server NAME resolve`).
@@ -76,6 +78,10 @@ class Front:
     pid: Path | None = None
     access_log: str = "access.log"
     error_log: str = "error.log"
+    # The longest upload: the application's max_file_bytes.
+    file_bytes: int = 100 * 1024 * 1024
+    # The folder `files` of the application's data_dir, if nginx shall send files from it itself.
+    uploads: Path | None = None
     # Limits for each address; off for load tests.
     limits: bool = True
     # The open files of a process; at most what the system allows.
@@ -181,7 +187,6 @@ def _values(front: Front, program: Program) -> dict[str, str]:
         "servers": servers,
         "change_upstreams": _change_upstreams(servers),
         "change_locations": _change_locations(servers),
-        # If a machine is cut off, each request waits for proxy_connect_timeout.
         "stream_servers": _servers(front, front.stream_servers or front.servers, "max_fails=0"),
         "public_port": "" if public_port == 443 else f":{public_port}",
         "names": " ".join(front.names),
@@ -194,6 +199,8 @@ def _values(front: Front, program: Program) -> dict[str, str]:
         "acme_root": str(front.run / "acme"),
         "static_root": str(front.run / "static"),
         "errors_root": str(front.directory),
+        "max_upload": str(front.file_bytes + FORM_BYTES),
+        "uploads": f"alias {front.uploads}/;" if front.uploads else "return 404;",
     }
 
 
@@ -317,6 +324,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--access-log", default="/var/log/nginx/access.log")
     add("--error-log", default="/var/log/nginx/error.log")
     add("--files", type=int, default=FILES, help="what a process of nginx may open")
+    add("--file-bytes", type=int, default=100 * 1024 * 1024, help="as in max_file_bytes")
+    add("--uploads", type=Path, help="the folder of files that nginx shall send itself")
     add("--no-limits", dest="limits", action="store_false")
     return parser
 

@@ -226,6 +226,34 @@ class Preview(msgspec.Struct, frozen=True, gc=False):
     image_height: int
 
 
+class FileLinks(msgspec.Struct, frozen=True, gc=False):
+    self: str
+
+
+class File(msgspec.Struct, frozen=True, gc=False):
+    """What somebody uploaded; it is in no message that the reader may not see."""
+
+    id: int
+    # Cleaned of what could mislead; it is still a stranger's: escape it in HTML.
+    name: str
+    # In bytes.
+    size: int
+    # Of a short list, by its first bytes.
+    media_type: str
+    links: FileLinks = msgspec.field(name="_links")
+
+    @classmethod
+    def of(
+        cls,
+        id: int,  # noqa: A002 # the column's name
+        name: str,
+        size: int,
+        media_type: str,
+    ) -> Self:
+        links = FileLinks(f"/files/{id}/{quote(name, safe='')}")
+        return cls(id, name, size, media_type, links)
+
+
 class Reaction(msgspec.Struct, frozen=True, gc=False):
     """An emoji beside a message, and how many have put it there."""
 
@@ -253,6 +281,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     reply_to: int | None
     # In the order in which each emoji came first.
     reactions: tuple[Reaction, ...]
+    files: tuple[File, ...]
     links: MessageLinks = msgspec.field(name="_links")
 
     @classmethod
@@ -273,11 +302,12 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         mentions_room: bool = False,
         reply_to: int | None = None,
         reactions: tuple[Reaction, ...] = (),
+        files: tuple[File, ...] = (),
     ) -> Self:
         links = MessageLinks(f"/api/messages/{id}", f"/api/users/{user_id}")
         return cls(
             id, room_id, user_id, source, html, rendered, created_at, updated_at, edited_at,
-            previews, mentions, mentions_room, reply_to, reactions, links,
+            previews, mentions, mentions_room, reply_to, reactions, files, links,
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from ngw2f.observe.metrics.files import Recorder
 from ngw2f.observe.metrics.tally import Tally
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
+from ngw2f.store.file_contents import FileContents
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Core:
     # When which group of cached answers was dropped.
     clock: SharedGroupClock
     events: EventLog
+    # The bytes of what people upload.
+    files: FileContents
     # What this process counts for /metrics, and the file in which other processes find it.
     tally: Tally
     recorder: Recorder
@@ -44,6 +47,7 @@ def build_core(settings: Settings) -> Core:
         broker=broker,
         clock=clock,
         events=EventLog(broker, database, clock, settings.stream_length, settings.max_stream_bytes),
+        files=FileContents(settings.data_path, is_for_group=settings.files_by_nginx),
         tally=tally,
         recorder=Recorder(settings.metrics_path, tally),
     )

@@ -50,5 +50,9 @@ class TooMany(DomainError):
         self.policy = policy
 
 
+class TooLarge(DomainError):
+    """It is larger than one may be, or than there is room for."""
+
+
 class Unavailable(DomainError):
     """What it needs cannot be reached, or has no room."""

@@ -8,7 +8,7 @@ was wrong. `ngw2f/web/errors.py` chooses its form (problem+json, page, text) by
 import hashlib
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import unquote_to_bytes, urlencode
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -126,6 +126,21 @@ class Request(WerkzeugRequest):
         if len(content) == self.max_content_length and self._read(1):
             raise RequestEntityTooLarge
         return content
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield the body in pieces of so many bytes at most, whatever its length.
+
+        The server bounds the time that it takes. Raises 400 if it ends too early.
+        """
+        length = self.content_length
+        if length is None and not self.environ.get("wsgi.input_terminated"):
+            return
+        left = math.inf if length is None else length
+        while left and (piece := self._read(int(min(size, left)))):
+            left -= len(piece)
+            yield piece
+        if length is not None and left:
+            raise problem(400, "the body is shorter than Content-Length says")
 
     def json_body(self, shape: type[T]) -> T:
         """Decode the JSON body as *shape*, a msgspec.Struct. Raises 400, 415."""

@@ -9,6 +9,7 @@ from ngw2f.web import (
     administration,
     directs,
     events,
+    files,
     inbox,
     installable,
     message_forms,
@@ -74,6 +75,7 @@ def _for_people() -> list[Rule]:
         Rule("/inbox", endpoint=inbox.show, methods=["GET"]),
         Rule("/search", endpoint=search.show, methods=["GET"]),
         *_for_people_with("/messages/<id:message_id>"),
+        Rule("/files/<id:file_id>/<file_name>", endpoint=files.show, methods=["GET"]),
         Rule("/thumbnails/<name>", endpoint=thumbnails.show, methods=["GET"]),
     ]
 
@@ -226,6 +228,7 @@ def _for_programs_in_rooms() -> list[Rule]:
         Rule("/api/rooms/<id:room_id>", endpoint=rooms.change, methods=["PUT"]),
         Rule("/api/rooms/<id:room_id>/messages", endpoint=messages.index, methods=["GET"]),
         Rule("/api/rooms/<id:room_id>/messages", endpoint=messages.create, methods=["POST"]),
+        Rule("/api/rooms/<id:room_id>/files", endpoint=files.create, methods=["POST"]),
         Rule("/api/rooms/<id:room_id>/typing", endpoint=rooms.type_in, methods=["POST"]),
         Rule("/api/rooms/<id:room_id>/read", endpoint=readings.mark_read, methods=["PUT"]),
         Rule("/api/rooms/<id:room_id>/unread", endpoint=readings.mark_unread, methods=["PUT"]),

@@ -32,6 +32,7 @@ MAX_PORT = 65_535
 Positive = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 # For processes and connections, which exist at the same time.
 Several = Annotated[int, Meta(ge=1, le=1_000)]
+Bytes = Annotated[int, Meta(ge=0, le=MAX_BYTES)]
 Days = Annotated[float, Meta(gt=0, le=3650)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 # No database in memory: each process would have its own.
@@ -131,8 +132,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # A request body, in bytes, and a message, in characters.
     max_body_bytes: Positive = 256 * 1024
     max_message_characters: Positive = 10_000
+    # An uploaded file, and all files of an account; and whether nginx sends them from data_dir.
+    max_file_bytes: Bytes = 100 * MEGABYTE
+    file_bytes_per_account: Bytes = 1024 * MEGABYTE
+    files_by_nginx: bool = False
     # The size of each web process's cache of responses; 0: no cache.
-    cache_bytes: Annotated[int, Meta(ge=0, le=MAX_BYTES)] = 64 * 1024 * 1024
+    cache_bytes: Bytes = 64 * 1024 * 1024
     # How many events to keep in the stream, for clients that reconnect.
     stream_length: Positive = 20_000
     # How much memory the stream may take in Redis.

@@ -6,6 +6,7 @@ from ngw2f.actions.accounts import Accounts
 from ngw2f.actions.administration import Administration
 from ngw2f.actions.directs import Directs
 from ngw2f.actions.exports import Exports
+from ngw2f.actions.files import Files
 from ngw2f.actions.messages import Messages
 from ngw2f.actions.reactions import Reactions
 from ngw2f.actions.readings import Readings
@@ -40,6 +41,7 @@ class Actions:
     administration: Administration
     search: Search
     exports: Exports
+    files: Files
     statistics: Statistics
 
 
@@ -60,5 +62,6 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
         administration=Administration(core, limits),
         search=Search(core),
         exports=Exports(core, limits),
+        files=Files(core, limits),
         statistics=Statistics(core),
     )

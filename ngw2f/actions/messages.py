@@ -1,8 +1,9 @@
 """Messages: post, edit, remove, restore."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from ngw2f.actions import idempotency, rights
@@ -14,14 +15,18 @@ from ngw2f.errors import Gone, Invalid, NotFound
 from ngw2f.jobs.wakeup import WakeUp
 from ngw2f.live.cache_groups import ROOMS, room_group
 from ngw2f.live.payloads import DeletedMessage
-from ngw2f.store import audit, deleted, messages, readings, tasks
+from ngw2f.store import audit, deleted, files, messages, readings, tasks
 from ngw2f.store.events import Run
 from ngw2f.store.group_commit import GroupCommit
 from ngw2f.store.keys import Use, find_use, keep_key
 from ngw2f.store.messages import Draft
 from ngw2f.store.users import UserRow
 from ngw2f.text.plain import InvalidTextError, check_source, plain_html
+from ngw2f.text.visible import is_visible
 
+# So many files in a message.
+MAX_FILES = 20
+NO_FILES = "file_ids are those of files that you uploaded to this room, and posted nowhere yet"
 NOT_RESTORED = "there is no such message, or it is too late to restore it"
 
 
@@ -41,6 +46,7 @@ class _Post:
     key: str | None
     asked: bytes
     with_task: bool
+    file_ids: frozenset[int]
 
 
 class Messages:
@@ -65,21 +71,24 @@ class Messages:
         key: str | None = None,
         with_task: bool = False,
         reply_to: int | None = None,
+        file_ids: Collection[int] = (),
     ) -> Posted:
         """Store a message in a room that the user may see; once, however often *key* is sent.
 
-        *reply_to*: the message of this room that it answers.
+        *reply_to*: the message of this room that it answers. *file_ids*: what the user uploaded to
+        this room for it; a message with files may have no text.
         Raises NotFound, TooMany, Invalid, Conflict, Gone, KeyReused.
         """
         self._check_room(user, room_id)
         self._limits.take("post", user.id)
-        source = self._checked(source)
+        source = self._checked(source) if is_visible(source) or not file_ids else ""
         if reply_to is not None:
             self._check_answered(user, room_id, reply_to)
-        what = ("message", room_id, source, *([reply_to] if reply_to is not None else []))
+        what = ["message", room_id, source, *([reply_to] if reply_to is not None else [])]
+        what += [sorted(file_ids)] if file_ids else []
         asked = idempotency.digest_of(*what) if key else b""
         draft = Draft(room_id, user.id, source, plain_html(source), reply_to)
-        posted = self._posts.ask(_Post(draft, key, asked, with_task))
+        posted = self._posts.ask(_Post(draft, key, asked, with_task, frozenset(file_ids)))
         if posted is None:
             return self._posted_before(user, key or "", asked, with_task=with_task)
         return posted
@@ -184,8 +193,9 @@ class Messages:
             if each.key:
                 keep_key(connection, message.user_id, each.key, Use(each.asked, message.id))
             task_id = _create_task(connection, message) if each.with_task else None
-            stored[each] = Posted(message, task_id)
-        run = self._core.events.record(connection, "message.created", *created)
+            stored[each] = Posted(_with_files(connection, each, message), task_id)
+        shown = [each.message for each in stored.values()]
+        run = self._core.events.record(connection, "message.created", *shown)
         return [stored.get(each) for each in posts], run
 
     def _publish(self, run: Run) -> None:
@@ -243,6 +253,17 @@ def _fresh(connection: Connection, posts: Sequence[_Post]) -> list[_Post]:
             used.add(use)
         fresh.append(each)
     return fresh
+
+
+def _with_files(connection: Connection, post: _Post, message: Message) -> Message:
+    """Return the message with its files. Raises Invalid, and so stores nothing, if one is none."""
+    if not post.file_ids:
+        return message
+    place = message.id, message.room_id, message.user_id
+    attached = files.attach_files(connection, *place, post.file_ids)
+    if len(attached) < len(post.file_ids):
+        raise Invalid(NO_FILES)
+    return replace(message, files=attached)
 
 
 def _create_task(connection: Connection, message: Message) -> str:

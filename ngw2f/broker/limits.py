@@ -27,7 +27,7 @@ RETRY_AFTER_SECONDS = 10
 WRITES = ("POST", "PUT", "DELETE")
 Write = Literal[
     "post", "edit", "delete", "typing", "room", "membership", "account", "token", "revoke",
-    "ticket", "read", "react", "export", "administer",
+    "ticket", "read", "react", "export", "upload", "administer",
     "register", "sign-in",
 ]  # fmt: skip
 
@@ -65,6 +65,8 @@ RULES = (
     Rule("read", "300/minute", "notices of what you have read"),
     # Everybody in the room is told.
     Rule("react", "300/minute", "reactions"),
+    # Each takes a connection for as long as it comes.
+    Rule("upload", "120/minute", "files"),
     # Each reads all that somebody wrote.
     Rule("export", "6/minute", "exports"),
     Rule("administer", "120/minute", "changes by an administrator"),

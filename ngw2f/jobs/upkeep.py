@@ -13,6 +13,7 @@ from ngw2f.store import (
     deleted,
     devices,
     events,
+    files,
     messages,
     previews,
     registration,
@@ -36,6 +37,8 @@ TASK_TTL_SECONDS = 86_400
 REFRESHED_MESSAGES = 200
 # The words of so many messages are stored with one commit, which takes some milliseconds.
 INDEXED_MESSAGES = 200
+# So many files are removed in one sweep.
+REMOVED_FILES = 200
 # The rest is for the next sweep.
 MAX_INDEX_SECONDS = 4.0
 
@@ -55,6 +58,7 @@ def sweep() -> bool:
     if is_left:
         with context.core.database.writing() as connection:
             deleted.forget_expired(connection)
+    _remove_files(context)
     context.history.note_queue(waiting)
     if is_lost:
         context.wakeup.wake_again()
@@ -63,6 +67,20 @@ def sweep() -> bool:
         context.link_wakeup.wake()
     _index_older(context)
     return is_lost or is_due
+
+
+def _remove_files(context: JobContext) -> None:
+    """Remove files that nobody posted, and those of messages that are deleted for good."""
+    database = context.core.database
+    with database.asking() as connection:
+        expired = files.list_expired(connection, REMOVED_FILES)
+    if not expired:
+        return
+    # The rows go last: they say what is still on the disk.
+    for _, key in expired:
+        context.core.files.remove(key)
+    with database.writing() as connection:
+        files.forget_files(connection, [file_id for file_id, _ in expired])
 
 
 def _index_older(context: JobContext) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ngw2f.settings import Settings
 from ngw2f.store import search
 from ngw2f.store.current import TABLES
+from ngw2f.store.file_backup import back_up_files, restore_files
 from ngw2f.store.in_use import exclusive_use
 from ngw2f.store.migrate import known_versions
 from ngw2f.store.reasons import reason_of
@@ -39,7 +40,10 @@ class BackupError(Exception):
 
 
 def back_up(settings: Settings, target: Path) -> None:
-    """Write a single state of the database into a new file, which only its owner may read."""
+    """Write a single state of the database into a new file, which only its owner may read.
+
+    What people uploaded goes into a folder beside it, if there is anything.
+    """
     is_sqlite = settings.sqlalchemy_url.startswith("sqlite")
     try:
         check_chat(settings, any_version=True)
@@ -52,6 +56,8 @@ def back_up(settings: Settings, target: Path) -> None:
                 _copy_sqlite(_sqlite_path(url), part)
             else:
                 _run("pg_dump", ["--format=custom", f"--file={part}"], url)
+            # Later: of what was uploaded by then, all is on the disk that nobody removed since.
+            back_up_files(settings.data_path, target)
     except FileExistsError as error:
         raise BackupError(f"{target} is there already") from error
 
@@ -67,6 +73,7 @@ def restore(settings: Settings, source: Path) -> None:
     url = make_url(settings.sqlalchemy_url)
     if not settings.sqlalchemy_url.startswith("sqlite"):
         _restore_postgresql(settings, url, source)
+        restore_files(settings.data_path, source)
         return
     path = _sqlite_path(url)
     # SQLite would apply a -wal that is left there to the new file.
@@ -80,6 +87,7 @@ def restore(settings: Settings, source: Path) -> None:
         engine = create_engine(url.set(database=str(new)), poolclass=NullPool)
         with engine.begin() as connection:
             succeed(connection)
+        restore_files(settings.data_path, source)
 
 
 def _restore_postgresql(settings: Settings, url: URL, source: Path) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from ngw2f.api_resources import Message
 from ngw2f.observe.tracing import request_id
+from ngw2f.store.files import expire_files, files_of
 from ngw2f.store.messages import next_time
 from ngw2f.store.order import take_turn
 from ngw2f.store.reactions import keep_reactions, put_back, reactions_of
@@ -73,6 +74,7 @@ def restore_message(connection: Connection, message_id: int, html: str) -> Messa
         row["id"], row["room_id"], row["user_id"], row["source"], html, False, row["created_at"],
         now, row["edited_at"], reply_to=row["reply_to"],
         reactions=reactions_of(connection, [message_id]).get(message_id, ()),
+        files=files_of(connection, [message_id]).get(message_id, ()),
     )  # fmt: skip
 
 
@@ -82,7 +84,8 @@ def has_expired(connection: Connection) -> bool:
 
 
 def forget_expired(connection: Connection) -> None:
-    """Delete for good what can no longer be restored."""
+    """Delete for good what can no longer be restored; its files are removed a moment later."""
+    expire_files(connection, select(deleted.c.id).where(_is_expired()))
     connection.execute(delete(deleted).where(_is_expired()))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from ngw2f.api_resources import Message, Preview
 from ngw2f.observe.tracing import request_id
 from ngw2f.store import render_queue as turns
+from ngw2f.store.files import files_of
 from ngw2f.store.message_links import detach_links
 from ngw2f.store.message_parts import parts_of
 from ngw2f.store.order import after_newest, take_turn
@@ -237,11 +238,12 @@ def list_unrendered(
         return []
     rows = UNRENDERED.fetch_each(connection, [{"message_id": each} for each in ids])
     found = []
-    reactions = reactions_of(connection, ids)
+    reactions, files = reactions_of(connection, ids), files_of(connection, ids)
     for version, *row, reply_to in filter(None, rows):
         row[5] = False  # It is not rendered, and SQLite has no booleans of its own.
-        beside = reactions.get(row[0], ())
-        found.append((version, Message.of(*row, reply_to=reply_to, reactions=beside)))
+        beside = reactions.get(row[0], ()), files.get(row[0], ())
+        message = Message.of(*row, reply_to=reply_to, reactions=beside[0], files=beside[1])
+        found.append((version, message))
     return found
 
 

@@ -30,5 +30,7 @@ def check_source(source: str, max_characters: int) -> str:
 
 
 def plain_html(source: str) -> str:
-    """Return HTML that shows *source* as typed."""
+    """Return HTML that shows *source* as typed; nothing for nothing."""
+    if not source:
+        return ""
     return "<p>" + escape(source).replace("\n", "<br>\n") + "</p>"

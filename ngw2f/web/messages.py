@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from ngw2f.actions import rights
-from ngw2f.actions.messages import Posted
+from ngw2f.actions.messages import MAX_FILES, Posted
 from ngw2f.api_resources import MAX_ID, Message
 from ngw2f.http import JSON_TYPE, Request, Response, json_response, known, link_header, no_content
 from ngw2f.live.cache_groups import room_group
@@ -21,6 +21,8 @@ from ngw2f.web.waiting import Pending
 
 MessageId = Annotated[int, Meta(ge=1, le=MAX_ID)]
 
+FileIds = Annotated[tuple[MessageId, ...], Meta(max_length=MAX_FILES)]
+
 NEWEST = Page(limit=DEFAULT_LIMIT)
 
 
@@ -31,6 +33,8 @@ class ChangedMessage(msgspec.Struct):
 class NewMessage(ChangedMessage):
     # The message of the same room that it answers.
     reply_to: MessageId | None = None
+    # What the account has uploaded to the room for it.
+    file_ids: FileIds = ()
 
 
 def index(services: Services, request: Request, room_id: int = LOBBY_ID) -> Response:
@@ -61,7 +65,13 @@ def create(services: Services, request: Request, room_id: int = LOBBY_ID) -> Res
     body = request.json_body(NewMessage)
     with_task = waiting.wants_task(request)
     posted = services.actions.messages.post(
-        user, room_id, body.source, key=key, with_task=with_task, reply_to=body.reply_to
+        user,
+        room_id,
+        body.source,
+        key=key,
+        with_task=with_task,
+        reply_to=body.reply_to,
+        file_ids=body.file_ids,
     )
     return waiting.answer(services, request, _pending(posted), status=201)
 

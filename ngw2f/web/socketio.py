@@ -1,6 +1,6 @@
 """Socket.IO, by polling at any worker and over WebSockets: what the chat does with its events.
 
-Clients send `ping_user(token)`, `post_message({source, room_id, reply_to}, token)` and
+Clients send `ping_user(token)`, `post_message({source, room_id, reply_to, file_ids}, token)` and
 `typing({room_id}, token)`; they receive `updated_model({class, model, event, id}, id)`. Without a
 room it is the lobby, without a token that of the connection. A client that reconnects gets what it
 has missed: the official ones recover by themselves, others say in `auth` which `id` they saw last:
@@ -35,6 +35,7 @@ from ngw2f.web import auth, idempotency
 from ngw2f.web.choice import choice_of
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
 from ngw2f.web.live_socket import switch_with
+from ngw2f.web.messages import FileIds
 from ngw2f.web.origins import may_connect
 from ngw2f.web.services import Services
 from ngw2f.web.websocket import ClientId
@@ -211,6 +212,7 @@ class ChatApp:
             source,
             key=own_key or key or None,
             reply_to=_answered_by(said),
+            file_ids=_files_of(said),
         )
         message: Said = msgspec.to_builtins(posted.message)
         return message
@@ -266,6 +268,14 @@ def _answered_by(said: Said) -> int | None:
     if answered is not None and type(answered) is not int:
         raise Invalid("reply_to is a whole number")
     return answered
+
+
+def _files_of(said: Said) -> tuple[int, ...]:
+    """Return the files of a post. Raises Invalid."""
+    try:
+        return msgspec.convert(said.get("file_ids", ()), FileIds)
+    except msgspec.ValidationError as error:
+        raise Invalid("file_ids is a list of ids of files") from error
 
 
 def _client_id_of(said: Said) -> object:

@@ -22,7 +22,7 @@ from ngw2f.web.deflate import agree
 from ngw2f.web.errors import DATABASE_ERRORS, database_problem, http_error, one_line
 from ngw2f.web.events import subscribe
 from ngw2f.web.frames import ConnectionClosed, FrameLimit, WebSocketServer
-from ngw2f.web.messages import MessageId
+from ngw2f.web.messages import FileIds, MessageId
 from ngw2f.web.services import Services
 from ngw2f.web.upgrade import FrameSocket, SwitchingProtocols, handshake_of, take_over
 from ngw2f.web.writer import Writer
@@ -59,6 +59,7 @@ class FromClient(msgspec.Struct):
     room_id: int = 0
     source: str = ""
     reply_to: MessageId | None = None
+    file_ids: FileIds = ()
     client_id: ClientId = None
     after: str = ""
 
@@ -186,7 +187,12 @@ class Conversation:
             case "post":
                 user, key = self._user(), idempotency.key_of_client(sent.client_id)
                 posted = actions.messages.post(
-                    user, sent.room_id, sent.source, key=key, reply_to=sent.reply_to
+                    user,
+                    sent.room_id,
+                    sent.source,
+                    key=key,
+                    reply_to=sent.reply_to,
+                    file_ids=sent.file_ids,
                 )
                 self._answer("posted", Posted(sent.client_id, posted.message))
             case "typing":

@@ -27,7 +27,8 @@ def instances(directory: Path) -> Iterator[list[Instance]]:
 
 @pytest.fixture(scope="session")
 def running_client(directory: Path, instances: list[Instance]) -> Iterator[Client]:
-    front = make_front(directory, [instance.path for instance in instances])
+    sockets = [instance.path for instance in instances]
+    front = make_front(directory, sockets, uploads=directory / "uploads")
     with running(front) as client:
         yield client
 

@@ -82,6 +82,7 @@ READS: dict[str, bool] = {
     "/direct": False,
     "/direct/<id:room_id>": True,
     "/direct/<id:room_id>/details": False,
+    "/files/<id:file_id>/<file_name>": True,
     "/inbox": True,
     "/join/<code>": False,
     "/login": False,
@@ -248,10 +249,15 @@ def _furnish(world: World, ids: Mapping[str, int], ann: Reader) -> None:
         client.put(f"/api/rooms/2/members/{ids[name]}", headers=headers, status=204)
     said = {"source": f"{MARK} @ann @bob @cleo @eve @sam @root @room {LINK}"}
     asks = {**headers, "Prefer": "respond-async"}
-    task = client.post_json("/api/rooms/2/messages", said, headers=asks, status=202)
+    for _ in range(2):
+        kind = {**headers, "Content-Type": "text/plain"}
+        client.post("/api/rooms/2/files?name=a.txt", f"a file, {MARK}", headers=kind, status=201)
+    first = {**said, "file_ids": [1]}
+    task = client.post_json("/api/rooms/2/messages", first, headers=asks, status=202)
     world.task_id = task.headers["Location"].removeprefix("/tasks/")
     client.post_json("/api/rooms/3/messages", said, headers=headers, status=201)
-    client.post_json("/api/rooms/2/messages", said, headers=headers, status=201)
+    third = {**said, "file_ids": [2]}
+    client.post_json("/api/rooms/2/messages", third, headers=headers, status=201)
     client.delete("/api/messages/3", headers=headers, status=204)
     # The same link in public has no preview yet, and gets none by theirs.
     client.say(headers, f"look: {LINK}")
@@ -295,6 +301,9 @@ def asks(world: World, reader: Reader, method: str, rule: str) -> Iterator[Ask]:
         "<id:message_id>": [1, 2, 3],
         # Oneself, and a member; what would end the account of a reader is not asked for.
         "<id:user_id>": [own] if method in ("PUT", "DELETE") else [own, 2],
+        # The second is of a message that is deleted.
+        "<id:file_id>": [1, 2],
+        "<file_name>": ["a.txt"],
         "<id:token_id>": [1],
         "<id:invitation_id>": [1],
         "<task_id>": [world.task_id],

@@ -14,8 +14,8 @@ from tests.client import BROWSER, Client
 MEASURED = {"/metrics"}
 # It is read as it is sent, so nobody knows the length before (RFC 9110 section 8.6).
 STREAMED = {"/api/users/<id:user_id>/export"}
-# There is no such thumbnail, and no such invitation.
-MISSING = {"/thumbnails/<name>", "/join/<code>"}
+# There is no such thumbnail, invitation or file.
+MISSING = {"/thumbnails/<name>", "/join/<code>", "/files/<id:file_id>/<file_name>"}
 URL_MAP = build_url_map(SocketIOGateway.__new__(SocketIOGateway))
 RULES = [
     rule for rule in URL_MAP.iter_rules() if rule.rule not in LONG_LIVED
@@ -46,7 +46,9 @@ def example(rule: str, task: str = "x") -> str:
     """Return a path of the rule; its ids are those of what `chat` made."""
     path = re.sub("<id:[a-z_]+>", "1", rule.replace("/direct/<id:room_id>", "/direct/2"))
     path = path.replace("<emoji>", "%F0%9F%91%8D")
-    return path.replace("<name>", "lobby").replace("<task_id>", task)
+    return (
+        path.replace("<name>", "lobby").replace("<task_id>", task).replace("<file_name>", "a.txt")
+    )
 
 
 @pytest.fixture

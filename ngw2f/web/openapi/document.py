@@ -79,6 +79,8 @@ def _operation(operation: Operation, settings: Settings) -> Schema:
         described["description"] = operation.description
     if operation.parameters:
         described["parameters"] = [reference("parameters", name) for name in operation.parameters]
+    if operation.takes_bytes:
+        described["requestBody"] = {"content": {"application/octet-stream": {"schema": {}}}}
     if operation.body:
         content = {JSON_TYPE: {"schema": reference("schemas", operation.body.__name__)}}
         described["requestBody"] = {

@@ -66,6 +66,8 @@ IN_PATH: dict[str, Schema] = {
     "room_id": _id("a room"),
     "invitation_id": _id("an invitation"),
     "message_id": _id("a message"),
+    "file_id": _id("a file"),
+    "file_name": {"in": "path", "required": True, "schema": {**TEXT, "minLength": 1}},
     "token_id": _id("a token or a session"),
     "emoji": {
         "in": "path",
@@ -114,11 +116,13 @@ IN_QUERY: dict[str, Schema] = {
         **_query("`websocket` in a WebSocket handshake (RFC 6455)", **TEXT, enum=["polling"]),
         "required": True,
     },
+    "upload_name": {**_query("the file's name, which is cleaned", **TEXT), "name": "name"},
     "sid": {**_query("the session", **TEXT, minLength=1), "required": True},
 }
 IN_HEADER: dict[str, Schema] = {
     "If-None-Match": _header("ETags that the client has (RFC 9110 section 13.1.2)"),
     "Last-Event-ID": _header("the id of the last event that the client has; overrides `after`"),
+    "Range": _header("parts of it (RFC 9110 section 14.2)"),
     "Prefer": _header("`wait=N`, `respond-async` (RFC 7240)"),
     "Idempotency-Key": _header(
         "a key that the client makes up for this one request", pattern=KEY_PATTERN
@@ -132,6 +136,7 @@ PARAMETERS: dict[str, Schema] = {
 HEADERS: dict[str, Schema] = {
     "Allow": {"description": "the methods of this path", "schema": TEXT},
     "Cache-Control": {"description": "who may cache it (RFC 9111)", "schema": TEXT},
+    "Content-Disposition": {"description": "its name (RFC 6266)", "schema": TEXT},
     "Content-Location": {"description": "the path of what is sent", "schema": TEXT},
     "ETag": {"description": "the version, for If-None-Match", "schema": TEXT},
     "Link": {"description": 'the next page: `<...>; rel="next"` (RFC 8288)', "schema": TEXT},

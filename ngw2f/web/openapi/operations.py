@@ -7,7 +7,7 @@ Errors that follow from the method, the parameters, the account or a limit are n
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ngw2f.api_resources import Message, Reading, Room, User
+from ngw2f.api_resources import File, Message, Reading, Room, User
 from ngw2f.web import (
     administration,
     directs,
@@ -59,6 +59,8 @@ class Operation:
     # Whether a limit counts it.
     is_limited: bool = False
     is_body_optional: bool = False
+    # The body is any bytes.
+    takes_bytes: bool = False
     description: str = ""
 
 
@@ -116,6 +118,7 @@ EXPORT: dict[str, Any] = {
         "mentions",
     ],
 }
+FILE_FIELDS = ("ETag", "Cache-Control", "Content-Disposition")
 CHOICE = ("rooms", "events")
 POST_FIELDS = ("Idempotency-Key", "Prefer")
 SENT_AGAIN = "With `Idempotency-Key`, a request that is sent again is done once."
@@ -218,6 +221,16 @@ OPERATIONS = (
     Operation("post", "/api/rooms/{room_id}/messages", "postMessage", "Post a message", "user",
               POSTED, ("room_id", *POST_FIELDS), body=messages.NewMessage, refusals=(409, 410, 422),
               is_limited=True, description=SENT_AGAIN),
+    Operation("post", "/api/rooms/{room_id}/files", "uploadFile", "Upload a file for a message",
+              "user", (Answer(201, "the file", File, headers=("Location",)),),
+              ("room_id", "upload_name"), refusals=(400, 408, 409, 413), is_limited=True,
+              takes_bytes=True, description="Then post a message with its id in `file_ids`."),
+    Operation("get", "/files/{file_id}/{file_name}", "downloadFile", "Get a file", "reader",
+              (Answer(200, "the file", {}, ("*/*",), FILE_FIELDS),
+               Answer(206, "a part of it", {}, ("*/*",), FILE_FIELDS),
+               Answer(304, "the client knows it", headers=("ETag", "Cache-Control")),
+               Answer(416, "there is no such part", headers=("Cache-Control",))),
+              ("file_id", "file_name", "If-None-Match", "Range")),
     Operation("post", "/api/rooms/{room_id}/typing", "type", "Show that one is typing", "user",
               DONE, ("room_id",), refusals=(409,), is_limited=True),
     Operation("put", "/api/rooms/{room_id}/read", "markRead", "Mark a room as read", "user",

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from ngw2f.text.sniff import sniff_media_type
+from ngw2f.text.sniff import UNKNOWN, sniff_media_type, upload_media_type
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,20 @@ def test_many_comments_take_no_time() -> None:
     start = time.process_time()
     sniff_media_type(b"<?xml " + b"<!" * 100_000)
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("head", "media_type"),
+    [
+        (b"GIF89a<script>", "image/gif"),
+        (b"%PDF-1.7", "application/pdf"),
+        (b"\0\0\0\x18ftypmp42", "video/mp4"),
+        (b"PK\x03\x04", "application/zip"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'>", UNKNOWN),
+        (b"<!DOCTYPE html><script>alert(1)</script>", UNKNOWN),
+        (b"alert(1)", UNKNOWN),
+        (b"", UNKNOWN),
+    ],
+)
+def test_upload_has_no_type_that_a_browser_runs(head: bytes, media_type: str) -> None:
+    assert upload_media_type(head) == media_type

@@ -96,6 +96,7 @@ RULE_OF = {
     "PUT /api/messages/<id:message_id>": "edit",
     "DELETE /api/messages/<id:message_id>": "delete",
     "POST /api/messages/<id:message_id>/restore": "delete",
+    "POST /api/rooms/<id:room_id>/files": "upload",
     "PUT /api/messages/<id:message_id>/reactions/<emoji>": "react",
     "DELETE /api/messages/<id:message_id>/reactions/<emoji>": "react",
 }

@@ -45,7 +45,16 @@ def test_shape_of_a_message(client: Client, ann: dict[str, str]) -> None:
     assert message["previews"] == []
     assert set(message) == {
         *("id", "room_id", "user_id", "source", "html", "rendered", "created_at", "updated_at"),
-        *("edited_at", "previews", "mentions", "mentions_room", "reply_to", "reactions", "_links"),
+        *(
+            "edited_at",
+            "previews",
+            "mentions",
+            "mentions_room",
+            "reply_to",
+            "reactions",
+            "files",
+            "_links",
+        ),
     }
 
 

@@ -1,0 +1,80 @@
+"""Files: upload one to a room, and find one."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ngw2f.actions import rights
+from ngw2f.api_resources import File
+from ngw2f.broker.limits import Limits
+from ngw2f.core import Core
+from ngw2f.errors import NotFound, TooLarge
+from ngw2f.store import files
+from ngw2f.store.file_contents import TooLongError
+from ngw2f.store.files import SpaceError, StoredFile
+from ngw2f.store.users import UserRow
+from ngw2f.text.file_names import clean_file_name
+from ngw2f.text.sniff import upload_media_type
+
+NO_FILE = "there is no such file"
+
+
+class Files:
+    def __init__(self, core: Core, limits: Limits) -> None:
+        self._core = core
+        self._limits = limits
+        self._contents = core.files
+
+    def upload(
+        self, user: UserRow, room_id: int, name: str, pieces: Iterable[bytes], size: int | None
+    ) -> File:
+        """Store a file for a message in a room that the user may post in.
+
+        *name*: whatever the client says. *size*: of all pieces, None if nobody knows. Nobody else
+        sees it before a message shows it; unless one does within a day, it is removed.
+        Raises TooMany, TooLarge, NotFound, Conflict, and what *pieces* raises.
+        """
+        core, settings = self._core, self._core.settings
+        self._limits.take("upload", user.id)
+        most = settings.max_file_bytes
+        if size is not None and size > most:
+            raise _too_large(most)
+        key = self._contents.new_key()
+        try:
+            with core.database.writing() as connection:
+                rights.find_open_room(connection, room_id, user)
+                file_id, most = files.add_file(
+                    connection, key, user.id, room_id, clean_file_name(name), size,
+                    most=most, most_of_user=settings.file_bytes_per_account,
+                )  # fmt: skip
+        except SpaceError as error:
+            raise _too_large(error.left, "your files leave room for") from error
+        try:
+            length, head = self._contents.write(key, pieces, most)
+            with core.database.writing() as connection:
+                return files.finish_file(connection, file_id, length, upload_media_type(head))
+        except BaseException as error:
+            self._contents.remove(key)
+            with core.database.writing() as connection:
+                files.forget_files(connection, [file_id])
+            if isinstance(error, TooLongError):
+                raise _too_large(most) from error
+            raise
+
+    def find(self, reader: UserRow | None, file_id: int, name: str) -> StoredFile:
+        """Return a file that the reader may see now. Raises NotFound."""
+        with self._core.database.asking() as connection:
+            found = files.find_file(connection, file_id, reader)
+        if found is None or found.name != name:
+            raise NotFound(NO_FILE)
+        return found
+
+    def path_of(self, file: StoredFile) -> Path:
+        return self._contents.path_of(file.key)
+
+    def place_of(self, file: StoredFile) -> str:
+        """Return where a file lies below the folder of all files."""
+        return self._contents.place_of(file.key)
+
+
+def _too_large(most: int, what: str = "a file has at most") -> TooLarge:
+    return TooLarge(f"{what} {most:,} bytes")

@@ -1,0 +1,95 @@
+"""The bytes of uploaded files, on the disk under random names.
+
+They lie in `files/` of the data folder, in 256 folders. Only their owner may read them, or its
+group too, if nginx shall send them. Nothing a client says is part of a path.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+FOLDER = "files"
+FOLDER_MODE = 0o700
+KEY_BYTES = 16
+# So much tells the type of a file.
+HEAD_BYTES = 64
+
+
+class TooLongError(Exception):
+    """There is more to write than there may be."""
+
+
+class FileContents:
+    def __init__(self, data_path: Path, *, is_for_group: bool = False) -> None:
+        self.folder = data_path / FOLDER
+        self._folder_mode, self._mode = (0o750, 0o640) if is_for_group else (FOLDER_MODE, 0o600)
+
+    def new_key(self) -> str:
+        return secrets.token_hex(KEY_BYTES)
+
+    def place_of(self, key: str) -> str:
+        """Return where a file lies below the folder."""
+        return f"{key[:2]}/{key}"
+
+    def path_of(self, key: str) -> Path:
+        return self.folder / self.place_of(key)
+
+    def write(self, key: str, pieces: Iterable[bytes], most: int) -> tuple[int, bytes]:
+        """Store a new file, safe from a power cut; return its size and its first bytes.
+
+        The disk is waited for in a thread, so that others go on. Raises TooLongError, OSError, and
+        what *pieces* raises; then a part of the file may be there.
+        """
+        descriptor = _in_thread(self._create, key)
+        try:
+            size, head = 0, b""
+            for piece in pieces:
+                size += len(piece)
+                if size > most:
+                    raise TooLongError
+                head = head or piece[:HEAD_BYTES]
+                _in_thread(_write_all, descriptor, piece)
+            _in_thread(os.fsync, descriptor)
+        finally:
+            os.close(descriptor)
+        _in_thread(_sync_folder, self.path_of(key).parent)
+        return size, head
+
+    def remove(self, key: str) -> None:
+        """Delete a file; none is there after it, whatever was before. Raises OSError."""
+        self.path_of(key).unlink(missing_ok=True)
+
+    def _create(self, key: str) -> int:
+        path = self.path_of(key)
+        for folder in (self.folder, path.parent):
+            folder.mkdir(mode=self._folder_mode, parents=True, exist_ok=True)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(path, flags, self._mode)
+        os.fchmod(descriptor, self._mode)  # The umask may have taken the owner's rights too.
+        return descriptor
+
+
+def _write_all(descriptor: int, piece: bytes) -> None:
+    left = memoryview(piece)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    # Jobs only remove files, and do without it.
+    import gevent
+
+    result: T = gevent.get_hub().threadpool.apply(function, arguments)
+    return result

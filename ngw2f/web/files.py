@@ -1,0 +1,85 @@
+"""Files: upload one as the body of a request, and send one to those who may see it.
+
+What people upload is sent as a download, in a sandbox without scripts, whatever it is.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import quote
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from werkzeug.http import parse_options_header
+
+from middleware.static_files import OpenFile, open_file
+from ngw2f.actions.files import NO_FILE
+from ngw2f.errors import NotFound
+from ngw2f.http import Request, Response, json_response
+from ngw2f.store.files import StoredFile
+from ngw2f.web import auth
+from ngw2f.web.services import Services
+
+PIECE_BYTES = 256 * 1024
+# nginx's location for files (nginx/site.conf), from below the folder of all of them.
+INTERNAL = "/_files/"
+SANDBOX = "default-src 'none'; sandbox"
+
+
+class FileResponse(Response):
+    """A file that is open, sent whole, in ranges, or as 304 Not Modified, and then closed."""
+
+    def __init__(self, file: OpenFile) -> None:
+        super().__init__()
+        self._file = file
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._file.answer(environ, start_response)
+
+
+def create(services: Services, request: Request, room_id: int) -> Response:
+    """Store the body, which is read as it comes."""
+    user = auth.require_user(services, request)
+    name = request.text_argument("name") or _name_in_fields(request)
+    made = services.actions.files.upload(
+        user, room_id, name, request.pieces(PIECE_BYTES), request.content_length
+    )
+    response = json_response(made, 201)
+    response.headers["Location"] = made.links.self
+    return response
+
+
+def show(services: Services, request: Request, file_id: int, file_name: str) -> Response:
+    reader = auth.find_reader(services, request)
+    actions = services.actions.files
+    file = actions.find(reader, file_id, file_name)
+    headers = headers_of(file)
+    if services.core.settings.files_by_nginx:
+        headers.append(("X-Accel-Redirect", f"{INTERNAL}{actions.place_of(file)}"))
+        return Response(headers=headers)
+    descriptor = open_file(str(actions.path_of(file)))
+    if descriptor is None:
+        raise NotFound(NO_FILE)
+    return FileResponse(OpenFile(descriptor, "identity", headers))
+
+
+def headers_of(file: StoredFile) -> list[tuple[str, str]]:
+    """Return the fields of a file; whoever keeps it asks each time whether it may be shown."""
+    return [
+        ("Content-Type", file.media_type),
+        ("Content-Disposition", disposition_of(file.name)),
+        ("Content-Security-Policy", SANDBOX),
+        ("Cache-Control", "private, no-cache"),
+        ("Vary", "Authorization, Cookie"),
+        ("Accept-Ranges", "bytes"),
+    ]
+
+
+def disposition_of(name: str) -> str:
+    """Return the field that saves a file under a name (RFC 6266), which is clean."""
+    plain = "".join(each if " " <= each < "\x7f" else "_" for each in name)
+    extended = f"; filename*=UTF-8''{quote(name, safe='')}" if plain != name else ""
+    return f'attachment; filename="{plain}"{extended}'
+
+
+def _name_in_fields(request: Request) -> str:
+    """Return the name in the request's own Content-Disposition, "" without one."""
+    _, parameters = parse_options_header(request.headers.get("Content-Disposition"))
+    return parameters.get("filename", "")
