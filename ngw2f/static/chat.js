@@ -4,13 +4,13 @@
 /* The page has their URLs, with the version in them. */
 const { SharedStream } = await import(document.getElementById("stream").href);
 const { Attention } = await import(document.getElementById("attention").href);
+const { Composer } = await import(document.getElementById("composer").href);
 
 const list = document.getElementById("messages");
 const pane = document.getElementById("pane");
 const room = list && list.dataset.room ? Number(list.dataset.room) : null;
 const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
 
-const TYPING_MILLISECONDS = 4000;
 const NEAR_THE_END_PIXELS = 120;
 /* The most messages that one page of the history has. */
 const PAGE = 200;
@@ -32,13 +32,21 @@ let notices = null;
 /* ---- What is on the page ---- */
 
 /* The pane is laid out from its end (chat.css), where scrollTop is 0; above it is negative. So it
- * stays at its end, whatever grows in it. */
+ * stays at its end, whatever grows in it. Where one reads on, it is laid out from its start. */
 function isAtEnd() {
-  return -pane.scrollTop < NEAR_THE_END_PIXELS;
+  if (!list.dataset.live) return false;
+  const [inside, around] = [pane.firstElementChild, pane].map((each) => each.getBoundingClientRect());
+  return inside.bottom - around.bottom < NEAR_THE_END_PIXELS;
+}
+
+/* Go to the newest message, which may not be on this page. */
+async function goToEnd() {
+  if (!list.dataset.live) await withHistory("newest");
+  scrollToEnd();
 }
 
 function scrollToEnd() {
-  pane.scrollTop = 0;
+  pane.scrollTop = pane.matches(".from-start") ? pane.scrollHeight : 0;
   countBelow(0);
 }
 
@@ -103,9 +111,12 @@ function showMessage(fresh, isFromPage = false) {
   if (!reader) for (const part of fresh.querySelectorAll(".more, .actions")) part.remove();
   else if (Number(fresh.dataset.user) !== reader) leaveOthersAlone(fresh);
   if (item) change(item, fresh, isFromPage);
-  else if (!place(fresh)) return null;
+  else if (!place(fresh)) {
+    if (!isFromPage && idOf(fresh) > Number(list.dataset.newer)) countBelow(below + 1);
+    return null;
+  }
   if (wasAtEnd) {
-    dropOldest();
+    if (list.children.length > MAX_MESSAGES) withHistory("trim", "older");
     scrollToEnd();
   } else if (!item && fresh.matches(":last-child")) {
     countBelow(below + 1);
@@ -163,10 +174,11 @@ function prepare(item) {
   item.querySelector(".permalink").tabIndex = -1;
 }
 
-/* Return whether the message was inserted: older pages have those before the first one here. */
+/* Return whether the message was inserted: other pages have those before and after what is here. */
 function place(fresh) {
   const known = [...list.querySelectorAll(".message")];
   if (list.dataset.older && known.length && idOf(fresh) < idOf(known[0])) return false;
+  if (list.dataset.newer && known.length && idOf(fresh) > idOf(known.at(-1))) return false;
   fresh.classList.add("arriving");
   const next = known.reverse().find((each) => idOf(each) < idOf(fresh));
   if (next) next.after(fresh);
@@ -271,20 +283,6 @@ function showPosted(message) {
   showMessage(item);
 }
 
-/* Called when the page is at its end, so nobody is reading the oldest messages. */
-function dropOldest() {
-  const items = [...list.querySelectorAll(".message")];
-  if (items.length <= MAX_MESSAGES) return;
-  for (const item of items.slice(0, -MAX_MESSAGES)) item.remove();
-  const first = idOf(items.at(-MAX_MESSAGES));
-  arrange(items.at(-MAX_MESSAGES));
-  list.dataset.older = first;
-  const link = document.querySelector(".older a");
-  link.rel = "prev";
-  link.href = `${location.pathname}?before=${first}`;
-  link.parentElement.hidden = false;
-}
-
 function idOf(item) {
   return Number(item.id.slice(1));
 }
@@ -352,9 +350,18 @@ function moveByKey(event) {
   if (!isUp && event.key !== "ArrowDown") return;
   const side = isUp ? "previousElementSibling" : "nextElementSibling";
   const next = isMessage ? neighbour(event.target, side) : lastInView();
-  if (!next) return;
+  if (!next && !isMessage) return;
   event.preventDefault();
-  focusOn(next);
+  if (next) focusOn(next);
+  else goBeyond(event.target, side);
+}
+
+/* Go on where the page ends, if the history does not. */
+async function goBeyond(item, side) {
+  if (!list.dataset[side === "previousElementSibling" ? "older" : "newer"]) return;
+  await withHistory("look");
+  const next = neighbour(item, side);
+  if (next && document.activeElement === item) focusOn(next);
 }
 
 /* Return the last message that begins in the pane as it is scrolled. */
@@ -405,16 +412,15 @@ function changeRoom({ id, name, topic, archived, page, fragment }) {
     link.querySelector(".name").replaceWith(parse(fragment).querySelector(".name"));
   }
   if (id !== room) return;
-  const composer = document.querySelector(".composer");
   const wasArchived = !document.getElementById("archived").hidden;
-  /* What is written is kept for the room (`keepDraft`). */
+  /* What is written is kept for the room (composer.js). */
   const isElsewhere = location.pathname !== "/" && location.pathname !== page;
   if (isElsewhere || (wasArchived && !archived)) location.replace(page);
   document.querySelector(".heading h1").textContent = name;
   document.getElementById("topic").textContent = topic;
   list.dataset.title = `${name} · NGW2F`;
   document.getElementById("archived").hidden = !archived;
-  if (composer) composer.hidden = archived;
+  if (composer) composer.form.hidden = archived;
   attention.showTotal();
 }
 
@@ -486,6 +492,7 @@ const handlers = {
     attention.created(message);
     if (message.room_id !== room) return;
     stopTyping(message.user_id);
+    if (message.user_id === reader) composer?.arrived(parse(message.fragment));
     show(message);
     attention.look();
   },
@@ -553,28 +560,42 @@ function showRead(fresh) {
 /* Events are missing: read the current messages instead. */
 async function readHistory() {
   const items = [...list.querySelectorAll(".message")];
+  const { live } = list.dataset;
   const page = await fetchPage(location.pathname);
+  attention.readFrom(page);
+  if (!live) {
+    if (items.length) await readAgain(items, idOf(items[0]) - 1, idOf(items.at(-1)));
+    return;
+  }
   const messages = messagesOf(page);
   const known = new Set(messages.map((message) => message.id));
   for (const item of items) {
     if (messages.length && idOf(item) >= idOf(messages[0]) && !known.has(item.id)) drop(item);
   }
   messages.forEach(showRead);
-  attention.readFrom(page);
   attention.look();
   if (items.length && messages.length) await readBetween(idOf(items.at(-1)), idOf(messages[0]));
 }
 
-/* Read all messages between two ids: there may be more than one page of them. */
+/* Read again what an older page shows. */
+async function readAgain(items, after, last) {
+  const known = await readBetween(after, last);
+  for (const item of items) if (!known.has(item.id)) drop(item);
+}
+
+/* Read all messages between two ids, of which there may be more than one page; return their ids. */
 async function readBetween(after, before) {
+  const known = new Set();
   while (after < before) {
     const messages = messagesOf(
       await fetchPage(`${location.pathname}?limit=${PAGE}&after=${after}`),
     );
     messages.forEach(showRead);
-    if (messages.length < PAGE) return;
+    for (const { id } of messages) known.add(id);
+    if (messages.length < PAGE) break;
     after = idOf(messages.at(-1));
   }
+  return known;
 }
 
 async function readPeople() {
@@ -593,39 +614,7 @@ async function readRooms() {
   for (const link of page.querySelectorAll(".all-rooms a[data-room]")) showRoom(link.closest("li"));
 }
 
-/* ---- What is written ---- */
-
-/* A message to send. Its key (the field Idempotency-Key) stays the same, so the server stores it
- * once, however often it is sent. */
-class Outgoing {
-  constructor(source, answered) {
-    this.source = source;
-    this.answered = answered;
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    this.key = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  }
-
-  post() {
-    return fetchJSON(`/api/rooms/${room}/messages`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "Idempotency-Key": `"${this.key}"` },
-      body: JSON.stringify({ source: this.source, reply_to: this.answered }),
-    });
-  }
-}
-
-/* Have the form answer a message, or none. */
-function answer(item) {
-  const [form, shown] = [document.querySelector(".room > .composer"), document.getElementById("replying")];
-  form.elements.reply_to.value = item ? idOf(item) : "";
-  shown.hidden = !item;
-  if (item) {
-    const [name, line] = shown.querySelectorAll("bdi");
-    name.textContent = item.querySelector(".nickname").textContent;
-    line.textContent = firstLineOf(item);
-  }
-  form.elements.source.focus();
-}
+/* ---- What one does ---- */
 
 /* Go to a quoted message that is on the page; its link leads to all others. */
 function followQuote(event) {
@@ -645,13 +634,6 @@ function reasonOf(error) {
   return error.message;
 }
 
-/* Describe what is known about a message that was not acknowledged. */
-function describeFailure(error) {
-  const why = reasonOf(error);
-  if (!navigator.onLine || error.status < 500) return `Not sent: ${why}.`;
-  return `Not sure that it was sent: ${why}. Send it again: it will not be there twice.`;
-}
-
 /* Show what went wrong, until it is over: the next thing goes well, or the line is back. */
 function showProblem(text) {
   const shown = document.getElementById("problem");
@@ -661,104 +643,6 @@ function showProblem(text) {
 
 function forgetOffline() {
   if (document.getElementById("problem")?.dataset.offline) showProblem("");
-}
-
-/* Keep a message that could not be sent, while the next one is being written. */
-function keepUnsent(outgoing, send) {
-  const item = element("li", "", outgoing.source);
-  const again = element("button", "quiet", "Send again");
-  again.addEventListener("click", () => {
-    item.remove();
-    send(outgoing);
-  });
-  item.append(" ", again);
-  document.getElementById("unsent").append(item);
-}
-
-/* Count characters as the server does: a line end is one, and so is an emoji. */
-function lengthOf(text) {
-  return [...text.replace(/\r\n?/g, "\n")].length;
-}
-
-/* Say by how much a text is too long before it is sent; do not cut it off. */
-function checkLength(field) {
-  const most = Number(field.form.dataset.characters);
-  const excess = lengthOf(field.value) - most;
-  const text = excess > 0 ? `${excess} characters too many: a message has at most ${most}.` : "";
-  field.setCustomValidity(text);
-  document.getElementById("length").textContent = text;
-}
-
-function sendByEnter(form) {
-  form.elements.source.addEventListener("keydown", (event) => {
-    /* An Enter that ends a word of an input method sends nothing; Safari only has 229 for it. */
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-    event.preventDefault();
-    form.requestSubmit();
-  });
-}
-
-/* What is being written outlives a reload, a visit to another page, and a browser that is killed;
- * what was sent does not come back. */
-function keepDraft(field) {
-  const name = `ngw2f-draft-${reader}-${room}`;
-  const keep = () => sessionStorage.setItem(name, field.value);
-  field.value ||= sessionStorage.getItem(name) || "";
-  for (const type of ["input", "change"]) field.addEventListener(type, keep);
-  window.addEventListener("pagehide", keep);
-}
-
-function startComposer(form) {
-  const field = form.elements.source;
-  let toldAt = 0;
-  let last = Promise.resolve();
-  /* The message in the field, if it could not be sent and has not been changed. */
-  let returned = null;
-
-  async function send(outgoing) {
-    try {
-      showPosted(await outgoing.post());
-      showProblem("");
-      scrollToEnd();
-    } catch (error) {
-      showProblem(describeFailure(error));
-      /* Do not lose what was written. */
-      if (field.value) keepUnsent(outgoing, send);
-      else {
-        [returned, field.value] = [outgoing, outgoing.source];
-        const answered = outgoing.answered && document.getElementById(`m${outgoing.answered}`);
-        if (answered) answer(answered);
-      }
-    } finally {
-      field.dispatchEvent(new Event("change"));
-    }
-  }
-
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const source = field.value;
-    if (!source.trim()) return;
-    const answered = Number(form.elements.reply_to.value) || null;
-    const isSame = returned?.source === source && returned.answered === answered;
-    const outgoing = isSame ? returned : new Outgoing(source, answered);
-    [returned, field.value] = [null, ""];
-    if (answered) answer(null);
-    /* One at a time, so that they are stored in the order in which they were written. */
-    last = last.then(() => send(outgoing));
-  });
-  document.querySelector("#replying a").addEventListener("click", (event) => {
-    event.preventDefault();
-    answer(null);
-  });
-  field.addEventListener("keydown", ({ key }) => {
-    if (key === "Escape" && form.elements.reply_to.value) answer(null);
-  });
-  field.addEventListener("input", () => {
-    checkLength(field);
-    if (!field.value || Date.now() - toldAt < TYPING_MILLISECONDS) return;
-    toldAt = Date.now();
-    fetch(`/api/rooms/${room}/typing`, { method: "POST" }).catch(() => {});
-  });
 }
 
 /* Do what a message's links and forms ask for, without a reload, which would lose the scroll
@@ -771,7 +655,7 @@ function act(event) {
   event.preventDefault();
   what.closest(".actions:popover-open")?.hidePopover();
   if (action === "mark-unread") markUnread(item);
-  else if (action === "reply") answer(item);
+  else if (action === "reply") composer?.answer(item);
   else talk(action, item, event.submitter);
 }
 
@@ -785,7 +669,14 @@ async function markUnread(item) {
 }
 
 const tools = {
-  list, element, idOf, focusOn, drop, arrange, neighbour, fetchJSON, failureOf, reasonOf, showProblem, sayText, press,
+  list, pane, room, reader, element, idOf, focusOn, drop, arrange, neighbour, lastInView, prepare, press,
+  quote, firstLineOf, fetchJSON, fetchPage, messagesOf, readBetween, failureOf, reasonOf, showProblem,
+  showPosted, sayText, goToEnd,
+  most: MAX_MESSAGES,
+  prepareRead(item) {
+    prepare(item);
+    said.add(item);
+  },
 };
 let talking = null;
 
@@ -796,6 +687,17 @@ async function talk(action, ...what) {
   } catch (error) {
     talking = null;
     showProblem(`Not done: ${reasonOf(error)}.`);
+  }
+}
+
+let walking = null;
+
+async function withHistory(action, ...what) {
+  try {
+    walking ||= load("history").then(({ History }) => new History(tools));
+    await (await walking)[action](...what);
+  } catch {
+    /* The links lead there, and scrolling tries again. */
   }
 }
 
@@ -817,6 +719,9 @@ const attention = list && new Attention({
   lastSeen: () => (lastInView() ? idOf(lastInView()) : 0),
   lineBefore,
 });
+
+const form = document.querySelector(".room .composer");
+const composer = form && new Composer(form, tools);
 
 /* Go to the message that the URL names, if it is on another page of the history. */
 async function seek() {
@@ -840,25 +745,12 @@ function start() {
   lookForTarget();
   for (const type of ["submit", "click"]) list.addEventListener(type, act);
   list.addEventListener("click", followQuote);
-  const composer = document.querySelector(".room .composer");
-  if (composer) {
-    sendByEnter(composer);
-    composer.elements.source.addEventListener("keydown", editLast);
-  }
-  /* Older pages of the history are not live; what is written there is sent as a form. */
-  if (!list.dataset.live) {
-    pane.addEventListener("scroll", () => attention.look(), { passive: true });
-    attention.start();
-    return;
-  }
-  if (composer) startComposer(composer);
-  if (!location.hash || location.hash === "#end") scrollToEnd();
-  const noteScrolling = () => {
-    if (isAtEnd()) countBelow(0);
-    attention.look();
-  };
+  const isAsked = location.hash && location.hash !== "#end";
+  if (list.dataset.live && !isAsked && !pane.matches(".from-start")) scrollToEnd();
   pane.addEventListener("scroll", noteScrolling, { passive: true });
-  document.getElementById("below").addEventListener("click", scrollToEnd);
+  pane.addEventListener("click", turn);
+  if (!list.dataset.live) withHistory("look");
+  document.getElementById("below").addEventListener("click", goToEnd);
   readPeople().catch(() => {});
   new SharedStream({
     cursor: list.dataset.cursor,
@@ -870,12 +762,16 @@ function start() {
     isBack() {
       forgetOffline();
       attention.look();
+      composer?.retry("failed");
       readPeople().catch(() => {});
     },
   }).start();
+  if (composer) {
+    composer.field.addEventListener("keydown", editLast);
+    composer.start();
+  }
   /* Last, because a browser may refuse to store anything. */
   attention.start();
-  if (composer) keepDraft(composer.elements.source);
   if (reader) startNotices().catch(() => {});
 }
 
@@ -883,6 +779,31 @@ async function startNotices() {
   if (localStorage.getItem(`ngw2f-notices-${reader}`) !== "on") return;
   const { areWanted, Notices } = await load("notices");
   if (areWanted(reader)) notices = new Notices({ reader, room, attention });
+}
+
+let looked = 0;
+
+function noteScrolling() {
+  if (isAtEnd()) countBelow(0);
+  attention.look();
+  /* Once for what is shown next, and not when the page itself goes to its end. */
+  looked ||= requestAnimationFrame(() => {
+    looked = 0;
+    if (!isAtEnd() || list.dataset.newer) withHistory("look");
+  });
+}
+
+/* What the links to other parts of the history lead to comes to this page. */
+async function turn(event) {
+  const link = event.target.closest(".older a[rel], .newer a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  if (!link.rel) {
+    await goToEnd();
+    return;
+  }
+  const side = link.rel === "prev" ? "older" : "newer";
+  await withHistory("once", () => walking.then((history) => history.read(side)));
 }
 
 document.addEventListener("keydown", findByKey);

@@ -61,7 +61,7 @@ def test_messages_are_one_stop_of_the_tab_key(chat: ChatServer, open_room: Any) 
     focused = page.locator(".message:focus")
     sync_api.expect(focused).to_contain_text("stop 1")
     page.keyboard.press("Tab")
-    sync_api.expect(page.locator(".actions a:focus")).to_have_text("Edit")
+    sync_api.expect(page.locator(".actions a:focus")).to_have_text("Reply")
 
 
 def test_what_came_below_is_counted(chat: ChatServer, open_room: Any) -> None:
@@ -104,7 +104,7 @@ def test_failure_is_forgotten_when_it_is_over(open_room: Any) -> None:
     sync_api.expect(page.locator("#problem")).to_have_text("Not sent: you are offline.")
     page.context.set_offline(False)
     sync_api.expect(page.locator("#problem")).to_be_empty()
-    assert page.input_value("textarea") == "too early"
+    sync_api.expect(page.locator("#messages .message:has-text('too early')")).to_have_count(1)
 
 
 def test_draft_and_unread_rooms_outlive_a_reload(chat: ChatServer, open_room: Any) -> None:
@@ -128,7 +128,7 @@ def test_draft_and_unread_rooms_outlive_a_reload(chat: ChatServer, open_room: An
     say(page, "a whole one")
     page.wait_for_selector(".message:has-text('a whole one')")
     # Nor does it come back when the browser is killed, and nothing tells the page.
-    page.wait_for_function("() => !Object.values(sessionStorage).some((text) => text)")
+    page.wait_for_function("() => !Object.keys(localStorage).some((key) => key.includes('draft'))")
     page.reload()
     page.wait_for_selector("#connection[data-state=live]", state="attached")
     assert page.input_value("textarea") == ""

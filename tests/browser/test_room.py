@@ -107,6 +107,7 @@ def test_new_nickname_is_shown_at_once(chat: ChatServer, open_room: Any) -> None
 
 def test_typing_is_shown(open_room: Any) -> None:
     ann, bob = open_room("ann"), open_room("bob")
+    ann.wait_for_selector("#connection[data-state=live]", state="attached")
     # It is shown for some seconds, in which nobody may have looked.
     ann.evaluate(WATCH_TYPING)
     bob.type("textarea", "I am")
@@ -140,10 +141,13 @@ def test_it_says_that_it_is_away_and_loses_no_text(chat: ChatServer, open_room: 
     sync_api.expect(ann.locator("#connection")).to_have_attribute("data-state", "away")
     say(ann, "written offline")
     sync_api.expect(ann.locator("#problem")).to_contain_text("Not sent")
-    assert ann.input_value("textarea") == "written offline"
+    sync_api.expect(ann.locator("#outbox .failed")).to_contain_text("written offline")
+    # It outlives a reload, and is sent when the line is back.
+    assert ann.evaluate("Object.values(localStorage).join().includes('written offline')")
     ann.context.set_offline(False)
-    ann.press("textarea", "Enter")
-    ann.wait_for_selector(".message:has-text('written offline')")
+    ann.wait_for_selector("#messages .message:has-text('written offline')")
+    sync_api.expect(ann.locator("#outbox .message")).to_have_count(0)
+    sync_api.expect(ann.locator("#problem")).to_be_empty()
     sync_api.expect(ann.locator("#connection")).to_have_attribute("data-state", "live")
 
 
@@ -260,32 +264,47 @@ def test_message_whose_answer_was_lost_is_there_once(open_room: Any) -> None:
     lose_answers(ann)
     say(ann, "did it arrive?")
     sync_api.expect(ann.locator("#problem")).to_contain_text("Not sure that it was sent")
-    assert ann.input_value("textarea") == "did it arrive?"
     ann.unroute("**/api/rooms/*/messages")
-    ann.press("textarea", "Enter")
+    ann.click("#outbox .again")
     sync_api.expect(ann.locator("#problem")).to_be_empty()
     say(ann, "it did")
     for page in (ann, bob):
-        page.wait_for_selector(".message:has-text('it did')")
+        page.wait_for_selector("#messages .message:has-text('it did')")
         assert page.locator(".message:has-text('did it arrive?')").count() == 1
 
 
-def test_message_that_was_not_sent_waits_beside_the_next(open_room: Any) -> None:
+def test_own_message_is_on_the_screen_before_the_server_knows(open_room: Any) -> None:
     ann = open_room("ann")
     held: list[Any] = []
     ann.route("**/api/rooms/*/messages", lambda route: held.append(route))
-    say(ann, "the first")
-    ann.wait_for_function("() => document.querySelector('textarea').value === ''")
-    ann.fill("textarea", "the next is being written")
+    ann.fill("textarea", "at once\nand whole")
+    # In the same turn of the event loop as the key.
+    script = """() => {
+        const enter = { key: "Enter", bubbles: true, cancelable: true };
+        document.getElementById("write").dispatchEvent(new KeyboardEvent("keydown", enter));
+        return document.querySelector("#outbox .sending .text").innerText;
+    }"""
+    assert ann.evaluate(script) == "at once\nand whole"
+    assert ann.input_value("textarea") == ""
+    sync_api.expect(ann.locator("#outbox .message")).to_be_in_viewport()
     while not held:
         ann.wait_for_timeout(10)
-    held.pop().abort()
-    ann.wait_for_selector("#unsent li:has-text('the first')")
-    assert ann.input_value("textarea") == "the next is being written"
-    ann.unroute("**/api/rooms/*/messages")
-    ann.click("#unsent button")
-    ann.wait_for_selector(".message:has-text('the first')")
-    assert ann.locator("#unsent li").count() == 0
+    held.pop().continue_()
+    ann.wait_for_selector("#messages .message:has-text('at once')")
+    sync_api.expect(ann.locator("#outbox .message")).to_have_count(0)
+
+
+def test_refused_message_comes_back_to_the_field(open_room: Any) -> None:
+    ann = open_room("ann")
+    problem = {"status": 403, "body": '{"detail": "not today"}',
+               "content_type": "application/problem+json"}  # fmt: skip
+    ann.route("**/api/rooms/*/messages", lambda route: route.fulfill(**problem))
+    say(ann, "the first")
+    sync_api.expect(ann.locator("#outbox .unsent")).to_contain_text("Not sent: not today.")
+    ann.click("#outbox .discard")
+    sync_api.expect(ann.locator("#outbox .message")).to_have_count(0)
+    assert ann.input_value("textarea") == "the first"
+    assert not ann.evaluate("Object.keys(localStorage).some((name) => name.includes('unsent'))")
 
 
 def test_page_that_stays_open_lists_the_newest_rooms(chat: ChatServer, open_room: Any) -> None:

@@ -123,7 +123,6 @@ def test_script_builds_none_of_them() -> None:
         ("name", "", ""),
         ('"template"', "", ""),
         ("", "li", ""),
-        ("", "button", "quiet"),
         ("", "li", "since"),
         # By which an administrator deletes what others say.
         ("", "a", "moderate"),

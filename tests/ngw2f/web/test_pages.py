@@ -33,7 +33,7 @@ def test_from_registration_to_deletion(client: Client, render: Callable[[], int]
     answer = submit(answer, "/messages/1/delete")
     assert answer.headers["Location"] == "/rooms/lobby?deleted=1#end"
     answer = answer.follow(headers=BROWSER)
-    assert texts(answer, ".messages") == ["Nobody has said anything here yet."]
+    assert texts(answer, "#messages") == ["Nobody has said anything here yet."]
     answer = submit(answer, "/messages/1/restore")
     assert (answer.status_int, answer.headers["Location"]) == (303, "/messages/1")
     answer = answer.follow(headers=BROWSER).follow(headers=BROWSER)
@@ -298,7 +298,7 @@ def test_pages_are_as_checkers_want_them(client: Client) -> None:
 def test_scripts_and_sheets_are_named_by_what_is_in_them(client: Client) -> None:
     client.sign_in("ann")
     found = page(client).html.select("script[src], link[rel=stylesheet], link[rel=modulepreload]")
-    assert len(found) == 5
+    assert len(found) == 6
     for element in found:
         body = client.get(element.get("src") or element["href"], status=200).body
         digest = b64encode(hashlib.sha384(body).digest()).decode()
