@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.website.badges import PICTURES, badges
 from docs.website.links import dead_links, missing_names
 from docs.website.reference import pages, public_modules, public_names
 from docs.website.staging import ROOT, DeadLinkError, for_site, page_paths, with_unique_headings
@@ -85,3 +86,25 @@ def test_dead_link_of_the_built_site_is_found(tmp_path: Path) -> None:
         "a.html: b.html#c: no such heading", "a.html: gone.png: no such file",
     ]  # fmt: skip
     assert "not in the reference: middleware.cache.MemoryStore" in list(missing_names(tmp_path))
+
+
+@pytest.mark.parametrize(("name", "text"), badges().items())
+def test_badge_is_true(name: str, text: str) -> None:
+    assert (PICTURES / name).read_text() == text
+    assert f"docs/pictures/{name}" in (ROOT / "README.md").read_text()
+
+
+def test_readme_is_a_screen() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 50
+    assert max(len(line) for line in lines if "badge" not in line) <= 120
+
+
+def test_every_benchmark_is_named() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    found = {
+        path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text()
+    }
+    # Parts of `links` and `queue`.
+    found -= {"site", "one_by_one"}
+    assert {name for name in found if f"`{name}`" not in page} == set()
