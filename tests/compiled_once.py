@@ -1,6 +1,6 @@
 """What each chat compiles or reads for itself, done once for all the chats of a process of pytest.
 
-48 rules, two templates, and the version of redis-py: none depends on the chat's settings, and
+120 rules, two templates, and the version of redis-py: none depends on the chat's settings, and
 together they take four fifths of the time in which one is built. The statements of SQL would be
 compiled anew for each engine, which takes a tenth of the time of a test.
 """
@@ -16,6 +16,7 @@ from jinja2.bccache import Bucket
 from sqlalchemy import create_engine
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
+from werkzeug.routing.rules import RulePart
 
 MAX_STATEMENTS = 5_000
 
@@ -57,6 +58,25 @@ def compile_once(patch: pytest.MonkeyPatch) -> None:
         return builders[key]
 
     patch.setattr(Rule, "_compile_builder", find_builder)
+    parse_rule = Rule._parse_rule
+    parsed: dict[tuple[str, object], tuple[list[RulePart], list[Any], dict[str, Any]]] = {}
+
+    def find_parts(rule: Rule, path: str) -> list[RulePart]:
+        # The one converter that is not Werkzeug's.
+        key = path, rule.map.converters.get("id")
+        if key not in parsed:
+            # It adds to these while it parses.
+            own = rule._trace, rule._converters
+            rule._trace, rule._converters = [], {}
+            parsed[key] = list(parse_rule(rule, path)), rule._trace, rule._converters
+            rule._trace, rule._converters = own
+        parts, trace, converters = parsed[key]
+        rule._trace += trace
+        rule._converters |= converters
+        rule.arguments |= converters.keys()
+        return parts
+
+    patch.setattr(Rule, "_parse_rule", find_parts)
     with_cache = partial(Environment, bytecode_cache=CompiledTemplates())
     patch.setattr("ngw2f.web.templates.Environment", with_cache)
     options = {"compiled_cache": CompiledStatements(MAX_STATEMENTS)}
