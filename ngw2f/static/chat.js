@@ -111,10 +111,7 @@ function showMessage(fresh, isFromPage = false) {
   if (!reader) for (const part of fresh.querySelectorAll(".more, .actions")) part.remove();
   else if (Number(fresh.dataset.user) !== reader) leaveOthersAlone(fresh);
   if (item) change(item, fresh, isFromPage);
-  else if (!place(fresh)) {
-    if (!isFromPage && idOf(fresh) > Number(list.dataset.newer)) countBelow(below + 1);
-    return null;
-  }
+  else if (!place(fresh)) return null;
   if (wasAtEnd) {
     if (list.children.length > MAX_MESSAGES) withHistory("trim", "older");
     scrollToEnd();
@@ -494,6 +491,8 @@ const handlers = {
     stopTyping(message.user_id);
     if (message.user_id === reader) composer?.arrived(parse(message.fragment));
     show(message);
+    /* It is beyond what is here. */
+    if (list.dataset.newer) countBelow(below + 1);
     attention.look();
   },
   "message.updated": (message) => {
