@@ -125,10 +125,11 @@ def _serve(options: argparse.Namespace) -> None:
 def _migrate(_options: argparse.Namespace) -> None:
     from ngw2f.server.precheck import check
     from ngw2f.store.current import is_current
+    from ngw2f.store.current_postgresql import is_current_postgresql
 
     settings = load_settings()
     check(settings)
-    if is_current(settings):
+    if is_current(settings) or is_current_postgresql(settings):
         return
     # A server's start waits for this: libraries are not loaded for nothing.
     from sqlalchemy.exc import SQLAlchemyError

@@ -88,10 +88,11 @@ def parse_queues(text: str) -> str:
 def _check(options: argparse.Namespace) -> None:
     from ngw2f.server.precheck import check
     from ngw2f.store.current import is_current
+    from ngw2f.store.current_postgresql import is_current_postgresql
 
     settings = load_settings()
     check(settings)
-    if not options.database or is_current(settings):
+    if not options.database or is_current(settings) or is_current_postgresql(settings):
         return
     from sqlalchemy.exc import SQLAlchemyError
 

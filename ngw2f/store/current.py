@@ -18,6 +18,10 @@ TABLES = {"users", "tokens", "rooms", "memberships", "messages", "alembic_versio
 # Held while the schema of an SQLite database changes.
 MIGRATION_FILE = "migrate.lock"
 
+# Held while the schema of a PostgreSQL database changes. No other program on the same server is
+# likely to use the number.
+MIGRATION_KEY = 0x6E677732
+
 # If somebody holds the database for longer, the migration waits for that instead.
 LOCK_SECONDS = 1.0
 
@@ -47,11 +51,15 @@ def is_current(settings: Settings) -> bool:
         return False
 
 
+def newest_schema() -> str:
+    """Return the name of this version's schema."""
+    return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("[0-9]*.py"))
+
+
 def _is_current(database: sqlite3.Connection) -> bool:
-    newest = max(path.name.partition("_")[0] for path in MIGRATIONS.glob("[0-9]*.py"))
     versions = list(database.execute("SELECT version_num FROM alembic_version"))
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
     modes = list(database.execute("PRAGMA journal_mode"))
     # As the migration does. It fails if this user cannot write what a crash left of the WAL.
     database.execute("BEGIN IMMEDIATE")
-    return versions == [(newest,)] and tables >= TABLES and modes == [("wal",)]
+    return versions == [(newest_schema(),)] and tables >= TABLES and modes == [("wal",)]

@@ -12,12 +12,9 @@ from contextlib import ExitStack, contextmanager
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from ngw2f.settings import Settings
-from ngw2f.store.current import MIGRATION_FILE
+from ngw2f.store.current import MIGRATION_FILE, MIGRATION_KEY
 
 IN_USE_FILE = "in-use.lock"
-# Held while the schema of a PostgreSQL database changes. No other program on the same server is
-# likely to use the number.
-MIGRATION_KEY = 0x6E677732
 
 OTHERS = text(
     "SELECT coalesce(nullif(application_name, ''), 'a program') || ' as ' || usename"
