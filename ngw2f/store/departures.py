@@ -7,11 +7,14 @@ next owner could be taken for.
 
 from sqlalchemy import Connection, delete, exists, select, update
 
+from ngw2f.store.files import expire_files
 from ngw2f.store.order import take_turn
+from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.schema import (
     IS_PUBLIC,
     deleted_messages,
     devices,
+    files,
     idempotency_keys,
     invitations,
     memberships,
@@ -33,6 +36,8 @@ KEY = "\x7f{}"
 
 def delete_account(connection: Connection, user_id: int) -> UserRow:
     """Take from an account, whose row is locked, all but its messages; return what is left."""
+    set_aside = select(deleted_messages.c.id).where(deleted_messages.c.user_id == user_id)
+    expire_files(connection, set_aside)
     for table in (
         tokens, devices, readings, idempotency_keys, nickname_shapes, deleted_messages, invitations
     ):  # fmt: skip
@@ -47,7 +52,7 @@ def delete_account(connection: Connection, user_id: int) -> UserRow:
     connection.execute(delete(mentions).where(mentions.c.user_id == user_id))
     now = take_turn(connection).now
     # Whoever admits members has the turn, too, so none is missed.
-    _leave_rooms(connection, user_id)
+    _leave_rooms(connection, user_id, now)
     values = {
         "nickname": DELETED_NICKNAME,
         "nickname_key": KEY.format(user_id),
@@ -65,10 +70,17 @@ def delete_account(connection: Connection, user_id: int) -> UserRow:
     return left
 
 
-def _leave_rooms(connection: Connection, user_id: int) -> None:
+def _leave_rooms(connection: Connection, user_id: int, now: float) -> None:
     """End the user's memberships; private rooms that nobody else is in go with their messages."""
     own = select(memberships.c.room_id).where(memberships.c.user_id == user_id)
     others = exists().where(memberships.c.room_id == rooms.c.id, memberships.c.user_id != user_id)
-    connection.execute(delete(rooms).where(rooms.c.id.in_(own), ~IS_PUBLIC, ~others))
+    deserted = rooms.c.id.in_(own), ~IS_PUBLIC, ~others
+    # What lies on the disk is removed by its row, which would be deleted with the room.
+    is_there = files.c.room_id.in_(select(rooms.c.id).where(*deserted))
+    is_unused = (files.c.user_id == user_id) & files.c.message_id.is_(None)
+    expired = {"expires_at": now, "message_id": None}
+    connection.execute(update(files).where(is_unused).values(expired))
+    connection.execute(update(files).where(is_there).values(room_id=LOBBY_ID, **expired))
+    connection.execute(delete(rooms).where(*deserted))
     connection.execute(delete(memberships).where(memberships.c.user_id == user_id))
     connection.execute(update(rooms).where(rooms.c.creator_id == user_id).values(creator_id=None))

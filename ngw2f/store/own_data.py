@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import BindParameter, Connection, Select, bindparam, select, tuple_
 
 from ngw2f.store.rooms import is_visible, reader_parameters
-from ngw2f.store.schema import memberships, mentions, messages, reactions, readings, rooms
+from ngw2f.store.schema import files, memberships, mentions, messages, reactions, readings, rooms
 from ngw2f.store.users import UserRow
 
 PART = 500
@@ -56,6 +56,16 @@ class OwnMention(msgspec.Struct):
 class OwnReaction(msgspec.Struct):
     message_id: int
     emoji: str
+    created_at: float
+
+
+class OwnFile(msgspec.Struct):
+    id: int
+    room_id: int
+    message_id: int | None
+    name: str
+    size: int
+    media_type: str
     created_at: float
 
 
@@ -127,11 +137,25 @@ REACTIONS = (
     )
     .order_by(reactions.c.message_id, reactions.c.emoji)
 )
+FILES = (
+    select(
+        files.c.id,
+        files.c.room_id,
+        files.c.message_id,
+        files.c.name,
+        files.c.size,
+        files.c.media_type,
+        files.c.created_at,
+    )
+    .where(files.c.user_id == _USER, files.c.media_type != "", files.c.id > bindparam("after_0"))
+    .order_by(files.c.id)
+)
 
 LISTS: Mapping[str, ListOfParts] = MappingProxyType({
     "rooms": ListOfParts(MEMBERSHIPS, OwnRoom, ("id",)),
     "messages": ListOfParts(MESSAGES, OwnMessage, ("room_id", "id"), (0, 0)),
     "reactions": ListOfParts(REACTIONS, OwnReaction, ("message_id", "emoji"), (0, "")),
+    "files": ListOfParts(FILES, OwnFile, ("id",)),
     "readings": ListOfParts(READINGS, OwnReading, ("room_id",)),
     "mentions": ListOfParts(MENTIONS, OwnMention, ("message_id",)),
 })  # fmt: skip

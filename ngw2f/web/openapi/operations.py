@@ -114,6 +114,7 @@ EXPORT: dict[str, Any] = {
         "rooms",
         "messages",
         "reactions",
+        "files",
         "readings",
         "mentions",
     ],

@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from ngw2f.store import mentions, messages, own_data, rooms, schema, tokens, users
+from ngw2f.store import deleted, files, mentions, messages, own_data, rooms, schema, tokens, users
 from ngw2f.store.database import Database
 from ngw2f.store.departures import delete_account
 from ngw2f.store.users import Credentials, UserRow
@@ -57,3 +57,37 @@ def test_messages_are_read_in_parts(database: Database, ann: UserRow, lobby: int
         assert part.read(connection, ann, (den.id, ids[2])) == []
         for each in own_data.LISTS.values():
             each.read(connection, ann, each.first)
+
+
+def test_only_files_in_messages_that_stay_are_kept(
+    database: Database, ann: UserRow, lobby: int
+) -> None:
+    """All others are left to the upkeep, which removes what lies on the disk."""
+    with database.writing() as connection:
+        own = rooms.create_room(connection, "own", "own", ann.id, private=True)
+        ids = {}
+        for key, room_id in (
+            ("kept", lobby),
+            ("unused", lobby),
+            ("deleted", lobby),
+            ("in own room", own.id),
+        ):
+            size = {"most": 9_999, "most_of_user": 99_999}
+            ids[key], _ = files.add_file(connection, key, ann.id, room_id, key, 5, **size)
+            files.finish_file(connection, ids[key], 5, "image/png")
+            if key != "unused":
+                message = messages.create_message(connection, room_id, ann.id, "a", "a")
+                files.attach_files(connection, message.id, room_id, ann.id, [ids[key]])
+            if key == "deleted":
+                deleted.set_aside(connection, message.id)
+        part = own_data.LISTS["files"]
+        exported = part.read(connection, ann, part.first)
+        assert [getattr(each, "name", "") for each in exported] == list(ids)
+    with database.writing() as connection:
+        assert users.lock_current(connection, Credentials(ann.id, "hash"))
+        delete_account(connection, ann.id)
+    with database.reading() as connection:
+        columns = schema.files.c.key, schema.files.c.room_id, schema.files.c.expires_at
+        rows = connection.execute(select(*columns)).all()
+    assert {key: room_id for key, room_id, _ in rows} == dict.fromkeys(ids, lobby)
+    assert [key for key, _, expires_at in rows if expires_at is None] == ["kept"]
