@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from ngw2f.actions import rights
 from ngw2f.actions.sessions import record_revocation
+from ngw2f.actions.sign_in import find_named
 from ngw2f.api_resources import MAX_ID, AuditEntry
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
@@ -23,6 +24,8 @@ from ngw2f.store.users import UserRow
 
 MAX_INVITATION_DAYS = 365
 INVITATION_DAYS = 7
+# In the log, who has no account.
+OPERATOR = "the operator"
 
 
 class NewInvitation(NamedTuple):
@@ -177,3 +180,24 @@ class Administration:
 
 def _is_suspended(user: UserRow) -> bool:
     return user.suspended_at is not None
+
+
+def appoint_by_operator(core: Core, nickname: str) -> UserRow:
+    """Make an account an administrator's, for whoever has the server itself; return the account.
+
+    So a chat whose administrators cannot sign in gets another one. Raises NotFound, Conflict.
+    """
+    operator = UserRow(0, OPERATOR, 0, 0, 0)
+    with core.database.writing() as connection:
+        found = find_named(connection, nickname)
+        whom = users.lock_user(connection, found.user_id) if found else None
+        if whom is None:
+            raise NotFound(f"there is no user {nickname!r}")
+        if _is_suspended(whom):
+            raise Conflict("a suspended account administers nothing")
+        users.set_admin(connection, whom.id, is_admin=True)
+        audit.add_entry(connection, operator, "administrator.appointed", user_id=whom.id)
+        changed = users.find_user(connection, whom.id) or whom
+        run = core.events.record(connection, "user.updated", changed.as_resource(online=False))
+    core.events.publish(run)
+    return changed

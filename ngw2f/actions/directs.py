@@ -39,7 +39,7 @@ class Directs:
         """
         people = {user.id, *user_ids}
         if len(people) < 2:
-            raise Invalid("say who else is to read it")
+            raise Conflict("say who else is to read it")
         if len(people) > MAX_PEOPLE:
             raise Invalid(f"direct messages have at most {MAX_PEOPLE} readers")
         core = self._core

@@ -98,6 +98,10 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     doctor = commands.add_parser("doctor", help="say what is wrong, in plain words")
     doctor.set_defaults(run=_doctor)
 
+    administrator = commands.add_parser("administrator", help="make an account administrator")
+    administrator.add_argument("nickname", metavar="NICKNAME")
+    administrator.set_defaults(run=_administrator)
+
     xray.add_command(commands)
 
     for name, purpose in ARCHIVE_COMMANDS.items():
@@ -238,6 +242,28 @@ def _doctor(_options: argparse.Namespace) -> None:
         sys.stdout.write(f"{finding}\n")
         findings.append(finding)
     sys.exit(any(finding.level == "error" for finding in findings))
+
+
+def _administrator(options: argparse.Namespace) -> None:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from ngw2f.actions.administration import appoint_by_operator
+    from ngw2f.core import build_core
+    from ngw2f.errors import DomainError
+    from ngw2f.store.reasons import reason_of
+    from ngw2f.store.usable import UnusableError, check_chat
+
+    settings = load_settings()
+    try:
+        check_chat(settings)
+    except (UnusableError, SQLAlchemyError) as error:
+        raise SettingError(f"{settings.database_name}: {reason_of(error)}") from error
+    with closing(build_core(settings)) as core:
+        try:
+            user = appoint_by_operator(core, options.nickname)
+        except DomainError as error:
+            sys.exit(f"ngw2f: {error.detail}")
+    _print([f"{user.nickname} administers the chat"])
 
 
 def _archive(name: str, options: argparse.Namespace) -> None:

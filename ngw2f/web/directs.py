@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from ngw2f.actions.directs import MAX_PEOPLE
 from ngw2f.api_resources import MAX_ID
 from ngw2f.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
 from ngw2f.http import Request, Response, json_response, see_other
@@ -21,7 +22,7 @@ UserId = Annotated[int, Meta(ge=1, le=MAX_ID)]
 class NewDirect(msgspec.Struct):
     """Who is to read it beside the account itself."""
 
-    user_ids: Annotated[list[UserId], Meta(min_length=1, max_length=100)]
+    user_ids: Annotated[list[UserId], Meta(min_length=1, max_length=MAX_PEOPLE - 1)]
 
 
 def create(services: Services, request: Request) -> Response:

@@ -94,14 +94,14 @@ def test_others_see_nothing(
 
 @pytest.mark.parametrize("user_ids", [[], [1], [404], [2**31 - 1], range(1, 40)])
 def test_people_who_cannot_be(directs: Directs, ann: UserRow, user_ids: list[int]) -> None:
-    with pytest.raises((Invalid, NotFound)):
+    with pytest.raises((Invalid, NotFound, Conflict)):
         directs.open(ann, user_ids)
 
 
 def test_names_of_nobody(directs: Directs, ann: UserRow, bob: UserRow) -> None:
     with pytest.raises(NotFound, match="there is no user 'cleo'"):
         directs.open_named(ann, "bob, cleo")
-    with pytest.raises(Invalid):
+    with pytest.raises(Conflict):
         directs.open_named(ann, " , ")
     with pytest.raises(Invalid, match="at most"):
         directs.open_named(ann, ",".join(map(str, range(MAX_PEOPLE + 1))))

@@ -341,6 +341,32 @@ def test_all_that_failed_is_requeued(
     assert client.get("/api/messages/1").json["html"] == "<p><em>a</em></p>"
 
 
+def test_operator_makes_an_administrator(
+    chat: None, client: Client, run: Callable[..., list[str]]
+) -> None:
+    ann = client.join("ann")
+    client.join("bob")
+    assert run("administrator", "BOB") == ["bob administers the chat"]
+    assert client.get("/api/users/2").json["administrator"] is True
+    (entry,) = client.get("/api/audit", headers=ann).json["entries"]
+    assert (entry["actor"], entry["action"], entry["nickname"]) == (
+        "the operator",
+        "administrator.appointed",
+        "bob",
+    )
+    client.register("eve")
+    client.put("/api/users/3/suspension", headers=ann, status=204)
+    for nickname, reason in (("cleo", "no user 'cleo'"), ("eve", "administers nothing")):
+        with pytest.raises(SystemExit, match=reason):
+            run("administrator", nickname)
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_administrator_of_no_chat() -> None:
+    with pytest.raises(SystemExit, match="NGW2F_DATA_DIR"):
+        cli.main(["administrator", "ann"])
+
+
 def test_jobs_without_redis(
     chat: None, run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -68,8 +68,9 @@ def test_by_the_api(ann: Client, bob: Client) -> None:
     assert (room["direct"], room["name"]) == (True, "ann")
     assert room["people"] == [{"id": 2, "nickname": "ann"}, {"id": 1, "nickname": "bob"}]
     assert bob.post_json("/api/direct", {"user_ids": [2]}, status=200).json["id"] == 2
-    for user_ids in ([], [0], [2], None):
+    for user_ids in ([], [0], [*range(1, 21)], None):
         assert ann.post_json("/api/direct", {"user_ids": user_ids}).status_int == 400
+    assert ann.post_json("/api/direct", {"user_ids": [2]}).status_int == 409
     assert ann.post_json("/api/direct", {"user_ids": [404]}).status_int == 404
 
 
