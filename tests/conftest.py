@@ -34,6 +34,7 @@ from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
+from tests import xrayed
 from tests.cheap_hashes import CHEAP
 from tests.client import Client
 from tests.compiled_first import compiled_first, were_compiled
@@ -220,13 +221,16 @@ def build(settings: Settings) -> Iterator[Callable[..., Service]]:
     services: list[Service] = []
 
     def build_one(**changes: object) -> Service:
-        service = create_application(msgspec.structs.replace(settings, **changes))
+        changed = msgspec.structs.replace(settings, **changes)
+        service = xrayed.build_recorded(changed) if xrayed.IS_ON else create_application(changed)
         services.append(service)
         return service
 
     yield build_one
     for service in services:
         service.close()
+    if xrayed.IS_ON:
+        assert [fault for service in services for fault in xrayed.faults_of(service)] == []
 
 
 @pytest.fixture

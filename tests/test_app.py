@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from werkzeug.routing import Map
@@ -78,6 +79,14 @@ def test_only_a_signed_request_is_recorded_in_production(build: Callable[..., Se
     assert ladder.startswith("GET /api/messages\n200 OK")
     assert field not in ladder
     assert client.get("/__xray__/", headers={"X-Ray": field}).status_int == 200
+
+
+def test_what_is_set_on_recorded_actions_is_the_actions_own(build: Callable[..., Service]) -> None:
+    recorded: Any = build(xray=True).services.actions.messages
+    before = recorded.remove
+    recorded.remove = lambda: "other"
+    assert recorded.remove() == vars(recorded)["_actions"].remove() == "other"
+    assert recorded.remove is not before
 
 
 def paths_of(url_map: Map) -> set[tuple[str, str]]:

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from middleware.xray.faults import Fault, Finding
 from middleware.xray.lint_http import findings_between, findings_in_content, findings_in_fields
 from middleware.xray.trace import Trace
-from middleware.xray.visit import CLOSE, Raised, Visit
+from middleware.xray.visit import CLOSE, Raised, Start, Visit
 
 SLOW_SECONDS = 1.0
+# What is of a wrong type makes other wrong types further up.
+FOLLOWED = frozenset({"headers-type", "status-malformed"})
 # Noted where they happened, by the layer that did it.
 OWN_NOTES = frozenset({"environ-class", "environ-value", "input-past-end", "input-closed"})
 
@@ -30,6 +32,8 @@ def lint(trace: Trace, *, slow_seconds: float = SLOW_SECONDS) -> list[Fault]:
         found = set(passing_findings(visit))
         passed_on[id(visit)] = found
         inherited = {finding for below in visit.below for finding in passed_on[id(below)]}
+        followed = FOLLOWED & {finding.code for finding in inherited}
+        found = {finding for finding in found if finding.code not in followed}
         if has_note(visit, "body-type"):
             # Its chunks are no chunks either.
             found = {finding for finding in found if finding.code != "chunk-type"}
@@ -77,7 +81,7 @@ def own_findings(visit: Visit, trace: Trace) -> Iterator[Finding]:
             if was_swallowed(raised, visit, below):
                 yield Finding("exception-swallowed", raised.name)
     start, inner = visit.start, visit.below[-1].start if visit.below else None
-    if start is not None and inner is not None:
+    if start is not None and inner is not None and not has_note(visit, "headers-type"):
         yield from findings_between(visit, start, visit.below[-1], inner)
         if holds_back(visit, visit.below[-1]) and start.code == inner.code:
             yield Finding("chunk-held")
@@ -101,8 +105,16 @@ def was_swallowed(raised: Raised, visit: Visit, below: Visit) -> bool:
         return True
     replaced = [start for start in visit.starts if start.order > raised.order]
     broken = below.start
-    is_other = below is not visit.below[-1] or broken is None
-    return not any(is_other or start.code != below.status[:3] for start in replaced)
+    if broken is None or below is not visit.below[-1]:
+        # Another layer may have been asked then.
+        is_last = below is visit.below[-1]
+        return not any(not is_last or is_answer_to_error(start) for start in replaced)
+    return not any(start.code != broken.code for start in replaced)
+
+
+def is_answer_to_error(start: Start) -> bool:
+    """Say whether a response may stand for an exception: no success, unless it is an older one."""
+    return start.code[:1] != "2" or start.value_of("age") is not None
 
 
 def holds_back(visit: Visit, below: Visit) -> bool:

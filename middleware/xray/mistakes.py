@@ -86,11 +86,13 @@ def note_mistakes_of_status(status: Any, visit: Visit) -> None:
 
 def note_mistakes_of_headers(headers: Any, visit: Visit) -> bool:
     """Note what is wrong with a header list; return whether it is a list of pairs of text."""
+    if type(headers) is not list:
+        # Whoever takes an iterator's items leaves none to the server.
+        visit.note("headers-type", what_is_wrong(headers))
+        return False
     try:
         text = "".join(chain.from_iterable(headers))
-        is_sound = type(headers) is list and {(tuple, 2)}.issuperset(
-            zip(map(type, headers), map(len, headers), strict=True)
-        )
+        is_sound = {(tuple, 2)}.issuperset(zip(map(type, headers), map(len, headers), strict=True))
     except TypeError:
         is_sound = False
     if not is_sound:

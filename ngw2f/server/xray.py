@@ -129,9 +129,16 @@ class _Followed:
 class _Recorded:
     """A group of actions, each of which is a span of the request that asks for it."""
 
+    _name: str
+    _actions: object
+
     def __init__(self, name: str, actions: object) -> None:
-        self._name = name
-        self._actions = actions
+        vars(self).update(_name=name, _actions=actions)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set it on the actions themselves, which use it, too."""
+        vars(self).pop(name, None)
+        setattr(self._actions, name, value)
 
     def __getattr__(self, name: str) -> Any:
         action = getattr(self._actions, name)
@@ -144,5 +151,5 @@ class _Recorded:
                 return action(*arguments, **options)
 
         # Not looked for again.
-        setattr(self, name, recorded)
+        vars(self)[name] = recorded
         return recorded

@@ -84,6 +84,10 @@ def empty(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
     return []
 
 
+def raising_at_once(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    raise BrokenError
+
+
 NOT_MODIFIED = answering("304 Not Modified", body=list)
 NO_CONTENT = answering("204 No Content", body=list)
 RESET = answering("205 Reset Content", body=list)
@@ -255,6 +259,22 @@ def becomes_text(chunks: Any) -> Any:
     return b"text"
 
 
+def answers_with(status: str, *headers: tuple[str, str]) -> Middleware:
+    """Answer an exception, as if it had not been."""
+
+    def middleware(app: WSGIApplication) -> WSGIApplication:
+        def layer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            try:
+                return app(environ, start_response)
+            except BrokenError:
+                start_response(status, [HTML, *headers])
+                return [b"fine"]
+
+        return layer
+
+    return middleware
+
+
 def swallows_close(app: WSGIApplication) -> WSGIApplication:
     class Body(WrappedBody):
         def close(self) -> None:
@@ -336,6 +356,11 @@ TABLE: dict[str, tuple[str, Middleware, WSGIApplication, dict[str, Any]]] = {
     ),
     "status without a reason": ("status-malformed", status_of("200"), answering(), {}),
     "status of bytes": ("status-malformed", status_of(b"200 OK"), answering(), {}),
+    "headers as a dictionary": (
+        "headers-type",
+        starting(lambda start, status, headers, exc_info: start(status, dict(headers), exc_info)),
+        answering(), {},
+    ),
     "headers as a tuple": (
         "headers-type",
         starting(lambda start, status, headers, exc_info: start(status, tuple(headers), exc_info)),
@@ -392,6 +417,9 @@ TABLE: dict[str, tuple[str, Middleware, WSGIApplication, dict[str, Any]]] = {
     "exception swallowed": ("exception-swallowed", body(Swallows), raising, {}),
     "exception of close() swallowed": (
         "exception-swallowed", swallows_close, answering(body=lambda: BrokenClose(b"one")), {}
+    ),
+    "exception answered with success": (
+        "exception-swallowed", answers_with("200 OK"), raising_at_once, {}
     ),
     "refusal swallowed": ("refusal-swallowed", starting(swallows_refusal), failing, {}),
     "slow": ("slow", request(takes_long), answering(), {}),
@@ -493,3 +521,29 @@ def test_head_may_leave_out_the_body_under_the_same_etag() -> None:
     recorded = record(TAGGED, chain_with(silent, 3))
     serve(recorded, method="HEAD")
     assert lint(recorded.trace) == []
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        answers_with("404 Not Found"),
+        answers_with("302 Found"),
+        answers_with("200 OK", ("Age", "5")),
+    ],
+    ids=["error", "redirect", "stored response"],
+)
+def test_exception_may_become_a_response(layer: Middleware) -> None:
+    recorded = record(raising_at_once, chain_with(layer, 3))
+    Lenient(create_environ()).run_all(recorded)
+    assert lint(recorded.trace) == []
+
+
+def test_layer_that_closes_early_is_named_for_what_others_read() -> None:
+    def closes(body: Any) -> Any:
+        body.close()
+        return body
+
+    recorded = record(answering(), chain_with(body(closes), 3))
+    Lenient(create_environ()).run_all(recorded)
+    found = {(fault.layer, fault.code) for fault in lint(recorded.trace)}
+    assert found == {("broken", "close-twice"), ("broken", "read-after-close")}

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import pytest
 
+from middleware.chain import Layer
+from middleware.xray import record
 from middleware.xray.mistakes import (
     mistake_of,
     note_mistakes_of_headers,
@@ -91,3 +94,19 @@ def test_number_of_notes_is_bounded() -> None:
         note_mistakes_of_status("200", found)
         found.note_error(0, ValueError())
     assert len(found.notes) == len(found.raised) == MAX_NOTES
+
+
+def test_headers_that_are_an_iterator_pass_whole() -> None:
+    def app(environ: WSGIEnvironment, start_response: Any) -> list[bytes]:
+        start_response("200 OK", iter([("A", "1")]))
+        return []
+
+    recorded = record(app, [Layer("outer", lambda app: lambda *given: app(*given), "")])
+    got: list[Any] = []
+
+    def start(status: str, headers: Any, exc_info: Any = None, /) -> Any:
+        got.extend(headers)
+
+    recorded({"PATH_INFO": "/"}, start)
+    assert got == [("A", "1")]
+    assert [note.code for note in recorded.trace.root.notes] == ["headers-type"]
