@@ -169,6 +169,19 @@ function describeDay(day) {
 function prepare(item) {
   item.querySelectorAll("time").forEach(showTime);
   item.querySelector(".permalink").tabIndex = -1;
+  const copy = document.getElementById("copy");
+  if (copy) for (const code of item.querySelectorAll(".text pre")) offerCopy(code, copy.content);
+}
+
+/* The button stands beside the code, which may scroll. */
+function offerCopy(code, button) {
+  let box = code.closest(".highlight");
+  if (!box) {
+    box = element("div", "highlight");
+    code.replaceWith(box);
+    box.append(code);
+  }
+  if (!box.querySelector(".copy")) box.append(button.cloneNode(true));
 }
 
 /* Return whether the message was inserted: other pages have those before and after what is here. */
@@ -261,6 +274,8 @@ function change(item, fresh, isFromPage) {
   const parts = [...item.children].filter((part) => !part.matches(".editing, .picker"));
   for (const part of [...fresh.children]) {
     const old = parts.shift();
+    /* Somebody may have folded it. */
+    if (old?.matches("details") && part.matches("details")) part.open = old.open;
     if (!old) item.append(part);
     else if (!old.isEqualNode(part)) old.replaceWith(part);
   }
@@ -648,14 +663,14 @@ function forgetOffline() {
  * position. */
 function act(event) {
   const item = event.target.closest(".message");
-  const what = event.type === "submit" ? event.target : event.target.closest(".edit, .reply, .react");
-  const action = ["edit", "reply", "react", "reactions", "delete", "mark-unread"].find((each) => what?.classList.contains(each));
+  const what = event.type === "submit" ? event.target : event.target.closest(".edit, .reply, .react, .copy");
+  const action = ["edit", "reply", "react", "reactions", "copy", "delete", "mark-unread"].find((each) => what?.classList.contains(each));
   if (!item || !action || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   what.closest(".actions:popover-open")?.hidePopover();
   if (action === "mark-unread") markUnread(item);
   else if (action === "reply") composer?.answer(item);
-  else talk(action, item, event.submitter);
+  else talk(action, item, event.submitter || what);
 }
 
 async function markUnread(item) {

@@ -129,6 +129,21 @@ export class Talk {
     this.arrange(this.neighbour(line, "nextElementSibling"));
   }
 
+  /* ---- Copy ---- */
+
+  async copy(item, button) {
+    const code = button.parentElement.querySelector("pre");
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.classList.add("done");
+      button.addEventListener("blur", () => button.classList.remove("done"), { once: true });
+      this.sayText("Copied.");
+    } catch {
+      /* A browser may forbid it: then it is selected, for the keys that copy. */
+      getSelection().selectAllChildren(code);
+    }
+  }
+
   /* ---- React ---- */
 
   /* Choose an emoji: by the arrow keys, or typed. Escape leads back. */

@@ -1,5 +1,6 @@
 """Pages and plain texts, made by Jinja2 from `ngw2f/templates/`."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 
@@ -9,6 +10,9 @@ from ngw2f.api_resources import MAX_COUNTED
 from ngw2f.http import Form, Response
 from ngw2f.text.user_agents import describe_browser
 from ngw2f.web.static_files import StaticFiles
+
+# As ngw2f/text/code_blocks.py and the sanitizer write it; nobody writes such HTML in a message.
+CODE = re.compile(r'<div class="highlight">(<pre><code class="language-([\w+#.-]+)">)')
 
 # The forms of a page; programs use the API.
 PAGE_FORMS: tuple[Form, ...] = ("text", "html")
@@ -29,6 +33,7 @@ class Templates:
         self._environment.filters["clock"] = _clock
         self._environment.filters["day"] = _day
         self._environment.filters["iso"] = _iso
+        self._environment.filters["with_languages"] = _with_languages
         self._environment.filters["count"] = _count
         self._environment.filters["browser"] = describe_browser
         self._environment.globals["static"] = StaticFiles()
@@ -50,6 +55,11 @@ class Templates:
 def _count(number: int) -> str:
     """Return a number of unread messages, which are not counted further than some."""
     return str(number) if number < MAX_COUNTED else f"{MAX_COUNTED - 1}+"
+
+
+def _with_languages(html: str) -> str:
+    """Return a message's HTML with the language of each code block where the sheet can show it."""
+    return CODE.sub(r'<div class="highlight" data-language="\2">\1', html)
 
 
 def _clock(seconds: float) -> str:

@@ -85,19 +85,22 @@ def shape(preview: Any) -> Any:
 def test_arrives_and_stays_the_same_after_a_reload(open_room: Any, site: str) -> None:
     page = open_room("ann")
     say(page, f"look: http://{site}/one")
-    preview = page.locator(".message:has-text('/one') > a.preview")
+    preview = page.locator(".message:has-text('/one') a.preview")
     preview.wait_for(timeout=WAIT_MS)
     arrived = shape(preview)
     assert TITLE in arrived[2]
     page.reload()
     assert shape(preview) == arrived
+    # One can fold it.
+    page.locator(".message:has-text('/one') summary").click()
+    preview.wait_for(state="hidden", timeout=WAIT_MS)
 
 
 def test_fits_on_a_phone(open_room: Any, site: str) -> None:
     page = open_room("bob")
     page.set_viewport_size(PHONE)
     say(page, f"http://{site}/" + "long" * 60)
-    preview = page.locator(".message:has-text('longlong') > a.preview")
+    preview = page.locator(".message:has-text('longlong') a.preview")
     preview.wait_for(timeout=WAIT_MS)
     box = preview.bounding_box()
     assert box["x"] >= 0
@@ -122,7 +125,7 @@ def test_what_did_not_change_stays(open_room: Any, site: str) -> None:
 def test_goes_with_the_link(chat: ChatServer, open_room: Any, site: str) -> None:
     page = open_room("carl")
     say(page, f"http://{site}/two")
-    page.locator(".message:has-text('/two') > a.preview").wait_for(timeout=WAIT_MS)
+    page.locator(".message:has-text('/two') a.preview").wait_for(timeout=WAIT_MS)
     number = page.locator(".message:has-text('/two')").get_attribute("id")[1:]
     token = chat.call("POST", "/api/tokens", auth=("carl", "secret")).json()["token"]
     chat.call("PUT", f"/api/messages/{number}", token, json={"source": "no link any more"})

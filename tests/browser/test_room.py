@@ -340,3 +340,23 @@ def test_page_that_stays_open_shows_the_newest_messages(open_room: Any) -> None:
     sync_api.expect(ann.locator(".message")).to_have_count(1000)
     first = ann.locator(".message").first.get_attribute("id").removeprefix("m")
     assert ann.get_attribute(".older a", "href").endswith(f"?before={first}")
+
+
+def test_code_says_its_language_and_is_copied(open_room: Any) -> None:
+    ann = open_room("ann")
+    paste(ann, "```python\nfirst = 1\nsecond = 2\n```")
+    ann.press("textarea", "Enter")
+    code = ann.locator("#messages .message:has-text('second = 2') .highlight").last
+    sync_api.expect(code).to_have_attribute("data-language", "python")
+    ann.evaluate(
+        "() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }"
+    )
+    code.hover()
+    code.locator(".copy").click()
+    ann.wait_for_function("() => window.copied")
+    assert ann.evaluate("copied") == "first = 1\nsecond = 2\n"
+    sync_api.expect(code.locator(".copy")).to_have_class("copy done")
+    # Where nothing may be copied, it is selected.
+    ann.evaluate("() => { navigator.clipboard.writeText = async () => { throw new Error(); }; }")
+    code.locator(".copy").click()
+    ann.wait_for_function("() => getSelection().toString().includes('second = 2')")

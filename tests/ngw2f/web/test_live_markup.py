@@ -124,6 +124,8 @@ def test_script_builds_none_of_them() -> None:
         ('"template"', "", ""),
         ("", "li", ""),
         ("", "li", "since"),
+        # Around code, which the server has only highlighted if it knows the language.
+        ("", "div", "highlight"),
         # By which an administrator deletes what others say.
         ("", "a", "moderate"),
     }

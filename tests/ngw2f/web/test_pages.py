@@ -165,6 +165,15 @@ def test_source_is_escaped(client: Client) -> None:
     assert texts(answer, ".message .text") == ["<script>alert(1)</script>"]
 
 
+def test_code_has_its_language(client: Client, render: Callable[[], int]) -> None:
+    client.sign_in("ann")
+    code = '```python\nx = 1\n```\n\n```\n<div class="highlight">\n```'
+    client.post("/rooms/lobby", {"source": code})
+    render()
+    blocks = page(client).html.select(".text .highlight")
+    assert [each["data-language"] for each in blocks] == ["python"]
+
+
 def test_nickname_is_escaped(client: Client) -> None:
     client.say(client.join("<b>&"), "x")
     assert texts(page(client), ".nickname") == ["<b>&"]
