@@ -167,7 +167,7 @@ class Administration:
         runs: list[Run] = []
         with self._changing(user) as connection:
             whom = users.lock_user(connection, user_id) if user_id <= MAX_ID else None
-            if whom is None:
+            if whom is None or whom.deleted_at is not None:
                 raise NotFound("there is no such user")
             if is_new(whom):
                 runs += do(connection, whom)

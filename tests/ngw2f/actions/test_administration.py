@@ -22,7 +22,7 @@ from ngw2f.store import audit, events, registration, users
 from ngw2f.store.messages import find_message
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.schema import invitations
-from ngw2f.store.users import UserRow
+from ngw2f.store.users import Credentials, UserRow
 
 both = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
 CLIENT = Client("192.0.2.1")
@@ -313,3 +313,15 @@ def test_last_administrator_does_not_delete_the_account(
     # Nobody else is left, so the next one to come administers.
     accounts.delete(bob.credentials)
     assert accounts.register(CLIENT, "cleo", PASSWORD).user.administrator
+
+
+@both
+def test_deleted_account_is_nobody_to_administer(
+    core: Core, administration: Administration, accounts: Accounts, ann: UserRow, bob: UserRow
+) -> None:
+    """Else it could be the one administrator who stays."""
+    accounts.delete(Credentials(bob.id, "hash"))
+    for do in (administration.appoint, administration.suspend):
+        with pytest.raises(NotFound):
+            do(ann, bob.id)
+    assert not look(core, bob).is_admin
