@@ -180,7 +180,7 @@ class Request(WerkzeugRequest):
             return None
         is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
         if not (is_number and 0 < int(text) <= MAX_ID):
-            raise problem(400, f"{name} is the id of a message")
+            raise problem(400, f"{name} is an id")
         return int(text)
 
     def _argument(self, name: str) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ngw2f.actions import rights
 from ngw2f.actions.rooms import RoomChanges
 from ngw2f.actions.sign_in import find_named
-from ngw2f.api_resources import MAX_ID, Room
+from ngw2f.api_resources import Room
 from ngw2f.errors import DomainError, Forbidden, Invalid, NotFound, Unauthenticated
 from ngw2f.http import Request, Response, see_other, tagged
 from ngw2f.store import room_changes, rooms
@@ -72,12 +72,12 @@ def invite(services: Services, request: Request, name: str, room_id: int | None 
 def remove(services: Services, request: Request, name: str, room_id: int | None = None) -> Response:
     """Remove a member by a form."""
     user, room = _user_and_room(services, request, name, room_id)
-    text = request.form_field("user_id")
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:10]) <= MAX_ID):
-        raise Invalid("user_id is the id of a user")
+    user_id = request.id_field("user_id")
+    if user_id is None:
+        raise Invalid("choose whom to remove")
 
     def do() -> Room:
-        return services.actions.rooms.remove_member(user, room.id, int(text))
+        return services.actions.rooms.remove_member(user, room.id, user_id)
 
     return _answer(services, request, room, user, do, _details_of)
 

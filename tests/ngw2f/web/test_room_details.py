@@ -52,7 +52,9 @@ def test_others_remove_nobody(ann: Client, bob: Client) -> None:
         403,
         ["Only the room's owner, or an administrator, may do this."],
     )
-    assert ann.post("/rooms/den/2/members/remove", {"user_id": "x"}).status_int == 400
+    for user_id in ("", "x", "-1", "²", "1" + "0" * 20, "1" + "0" * 5_000):
+        answer = ann.post("/rooms/den/2/members/remove", {"user_id": user_id})
+        assert answer.status_int == 400, user_id
 
 
 def test_member_leaves(ann: Client, bob: Client) -> None:
