@@ -686,7 +686,12 @@ const tools = {
   list, pane, room, reader, element, idOf, focusOn, drop, arrange, neighbour, lastInView, prepare, press,
   quote, firstLineOf, fetchJSON, fetchPage, messagesOf, readBetween, failureOf, reasonOf, showProblem,
   showPosted, sayText, goToEnd,
+  load,
   most: MAX_MESSAGES,
+  names() {
+    const said = [...list.querySelectorAll(".nickname")].map((each) => each.textContent);
+    return [...new Set([...online.values(), ...said])];
+  },
   prepareRead(item) {
     prepare(item);
     said.add(item);

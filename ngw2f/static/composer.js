@@ -55,6 +55,7 @@ export class Composer {
      * that the server stores it once, however often it is sent. */
     this.queue = [];
     this.isSending = false;
+    this.completion = null;
     this.toldAt = this.timer = 0;
   }
 
@@ -87,9 +88,23 @@ export class Composer {
 
   changed() {
     this.checkLength();
+    this.complete();
     if (!this.field.value || Date.now() - this.toldAt < TYPING_MILLISECONDS) return;
     this.toldAt = Date.now();
     fetch(`/api/rooms/${this.room}/typing`, { method: "POST" }).catch(() => {});
+  }
+
+  async complete() {
+    const isBegun = /[@:]\S{0,32}$/.test(this.field.value.slice(0, this.field.selectionStart));
+    if (!isBegun && !this.completion) return;
+    try {
+      this.completion ||= this.load("complete").then(
+        ({ Completion }) => new Completion(this.field, this),
+      );
+      (await this.completion).update();
+    } catch {
+      this.completion = null;
+    }
   }
 
   /* Say by how much a text is too long before it is sent; do not cut it off. */

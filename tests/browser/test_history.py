@@ -53,6 +53,7 @@ def test_older_messages_come_and_nothing_moves(
     page.goto(chat.url + path)
     page.wait_for_selector("#connection[data-state=live]", state="attached")
     assert len(seen(page)) == 50
+    sync_api.expect(page.locator(".newer")).to_be_hidden()
     held: list[Any] = []
     page.route("**limit=100&before=*", lambda route: held.append(route))
     mark = page.locator(f"#m{seen(page)[5]}")
