@@ -19,18 +19,22 @@ TOGETHER = {
 LONGEST = [
     "tests/examples/test_walk.py",
     "tests/browser/",
+    "tests/live/test_hostile",
     "tests/deploy/test_faults.py",
     "tests/live/test_faults.py",
-    "tests/live/test_hostile",
+    "tests/openapi/",
     "tests/server/test_reload.py",
     "tests/server/test_life.py",
     "tests/server/test_faults.py",
+    "tests/ngw2f/jobs/test_malloc.py",
+    "tests/ngw2f/jobs/test_fetch_process.py",
     "tests/deploy/",
     "tests/server/",
     "tests/examples/test_play.py",
     "tests/examples/",
     "tests/live/",
     "tests/nginx/",
+    "tests/ngw2f/text/test_browser.py",
 ]
 
 
