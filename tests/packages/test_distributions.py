@@ -128,7 +128,8 @@ def test_sdists_have_the_tests_that_run_there(dist: Path) -> None:
     assert suites | {"conftest.py", "docs/middleware.md", "tests/waiting.py"} <= own
     assert not [name for name in own if name.startswith(("tests/ngw2f", "tests/test_", "ngw2f/"))]
     assert {"tests/conftest.py", "tests/ngw2f/test_routes.py", "examples/demo.py"} <= chat
-    assert not [name for name in chat if name.startswith("middleware/")]
+    of_the_repository = ("middleware/", "tests/packages/", "tests/docs/")
+    assert not [name for name in chat if name.startswith(of_the_repository)]
 
 
 def test_middleware_comes_alone(alone: Path) -> None:
