@@ -312,3 +312,13 @@ def test_scripts_and_sheets_are_named_by_what_is_in_them(client: Client) -> None
         body = client.get(element.get("src") or element["href"], status=200).body
         digest = b64encode(hashlib.sha384(body).digest()).decode()
         assert element["integrity"] == f"sha384-{digest}"
+
+
+@pytest.mark.parametrize("path", ["/", "/?before=2", "/?after=0", "/account", "/stats"])
+def test_each_link_leads_somewhere(client: Client, path: str) -> None:
+    """Also one that is hidden until the script needs it: others read the page, too."""
+    client.say(client.join("bob"), "hello")
+    client.sign_in("ann")
+    links = page(client, path).html.select("a")
+    assert links
+    assert [link for link in links if not link.get("href")] == []
