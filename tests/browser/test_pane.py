@@ -57,6 +57,8 @@ def test_newest_message_is_above_the_composer(chat: ChatServer, open_room: Any) 
     for _ in range(2):
         top = page.locator(".composer").bounding_box()["y"]
         assert bottom_of(page, ".message:last-of-type") <= top
+        # Nothing is newer than the newest, whatever the sheet says of such links.
+        sync_api.expect(page.locator(".newer")).to_be_hidden()
         page.reload()
         page.wait_for_selector("#connection[data-state=live]", state="attached")
 
