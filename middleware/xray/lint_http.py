@@ -38,7 +38,9 @@ def findings_in_fields(start: Start) -> Iterator[Finding]:
     for name in dict.fromkeys(names):
         if name in SINGLE and names.count(name) > 1:
             yield Finding("header-twice", name)
-        if name in HOP_BY_HOP and start.code != "101":
+        # RFC 9110 section 15.5.22 demands Upgrade of a 426.
+        is_upgrade = start.code == "101" or (start.code == "426" and name == "upgrade")
+        if name in HOP_BY_HOP and not is_upgrade:
             yield Finding("header-hop-by-hop", name)
         if not TOKEN.fullmatch(name):
             yield Finding("header-name", repr(name[:40]))

@@ -547,3 +547,9 @@ def test_layer_that_closes_early_is_named_for_what_others_read() -> None:
     Lenient(create_environ()).run_all(recorded)
     found = {(fault.layer, fault.code) for fault in lint(recorded.trace)}
     assert found == {("broken", "close-twice"), ("broken", "read-after-close")}
+
+
+def test_answer_that_demands_an_upgrade_says_which() -> None:
+    recorded = record(answering("426 Upgrade Required", ("Upgrade", "websocket")))
+    Lenient(create_environ()).run_all(recorded)
+    assert lint(recorded.trace) == []
