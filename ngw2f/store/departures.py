@@ -5,7 +5,7 @@ sense. All that says who that was goes, and the nickname is free: nothing is lef
 next owner could be taken for.
 """
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, Table, delete, exists, select, update
 
 from ngw2f.store.files import expire_files
 from ngw2f.store.order import take_turn
@@ -38,10 +38,7 @@ def delete_account(connection: Connection, user_id: int) -> UserRow:
     """Take from an account, whose row is locked, all but its messages; return what is left."""
     set_aside = select(deleted_messages.c.id).where(deleted_messages.c.user_id == user_id)
     expire_files(connection, set_aside)
-    for table in (
-        tokens, devices, readings, idempotency_keys, nickname_shapes, deleted_messages, invitations
-    ):  # fmt: skip
-        connection.execute(delete(table).where(table.c.user_id == user_id))
+    _delete_rows(connection, user_id, tokens, devices, deleted_messages, invitations)
     # Messages are locked before the turn (ngw2f/store/order.py).
     mentioning = select(messages.c.id).join_from(messages, mentions)
     connection.execute(
@@ -51,6 +48,8 @@ def delete_account(connection: Connection, user_id: int) -> UserRow:
     )
     connection.execute(delete(mentions).where(mentions.c.user_id == user_id))
     now = take_turn(connection).now
+    # Whoever writes these has the turn: each would wait for the other.
+    _delete_rows(connection, user_id, readings, idempotency_keys, nickname_shapes)
     # Whoever admits members has the turn, too, so none is missed.
     _leave_rooms(connection, user_id, now)
     values = {
@@ -68,6 +67,11 @@ def delete_account(connection: Connection, user_id: int) -> UserRow:
     if left is None:
         raise LookupError(user_id)
     return left
+
+
+def _delete_rows(connection: Connection, user_id: int, *tables: Table) -> None:
+    for table in tables:
+        connection.execute(delete(table).where(table.c.user_id == user_id))
 
 
 def _leave_rooms(connection: Connection, user_id: int, now: float) -> None:

@@ -1,8 +1,6 @@
 """Who reads on from an id or a time misses nothing, whichever of two writers commits first."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,21 +8,21 @@ from msgspec.structs import replace
 from sqlalchemy import Column, Connection, select, text, update
 
 from ngw2f.api_resources import Message
-from ngw2f.store import events, mentions, messages, rooms, users
+from ngw2f.store import events, mentions, messages, readings, rooms, users
 from ngw2f.store.database import Database
+from ngw2f.store.departures import delete_account
 from ngw2f.store.events import NewEvent
 from ngw2f.store.messages import Page
 from ngw2f.store.order import take_turn
+from ngw2f.store.readings import Ask
 from ngw2f.store.schema import messages as messages_table
 from ngw2f.store.schema import rooms as rooms_table
 from ngw2f.store.schema import users as users_table
+from ngw2f.store.users import Credentials
 from tests.ngw2f.store.conftest import create_user
-from tests.waiting import wait_until
+from tests.overtaking import overtaken
 
 postgresql = pytest.mark.parametrize("backend", ["postgresql"])
-
-
-Write = Callable[[Connection, int], object]
 
 
 class Stage:
@@ -81,35 +79,6 @@ class Stage:
 @pytest.fixture
 def stage(database: Database, lobby: int) -> Stage:
     return Stage(database, lobby)
-
-
-def is_waiting(database: Database) -> bool:
-    """Say whether a transaction waits for another one's lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    with database.asking() as connection:
-        return bool(connection.scalar(text(f"{waiting} AND datname = current_database()")))
-
-
-@contextmanager
-def overtaken(database: Database, write: Write) -> Iterator[Connection]:
-    """Write twice; in the block the first is not committed, and the second has done what it can."""
-    failures = []
-
-    def write_second() -> None:
-        try:
-            with database.writing() as connection:
-                write(connection, 1)
-        except Exception as error:
-            failures.append(error)
-
-    second = threading.Thread(target=write_second)
-    with database.writing() as connection:
-        write(connection, 0)
-        second.start()
-        wait_until(lambda: not second.is_alive() or is_waiting(database))
-        yield connection
-    second.join(60)
-    assert not failures
 
 
 MESSAGE_TIME, USER_TIME = messages_table.c.updated_at, users_table.c.updated_at
@@ -211,6 +180,27 @@ def test_who_leaves_and_who_changes_a_mention_do_not_wait_for_each_other(
         take_turn(connection)
         if first == "render":
             mentions.store_mentions(connection, [mentioning])
+
+
+@postgresql
+def test_who_reads_and_who_deletes_the_account_do_not_wait_for_each_other(
+    stage: Stage, database: Database
+) -> None:
+    """Another browser of the same user says what is read, in its turn."""
+    leaving = stage.people[1]
+    read = Ask(leaving.id, stage.room_id, "read", stage.messages[0].id)
+    with database.writing() as connection:
+        readings.note(connection, [read])
+
+    def write(connection: Connection, number: int) -> None:
+        if number == 0:
+            take_turn(connection)
+        else:
+            assert users.lock_current(connection, Credentials(leaving.id, "hash"))
+            delete_account(connection, leaving.id)
+
+    with overtaken(database, write) as connection:
+        readings.note(connection, [read._replace(what="unread")])
 
 
 @postgresql
