@@ -68,8 +68,9 @@ class Directs:
     def _create(self, user: UserRow, people: Collection[int]) -> Opened:
         core = self._core
         with core.database.writing() as connection:
-            # Another of them may be opening it, too.
+            # Another of them may be opening it, too, or deleting the account.
             take_turn(connection)
+            _check_users(connection, people)
             room_id = directs.find_direct(connection, people)
             if room_id is not None:
                 return Opened(_as_seen(connection, room_id, user), is_new=False)

@@ -15,6 +15,7 @@ from ngw2f.live.typing import TypingNotices
 from ngw2f.store import audit, room_changes, rooms, users
 from ngw2f.store.keys import KeyUsedError, Use, keep_key
 from ngw2f.store.mentions import forget_mentions
+from ngw2f.store.order import take_turn
 from ngw2f.store.rooms import LOBBY_ID, QuotaExceededError, RoomExistsError
 from ngw2f.store.users import UserRow
 from ngw2f.text.lookalikes import shapes_of
@@ -107,6 +108,8 @@ class Rooms:
         core, settings = self._core, self._core.settings
         self._limits.take("membership", user.id)
         with core.database.writing() as connection:
+            # The one who is invited may be deleting the account.
+            take_turn(connection)
             room = rights.find_room_of_member(connection, room_id, user)
             rights.check_open(room)
             invited = users.find_user(connection, user_id)
@@ -137,11 +140,12 @@ class Rooms:
             room = rights.find_room_to_leave(connection, room_id, user, user_id)
             if users.find_user(connection, user_id) is None:
                 raise NotFound("there is no such user")
+            # First the rows of messages, then the turn, which the log takes.
+            if room.private:
+                forget_mentions(connection, user_id, room.id)
             if user_id != user.id:
                 self._note(connection, user, room, "member removed", user_id)
             rooms.remove_member(connection, room.id, user_id)
-            if room.private:
-                forget_mentions(connection, user_id, room.id)
             run = core.events.record(connection, "room.updated", room)
         core.events.publish(run)
         return room
