@@ -229,7 +229,9 @@ class Messages:
 
 def _delete_anothers(connection: Connection, user: UserRow, message: Message) -> None:
     """Delete a message for good, and note that in the log."""
-    messages.delete_message(connection, message.id)
+    if not messages.delete_message(connection, message.id):
+        # Its author has just deleted it, and may restore it.
+        raise NotFound(rights.NO_MESSAGE)
     room = rights.find_room(connection, message.room_id, user)
     audit.add_entry(
         connection,

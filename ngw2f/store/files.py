@@ -139,7 +139,7 @@ def find_file(connection: Connection, file_id: int, reader: UserRow | None) -> S
     return StoredFile(*row) if row else None
 
 
-def expire_files(connection: Connection, message_ids: Select[tuple[int]]) -> None:
+def expire_files(connection: Connection, message_ids: Collection[int] | Select[tuple[int]]) -> None:
     """Have the files of messages removed that are deleted for good."""
     of_messages = files.c.message_id.in_(message_ids)
     connection.execute(update(files).where(of_messages).values(expires_at=time.time()))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from ngw2f.api_resources import Message, Preview
 from ngw2f.observe.tracing import request_id
 from ngw2f.store import render_queue as turns
-from ngw2f.store.files import files_of
+from ngw2f.store.files import expire_files, files_of
 from ngw2f.store.message_links import detach_links
 from ngw2f.store.message_parts import parts_of
 from ngw2f.store.order import after_newest, take_turn
@@ -220,8 +220,12 @@ def change_message(
     return replace(message, rendered=False, previews=(), **changed)
 
 
-def delete_message(connection: Connection, message_id: int) -> None:
-    connection.execute(delete(messages).where(messages.c.id == message_id))
+def delete_message(connection: Connection, message_id: int) -> bool:
+    """Delete a message for good; its files are removed a moment later. Return if there was one."""
+    if not connection.execute(delete(messages).where(messages.c.id == message_id)).rowcount:
+        return False
+    expire_files(connection, [message_id])
+    return True
 
 
 def list_unrendered(

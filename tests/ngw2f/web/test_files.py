@@ -16,7 +16,7 @@ from ngw2f.jobs.upkeep import sweep
 from ngw2f.server.service import Service
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
-from ngw2f.store.files import COST_BYTES
+from ngw2f.store.files import COST_BYTES, GRACE_SECONDS
 from ngw2f.store.schema import deleted_messages, files
 from tests.client import Client
 
@@ -303,6 +303,18 @@ def test_what_nothing_shows_is_removed(
     assert on_disk(folder) == [b"3"]
     with database.reading() as connection:
         assert connection.execute(select(files.c.id)).scalars().all() == [kept]
+
+
+def test_file_of_a_message_that_an_administrator_deletes_is_removed(
+    client: Client, ann: Headers, bob: Headers, job_context: JobContext, database: Database,
+    folder: Path,
+) -> None:  # fmt: skip
+    message = post(client, bob, upload(client, bob)["id"])
+    client.delete(message["_links"]["self"], headers=ann, status=204)
+    with database.writing() as connection:
+        connection.execute(update(files).values(expires_at=files.c.expires_at - GRACE_SECONDS))
+    sweep()
+    assert on_disk(folder) == []
 
 
 def test_lost_file_is_not_found(client: Client, ann: Headers, folder: Path) -> None:
