@@ -20,6 +20,7 @@ from ngw2f.store.schema import messages
 
 # The page offers it for less: a request may take a while.
 RESTORE_SECONDS = 30
+FORGOTTEN = 1_000
 
 _KEPT = ("id", "room_id", "user_id", "source", "created_at", "edited_at", "reply_to", "version")
 
@@ -84,9 +85,15 @@ def has_expired(connection: Connection) -> bool:
 
 
 def forget_expired(connection: Connection) -> None:
-    """Delete for good what can no longer be restored; its files are removed a moment later."""
-    expire_files(connection, select(deleted.c.id).where(_is_expired()))
-    connection.execute(delete(deleted).where(_is_expired()))
+    """Delete for good what can no longer be restored; its files are removed a moment later.
+
+    Not what is just being restored; and not more than FORGOTTEN at once.
+    """
+    expired = select(deleted.c.id).where(_is_expired()).order_by(deleted.c.id).limit(FORGOTTEN)
+    locked = expired.with_for_update(skip_locked=True)
+    message_ids = connection.scalars(locked).all()
+    expire_files(connection, message_ids)
+    connection.execute(delete(deleted).where(deleted.c.id.in_(message_ids)))
 
 
 def _is_expired() -> ColumnElement[bool]:
