@@ -256,6 +256,26 @@ def test_what_was_said_before_positions_counts_as_read(settings: Settings) -> No
     engine.dispose()
 
 
+# The first account of a chat, which was deleted, and others.
+BEFORE_ADMINISTRATORS = """
+INSERT INTO users (id, nickname, nickname_key, password_hash, created_at, updated_at, last_seen_at,
+                   deleted_at)
+    VALUES (1, 'deleted account', '1', '', 0, 0, 0, 5), (2, 'bob', 'bob', '', 0, 0, 0, NULL),
+           (3, 'cleo', 'cleo', '', 0, 0, 0, NULL)
+"""
+
+
+def test_first_account_that_is_there_administers(settings: Settings) -> None:
+    engine = create_engine(settings.sqlalchemy_url)
+    with engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0022")
+        connection.execute(text(BEFORE_ADMINISTRATORS))
+        connection.commit()
+        command.upgrade(alembic_config(connection), "head")
+        assert connection.scalars(text("SELECT id FROM users WHERE admin")).all() == [2]
+    engine.dispose()
+
+
 def test_migration_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     """A file may not grow beyond a size: a disk that is full, and then is not."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -17,8 +17,10 @@ def upgrade() -> None:
         "users", sa.Column("admin", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
     op.add_column("users", sa.Column("suspended_at", sa.Float(), nullable=True))
-    users = sa.table("users", sa.column("id"), sa.column("admin", sa.Boolean()))
-    first = sa.select(sa.func.min(users.c.id)).scalar_subquery()
+    users = sa.table(
+        "users", sa.column("id"), sa.column("admin", sa.Boolean()), sa.column("deleted_at")
+    )
+    first = sa.select(sa.func.min(users.c.id)).where(users.c.deleted_at.is_(None)).scalar_subquery()
     op.execute(sa.update(users).where(users.c.id == first).values(admin=True))
     op.create_table(
         "options",
