@@ -67,13 +67,20 @@ function element(name, className, text) {
   return made;
 }
 
+/* Made once: making one takes longer than using it a hundred times. */
+const clock = { hour: "2-digit", minute: "2-digit" };
+const [TIME, DAY_AND_TIME, WHOLE, DAY] = [
+  clock,
+  { month: "short", day: "numeric", ...clock },
+  { dateStyle: "medium", timeStyle: "medium" },
+  { weekday: "long", month: "long", day: "numeric" },
+].map((options) => new Intl.DateTimeFormat([], options));
+
 function showTime(time) {
   const at = new Date(time.dateTime);
   const isToday = at.toDateString() === new Date().toDateString();
-  const clock = { hour: "2-digit", minute: "2-digit" };
-  const day = { month: "short", day: "numeric" };
-  time.textContent = at.toLocaleString([], isToday ? clock : { ...day, ...clock });
-  time.title = at.toLocaleString();
+  time.textContent = (isToday ? TIME : DAY_AND_TIME).format(at);
+  time.title = WHOLE.format(at);
 }
 
 /* Return the element that the server rendered. It is safe (ngw2f/text/markdown.py), and nothing in
@@ -162,7 +169,7 @@ function timeOf(item) {
 
 function describeDay(day) {
   if (day.toDateString() === new Date().toDateString()) return "Today";
-  return day.toLocaleDateString([], { weekday: "long", month: "long", day: "numeric" });
+  return DAY.format(day);
 }
 
 /* The arrow keys lead to a message, and Enter follows its link: it is no stop of the tab key. */
@@ -365,22 +372,21 @@ function moveByKey(event) {
   if (!next && !isMessage) return;
   event.preventDefault();
   if (next) focusOn(next);
-  else goBeyond(event.target, side);
-}
-
-/* Go on where the page ends, if the history does not. */
-async function goBeyond(item, side) {
-  if (!list.dataset[side === "previousElementSibling" ? "older" : "newer"]) return;
-  await withHistory("look");
-  const next = neighbour(item, side);
-  if (next && document.activeElement === item) focusOn(next);
+  else withHistory("goBeyond", event.target, side);
 }
 
 /* Return the last message that begins in the pane as it is scrolled. */
 function lastInView() {
   const bottom = Math.min(pane.getBoundingClientRect().bottom, innerHeight);
-  const items = [...list.querySelectorAll(".message")].reverse();
-  return items.find((item) => item.getBoundingClientRect().top < bottom);
+  const items = list.querySelectorAll(".message");
+  /* Each one is below the one before. */
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (items[middle].getBoundingClientRect().top < bottom) low = middle + 1;
+    else high = middle;
+  }
+  return items[low - 1];
 }
 
 /* `/` leads to the search field, unless one is writing; Escape leads back. */
@@ -535,7 +541,7 @@ const handlers = {
   "room.updated": changeRoom,
   "user.updated": showUser,
   typing: showTyping,
-  resync: () => (readHistory(), readPeople(), readRooms()),
+  resync: () => (withHistory("readAgain"), readPeople(), readRooms()),
 };
 
 function handle(name, data) {
@@ -569,47 +575,6 @@ function messagesOf(page) {
 function showRead(fresh) {
   const item = showMessage(fresh, true);
   if (item) said.add(item);
-}
-
-/* Events are missing: read the current messages instead. */
-async function readHistory() {
-  const items = [...list.querySelectorAll(".message")];
-  const { live } = list.dataset;
-  const page = await fetchPage(location.pathname);
-  attention.readFrom(page);
-  if (!live) {
-    if (items.length) await readAgain(items, idOf(items[0]) - 1, idOf(items.at(-1)));
-    return;
-  }
-  const messages = messagesOf(page);
-  const known = new Set(messages.map((message) => message.id));
-  for (const item of items) {
-    if (messages.length && idOf(item) >= idOf(messages[0]) && !known.has(item.id)) drop(item);
-  }
-  messages.forEach(showRead);
-  attention.look();
-  if (items.length && messages.length) await readBetween(idOf(items.at(-1)), idOf(messages[0]));
-}
-
-/* Read again what an older page shows. */
-async function readAgain(items, after, last) {
-  const known = await readBetween(after, last);
-  for (const item of items) if (!known.has(item.id)) drop(item);
-}
-
-/* Read all messages between two ids, of which there may be more than one page; return their ids. */
-async function readBetween(after, before) {
-  const known = new Set();
-  while (after < before) {
-    const messages = messagesOf(
-      await fetchPage(`${location.pathname}?limit=${PAGE}&after=${after}`),
-    );
-    messages.forEach(showRead);
-    for (const { id } of messages) known.add(id);
-    if (messages.length < PAGE) break;
-    after = idOf(messages.at(-1));
-  }
-  return known;
 }
 
 async function readPeople() {
@@ -668,23 +633,13 @@ function act(event) {
   if (!item || !action || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   what.closest(".actions:popover-open")?.hidePopover();
-  if (action === "mark-unread") markUnread(item);
-  else if (action === "reply") composer?.answer(item);
-  else talk(action, item, event.submitter || what);
-}
-
-async function markUnread(item) {
-  try {
-    await attention.markUnread(idOf(item));
-    showProblem("");
-  } catch (error) {
-    showProblem(`Not marked: ${reasonOf(error)}.`);
-  }
+  if (action === "reply") composer?.answer(item);
+  else talk(action === "mark-unread" ? "markUnread" : action, item, event.submitter || what);
 }
 
 const tools = {
   list, pane, room, reader, element, idOf, focusOn, drop, arrange, neighbour, lastInView, prepare, press,
-  quote, firstLineOf, fetchJSON, fetchPage, messagesOf, readBetween, failureOf, reasonOf, showProblem,
+  quote, firstLineOf, fetchJSON, fetchPage, messagesOf, showRead, failureOf, reasonOf, showProblem,
   showPosted, sayText, goToEnd,
   load,
   most: MAX_MESSAGES,
@@ -738,22 +693,15 @@ const attention = list && new Attention({
   lastSeen: () => (lastInView() ? idOf(lastInView()) : 0),
   lineBefore,
 });
+tools.attention = attention;
 
 const form = document.querySelector(".room .composer");
 const composer = form && new Composer(form, tools);
 
 /* Go to the message that the URL names, if it is on another page of the history. */
-async function seek() {
-  const [, id] = /^#m([1-9][0-9]{0,9})$/.exec(location.hash) || [];
-  if (!id || document.getElementById(`m${id}`)) return;
-  const options = { method: "HEAD", redirect: "manual" };
-  const { type } = await fetch(`/messages/${id}`, options);
-  /* It leads there, unless there is no such message. */
-  if (type === "opaqueredirect") location.assign(`/messages/${id}`);
-}
-
 function lookForTarget() {
-  seek().catch(() => {});
+  const [, id] = /^#m([1-9][0-9]{0,9})$/.exec(location.hash) || [];
+  if (id && !document.getElementById(`m${id}`)) withHistory("seek", id);
 }
 
 function start() {
@@ -813,16 +761,12 @@ function noteScrolling() {
 }
 
 /* What the links to other parts of the history lead to comes to this page. */
-async function turn(event) {
+function turn(event) {
   const link = event.target.closest(".older a[rel], .newer a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  if (!link.rel) {
-    await goToEnd();
-    return;
-  }
-  const side = link.rel === "prev" ? "older" : "newer";
-  await withHistory("once", () => walking.then((history) => history.read(side)));
+  if (link.rel) withHistory("turn", link.rel === "prev" ? "older" : "newer");
+  else goToEnd();
 }
 
 document.addEventListener("keydown", findByKey);

@@ -5,6 +5,8 @@
  * first and last message if there are more beyond; with `data-live`, it ends with the newest. */
 
 const PAGE = 100;
+/* The most messages that one page of the history has. */
+const MOST = 200;
 /* More is read when less than this is left to scroll. */
 const AHEAD_PIXELS = 1500;
 
@@ -33,6 +35,10 @@ export class History {
     } finally {
       this.busy = null;
     }
+  }
+
+  async turn(side) {
+    await this.once(() => this.read(side));
   }
 
   async read(side) {
@@ -102,6 +108,54 @@ export class History {
     if (item?.isConnected) this.pane.scrollTop += item.getBoundingClientRect().top - before;
     this.pane.style.overflowAnchor = "";
     if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
+  }
+
+  /* Go on by the arrow keys where the page ends, if the history does not. */
+  async goBeyond(item, side) {
+    if (!this.list.dataset[side === "previousElementSibling" ? "older" : "newer"]) return;
+    await this.look();
+    const next = this.neighbour(item, side);
+    if (next && document.activeElement === item) this.focusOn(next);
+  }
+
+  /* A message that is not here is on the page that its own address leads to, unless there is none. */
+  async seek(id) {
+    const options = { method: "HEAD", redirect: "manual" };
+    const { type } = await fetch(`/messages/${id}`, options);
+    if (type === "opaqueredirect") location.assign(`/messages/${id}`);
+  }
+
+  /* Events are missing: read the current messages instead. */
+  async readAgain() {
+    const items = [...this.list.querySelectorAll(":scope > .message")];
+    const isLive = Boolean(this.list.dataset.live);
+    const page = await this.fetchPage(location.pathname);
+    this.attention.readFrom(page);
+    const messages = this.messagesOf(page);
+    const first = messages.length ? this.idOf(messages[0]) : Infinity;
+    const last = items.length ? this.idOf(items.at(-1)) : 0;
+    let known = new Set(messages.map(({ id }) => id));
+    if (isLive) messages.forEach(this.showRead);
+    else if (items.length) known = await this.readBetween(this.idOf(items[0]) - 1, last);
+    for (const item of items) {
+      if (!known.has(item.id) && (!isLive || this.idOf(item) >= first)) this.drop(item);
+    }
+    this.attention.look();
+    if (isLive && last && messages.length) await this.readBetween(last, first);
+  }
+
+  /* Read all messages between two ids, of which there may be more than one page; return their ids. */
+  async readBetween(after, before) {
+    const known = new Set();
+    while (after < before) {
+      const page = await this.fetchPage(`${location.pathname}?limit=${MOST}&after=${after}`);
+      const messages = this.messagesOf(page);
+      messages.forEach(this.showRead);
+      for (const { id } of messages) known.add(id);
+      if (messages.length < MOST) break;
+      after = this.idOf(messages.at(-1));
+    }
+    return known;
   }
 
   async readRest() {

@@ -129,6 +129,15 @@ export class Talk {
     this.arrange(this.neighbour(line, "nextElementSibling"));
   }
 
+  async markUnread(item) {
+    try {
+      await this.attention.markUnread(this.idOf(item));
+      this.showProblem("");
+    } catch (error) {
+      this.showProblem(`Not marked: ${this.reasonOf(error)}.`);
+    }
+  }
+
   /* ---- Copy ---- */
 
   async copy(item, button) {
