@@ -26,6 +26,7 @@ RESPONSE_FIELDS = (
     "Age",
     "Allow",
     "Cache-Status",
+    "Content-Disposition",
     "Content-Location",
     "Date",
     "ETag",
