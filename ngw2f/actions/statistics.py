@@ -40,6 +40,8 @@ class Statistics:
             busiest = sorted(totals, key=lambda key: (-totals[key], key))[:MAX_ROOMS]
             shown = {key: by_room[key][:MAX_AUTHORS] for key in busiest}
             found = rooms.rooms_of(connection, busiest)
+            if reader is not None:
+                found = {key: room.named_for(reader.id) for key, room in found.items()}
             ids = {each.user_id for of in shown.values() for each in of}
             names = users.nicknames_of(connection, ids)
         return [

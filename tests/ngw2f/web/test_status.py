@@ -107,6 +107,15 @@ def test_nobody_sees_who_writes_in_a_private_room(client: Client) -> None:
     assert texts(page(client, "/stats"), "tbody th") == ["# lobby"]
 
 
+def test_direct_messages_are_called_as_everywhere(client: Client) -> None:
+    ann = client.join("ann")
+    client.join("bob")
+    room = client.post_json("/api/direct", {"user_ids": [2]}, headers=ann, status=201).json
+    client.say(ann, "hello", room["_links"]["messages"])
+    shares = client.get("/api/stats", headers=ann, status=200).json["rooms"]
+    assert [share["room"]["name"] for share in shares] == ["bob"]
+
+
 def test_stats_are_for_readers(build: Callable[..., Service]) -> None:
     client = Client(build(anonymous_read=False))
     assert client.get("/stats", headers=BROWSER).status_int == 401
