@@ -11,7 +11,7 @@ from ngw2f.actions.sign_in import Client, SignIn, find_named, signed_in, strange
 from ngw2f.api_resources import User
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
-from ngw2f.errors import Forbidden, Invalid
+from ngw2f.errors import Forbidden, Invalid, Unauthenticated
 from ngw2f.store import devices, registration, tokens, users
 from ngw2f.store.departures import DELETED_NICKNAME, delete_account
 from ngw2f.store.events import Run
@@ -125,7 +125,8 @@ class Accounts:
                 if known:
                     _sign_out_elsewhere(connection, known, keep=client.token or "")
                     runs.append(record_revocation(self._core.events, connection, user.id))
-                users.change_user(connection, user.id, shapes, **values)
+                if not users.change_user(connection, user.id, shapes, **values):
+                    raise Unauthenticated("the account has just been deleted")
                 changed = users.find_user(connection, user.id)
                 if changed:
                     resource = changed.as_resource(online=True)

@@ -206,13 +206,17 @@ def nicknames_of(connection: Connection, user_ids: set[int]) -> dict[int, str]:
 
 def change_user(
     connection: Connection, user_id: int, shapes: Collection[str] = (), **values: str
-) -> None:
-    """Set *values* of columns, and the shapes of a new nickname. Raises NicknameTakenError."""
+) -> bool:
+    """Set *values* of columns, and the shapes of a new nickname; not of a deleted account.
+
+    Return whether it is there. Raises NicknameTakenError.
+    """
     # Lock the row before taking the turn, as a change of password does; otherwise two changes
     # could wait for each other.
-    connection.execute(
-        select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
-    )
+    is_there = users.c.id == user_id, IS_THERE
+    locked = select(users.c.id).where(*is_there).with_for_update(key_share=True)
+    if connection.execute(locked).first() is None:
+        return False
     statement = update(users).where(users.c.id == user_id).values(updated_at=NEXT_TIME, **values)
     try:
         connection.execute(statement, {"now": take_turn(connection).now})
@@ -222,6 +226,7 @@ def change_user(
         of_user = nickname_shapes.c.user_id == user_id
         connection.execute(delete(nickname_shapes).where(of_user))
         _add_shapes(connection, user_id, shapes)
+    return True
 
 
 def set_admin(connection: Connection, user_id: int, *, is_admin: bool) -> None:
@@ -257,4 +262,5 @@ def replace_password_hash(connection: Connection, known: Credentials, new_hash: 
 
 
 def set_last_seen(connection: Connection, user_id: int, seen_at: float) -> None:
-    connection.execute(update(users).where(users.c.id == user_id).values(last_seen_at=seen_at))
+    is_there = users.c.id == user_id, IS_THERE
+    connection.execute(update(users).where(*is_there).values(last_seen_at=seen_at))

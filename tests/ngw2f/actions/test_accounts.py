@@ -7,7 +7,7 @@ from ngw2f.actions.sessions import Sessions
 from ngw2f.actions.sign_in import Client, SignIn
 from ngw2f.broker.limits import Limits, Rule
 from ngw2f.core import Core
-from ngw2f.errors import Forbidden, Invalid, TooMany
+from ngw2f.errors import Forbidden, Invalid, TooMany, Unauthenticated
 from ngw2f.store import devices, events, users
 from ngw2f.store.users import Credentials, UserRow
 
@@ -187,6 +187,15 @@ def test_nobody_changes_another(core: Core, accounts: Accounts, ann: UserRow) ->
     with pytest.raises(Forbidden, match="only the user may do this"):
         accounts.change(bob, ann.id, HERE, Changes(nickname="x"))
     assert find(core, ann.id) == ann
+
+
+def test_no_nickname_for_an_account_that_is_deleted_meanwhile(
+    accounts: Accounts, ann: UserRow, known: Credentials
+) -> None:
+    accounts.delete(known)
+    with pytest.raises(Unauthenticated):
+        accounts.change(ann, ann.id, HERE, Changes(nickname="eve"))
+    accounts.register(HERE, "eve", PASSWORD)
 
 
 def test_changes_are_limited(core: Core, accounts: Accounts, ann: UserRow) -> None:

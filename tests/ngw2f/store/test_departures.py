@@ -8,6 +8,20 @@ from ngw2f.store.departures import delete_account
 from ngw2f.store.users import Credentials, UserRow
 
 
+def test_nothing_is_written_about_it_any_more(database: Database, ann: UserRow) -> None:
+    """By what was still going on, in a request and in the streams that end."""
+    with database.writing() as connection:
+        assert users.lock_current(connection, Credentials(ann.id, "hash"))
+        left = delete_account(connection, ann.id)
+    with database.writing() as connection:
+        users.set_last_seen(connection, ann.id, 9.0)
+        named = {"nickname": "Eve", "nickname_key": "eve"}
+        assert not users.change_user(connection, ann.id, {"eve"}, **named)
+    with database.reading() as connection:
+        assert users.find_user(connection, ann.id) == left
+        assert not users.is_shape_taken(connection, {"eve"})
+
+
 def test_all_goes_but_messages(database: Database, ann: UserRow, bob: UserRow, lobby: int) -> None:
     with database.writing() as connection:
         own = rooms.create_room(connection, "own", "own", ann.id, private=True)
