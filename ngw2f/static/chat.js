@@ -12,8 +12,6 @@ const room = list && list.dataset.room ? Number(list.dataset.room) : null;
 const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
 
 const NEAR_THE_END_PIXELS = 120;
-/* The most messages that one page of the history has. */
-const PAGE = 200;
 /* The most messages, and rooms added since it was loaded, on a page that stays open for weeks;
  * links lead to the others. */
 const MAX_MESSAGES = 1000;
@@ -249,24 +247,20 @@ function showReactions({ id, user_id, emoji, added, updated_at, fragment }) {
 
 /* The button that has the focus keeps it. */
 function swapReactions(old, fresh) {
-  const focused = old.contains(document.activeElement) ? document.activeElement.value : null;
+  const focused = old.contains(document.activeElement) && document.activeElement.value;
   old.replaceWith(fresh);
-  if (focused) buttonFor(fresh, focused)?.focus();
-}
-
-function buttonFor(reactions, emoji) {
-  return [...reactions.elements].find((button) => button.value === emoji);
+  for (const button of fresh.elements) if (button.value === focused) button.focus();
 }
 
 function press(reactions, emoji, isOn) {
-  buttonFor(reactions, emoji)?.setAttribute("aria-pressed", String(isOn));
+  for (const button of reactions.elements) if (button.value === emoji) button.ariaPressed = isOn;
 }
 
 /* What the server renders for all depends on no reader. */
 function markOwn(old, fresh) {
   for (const button of fresh.elements) button.disabled = !reader;
   for (const button of old?.elements || []) {
-    if (button.getAttribute("aria-pressed") === "true") press(fresh, button.value, true);
+    if (button.ariaPressed === "true") press(fresh, button.value, true);
   }
 }
 
@@ -308,7 +302,7 @@ function idOf(item) {
 
 /* ---- What a screen reader hears, and where the focus is ---- */
 
-/* The messages that were said, or were there before. */
+/* Said, or there before. */
 const said = new WeakSet();
 
 /* Say a new message with its author, once: when it is rendered, or nobody has rendered it for some
@@ -541,7 +535,7 @@ const handlers = {
   "room.updated": changeRoom,
   "user.updated": showUser,
   typing: showTyping,
-  resync: () => (withHistory("readAgain"), readPeople(), readRooms()),
+  resync: () => (withHistory("readAgain"), withHistory("readRooms"), readPeople()),
 };
 
 function handle(name, data) {
@@ -579,31 +573,13 @@ function showRead(fresh) {
 
 async function readPeople() {
   /* Only the first page: nobody reads a longer list. */
-  const { users } = await fetchJSON(`/api/users?online=1&limit=${PAGE}`);
+  const { users } = await fetchJSON(`/api/users?online=1&limit=200`);
   online.clear();
   users.forEach(showUser);
   showPeople();
 }
 
-async function readRooms() {
-  /* The rooms that are newer than all shown here; the page /rooms has the others. */
-  const shown = [...document.querySelectorAll(".rooms a[data-room]")];
-  const newest = Math.max(0, ...shown.map((link) => Number(link.dataset.room)));
-  const page = await fetchPage(`/rooms?after=${newest}`);
-  for (const link of page.querySelectorAll(".all-rooms a[data-room]")) showRoom(link.closest("li"));
-}
-
 /* ---- What one does ---- */
-
-/* Go to a quoted message that is on the page; its link leads to all others. */
-function followQuote(event) {
-  const link = event.target.closest(".quote");
-  const item = link && document.getElementById(`m${link.dataset.of}`);
-  if (!item || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
-  location.hash = item.id;
-  focusOn(item);
-}
 
 /* Say why, as people would. */
 function reasonOf(error) {
@@ -624,22 +600,29 @@ function forgetOffline() {
   if (document.getElementById("problem")?.dataset.offline) showProblem("");
 }
 
-/* Do what a message's links and forms ask for, without a reload, which would lose the scroll
- * position. */
+/* Do what a message's links and forms ask for, without a reload, which would lose the place. */
 function act(event) {
   const item = event.target.closest(".message");
-  const what = event.type === "submit" ? event.target : event.target.closest(".edit, .reply, .react, .copy");
-  const action = ["edit", "reply", "react", "reactions", "copy", "delete", "mark-unread"].find((each) => what?.classList.contains(each));
-  if (!item || !action || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const links = ".edit, .reply, .react, .copy, .quote";
+  const what = event.type === "submit" ? event.target : event.target.closest(links);
+  if (!item || !what || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const [action] = what.classList;
+  const quoted = document.getElementById(`m${what.dataset.of}`);
+  /* Of a message that is elsewhere, the link leads there. */
+  if (!actions.includes(action) || (action === "quote" && !quoted)) return;
   event.preventDefault();
   what.closest(".actions:popover-open")?.hidePopover();
   if (action === "reply") composer?.answer(item);
-  else talk(action === "mark-unread" ? "markUnread" : action, item, event.submitter || what);
+  else if (quoted) {
+    location.hash = quoted.id;
+    focusOn(quoted);
+  } else talk(action, item, event.submitter || what);
 }
 
+const actions = ["edit", "reply", "react", "reactions", "copy", "delete", "mark-unread", "quote"];
 const tools = {
   list, pane, room, reader, element, idOf, focusOn, drop, arrange, neighbour, lastInView, prepare, press,
-  quote, firstLineOf, fetchJSON, fetchPage, messagesOf, showRead, failureOf, reasonOf, showProblem,
+  quote, firstLineOf, fetchJSON, fetchPage, messagesOf, showRead, showRoom, failureOf, reasonOf, showProblem,
   showPosted, sayText, goToEnd,
   load,
   most: MAX_MESSAGES,
@@ -711,7 +694,6 @@ function start() {
   window.addEventListener("hashchange", lookForTarget);
   lookForTarget();
   for (const type of ["submit", "click"]) list.addEventListener(type, act);
-  list.addEventListener("click", followQuote);
   const isAsked = location.hash && location.hash !== "#end";
   if (list.dataset.live && !isAsked && !pane.matches(".from-start")) scrollToEnd();
   pane.addEventListener("scroll", noteScrolling, { passive: true });
@@ -753,7 +735,7 @@ let looked = 0;
 function noteScrolling() {
   if (isAtEnd()) countBelow(0);
   attention.look();
-  /* Once for what is shown next, and not when the page itself goes to its end. */
+  /* Once a frame, and not when the page itself goes to its end. */
   looked ||= requestAnimationFrame(() => {
     looked = 0;
     if (!isAtEnd() || list.dataset.newer) withHistory("look");

@@ -129,7 +129,7 @@ export class Talk {
     this.arrange(this.neighbour(line, "nextElementSibling"));
   }
 
-  async markUnread(item) {
+  async "mark-unread"(item) {
     try {
       await this.attention.markUnread(this.idOf(item));
       this.showProblem("");
