@@ -5,8 +5,8 @@ from wsgiref.types import WSGIEnvironment
 from middleware.cors import is_from_trusted_origin
 from middleware.cross_origin import is_same_host
 
-# The API, the events on every transport, and the pictures of previews; not the pages.
-PATHS = ("/api", "/tasks", "/stats", "/events", "/ws", "/socket.io", "/thumbnails")
+# The API, the events on every transport, the pictures of previews and files; not the pages.
+PATHS = ("/api", "/tasks", "/stats", "/events", "/ws", "/socket.io", "/thumbnails", "/files")
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 # What a page may send, beyond what any page may.
 REQUEST_FIELDS = (
@@ -20,6 +20,7 @@ REQUEST_FIELDS = (
     "If-Unmodified-Since",
     "Last-Event-ID",
     "Prefer",
+    "Range",
 )
 # And what it may read. Times are those of our clock, which Date tells.
 RESPONSE_FIELDS = (
