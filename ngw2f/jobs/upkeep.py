@@ -23,6 +23,8 @@ from ngw2f.store import (
     tokens,
 )
 
+log = logging.getLogger(__name__)
+
 SWEEP_SECONDS = 5
 CLEAN_SECONDS = 600
 # A retry is late by at most this long.
@@ -77,10 +79,17 @@ def _remove_files(context: JobContext) -> None:
     if not expired:
         return
     # The rows go last: they say what is still on the disk.
-    for _, key in expired:
-        context.core.files.remove(key)
+    removed = []
+    for file_id, key in expired:
+        try:
+            context.core.files.remove(key)
+        except OSError as error:
+            # The rest of the sweep does not wait until somebody has mended that.
+            log.error("an uploaded file cannot be removed: %s", error)
+        else:
+            removed.append(file_id)
     with database.writing() as connection:
-        files.forget_files(connection, [file_id for file_id, _ in expired])
+        files.forget_files(connection, removed)
 
 
 def _index_older(context: JobContext) -> None:

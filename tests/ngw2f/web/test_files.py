@@ -317,6 +317,22 @@ def test_file_of_a_message_that_an_administrator_deletes_is_removed(
     assert on_disk(folder) == []
 
 
+def test_file_that_cannot_be_removed_keeps_nobody_waiting(
+    client: Client, ann: Headers, job_context: JobContext, database: Database, folder: Path
+) -> None:
+    stuck, other = (upload(client, ann, each)["id"] for each in (b"1", b"2"))
+    for path in filter(Path.is_file, list(folder.rglob("*"))):
+        if path.read_bytes() == b"1":
+            path.unlink()
+            path.mkdir()
+    with database.writing() as connection:
+        connection.execute(update(files).values(expires_at=0))
+    sweep()
+    assert on_disk(folder) == []
+    with database.reading() as connection:
+        assert connection.scalars(select(files.c.id)).all() == [stuck] != [other]
+
+
 def test_lost_file_is_not_found(client: Client, ann: Headers, folder: Path) -> None:
     made = upload(client, ann)
     for path in folder.rglob("*"):
