@@ -1,11 +1,14 @@
 """Rooms that change, and direct messages that begin, while others have a page open."""
 
 import secrets
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests.live.server import ChatServer
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 
 def call(page: Any, method: str, path: str, body: object) -> Any:
@@ -44,7 +47,9 @@ def test_room_changes_on_open_pages(tea: Any) -> None:
     call(ann, "PUT", api, {"archived": False})
     ben.wait_for_selector(".composer", state="visible")
     assert ben.input_value("[name=source]") == "not sent yet"
-    call(ann, "PUT", api, {"name": f"{room['name']}-2"})
+    # The page goes to the room's new address, perhaps before it has heard the answer.
+    with suppress(sync_api.Error):
+        call(ann, "PUT", api, {"name": f"{room['name']}-2"})
     ben.wait_for_url(f"**/rooms/{room['name']}-2")
     ben.wait_for_function("name => document.querySelector('h1').textContent === name",
                           arg=f"{room['name']}-2")  # fmt: skip

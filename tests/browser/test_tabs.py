@@ -73,7 +73,7 @@ def test_tab_takes_over_from_one_that_sleeps(chat: ChatServer, open_room: Any) -
     second.set_default_timeout(WAIT_MS)
     second.goto(chat.url + "/")
     second.wait_for_selector("#connection[data-state=live]", state="attached")
-    token = chat.register("tom")
+    token = chat.register("tab keeper")
     chat.call("POST", "/api/messages", token, json={"source": "while the first sleeps"})
     second.wait_for_selector(".message:has-text('while the first sleeps')")
     session.send("Page.setWebLifecycleState", {"state": "active"})
