@@ -72,7 +72,10 @@ export class Composer {
       this.answer(null);
     });
     window.addEventListener("online", () => this.retry());
+    const isBegun = Boolean(field.value);
     this.keepDraft();
+    /* Somebody may have written before this script was there. */
+    if (isBegun) field.dispatchEvent(new Event("input"));
     for (const { key, source, answered } of this.unsent.get() || []) this.add(key, source, answered);
     this.drain();
   }

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser.conftest import sign_in
+from tests.chromium import WAIT_MS
 from tests.live.server import ChatServer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -112,6 +114,27 @@ def test_typing_is_shown(open_room: Any) -> None:
     ann.evaluate(WATCH_TYPING)
     bob.type("textarea", "I am")
     ann.wait_for_function("() => shown.some((text) => text.startsWith('bob is'))")
+
+
+def test_typing_before_the_script_is_there_is_told(
+    chat: ChatServer, browser: Any, open_room: Any
+) -> None:
+    ann = open_room("ann")
+    ann.wait_for_selector("#connection[data-state=live]", state="attached")
+    ann.evaluate(WATCH_TYPING)
+    context = browser.new_context(service_workers="block")
+    context.add_cookies(sign_in(chat, "bob"))
+    bob = context.new_page()
+    held: list[Any] = []
+    bob.route("**/composer.js*", lambda route: held.append(route))
+    bob.goto(chat.url + "/", wait_until="commit")
+    bob.locator(".composer [name=source]").fill("I am", timeout=WAIT_MS)
+    while not held:
+        bob.wait_for_timeout(10)
+    for route in held:
+        route.continue_()
+    ann.wait_for_function("() => shown.some((text) => text.startsWith('bob is'))")
+    context.close()
 
 
 def test_html_in_a_message_is_text(open_room: Any) -> None:
