@@ -16,6 +16,7 @@ from ngw2f.api_resources import MAX_ID, AuditEntry
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Conflict, Invalid, NotFound
+from ngw2f.live.presence import Presence
 from ngw2f.store import audit, devices, registration, tokens, users
 from ngw2f.store.events import Run
 from ngw2f.store.order import take_turn
@@ -40,6 +41,7 @@ class Administration:
     def __init__(self, core: Core, limits: Limits) -> None:
         self._core = core
         self._limits = limits
+        self._presence = Presence(core.broker)
 
     def find_mode(self) -> Mode:
         """Return who may register."""
@@ -165,6 +167,8 @@ class Administration:
         """Change an account, log it and tell everybody; nothing unless it *is_new* to it."""
         events = self._core.events
         runs: list[Run] = []
+        # Others wait for the transaction, so it does not wait for Redis.
+        is_online = self._presence.is_online(user_id)
         with self._changing(user) as connection:
             whom = users.lock_user(connection, user_id) if user_id <= MAX_ID else None
             if whom is None or whom.deleted_at is not None:
@@ -173,7 +177,7 @@ class Administration:
                 runs += do(connection, whom)
                 audit.add_entry(connection, user, action, user_id=whom.id)
                 changed = users.find_user(connection, whom.id) or whom
-                resource = changed.as_resource(online=False)
+                resource = changed.as_resource(online=is_online)
                 runs.append(events.record(connection, "user.updated", resource))
         events.publish(*runs)
 
@@ -198,6 +202,7 @@ def appoint_by_operator(core: Core, nickname: str) -> UserRow:
         users.set_admin(connection, whom.id, is_admin=True)
         audit.add_entry(connection, operator, "administrator.appointed", user_id=whom.id)
         changed = users.find_user(connection, whom.id) or whom
-        run = core.events.record(connection, "user.updated", changed.as_resource(online=False))
+        resource = changed.as_resource(online=Presence(core.broker).is_online(whom.id))
+        run = core.events.record(connection, "user.updated", resource)
     core.events.publish(run)
     return changed

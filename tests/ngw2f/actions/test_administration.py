@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
 from ngw2f.actions.accounts import Accounts
-from ngw2f.actions.administration import Administration
+from ngw2f.actions.administration import Administration, appoint_by_operator
 from ngw2f.actions.messages import Messages
 from ngw2f.actions.rooms import RoomChanges, Rooms
 from ngw2f.actions.sessions import Sessions
@@ -17,6 +18,7 @@ from ngw2f.errors import Conflict, Forbidden, Invalid, NotFound
 from ngw2f.live.entry import entry_of
 from ngw2f.live.formats import SOCKETIO_PACKETS
 from ngw2f.live.hub import Hub
+from ngw2f.live.presence import Presence
 from ngw2f.live.subscription import Ending
 from ngw2f.store import audit, events, registration, users
 from ngw2f.store.messages import find_message
@@ -84,6 +86,24 @@ def test_administration_is_handed_on(
         ("Ann", "administrator.dismissed", "Ann", ""),
     ]
     assert event_names() == ["user.updated", "user.updated"]
+
+
+@both
+@pytest.mark.parametrize("is_online", [True, False])
+def test_events_say_whether_the_user_is_online(
+    core: Core, administration: Administration, ann: UserRow, bob: UserRow, *, is_online: bool
+) -> None:
+    if is_online:
+        Presence(core.broker).enter([bob.id])
+    administration.appoint(ann, bob.id)
+    administration.dismiss(ann, bob.id)
+    administration.suspend(ann, bob.id)
+    administration.lift_suspension(ann, bob.id)
+    appoint_by_operator(core, "Bob")
+    with core.database.reading() as connection:
+        run = events.list_events(connection, 0, 20)
+    updates = [each.data for each in run.events if each.name == "user.updated"]
+    assert [msgspec.json.decode(data)["online"] for data in updates] == [is_online] * 5
 
 
 @both
