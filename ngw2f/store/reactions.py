@@ -21,6 +21,22 @@ OWN = select(reactions.c.message_id, reactions.c.emoji).where(
 )
 # Who reacted first, so many for each emoji.
 MAX_NAMED = 200
+_IN_ORDER = reactions.c.created_at, reactions.c.user_id
+_RANKED = (
+    select(
+        reactions.c.emoji,
+        reactions.c.user_id,
+        reactions.c.created_at,
+        func.row_number().over(partition_by=reactions.c.emoji, order_by=_IN_ORDER).label("place"),
+    )
+    .where(reactions.c.message_id == bindparam("message_id"))
+    .subquery()
+)
+WHO = (
+    select(_RANKED.c.emoji, _RANKED.c.user_id)
+    .where(_RANKED.c.place <= MAX_NAMED)
+    .order_by(_RANKED.c.created_at, _RANKED.c.user_id)
+)
 
 Kept = tuple[str, int, float]
 
@@ -47,16 +63,10 @@ def own_reactions(
 
 
 def who_reacted(connection: Connection, message_id: int) -> dict[str, list[int]]:
-    """Return the users who put each emoji beside a message, in the order in which they did."""
-    statement = select(reactions.c.emoji, reactions.c.user_id)
-    statement = statement.where(reactions.c.message_id == message_id)
+    """Return the first users who put each emoji beside a message, in that order."""
     found: dict[str, list[int]] = {}
-    for emoji, user_id in connection.execute(
-        statement.order_by(reactions.c.created_at, reactions.c.user_id)
-    ):
-        users = found.setdefault(emoji, [])
-        if len(users) < MAX_NAMED:
-            users.append(user_id)
+    for emoji, user_id in connection.execute(WHO, {"message_id": message_id}):
+        found.setdefault(emoji, []).append(user_id)
     return found
 
 
