@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import BindParameter, Connection, Select, bindparam, select, tuple_
 
-from ngw2f.store.rooms import is_visible, reader_parameters
+from ngw2f.store.rooms import is_visible, reader_parameters, rooms_of
 from ngw2f.store.schema import files, memberships, mentions, messages, reactions, readings, rooms
 from ngw2f.store.users import UserRow
 
@@ -77,6 +77,8 @@ class ListOfParts(NamedTuple):
     place: tuple[str, ...]
     # Before all of them.
     first: Place = (0,)
+    # Completes a part by what its statement cannot tell.
+    complete: Callable[[Connection, UserRow, list[Any]], list[Any]] | None = None
 
     def place_of(self, item: object) -> Place:
         return tuple(getattr(item, name) for name in self.place)
@@ -86,7 +88,17 @@ class ListOfParts(NamedTuple):
         parameters: dict[str, Any] = {f"after_{at}": value for at, value in enumerate(after)}
         parameters |= {"user_id": user.id, **reader_parameters(user)}
         rows = connection.execute(self.statement.limit(PART), parameters)
-        return [self.shape(*row) for row in rows]
+        found = [self.shape(*row) for row in rows]
+        return self.complete(connection, user, found) if self.complete else found
+
+
+def _name_directs(connection: Connection, user: UserRow, own: list[OwnRoom]) -> list[OwnRoom]:
+    """Return the rooms, of which direct messages are called after the others in them."""
+    known = rooms_of(connection, [each.id for each in own if not each.name])
+    for each in own:
+        if each.id in known:
+            each.name = known[each.id].name_for(user.id)
+    return own
 
 
 MEMBERSHIPS = (
@@ -152,7 +164,7 @@ FILES = (
 )
 
 LISTS: Mapping[str, ListOfParts] = MappingProxyType({
-    "rooms": ListOfParts(MEMBERSHIPS, OwnRoom, ("id",)),
+    "rooms": ListOfParts(MEMBERSHIPS, OwnRoom, ("id",), complete=_name_directs),
     "messages": ListOfParts(MESSAGES, OwnMessage, ("room_id", "id"), (0, 0)),
     "reactions": ListOfParts(REACTIONS, OwnReaction, ("message_id", "emoji"), (0, "")),
     "files": ListOfParts(FILES, OwnFile, ("id",)),

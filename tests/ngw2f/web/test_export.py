@@ -38,6 +38,17 @@ def test_export_has_all_that_is_ones_own(client: Client, render: Callable[[], in
     assert [each["message_id"] for each in found["mentions"]] == [4]
 
 
+def test_direct_messages_are_called_after_the_others(client: Client) -> None:
+    ann = client.join("ann")
+    for name in ("bob", "cleo"):
+        client.join(name)
+    client.post_json("/api/direct", {"user_ids": [3, 2]}, headers=ann, status=201)
+    client.post_json("/api/rooms", {"name": "den", "private": True}, headers=ann, status=201)
+    found = client.get("/api/users/1/export", headers=ann, status=200).json["rooms"]
+    assert [(room["id"], room["name"]) for room in found] == [(2, "bob, cleo"), (3, "den")]
+    assert all(room["private"] and room["joined_at"] for room in found)
+
+
 def test_export_goes_on_after_each_part(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ngw2f.store.own_data.PART", 2)
     ann = client.join("ann")
