@@ -7,7 +7,7 @@ from ngw2f.actions import rights
 from ngw2f.api_resources import File
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
-from ngw2f.errors import NotFound, TooLarge
+from ngw2f.errors import Conflict, NotFound, TooLarge
 from ngw2f.store import files
 from ngw2f.store.file_contents import TooLongError
 from ngw2f.store.files import SpaceError, StoredFile
@@ -51,7 +51,10 @@ class Files:
         try:
             length, head = self._contents.write(key, pieces, most)
             with core.database.writing() as connection:
-                return files.finish_file(connection, file_id, length, upload_media_type(head))
+                whole = files.finish_file(connection, file_id, length, upload_media_type(head))
+            if whole is None:
+                raise Conflict("the file was removed while it came")
+            return whole
         except BaseException as error:
             self._contents.remove(key)
             with core.database.writing() as connection:

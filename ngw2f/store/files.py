@@ -96,11 +96,12 @@ def add_file(
     return file_id, reserved
 
 
-def finish_file(connection: Connection, file_id: int, size: int, media_type: str) -> File:
-    """Store what an upload came to."""
-    whole = update(files).where(files.c.id == file_id).values(size=size, media_type=media_type)
-    row = connection.execute(whole.returning(*SHOWN)).one()
-    return File.of(*row)
+def finish_file(connection: Connection, file_id: int, size: int, media_type: str) -> File | None:
+    """Store what an upload came to; None if it is to be removed, as of an account that is gone."""
+    is_wanted = files.c.id == file_id, files.c.expires_at > time.time()
+    whole = update(files).where(*is_wanted).values(size=size, media_type=media_type)
+    row = connection.execute(whole.returning(*SHOWN)).first()
+    return File.of(*row) if row else None
 
 
 def attach_files(

@@ -18,7 +18,7 @@ from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.store.files import COST_BYTES, GRACE_SECONDS
 from ngw2f.store.schema import deleted_messages, files
-from tests.client import Client
+from tests.client import PASSWORD, Client, basic
 
 Headers = dict[str, str]
 both = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
@@ -270,6 +270,33 @@ def test_cut_off_upload_leaves_nothing(service: Service, database: Database, fol
     assert on_disk(folder) == [b""]
     with database.reading() as connection:
         assert connection.execute(select(files.c.size)).scalars().all() == [0]
+
+
+@both
+@pytest.mark.parametrize("is_swept", [True, False])
+def test_upload_whose_account_is_deleted_meanwhile(
+    service: Service, job_context: JobContext, database: Database, folder: Path, *, is_swept: bool
+) -> None:
+    """Its row says that it is to be removed, and is gone a minute later."""
+    client = Client(service)
+    ann = client.join("ann")
+
+    class Slow:
+        def read(self, _size: int) -> bytes:
+            client.delete(
+                "/api/users/1", headers={"Authorization": basic("ann", PASSWORD)}, status=204
+            )
+            if is_swept:
+                with database.writing() as connection:
+                    connection.execute(update(files).values(expires_at=0))
+                sweep()
+            self.read = lambda _size: b""  # type: ignore[method-assign]
+            return b"hello"
+
+    assert in_chunks(service, ann, b"", **{"wsgi.input": Slow()}).startswith("409")
+    assert on_disk(folder) == []
+    with database.reading() as connection:
+        assert connection.scalars(select(files.c.id)).all() == []
 
 
 def test_archived_room_takes_no_files(client: Client, ann: Headers, den: int) -> None:
