@@ -169,6 +169,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     xray_key: Token = ""
     # Where an OpenTelemetry collector takes traces (OTLP over HTTP); empty: nothing is sent.
     otlp_endpoint: CollectorURL = ""
+    # Whether each request is recorded, and sent there, whose `traceparent` says it is sampled. Any
+    # client may send that field, so only where what is in front of the chat decides on it.
+    otlp_sampled: bool = False
 
     log_level: LogLevel = "INFO"
     # "json": one object per line, for programs that collect logs.
@@ -178,6 +181,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def has_xray(self) -> bool:
         """Say whether any request may be recorded."""
         return self.xray or self.xray_key != "" or self.otlp_endpoint != ""
+
+    @property
+    def has_sampled(self) -> bool:
+        """Say whether a request is recorded if whoever sent it records it."""
+        return self.otlp_sampled and self.otlp_endpoint != ""
 
     @property
     def data_path(self) -> Path:

@@ -55,6 +55,7 @@ def build_xray(
     if settings.otlp_endpoint:
         telemetry = build_telemetry(settings.otlp_endpoint)
         ended = partial(_tell, (telemetry.add, shared.add))
+    if settings.has_sampled:
         when = when and partial(_is_wanted, (is_sampled, access))
     recorder = Recorder(when=when, began=began, ended=ended)
 
@@ -63,7 +64,7 @@ def build_xray(
 
     probed = chain(layers, _Followed(app, describe, follow_ups), probe)
     # Who may not be recorded gets a chain of the same parts without probes.
-    plain = probed if settings.xray or settings.otlp_endpoint else chain(layers, app)
+    plain = probed if settings.xray or settings.has_sampled else chain(layers, app)
     # After the layers are built, whose limiter has a client of its own.
     record_commands(*broker.clients)
     return XRayMiddleware(

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from middleware.xray import Access
 from ngw2f.server.service import Service
 from ngw2f.server.telemetry import is_sampled
 from ngw2f.settings import SettingError
@@ -71,7 +72,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
 def test_sampled_request_reaches_the_collector(
     build: Callable[..., Service], collector: Collector
 ) -> None:
-    client = Client(build(otlp_endpoint=collector.endpoint))
+    client = Client(build(otlp_endpoint=collector.endpoint, otlp_sampled=True))
     client.get("/api/messages")
     answer = client.get("/api/rooms/1", headers=SAMPLED)
     # Nobody else may see what is recorded.
@@ -84,6 +85,20 @@ def test_sampled_request_reaches_the_collector(
     assert {"trusted proxy", "cache", "chat", "sql SELECT"} <= set(spans)
     assert set(collector.spans) == {TRACE}
     assert collector.services == {"ngw2f"}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_strangers_have_nothing_recorded(
+    build: Callable[..., Service], collector: Collector
+) -> None:
+    key = "0123456789abcdef"
+    client = Client(build(otlp_endpoint=collector.endpoint, xray_key=key))
+    client.get("/api/messages", headers=SAMPLED)
+    # What the operator asks for comes after it, and the collector takes them in order.
+    signed = Access(key=key.encode()).sign()
+    client.get("/api/rooms/1", headers={"X-Ray": signed})
+    wait_until(lambda: "GET /api/rooms/<id:room_id>" in str(collector.spans))
+    assert TRACE not in collector.spans
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
