@@ -46,6 +46,23 @@ def test_files_go_with_the_database(
     assert (first.read_bytes(), second.read_bytes()) == (b"one", b"two")
 
 
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_files_of_the_replaced_database_stay_unless_moved(
+    settings: Settings, tmp_path: Path, *, is_moved: bool
+) -> None:
+    """Whoever goes back to that database needs them (docs/deploying.md)."""
+    first = store(settings, b"one")
+    back_up(settings, tmp_path / "backup")
+    later = store(settings, b"later")
+    for path in settings.data_path.glob("chat.sqlite3*"):
+        path.rename(tmp_path / path.name)
+    if is_moved:
+        (settings.data_path / "files").rename(tmp_path / "old")
+    restore(settings, tmp_path / "backup")
+    assert first.read_bytes() == b"one"
+    assert later.exists() is not is_moved
+
+
 def test_backup_without_files_has_no_folder(settings: Settings, tmp_path: Path) -> None:
     back_up(settings, tmp_path / "backup")
     assert not (tmp_path / "backup.files").exists()
