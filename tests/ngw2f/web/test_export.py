@@ -38,6 +38,19 @@ def test_export_has_all_that_is_ones_own(client: Client, render: Callable[[], in
     assert [each["message_id"] for each in found["mentions"]] == [4]
 
 
+def test_nothing_of_where_one_read_in_a_room_that_one_left(client: Client) -> None:
+    ann, bob = client.join("ann"), client.join("bob")
+    client.post_json("/api/rooms", {"name": "den", "private": True}, headers=bob, status=201)
+    client.put("/api/rooms/2/members/1", headers=bob, status=204)
+    client.say(bob, "hello", "/api/rooms/2/messages")
+    client.put_json("/api/rooms/2/read", {"message_id": 1}, headers=ann, status=200)
+    found = client.get("/api/users/1/export", headers=ann, status=200).json
+    assert [each["room_id"] for each in found["readings"]] == [2]
+    client.delete("/api/rooms/2/members/1", headers=ann, status=204)
+    found = client.get("/api/users/1/export", headers=ann, status=200).json
+    assert found["readings"] == []
+
+
 def test_direct_messages_are_called_after_the_others(client: Client) -> None:
     ann = client.join("ann")
     for name in ("bob", "cleo"):
