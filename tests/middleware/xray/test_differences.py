@@ -36,6 +36,13 @@ def test_added_and_removed_entries_are_told_apart() -> None:
     assert differences.removed == {"a": "1"}
 
 
+def test_entry_with_another_name_is_two_changes() -> None:
+    """Though the values are the same objects, in the same order."""
+    before, after = {"a": "1", "b": "2"}, {"a": "1", "c": "2"}
+    differences = differences_of_environs(before, *changed_entries(before, after))
+    assert (differences.added, differences.removed) == ({"c": "2"}, {"b": "2"})
+
+
 def test_secrets_are_hidden_on_both_sides() -> None:
     before, after = {"HTTP_COOKIE": "a=1"}, {"HTTP_COOKIE": "a=2"}
     (change,) = differences_of_environs(before, *changed_entries(before, after))

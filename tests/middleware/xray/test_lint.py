@@ -549,6 +549,15 @@ def test_layer_that_closes_early_is_named_for_what_others_read() -> None:
     assert found == {("broken", "close-twice"), ("broken", "read-after-close")}
 
 
+def test_upgrade_that_is_demanded_allows_no_other_field_of_the_connection() -> None:
+    fields = ("Upgrade", "websocket"), ("Keep-Alive", "timeout=5")
+    recorded = record(answering("426 Upgrade Required", *fields))
+    Lenient(create_environ()).run_all(recorded)
+    assert [(each.code, each.detail) for each in lint(recorded.trace)] == [
+        ("header-hop-by-hop", "keep-alive")
+    ]
+
+
 def test_answer_that_demands_an_upgrade_says_which() -> None:
     recorded = record(answering("426 Upgrade Required", ("Upgrade", "websocket")))
     Lenient(create_environ()).run_all(recorded)

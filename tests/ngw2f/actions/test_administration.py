@@ -271,6 +271,7 @@ def test_only_administrators(administration: Administration, ann: UserRow, bob: 
 
 @both
 def test_administrator_deletes_a_message(
+    core: Core,
     messages: Messages,
     rooms: Rooms,
     ann: UserRow,
@@ -294,6 +295,13 @@ def test_administrator_deletes_a_message(
     with pytest.raises(Forbidden):
         messages.remove(bob, messages.post(ann, LOBBY_ID, "hers").message.id)
     assert log() == [("Ann", "message.deleted", "Bob", "")] * 2
+    # No id tells of the private room.
+    with core.database.reading() as connection:
+        entries = audit.list_entries(connection, before=10_000, limit=100)
+    assert [(each.room_id, each.message_id) for each in entries] == [
+        (None, None),
+        (LOBBY_ID, public.id),
+    ]
 
 
 def test_administrator_changes_anothers_room(
@@ -333,6 +341,18 @@ def test_last_administrator_does_not_delete_the_account(
     # Nobody else is left, so the next one to come administers.
     accounts.delete(bob.credentials)
     assert accounts.register(CLIENT, "cleo", PASSWORD).user.administrator
+
+
+@both
+def test_administrator_whose_account_is_deleted_is_none(
+    core: Core, administration: Administration, accounts: Accounts, ann: UserRow, bob: UserRow
+) -> None:
+    """Else the last one could step down, and nobody would administer the chat."""
+    administration.appoint(ann, bob.id)
+    accounts.delete(Credentials(ann.id, "hash"))
+    assert not look(core, ann).is_admin
+    with pytest.raises(Conflict, match="last administrator"):
+        administration.dismiss(bob, bob.id)
 
 
 @both

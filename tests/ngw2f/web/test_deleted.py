@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from ngw2f.jobs import upkeep
 from ngw2f.jobs.context import JobContext
 from ngw2f.server.service import Service
-from ngw2f.store.deleted import RESTORE_SECONDS
-from ngw2f.store.schema import deleted_messages
+from ngw2f.store.deleted import RESTORE_SECONDS, forget_expired
+from ngw2f.store.schema import deleted_messages, messages
 from tests.client import BROWSER, Client
 from tests.ngw2f.web.browsing import page, texts
 
@@ -90,6 +90,35 @@ def test_event_says_that_it_is_back(client: Client, ann: Headers) -> None:
         *("message.created", "message.deleted", "message.restored"),
     ]
     assert events[-1]["data"] == restored
+
+
+@both
+def test_restored_message_has_a_version_of_its_own(
+    client: Client, service: Service, ann: Headers
+) -> None:
+    """Else what a process knows of the one before would be shown for it."""
+    path = client.say(ann, "a")["_links"]["self"]
+    read = select(messages.c.version)
+    with service.services.core.database.reading() as connection:
+        before = connection.execute(read).scalar_one()
+    client.delete(path, headers=ann, status=204)
+    client.post(f"{path}/restore", headers=ann)
+    with service.services.core.database.reading() as connection:
+        assert connection.execute(read).scalar_one() > before
+
+
+def test_not_all_that_is_too_old_is_destroyed_at_once(
+    client: Client, service: Service, ann: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ngw2f.store.deleted.FORGOTTEN", 2)
+    for path in [client.say(ann, text)["_links"]["self"] for text in "abc"]:
+        client.delete(path, headers=ann, status=204)
+    let_pass(service, RESTORE_SECONDS + 1)
+    left = select(deleted_messages.c.source)
+    for expected in (["c"], []):
+        with service.services.core.database.writing() as connection:
+            forget_expired(connection)
+            assert connection.scalars(left).all() == expected
 
 
 def test_after_some_seconds_it_is_too_late(
