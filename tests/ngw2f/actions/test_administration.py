@@ -21,6 +21,7 @@ from ngw2f.live.hub import Hub
 from ngw2f.live.presence import Presence
 from ngw2f.live.subscription import Ending
 from ngw2f.store import audit, events, registration, users
+from ngw2f.store.devices import create_device, is_device_of
 from ngw2f.store.messages import find_message
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.schema import invitations
@@ -136,6 +137,8 @@ def test_suspended_account_cannot_be_used(
     token = sessions.create_token(credentials)
     eve = sessions.find_user(token)
     assert eve
+    with core.database.writing() as connection:
+        device = create_device(connection, eve.id)
     message = messages.post(eve, LOBBY_ID, "hello").message
     administration.suspend(ann, eve.id)
     administration.suspend(ann, eve.id)
@@ -153,6 +156,10 @@ def test_suspended_account_cannot_be_used(
     with pytest.raises(Conflict):
         administration.appoint(ann, eve.id)
     administration.lift_suspension(ann, eve.id)
+    # What was ended does not come back.
+    assert sessions.find_user(token) is None
+    with core.database.reading() as connection:
+        assert not is_device_of(connection, device, eve.id)
     assert sessions.find_user(sessions.create_token(known))
     assert [entry[1:3] for entry in log()] == [("user.suspended", "eve"), ("user.restored", "eve")]
 
