@@ -138,8 +138,11 @@ def test_client_misses_nothing(
 def test_client_of_version_3_misses_nothing(chat: ChatServer, ann: str, node_modules: Path) -> None:
     """It has no recovery; in its place it sends the id of the last event that it has seen."""
     with listening("resuming.cjs", chat, ann, "polling,websocket", node_modules) as listener:
-        sources = [f"version 3, {number}" for number in range(MESSAGES)]
-        break_and_say(chat, ann, listener, sources)
+        first, *others = sources = [f"version 3, {number}" for number in range(MESSAGES)]
+        # Before its first event it has no id to come back with.
+        say(chat, ann, first)
+        wait_until(listener.sources)
+        break_and_say(chat, ann, listener, others)
         assert listener.sources() == sources
         assert len(listener.connections()) >= 3
 
