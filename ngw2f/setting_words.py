@@ -1,10 +1,13 @@
 """Describe in words what a setting may be, and what was written instead."""
 
+import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from msgspec import inspect
 
 MAX_SHOWN_CHARACTERS = 60
+MAX_PORT = 65_535
 
 
 def allowed(annotation: object) -> str:
@@ -31,6 +34,25 @@ def not_text(value: object) -> str:
             return "it is not valid UTF-8"
         if "\0" in text:
             return "it has a NUL in it"
+    return ""
+
+
+def no_redis_url(url: str) -> str:
+    """Return why redis-py would refuse a URL only later, or not check it; "" if it is good."""
+    ports = re.findall(r":([0-9]+)[,/]", url.rpartition("@")[2])
+    if url.startswith("redis+sentinel://") and any(int(port) > MAX_PORT for port in ports):
+        return "the port of a sentinel is none"
+    if not url.startswith(("redis://", "rediss://")):
+        return ""
+    hint = "(in a password, write special characters as %XX)"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        # What was parsed as a port may be the end of a password.
+        return f"its port is none {hint}"
+    if not re.fullmatch(r"/?[0-9]{0,9}", parts.path) or parts.fragment:
+        return f"its database is no number {hint}"
     return ""
 
 

@@ -6,18 +6,24 @@ environment (`NGW2F_ENV`, by default `development`), the same two sections of
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
 
 from middleware.cross_origin import checked_origin
-from ngw2f.setting_words import MAX_SHOWN_CHARACTERS, allowed, not_text, shown
+from ngw2f.setting_words import (
+    MAX_PORT,
+    MAX_SHOWN_CHARACTERS,
+    allowed,
+    no_redis_url,
+    not_text,
+    shown,
+)
 
 PREFIX = "NGW2F_"
 # Variables with the prefix that are not settings: the section and the folder to read, and those
@@ -28,7 +34,6 @@ MEGABYTE = 1024 * 1024
 # Databases, Redis and the system can count further, but nobody means more.
 MAX_COUNT = 2**31 - 1
 MAX_BYTES = 2**40
-MAX_PORT = 65_535
 Positive = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 # For processes and connections, which exist at the same time.
 Several = Annotated[int, Meta(ge=1, le=1_000)]
@@ -318,7 +323,8 @@ def _convert(values: dict[str, Any]) -> Settings:
             sentence = f"{PREFIX}{name.upper()}: it must be {kind}{value_shown}"
             raise SettingError(sentence) from None
     settings = msgspec.convert(values, Settings, strict=False)
-    _check_redis(settings.redis_url)
+    if reason := no_redis_url(settings.redis_url):
+        raise SettingError(f"{PREFIX}REDIS_URL: {reason}")
     _check_origins(settings.trusted_origins)
     return settings
 
@@ -338,21 +344,3 @@ def _check_origins(origins: list[str]) -> None:
                 f"{PREFIX}TRUSTED_ORIGINS: it must be a list of origins as browsers send them "
                 f"(https://HOST or http://HOST:PORT; no path, no default port), not {shown(origin)}"
             ) from None
-
-
-def _check_redis(redis_url: str) -> None:
-    """Raise SettingError for a URL that redis-py would refuse only later, or not check."""
-    ports = re.findall(r":([0-9]+)[,/]", redis_url.rpartition("@")[2])
-    if redis_url.startswith("redis+sentinel://") and any(int(port) > MAX_PORT for port in ports):
-        raise SettingError(f"{PREFIX}REDIS_URL: the port of a sentinel is none")
-    if not redis_url.startswith(("redis://", "rediss://")):
-        return
-    hint = "(in a password, write special characters as %XX)"
-    try:
-        parts = urlsplit(redis_url)
-        _ = parts.port
-    except ValueError:
-        # What was parsed as a port may be the end of a password.
-        raise SettingError(f"{PREFIX}REDIS_URL: its port is none {hint}") from None
-    if not re.fullmatch(r"/?[0-9]{0,9}", parts.path) or parts.fragment:
-        raise SettingError(f"{PREFIX}REDIS_URL: its database is no number {hint}")
