@@ -174,6 +174,7 @@ def test_runs_until_told_to_stop(
     assert nice == [NICE]
 
 
+@pytest.mark.usefixtures("_signals_kept")
 def test_cron_without_redis(settings: Settings, tmp_path: Path) -> None:
     away = msgspec.structs.replace(settings, redis_url=f"unix://{tmp_path}/none.sock")
     with pytest.raises(SystemExit, match="cannot reach Redis"):
