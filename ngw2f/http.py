@@ -60,6 +60,7 @@ class Request(WerkzeugRequest):
 
     # More fields than any form of the page has.
     max_form_parts = 50
+    _has_read_form = False
 
     @cached_property
     def args(self) -> MultiDict[str, str]:
@@ -164,6 +165,8 @@ class Request(WerkzeugRequest):
 
     def form_field(self, name: str, default: str = "") -> str:
         """Return a field of a form on the page. Raises 400 for invalid UTF-8."""
+        if self._has_read_form:
+            return self.form.get(name, default)
         body = self.body()
         try:
             # Werkzeug would keep "%FF" as text, and drop a form with a bare 0xFF.
@@ -171,6 +174,11 @@ class Request(WerkzeugRequest):
         except UnicodeDecodeError as error:
             raise problem(400, "the form is not valid UTF-8") from error
         return self.form.get(name, default)
+
+    def use_form(self, form: MultiDict[str, str]) -> None:
+        """Take this for the form: somebody has read the body."""
+        self.__dict__["form"] = form
+        self._has_read_form = True
 
     def id_field(self, name: str) -> int | None:
         """Return a row's id in a form, None for an empty field. Raises 400."""

@@ -9,6 +9,7 @@ from ngw2f.web import (
     administration,
     directs,
     events,
+    file_forms,
     files,
     inbox,
     installable,
@@ -86,6 +87,8 @@ def _for_people_in_rooms() -> list[Rule]:
         Rule("/rooms", endpoint=pages.create, methods=["POST"]),
         Rule("/rooms/<name>", endpoint=pages.show_room, methods=["GET"]),
         Rule("/rooms/<name>", endpoint=pages.post_message, methods=["POST"]),
+        Rule("/rooms/<name>/files", endpoint=file_forms.post, methods=["POST"]),
+        Rule("/rooms/<name>/<id:room_id>/files", endpoint=file_forms.post, methods=["POST"]),
         Rule("/rooms/<name>/read", endpoint=readings.mark_room, methods=["POST"]),
         # Of private rooms several may have a name.
         Rule("/rooms/<name>/<id:room_id>", endpoint=pages.show_room, methods=["GET"]),
@@ -105,6 +108,7 @@ def _for_people_who_talk_directly(room: str) -> list[Rule]:
     endpoints = [
         ("", pages.show_room, "GET"),
         ("", pages.post_message, "POST"),
+        ("/files", file_forms.post, "POST"),
         ("/read", readings.mark_room, "POST"),
         ("/mute", readings.mute_room, "POST"),
         ("/details", room_details.show, "GET"),

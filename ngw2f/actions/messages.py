@@ -93,6 +93,11 @@ class Messages:
             return self._posted_before(user, key or "", asked, with_task=with_task)
         return posted
 
+    def was_posted(self, user: UserRow, key: str) -> bool:
+        """Return whether the user has posted a message under a key, deleted since or not."""
+        with self._core.database.reading() as connection:
+            return find_use(connection, user.id, key) is not None
+
     def edit(
         self, user: UserRow, message_id: int, source: str, *, with_task: bool = False
     ) -> Posted:

@@ -12,10 +12,8 @@ const room = list && list.dataset.room ? Number(list.dataset.room) : null;
 const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
 
 const NEAR_THE_END_PIXELS = 120;
-/* The most messages, and rooms added since it was loaded, on a page that stays open for weeks;
- * links lead to the others. */
+/* The most on a page that stays open for weeks; links lead to the others. */
 const MAX_MESSAGES = 1000;
-const MAX_NEW_ROOMS = 50;
 /* How long a message may take until it is rendered, before it is said as it is. */
 const RENDERING_MILLISECONDS = 5000;
 const MAX_SAID = 20;
@@ -291,6 +289,7 @@ function showPosted(message) {
   item.querySelector(".permalink").href = `/messages/${message.id}`;
   item.querySelector("time").dateTime = new Date(message.created_at * 1000).toISOString();
   item.querySelector(".text").innerHTML = message.html;
+  item.querySelector(".text").append(message.files.map(({ name }) => name).join(", "));
   const answered = document.getElementById(`m${message.reply_to}`);
   if (answered) item.querySelector(".text").before(quote(message.reply_to, answered));
   showMessage(item);
@@ -320,7 +319,8 @@ function say(item) {
   if (said.has(item)) return;
   said.add(item);
   const [author, text] = [".nickname", ".text"].map((part) => item.querySelector(part).innerText);
-  sayText(`${author}: ${text}`);
+  const files = [...item.querySelectorAll(".file")].map(({ title }) => title);
+  sayText(`${author}: ${[text, ...files].filter(Boolean).join(", ")}`);
 }
 
 function sayText(text) {
@@ -396,45 +396,7 @@ function findByKey(event) {
   }
 }
 
-/* ---- Rooms and people ---- */
-
-const newRooms = [];
-
-function showRoom(item) {
-  /* By id, because two private rooms may have the same name. */
-  const { room: id } = item.querySelector("a").dataset;
-  if (document.querySelector(`.rooms a[data-room="${id}"]`)) return;
-  const { direct } = item.querySelector("a").dataset;
-  item.querySelector(`[data-person="${reader}"]`)?.remove();
-  (direct ? document.getElementById("directs") : document.querySelector(".rooms ul")).append(item);
-  attention.add(item.querySelector("a"));
-  newRooms.push(item);
-  if (newRooms.length > MAX_NEW_ROOMS) newRooms.shift().remove();
-}
-
-/* Show a room's new name and topic; one that is archived is in no list. */
-function changeRoom({ id, name, topic, archived, page, fragment }) {
-  const link = document.querySelector(`.rooms a[data-room="${id}"]`);
-  if (!link && !archived) showRoom(parse(fragment));
-  if (link && archived && id !== room) {
-    link.closest("li").remove();
-    attention.remove(id);
-  } else if (link) {
-    link.href = page;
-    link.querySelector(".name").replaceWith(parse(fragment).querySelector(".name"));
-  }
-  if (id !== room) return;
-  const wasArchived = !document.getElementById("archived").hidden;
-  /* What is written is kept for the room (composer.js). */
-  const isElsewhere = location.pathname !== "/" && location.pathname !== page;
-  if (isElsewhere || (wasArchived && !archived)) location.replace(page);
-  document.querySelector(".heading h1").textContent = name;
-  document.getElementById("topic").textContent = topic;
-  list.dataset.title = `${name} · NGW2F`;
-  document.getElementById("archived").hidden = !archived;
-  if (composer) composer.form.hidden = archived;
-  attention.showTotal();
-}
+/* ---- People ---- */
 
 function showUser(user) {
   if (user.online) online.set(user.id, user.nickname);
@@ -459,27 +421,13 @@ function showPeople() {
   people.parentElement.hidden = names.length === 0;
 }
 
-const typing = new Map();
+/* Says who is writing (typing.js), once somebody was. */
+let typing = null;
 
-function showTyping({ room_id, user_id, nickname }) {
-  if (room_id !== room || user_id === reader) return;
-  clearTimeout(typing.get(user_id)?.timer);
-  const timer = setTimeout(() => stopTyping(user_id), 6000);
-  typing.set(user_id, { nickname, timer });
-  describeTyping();
-}
-
-function stopTyping(userId) {
-  clearTimeout(typing.get(userId)?.timer);
-  typing.delete(userId);
-  describeTyping();
-}
-
-function describeTyping() {
-  const names = Array.from(typing.values(), ({ nickname }) => nickname);
-  const several = names.length > 3 ? "Several people are" : `${names.join(", ")} are`;
-  const text = names.length === 1 ? `${names[0]} is` : several;
-  document.getElementById("typing").textContent = names.length ? `${text} writing…` : "";
+function showTyping(somebody) {
+  if (somebody.room_id !== room || somebody.user_id === reader) return;
+  typing ||= load("typing-script").then(({ Typing }) => new Typing());
+  typing.then((shown) => shown.start(somebody)).catch(() => (typing = null));
 }
 
 function showConnection(state, text) {
@@ -503,7 +451,7 @@ const handlers = {
   "message.created": (message) => {
     attention.created(message);
     if (message.room_id !== room) return;
-    stopTyping(message.user_id);
+    typing?.then((shown) => shown.stop(message.user_id));
     if (message.user_id === reader) composer?.arrived(parse(message.fragment));
     show(message);
     /* It is beyond what is here. */
@@ -531,11 +479,11 @@ const handlers = {
     attention.updated(reading);
     notices?.read(reading);
   },
-  "room.created": ({ fragment }) => showRoom(parse(fragment)),
-  "room.updated": changeRoom,
+  "room.created": (created) => withRooms("add", created),
+  "room.updated": (changed) => withRooms("change", changed),
   "user.updated": showUser,
   typing: showTyping,
-  resync: () => (withHistory("readAgain"), withHistory("readRooms"), readPeople()),
+  resync: () => (withHistory("readAgain"), withRooms("readAgain"), readPeople()),
 };
 
 function handle(name, data) {
@@ -622,8 +570,8 @@ function act(event) {
 const actions = ["edit", "reply", "react", "reactions", "copy", "delete", "mark-unread", "quote"];
 const tools = {
   list, pane, room, reader, element, idOf, focusOn, drop, arrange, neighbour, lastInView, prepare, press,
-  quote, firstLineOf, fetchJSON, fetchPage, messagesOf, showRead, showRoom, failureOf, reasonOf, showProblem,
-  showPosted, sayText, goToEnd,
+  quote, firstLineOf, fetchJSON, fetchPage, messagesOf, showRead, failureOf, reasonOf, showProblem,
+  showPosted, sayText, goToEnd, parse,
   load,
   most: MAX_MESSAGES,
   names() {
@@ -655,6 +603,17 @@ async function withHistory(action, ...what) {
     await (await walking)[action](...what);
   } catch {
     /* The links lead there, and scrolling tries again. */
+  }
+}
+
+let changing = null;
+
+async function withRooms(action, ...what) {
+  try {
+    changing ||= load("rooms-script").then(({ Rooms }) => new Rooms({ ...tools, form }));
+    await (await changing)[action](...what);
+  } catch {
+    /* The page /rooms has them. */
   }
 }
 

@@ -57,6 +57,8 @@ export class Composer {
     this.isSending = false;
     this.completion = null;
     this.toldAt = this.timer = 0;
+    /* What uploads files (files.js), once there were any. */
+    this.files = this.loading = null;
   }
 
   start() {
@@ -72,12 +74,35 @@ export class Composer {
       this.answer(null);
     });
     window.addEventListener("online", () => this.retry());
+    for (const type of ["change", "paste", "dragover", "drop"]) {
+      document.addEventListener(type, (event) => this.takeFiles(event));
+    }
     const isBegun = Boolean(field.value);
     this.keepDraft();
     /* Somebody may have written before this script was there. */
     if (isBegun) field.dispatchEvent(new Event("input"));
-    for (const { key, source, answered } of this.unsent.get() || []) this.add(key, source, answered);
+    for (const kept of this.unsent.get() || []) this.add(kept);
     this.drain();
+  }
+
+  /* Files come by the button, pasted, or dropped anywhere. What has words too, as a table of
+   * a spreadsheet, is pasted as words. */
+  takeFiles(event) {
+    const { files, types } = event.clipboardData || event.dataTransfer || event.target;
+    if (event.type === "paste" && types.includes("text/plain")) return;
+    if (types?.includes("Files")) event.preventDefault();
+    if (files?.length && event.type !== "dragover") this.withFiles("add", [...files]);
+  }
+
+  async withFiles(action, files) {
+    try {
+      this.loading ||= this.load("files-script").then(({ Files }) => new Files(this));
+      this.files = await this.loading;
+      this.files[action](files);
+    } catch (error) {
+      this.loading = null;
+      this.showProblem(`Not attached: ${this.reasonOf(error)}.`);
+    }
   }
 
   pressed(event) {
@@ -149,26 +174,31 @@ export class Composer {
 
   submit() {
     const source = this.field.value;
-    if (!source.trim()) return;
+    if (this.files?.delays()) return;
+    const files = this.files?.take() || [];
+    if (!source.trim() && !files.length) return;
     const answered = Number(this.form.elements.reply_to.value) || null;
     this.field.value = "";
     this.field.dispatchEvent(new Event("change"));
     if (answered) this.answer(null);
-    this.add(newKey(), source, answered);
-    this.unsent.set([...(this.unsent.get() || []), { key: this.queue.at(-1).key, source, answered }]);
+    const kept = { key: newKey(), source, answered, files };
+    this.add(kept);
+    this.unsent.set([...(this.unsent.get() || []), kept]);
     this.goToEnd();
     this.drain();
   }
 
-  add(key, source, answered) {
+  add({ key, source, answered, files = [] }) {
     const item = document.getElementById("on-its-way").content.firstElementChild.cloneNode(true);
     item.removeAttribute("id");
     item.querySelector("time").dateTime = new Date().toISOString();
-    item.querySelector(".text").append(this.element("p", "typed", source));
+    for (const text of [source, ...files.map(({ name }) => name)]) {
+      if (text) item.querySelector(".text").append(this.element("p", "typed", text));
+    }
     const there = document.getElementById(`m${answered}`);
     if (there) item.querySelector(".text").before(this.quote(answered, there));
     this.prepare(item);
-    const outgoing = { key, source, answered, item, state: "waiting" };
+    const outgoing = { key, source, answered, files, item, state: "waiting" };
     item.addEventListener("click", ({ target }) => {
       if (target.matches(".again")) this.retry();
       else if (target.matches(".discard")) this.discard(outgoing);
@@ -189,12 +219,13 @@ export class Composer {
 
   async post(outgoing) {
     this.show(outgoing);
-    const { key, source, answered } = outgoing;
+    const { key, source, answered, files } = outgoing;
+    const file_ids = files.map(({ id }) => id);
     try {
       const message = await this.fetchJSON(`/api/rooms/${this.room}/messages`, {
         method: "POST",
         headers: { "Content-Type": "application/json", "Idempotency-Key": `"${key}"` },
-        body: JSON.stringify({ source, reply_to: answered }),
+        body: JSON.stringify({ source, reply_to: answered, file_ids }),
       });
       this.forget(outgoing);
       this.showPosted(message);
@@ -240,6 +271,7 @@ export class Composer {
   discard(outgoing) {
     this.forget(outgoing);
     this.showProblem("");
+    if (outgoing.files.length) this.withFiles("putBack", outgoing.files);
     if (!this.field.value) this.field.value = outgoing.source;
     this.field.dispatchEvent(new Event("change"));
     this.field.focus();

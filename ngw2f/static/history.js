@@ -145,14 +145,6 @@ export class History {
   }
 
   /* The rooms that are newer than all shown here; the page /rooms has the others. */
-  async readRooms() {
-    const shown = [...document.querySelectorAll(".rooms a[data-room]")];
-    const newest = Math.max(0, ...shown.map((link) => Number(link.dataset.room)));
-    const page = await this.fetchPage(`/rooms?after=${newest}`);
-    const links = page.querySelectorAll(".all-rooms a[data-room]");
-    for (const link of links) this.showRoom(link.closest("li"));
-  }
-
   /* Read all messages between two ids, of which there may be more than one page; return their ids. */
   async readBetween(after, before) {
     const known = new Set();

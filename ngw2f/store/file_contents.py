@@ -4,11 +4,12 @@ They lie in `files/` of the data folder, in 256 folders. Only their owner may re
 group too, if nginx shall send them. Nothing a client says is part of a path.
 """
 
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 T = TypeVar("T")
 
@@ -63,10 +64,19 @@ class FileContents:
         """Delete a file; none is there after it, whatever was before. Raises OSError."""
         self.path_of(key).unlink(missing_ok=True)
 
+    def make_folder(self) -> Path:
+        """Return the folder, which is there now."""
+        self.folder.mkdir(mode=self._folder_mode, parents=True, exist_ok=True)
+        return self.folder
+
+    def digest_of(self, file: IO[bytes]) -> str:
+        """Return the SHA-256 of a file from where it stands, read in a thread."""
+        return str(_in_thread(hashlib.file_digest, file, "sha256").hexdigest())
+
     def _create(self, key: str) -> int:
         path = self.path_of(key)
-        for folder in (self.folder, path.parent):
-            folder.mkdir(mode=self._folder_mode, parents=True, exist_ok=True)
+        self.make_folder()
+        path.parent.mkdir(mode=self._folder_mode, exist_ok=True)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(path, flags, self._mode)
         os.fchmod(descriptor, self._mode)  # The umask may have taken the owner's rights too.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ngw2f.api_resources import Person, Preview, Reacted, Reaction, Room
+from ngw2f.api_resources import File, Person, Preview, Reacted, Reaction, Room
 from ngw2f.live.entry import Entry
 from ngw2f.live.nicknames import Nicknames
 from ngw2f.store.database import Database
@@ -32,6 +32,7 @@ class ShownMessage(msgspec.Struct):
     mentions: tuple[int, ...] = ()
     mentions_room: bool = False
     reply_to: int | None = None
+    files: tuple[File, ...] = ()
     reactions: tuple[Reaction, ...] = ()
 
 

@@ -266,6 +266,8 @@ def post_message(
         room = rights.find_room_named(connection, name, user, room_id)
     source, reply_to = request.form_field("source"), request.id_field("reply_to")
     try:
+        if request.form_field("file"):
+            raise Invalid('to send files, press "Send with files"')
         _once(
             request,
             source,
@@ -277,6 +279,18 @@ def post_message(
         draft = Draft(source, error, reply_to)
         return _room_page(services, request, user, name, room_id, draft)
     return see_other(room.links.page + "#end")
+
+
+def show_refused(
+    services: Services,
+    request: Request,
+    user: UserRow,
+    name: str,
+    room_id: int | None,
+    draft: Draft,
+) -> Response:
+    """Answer with the page of the room, with what was typed into its form and why not."""
+    return _room_page(services, request, user, name, room_id, draft)
 
 
 def create(services: Services, request: Request) -> Response:

@@ -35,6 +35,7 @@ class Templates:
         self._environment.filters["iso"] = _iso
         self._environment.filters["with_languages"] = _with_languages
         self._environment.filters["count"] = _count
+        self._environment.filters["bytes"] = _bytes
         self._environment.filters["browser"] = describe_browser
         self._environment.globals["static"] = StaticFiles()
 
@@ -60,6 +61,16 @@ def _count(number: int) -> str:
 def _with_languages(html: str) -> str:
     """Return a message's HTML with the language of each code block where the sheet can show it."""
     return CODE.sub(r'<div class="highlight" data-language="\2">\1', html)
+
+
+def _bytes(size: int) -> str:
+    """Return a file's size in the unit that people know."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return (
+                f"{size / factor:.1f} {unit}" if size < 10 * factor else f"{size // factor} {unit}"
+            )
+    return f"{size} B"
 
 
 def _clock(seconds: float) -> str:

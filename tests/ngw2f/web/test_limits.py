@@ -97,6 +97,9 @@ RULE_OF = {
     "DELETE /api/messages/<id:message_id>": "delete",
     "POST /api/messages/<id:message_id>/restore": "delete",
     "POST /api/rooms/<id:room_id>/files": "upload",
+    "POST /rooms/<name>/files": "upload",
+    "POST /rooms/<name>/<id:room_id>/files": "upload",
+    "POST /direct/<id:room_id>/files": "upload",
     "PUT /api/messages/<id:message_id>/reactions/<emoji>": "react",
     "DELETE /api/messages/<id:message_id>/reactions/<emoji>": "react",
 }
@@ -178,7 +181,8 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
             "message_id": "1", "user_id": "2", "emoji": "\N{THUMBS UP SIGN}",
             "nicknames": "bob", "theme": "dark", "mode": "closed", "do": "suspend",
             **passwords}  # fmt: skip
-    return client.post(path, form, headers=session)
+    files = [("file", "a.txt", b"a")] if path.endswith("/files") else None
+    return client.post(path, form, headers=session, upload_files=files)
 
 
 def test_every_write_has_a_rule(service: Service) -> None:

@@ -1,0 +1,144 @@
+/* Uploads files for the message that is being written, one after the other, and shows how far each
+ * is; one that failed can be tried again. Loaded when somebody first has files to send; without it,
+ * the form sends them with the message. */
+
+export class Files {
+  constructor({ form, room, element, reasonOf, showProblem }) {
+    Object.assign(this, { form, room, element, reasonOf, showProblem });
+    this.list = document.getElementById("uploads");
+    /* In the order in which they were chosen, each with its item, its state (waiting, failed or
+     * made) and, once it is uploaded, its resource. */
+    this.uploads = [];
+    this.isUploading = this.sendsWhenDone = false;
+  }
+
+  add(files) {
+    this.form.elements.file.value = "";
+    for (const file of files) this.show({ file, name: file.name, state: "waiting" });
+    this.drain();
+  }
+
+  /* Take back files that are uploaded, of a message that is not sent. */
+  putBack(files) {
+    for (const made of files) this.show({ name: made.name, state: "made", made });
+    this.change();
+  }
+
+  /* Return whether the message has to wait for files: it is sent after them, unless one fails. */
+  delays() {
+    const isWaiting = this.uploads.some(({ state }) => state === "waiting");
+    const failed = this.uploads.find(({ state }) => state === "failed");
+    this.sendsWhenDone = isWaiting && !failed;
+    if (failed) this.showProblem(`Not sent: ${failed.name} is not uploaded. Try again, or remove it.`);
+    return isWaiting || Boolean(failed);
+  }
+
+  /* Return the ids and names of the files, for the message that is sent now. */
+  take() {
+    const made = this.uploads.map(({ made: { id, name } }) => ({ id, name }));
+    this.uploads = [];
+    this.list.replaceChildren();
+    this.change();
+    return made;
+  }
+
+  show(upload) {
+    const { name } = upload;
+    const item = this.element("li");
+    const progress = this.element("progress");
+    progress.setAttribute("aria-label", `Upload of ${name}`);
+    progress.value = upload.made ? 1 : 0;
+    const error = this.element("span", "error");
+    error.setAttribute("role", "alert");
+    const again = this.button("Try again", name, () => this.again(upload));
+    again.hidden = true;
+    const remove = this.button("Remove", name, () => this.remove(upload));
+    item.append(this.element("bdi", "", name), progress, error, again, remove);
+    this.list.append(item);
+    this.uploads.push(Object.assign(upload, { item, progress, error, retry: again }));
+  }
+
+  button(text, name, does) {
+    const button = this.element("button", "quiet", text);
+    button.type = "button";
+    button.setAttribute("aria-label", `${text}: ${name}`);
+    button.addEventListener("click", does);
+    return button;
+  }
+
+  remove(upload) {
+    upload.request?.abort();
+    this.uploads = this.uploads.filter((each) => each !== upload);
+    upload.item.remove();
+    this.showProblem("");
+    this.change();
+    this.form.elements.source.focus();
+  }
+
+  again(upload) {
+    this.setState(upload, "waiting");
+    upload.progress.value = 0;
+    this.showProblem("");
+    this.form.elements.source.focus();
+    this.drain();
+  }
+
+  setState(upload, state, text = "") {
+    upload.state = state;
+    upload.error.textContent = text;
+    upload.progress.hidden = state === "failed";
+    upload.retry.hidden = state !== "failed";
+  }
+
+  async drain() {
+    this.change();
+    if (this.isUploading) return;
+    this.isUploading = true;
+    let next;
+    while ((next = this.uploads.find(({ state }) => state === "waiting"))) await this.upload(next);
+    this.isUploading = false;
+    this.change();
+    if (this.sendsWhenDone) this.form.requestSubmit();
+  }
+
+  async upload(upload) {
+    try {
+      upload.made = await this.send(upload);
+      upload.progress.value = 1;
+      this.setState(upload, "made");
+    } catch (error) {
+      this.setState(upload, "failed", `Not uploaded: ${this.reasonOf(error)}.`);
+      /* Unless somebody has removed it meanwhile. */
+      if (this.uploads.includes(upload)) this.sendsWhenDone = false;
+    }
+  }
+
+  /* fetch does not tell how far an upload is. */
+  send(upload) {
+    const { file, progress } = upload;
+    const request = new XMLHttpRequest();
+    upload.request = request;
+    request.open("POST", `/api/rooms/${this.room}/files?name=${encodeURIComponent(file.name)}`);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.setRequestHeader("Accept", "application/json");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      progress.value = total ? loaded / total : 1;
+    });
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        if (request.status === 201) return resolve(request.response);
+        const error = new Error(request.response?.detail || request.statusText);
+        reject(Object.assign(error, { status: request.status }));
+      };
+      for (const type of ["load", "error", "abort"]) request.addEventListener(type, end);
+      request.send(file);
+    });
+  }
+
+  /* A message with files may have no text. */
+  change() {
+    this.form.elements.source.required = !this.uploads.length;
+    this.list.setAttribute("aria-busy", String(this.isUploading));
+  }
+}

@@ -1,0 +1,32 @@
+/* Who is writing in the room now. Loaded when somebody first does. */
+
+/* Whoever goes on writing says so more often (composer.js). */
+const SHOWN_MILLISECONDS = 6000;
+
+export class Typing {
+  constructor() {
+    this.line = document.getElementById("typing");
+    /* By account: the nickname, and the timer that ends it. */
+    this.people = new Map();
+  }
+
+  start({ user_id, nickname }) {
+    clearTimeout(this.people.get(user_id)?.timer);
+    const timer = setTimeout(() => this.stop(user_id), SHOWN_MILLISECONDS);
+    this.people.set(user_id, { nickname, timer });
+    this.describe();
+  }
+
+  stop(id) {
+    clearTimeout(this.people.get(id)?.timer);
+    this.people.delete(id);
+    this.describe();
+  }
+
+  describe() {
+    const names = Array.from(this.people.values(), ({ nickname }) => nickname);
+    const several = names.length > 3 ? "Several people are" : `${names.join(", ")} are`;
+    const text = names.length === 1 ? `${names[0]} is` : several;
+    this.line.textContent = names.length ? `${text} writing…` : "";
+  }
+}

@@ -1,0 +1,125 @@
+"""The form of a room with files, for browsers without JavaScript: uploaded and posted at once."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from tempfile import TemporaryFile
+from typing import IO
+
+from werkzeug.datastructures import FileStorage
+from werkzeug.formparser import FormDataParser
+
+from ngw2f.actions import rights
+from ngw2f.actions.idempotency import digest_of
+from ngw2f.actions.messages import MAX_FILES
+from ngw2f.api_resources import Room
+from ngw2f.errors import Invalid, KeyReused, TooLarge
+from ngw2f.http import Request, Response, problem, see_other
+from ngw2f.store.users import UserRow
+from ngw2f.web import auth, idempotency
+from ngw2f.web.files import PIECE_BYTES
+from ngw2f.web.pages import REFUSALS, Draft, show_refused
+from ngw2f.web.services import Services
+
+FIELD = "file"
+# What else is in the form.
+OTHER_FIELDS = 10
+FORM_BYTES = 1024 * 1024
+# So much of a file is kept in memory before it is written.
+BUFFER_BYTES = 1024 * 1024
+
+
+def post(services: Services, request: Request, name: str, room_id: int | None = None) -> Response:
+    """Post what is written, with the files, and lead to the room."""
+    user = auth.require_user(services, request)
+    with services.core.database.reading() as connection:
+        room = rights.find_room_named(connection, name, user, room_id)
+    rights.check_open(room)
+    files = _read_form(services, request)
+    source, reply_to = request.form_field("source"), request.id_field("reply_to")
+    try:
+        if len(files) > MAX_FILES:
+            raise Invalid(f"a message has at most {MAX_FILES} files")
+        key = _key_of(services, request, files)
+        if key is None or not services.actions.messages.was_posted(user, key):
+            _post(services, user, room, source, key, reply_to, files)
+    except (*REFUSALS, TooLarge) as error:
+        return show_refused(services, request, user, name, room_id, Draft(source, error, reply_to))
+    finally:
+        for each in files:
+            each.close()
+    return see_other(room.links.page + "#end")
+
+
+def _key_of(services: Services, request: Request, files: list[FileStorage]) -> str | None:
+    """Return the form's key with all that is in the form, whose files have new ids each time."""
+    key = idempotency.key_of_form(request)
+    if key is None:
+        return None
+    fields = request.form_field("source"), request.form_field("reply_to")
+    contents = [(each.filename, services.core.files.digest_of(each.stream)) for each in files]
+    return digest_of(key, fields, contents).hex()
+
+
+def _post(
+    services: Services,
+    user: UserRow,
+    room: Room,
+    source: str,
+    key: str | None,
+    reply_to: int | None,
+    files: list[FileStorage],
+) -> None:
+    file_ids = [_upload(services, user, room, each) for each in files]
+    with suppress(KeyReused):  # The same form came twice at a time, and the other was first.
+        services.actions.messages.post(
+            user, room.id, source, key=key, reply_to=reply_to, file_ids=file_ids
+        )
+
+
+def _read_form(services: Services, request: Request) -> list[FileStorage]:
+    """Read the form, with its files into nameless ones beside the data; return these.
+
+    Raises 400, 413.
+    """
+    folder = services.core.files.make_folder()
+    made: list[IO[bytes]] = []
+
+    def make_file(*_about: object, **_more: object) -> IO[bytes]:
+        made.append(TemporaryFile(buffering=BUFFER_BYTES, dir=folder))  # noqa: SIM115 # closed by `post`
+        return made[-1]
+
+    most = services.core.settings.max_file_bytes + FORM_BYTES
+    request.max_content_length = most
+    parser = FormDataParser(
+        make_file,
+        max_form_memory_size=services.core.settings.max_body_bytes,
+        max_content_length=most,
+        silent=False,
+        max_form_parts=MAX_FILES + OTHER_FIELDS,
+    )
+    try:
+        _, form, files = parser.parse(
+            request.stream, request.mimetype, request.content_length, request.mimetype_params
+        )
+    except BaseException as error:
+        for each in made:
+            each.close()
+        if isinstance(error, ValueError):
+            raise problem(400, "the form is not whole multipart/form-data") from error
+        raise
+    request.use_form(form)
+    # A field in which no file was chosen has no name.
+    return [each for each in files.getlist(FIELD) if each.filename]
+
+
+def _upload(services: Services, user: UserRow, room: Room, file: FileStorage) -> int:
+    size = file.stream.seek(0, 2)
+    file.stream.seek(0)
+    made = services.actions.files.upload(
+        user, room.id, file.filename or "", _pieces(file.stream), size
+    )
+    return made.id
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    return iter(lambda: stream.read(PIECE_BYTES), b"")

@@ -1,0 +1,147 @@
+"""Files by a form, without JavaScript, and on the page."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from wsgiref.validate import validator
+
+import pytest
+from webtest import TestResponse, Upload
+
+from ngw2f.server.service import Service
+from ngw2f.settings import Settings
+from ngw2f.store.files import COST_BYTES
+from tests.client import BROWSER, Client
+from tests.ngw2f.web.browsing import form_of, page, submit, texts
+
+PATH = "/rooms/lobby/files"
+Files = list[tuple[str, str, bytes]]
+
+
+@pytest.fixture
+def ann(client: Client) -> Client:
+    client.sign_in("ann")
+    return client
+
+
+def send(client: Client, files: Files, path: str = PATH, **fields: str) -> TestResponse:
+    return client.post(path, fields, upload_files=files, headers=BROWSER)
+
+
+def on_disk(settings: Settings) -> list[bytes]:
+    found = Path(settings.data_dir, "files").rglob("*")
+    return sorted(path.read_bytes() for path in found if path.is_file())
+
+
+def test_form_posts_text_and_files(ann: Client, settings: Settings) -> None:
+    shown = page(ann)
+    (button,) = shown.html.select("noscript button")
+    assert (button["formaction"], button["formenctype"]) == (PATH, "multipart/form-data")
+    form = form_of(shown, "/rooms/lobby")
+    assert form["file"].attrs["multiple"] == ""
+    form.action, form.enctype = button["formaction"], button["formenctype"]
+    form["source"] = "look *here*"
+    form["file"] = [Upload("<b>.txt", b"hello")]
+    answer = form.submit(headers=BROWSER)
+    assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby#end")
+    shown = page(ann)
+    (link,) = shown.html.select(".message .file")
+    assert re.sub(r"\s+", " ", link.text).strip() == "_b_.txt 5 B"
+    assert link["href"] == "/files/1/_b_.txt"
+    assert ann.get(link["href"]).body == b"hello"
+    assert "    + _b_.txt (5 B) http://localhost/files/1/_b_.txt\n" in ann.get("/").text
+    assert ann.sources() == ["look *here*"]
+    assert on_disk(settings) == [b"hello"]
+
+
+def test_several_files_without_text(ann: Client) -> None:
+    files = [("file", f"{name}.bin", b"x" * size) for name, size in (("a", 0), ("b", 300_000))]
+    assert send(ann, files, source="", reply_to="").status_int == 303
+    assert texts(page(ann), ".file span") == ["0 B", "300 kB"]
+    assert ann.sources() == [""]
+
+
+def test_form_that_is_sent_again_is_one_message(ann: Client) -> None:
+    shown = page(ann)
+    key = form_of(shown, "/rooms/lobby")["idempotency_key"].value
+    fields = {"source": "look", "reply_to": "", "idempotency_key": key}
+    for _ in range(2):
+        answer = send(ann, [("file", "a.txt", b"hello")], **fields)
+        assert (answer.status_int, answer.headers["Location"]) == (303, "/rooms/lobby#end")
+    assert ann.sources() == ["look"]
+    # Somebody went back, and chose another file of this name.
+    send(ann, [("file", "a.txt", b"other")], **fields)
+    assert ann.sources() == ["look", "look"]
+    assert [each["files"][0]["id"] for each in ann.get("/api/messages").json["messages"]] == [1, 2]
+    # What is deleted does not come back.
+    ann.delete("/api/messages/1", status=204)
+    send(ann, [("file", "a.txt", b"hello")], **fields)
+    assert ann.sources() == ["look"]
+
+
+@pytest.mark.parametrize("kind", ["private", "direct"])
+def test_rooms_of_all_kinds(ann: Client, kind: str) -> None:
+    if kind == "private":
+        ann.post_json("/api/rooms", {"name": "den", "private": True}, status=201)
+        path = "/rooms/den/2"
+    else:
+        ann.post_json("/api/direct", {"user_ids": [ann.register("bob")]}, status=201)
+        path = "/direct/2"
+    assert send(ann, [("file", "a", b"x")], f"{path}/files").headers["Location"] == f"{path}#end"
+    assert ann.get("/api/rooms/2/messages").json["messages"][0]["files"]
+    ann.reset()
+    assert send(ann, [("file", "a", b"x")], f"{path}/files").status_int == 401
+
+
+def test_refused_form_comes_back_with_the_text(build: Callable[..., Service]) -> None:
+    client = Client(validator(build(max_file_bytes=100, file_bytes_per_account=COST_BYTES + 150)))
+    client.sign_in("ann")
+    answer = send(client, [("file", "a", b"x" * 101)], source="look")
+    assert (answer.status_int, texts(answer, "#write")) == (413, ["look"])
+    assert texts(answer, "#problem") == ["Not sent: a file has at most 100 bytes"]
+    many = [("file", "a", b"")] * 21
+    answer = send(client, many, source="look")
+    assert texts(answer, "#problem") == ["Not sent: a message has at most 20 files"]
+    assert send(client, [], source=" ").status_int == 400
+    assert client.sources() == []
+
+
+def test_name_of_a_file_alone_is_no_file(ann: Client) -> None:
+    answer = ann.post("/rooms/lobby", {"source": "look", "file": "a.txt"}, headers=BROWSER)
+    assert (answer.status_int, texts(answer, "#write")) == (400, ["look"])
+    assert texts(answer, "#problem") == ['Not sent: to send files, press "Send with files"']
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="file"'),
+        ("multipart/form-data; boundary=x", b"nothing"),
+        ("multipart/form-data", b"--x--"),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\n\r\n--x--\r\n"),
+    ],
+)
+def test_broken_form(ann: Client, kind: str, body: bytes, settings: Settings) -> None:
+    answer = ann.post(PATH, body, headers={**BROWSER, "Content-Type": kind})
+    assert answer.status_int == 400
+    assert ann.sources() == []
+    assert on_disk(settings) == []
+
+
+def test_too_many_parts(ann: Client, settings: Settings) -> None:
+    assert send(ann, [("file", "a", b"x")] * 31).status_int == 413
+    fields = {f"field-{number}": "x" for number in range(31)}
+    assert send(ann, [("file", "a", b"x")], **fields).status_int == 413
+    assert send(ann, [("file", "a", b"x")], source="x" * 300_000).status_int == 413
+    assert on_disk(settings) == []
+
+
+def test_archived_room_reads_no_form(ann: Client) -> None:
+    ann.post_json("/api/rooms", {"name": "den"}, status=201)
+    ann.put_json("/api/rooms/2", {"archived": True}, status=200)
+    assert send(ann, [("file", "a", b"x")], "/rooms/den/files").status_int == 409
+
+
+def test_post_without_files_works_as_before(ann: Client) -> None:
+    assert submit(page(ann), "/rooms/lobby", source="hello").status_int == 303
+    assert ann.sources() == ["hello"]
