@@ -63,7 +63,7 @@ def begin_fill(
         key=request.key,
         status=arrival.status,
         headers=headers,
-        selecting=selecting_values(headers, request.fields),
+        selecting=selecting_values(headers, request.selecting),
         request_time=arrival.request_time,
         response_time=parts.time(),
         started=arrival.started,

@@ -102,7 +102,7 @@ class Deliberation:
         )
 
     def _matching(self) -> Sequence[Entry]:
-        return self._variants.select(self._request.environ)
+        return self._variants.select(self._request.selecting)
 
     # Waiting.
 
@@ -120,8 +120,8 @@ class Deliberation:
 
     def _flight_key(self) -> object:
         """Return a key that differs if a response cannot be shared: by variant, and by user."""
-        environ = self._request.environ
-        values = tuple(normalize(key, environ.get(key)) for key in self._variants.keys)
+        fields = self._request.selecting
+        values = tuple(normalize(key, fields.get(key)) for key in self._variants.keys)
         return self._request.key, values, self._request.authenticated
 
     def _land(self) -> None:
@@ -212,7 +212,7 @@ class Deliberation:
         environ = {k: v for k, v in self._request.environ.items() if k not in _OF_CLIENT}
         environ.update({"REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO(), BACKGROUND_KEY: True})
         inquiry = Inquiry(
-            Request(environ, self._request.key),
+            Request(environ, self._request.key, self._parts.vary),
             "stale",
             request_time=self._parts.time(),
             started=self._started,

@@ -8,6 +8,7 @@ from wsgiref.types import StartResponse
 from middleware._wsgi import Headers, Write, close_body
 from middleware.cache.admission import Arrival
 from middleware.cache.environ_conditions import Conditions
+from middleware.cache.environ_query import KeyedQuery
 from middleware.cache.filling import FillingBody
 from middleware.cache.outcomes import Outcome, Passed, Replaced
 from middleware.cache.parts import STATUS_KEY, Parts, code_of
@@ -32,6 +33,7 @@ class Exchange:
             by_etag=inquiry.by_etag,
             answers_client=inquiry.answers_conditions,
         )
+        self._query = KeyedQuery(self._environ, inquiry.request.key)
         self._judge = Judge(parts, inquiry, self._conditions)
         # What the application has given so far: its head, and the body that it returned.
         self._arrival: Arrival | None = None
@@ -47,10 +49,12 @@ class Exchange:
         """Call the application and return the body: its own if the cache does nothing with it."""
         # Only what is known before the call: environ is the application's from then on.
         self._environ[STATUS_KEY] = self._parts.status.forward(self._inquiry.reason)
+        self._query.replace()
         self._conditions.replace()
         try:
             self._call_or_stand_in()
-            if isinstance(self._outcome, Passed) and not self._conditions.are_replaced:
+            is_whole = not (self._conditions.are_replaced or self._query.is_replaced)
+            if isinstance(self._outcome, Passed) and is_whole:
                 return self._body
             if self._outcome is not None:
                 # iter() is called with the first chunk, so that a body whose iter() fails is
@@ -83,6 +87,7 @@ class Exchange:
                 self._outcome.give_up()
             self._judge.land(reusable=None)
             self._conditions.restore()
+            self._query.restore()
 
     # The application's side.
 

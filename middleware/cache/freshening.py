@@ -19,7 +19,7 @@ def freshen(parts: Parts, request: Request, chosen: Entry, arrival: Arrival) -> 
     now = parts.time()
     headers = updated_headers(chosen.headers, arrival.headers, now)
     return _keep(
-        parts, request, chosen, arrival, headers, selecting_values(headers, request.fields)
+        parts, request, chosen, arrival, headers, selecting_values(headers, request.selecting)
     )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urljoin, urlsplit
 from middleware._fields import value_of
 from middleware._wsgi import Headers
 from middleware.cache.key import normalize_uri, origin_of
+from middleware.cache.prefixes import prefix_groups
 from middleware.cache.structured import Item, StructuredFieldError, Token, parse_list
 
 # RFC 9110 section 9.2.1. A method that this cache does not know counts as unsafe.
@@ -24,27 +25,27 @@ def is_error(status: int) -> bool:
     return not 200 <= status <= 399
 
 
-def invalidated_keys(key: str, headers: Headers) -> list[str]:
-    """List the keys that a successful unsafe request makes invalid.
+def invalidated_uris(uri: str, headers: Headers) -> list[str]:
+    """List the URIs whose responses a successful unsafe request makes invalid.
 
     Its own, and those in Location and Content-Location, but only of the same origin:
     otherwise one site could empty the cache of another.
     """
-    keys = [key]
+    uris = [uri]
     for name in ("location", "content-location"):
         reference = value_of(headers, name)
-        if reference is not None and (other := resolve(key, reference)) is not None:
-            keys.append(other)
-    return keys
+        if reference is not None and (other := resolve(uri, reference)) is not None:
+            uris.append(other)
+    return uris
 
 
-def resolve(key: str, reference: str) -> str | None:
-    """Return the key of a URI reference in a response, or None if it has another origin."""
+def resolve(uri: str, reference: str) -> str | None:
+    """Return the URI that a reference in a response means, or None if it has another origin."""
     if _PLAIN_PATH.fullmatch(reference):
-        return origin_of(key) + reference
+        return origin_of(uri) + reference
     try:
-        target = normalize_uri(urljoin(key, reference))
-        return target if urlsplit(target)[:2] == urlsplit(key)[:2] else None
+        target = normalize_uri(urljoin(uri, reference))
+        return target if urlsplit(target)[:2] == urlsplit(uri)[:2] else None
     except ValueError:
         return None  # Not a URI at all, such as one with "[" in its host.
 
@@ -67,13 +68,15 @@ def group_names(headers: Headers, field: str) -> list[str]:
 
 
 def groups_of(headers: Headers, key: str) -> tuple[str, ...]:
-    """List the names by which a stored response is dropped: its key, and each of its groups.
+    """List the names by which a stored response is dropped.
 
-    A group belongs to its origin (RFC 9875 section 2.1). By the bare name, the
-    application behind the cache drops it for all origins that it serves.
+    Its key, the prefixes of that, and each of its groups. A group belongs to its origin (RFC 9875
+    section 2.1). By the bare name, the application behind the cache drops it for all origins
+    that it serves.
     """
     names = group_names(headers, "cache-groups")
-    return (key, *names, *(group_of_origin(key, name) for name in names))
+    of_origin = [group_of_origin(key, name) for name in names]
+    return (key, *prefix_groups(key), *names, *of_origin)
 
 
 def dropped_groups(key: str, headers: Headers) -> Sequence[str]:

@@ -10,6 +10,8 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
+from middleware.cache.hooks import KeyHook, apply_key_hook
+
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # An attacker may send any number of Hosts; beyond this many, all are forgotten.
 _REMEMBERED = 256
@@ -22,13 +24,26 @@ _PLAIN_PATH = re.compile(r"/[A-Za-z0-9/:@!$&'()*+,;=~._-]*")
 
 
 class KeyMaker:
-    """Makes keys, and remembers the origins that it has checked."""
+    """Makes keys, and remembers the origins that it has checked.
 
-    def __init__(self) -> None:
+    `hook`: makes a key of a target URI; by default the URI is the key.
+    """
+
+    def __init__(self, hook: KeyHook | None = None) -> None:
+        self._hook = hook
         self._origins: dict[tuple[str, str], str | None] = {}
 
-    def key(self, environ: dict[str, Any], *, to_store: bool = True) -> str | None:
-        """Return the request's key, or None if the request must bypass the cache.
+    def key(self, environ: dict[str, Any]) -> str | None:
+        """Return the request's key, or None if the request must bypass the cache."""
+        uri = self.uri(environ)
+        return uri if uri is None or self._hook is None else apply_key_hook(self._hook, uri)
+
+    def of_uri(self, uri: str) -> str | None:
+        """Return the key of a URI in normal form, or None if the hook wants it in no cache."""
+        return uri if self._hook is None else apply_key_hook(self._hook, uri)
+
+    def uri(self, environ: dict[str, Any], *, to_store: bool = True) -> str | None:
+        """Return the request's target URI, or None if the request must bypass the cache.
 
         It must if Host is not a valid host, or if the request line names another
         host: the application answers for Host, the client asked for the other (RFC
@@ -116,6 +131,11 @@ def normalize_uri(uri: str) -> str:
         raise ValueError(f"no host in {uri!r}")
     path = normalize_escapes(parts.path or "/")
     return f"{origin}{path}?{parts.query}" if parts.query else origin + path
+
+
+def query_of(key: str) -> str:
+    """Return the query of a key, without its question mark."""
+    return key.partition("?")[2]
 
 
 def origin_of(key: str) -> str:

@@ -2,17 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from wsgiref.types import StartResponse, WSGIApplication
 
 from middleware._options import errors_of, function_of
 from middleware.cache.collapsing import Flights
 from middleware.cache.deliberation import Deliberation, Spawn
 from middleware.cache.entry import Entry
+from middleware.cache.hooks import KeyHook, VaryHook, apply_vary_hooks, vary_hooks
 from middleware.cache.invalidation import SAFE_METHODS
 from middleware.cache.key import KeyMaker
 from middleware.cache.parts import STATUS_KEY, Environ, Parts, Request
 from middleware.cache.policy import CachePolicy
+from middleware.cache.purge_requests import PurgeRequests
+from middleware.cache.purging import Purge
 from middleware.cache.replies import reply
 from middleware.cache.status import CacheStatus
 from middleware.cache.stores import MemoryStore, Store
@@ -58,6 +61,16 @@ class HTTPCacheMiddleware:
       and cannot be shared.
     - `spawn`: runs a function in the background, for revalidation; by default in a
       daemon thread, which gevent's patching makes a greenlet.
+    - `key`: makes the cache key of a target URI: a function from `TargetURI` to another one, or to
+      None for what is not to be cached. It depends on nothing else, since URIs in responses and in
+      purges pass it too. `without_parameters` and `same_host` make such functions.
+      The application finds the key's query in environ: a parameter that is not in the key
+      cannot get into the response that all others receive.
+    - `vary`: by name of a request field, what counts of its value for responses that vary
+      on it: a function from text to text, such as `only_cookies` makes. It sees "" without
+      the field. The application sees the field as it is, and must depend on no more than that.
+    - `purge_requests`: a `PurgeRequests`, which answers the method PURGE; without one, it is the
+      application's.
     - `clock`: gives the time in seconds since 1970; for tests.
 
     **environ.** Reads the request's fields, `RAW_URI` or `REQUEST_URI` for the path
@@ -95,11 +108,16 @@ class HTTPCacheMiddleware:
         disconnected: type[Exception] | Iterable[type[Exception]] = (ConnectionError, TimeoutError),
         exempt: Callable[[Environ], bool] | None = None,
         spawn: Spawn | None = None,
+        key: KeyHook | None = None,
+        vary: Mapping[str, VaryHook] | None = None,
+        purge_requests: PurgeRequests | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._parts = Parts(
             app=app,
             store=MemoryStore() if store is None else store,
+            keys=KeyMaker(function_of("key", key)),
+            vary=vary_hooks({} if vary is None else vary),
             policy=CachePolicy() if policy is None else policy,
             flights=Flights(uncacheable_seconds),
             status=CacheStatus(name),
@@ -111,7 +129,11 @@ class HTTPCacheMiddleware:
         self._app = app
         self._store = self._parts.store
         self._time = clock
-        self._keys = KeyMaker()
+        self._keys = self._parts.keys
+        # Without a hook the URI is the key.
+        self._key_of = self._keys.uri if key is None else self._keys.key
+        self._vary = self._parts.vary
+        self._purge_requests = purge_requests
         self._collapse_seconds = collapse_seconds
         self._exempt = function_of("exempt", exempt)
         self._spawn = _start_thread if spawn is None else spawn
@@ -124,10 +146,10 @@ class HTTPCacheMiddleware:
             return self._pass_or_invalidate(environ, start_response)
         if self._exempt is not None and self._exempt(environ):
             return self._bypass(environ, start_response)
-        if _is_beyond_caches(environ) or (key := self._keys.key(environ)) is None:
+        if _is_beyond_caches(environ) or (key := self._key_of(environ)) is None:
             return self._bypass(environ, start_response)
         variants, started = self._store.lookup(key)
-        entries = variants.select(environ)
+        entries = variants.select(apply_vary_hooks(self._vary, environ) if self._vary else environ)
         if entries and "HTTP_CACHE_CONTROL" not in environ and "HTTP_PRAGMA" not in environ:
             # A short cut for nearly all hits; decide() would decide the same.
             entry = entries[0]
@@ -135,10 +157,25 @@ class HTTPCacheMiddleware:
             is_fresh = entry.fresh_from <= now < entry.fresh_until
             if is_fresh and entry.span is None and self._store.is_current(entry):
                 return self._serve_fresh(entry, environ, start_response, now)
-        request = Request(environ, key)
+        request = Request(environ, key, self._vary)
         return Deliberation(self._parts, request, start_response, variants, started).run(
             self._spawn, self._collapse_seconds
         )
+
+    def purge(
+        self,
+        *,
+        urls: Iterable[str] = (),
+        prefixes: Iterable[str] = (),
+        groups: Iterable[str] = (),
+    ) -> bool:
+        """Drop the stored responses of URLs, of all below prefixes, and of groups (`Purge`).
+
+        Like `drop_groups`, it also keeps out what was requested before. False if the store could
+        not be reached; then it is told later, and this process serves nothing of it meanwhile.
+        Raises `ValueError` for what is no absolute URL.
+        """
+        return self._store.drop(Purge(urls, prefixes, groups).names(self._keys))
 
     def drop_groups(self, names: Iterable[str]) -> None:
         """Drop the stored responses of these groups, of whatever origin (RFC 9875).
@@ -163,13 +200,16 @@ class HTTPCacheMiddleware:
     def _pass_or_invalidate(
         self, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
-        key = None
+        if self._purge_requests is not None and environ["REQUEST_METHOD"] == "PURGE":
+            environ[STATUS_KEY] = f"{self._parts.status.name}; detail=purge"
+            return self._purge_requests.answer(environ, start_response, self._store, self._keys)
+        uri = None
         if environ["REQUEST_METHOD"] not in SAFE_METHODS:
-            key = self._keys.key(environ, to_store=False)
-        if key is None:
+            uri = self._keys.uri(environ, to_store=False)
+        if uri is None:
             return self._bypass(environ, start_response)
         environ[STATUS_KEY] = self._parts.status.forward("method")
-        return UnsafeRequest(self._parts, environ, key, start_response).run()
+        return UnsafeRequest(self._parts, environ, uri, start_response).run()
 
     def _bypass(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ[STATUS_KEY] = self._parts.status.forward("bypass")

@@ -1,6 +1,6 @@
 """The parts of one cache, passed to everything that serves a request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -8,6 +8,8 @@ from wsgiref.types import WSGIApplication
 from middleware._wsgi import Headers
 from middleware.cache.collapsing import Flights
 from middleware.cache.directives import RequestDirectives, parse_request_directives
+from middleware.cache.hooks import VaryHook, apply_vary_hooks
+from middleware.cache.key import KeyMaker
 from middleware.cache.policy import CachePolicy
 from middleware.cache.status import CacheStatus
 from middleware.cache.stores.base import Store
@@ -27,6 +29,9 @@ class Parts:
 
     app: WSGIApplication
     store: Store
+    keys: KeyMaker
+    # By environ key.
+    vary: Mapping[str, VaryHook]
     policy: CachePolicy
     flights: Flights
     status: CacheStatus
@@ -43,9 +48,11 @@ class Parts:
 class Request:
     """What the cache reads from a request before the application may change environ."""
 
-    __slots__ = ("asked", "authenticated", "environ", "fields", "key", "method", "range")
+    __slots__ = (
+        "asked", "authenticated", "environ", "fields", "key", "method", "range", "selecting"
+    )  # fmt: skip
 
-    def __init__(self, environ: Environ, key: str) -> None:
+    def __init__(self, environ: Environ, key: str, vary: Mapping[str, VaryHook]) -> None:
         self.environ = environ
         self.key = key
         self.method: str = environ["REQUEST_METHOD"]
@@ -53,6 +60,8 @@ class Request:
         self.fields: Environ = {
             name: value for name, value in environ.items() if name.startswith(_FIELD_PREFIXES)
         }
+        # The values that select a stored response (RFC 9111 section 4.1).
+        self.selecting = apply_vary_hooks(vary, self.fields) if vary else self.fields
         self.range: str | None = environ.get("HTTP_RANGE") if self.method == "GET" else None
         self.asked: RequestDirectives = parse_request_directives(
             environ.get("HTTP_CACHE_CONTROL"), environ.get("HTTP_PRAGMA")

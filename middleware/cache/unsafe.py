@@ -8,9 +8,10 @@ from wsgiref.types import StartResponse
 from middleware._fields import value_of
 from middleware._wsgi import Headers
 from middleware.cache.admission import Arrival, begin_fill, refusal_of
+from middleware.cache.environ_query import hides_query
 from middleware.cache.filling import Fill, FillingBody
 from middleware.cache.freshness import control_of, explicit_lifetime
-from middleware.cache.invalidation import dropped_groups, invalidated_keys, is_error, resolve
+from middleware.cache.invalidation import dropped_groups, invalidated_uris, is_error, resolve
 from middleware.cache.parts import Environ, Parts, Request, code_of
 
 
@@ -22,13 +23,15 @@ class UnsafeRequest:
     """
 
     def __init__(
-        self, parts: Parts, environ: Environ, key: str, start_response: StartResponse
+        self, parts: Parts, environ: Environ, uri: str, start_response: StartResponse
     ) -> None:
         self._parts = parts
         self._environ = environ
         # The layers below may change environ, and few responses need more of the request.
         self._asked = environ.copy()
-        self._key = key
+        self._uri = uri
+        # What is in no cache by itself may still name groups.
+        self._key = parts.keys.of_uri(uri) or uri
         self._start_response = start_response
         self._request_time = parts.time()
         self._fill: Fill | None = None
@@ -68,7 +71,8 @@ class UnsafeRequest:
     def _drop(self, code: int, headers: Headers) -> None:
         names = list(dropped_groups(self._key, headers))
         if not is_error(code):
-            names += invalidated_keys(self._key, headers)
+            keys = map(self._parts.keys.of_uri, invalidated_uris(self._uri, headers))
+            names += [key for key in keys if key is not None]
         if names:
             self._parts.store.drop(names)
 
@@ -83,11 +87,13 @@ class UnsafeRequest:
         location = value_of(headers, "content-location")
         if location is None:
             return None
-        request = Request(self._asked, self._key)
+        if hides_query(self._asked, self._key):
+            return None  # It may show what the key does not have.
+        request = Request(self._asked, self._key, self._parts.vary)
         now = self._parts.time()
         control = control_of(headers, self._parts.policy)
         if (
-            resolve(self._key, location) != self._key
+            resolve(self._uri, location) != self._uri
             or explicit_lifetime(headers, control, now) is None
             or refusal_of(self._parts, request, 200, headers, control) is not None
         ):

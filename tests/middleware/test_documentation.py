@@ -54,7 +54,7 @@ def named(example: str) -> str:
 
 
 def test_page_has_examples() -> None:
-    assert (len(PROGRAMS), len(CONTRACTS)) == (16, 2)
+    assert (len(PROGRAMS), len(CONTRACTS)) == (18, 2)
 
 
 @pytest.mark.parametrize("example", PROGRAMS, ids=named)

@@ -53,6 +53,9 @@ class Store(Protocol):
         """Replace an entry by another with the same body; False if that was not possible."""
         ...
 
-    def drop(self, names: Iterable[str]) -> None:
-        """Drop groups; the key of a response is a group as well."""
+    def drop(self, names: Iterable[str]) -> bool:
+        """Drop groups; the key of a response is a group as well.
+
+        False if the store could not be reached: then it finds none of them until that is done.
+        """
         ...

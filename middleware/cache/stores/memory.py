@@ -138,9 +138,10 @@ class MemoryStore:
             self._evict()
         return True
 
-    def drop(self, names: Iterable[str]) -> None:
+    def drop(self, names: Iterable[str]) -> bool:
         """Drop groups: their entries stay until evicted, but are no longer current."""
         self.clock.drop(names)
+        return True
 
     def _set(self, key: str, variants: Variants) -> None:
         old, new = set(self._resources.get(key, _NOTHING)), set(variants)

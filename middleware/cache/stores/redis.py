@@ -91,9 +91,9 @@ class RedisStore:
         """Put an entry in the place of another with the same body and identity."""
         return self._put(new, ())
 
-    def drop(self, names: Iterable[str]) -> None:
+    def drop(self, names: Iterable[str]) -> bool:
         """Drop groups in all processes and hosts."""
-        self._drop(slots_of(names))
+        return self._drop(slots_of(names))
 
     def _put(self, entry: Entry, superseded: Sequence[Entry]) -> bool:
         body = body_of(entry)

@@ -60,9 +60,9 @@ class Texts:
 
     def _parse(self, key: str, identity: str, text: bytes) -> Entry:
         head, _, rest = text.partition(b"\n")
-        started, name = head.split()[:2]
+        started, name, *slots = head.split()
         parts = json.loads(rest)
-        return Entry(
+        entry = Entry(
             key=key,
             identity=identity,
             status=parts["status"],
@@ -75,3 +75,6 @@ class Texts:
             policy=CachePolicy(**parts["policy"]),
             span=Span(*parts["span"]) if parts["span"] else None,
         )
+        if entry.slots != tuple(map(int, slots)):
+            raise ValueError("it belongs to other groups, by which a drop would not find it")
+        return entry

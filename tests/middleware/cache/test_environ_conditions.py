@@ -15,7 +15,7 @@ def conditions_of(
 
 
 def asking(method: str = "GET") -> Request:
-    return Request(request("/", method, If_None_Match='"client"'), "http://localhost/")
+    return Request(request("/", method, If_None_Match='"client"'), "http://localhost/", {})
 
 
 def test_own_conditions_take_the_place_of_the_clients_until_the_end() -> None:

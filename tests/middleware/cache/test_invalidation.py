@@ -7,10 +7,11 @@ from middleware.cache.invalidation import (
     dropped_groups,
     group_names,
     groups_of,
-    invalidated_keys,
+    invalidated_uris,
     is_error,
     resolve,
 )
+from middleware.cache.prefixes import prefix_groups
 
 KEY = "http://a.test/rooms/1?x=y"
 
@@ -37,11 +38,11 @@ def test_references_of_the_same_origin(reference: str, key: str | None) -> None:
 
 def test_request_and_both_locations_are_invalid() -> None:
     headers = [("Location", "/a"), ("Content-Location", "/b")]
-    assert invalidated_keys(KEY, headers) == [KEY, "http://a.test/a", "http://a.test/b"]
+    assert invalidated_uris(KEY, headers) == [KEY, "http://a.test/a", "http://a.test/b"]
 
 
 def test_other_origins_are_left_alone() -> None:
-    assert invalidated_keys(KEY, [("Location", "http://b.test/")]) == [KEY]
+    assert invalidated_uris(KEY, [("Location", "http://b.test/")]) == [KEY]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_number_of_groups_is_bounded() -> None:
 
 def test_response_is_in_its_own_group_and_those_it_names() -> None:
     names = groups_of([("Cache-Groups", '"room-1"')], KEY)
-    assert names == (KEY, "room-1", "http://a.test room-1")
+    assert names == (KEY, *prefix_groups(KEY), "room-1", "http://a.test room-1")
 
 
 def test_groups_drop_for_their_origin_only() -> None:

@@ -83,7 +83,7 @@ def test_one_path_has_one_key_however_it_is_written(written: str) -> None:
 def test_request_without_a_path_only_invalidates(target: str) -> None:
     pathless = environ("*" if target == "*" else "", RAW_URI=target)
     assert KeyMaker().key(pathless) is None
-    assert KeyMaker().key(pathless, to_store=False) == "http://a.test/"
+    assert KeyMaker().uri(pathless, to_store=False) == "http://a.test/"
 
 
 def test_rewritten_path_counts() -> None:
@@ -101,7 +101,7 @@ def test_absolute_form_of_the_same_host() -> None:
 @pytest.mark.parametrize("target", ["http://b.test/x", "https://a.test/x", "http://[/x", "x"])
 def test_absolute_form_of_another_host_meets_no_cache(target: str) -> None:
     assert key("/x", RAW_URI=target) is None
-    to_invalidate = KeyMaker().key(environ("/x", RAW_URI=target), to_store=False)
+    to_invalidate = KeyMaker().uri(environ("/x", RAW_URI=target), to_store=False)
     assert to_invalidate == "http://a.test/x"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from middleware.cache import RedisStore
+from middleware.cache import MemoryStore, RedisStore, Store
 from tests.middleware.cache.stores.kept import store_on
 from tests.middleware.cache.stores.server import redis_client, redis_server
 
@@ -28,3 +28,11 @@ def connection(server: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 def store(connection: redis.Redis) -> RedisStore:
     return store_on(connection)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def kept(request: pytest.FixtureRequest) -> Store:
+    """Give an empty store of each kind."""
+    if request.param == "memory":
+        return MemoryStore()
+    return store_on(request.getfixturevalue("connection"))

@@ -10,20 +10,10 @@ from typing import Any
 
 import pytest
 
-from middleware.cache import MemoryStore
 from middleware.cache.dates import format_date
 from middleware.cache.stores import Store
 from tests.middleware.cache.around import NOON, TEXT, Client, Origin, fresh, status_of
-from tests.middleware.cache.stores.kept import store_on
 from tests.middleware.serving import Exchange
-
-
-@pytest.fixture(params=["memory", "redis"])
-def kept(request: pytest.FixtureRequest) -> Store:
-    """Give an empty store of each kind."""
-    if request.param == "memory":
-        return MemoryStore()
-    return store_on(request.getfixturevalue("connection"))
 
 
 class Answers:
