@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from middleware.access_log import AccessLogMiddleware
-from middleware.cache import CachePolicy, HTTPCacheMiddleware, MemoryStore
+from middleware.cache import CachePolicy, HTTPCacheMiddleware, MemoryStore, PurgeRequests, bearer
 from middleware.chain import Layer, chain
 from middleware.cors import CORSMiddleware, is_from_trusted_origin
 from middleware.cross_origin import CrossOriginGuardMiddleware
@@ -86,9 +86,7 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
     static = partial(
         StaticFilesMiddleware, directory=STATIC, prefix="/static", max_age_seconds=STATIC_SECONDS
     )
-    store = MemoryStore(settings.cache_bytes, services.core.clock)
-    policy = CachePolicy(targeted_field=TARGETED_FIELD, heuristic_fraction=0)
-    keep = partial(HTTPCacheMiddleware, store=store, policy=policy, name="ngw2f", exempt=is_stream)
+    keep = keeper(settings, services)
     return [
         Layer("trusted proxy", trusted_proxy(settings), "who the client is, for all below"),
         Layer("request id", request_id, "what all below log with"),
@@ -107,6 +105,19 @@ def layers(settings: Settings, services: Services) -> list[Layer]:
         Layer("static files", static, "files are on the disk, and need no cache"),
         *([Layer("cache", keep, "next to what it spares")] if settings.cache_bytes else []),
     ]
+
+
+def keeper(settings: Settings, services: Services) -> Callable[[WSGIApplication], WSGIApplication]:
+    """Return the cache; the method PURGE drops what it holds, if the settings have a token."""
+    token = settings.purge_token
+    return partial(
+        HTTPCacheMiddleware,
+        store=MemoryStore(settings.cache_bytes, services.core.clock),
+        policy=CachePolicy(targeted_field=TARGETED_FIELD, heuristic_fraction=0),
+        name="ngw2f",
+        exempt=is_stream,
+        purge_requests=PurgeRequests(bearer(token)) if token else None,
+    )
 
 
 def sharers(settings: Settings) -> list[Layer]:

@@ -143,6 +143,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     files_by_nginx: bool = False
     # The size of each web process's cache of responses; 0: no cache.
     cache_bytes: Bytes = 64 * 1024 * 1024
+    # The token that PURGE requires, which drops cached responses; empty: there is no such method.
+    purge_token: Token = ""
     # How many events to keep in the stream, for clients that reconnect.
     stream_length: Positive = 20_000
     # How much memory the stream may take in Redis.

@@ -12,7 +12,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from ngw2f.commands import xray
+from ngw2f.commands import cache, xray
 from ngw2f.commands.places import find_configuration
 from ngw2f.commands.processes import (
     QUEUES,
@@ -103,6 +103,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     administrator.set_defaults(run=_administrator)
 
     xray.add_command(commands)
+    cache.add_command(commands)
 
     for name, purpose in ARCHIVE_COMMANDS.items():
         archive = commands.add_parser(name, help=purpose)
