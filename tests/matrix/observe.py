@@ -63,6 +63,7 @@ def observe(port: int, place: Path) -> dict[str, str]:
         "body of a 204": "dropped" if not ask(port, "/204").content else "sent",
         "late `start_response`": late(port),
         "latin-1 field": latin(port),
+        "stale while refreshing": refreshes(port, place),
         "environ": offered(port),
     }
 
@@ -132,6 +133,17 @@ def closes(port: int, place: Path) -> str:
     return {(True, True): "after all, and when the client leaves", (True, False): "after all"}.get(
         (after_all, gone), "when the client leaves" if gone else "never"
     )
+
+
+def refreshes(port: int, place: Path) -> str:
+    """Say when the cache's refresh in the background runs; it waits until it is told to go on."""
+    ask(port, "/refreshed")
+    stale = ask(port, "/refreshed")
+    (place / "go").touch()
+    if stale.content != b"1":
+        return "holds the answer"
+    # Nobody asks meanwhile.
+    return "after the answer" if is_there(place / "refreshed") else "never"
 
 
 def is_there(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """A bare application of many ways, to see what a server does to each: `application`.
 
-It needs nothing but the standard library. What it notices of the server, it writes into the folder
-that SIGNALS names.
+It needs nothing but the standard library, and `/refreshed` the cache, to see what a server does to
+work in the background. What it notices of the server, it writes into the folder that SIGNALS names.
 """
 
 import os
@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from middleware.cache import HTTPCacheMiddleware
 
 TEXT = ("Content-Type", "text/plain")
 OWN_DATE = "Sat, 01 Jan 2000 00:00:00 GMT"
@@ -50,8 +52,37 @@ OFFERED = (
 )  # fmt: skip
 
 
+# Stale as soon as it is stored, and refreshed in the background.
+STALE = [("Cache-Control", "max-age=10, stale-while-revalidate=600"), ("Age", "11")]
+# Against hanging, however slow the machine is.
+SECONDS = 30
+
+
+class Refreshed:
+    """An application whose second call waits for the file `go`, and then makes `refreshed`."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self.calls += 1
+        number = self.calls
+        if number > 1:
+            place, deadline = Path(os.environ["SIGNALS"]), time.monotonic() + SECONDS
+            while not (place / "go").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            (place / "refreshed").touch()
+        start_response("200 OK", [TEXT, *STALE])
+        return [str(number).encode()]
+
+
+refreshed = HTTPCacheMiddleware(Refreshed())
+
+
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     path = environ["PATH_INFO"]
+    if path == "/refreshed":
+        return refreshed(environ, start_response)
     if path == "/late":
         return late(start_response)
     if path == "/hints" and "wsgi.early_hints" in environ:
