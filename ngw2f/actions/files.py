@@ -13,7 +13,6 @@ from ngw2f.store.file_contents import TooLongError
 from ngw2f.store.files import SpaceError, StoredFile
 from ngw2f.store.users import UserRow
 from ngw2f.text.file_names import clean_file_name
-from ngw2f.text.sniff import upload_media_type
 
 NO_FILE = "there is no such file"
 
@@ -49,9 +48,9 @@ class Files:
         except SpaceError as error:
             raise _too_large(error.left, "your files leave room for") from error
         try:
-            length, head = self._contents.write(key, pieces, most)
+            length, media_type = self._contents.write(key, pieces, most)
             with core.database.writing() as connection:
-                whole = files.finish_file(connection, file_id, length, upload_media_type(head))
+                whole = files.finish_file(connection, file_id, length, media_type)
             if whole is None:
                 raise Conflict("the file was removed while it came")
             return whole

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from ngw2f.text.picture_metadata import FORMATS, DamagedError, wipe_metadata
+from ngw2f.text.sniff import UNKNOWN, upload_media_type
+
 T = TypeVar("T")
 
 FOLDER = "files"
@@ -39,11 +42,12 @@ class FileContents:
     def path_of(self, key: str) -> Path:
         return self.folder / self.place_of(key)
 
-    def write(self, key: str, pieces: Iterable[bytes], most: int) -> tuple[int, bytes]:
-        """Store a new file, safe from a power cut; return its size and its first bytes.
+    def write(self, key: str, pieces: Iterable[bytes], most: int) -> tuple[int, str]:
+        """Store a new file, safe from a power cut; return its size and its media type.
 
-        The disk is waited for in a thread, so that others go on. Raises TooLongError, OSError, and
-        what *pieces* raises; then a part of the file may be there.
+        A picture is stored without its metadata; one that is damaged is of no known type. The disk
+        is waited for in a thread, so that others go on. Raises TooLongError, OSError, and what
+        *pieces* raises; then a part of the file may be there.
         """
         descriptor = _in_thread(self._create, key)
         try:
@@ -54,11 +58,14 @@ class FileContents:
                     raise TooLongError
                 head = head or piece[:HEAD_BYTES]
                 _in_thread(_write_all, descriptor, piece)
+            media_type = upload_media_type(head)
+            if media_type in FORMATS:
+                size, media_type = _in_thread(_wipe, descriptor, media_type)
             _in_thread(os.fsync, descriptor)
         finally:
             os.close(descriptor)
         _in_thread(_sync_folder, self.path_of(key).parent)
-        return size, head
+        return size, media_type
 
     def remove(self, key: str) -> None:
         """Delete a file; none is there after it, whatever was before. Raises OSError."""
@@ -77,7 +84,7 @@ class FileContents:
         path = self.path_of(key)
         self.make_folder()
         path.parent.mkdir(mode=self._folder_mode, exist_ok=True)
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(path, flags, self._mode)
         os.fchmod(descriptor, self._mode)  # The umask may have taken the owner's rights too.
         return descriptor
@@ -87,6 +94,17 @@ def _write_all(descriptor: int, piece: bytes) -> None:
     left = memoryview(piece)
     while left:
         left = left[os.write(descriptor, left) :]
+
+
+def _wipe(descriptor: int, media_type: str) -> tuple[int, str]:
+    """Wipe a picture's metadata; return its size and its type."""
+    with os.fdopen(descriptor, "r+b", closefd=False) as file:
+        try:
+            size = wipe_metadata(file, media_type)
+        except DamagedError:
+            return file.seek(0, os.SEEK_END), UNKNOWN
+        file.truncate(size)
+    return size, media_type
 
 
 def _sync_folder(folder: Path) -> None:

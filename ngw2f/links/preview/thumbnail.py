@@ -14,7 +14,8 @@ from typing import Final
 from PIL import Image, PngImagePlugin
 
 from ngw2f.links.guard.errors import LinkFailed
-from ngw2f.links.preview.orientation import ON_ITS_SIDE, TURNS, read_orientation
+from ngw2f.links.preview.orientation import ON_ITS_SIDE, TURNS
+from ngw2f.text.exif import read_orientation
 
 # The accepted formats, and the pixels of each that take some 75 MB in the worst case. Measured:
 # 6 bytes a pixel for a progressive JPEG (its coefficients), 8 for a PNG with alpha (a second

@@ -7,6 +7,7 @@ from typing import Any
 from wsgiref.validate import validator
 
 import pytest
+from PIL import Image
 from sqlalchemy import select, update
 from webtest import TestResponse
 from werkzeug.test import EnvironBuilder, run_wsgi_app
@@ -88,9 +89,9 @@ def test_file_of_a_message(
         "media_type": "application/octet-stream",
         "_links": {"self": "/files/1/notes.txt"},
     }
-    other = upload(client, ann, b"GIF89a", "b.gif")
+    other = upload(client, ann, b"%PDF-", "b.pdf")
     message = post(client, ann, other["id"], made["id"])
-    assert message["files"] == [made, {**other, "media_type": "image/gif"}]
+    assert message["files"] == [made, {**other, "media_type": "application/pdf"}]
     path = message["_links"]["self"]
     assert client.get(path).json["files"] == message["files"]
     render()
@@ -103,7 +104,7 @@ def test_file_of_a_message(
     assert client.get("/files/1/notes.txt", headers=ann).status_int == 404
     assert client.post(f"{path}/restore", headers=ann).json["files"] == message["files"]
     assert client.get("/files/1/notes.txt").body == b"hello"
-    assert on_disk(folder) == [b"GIF89a", b"hello"]
+    assert on_disk(folder) == [b"%PDF-", b"hello"]
 
 
 def test_message_may_be_files_alone(
@@ -390,3 +391,24 @@ def test_nginx_sends_it(build: Callable[..., Service], folder: Path) -> None:
     assert sent.headers["X-Accel-Redirect"] == f"/_files/{path.parent.name}/{path.name}"
     assert sent.headers["Content-Type"] == "application/pdf"
     assert sent.headers["Content-Disposition"] == 'attachment; filename="a.pdf"'
+
+
+def test_picture_tells_nobody_where_it_was_taken(
+    client: Client, ann: Headers, folder: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Rue du Secret"
+    output = BytesIO()
+    Image.new("RGB", (8, 8)).save(output, "JPEG", exif=exif)
+    made = upload(client, ann, output.getvalue() + b"<script>", "a.jpg")
+    assert (made["media_type"], made["size"]) == ("image/jpeg", len(output.getvalue()))
+    (content,) = on_disk(folder)
+    assert client.get(made["_links"]["self"], headers=ann).body == content
+    assert (len(content), b"Secret" in content) == (made["size"], False)
+
+
+def test_damaged_picture_is_of_no_type(client: Client, ann: Headers, folder: Path) -> None:
+    content = b"\x89PNG\r\n\x1a\n<script>"
+    made = upload(client, ann, content, "a.png")
+    assert made["media_type"] == "application/octet-stream"
+    assert on_disk(folder) == [content]

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ngw2f.links.preview.orientation import read_orientation
+from ngw2f.text.exif import keep_orientation, read_orientation
 
 
 def exif_of(tags: dict[int, object]) -> bytes:
@@ -48,3 +48,21 @@ def test_what_does_not_say_is_upright(exif: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_anything_is_read(exif: bytes) -> None:
     assert 0 <= read_orientation(b"II*\0\x08\0\0\0" + exif) < 2**16
+
+
+@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
+def test_only_the_orientation_is_kept(prefix: bytes) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"
+    whole = prefix + exif.tobytes().removeprefix(b"Exif\0\0")
+    kept = keep_orientation(whole)
+    assert (len(kept), b"Maker" in kept, read_orientation(kept)) == (len(whole), False, 6)
+
+
+@pytest.mark.parametrize("exif", [b"", b"Exif\0\0", b"nothing", b"MM\0*\0\0\0\x08\0\x00"])
+def test_short_exif_is_wiped(exif: bytes) -> None:
+    assert keep_orientation(exif) == bytes(len(exif))
+
+
+def test_what_is_no_orientation_is_upright() -> None:
+    assert read_orientation(keep_orientation(exif_of({0x0112: 300}))) == 1
