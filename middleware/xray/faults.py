@@ -20,6 +20,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "start-twice": ("start_response was called again without exc_info", START),
     "start-missing": ("the body ended and start_response was never called", START),
     "start-late": ("bytes came before start_response", START),
+    "start-named": ("start_response was called with names of arguments", START),
     "start-write": ("start_response returned nothing to write with", START),
     "status-malformed": ("the status is not a status line", START),
     "headers-type": ("the headers are not a list of pairs of text", START),
@@ -31,6 +32,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     ),
     "header-status": ("a header is named Status", START),
     "cookies-joined": ("several cookies were joined in one line", "RFC 6265 section 3"),
+    "cookie-twice": ("a cookie is set twice", "RFC 6265 section 4.1.1"),
     "length-wrong": ("Content-Length is not the length of the body", "RFC 9110 section 8.6"),
     "length-malformed": ("Content-Length is not a number", "RFC 9110 section 8.6"),
     "length-not-allowed": ("Content-Length stands where there is no body", "RFC 9110 section 8.6"),
@@ -46,6 +48,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "vary-missing": (
         "the body was encoded, and Vary does not name Accept-Encoding", "RFC 9110 section 12.5.5"
     ),
+    "etag-malformed": ("an ETag is not a tag in quotes", "RFC 9110 section 8.8.3"),
     "etag-kept": ("the bytes were changed under the same strong ETag", "RFC 9110 section 8.8.1"),
     "not-modified-fields": ("a 304 lacks a field that its 200 had", "RFC 9110 section 15.4.5"),
     "date-moved": ("Date is not that of the response below", "RFC 9110 section 6.6.1"),

@@ -16,6 +16,8 @@ from middleware.xray.visit import CLOSE, Raised, Start, Visit
 SLOW_SECONDS = 1.0
 # What is of a wrong type makes other wrong types further up.
 FOLLOWED = frozenset({"headers-type", "status-malformed"})
+# Where no body may be, one more byte of it is no other fault.
+SAME_BODY = frozenset({"body-on-204", "body-on-205", "body-on-304", "body-on-head"})
 # Noted where they happened, by the layer that did it.
 OWN_NOTES = frozenset({"environ-class", "environ-value", "input-past-end", "input-closed"})
 
@@ -32,9 +34,9 @@ def lint(trace: Trace, *, slow_seconds: float = SLOW_SECONDS) -> list[Fault]:
         found = set(passing_findings(visit))
         passed_on[id(visit)] = found
         inherited = {finding for below in visit.below for finding in passed_on[id(below)]}
-        followed = FOLLOWED & {finding.code for finding in inherited}
+        followed = (FOLLOWED | SAME_BODY) & {finding.code for finding in inherited}
         found = {finding for finding in found if finding.code not in followed}
-        if has_note(visit, "body-type"):
+        if visit.has_note("body-type"):
             # Its chunks are no chunks either.
             found = {finding for finding in found if finding.code != "chunk-type"}
         own = sorted(found - inherited) + list(dict.fromkeys(own_findings(visit, trace)))
@@ -71,7 +73,7 @@ def own_findings(visit: Visit, trace: Trace) -> Iterator[Finding]:
             yield Finding(note.code, note.detail)
     for below in visit.below:
         yield from findings_of_closing(visit, below, trace)
-        if has_note(below, "read-after-close") and not has_note(visit, "read-after-close"):
+        if below.has_note("read-after-close") and not visit.has_note("read-after-close"):
             yield Finding("read-after-close")
         if any(start.has_write is False for start in below.starts) and not any(
             start.has_write is False for start in visit.starts
@@ -81,10 +83,14 @@ def own_findings(visit: Visit, trace: Trace) -> Iterator[Finding]:
             if was_swallowed(raised, visit, below):
                 yield Finding("exception-swallowed", raised.name)
     start, inner = visit.start, visit.below[-1].start if visit.below else None
-    if start is not None and inner is not None and not has_note(visit, "headers-type"):
-        yield from findings_between(visit, start, visit.below[-1], inner)
-        if holds_back(visit, visit.below[-1]) and start.code == inner.code:
-            yield Finding("chunk-held")
+    if start is None or inner is None:
+        return
+    below = visit.below[-1]
+    # Of headers that are no list, nothing is known.
+    if below.has_note("headers-type") or not visit.has_note("headers-type"):
+        yield from findings_between(visit, start, below, inner)
+    if holds_back(visit, below) and start.code == inner.code:
+        yield Finding("chunk-held")
 
 
 def findings_of_closing(visit: Visit, below: Visit, trace: Trace) -> Iterator[Finding]:
@@ -109,7 +115,11 @@ def was_swallowed(raised: Raised, visit: Visit, below: Visit) -> bool:
         # Another layer may have been asked then.
         is_last = below is visit.below[-1]
         return not any(not is_last or is_answer_to_error(start) for start in replaced)
-    return not any(start.code != broken.code for start in replaced)
+    # A layer below may have answered with an error, and failed then.
+    return not any(
+        start.code != broken.code or (start.error and is_answer_to_error(start))
+        for start in replaced
+    )
 
 
 def is_answer_to_error(start: Start) -> bool:
@@ -119,10 +129,6 @@ def is_answer_to_error(start: Start) -> bool:
 
 def holds_back(visit: Visit, below: Visit) -> bool:
     return below.is_held_back and visit.content_bytes > 0 and visit.method != "HEAD"
-
-
-def has_note(visit: Visit, code: str) -> bool:
-    return any(note.code == code for note in visit.notes)
 
 
 def is_slow(visit: Visit, slow_seconds: float) -> bool:

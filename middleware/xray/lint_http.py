@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from middleware._fields import HOP_BY_HOP
@@ -12,23 +13,33 @@ from middleware.xray.visit import Start, Visit
 
 SINGLE = frozenset(
     {
+        "access-control-allow-credentials",
         "access-control-allow-origin",
+        "access-control-max-age",
         "age",
         "content-disposition",
         "content-length",
         "content-location",
         "content-range",
         "content-type",
+        "cross-origin-embedder-policy",
+        "cross-origin-opener-policy",
+        "cross-origin-resource-policy",
         "date",
         "etag",
         "expires",
         "last-modified",
         "location",
         "retry-after",
+        "sec-websocket-accept",
         "server",
+        "strict-transport-security",
+        "x-content-type-options",
+        "x-frame-options",
     }
 )
 # What a 304 has to say as its 200 would (RFC 9110 section 15.4.5); servers add Date.
+ETAG = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 OF_NOT_MODIFIED = ("cache-control", "content-location", "etag", "expires", "vary")
 
 
@@ -44,6 +55,12 @@ def findings_in_fields(start: Start) -> Iterator[Finding]:
             yield Finding("header-hop-by-hop", name)
         if not TOKEN.fullmatch(name):
             yield Finding("header-name", repr(name[:40]))
+    cookies = [cookie_of(value) for value in start.values_of("set-cookie")]
+    for cookie in {cookie for cookie in cookies if cookies.count(cookie) > 1}:
+        yield Finding("cookie-twice", cookie[0])
+    tag = start.value_of("etag")
+    if tag is not None and not ETAG.fullmatch(tag) and names.count("etag") == 1:
+        yield Finding("etag-malformed", repr(tag[:40]))
     if "status" in names:
         yield Finding("header-status")
     length = start.value_of("content-length")
@@ -62,6 +79,9 @@ def findings_in_content(visit: Visit, start: Start) -> Iterator[Finding]:
         elif visit.method == "HEAD":
             yield Finding("body-on-head", f"{visit.content_bytes} bytes")
     length = start.value_of("content-length") or ""
+    if visit.has_note("chunk-type"):
+        # What is no bytes was not counted.
+        return
     if not length.isdecimal() or start.code in {"204", "304"} or visit.method == "HEAD":
         return
     is_whole = visit.is_whole and not visit.raised
@@ -77,6 +97,8 @@ def findings_between(visit: Visit, start: Start, below: Visit, inner: Start) -> 
         ]
         if lost:
             yield Finding("not-modified-fields", ", ".join(lost))
+    if (start.code == "304" or visit.method == "HEAD") and inner.code in {start.code, "200"}:
+        yield from findings_in_length(start, below, inner)
     if start.code != inner.code:
         return
     varies, varied = members(start, "vary"), members(inner, "vary")
@@ -86,7 +108,7 @@ def findings_between(visit: Visit, start: Start, below: Visit, inner: Start) -> 
     if encodings and not varies & {"*", "accept-encoding"}:
         yield Finding("vary-missing", ", ".join(sorted(encodings)))
     date, moved = inner.value_of("date"), start.value_of("date")
-    if date is not None and moved != date:
+    if date is not None and moved != date and len(start.values_of("date")) < 2:
         yield Finding("date-moved", f"{date} became {moved}")
     cookies = [value for value in start.values_of("set-cookie") if value.endswith(JOINED)]
     if cookies and len(start.values_of("set-cookie")) < len(inner.values_of("set-cookie")):
@@ -94,6 +116,22 @@ def findings_between(visit: Visit, start: Start, below: Visit, inner: Start) -> 
     etag = start.value_of("etag")
     if etag and etag.startswith('"') and etag == inner.value_of("etag") and differs(visit, below):
         yield Finding("etag-kept", etag)
+
+
+def findings_in_length(start: Start, below: Visit, inner: Start) -> Iterator[Finding]:
+    """Check the length of a response without a body: it is that of GET's, so not 0 instead."""
+    length = inner.value_of("content-length") or ""
+    known = int(length) if length.isdecimal() else below.content_bytes
+    if start.value_of("content-length") == "0" and known:
+        yield Finding("length-wrong", f"0, but it was {known} below")
+
+
+def cookie_of(line: str) -> tuple[str, ...]:
+    """Return what makes a cookie the same as another: its name, domain and path."""
+    name, *attributes = line.split(";")
+    kept = [each.strip().lower() for each in attributes]
+    scope = sorted(each for each in kept if each.startswith(("domain=", "path=")))
+    return (name.partition("=")[0].strip(), *scope)
 
 
 def differs(visit: Visit, below: Visit) -> bool:

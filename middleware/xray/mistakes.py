@@ -58,7 +58,9 @@ def note_mistakes_of_environ(
         if mistake:
             by.note("environ-value", f"{name} {mistake}")
     for name in removed:
-        if name in REQUIRED:
+        # Of the two parts of the path, one must be there.
+        is_path = name == "PATH_INFO" and not environ.get("SCRIPT_NAME")
+        if name in REQUIRED or is_path:
             by.note("environ-value", f"{name} was removed")
 
 
@@ -85,7 +87,7 @@ def note_mistakes_of_status(status: Any, visit: Visit) -> None:
 
 
 def note_mistakes_of_headers(headers: Any, visit: Visit) -> bool:
-    """Note what is wrong with a header list; return whether it is a list of pairs of text."""
+    """Note what is wrong with a header list; return whether it can be sent."""
     if type(headers) is not list:
         # Whoever takes an iterator's items leaves none to the server.
         visit.note("headers-type", what_is_wrong(headers))
@@ -97,10 +99,13 @@ def note_mistakes_of_headers(headers: Any, visit: Visit) -> bool:
         is_sound = False
     if not is_sound:
         visit.note("headers-type", what_is_wrong(headers))
-    elif UNSENDABLE.search(text):
-        names = [name for name, value in headers if UNSENDABLE.search(name + value)]
-        visit.note("header-malformed", f"{names[0][:40]!r} has a character that cannot be sent")
-    return is_sound
+        text = "".join(part for pair in headers if is_pair_of_text(pair) for part in pair)
+    if not UNSENDABLE.search(text):
+        return is_sound
+    pairs = [pair for pair in headers if is_pair_of_text(pair)]
+    names = [name for name, value in pairs if UNSENDABLE.search(name + value)]
+    visit.note("header-malformed", f"{names[0][:40]!r} has a character that cannot be sent")
+    return False
 
 
 def what_is_wrong(headers: Any) -> str:

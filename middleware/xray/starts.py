@@ -12,7 +12,7 @@ from wsgiref.types import StartResponse
 
 from middleware._wsgi import ExcInfo
 from middleware.xray.mistakes import note_mistakes_of_headers, note_mistakes_of_status
-from middleware.xray.running import RUNNING, UpwardTurn, clock
+from middleware.xray.running import RUNNING, UpwardTurn, at_work, clock
 from middleware.xray.streams import count
 from middleware.xray.trace import Trace
 from middleware.xray.values import Fields, PlainFields, kept_fields, kept_status
@@ -28,27 +28,30 @@ def recorded_start(
         owner.given = start_response
         return start_response
 
-    def start(status: str, headers: Any, exc_info: ExcInfo | None = None) -> Any:
+    def start(status: Any = None, headers: Any = None, exc: Any = None, /, **named: Any) -> Any:
         now = clock()
+        given: Any = (status, headers, exc)
+        if named:
+            given, (status, headers, exc) = arguments_by_name(given, named, at_work(owner))
         cursor = RUNNING.get()
         if cursor is not None and cursor.trace is not trace:
             cursor = None
         running = None if cursor is None else cursor.visit
         visits = [owner] if running is owner else passed_by(running, owner)
         source = visits[0]
-        entry = noted_start(status, headers, exc_info, visits, plain)
+        entry = noted_start(status, headers, exc, visits, plain)
         entry.at = now - trace.began
         # As in an `UpwardTurn`, written out: it is the upper layer's work.
         if cursor is not None:
             cursor.visit = upper
         try:
-            write = start_response(status, headers, exc_info)
+            write = start_response(*given, **named)
         except BaseException as refusal:
             entry.refused = type(refusal).__name__
             raise
         finally:
             # If the server raises it, its traceback holds this frame: a reference cycle.
-            exc_info = None
+            exc = given = None
             seconds = clock() - now
             if cursor is not None:
                 cursor.visit = running
@@ -60,6 +63,20 @@ def recorded_start(
 
     owner.given = start
     return start
+
+
+def arguments_by_name(
+    given: tuple[Any, ...], named: dict[str, Any], visit: Visit
+) -> tuple[list[Any], tuple[Any, ...]]:
+    """Note a call by name; return the positional arguments that it had, and what all three are.
+
+    Names are not PEP 3333's: whoever is above may have others, so they are passed on as they are.
+    """
+    visit.note("start-named", ", ".join(named))
+    status, headers, exc_info = given
+    headers = named.get("headers", named.get("response_headers", headers))
+    known = named.get("status", status), headers, named.get("exc_info", exc_info)
+    return [part for part in given if part is not None], known
 
 
 def noted_start(

@@ -29,7 +29,14 @@ class RecordedBody:
         self.visits = [visit]
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
+        try:
+            found = iter(self._body)
+        except BaseException as error:
+            for visit in self.visits:
+                visit.note_error(ITERATION, error)
+            raise
+        self._next = found.__next__
+        return self if found is self._body else RecordedIterator(self, found)
 
     def __next__(self) -> bytes:
         visits = self.visits
@@ -72,6 +79,28 @@ class RecordedBody:
             turn.end()
             if visits[-1].parent is None:
                 self._trace.end()
+
+
+class RecordedIterator:
+    """The iterator of a body that is another object: so it has a `close()` only if it has one.
+
+    `yield from` calls that, and a layer that passes it up in place of the body loses the body's.
+    """
+
+    __slots__ = ("_found", "_next")
+
+    def __init__(self, body: RecordedBody, found: Iterator[bytes]) -> None:
+        self._next = body.__next__
+        self._found = found
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._next()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found, name)
 
 
 class ListBody:
@@ -223,7 +252,10 @@ class RecordedInput:
         self._visit = visit
         self._position = 0
         # Beyond this nothing may be read, unless the server itself knows the end.
-        length = environ.get("CONTENT_LENGTH") or ""
+        # Without a length there is nothing, unless it comes in pieces (RFC 9112 section 6.3).
+        length = environ.get("CONTENT_LENGTH")
+        if not length:
+            length = "" if "HTTP_TRANSFER_ENCODING" in environ else "0"
         # Python refuses to read a number of thousands of digits.
         known = type(length) is str and length.isdecimal() and len(length) < 20
         terminated = environ.get("wsgi.input_terminated")
@@ -231,6 +263,8 @@ class RecordedInput:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._stream, name)
+        if name == "seek":
+            return self._seeking(found)
         if name != "readinto":
             return found
 
@@ -241,6 +275,16 @@ class RecordedInput:
             return read
 
         return readinto
+
+    def _seeking(self, seek: Any) -> Any:
+        """Return what stands in for `seek()`: what was read may be read again."""
+
+        def seeking(*place: Any) -> Any:
+            result = seek(*place)
+            self._position = self._stream.tell()
+            return result
+
+        return seeking
 
     def read(self, *size: Any) -> Any:
         self._asked(*size)

@@ -204,6 +204,10 @@ class Visit:
         if len(self.notes) < MAX_NOTES:
             self.notes = (*self.notes, Note(code, detail))
 
+    def has_note(self, code: str) -> bool:
+        """Say whether something of this kind was noted."""
+        return any(note.code == code for note in self.notes)
+
     def note_error(self, phase: int, error: BaseException) -> None:
         """Remember that an exception leaves the layer. The exception itself is not kept."""
         if len(self.raised) < MAX_NOTES:

@@ -12,7 +12,7 @@ from werkzeug.test import create_environ
 
 from middleware._wsgi import Headers, WrappedBody, changing_headers
 from middleware.chain import Layer
-from middleware.xray.faults import FAULTS, Fault
+from middleware.xray.faults import Fault
 from middleware.xray.lint import lint
 from middleware.xray.record import record
 from tests.middleware.serving import BrokenError, Exchange, TrackedBody, serve
@@ -479,10 +479,6 @@ def test_sound_chain_has_no_fault(name: str) -> None:
     recorded = record(app, chain_with(None, 0))
     Lenient(create_environ(**options)).run_all(recorded)
     assert lint(recorded.trace) == []
-
-
-def test_table_has_every_fault() -> None:
-    assert {code for code, *_ in TABLE.values()} == set(FAULTS)
 
 
 def test_fault_reads_as_a_sentence() -> None:
