@@ -66,10 +66,7 @@ class RedisStore:
         )
         if found is None:
             return Variants(), _NO_TIME
-        texts = zip(found[1::2], found[2::2], strict=True)
-        entries = [e for pair in texts if (e := self._texts.entry(key, *pair)) is not None]
-        entries.sort(key=lambda entry: entry.response_time, reverse=True)
-        return Variants(entries), found[0]
+        return self._texts.variants(key, found[1:]), found[0]
 
     def is_current(self, entry: Entry) -> bool:
         """Return whether the body is still there; a lookup does not find what was dropped."""

@@ -5,12 +5,14 @@ the slots of its groups.
 """
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from middleware.cache.entry import Entry
 from middleware.cache.policy import CachePolicy
 from middleware.cache.ranges import Span
 from middleware.cache.stores.redis_bodies import Bodies, RedisBody
+from middleware.cache.variants import Variants
 
 # The number of parsed entries that a process keeps; beyond it, all are forgotten.
 _REMEMBERED = 1024
@@ -22,12 +24,22 @@ def body_of(entry: Entry) -> RedisBody:
     return entry.body
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The texts of a resource, as they last came, and what is in them."""
+
+    texts: Sequence[bytes]
+    entries: dict[tuple[bytes, bytes], Entry]
+    variants: Variants
+
+
 class Texts:
     """Turns entries into texts and back; a text that comes again is not parsed again."""
 
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
-        self._parsed: dict[bytes, Entry] = {}
+        self._known: dict[str, _Known] = {}
+        self._count = 0
 
     def text(self, entry: Entry) -> str:
         """Return an entry as text."""
@@ -44,21 +56,44 @@ class Texts:
         }
         return f"{head}\n{json.dumps(parts)}"
 
-    def entry(self, key: str, identity: bytes, text: bytes) -> Entry | None:
-        """Return the entry in a text; None if another release wrote it, in another form."""
-        known = self._parsed.get(identity + text)
-        if known is not None and known.key == key:
-            return known
+    def variants(self, key: str, texts: Sequence[bytes]) -> Variants:
+        """Return the entries of a resource from its identities and texts, in turn; newest first.
+
+        An entry that another release wrote, in another form, is left out. While the texts are the
+        same as the last time, so is the result, with the selections that it remembers.
+        """
+        last = self._known.get(key)
+        if last is not None and last.texts == texts:
+            return last.variants
+        before = {} if last is None else last.entries
+        pairs = list(zip(texts[::2], texts[1::2], strict=True))
+        found = {pair: before.get(pair) or self._parse(key, *pair) for pair in pairs}
+        entries = {pair: entry for pair, entry in found.items() if entry is not None}
+        by_age = sorted(entries.values(), key=lambda entry: entry.response_time, reverse=True)
+        known = _Known(texts, entries, Variants(by_age))
+        self._remember(key, known)
+        return known.variants
+
+    def _remember(self, key: str, known: "_Known") -> None:
+        # Two threads at once may miscount by some entries, until all are forgotten.
+        self._count += len(known.entries) - len(self._forgotten(key))
+        if self._count > _REMEMBERED:
+            self._known.clear()
+            self._count = len(known.entries)
+        if known.entries:
+            self._known[key] = known
+
+    def _forgotten(self, key: str) -> dict[tuple[bytes, bytes], Entry]:
+        last = self._known.pop(key, None)
+        return {} if last is None else last.entries
+
+    def _parse(self, key: str, identity: bytes, text: bytes) -> Entry | None:
         try:
-            entry = self._parse(key, identity.decode(), text)
+            return self._parsed(key, identity.decode(), text)
         except (ValueError, TypeError, LookupError):
             return None
-        if len(self._parsed) >= _REMEMBERED:
-            self._parsed.clear()
-        self._parsed[identity + text] = entry
-        return entry
 
-    def _parse(self, key: str, identity: str, text: bytes) -> Entry:
+    def _parsed(self, key: str, identity: str, text: bytes) -> Entry:
         head, _, rest = text.partition(b"\n")
         started, name, *slots = head.split()
         parts = json.loads(rest)

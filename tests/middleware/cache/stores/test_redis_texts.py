@@ -28,9 +28,26 @@ def test_what_is_put_is_found_by_another(store: RedisStore, connection: redis.Re
     assert content(one) == b"hello"
 
 
-def test_parsed_entry_is_kept(store: RedisStore) -> None:
+def test_resource_that_has_not_changed_is_not_parsed_again(store: RedisStore) -> None:
     store.put(new_entry(store))
-    assert found(store)[0] is found(store)[0]
+    variants, _ = store.lookup(KEY)
+    assert store.lookup(KEY)[0] is variants
+
+
+def test_entry_that_has_not_changed_is_not_parsed_again(store: RedisStore) -> None:
+    store.put(new_entry(store, selecting=(("HTTP_FOO", "1"),)))
+    (first,) = found(store)
+    store.put(new_entry(store, selecting=(("HTTP_FOO", "2"),)))
+    assert len(found(store)) == 2
+    assert first in found(store)
+
+
+def test_what_is_dropped_is_forgotten(store: RedisStore) -> None:
+    store.put(new_entry(store))
+    found(store)
+    store.drop([KEY])
+    assert found(store) == []
+    assert store._texts._known == {}
 
 
 def test_memory_of_parsed_entries_is_bounded(
@@ -38,9 +55,10 @@ def test_memory_of_parsed_entries_is_bounded(
 ) -> None:
     monkeypatch.setattr("middleware.cache.stores.redis_texts._REMEMBERED", 2)
     for number in range(5):
-        store.put(new_entry(store, selecting=(("HTTP_FOO", str(number)),)))
-        assert len(found(store)) == number + 1
-    assert len(store._texts._parsed) <= 2
+        key = f"{KEY}{number}"
+        store.put(new_entry(store, key=key))
+        assert len(list(store.lookup(key)[0])) == 1
+    assert sum(len(known.entries) for known in store._texts._known.values()) <= 2
 
 
 def test_entry_of_another_release_is_not_found(store: RedisStore, connection: redis.Redis) -> None:
