@@ -23,12 +23,12 @@ PICTURE = """(source) => {
 }"""
 PHONE = {"width": 390, "height": 844}
 # Returns what can be clicked and is smaller than a number of pixels. What is in a message's text is
-# in a line of it, which the rules exempt.
+# in a line of it, which the rules exempt; a label around an input is clicked in its place.
 SMALL = """(least) => [...document.querySelectorAll("a, button, input, summary, textarea")]
     .filter((each) => !each.closest(".text, .skip") && each.checkVisibility({
         visibilityProperty: true, opacityProperty: false }))
     .filter((each) => {
-        const { width, height } = each.getBoundingClientRect();
+        const { width, height } = (each.closest("label") || each).getBoundingClientRect();
         return width && (width < least || height < least);
     })
     .map((each) => each.outerHTML)"""
