@@ -34,7 +34,7 @@ from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
 from ngw2f.store.migrate import migrate
-from tests import xrayed
+from tests import answers, xrayed
 from tests.cheap_hashes import CHEAP
 from tests.client import Client
 from tests.compiled_first import compiled_first, were_compiled
@@ -223,6 +223,8 @@ def build(settings: Settings) -> Iterator[Callable[..., Service]]:
     def build_one(**changes: object) -> Service:
         changed = msgspec.structs.replace(settings, **changes)
         service = xrayed.build_recorded(changed) if xrayed.IS_ON else create_application(changed)
+        if answers.FILE:
+            service._chain = answers.Noting(service._chain, answers.FILE)
         services.append(service)
         return service
 
