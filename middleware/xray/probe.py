@@ -19,7 +19,7 @@ from middleware.xray.running import RUNNING, Cursor, clock
 from middleware.xray.starts import recorded_start
 from middleware.xray.streams import RecordedInput, recorded_body
 from middleware.xray.trace import MAX_VISITS, Trace
-from middleware.xray.values import PlainFields
+from middleware.xray.values import PlainEntries, PlainFields
 from middleware.xray.visit import CALL, Visit
 
 KEY = "middleware.xray"
@@ -52,6 +52,7 @@ class Recorder:
         self.names: tuple[str, ...] = ()
         self.outermost = -1
         self.plain_fields = PlainFields()
+        self.plain_entries = PlainEntries()
 
     def probe(self, name: str, app: WSGIApplication) -> WSGIApplication:
         """Return the layer with a probe before it. Call it for the innermost layer first.
@@ -69,7 +70,7 @@ class Recorder:
         environ.pop(KEY, None)
         if self.when is not None and not self.when(environ):
             return None
-        trace = Trace(environ, self.names, self, self.ended)
+        trace = Trace(environ, self.names, self, self.ended, self.plain_entries)
         self.traces.append(trace)
         if self.began is not None:
             self.began(trace, environ)

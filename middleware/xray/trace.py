@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from wsgiref.types import WSGIEnvironment
 
 from middleware.xray.spans import MAX_FACTS, Span
-from middleware.xray.values import kept_environ, kept_text, kept_value
+from middleware.xray.values import PlainEntries, kept_value
 from middleware.xray.visit import Visit
 
 # Bounds of what one request may fill.
@@ -30,6 +30,7 @@ class Trace:
         names: Sequence[str] = (),
         owner: object = None,
         ended: Callable[[Trace], object] | None = None,
+        entries: PlainEntries | None = None,
     ) -> None:
         # All layers of the chain, outermost first, whether or not the request reaches them.
         self.names = names
@@ -38,10 +39,12 @@ class Trace:
         self.id = f"{os.getpid():x}-{next(numbers):x}"
         self.began = clock()
         self.began_at = time.time()
-        self.method = kept_text(environ.get("REQUEST_METHOD", ""))
-        self.path = kept_value("PATH_INFO", path_of(environ))
-        self.query = kept_value("QUERY_STRING", environ.get("QUERY_STRING", ""))
-        self.environ = kept_environ(environ)
+        self.environ = kept = (entries or PlainEntries()).kept(environ)
+        self.method = kept.get("REQUEST_METHOD", "")
+        self.path = kept.get("PATH_INFO", "")
+        if environ.get("SCRIPT_NAME") or not self.path.isascii():
+            self.path = kept_value("PATH_INFO", path_of(environ))
+        self.query = kept.get("QUERY_STRING", "")
         self.visits: list[Visit] = []
         self.spans: list[Span] = []
         # What servers did before the chain was called, the outermost first.

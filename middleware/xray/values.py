@@ -132,29 +132,56 @@ def kept_value(name: str, value: object) -> str:
         return repr(value)
     if type(value) is tuple and all(type(part) is int for part in value):
         return cut(repr(value))
-    # An object's text may hold anything.
-    return f"<{type(value).__name__}>"
+    return kept_object(name, type(value))
 
 
-def kept_environ(environ: Mapping[Any, object]) -> dict[str, str]:
-    """Return what is recorded of environ."""
-    kept = {}
-    for name, value in environ.items():
-        # Most are short texts that hide nothing.
-        if (
-            type(value) is str
-            and type(name) is str
-            and len(value) <= MAX_VALUE_CHARACTERS
-            and kind_of(name) == "plain"
-            and "eyJ" not in value
-            and "?" not in value
-            and "://" not in value
-        ):
-            kept[name] = value
-        else:
-            name = str(name)
-            kept[name] = kept_value(name, value)
-    return kept
+class PlainEntries:
+    """Keeps what may be recorded of environ; most entries are the same in each request.
+
+    What it remembers is what was recorded whole: no secret.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def kept(self, environ: Mapping[Any, object]) -> dict[str, str]:
+        """Return what is recorded of environ."""
+        known = self._known
+        kept = {}
+        for name, value in environ.items():
+            if type(value) is str:
+                if known.get(name) == value:
+                    kept[name] = value
+                    continue
+                text = kept_value(str(name), value)
+                if text == value and type(name) is str:
+                    self.learn(name, text)
+            elif value is None or type(value) is bool:
+                text = kept_flag(str(name), value)
+            elif type(value) in (int, float, tuple):
+                text = kept_value(str(name), value)
+            else:
+                text = kept_object(str(name), type(value))
+            kept[str(name)] = text
+        return kept
+
+    def learn(self, name: str, text: str) -> None:
+        if len(self._known) > MAX_PLAIN_FIELDS:
+            # A client may name its fields as it likes.
+            self._known.clear()
+        self._known[name] = text
+
+
+@lru_cache(512)
+def kept_flag(name: str, value: bool | None) -> str:
+    """Return what is recorded of one of these."""
+    return HIDDEN if kind_of(name) == "secret" else repr(value)
+
+
+@lru_cache(512)
+def kept_object(name: str, kind: type) -> str:
+    """Return what is recorded of an object: its text may hold anything."""
+    return HIDDEN if kind_of(name) == "secret" else f"<{kind.__name__}>"
 
 
 def kept_fields(headers: object) -> Fields:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from middleware.xray.values import (
     HIDDEN,
     MAX_PLAIN_FIELDS,
     MAX_VALUE_CHARACTERS,
+    PlainEntries,
     PlainFields,
     kept_cookie,
-    kept_environ,
     kept_fields,
     kept_text,
     kept_value,
@@ -83,7 +85,7 @@ def test_secrets_in_addresses_are_hidden(address: str, kept: str) -> None:
 )
 def test_secrets_in_an_address_of_any_name_are_hidden(value: str, kept: str) -> None:
     assert kept_value("X-Accel-Redirect", value) == kept
-    assert kept_environ({"HTTP_X_NEXT": value}) == {"HTTP_X_NEXT": kept}
+    assert PlainEntries().kept({"HTTP_X_NEXT": value}) == {"HTTP_X_NEXT": kept}
 
 
 @pytest.mark.parametrize(
@@ -206,3 +208,42 @@ def test_number_of_plain_fields_is_bounded() -> None:
         plain.learn([line], kept_fields([line]))
     assert not plain.has(lines[:1])
     assert plain.has(lines[-1:])
+
+
+def test_entries_of_environ_are_known_again() -> None:
+    entries = PlainEntries()
+    environ: dict[Any, object] = {
+        "REQUEST_METHOD": "GET",
+        "HTTP_COOKIE": "a=1",
+        "QUERY_STRING": "token=12345678",
+        "wsgi.version": (1, 0),
+        "wsgi.run_once": False,
+        "wsgi.nothing": None,
+        "wsgi.input": object(),
+        "my.session": object(),
+        "my.token": True,
+        "my.number": 5,
+        b"NAME": "text",
+    }
+    kept = {
+        "REQUEST_METHOD": "GET",
+        "HTTP_COOKIE": HIDDEN,
+        "QUERY_STRING": f"token={HIDDEN}",
+        "wsgi.version": "(1, 0)",
+        "wsgi.run_once": "False",
+        "wsgi.nothing": "None",
+        "wsgi.input": "<object>",
+        "my.session": HIDDEN,
+        "my.token": HIDDEN,
+        "my.number": "5",
+        "b'NAME'": "text",
+    }
+    assert entries.kept(environ) == entries.kept(environ) == kept
+    assert entries._known == {"REQUEST_METHOD": "GET"}
+
+
+def test_number_of_known_entries_is_bounded() -> None:
+    entries = PlainEntries()
+    for number in range(3 * MAX_PLAIN_FIELDS):
+        entries.kept({f"HTTP_X_{number}": "1"})
+    assert len(entries._known) <= MAX_PLAIN_FIELDS + 1
