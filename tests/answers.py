@@ -24,8 +24,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from middleware._wsgi import Headers, WrappedBody
 
 FILE = os.environ.get("TESTS_ANSWERS")
-# Numbers, and texts that were drawn: long, with a digit in them.
-DRAWN = re.compile(rb"(?<![\w-])(?=[\w+/-]*\d)[\w+/-]{16,}={0,2}|\d+")
+# Numbers, and texts that were drawn: long, with a digit in them or as long as 32 bytes in base64.
+DRAWN = re.compile(rb"(?<![\w-])(?=[\w+/-]*\d)[\w+/-]{16,}={0,2}|(?<![\w-])[\w-]{43}(?![\w-])|\d+")
 
 Answers: TypeAlias = dict[str, Counter[str]]
 
