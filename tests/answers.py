@@ -24,8 +24,11 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from middleware._wsgi import Headers, WrappedBody
 
 FILE = os.environ.get("TESTS_ANSWERS")
-# Numbers, and texts that were drawn: long, with a digit in them or as long as 32 bytes in base64.
-DRAWN = re.compile(rb"(?<![\w-])(?=[\w+/-]*\d)[\w+/-]{16,}={0,2}|(?<![\w-])[\w-]{43}(?![\w-])|\d+")
+# Numbers, and texts that were drawn: long, with a digit, or as 16 or 32 bytes are in base64.
+DRAWN = re.compile(
+    rb"(?<![\w-])(?=[\w+/-]*\d)[\w+/-]{16,}={0,2}"
+    rb"|(?<![\w-])(?:[\w-]{22}|[\w-]{43})(?![\w-])|\d+"
+)
 
 Answers: TypeAlias = dict[str, Counter[str]]
 

@@ -132,7 +132,7 @@ def kept_value(name: str, value: object) -> str:
         return repr(value)
     if type(value) is tuple and all(type(part) is int for part in value):
         return cut(repr(value))
-    return kept_object(name, type(value))
+    return kept_object(name, type(value).__name__)
 
 
 class PlainEntries:
@@ -161,7 +161,7 @@ class PlainEntries:
             elif type(value) in (int, float, tuple):
                 text = kept_value(str(name), value)
             else:
-                text = kept_object(str(name), type(value))
+                text = kept_object(str(name), type(value).__name__)
             kept[str(name)] = text
         return kept
 
@@ -179,9 +179,9 @@ def kept_flag(name: str, value: bool | None) -> str:
 
 
 @lru_cache(512)
-def kept_object(name: str, kind: type) -> str:
-    """Return what is recorded of an object: its text may hold anything."""
-    return HIDDEN if kind_of(name) == "secret" else f"<{kind.__name__}>"
+def kept_object(name: str, kind: str) -> str:
+    """Return what is recorded of an object of this type: its text may hold anything."""
+    return HIDDEN if kind_of(name) == "secret" else f"<{kind}>"
 
 
 def kept_fields(headers: object) -> Fields:
