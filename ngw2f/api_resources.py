@@ -241,6 +241,10 @@ class File(msgspec.Struct, frozen=True, gc=False):
     # Of a short list, by its first bytes.
     media_type: str
     links: FileLinks = msgspec.field(name="_links")
+    # The path of a small picture of it, and that one's size in pixels; empty until it is made.
+    image: str = ""
+    image_width: int = 0
+    image_height: int = 0
 
     @classmethod
     def of(
@@ -249,9 +253,12 @@ class File(msgspec.Struct, frozen=True, gc=False):
         name: str,
         size: int,
         media_type: str,
+        image_width: int = 0,
+        image_height: int = 0,
     ) -> Self:
-        links = FileLinks(f"/files/{id}/{quote(name, safe='')}")
-        return cls(id, name, size, media_type, links)
+        path = f"/files/{id}/{quote(name, safe='')}"
+        image = f"{path}/picture" if image_width else ""
+        return cls(id, name, size, media_type, FileLinks(path), image, image_width, image_height)
 
 
 class Reaction(msgspec.Struct, frozen=True, gc=False):

@@ -77,6 +77,9 @@ def _for_people() -> list[Rule]:
         Rule("/search", endpoint=search.show, methods=["GET"]),
         *_for_people_with("/messages/<id:message_id>"),
         Rule("/files/<id:file_id>/<file_name>", endpoint=files.show, methods=["GET"]),
+        Rule(
+            "/files/<id:file_id>/<file_name>/picture", endpoint=files.show_picture, methods=["GET"]
+        ),
         Rule("/thumbnails/<name>", endpoint=thumbnails.show, methods=["GET"]),
     ]
 

@@ -49,8 +49,9 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
     wrong_tries = WrongTries(core.broker) if core.settings.rate_limit else None
     sessions = Sessions(core, limits, attendance)
     sign_in = SignIn(core, limits, Passwords(), wrong_tries)
+    wakeup = WakeUp(core.broker, RENDER)
     return Actions(
-        messages=Messages(core, limits, WakeUp(core.broker, RENDER)),
+        messages=Messages(core, limits, wakeup),
         rooms=Rooms(core, limits, TypingNotices(core.broker, core.events)),
         directs=Directs(core, limits),
         readings=Readings(core, limits),
@@ -62,6 +63,6 @@ def build_actions(core: Core, limits: Limits, attendance: Attendance) -> Actions
         administration=Administration(core, limits),
         search=Search(core),
         exports=Exports(core, limits),
-        files=Files(core, limits),
+        files=Files(core, limits, wakeup),
         statistics=Statistics(core),
     )

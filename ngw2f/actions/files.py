@@ -8,19 +8,23 @@ from ngw2f.api_resources import File
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Conflict, NotFound, TooLarge
-from ngw2f.store import files
+from ngw2f.jobs.wakeup import WakeUp
+from ngw2f.store import file_pictures, files
 from ngw2f.store.file_contents import TooLongError
 from ngw2f.store.files import SpaceError, StoredFile
 from ngw2f.store.users import UserRow
 from ngw2f.text.file_names import clean_file_name
+from ngw2f.text.picture_metadata import FORMATS
 
 NO_FILE = "there is no such file"
 
 
 class Files:
-    def __init__(self, core: Core, limits: Limits) -> None:
+    def __init__(self, core: Core, limits: Limits, wakeup: WakeUp) -> None:
         self._core = core
         self._limits = limits
+        # Wakes the workers that render, which wake those that make pictures.
+        self._wakeup = wakeup
         self._contents = core.files
 
     def upload(
@@ -50,9 +54,14 @@ class Files:
         try:
             length, media_type = self._contents.write(key, pieces, most)
             with core.database.writing() as connection:
-                whole = files.finish_file(connection, file_id, length, media_type)
+                is_picture = media_type in FORMATS and length <= file_pictures.MAX_BYTES
+                whole = files.finish_file(
+                    connection, file_id, length, media_type, is_picture=is_picture
+                )
             if whole is None:
                 raise Conflict("the file was removed while it came")
+            if is_picture:
+                self._wakeup.wake()
             return whole
         except BaseException as error:
             self._contents.remove(key)
@@ -69,6 +78,15 @@ class Files:
         if found is None or found.name != name:
             raise NotFound(NO_FILE)
         return found
+
+    def find_picture(self, reader: UserRow | None, file_id: int, name: str) -> tuple[str, bytes]:
+        """Return the media type and the body of a file's small picture. Raises NotFound."""
+        file = self.find(reader, file_id, name)
+        with self._core.database.asking() as connection:
+            picture = file_pictures.find_picture(connection, file.id)
+        if picture is None:
+            raise NotFound(NO_FILE)
+        return picture
 
     def path_of(self, file: StoredFile) -> Path:
         return self._contents.path_of(file.key)

@@ -11,6 +11,7 @@ from ngw2f.broker.connection import connect
 from ngw2f.broker.follow_ups import FollowUps
 from ngw2f.core import Core, build_core
 from ngw2f.jobs.outbox import Outbox
+from ngw2f.jobs.pictures import Pictures
 from ngw2f.jobs.wakeup import LINKS, RENDER, WakeUp
 from ngw2f.links.outbox import LinkOutbox
 from ngw2f.links.preview.thumbnail import Thumbnailer
@@ -32,6 +33,7 @@ class JobContext:
     link_wakeup: WakeUp
     link_outbox: LinkOutbox
     preview_fetcher: PreviewFetcher
+    pictures: Pictures
     markdown: MarkdownRenderer
     history: History
     # Where jobs note what they do for requests that are recorded; None: no request is.
@@ -50,6 +52,7 @@ class JobContext:
     def close(self) -> None:
         self.outbox.close()
         self.preview_fetcher.close()
+        self.pictures.close()
         self.link_outbox.close()
         self.redis.close()
         self.core.close()
@@ -71,6 +74,7 @@ def build_context(settings: Settings) -> JobContext:
     database, events = core.database, core.events
     follow_ups = FollowUps(core.broker) if settings.has_xray else None
     link_outbox = LinkOutbox(database, events, settings.data_path, follow_ups)
+    thumbnailer, stopping = Thumbnailer(), threading.Event()
     return JobContext(
         core=core,
         redis=connect(settings),
@@ -78,8 +82,10 @@ def build_context(settings: Settings) -> JobContext:
         outbox=Outbox(database, events, settings.data_path),
         link_wakeup=WakeUp(core.broker, LINKS),
         link_outbox=link_outbox,
-        preview_fetcher=PreviewFetcher(build_fetcher(settings), Thumbnailer(), link_outbox.note),
+        preview_fetcher=PreviewFetcher(build_fetcher(settings), thumbnailer, link_outbox.note),
+        pictures=Pictures(core, thumbnailer, stopping),
         markdown=MarkdownRenderer(),
         history=History(core.broker),
         follow_ups=follow_ups,
+        stopping=stopping,
     )

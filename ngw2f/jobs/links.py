@@ -1,5 +1,7 @@
 """The link job: fetch waiting links concurrently, and store each result within a moment.
 
+Meanwhile uploaded pictures get small ones (pictures.py).
+
 An active fetch takes one of 32 seats. A fetch that waits for its site to answer takes none,
 however long that lasts, nor does one that has spent a quarter of a second on anything else. So
 slow sites delay nobody. A waiting fetch costs 30 kB, and there are at most four per site. When
@@ -63,7 +65,7 @@ def fetch_links() -> int:
         return fetch_here()
     # As there. Workers are woken at their start, too: most of their children are never needed.
     context.link_wakeup.clear_flag()
-    return context.call_fetch_process(context.stopping) if context.link_outbox.has_due() else 0
+    return context.call_fetch_process(context.stopping) if _has_due(context) else 0
 
 
 def fetch_here() -> int:
@@ -74,7 +76,7 @@ def fetch_here() -> int:
     context = current_context.get()
     context.link_wakeup.clear_flag()
     count = 0
-    while context.link_outbox.has_due() and not context.stopping.is_set():
+    while _has_due(context) and not context.stopping.is_set():
         with context.link_outbox.lock() as has_lock:
             if not has_lock:
                 return count
@@ -82,6 +84,10 @@ def fetch_here() -> int:
             count += Round(context).run(time.monotonic() + MAX_ROUND_SECONDS)
         context.link_wakeup.clear_flag()
     return count
+
+
+def _has_due(context: JobContext) -> bool:
+    return context.link_outbox.has_due() or context.pictures.has_due()
 
 
 @dataclass(slots=True)
@@ -130,6 +136,7 @@ class Round:
             is_open = time.monotonic() < end and not self._context.stopping.is_set()
             if is_open:
                 self._start_due()
+                self._context.pictures.start()
             if not self._running and not self._has_work():
                 return count
             self._collect()
@@ -149,7 +156,7 @@ class Round:
             self._context.link_wakeup.renew_flag()
 
     def _has_work(self) -> bool:
-        return bool(self._unstored) or self._has_unnotified
+        return bool(self._unstored) or self._has_unnotified or self._context.pictures.is_busy
 
     def _start_due(self) -> None:
         """Start as many fetches as there are seats; none if the database is locked."""

@@ -43,6 +43,9 @@ def render_messages() -> int:
     """
     context = current_context.get()
     context.wakeup.clear_flag()
+    if context.pictures.has_due():
+        # Whoever uploads one wakes this job, which a worker is always there for.
+        context.link_wakeup.wake()
     render = _timed(context)
     count = 0
     failed: dict[int, Exception] = {}

@@ -13,6 +13,7 @@ from ngw2f.store import (
     deleted,
     devices,
     events,
+    file_pictures,
     files,
     messages,
     previews,
@@ -57,6 +58,7 @@ def sweep() -> bool:
         is_left = deleted.has_expired(connection)
         waiting, _ = render_queue.measure_outbox(connection)
         is_due = previews.has_due(connection, before) or previews.has_unnotified(connection)
+        is_due = is_due or file_pictures.has_due(connection, before)
     if is_left:
         with context.core.database.writing() as connection:
             deleted.forget_expired(connection)

@@ -35,6 +35,7 @@ from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.metrics.families import JOB_SECONDS, JOBS, PROCESSES
 from ngw2f.observe.metrics.files import WRITE_SECONDS, Recorder
 from ngw2f.settings import Settings
+from ngw2f.store import file_pictures
 from ngw2f.store.in_use import UseNote
 from ngw2f.store.previews import DUE_BEFORE, UNNOTIFIED
 from ngw2f.store.render_queue import PREPARED, WAITING_BEFORE
@@ -50,7 +51,7 @@ CRON_STOP_SECONDS = 1.0
 NICE = 5
 # A message that needs all that most need.
 # Statements that a worker without work runs, too.
-WATCHED = (WAITING_BEFORE, DUE_BEFORE, UNNOTIFIED)
+WATCHED = (WAITING_BEFORE, DUE_BEFORE, UNNOTIFIED, file_pictures.DUE_BEFORE)
 WARMING = "```python\nwarm = True\n```"
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,16 @@
 """The table of what people upload."""
 
-from sqlalchemy import BigInteger, Column, Float, Integer, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
 
 from ngw2f.store.metadata import metadata, owner
 
@@ -24,5 +34,21 @@ files = Table(
     Column("created_at", Float, nullable=False),
     # When it may be removed; NULL: never, because a message shows it.
     Column("expires_at", Float, index=True),
+    # The size of its small picture in pixels; 0: it has none.
+    Column("image_width", Integer, nullable=False, server_default="0"),
+    Column("image_height", Integer, nullable=False, server_default="0"),
+    # When a worker is to make that; NULL: never, or it is made.
+    Column("picture_due_at", Float),
+    Column("picture_tries", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
+)
+
+# The small pictures of those that are pictures, in a table of their own because messages are read
+# without them.
+file_pictures = Table(
+    "file_pictures",
+    metadata,
+    Column("file_id", ForeignKey("files.id", ondelete="CASCADE"), primary_key=True),
+    Column("media_type", String(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )

@@ -33,7 +33,14 @@ GRACE_SECONDS = 60
 # What each takes beside its bytes: the row, and the end of its last block.
 COST_BYTES = 4096
 
-SHOWN = (files.c.id, files.c.name, files.c.size, files.c.media_type)
+SHOWN = (
+    files.c.id,
+    files.c.name,
+    files.c.size,
+    files.c.media_type,
+    files.c.image_width,
+    files.c.image_height,
+)
 OF_MESSAGES = (
     select(files.c.message_id, *SHOWN)
     .where(files.c.message_id.in_(bindparam("ids", expanding=True)))
@@ -48,6 +55,9 @@ class StoredFile(NamedTuple):
     name: str
     size: int
     media_type: str
+    # Of its small picture in pixels; 0: it has none.
+    image_width: int
+    image_height: int
     key: str
 
 
@@ -96,10 +106,21 @@ def add_file(
     return file_id, reserved
 
 
-def finish_file(connection: Connection, file_id: int, size: int, media_type: str) -> File | None:
-    """Store what an upload came to; None if it is to be removed, as of an account that is gone."""
+def finish_file(
+    connection: Connection, file_id: int, size: int, media_type: str, *, is_picture: bool = False
+) -> File | None:
+    """Store what an upload came to; None if it is to be removed, as of an account that is gone.
+
+    Of a picture, a worker is to make a small one.
+    """
     is_wanted = files.c.id == file_id, files.c.expires_at > time.time()
-    whole = update(files).where(*is_wanted).values(size=size, media_type=media_type)
+    whole = (
+        update(files)
+        .where(*is_wanted)
+        .values(
+            size=size, media_type=media_type, picture_due_at=time.time() if is_picture else None
+        )
+    )
     row = connection.execute(whole.returning(*SHOWN)).first()
     return File.of(*row) if row else None
 

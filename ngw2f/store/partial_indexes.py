@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Index, false
 
-from ngw2f.store.schema import IS_PUBLIC, messages, previews, rooms
+from ngw2f.store.schema import IS_PUBLIC, files, messages, previews, rooms
 
 
 def _add(
@@ -34,5 +34,7 @@ _add(
 
 # The outbox of links: what a worker must still fetch.
 _add("ix_previews_outbox", previews.c.due_at.is_not(None), previews.c.due_at)
+# Uploaded pictures of which a worker must still make small ones.
+_add("ix_files_pictures", files.c.picture_due_at.is_not(None), files.c.picture_due_at)
 # Previews whose readers must still be notified.
 _add("ix_previews_untold", previews.c.notify_below_id.is_not(None), previews.c.id)

@@ -17,11 +17,11 @@ from sqlalchemy import (
 )
 
 from ngw2f.store.administration_schema import audit, invitations, options
-from ngw2f.store.file_schema import files
+from ngw2f.store.file_schema import file_pictures, files
 from ngw2f.store.metadata import metadata, owner
 
 # Whoever knows the tables from here knows all of them.
-__all__ = ["audit", "files", "invitations", "metadata", "options"]
+__all__ = ["audit", "file_pictures", "files", "invitations", "metadata", "options"]
 
 
 def can_be_stored(text: str) -> bool:

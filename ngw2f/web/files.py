@@ -12,7 +12,7 @@ from werkzeug.http import parse_options_header
 from middleware.static_files import OpenFile, open_file
 from ngw2f.actions.files import NO_FILE
 from ngw2f.errors import NotFound
-from ngw2f.http import Request, Response, json_response
+from ngw2f.http import Request, Response, json_response, tagged
 from ngw2f.store.files import StoredFile
 from ngw2f.web import auth
 from ngw2f.web.services import Services
@@ -21,6 +21,12 @@ PIECE_BYTES = 256 * 1024
 # nginx's location for files (nginx/site.conf), from below the folder of all of them.
 INTERNAL = "/_files/"
 SANDBOX = "default-src 'none'; sandbox"
+# Whoever keeps one asks each time whether it may be shown.
+COMMON = (
+    ("Content-Security-Policy", SANDBOX),
+    ("Cache-Control", "private, no-cache"),
+    ("Vary", "Authorization, Cookie"),
+)
 
 
 class FileResponse(Response):
@@ -60,14 +66,20 @@ def show(services: Services, request: Request, file_id: int, file_name: str) -> 
     return FileResponse(OpenFile(descriptor, "identity", headers))
 
 
+def show_picture(services: Services, request: Request, file_id: int, file_name: str) -> Response:
+    """Answer with the small picture of a file, which we made, to those who may see the file."""
+    reader = auth.find_reader(services, request)
+    media_type, body = services.actions.files.find_picture(reader, file_id, file_name)
+    headers = [*COMMON, ("Content-Type", media_type)]
+    return tagged(request, Response(body, headers=headers))
+
+
 def headers_of(file: StoredFile) -> list[tuple[str, str]]:
-    """Return the fields of a file; whoever keeps it asks each time whether it may be shown."""
+    """Return the fields of a file."""
     return [
         ("Content-Type", file.media_type),
         ("Content-Disposition", disposition_of(file.name)),
-        ("Content-Security-Policy", SANDBOX),
-        ("Cache-Control", "private, no-cache"),
-        ("Vary", "Authorization, Cookie"),
+        *COMMON,
         ("Accept-Ranges", "bytes"),
     ]
 

@@ -13,6 +13,8 @@ from PIL import Image
 from tests.browser.test_room import say
 from tests.live.server import ChatServer
 
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
 # The worker boots, fetches and renders, on a machine that others use too.
 WAIT_MS = 60_000
 TITLE = "<img src=x onerror=alert(1)> and a title"
@@ -131,3 +133,18 @@ def test_goes_with_the_link(chat: ChatServer, open_room: Any, site: str) -> None
     chat.call("PUT", f"/api/messages/{number}", token, json={"source": "no link any more"})
     page.wait_for_selector(f"#m{number} .text:has-text('no link')")
     page.wait_for_selector(f"#m{number} .preview", state="detached")
+
+
+def test_picture_is_shown_small(open_room: Any) -> None:
+    page, other = open_room("ann"), open_room("bob")
+    output = BytesIO()
+    Image.new("RGB", (960, 640), "teal").save(output, "JPEG")
+    page.set_input_files(
+        "#files", [{"name": "sea.jpg", "mimeType": "image/jpeg", "buffer": output.getvalue()}]
+    )
+    page.press("#write", "Enter")
+    for each in (page, other):
+        image = each.locator(".message .file.picture img[alt='sea.jpg']")
+        sync_api.expect(image).to_have_js_property("naturalWidth", 480, timeout=WAIT_MS)
+        # It has its place before it is loaded.
+        assert [image.get_attribute(name) for name in ("width", "height")] == ["480", "320"]

@@ -83,6 +83,8 @@ READS: dict[str, bool] = {
     "/direct/<id:room_id>": True,
     "/direct/<id:room_id>/details": False,
     "/files/<id:file_id>/<file_name>": True,
+    # Its file has none; tests/ngw2f/jobs/test_pictures.py has one that has.
+    "/files/<id:file_id>/<file_name>/picture": False,
     "/inbox": True,
     "/join/<code>": False,
     "/login": False,

@@ -15,7 +15,8 @@ MEASURED = {"/metrics"}
 # It is read as it is sent, so nobody knows the length before (RFC 9110 section 8.6).
 STREAMED = {"/api/users/<id:user_id>/export"}
 # There is no such thumbnail, invitation or file.
-MISSING = {"/thumbnails/<name>", "/join/<code>", "/files/<id:file_id>/<file_name>"}
+MISSING = {"/thumbnails/<name>", "/join/<code>", "/files/<id:file_id>/<file_name>",
+           "/files/<id:file_id>/<file_name>/picture"}  # fmt: skip
 URL_MAP = build_url_map(SocketIOGateway.__new__(SocketIOGateway))
 RULES = [
     rule for rule in URL_MAP.iter_rules() if rule.rule not in LONG_LIVED

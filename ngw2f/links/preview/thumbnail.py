@@ -21,7 +21,7 @@ from ngw2f.text.exif import read_orientation
 # 6 bytes a pixel for a progressive JPEG (its coefficients), 8 for a PNG with alpha (a second
 # copy, premultiplied), 5 for a GIF, and 16 for a WebP (an animation's canvases).
 MAX_PIXELS: Final = MappingProxyType(
-    {"JPEG": 12_000_000, "PNG": 8_000_000, "GIF": 8_000_000, "WEBP": 4_000_000}
+    {"JPEG": 12_600_000, "PNG": 8_000_000, "GIF": 8_000_000, "WEBP": 4_000_000}
 )
 MAX_SIDE: Final = 16_383  # WebP's limit; a longer strip is not a picture.
 # Limits for work that costs an attacker only a few bytes. Each scan of a progressive JPEG visits

@@ -88,6 +88,9 @@ def test_file_of_a_message(
         "size": 5,
         "media_type": "application/octet-stream",
         "_links": {"self": "/files/1/notes.txt"},
+        "image": "",
+        "image_width": 0,
+        "image_height": 0,
     }
     other = upload(client, ann, b"%PDF-", "b.pdf")
     message = post(client, ann, other["id"], made["id"])

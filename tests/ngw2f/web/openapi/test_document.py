@@ -65,6 +65,7 @@ PAGES = {
     "/messages/{message_id}/restore",
     "/search",
     "/thumbnails/{name}",
+    "/files/{file_id}/{file_name}/picture",
 }
 # Answered before the chat (app.py).
 BEFORE_THE_CHAT = {("get", "/healthz")}
