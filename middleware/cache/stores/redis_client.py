@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from middleware._options import ErrorTypes, errors_of
+from middleware.cache.stores.redis_held import HeldConnections
 
 _log = logging.getLogger("middleware.cache")
 
@@ -33,14 +34,14 @@ class Connection:
     ) -> None:
         if answers_with_text(client):
             raise ValueError("client: it must answer with bytes, without decode_responses")
-        self._client = client
+        self._held = HeldConnections(client)
         self._errors = errors_of_client(client) if errors is None else errors_of("errors", errors)
         self.is_lost = False
 
     def command(self, *arguments: Any) -> Any:
         """Send a command; None if Redis is unreachable, which is logged once until it is back."""
         try:
-            answer = self._client.execute_command(*arguments)
+            answer = self._held.execute(*arguments)
         except self._errors:
             if not self.is_lost:
                 _log.exception("the cache's Redis is unreachable; going on without the cache")
