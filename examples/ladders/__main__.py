@@ -19,7 +19,7 @@ VARYING = [
     (re.compile(r"\b[0-9a-f]{16,32}(?=…|\b)"), "…"),
     (re.compile(r"\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT"), "a date"),
     (re.compile(r"ETag: \S+"), "ETag: …"),
-    (re.compile(r"(Age: |ttl=)\d+"), r"\1…"),
+    (re.compile(r"(Age: |ttl=|stored, for )\d+"), r"\1…"),
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from middleware.xray.differences import Differences
 from middleware.xray.faults import Fault
+from middleware.xray.reasons import reasons_of
 from middleware.xray.spans import Span
 from middleware.xray.trace import Trace
 from middleware.xray.visit import PHASES, Visit
@@ -26,6 +27,7 @@ def summary_of(trace: Trace) -> dict[str, Any]:
         "bytes": root.content_bytes,
         "seconds": trace.seconds,
         "answered_by": trace.answering.name if root.start is not None else None,
+        "because": list(reasons_of(trace)),
     }
 
 

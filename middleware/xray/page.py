@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from middleware.xray.differences import Change, Differences
 from middleware.xray.faults import Fault
 from middleware.xray.lint import lint
+from middleware.xray.reasons import reasons_of
 from middleware.xray.spans import Span
 from middleware.xray.text import counted, errors_of, facts_of, passed_through, why
 from middleware.xray.trace import Trace
@@ -44,6 +45,11 @@ POLICY = (
 )
 # Of work within other work.
 INDENT = "&emsp;"
+LEGEND = (
+    '<p class="mute">From the server down to the layer that answered. ↓ what a layer changed for '
+    "the next, ↑ what it changed of the response: + added, - removed, ~ changed; · work in it. "
+    "The time is a layer's own.</p>"
+)
 BAD = ' class="del"'
 FILTERS = ("path", "status", "slower", "layer")
 
@@ -132,6 +138,7 @@ def trace_page(
     return page(
         f"{trace.method} {trace.path}",
         '<p><a href=".">all requests</a></p>',
+        LEGEND,
         ladder_of(trace, faults),
         afterwards(later),
         "<h2>When</h2>",
@@ -158,7 +165,7 @@ def two_page(one: Trace, two: Trace) -> str:
         for trace in (one, two)
     ]
     back = '<p><a href=".">all requests</a></p>'
-    return page("Two requests", back, f'<div class="two">{"".join(sides)}</div>')
+    return page("Two requests", back, LEGEND, f'<div class="two">{"".join(sides)}</div>')
 
 
 def ladder_of(trace: Trace, faults: Sequence[Fault]) -> str:
@@ -169,6 +176,7 @@ def ladder_of(trace: Trace, faults: Sequence[Fault]) -> str:
     if root.start is not None:
         answering = trace.answering
         answered = f"<p>Answered by <b>{escape(answering.name)}</b>: {escape(why(answering))}.</p>"
+        answered += "".join(f"<p>Because {escape(each)}.</p>" for each in reasons_of(trace))
     facts = "<br>".join(escape(line) for line in facts_of(trace))
     answered += f'<p class="mute">{facts}</p>' if facts else ""
     rungs = [rung_outside(server) for server in trace.outside]
@@ -193,14 +201,16 @@ def rung_of(visit: Visit, trace: Trace, faults: Sequence[Fault]) -> str:
     state = ' class="bad"' if faults or is_origin else ""
     if not state and visit is trace.answering:
         state = ' class="here"'
+    # Work may fail, and be done in another way.
+    has_failed = visit.status >= "400"
     own = f"{sum(visit.own_seconds) * 1000:.2f} ms"
     lines = [f'<p><b>{escape(visit.name)}</b> <span class="mute">{own}</span></p>']
     lines += changes_of("↓", visit.environ_changes)
-    lines += [
-        f"<p>{INDENT * span.depth}· {escape(span.text)}</p>"
-        for span in trace.spans
-        if span.layer == visit.name
-    ]
+    for span in trace.spans:
+        if span.layer == visit.name:
+            state_of_work = BAD if span.error and has_failed else ""
+            text = f"{INDENT * span.depth}· {escape(span.text)}"
+            lines += [f"<p{state_of_work}>{text}</p>"]
     lines += [
         f"<p{BAD if line.startswith('!') else ''}>{escape(line)}</p>" for line in errors_of(visit)
     ]

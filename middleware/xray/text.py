@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from middleware.xray.differences import Change, Differences
 from middleware.xray.faults import Fault
+from middleware.xray.reasons import reasons_of
 from middleware.xray.spans import Span
 from middleware.xray.trace import Trace
 from middleware.xray.visit import SERVER, Raised, Visit
@@ -78,6 +79,8 @@ def head_of(trace: Trace) -> Iterator[str]:
     yield f"{root.status or 'no response'}, {counted(root.content_bytes, 'byte')}, {took}"
     if root.start is not None:
         yield f"answered by {trace.answering.name}: {why(trace.answering)}"
+        for reason in reasons_of(trace):
+            yield f"because {reason}"
     yield from facts_of(trace)
 
 
@@ -192,7 +195,7 @@ def cut_to(line: str, width: int) -> str:
 
 def coloured(line: str) -> str:
     """Colour a line by its sign."""
-    if line.startswith("answered by "):
+    if line.startswith(("answered by ", "because ")):
         return f"{BOLD}{line}{RESET}"
     note = line if line.startswith("  !") else line[TIME_WIDTH + NAME_WIDTH :]
     if note == "·":

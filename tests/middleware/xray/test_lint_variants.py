@@ -475,7 +475,7 @@ def test_same_cookie_of_another_path_is_another() -> None:
 
 
 def test_iterator_in_place_of_the_body_loses_its_close() -> None:
-    recorded = record(answering(), chain_with(body(iter), PLACES[-1]))
+    recorded = record(answering(), chain_with(body(lambda chunks: iter(iter(chunks))), PLACES[-1]))
     Lenient(create_environ()).run_all(recorded)
     assert [(fault.layer, fault.code) for fault in lint(recorded.trace)] == [
         ("broken", "close-lost")
