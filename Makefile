@@ -53,6 +53,9 @@ talk: .venv/.run ## Make slides of docs/talk.md: build/talk.html, and a PDF if c
 servers: .venv/.test ## Try the middleware under every server, and compare with docs/servers.md.
 	$(BIN)/python -m tests.matrix.servers
 
+catalogue: .venv/.test ## Bring the catalogues of texts up to date with the source, and compile them.
+	$(BIN)/python -m packages.catalogue
+
 docs: .venv-docs/.done ## Build the documentation as a site, build/site/; a warning or a dead link is an error.
 	.venv-docs/bin/python -m docs.website
 
@@ -112,4 +115,4 @@ clean: ## Remove what was installed and built. What the chat stored (var/) stays
 	.venv-docs/bin/python -m pip install -q --require-hashes --only-binary :all: -r requirements-docs.txt
 	@touch $@
 
-.PHONY: help run stack cert test pytest test-quick check conformance demo talk servers docs dist requirements clean
+.PHONY: help run stack cert test pytest test-quick check conformance demo talk servers catalogue docs dist requirements clean

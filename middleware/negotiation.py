@@ -1,6 +1,6 @@
-"""What a client accepts: media types and content codings, each with its weight.
+"""What a client accepts: media types, content codings and languages, each with its weight.
 
-RFC 9110 sections 12.4.2, 12.5.1 and 12.5.3.
+RFC 9110 sections 12.4.2, 12.5.1, 12.5.3 and 12.5.4.
 """
 
 from __future__ import annotations
@@ -86,6 +86,27 @@ def coding_weight(field: str | None, coding: str) -> float:
     if coding == "identity":
         return 0.0 if weights.get("*") == 0 else 1.0
     return weights.get("*", 0.0)
+
+
+def best_language(field: str | None, offers: Sequence[str]) -> str | None:
+    """Return the one of the languages (in lower case) that `Accept-Language` prefers, or None.
+
+    A range also means the languages that its subtags narrow: who reads `de-AT` reads `de`, unless
+    `de;q=0` says otherwise (RFC 4647 section 3.4). Of equal weights, the first in the field counts.
+    """
+    weights: dict[str, float] = {}
+    unwanted = set()
+    for member in split_list(field or "")[:_MAX_MEMBERS]:
+        name, *parameters = (part.strip(" \t").lower() for part in member.split(";"))
+        weight = _weight(parameters)
+        if weight == 0:
+            unwanted.add(name)
+        elif weight is not None:
+            for offer in offers:
+                if name in (offer, "*") or name.startswith(f"{offer}-"):
+                    weights[offer] = max(weight, weights.get(offer, 0.0))
+    wanted = {offer: weight for offer, weight in weights.items() if offer not in unwanted}
+    return max(wanted, key=wanted.__getitem__) if wanted else None
 
 
 def _ranges(field: str) -> Iterator[tuple[str, int, float]]:

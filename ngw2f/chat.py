@@ -87,7 +87,7 @@ class Chat:
                     return _options(error.valid_methods)
             return error_response(self.services, request, error)
         except DomainError as error:
-            return error_response(self.services, request, http_error(error))
+            return error_response(self.services, request, http_error(error), error.sentence)
         except DATABASE_ERRORS as error:
             return error_response(self.services, request, database_problem(error))
         return response

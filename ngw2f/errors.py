@@ -4,13 +4,19 @@ Modules below `ngw2f/web/` raise these; `web/errors.py` gives each its HTTP stat
 and Socket.IO, too.
 """
 
+from ngw2f.sentences import Sentence
+
 
 class DomainError(Exception):
-    """Nothing was changed; `detail` says why. `retry_after` is in seconds, if waiting helps."""
+    """Nothing was changed; `detail` says why. `retry_after` is in seconds, if waiting helps.
 
-    def __init__(self, detail: str, *, retry_after: int | None = None) -> None:
+    `sentence` is the same where it is shown to people, who may read another language.
+    """
+
+    def __init__(self, detail: str | Sentence, *, retry_after: int | None = None) -> None:
         super().__init__(detail)
-        self.detail = detail
+        self.sentence = detail
+        self.detail = str(detail)
         self.retry_after = retry_after
 
 
@@ -45,7 +51,9 @@ class KeyReused(DomainError):
 class TooMany(DomainError):
     """A limit is reached; `policy` names it, where clients know it by a name."""
 
-    def __init__(self, detail: str, *, retry_after: int, policy: str | None = None) -> None:
+    def __init__(
+        self, detail: str | Sentence, *, retry_after: int, policy: str | None = None
+    ) -> None:
         super().__init__(detail, retry_after=retry_after)
         self.policy = policy
 

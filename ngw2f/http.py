@@ -28,8 +28,9 @@ from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from middleware.negotiation import Accept
+from middleware.negotiation import Accept, best_language
 from ngw2f.api_resources import MAX_ID
+from ngw2f.text.languages import LANGUAGES
 
 T = TypeVar("T")
 Form = Literal["html", "json", "text"]
@@ -61,6 +62,8 @@ class Request(WerkzeugRequest):
     # More fields than any form of the page has.
     max_form_parts = 50
     _has_read_form = False
+    # The language that the reader's account has chosen; "": none, or nobody has asked for it yet.
+    chosen_language = ""
 
     @cached_property
     def args(self) -> MultiDict[str, str]:
@@ -93,6 +96,12 @@ class Request(WerkzeugRequest):
         offers.sort(key=lambda media_type: FORMS[media_type] != default)
         best = self.accepts.best([*offers, *others])
         return FORMS[best] if best else default
+
+    @property
+    def language(self) -> str:
+        """Return the language of the answer, if it is a page (RFC 9110 section 12.5.4)."""
+        field = self.environ.get("HTTP_ACCEPT_LANGUAGE")
+        return self.chosen_language or best_language(field, LANGUAGES) or LANGUAGES[0]
 
     def body(self) -> bytes:
         """Return the whole body. Raises 413 before reading it, 400 if it ends too early."""

@@ -141,6 +141,7 @@ def _settings() -> list[Rule]:
         Rule("/account", endpoint=account.change_password, methods=["POST"]),
         Rule("/account/nickname", endpoint=account.change_nickname, methods=["POST"]),
         Rule("/account/theme", endpoint=account.change_theme, methods=["POST"]),
+        Rule("/account/language", endpoint=account.change_language, methods=["POST"]),
         Rule("/account/tokens", endpoint=account.create_token, methods=["POST"]),
         Rule("/account/tokens/<id:token_id>", endpoint=account.revoke, methods=["POST"]),
         Rule("/account/delete", endpoint=account.ask_to_delete, methods=["GET"]),

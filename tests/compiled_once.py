@@ -22,17 +22,21 @@ MAX_STATEMENTS = 5_000
 
 
 class CompiledTemplates(BytecodeCache):
-    """Jinja2's own cache, in memory; it compares the source."""
+    """Jinja2's own cache, in memory, for each language; it compares the source."""
 
     def __init__(self) -> None:
-        self._compiled: dict[str, bytes] = {}
+        self._compiled: dict[tuple[str, str], bytes] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        if compiled := self._compiled.get(bucket.key):
+        if compiled := self._compiled.get(_key_of(bucket)):
             bucket.bytecode_from_string(compiled)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._compiled[bucket.key] = bucket.bytecode_to_string()
+        self._compiled[_key_of(bucket)] = bucket.bytecode_to_string()
+
+
+def _key_of(bucket: Bucket) -> tuple[str, str]:
+    return bucket.key, str(bucket.environment.globals["language"])
 
 
 class CompiledStatements(LRUCache[Any, Any]):

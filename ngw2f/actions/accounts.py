@@ -1,4 +1,4 @@
-"""Accounts: register one, change one's nickname, password or theme, delete it."""
+"""Accounts: register one, change one's nickname, password, theme or language, delete it."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -12,6 +12,7 @@ from ngw2f.api_resources import User
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Forbidden, Invalid, Unauthenticated
+from ngw2f.sentences import sentence_of, translatable
 from ngw2f.store import devices, registration, tokens, users
 from ngw2f.store.departures import DELETED_NICKNAME, delete_account
 from ngw2f.store.events import Run
@@ -20,9 +21,10 @@ from ngw2f.text.lookalikes import shapes_of
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
 from ngw2f.text.password import InvalidPasswordError, prepare_password
 
-TAKEN = "the nickname is taken"
+TAKEN = translatable("the nickname is taken")
 Theme = Literal["system", "light", "dark"]
-LOOKS_TAKEN = "the nickname is taken, by one that looks the same"
+ChosenLanguage = Literal["system", "en", "de"]
+LOOKS_TAKEN = translatable("the nickname is taken, by one that looks the same")
 
 
 class Registered(NamedTuple):
@@ -40,6 +42,8 @@ class Changes:
     current_password: str | None = None
     # How pages look to the user; "system": as the browser prefers.
     theme: Theme | None = None
+    # In which language pages are; "system": as the browser asks for it.
+    language: ChosenLanguage | None = None
 
 
 class Accounts:
@@ -117,6 +121,8 @@ class Accounts:
             values["password_hash"] = self._sign_in.hash_password(*asker, changes.password)
         if changes.theme is not None:
             values["theme"] = "" if changes.theme == "system" else changes.theme
+        if changes.language is not None:
+            values["language"] = "" if changes.language == "system" else changes.language
         runs: list[Run] = []
         try:
             with self._core.database.writing() as connection:
@@ -162,7 +168,7 @@ class Accounts:
         try:
             prepare_password(new)
         except InvalidPasswordError as error:
-            raise Invalid(str(error)) from error
+            raise Invalid(sentence_of(error)) from error
         if current is None:
             raise Forbidden("to change the password, send the present one as current_password")
         known = self._sign_in.confirm_password(client, user, current)
@@ -175,7 +181,7 @@ def _valid_nickname(nickname: str) -> str:
     try:
         valid = check_nickname(nickname)
     except InvalidNameError as error:
-        raise Invalid(str(error)) from error
+        raise Invalid(sentence_of(error)) from error
     if shapes_of(valid) & shapes_of(DELETED_NICKNAME):
         raise Invalid(TAKEN)
     return valid

@@ -17,6 +17,7 @@ from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Conflict, Invalid, NotFound
 from ngw2f.live.presence import Presence
+from ngw2f.sentences import Sentence
 from ngw2f.store import audit, devices, registration, tokens, users
 from ngw2f.store.events import Run
 from ngw2f.store.order import take_turn
@@ -69,7 +70,11 @@ class Administration:
     def invite(self, user: UserRow, days: float = INVITATION_DAYS) -> NewInvitation:
         """Return a new invitation. Raises TooMany, Forbidden, Invalid."""
         if not 0 < days <= MAX_INVITATION_DAYS:
-            raise Invalid(f"an invitation is good for at most {MAX_INVITATION_DAYS} days")
+            raise Invalid(
+                Sentence(
+                    "an invitation is good for at most %(most)d days", most=MAX_INVITATION_DAYS
+                )
+            )
         with self._changing(user) as connection:
             made = NewInvitation(*registration.create_invitation(connection, user.id, days))
             audit.add_entry(connection, user, "invitation.created", detail=f"{made.id}")
@@ -196,7 +201,7 @@ def appoint_by_operator(core: Core, nickname: str) -> UserRow:
         found = find_named(connection, nickname)
         whom = users.lock_user(connection, found.user_id) if found else None
         if whom is None:
-            raise NotFound(f"there is no user {nickname!r}")
+            raise NotFound(Sentence("there is no user %(name)r", name=nickname))
         if _is_suspended(whom):
             raise Conflict("a suspended account administers nothing")
         users.set_admin(connection, whom.id, is_admin=True)

@@ -11,6 +11,7 @@ from ngw2f.api_resources import Room
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Conflict, Invalid, NotFound
+from ngw2f.sentences import Sentence, sentence_of
 from ngw2f.store import directs, users
 from ngw2f.store.order import take_turn
 from ngw2f.store.rooms import QuotaExceededError
@@ -41,7 +42,9 @@ class Directs:
         if len(people) < 2:
             raise Conflict("say who else is to read it")
         if len(people) > MAX_PEOPLE:
-            raise Invalid(f"direct messages have at most {MAX_PEOPLE} readers")
+            raise Invalid(
+                Sentence("direct messages have at most %(most)d readers", most=MAX_PEOPLE)
+            )
         core = self._core
         with core.database.reading() as connection:
             _check_users(connection, people)
@@ -55,13 +58,15 @@ class Directs:
         """Do the same for nicknames with commas between them."""
         names = dict.fromkeys(each.strip() for each in nicknames.split(","))
         if len(names) > MAX_PEOPLE:
-            raise Invalid(f"direct messages have at most {MAX_PEOPLE} readers")
+            raise Invalid(
+                Sentence("direct messages have at most %(most)d readers", most=MAX_PEOPLE)
+            )
         user_ids = []
         with self._core.database.reading() as connection:
             for name in filter(None, names):
                 found = find_named(connection, name)
                 if found is None:
-                    raise NotFound(f"there is no user {name!r}")
+                    raise NotFound(Sentence("there is no user %(name)r", name=name))
                 user_ids.append(found.user_id)
         return self.open(user, user_ids)
 
@@ -78,7 +83,7 @@ class Directs:
             try:
                 room_id = directs.create_direct(connection, user.id, people, most=most)
             except QuotaExceededError as error:
-                raise Conflict(str(error)) from error
+                raise Conflict(sentence_of(error)) from error
             room = rights.find_room(connection, room_id, user)
             run = core.events.record(connection, "room.created", room)
         core.events.publish(run)

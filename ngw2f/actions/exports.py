@@ -32,7 +32,12 @@ class Exports:
         with self._core.database.reading() as connection:
             known = tokens.list_tokens(connection, user.id, current=user.token_digest)
         account = own_data.Account(
-            user.id, user.nickname, user.created_at, user.last_seen_at, user.theme or "system"
+            user.id,
+            user.nickname,
+            user.created_at,
+            user.last_seen_at,
+            user.theme or "system",
+            user.language or "system",
         )
         yield b'{"account":' + encode(account) + b',\n"tokens":' + encode(known)
         for name, list_part in own_data.LISTS.items():

@@ -9,6 +9,7 @@ from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Conflict, NotFound, TooLarge
 from ngw2f.jobs.wakeup import WakeUp
+from ngw2f.sentences import Sentence, translatable
 from ngw2f.store import file_pictures, files
 from ngw2f.store.file_contents import TooLongError
 from ngw2f.store.files import SpaceError, StoredFile
@@ -16,7 +17,7 @@ from ngw2f.store.users import UserRow
 from ngw2f.text.file_names import clean_file_name
 from ngw2f.text.picture_metadata import FORMATS
 
-NO_FILE = "there is no such file"
+NO_FILE = translatable("there is no such file")
 
 
 class Files:
@@ -50,7 +51,7 @@ class Files:
                     most=most, most_of_user=settings.file_bytes_per_account,
                 )  # fmt: skip
         except SpaceError as error:
-            raise _too_large(error.left, "your files leave room for") from error
+            raise _no_room(error) from error
         try:
             length, media_type = self._contents.write(key, pieces, most)
             with core.database.writing() as connection:
@@ -96,5 +97,11 @@ class Files:
         return self._contents.place_of(file.key)
 
 
-def _too_large(most: int, what: str = "a file has at most") -> TooLarge:
-    return TooLarge(f"{what} {most:,} bytes")
+def _no_room(error: SpaceError) -> TooLarge:
+    left = f"{error.left:,}"
+    return TooLarge(Sentence("your files leave room for %(left)s bytes", left=left))
+
+
+def _too_large(most: int) -> TooLarge:
+    in_words = f"{most:,}"
+    return TooLarge(Sentence("a file has at most %(most)s bytes", most=in_words))

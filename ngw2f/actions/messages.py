@@ -15,6 +15,7 @@ from ngw2f.errors import Gone, Invalid, NotFound
 from ngw2f.jobs.wakeup import WakeUp
 from ngw2f.live.cache_groups import ROOMS, room_group
 from ngw2f.live.payloads import DeletedMessage
+from ngw2f.sentences import sentence_of, translatable
 from ngw2f.store import audit, deleted, files, messages, readings, tasks
 from ngw2f.store.events import Run
 from ngw2f.store.group_commit import GroupCommit
@@ -26,8 +27,10 @@ from ngw2f.text.visible import is_visible
 
 # So many files in a message.
 MAX_FILES = 20
-NO_FILES = "file_ids are those of files that you uploaded to this room, and posted nowhere yet"
-NOT_RESTORED = "there is no such message, or it is too late to restore it"
+NO_FILES = translatable(
+    "file_ids are those of files that you uploaded to this room, and posted nowhere yet"
+)
+NOT_RESTORED = translatable("there is no such message, or it is too late to restore it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,7 @@ class Messages:
         try:
             return check_source(source, self._core.settings.max_message_characters)
         except InvalidTextError as error:
-            raise Invalid(str(error)) from error
+            raise Invalid(sentence_of(error)) from error
 
 
 def _delete_anothers(connection: Connection, user: UserRow, message: Message) -> None:

@@ -5,6 +5,7 @@ from ngw2f.api_resources import Reacted, Reaction
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
 from ngw2f.errors import Conflict, Invalid, NotFound
+from ngw2f.sentences import Sentence
 from ngw2f.store import messages, reactions
 from ngw2f.store.users import UserRow
 from ngw2f.text.emoji import is_emoji
@@ -55,4 +56,6 @@ class Reactions:
 def _check_number(before: tuple[Reaction, ...], emoji: str) -> None:
     """Raise Conflict if there are too many others for a new one."""
     if len(before) >= MAX_EMOJI and all(each.emoji != emoji for each in before):
-        raise Conflict(f"a message has at most {MAX_EMOJI} different reactions")
+        raise Conflict(
+            Sentence("a message has at most %(most)d different reactions", most=MAX_EMOJI)
+        )

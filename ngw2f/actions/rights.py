@@ -16,22 +16,27 @@ from sqlalchemy import Connection
 
 from ngw2f.api_resources import MAX_ID, Message, Room
 from ngw2f.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from ngw2f.sentences import translatable
 from ngw2f.store import messages, registration, room_changes, rooms, users
 from ngw2f.store.order import take_turn
 from ngw2f.store.users import UserRow
 from ngw2f.text.names import composed
 
-NO_ROOM = "there is no such room"
-NO_MESSAGE = "there is no such message"
-SUSPENDED = "this account is suspended: ask an administrator"
-ARCHIVED = "the room is archived: it can only be read"
-DIRECT = "direct messages have the same people for good"
-NOT_OWNER = "only the room's owner, or an administrator, may do this"
-CLOSED = "nobody new can register here"
-NEEDS_INVITATION = "to register one needs an invitation: ask an administrator for a link"
-WRONG_INVITATION = "the invitation is not good any more: ask an administrator for a new link"
-LAST_ADMINISTRATOR = "the last administrator stays: make somebody else one first"
-NOT_ADMINISTRATOR = "only administrators may do this"
+NO_ROOM = translatable("there is no such room")
+NO_MESSAGE = translatable("there is no such message")
+SUSPENDED = translatable("this account is suspended: ask an administrator")
+ARCHIVED = translatable("the room is archived: it can only be read")
+DIRECT = translatable("direct messages have the same people for good")
+NOT_OWNER = translatable("only the room's owner, or an administrator, may do this")
+CLOSED = translatable("nobody new can register here")
+NEEDS_INVITATION = translatable(
+    "to register one needs an invitation: ask an administrator for a link"
+)
+WRONG_INVITATION = translatable(
+    "the invitation is not good any more: ask an administrator for a new link"
+)
+LAST_ADMINISTRATOR = translatable("the last administrator stays: make somebody else one first")
+NOT_ADMINISTRATOR = translatable("only administrators may do this")
 
 
 def find_room(connection: Connection, room_id: int, reader: UserRow | None) -> Room:

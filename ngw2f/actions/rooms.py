@@ -12,6 +12,7 @@ from ngw2f.core import Core
 from ngw2f.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from ngw2f.live.payloads import Typing
 from ngw2f.live.typing import TypingNotices
+from ngw2f.sentences import sentence_of, translatable
 from ngw2f.store import audit, room_changes, rooms, users
 from ngw2f.store.keys import KeyUsedError, Use, keep_key
 from ngw2f.store.mentions import forget_mentions
@@ -22,7 +23,7 @@ from ngw2f.text.lookalikes import shapes_of
 from ngw2f.text.names import InvalidNameError, check_room_name, name_key
 from ngw2f.text.topics import InvalidTopicError, check_topic
 
-TAKEN = "a room has this name already, or one that looks the same"
+TAKEN = translatable("a room has this name already, or one that looks the same")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Rooms:
                     most_members=settings.members_per_room,
                 )
             except QuotaExceededError as error:
-                raise Conflict(str(error)) from error
+                raise Conflict(sentence_of(error)) from error
             run = core.events.record(connection, "room.updated", room)
         core.events.publish(run)
         return room
@@ -186,14 +187,14 @@ def _valid_name(name: str) -> str:
     try:
         return check_room_name(name)
     except InvalidNameError as error:
-        raise Invalid(str(error)) from error
+        raise Invalid(sentence_of(error)) from error
 
 
 def _valid_topic(topic: str) -> str:
     try:
         return check_topic(topic)
     except InvalidTopicError as error:
-        raise Invalid(str(error)) from error
+        raise Invalid(sentence_of(error)) from error
 
 
 def _words_of(changes: RoomChanges) -> str:
@@ -216,4 +217,6 @@ def _check_change(room: Room, changes: RoomChanges) -> None:
 
 
 def _refusal_of(error: Exception) -> DomainError:
-    return Forbidden(str(error)) if isinstance(error, QuotaExceededError) else Invalid(TAKEN)
+    return (
+        Forbidden(sentence_of(error)) if isinstance(error, QuotaExceededError) else Invalid(TAKEN)
+    )

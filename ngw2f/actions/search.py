@@ -10,6 +10,7 @@ from ngw2f.actions.sign_in import find_named
 from ngw2f.api_resources import Message, Room
 from ngw2f.core import Core
 from ngw2f.errors import Invalid, NotFound
+from ngw2f.sentences import Sentence, sentence_of
 from ngw2f.store import rooms, search, users
 from ngw2f.store.search import Wanted
 from ngw2f.store.users import UserRow
@@ -53,7 +54,7 @@ class Search:
         try:
             terms = parse_query(query)
         except InvalidQueryError as error:
-            raise Invalid(str(error)) from error
+            raise Invalid(sentence_of(error)) from error
         # Who may see a message is asked last, after all else that is about rights.
         with self._core.database.asking() as connection:
             wanted = Wanted(
@@ -88,6 +89,6 @@ def _resolved(connection: Connection, reader: UserRow | None, term: Term) -> Phr
         case "from":
             author = find_named(connection, term.text)
             if author is None:
-                raise NotFound(f"there is no user {term.text!r}")
+                raise NotFound(Sentence("there is no user %(name)r", name=term.text))
             return search.by_author(author.user_id)
     return term.phrase

@@ -19,6 +19,7 @@ from ngw2f.live.attendance import Attendance
 from ngw2f.live.cache_groups import reader_group
 from ngw2f.live.log import EventLog
 from ngw2f.live.payloads import RevokedTokens
+from ngw2f.sentences import Sentence
 from ngw2f.store import devices, tokens, users
 from ngw2f.store.events import Run
 from ngw2f.store.tokens import SECONDS_A_DAY
@@ -208,7 +209,11 @@ def record_revocation(events: EventLog, connection: Connection, user_id: int) ->
 def _valid_name(typed: str) -> str:
     """Return what a token is called, "" if it has no name. Raises Invalid."""
     if len(typed) > MAX_TOKEN_NAME_CHARACTERS:
-        raise Invalid(f"a token's name has at most {MAX_TOKEN_NAME_CHARACTERS} characters")
+        raise Invalid(
+            Sentence(
+                "a token's name has at most %(most)d characters", most=MAX_TOKEN_NAME_CHARACTERS
+            )
+        )
     return _in_one_line(" ".join(typed.split()))
 
 

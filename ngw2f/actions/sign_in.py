@@ -14,6 +14,7 @@ from ngw2f.core import Core
 from ngw2f.errors import Invalid
 from ngw2f.hash_queue import Asker
 from ngw2f.passwords import Passwords
+from ngw2f.sentences import sentence_of
 from ngw2f.store import devices, users
 from ngw2f.store.users import Credentials, UserRow
 from ngw2f.text.names import composed, name_key, old_name_key
@@ -78,7 +79,7 @@ class SignIn:
         try:
             return self.passwords.hash(password, _asker(key, guesser))
         except InvalidPasswordError as error:
-            raise Invalid(str(error)) from error
+            raise Invalid(sentence_of(error)) from error
 
     def _check(
         self, key: str, found: Credentials | None, password: str, guesser: Guesser

@@ -18,6 +18,7 @@ from redis.commands.core import Script
 from middleware.rate_limit import Policy, RateRule, Taken
 from ngw2f.broker.connection import Broker
 from ngw2f.errors import TooMany, Unavailable
+from ngw2f.sentences import Sentence
 from ngw2f.together import Together, Waiting
 
 # Tries to sign in, from one address. People behind one address share it, so it is generous.
@@ -220,7 +221,10 @@ class Limits:
             counted.append(taken)
         if not taken.is_allowed:
             seconds = taken.retry_seconds
-            detail = f"too many {rule.what}; try again in {seconds} s"
+            what = Sentence(rule.what)
+            detail = Sentence(
+                "too many %(what)s; try again in %(seconds)d s", what=what, seconds=seconds
+            )
             raise TooMany(detail, retry_after=seconds, policy=rule.name)
 
 

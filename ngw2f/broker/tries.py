@@ -16,6 +16,7 @@ from limits import RateLimitItem, parse
 from ngw2f.broker.connection import Broker
 from ngw2f.broker.limits import RETRY_AFTER_SECONDS, build_limiter
 from ngw2f.errors import TooMany, Unavailable
+from ngw2f.sentences import Sentence
 
 # For one address, or one known browser: enough for a forgetful person, too few for guessing.
 BY_ONE = "20/minute"
@@ -47,7 +48,10 @@ class WrongTries:
             if not self._ask(limit, identifiers, is_one_more=False):
                 seconds = self._seconds_until_reset(limit, identifiers)
                 raise TooMany(
-                    f"too many wrong passwords; try again in {seconds} s", retry_after=seconds
+                    Sentence(
+                        "too many wrong passwords; try again in %(seconds)d s", seconds=seconds
+                    ),
+                    retry_after=seconds,
                 )
 
     def count(self, account: str, guesser: Guesser) -> None:

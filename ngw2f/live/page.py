@@ -1,6 +1,7 @@
 """The events for an open page: with HTML to show in place of the data that it is made of.
 
-The shape belongs to the page and changes with it; it is not for programs.
+The shape belongs to the page and changes with it; it is not for programs. It is made once for each
+language in which somebody listens, when it is first asked for.
 """
 
 from collections.abc import Callable
@@ -13,11 +14,11 @@ Show = Callable[[Entry], bytes]
 
 
 class PageData(Form):
-    """The data in both forms for pages, so that an event is rendered once."""
+    """The data in both forms for pages, so that an event is rendered once for each language."""
 
-    name = "page data"
-
-    def __init__(self, show: Show) -> None:
+    def __init__(self, show: Show, language: str) -> None:
+        self.name = f"page data {language}"
+        self.language = language
         self._show = show
 
     def frame(self, entry: Entry) -> bytes:
@@ -25,11 +26,11 @@ class PageData(Form):
 
 
 class PageEvents(ServerSentEvents):
-    name = "page"
     counted_as = ServerSentEvents.name
     queries = True
 
     def __init__(self, data: PageData) -> None:
+        self.name = f"page {data.language}"
         self._data = data
 
     def data_of(self, entry: Entry) -> bytes:
@@ -39,12 +40,12 @@ class PageEvents(ServerSentEvents):
 class PageLines(JSONLines):
     """The lines of a long poll, without heartbeats between them."""
 
-    name = "page lines"
     counted_as = JSONLines.name
     queries = True
     heartbeat = b""
 
     def __init__(self, data: PageData) -> None:
+        self.name = f"page lines {data.language}"
         self._data = data
 
     def frame(self, entry: Entry) -> bytes:

@@ -57,6 +57,7 @@ def delete_account(connection: Connection, user_id: int) -> UserRow:
         "nickname_key": KEY.format(user_id),
         "password_hash": "",
         "theme": "",
+        "language": "",
         "admin": False,
         "last_seen_at": 0.0,
         "deleted_at": now,

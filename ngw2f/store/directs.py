@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, func, insert, select
 
+from ngw2f.sentences import Sentence
 from ngw2f.store.order import take_turn
 from ngw2f.store.rooms import QuotaExceededError
 from ngw2f.store.schema import memberships, rooms
@@ -25,7 +26,9 @@ def create_direct(
     now = take_turn(connection).now
     is_own = rooms.c.creator_id == opener_id, rooms.c.direct_key.is_not(None)
     if connection.execute(select(func.count()).where(*is_own)).scalar_one() >= most:
-        raise QuotaExceededError(f"an account may open {most} direct messages, and you have")
+        raise QuotaExceededError(
+            Sentence("an account may open %(most)d direct messages, and you have", most=most)
+        )
     values = {
         "name": "",
         "name_key": "",

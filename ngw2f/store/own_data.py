@@ -25,6 +25,7 @@ class Account(msgspec.Struct):
     created_at: float
     last_seen_at: float
     theme: str
+    language: str
 
 
 class OwnRoom(msgspec.Struct):

@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from ngw2f.api_resources import Person, Room
+from ngw2f.sentences import Sentence
 from ngw2f.store.order import take_turn
 from ngw2f.store.schema import (
     IS_PUBLIC,
@@ -229,7 +230,9 @@ def create_room(
     now = take_turn(connection).now
     is_own = and_(rooms.c.creator_id == creator_id, rooms.c.direct_key.is_(None))
     if most is not None and _count(connection, is_own) >= most:
-        raise QuotaExceededError(f"an account may make {most} rooms, and you have")
+        raise QuotaExceededError(
+            Sentence("an account may make %(most)d rooms, and you have", most=most)
+        )
     statement = insert(rooms).returning(rooms.c.id)
     values = {
         "name": name,
@@ -302,9 +305,13 @@ def admit_member(
         rooms.c.direct_key.is_(None),
     )
     if _count(connection, is_in_room) >= most_rooms:
-        raise QuotaExceededError(f"the user is in as many rooms as one may be: {most_rooms}")
+        raise QuotaExceededError(
+            Sentence("the user is in as many rooms as one may be: %(most)d", most=most_rooms)
+        )
     if _count(connection, memberships.c.room_id == room_id) >= most_members:
-        raise QuotaExceededError(f"the room has as many members as it may have: {most_members}")
+        raise QuotaExceededError(
+            Sentence("the room has as many members as it may have: %(most)d", most=most_members)
+        )
     add_member(connection, room_id, user_id)
 
 

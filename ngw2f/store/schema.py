@@ -44,6 +44,8 @@ users = Table(
     Column("read_up_to_id", Integer, nullable=False, server_default="0"),
     # "light" or "dark"; empty: as the user's system has it.
     Column("theme", String(8), nullable=False, server_default=""),
+    # The code of a language; empty: as the user's browser asks for it.
+    Column("language", String(8), nullable=False, server_default=""),
     # When the user deleted the account: the row stays, for what the user wrote, and says nothing
     # of who it was (ngw2f/store/departures.py). NULL: not at all.
     Column("deleted_at", Float),

@@ -22,6 +22,7 @@ COLUMNS = (
     users.c.deleted_at,
     users.c.admin,
     users.c.suspended_at,
+    users.c.language,
 )
 
 IS_THERE = users.c.deleted_at.is_(None)
@@ -61,6 +62,8 @@ class UserRow:
     is_admin: bool = False
     # None: the account is not suspended.
     suspended_at: float | None = None
+    # Its code; empty: as the user's browser asks for it.
+    language: str = ""
     # When the token expires by which the user was found, if it was by a token.
     token_expires_at: float = field(default=math.inf, compare=False)
     # And what is stored of that token.

@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from ngw2f.sentences import Sentence
 from ngw2f.text.invisible import has_shape, is_ignorable
 from ngw2f.text.lookalikes import is_highly_restrictive
 
@@ -30,12 +31,12 @@ class InvalidNameError(ValueError):
 
 def check_nickname(nickname: str) -> str:
     """Return *nickname* in Unicode's composed form. Raises InvalidNameError."""
-    return _check(nickname, "a nickname", MAX_NICKNAME_CHARACTERS, REFUSED_IN_NICKNAMES)
+    return _check(nickname, Sentence("a nickname"), MAX_NICKNAME_CHARACTERS, REFUSED_IN_NICKNAMES)
 
 
 def check_room_name(name: str) -> str:
     """Return *name* in Unicode's composed form. Raises InvalidNameError."""
-    name = _check(name, "a room's name", MAX_ROOM_NAME_CHARACTERS, REFUSED_IN_ROOM_NAMES)
+    name = _check(name, Sentence("a room's name"), MAX_ROOM_NAME_CHARACTERS, REFUSED_IN_ROOM_NAMES)
     if not name.strip("."):
         raise InvalidNameError("a room's name is not only dots, which URLs take for a way up")
     return name
@@ -68,35 +69,49 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", "".join(map(_plain_space, name)))
 
 
-def _check(text: str, what: str, max_characters: int, refused: str) -> str:
+def _check(text: str, what: Sentence, max_characters: int, refused: str) -> str:
+    too_long = Sentence("%(what)s has at most %(most)d characters", what=what, most=max_characters)
     if len(text) > MAX_TYPED_CHARACTERS:
-        raise InvalidNameError(f"{what} has at most {max_characters} characters")
+        raise InvalidNameError(too_long)
     name = composed(text)
     if not name:
-        raise InvalidNameError(f"{what} has at least one character")
+        raise InvalidNameError(Sentence("%(what)s has at least one character", what=what))
     if name != name.strip():
-        raise InvalidNameError(f"{what} neither starts nor ends with a space")
+        raise InvalidNameError(Sentence("%(what)s neither starts nor ends with a space", what=what))
     if len(name) > max_characters:
-        raise InvalidNameError(f"{what} has at most {max_characters} characters")
+        raise InvalidNameError(too_long)
     for index, character in enumerate(name):
         if character in refused:
-            raise InvalidNameError(f"{what} has no {character!r}")
+            raise InvalidNameError(Sentence("%(what)s has no %(sign)r", what=what, sign=character))
         is_seen = has_shape(character) and character not in BLANKS
         if not is_seen and not _is_of_emoji(name, index):
-            raise InvalidNameError(f"{what} has no control, invisible or undefined characters")
+            raise InvalidNameError(
+                Sentence("%(what)s has no control, invisible or undefined characters", what=what)
+            )
     _check_marks(name, what)
     if not is_highly_restrictive(name):
-        raise InvalidNameError(f"{what} has letters and digits of one script (or of Latin and one"
-                               " of Chinese, Japanese and Korean)")  # fmt: skip
+        raise InvalidNameError(
+            Sentence(
+                "%(what)s has letters and digits of one script (or of Latin and one of Chinese, "
+                "Japanese and Korean)",
+                what=what,
+            )
+        )
     return name
 
 
-def _check_marks(name: str, what: str) -> None:
+def _check_marks(name: str, what: Sentence) -> None:
     marks = 0
     for index, character in enumerate(unicodedata.normalize("NFD", name)):
         marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
         if marks and marks > (MAX_MARKS if index >= marks else 0):
-            raise InvalidNameError(f"{what} has marks on letters, and at most {MAX_MARKS} on each")
+            raise InvalidNameError(
+                Sentence(
+                    "%(what)s has marks on letters, and at most %(most)d on each",
+                    what=what,
+                    most=MAX_MARKS,
+                )
+            )
 
 
 def _is_of_emoji(name: str, index: int) -> bool:

@@ -5,6 +5,7 @@ Two keyboards may send one password as different code points; preparation makes 
 
 import unicodedata
 
+from ngw2f.sentences import Sentence
 from ngw2f.text.invisible import has_shape
 
 # To raise the minimum, change this line and the page's `minlength`.
@@ -77,5 +78,10 @@ def _joins(password: str, index: int) -> bool:
 
 
 def _wrong_length() -> InvalidPasswordError:
-    span = f"{MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS}"
-    return InvalidPasswordError(f"a password has {span} characters")
+    return InvalidPasswordError(
+        Sentence(
+            "a password has %(least)d to %(most)d characters",
+            least=MIN_PASSWORD_CHARACTERS,
+            most=MAX_PASSWORD_CHARACTERS,
+        )
+    )

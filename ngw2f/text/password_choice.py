@@ -6,6 +6,7 @@ section 3.1.1.2).
 
 from itertools import pairwise
 
+from ngw2f.sentences import Sentence
 from ngw2f.text.names import name_key
 from ngw2f.text.password import InvalidPasswordError, prepare_password
 
@@ -37,7 +38,9 @@ def check_choice(password: str, nickname: str) -> None:
     """Raise InvalidPasswordError for a password that somebody should not choose."""
     chosen = prepare_password(password)
     if len(chosen) < MIN_CHOSEN_CHARACTERS:
-        raise InvalidPasswordError(f"a password has {MIN_CHOSEN_CHARACTERS} characters or more")
+        raise InvalidPasswordError(
+            Sentence("a password has %(least)d characters or more", least=MIN_CHOSEN_CHARACTERS)
+        )
     folded = chosen.casefold()
     stem = folded.rstrip(ENDINGS)
     is_common = folded in COMMON or stem in COMMON

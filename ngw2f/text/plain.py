@@ -2,6 +2,7 @@
 
 from html import escape
 
+from ngw2f.sentences import Sentence
 from ngw2f.text.visible import is_visible
 
 # Forbidden in messages: they are invisible, and databases and terminals interpret some
@@ -19,7 +20,9 @@ def check_source(source: str, max_characters: int) -> str:
     if not is_visible(text):
         raise InvalidTextError("a message is not empty")
     if len(text) > max_characters:
-        raise InvalidTextError(f"a message has at most {max_characters} characters")
+        raise InvalidTextError(
+            Sentence("a message has at most %(most)d characters", most=max_characters)
+        )
     if not CONTROLS.isdisjoint(text):
         raise InvalidTextError("a message has no control characters")
     try:

@@ -3,6 +3,7 @@
 import re
 from typing import Literal, NamedTuple
 
+from ngw2f.sentences import Sentence
 from ngw2f.text.search_words import folded_words
 
 # The database looks at each of them for each message.
@@ -41,7 +42,7 @@ def parse_query(text: str) -> list[Term]:
     # A name is one, however it is written: each is looked up.
     words = sum(len(term.phrase) if term.kind == "words" else 1 for term in terms)
     if words > MAX_WORDS:
-        raise InvalidQueryError(f"a search has at most {MAX_WORDS} words")
+        raise InvalidQueryError(Sentence("a search has at most %(most)d words", most=MAX_WORDS))
     return terms
 
 

@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from ngw2f.sentences import Sentence
 from ngw2f.text.invisible import has_shape
 
 MAX_TOPIC_CHARACTERS = 250
@@ -15,12 +16,13 @@ class InvalidTopicError(ValueError):
 
 def check_topic(topic: str) -> str:
     """Return *topic*, composed and in one line; it may be empty. Raises InvalidTopicError."""
+    too_long = Sentence("a topic has at most %(most)d characters", most=MAX_TOPIC_CHARACTERS)
     # Normalising long input takes long.
     if len(topic) > 4 * MAX_TOPIC_CHARACTERS:
-        raise InvalidTopicError(f"a topic has at most {MAX_TOPIC_CHARACTERS} characters")
+        raise InvalidTopicError(too_long)
     line = " ".join(unicodedata.normalize("NFC", topic).split())
     if len(line) > MAX_TOPIC_CHARACTERS:
-        raise InvalidTopicError(f"a topic has at most {MAX_TOPIC_CHARACTERS} characters")
+        raise InvalidTopicError(too_long)
     if not all(has_shape(each) or each in OF_EMOJI for each in line):
         raise InvalidTopicError("a topic has no control, invisible or undefined characters")
     return line

@@ -2,6 +2,8 @@
 
 import re
 
+from ngw2f.sentences import Sentence
+
 MAX_SHOWN = 40
 
 # The first that fits: most browsers name the others, too.
@@ -27,13 +29,16 @@ SYSTEMS = (
 )
 
 
-def describe_browser(user_agent: str) -> str:
+def describe_browser(user_agent: str) -> str | Sentence:
     """Return browser and system, the name of a program, or "" if nothing is known."""
     if not user_agent.startswith("Mozilla/"):
         return user_agent.partition(" ")[0][:MAX_SHOWN]
-    browser = _first(BROWSERS, user_agent, r"\b{}/") or "A browser"
+    known = _first(BROWSERS, user_agent, r"\b{}/")
+    browser = known or Sentence("A browser")
     system = _first(SYSTEMS, user_agent, r"\b{}\b")
-    return f"{browser} on {system}" if system else browser
+    if not system:
+        return browser
+    return Sentence("%(browser)s on %(system)s", browser=browser, system=system)
 
 
 def _first(names: tuple[tuple[str, str], ...], user_agent: str, pattern: str) -> str:

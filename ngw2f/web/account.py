@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
-from ngw2f.actions.accounts import Changes, Theme
+from ngw2f.actions.accounts import Changes, ChosenLanguage, Theme
 from ngw2f.actions.sessions import MAX_TOKEN_NAME_CHARACTERS
 from ngw2f.errors import DomainError, Forbidden, Invalid, TooMany, Unauthenticated, Unavailable
 from ngw2f.http import Request, Response, see_other
+from ngw2f.sentences import Sentence, sentence_of, translatable
 from ngw2f.store.users import UserRow
+from ngw2f.text.languages import LANGUAGES, NAMES
 from ngw2f.text.names import MAX_NICKNAME_CHARACTERS
 from ngw2f.text.password import InvalidPasswordError
 from ngw2f.text.password_choice import MIN_CHOSEN_CHARACTERS, check_choice
@@ -22,13 +24,15 @@ PATH = "/account"
 SHOWN_ON_PAGE = (Forbidden, Invalid, TooMany, Unavailable)
 # What the page says after a form was sent, by what is in its address then.
 NOTICES = {
-    "password": "Your password is changed. Everywhere else you are signed out.",
-    "nickname": "Your nickname is changed.",
-    "theme": "The look is changed.",
-    "revoked": "It is revoked.",
-    "sessions": "Everywhere else you are signed out.",
+    "password": translatable("Your password is changed. Everywhere else you are signed out."),
+    "nickname": translatable("Your nickname is changed."),
+    "theme": translatable("The look is changed."),
+    "language": translatable("The language is changed."),
+    "revoked": translatable("It is revoked."),
+    "sessions": translatable("Everywhere else you are signed out."),
 }
 THEMES: dict[str, Theme] = {"system": "system", "light": "light", "dark": "dark"}
+CHOICES: dict[str, ChosenLanguage] = {"system": "system", **{code: code for code in LANGUAGES}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,16 @@ class Shown:
     token: str = ""
 
     @property
-    def detail(self) -> str:
-        return self.error.detail if self.error else ""
+    def detail(self) -> str | Sentence:
+        return self.error.sentence if self.error else ""
 
 
 def show(services: Services, request: Request) -> Response:
     try:
         user = auth.require_user(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
-    return _page(services, user, Shown(NOTICES.get(request.args.get("done", ""), "")))
+        return sign_in_form(services, request, error.sentence, 401)
+    return _page(services, request, user, Shown(NOTICES.get(request.args.get("done", ""), "")))
 
 
 def change_password(services: Services, request: Request) -> Response:
@@ -66,7 +70,7 @@ def change_password(services: Services, request: Request) -> Response:
         _check_choice(new, user)
         services.actions.accounts.change(user, user.id, client_of(request), changes)
     except SHOWN_ON_PAGE as refused:
-        return _refusal(services, user, refused)
+        return _refusal(services, request, user, refused)
     response = _done("password")
     remember_browser(services, request, response, user.id)
     return personal(response)
@@ -79,8 +83,15 @@ def change_nickname(services: Services, request: Request) -> Response:
 def change_theme(services: Services, request: Request) -> Response:
     theme = THEMES.get(request.form_field("theme"))
     if theme is None:
-        raise Invalid(f"theme is one of {', '.join(THEMES)}")
+        raise Invalid(Sentence("theme is one of %(themes)s", themes=", ".join(THEMES)))
     return _change(services, request, Changes(theme=theme))
+
+
+def change_language(services: Services, request: Request) -> Response:
+    language = CHOICES.get(request.form_field("language"))
+    if language is None:
+        raise Invalid(Sentence("language is one of %(codes)s", codes=", ".join(CHOICES)))
+    return _change(services, request, Changes(language=language))
 
 
 def create_token(services: Services, request: Request) -> Response:
@@ -95,8 +106,8 @@ def create_token(services: Services, request: Request) -> Response:
         user_agent = request.headers.get("User-Agent", "")
         token = sessions.create_token(known, name=name, user_agent=user_agent)
     except SHOWN_ON_PAGE as refused:
-        return _refusal(services, user, refused)
-    response = _page(services, user, Shown(token=token))
+        return _refusal(services, request, user, refused)
+    response = _page(services, request, user, Shown(token=token))
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -118,8 +129,8 @@ def ask_to_delete(services: Services, request: Request) -> Response:
     try:
         user = auth.require_user(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
-    return _deletion_page(services, user, Shown())
+        return sign_in_form(services, request, error.sentence, 401)
+    return _deletion_page(services, request, user, Shown())
 
 
 def delete(services: Services, request: Request) -> Response:
@@ -132,7 +143,7 @@ def delete(services: Services, request: Request) -> Response:
         services.actions.accounts.delete(known)
     except SHOWN_ON_PAGE as refused:
         error = http_error(refused)
-        response = _deletion_page(services, user, Shown(error=refused), error.code or 400)
+        response = _deletion_page(services, request, user, Shown(error=refused), error.code or 400)
         copy_retry_after(error, response)
         return response
     response = see_other("/")
@@ -140,9 +151,11 @@ def delete(services: Services, request: Request) -> Response:
     return personal(response)
 
 
-def _deletion_page(services: Services, user: UserRow, shown: Shown, status: int = 200) -> Response:
+def _deletion_page(
+    services: Services, request: Request, user: UserRow, shown: Shown, status: int = 200
+) -> Response:
     values = {"reader": user, "shown": shown}
-    return personal(services.templates.page("delete_account.html", values, status))
+    return personal(services.templates.page(request, "delete_account.html", values, status))
 
 
 def _change(services: Services, request: Request, changes: Changes) -> Response:
@@ -150,36 +163,39 @@ def _change(services: Services, request: Request, changes: Changes) -> Response:
     try:
         services.actions.accounts.change(user, user.id, client_of(request), changes)
     except SHOWN_ON_PAGE as refused:
-        return _refusal(services, user, refused)
-    return _done("theme" if changes.theme else "nickname")
+        return _refusal(services, request, user, refused)
+    return _done("theme" if changes.theme else "language" if changes.language else "nickname")
 
 
 def _check_choice(password: str, user: UserRow) -> None:
     try:
         check_choice(password, user.nickname)
     except InvalidPasswordError as error:
-        raise Invalid(str(error)) from error
+        raise Invalid(sentence_of(error)) from error
 
 
 def _done(what: str) -> Response:
     return see_other(f"{PATH}?done={what}")
 
 
-def _refusal(services: Services, user: UserRow, refused: DomainError) -> Response:
+def _refusal(services: Services, request: Request, user: UserRow, refused: DomainError) -> Response:
     error = http_error(refused)
-    response = _page(services, user, Shown(error=refused), error.code or 400)
+    response = _page(services, request, user, Shown(error=refused), error.code or 400)
     copy_retry_after(error, response)
     return response
 
 
-def _page(services: Services, user: UserRow, shown: Shown, status: int = 200) -> Response:
+def _page(
+    services: Services, request: Request, user: UserRow, shown: Shown, status: int = 200
+) -> Response:
     values = {
         "reader": user,
         "shown": shown,
         "tokens": services.actions.sessions.list_all(user),
         "themes": tuple(THEMES),
+        "languages": NAMES,
         "min_characters": MIN_CHOSEN_CHARACTERS,
         "max_nickname": MAX_NICKNAME_CHARACTERS,
         "max_token_name": MAX_TOKEN_NAME_CHARACTERS,
     }
-    return personal(services.templates.page("account.html", values, status))
+    return personal(services.templates.page(request, "account.html", values, status))

@@ -7,6 +7,7 @@ from typing import get_args
 from ngw2f.actions.sign_in import find_named
 from ngw2f.errors import Conflict, DomainError, Invalid, NotFound, TooMany, Unauthenticated
 from ngw2f.http import Request, Response, see_other
+from ngw2f.sentences import Sentence
 from ngw2f.store import users
 from ngw2f.store.registration import Mode
 from ngw2f.store.users import UserRow
@@ -32,15 +33,15 @@ class Shown:
     link: str = ""
 
     @property
-    def detail(self) -> str:
-        return self.error.detail if self.error else ""
+    def detail(self) -> str | Sentence:
+        return self.error.sentence if self.error else ""
 
 
 def show(services: Services, request: Request) -> Response:
     try:
         user = auth.require_user(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
+        return sign_in_form(services, request, error.sentence, 401)
     return _page(services, request, user, Shown())
 
 
@@ -100,12 +101,12 @@ def show_log(services: Services, request: Request) -> Response:
     try:
         user = auth.require_user(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
+        return sign_in_form(services, request, error.sentence, 401)
     before, limit = part_of_log(request)
     found = services.actions.administration.list_log(user, before=before, limit=limit + 1)
     older = found[limit - 1].id if len(found) > limit else None
     values = {"reader": user, "entries": found[:limit], "older": older, "limit": limit}
-    return personal(services.templates.page("audit.html", values))
+    return personal(services.templates.page(request, "audit.html", values))
 
 
 def _answer(
@@ -140,7 +141,7 @@ def _page(services: Services, request: Request, user: UserRow, shown: Shown) -> 
         "nickname": nickname,
         "next": listed[-1].id if len(found) > cursor.limit else None,
     }
-    response = personal(services.templates.page("admin.html", values))
+    response = personal(services.templates.page(request, "admin.html", values))
     if shown.error:
         refusal = http_error(shown.error)
         response.status_code = refusal.code or 400

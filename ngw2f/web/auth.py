@@ -20,12 +20,16 @@ def token_of(request: Request) -> str | None:
 def find_reader(services: Services, request: Request) -> UserRow | None:
     """Return who reads, and note that the user is here; None for an anonymous reader.
 
-    Raises Unauthenticated for a bearer token that is not valid (any more), and where reading
-    needs an account.
+    The answer is in the language of the reader's account, if it has chosen one. Raises
+    Unauthenticated for a bearer token that is not valid (any more), and where reading needs an
+    account.
     """
-    return services.actions.sessions.find_reader(
+    reader = services.actions.sessions.find_reader(
         token_of(request), must_be_valid="HTTP_AUTHORIZATION" in request.environ
     )
+    if reader:
+        request.chosen_language = reader.language
+    return reader
 
 
 def find_listener(services: Services, request: Request) -> UserRow | None:

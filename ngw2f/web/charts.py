@@ -19,16 +19,14 @@ class Chart:
         return [value for value in self.values if value is not None]
 
     @property
-    def words(self) -> str:
-        """Return what the picture shows, for those who do not see it."""
+    def words(self) -> dict[str, str] | None:
+        """Return what the picture shows, for those who do not see it; None if nothing is known."""
         known = self.known
         if not known:
-            return "nothing in the last hour"
+            return None
         mean = sum(known) / len(known)
-        return (
-            f"{self.show(known[-1])} at last, {self.show(mean)} on average, "
-            f"{self.show(max(known))} at most"
-        )
+        return {name: self.show(value) for name, value in
+                (("last", known[-1]), ("mean", mean), ("highest", max(known)))}  # fmt: skip
 
     @property
     def path(self) -> str:

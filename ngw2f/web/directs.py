@@ -39,8 +39,8 @@ def show(services: Services, request: Request) -> Response:
     try:
         user = auth.require_user(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
-    return _page(services, user)
+        return sign_in_form(services, request, error.sentence, 401)
+    return _page(services, request, user)
 
 
 def open_by_form(services: Services, request: Request) -> Response:
@@ -52,9 +52,9 @@ def open_by_form(services: Services, request: Request) -> Response:
     except (Invalid, NotFound, TooMany, Conflict) as error:
         if request.preferred("text") != "html":
             raise
-        return _page(services, user, Draft(typed, error))
+        return _page(services, request, user, Draft(typed, error))
 
 
-def _page(services: Services, user: UserRow, draft: Draft = EMPTY) -> Response:
+def _page(services: Services, request: Request, user: UserRow, draft: Draft = EMPTY) -> Response:
     values = {"reader": user, "draft": draft}
-    return draft.answered(personal(services.templates.page("direct.html", values)))
+    return draft.answered(personal(services.templates.page(request, "direct.html", values)))

@@ -36,7 +36,10 @@ from ngw2f.errors import (
     Unavailable,
 )
 from ngw2f.http import Form, Request, Response, add_vary, problem
+from ngw2f.sentences import Sentence, translatable
 from ngw2f.store.database import CommitLostError, DatabaseBusyError
+from ngw2f.text.languages import LANGUAGES
+from ngw2f.web import auth
 from ngw2f.web.services import Services
 
 # Programs use these paths; people use all others.
@@ -50,13 +53,13 @@ MAX_SHOWN = 200
 # Raised if the database is locked, full or unreachable, or has no connection left.
 DATABASE_ERRORS = (OperationalError, PoolTimeoutError, DatabaseBusyError)
 
-UNCONFIRMED = (
+UNCONFIRMED = translatable(
     "the database did not confirm the change, so this may have been done; send it again with the "
     "same Idempotency-Key, or look first whether it is there"
 )
 
 # What people are told, who send no tokens.
-SIGNED_OUT = (
+SIGNED_OUT = translatable(
     "you are signed out: sign in, then go back to the page before this one, and send it again"
 )
 
@@ -119,7 +122,7 @@ def database_problem(error: SQLAlchemyError | DatabaseBusyError) -> HTTPExceptio
         # No Retry-After: a client without a key could do it twice.
         return problem(503, UNCONFIRMED)
     return ServiceUnavailable(
-        "the database cannot be used right now; nothing was changed",
+        translatable("the database cannot be used right now; nothing was changed"),
         retry_after=RETRY_AFTER_SECONDS,
     )
 
@@ -134,7 +137,9 @@ def one_line(error: Exception) -> str:
 def error_page(services: Services, environ: WSGIEnvironment) -> Answer:
     """Return the answer to an unexpected exception."""
     request = Request(environ)
-    error = InternalServerError("something went wrong on our side, and has been logged")
+    error = InternalServerError(
+        translatable("something went wrong on our side, and has been logged")
+    )
     response = error_response(services, request, error)
     headers = [
         line for line in response.headers if line[0] not in ("Content-Type", "Content-Length")
@@ -147,32 +152,52 @@ def error_page(services: Services, environ: WSGIEnvironment) -> Answer:
     )
 
 
-def error_response(services: Services, request: Request, error: HTTPException) -> Response:
-    """Return the response for *error*, in the form that the client prefers."""
+def error_response(
+    services: Services,
+    request: Request,
+    error: HTTPException,
+    sentence: str | Sentence | None = None,
+) -> Response:
+    """Return the response for *error*, in the form that the client prefers.
+
+    *sentence* says why, if the error's description is not all that can be translated.
+    """
     status = error.code or 500
     title = HTTP_STATUS_CODES.get(status, "Error")
-    detail = error.description or title
+    detail = sentence or error.description or title
     if detail == NothingThere.description:
-        detail = f"there is nothing at {request.path}"
+        detail = Sentence("there is nothing at %(path)s", path=request.path)
     form = request.preferred(_default_form(request))
     if form == "html" and status == HTTPStatus.UNAUTHORIZED:
         detail = SIGNED_OUT
     if form == "json":
-        problem_ = Problem(title, status, detail)
-        if isinstance(error, QuotaExceeded) and error.policy:
-            problem_.type, problem_.violated_policies = QUOTA_EXCEEDED, [error.policy]
-        response = Response(
-            msgspec.json.encode(problem_), status, mimetype="application/problem+json"
-        )
+        response = _problem_response(services, request, error, title, detail)
     else:
         name = "error.html" if form == "html" else "error.txt"
         values = {"title": title, "detail": detail, "status": status}
-        response = services.templates.page(name, values, status)
+        response = services.templates.page(request, name, values, status)
     for name, value in error.get_headers():
         if name.lower() != "content-type":
             response.headers[name] = value
     add_vary(response, ["Accept"])
     response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _problem_response(
+    services: Services, request: Request, error: HTTPException, title: str, detail: str | Sentence
+) -> Response:
+    """Return a problem; in the reader's language to the script of a page, which shows it."""
+    status = error.code or 500
+    is_from_page = auth.COOKIE in request.cookies and "HTTP_AUTHORIZATION" not in request.environ
+    language = request.language if is_from_page else LANGUAGES[0]
+    found = Problem(title, status, services.templates.translate(language, detail))
+    if isinstance(error, QuotaExceeded) and error.policy:
+        found.type, found.violated_policies = QUOTA_EXCEEDED, [error.policy]
+    response = Response(msgspec.json.encode(found), status, mimetype="application/problem+json")
+    if is_from_page:
+        response.headers["Content-Language"] = language
+        add_vary(response, ["Cookie", "Accept-Language"])
     return response
 
 

@@ -10,10 +10,11 @@ from middleware.access_log import COUNT
 from ngw2f.http import JSON_TYPE, Request, Response, add_vary, problem
 from ngw2f.live.entry import Form
 from ngw2f.live.formats import JSONLines, ServerSentEvents
-from ngw2f.live.page import PageEvents, PageLines
+from ngw2f.live.page import PageData, PageEvents, PageLines
 from ngw2f.live.plain import PlainText
 from ngw2f.live.subscription import Ending, Subscription
 from ngw2f.store.users import UserRow
+from ngw2f.text.languages import LANGUAGES
 from ngw2f.web import auth
 from ngw2f.web.choice import choice_of
 from ngw2f.web.services import Services
@@ -22,7 +23,8 @@ from ngw2f.web.services import Services
 MAX_WAIT_SECONDS = 55
 WAIT_SECONDS = 25
 
-EVENT_STREAM = "text/event-stream"
+EVENT_STREAM, JSON_LINES = "text/event-stream", "application/x-ndjson"
+STREAM_TYPES = (EVENT_STREAM, JSON_LINES, "text/plain")
 SOCKET = "gunicorn.socket"
 # No cache stores a stream, and nginx does not buffer it.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -93,8 +95,9 @@ class PolledLines(JSONLines):
 
 def stream(services: Services, request: Request) -> Response:
     """Answer with Server-Sent Events, JSON lines or text, as Accept prefers."""
-    media_type, form = _preferred_form(services, request)
+    media_type = _preferred_type(request)
     reader = auth.find_listener(services, request)
+    form = _form_of(services, request, media_type)
     response = Response(mimetype=media_type, headers=HEADERS)
     add_vary(response, ["Accept", "Authorization", "Cookie"])
     if request.method == "HEAD":
@@ -121,7 +124,7 @@ def poll(services: Services, request: Request) -> Response:
     wait = request.integer_argument("wait", 0)
     if wait is None:
         wait = WAIT_SECONDS if after is not None else 0
-    form = PageLines(services.page_data) if _is_page(request) else PolledLines()
+    form = PageLines(_page_data(services, request)) if _is_page(request) else PolledLines()
     subscription = subscribe(services, request, form, reader, after)
     try:
         lines = _next_lines(subscription, min(wait, MAX_WAIT_SECONDS))
@@ -155,17 +158,25 @@ def _next_lines(subscription: Subscription, seconds: int) -> list[bytes]:
         timer.kill(block=False)
 
 
-def _preferred_form(services: Services, request: Request) -> tuple[str, Form]:
-    is_page = _is_page(request)
-    forms: dict[str, Form] = {
-        EVENT_STREAM: PageEvents(services.page_data) if is_page else ServerSentEvents(),
-        "application/x-ndjson": JSONLines(),
-        "text/plain": PlainText(services.core.database),
-    }
-    media_type = request.accepts.best(list(forms))
+def _preferred_type(request: Request) -> str:
+    media_type = request.accepts.best(STREAM_TYPES)
     if media_type is None:
-        raise problem(406, f"the stream is there as {', '.join(forms)}")
-    return media_type, forms[media_type]
+        raise problem(406, f"the stream is there as {', '.join(STREAM_TYPES)}")
+    return media_type
+
+
+def _form_of(services: Services, request: Request, media_type: str) -> Form:
+    """Return a form of the type; of a page, in the language of its reader, who is known by now."""
+    if media_type == EVENT_STREAM:
+        is_page = _is_page(request)
+        return PageEvents(_page_data(services, request)) if is_page else ServerSentEvents()
+    return JSONLines() if media_type == JSON_LINES else PlainText(services.core.database)
+
+
+def _page_data(services: Services, request: Request) -> PageData:
+    """Return the data in the language of the page, which its account may have changed since."""
+    asked = request.args.get("language")
+    return services.live_pages.in_language(asked if asked in LANGUAGES else request.language)
 
 
 def _is_page(request: Request) -> bool:

@@ -14,6 +14,7 @@ from ngw2f.actions.messages import MAX_FILES
 from ngw2f.api_resources import Room
 from ngw2f.errors import Invalid, KeyReused, TooLarge
 from ngw2f.http import Request, Response, problem, see_other
+from ngw2f.sentences import Sentence
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth, idempotency
 from ngw2f.web.files import PIECE_BYTES
@@ -38,7 +39,7 @@ def post(services: Services, request: Request, name: str, room_id: int | None = 
     source, reply_to = request.form_field("source"), request.id_field("reply_to")
     try:
         if len(files) > MAX_FILES:
-            raise Invalid(f"a message has at most {MAX_FILES} files")
+            raise Invalid(Sentence("a message has at most %(most)d files", most=MAX_FILES))
         key = _key_of(services, request, files)
         if key is None or not services.actions.messages.was_posted(user, key):
             _post(services, user, room, source, key, reply_to, files)

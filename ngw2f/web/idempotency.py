@@ -9,6 +9,7 @@ import re
 from middleware.cache.structured import StructuredFieldError, parse_item
 from ngw2f.errors import Invalid
 from ngw2f.http import Request
+from ngw2f.sentences import Sentence
 
 FORM_FIELD = "idempotency_key"
 MAX_CHARACTERS = 255
@@ -57,5 +58,7 @@ def key_of_form(request: Request) -> str | None:
 def check_key(text: str) -> str:
     """Return *text* if it can be a key. Raises Invalid."""
     if not 0 < len(text) <= MAX_CHARACTERS:
-        raise Invalid(f"an idempotency key has 1 to {MAX_CHARACTERS} characters")
+        raise Invalid(
+            Sentence("an idempotency key has 1 to %(most)d characters", most=MAX_CHARACTERS)
+        )
     return text

@@ -41,14 +41,14 @@ def show(services: Services, request: Request) -> Response:
     try:
         user = auth.require_user(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
+        return sign_in_form(services, request, error.sentence, 401)
     part = _find(services, request, user)
     with services.core.database.reading() as connection:
         authors = {each.message.user_id for each in part.mentions}
         nicknames = users.nicknames_of(connection, authors)
         quotes = quotes_of(connection, [each.message for each in part.mentions])
     values = {"reader": user, "part": part, "nicknames": nicknames, "quotes": quotes}
-    return tagged(request, personal(services.templates.page("inbox.html", values)))
+    return tagged(request, personal(services.templates.page(request, "inbox.html", values)))
 
 
 def _find(services: Services, request: Request, user: UserRow) -> Part:

@@ -1,7 +1,7 @@
 """The HTML of messages and rooms in the events for open pages.
 
-It comes from the templates that the pages themselves include. It does not depend on the reader:
-the page removes what is not for its reader.
+It comes from the templates that the pages themselves include. Of its reader, it depends on the
+language alone: the page removes what is not for its reader.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,10 @@ import msgspec
 from ngw2f.api_resources import File, Person, Preview, Reacted, Reaction, Room
 from ngw2f.live.entry import Entry
 from ngw2f.live.nicknames import Nicknames
+from ngw2f.live.page import PageData
 from ngw2f.store.database import Database
 from ngw2f.store.quotes import Quote, find_quotes
+from ngw2f.text.languages import LANGUAGES
 from ngw2f.web.templates import Templates
 
 
@@ -76,12 +78,14 @@ class RoomMarkup(msgspec.Struct):
 
 
 class LiveMarkup:
-    """Makes the data of events for pages."""
+    """Makes the data of events for pages in one language."""
 
-    def __init__(self, templates: Templates, nicknames: Nicknames, database: Database) -> None:
-        self._message = templates.fragment("message.html")
-        self._room = templates.fragment("room_link.html")
-        self._reactions = templates.fragment("reactions.html")
+    def __init__(
+        self, templates: Templates, nicknames: Nicknames, database: Database, language: str
+    ) -> None:
+        self._message = templates.fragment("message.html", language)
+        self._room = templates.fragment("room_link.html", language)
+        self._reactions = templates.fragment("reactions.html", language)
         self._nicknames = nicknames
         self._database = database
         self._encoder = msgspec.json.Encoder()
@@ -138,3 +142,19 @@ class LiveMarkup:
         room = Room.of(told.id, told.name, told.private, 0, 0, people=told.people)
         fragment = self._room(each=room, reader=None, is_current=False, reading=None)
         return RoomMarkup(room.id, room.name, told.topic, told.archived, room.links.page, fragment)
+
+
+class LivePages:
+    """The data of events for pages, in each language that somebody has listened in."""
+
+    def __init__(self, templates: Templates, nicknames: Nicknames, database: Database) -> None:
+        self._parts = templates, nicknames, database
+        self._known: dict[str, PageData] = {}
+        self.in_language(LANGUAGES[0])
+
+    def in_language(self, language: str) -> PageData:
+        known = self._known.get(language)
+        if known is None:
+            markup = LiveMarkup(*self._parts, language)
+            known = self._known[language] = PageData(markup.show, language)
+        return known

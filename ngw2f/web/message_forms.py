@@ -18,14 +18,16 @@ def edit_page(services: Services, request: Request, message_id: int) -> Response
     user = auth.require_user(services, request)
     with services.core.database.reading() as connection:
         message = rights.find_own_message(connection, message_id, user)
-    return _edit_page(services, user, message, Draft(message.source))
+    return _edit_page(services, request, user, message, Draft(message.source))
 
 
-def _edit_page(services: Services, user: UserRow, message: Message, draft: Draft) -> Response:
+def _edit_page(
+    services: Services, request: Request, user: UserRow, message: Message, draft: Draft
+) -> Response:
     with services.core.database.reading() as connection:
         room = rights.find_room(connection, message.room_id, user)
     values = {"message": message, "room": room, "reader": user, "draft": draft}
-    return draft.answered(personal(services.templates.page("edit.html", values)))
+    return draft.answered(personal(services.templates.page(request, "edit.html", values)))
 
 
 def edit_message(services: Services, request: Request, message_id: int) -> Response:
@@ -37,7 +39,7 @@ def edit_message(services: Services, request: Request, message_id: int) -> Respo
     except REFUSALS as error:
         with services.core.database.reading() as connection:
             message = rights.find_own_message(connection, message_id, user)
-        return _edit_page(services, user, message, Draft(source, error))
+        return _edit_page(services, request, user, message, Draft(source, error))
     return see_other(room.links.page + f"#m{message_id}")
 
 
@@ -61,7 +63,7 @@ def ask_to_delete(services: Services, request: Request, message_id: int) -> Resp
             "nickname": users.nicknames_of(connection, {message.user_id}).get(message.user_id, "?"),
             "reader": user,
         }
-    return personal(services.templates.page("delete.html", values))
+    return personal(services.templates.page(request, "delete.html", values))
 
 
 def delete_message(services: Services, request: Request, message_id: int) -> Response:

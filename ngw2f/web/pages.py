@@ -24,6 +24,7 @@ from ngw2f.errors import (
 )
 from ngw2f.http import Request, Response, see_other, tagged
 from ngw2f.live.entry import EntryId
+from ngw2f.sentences import Sentence
 from ngw2f.store import deleted, events, messages, readings, registration, rooms, users
 from ngw2f.store.messages import Page
 from ngw2f.store.quotes import Quote, find_quotes, quotes_of
@@ -61,8 +62,8 @@ class Draft:
     private: bool = False
 
     @property
-    def detail(self) -> str:
-        return self.error.detail if self.error else ""
+    def detail(self) -> str | Sentence:
+        return self.error.sentence if self.error else ""
 
     def answered(self, response: Response) -> Response:
         """Return *response*, a page with the form, as the answer to what was typed."""
@@ -86,7 +87,7 @@ def show_room(
     try:
         reader = auth.find_reader(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
+        return sign_in_form(services, request, error.sentence, 401)
     return tagged(request, _room_page(services, request, reader, name, room_id))
 
 
@@ -141,7 +142,7 @@ def _in_a_form(
     """Return a room's page as HTML, or as text to whoever prefers that."""
     is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(draft.error)
     name = "room.html" if is_page else "room.txt"
-    response = draft.answered(personal(services.templates.page(name, values)))
+    response = draft.answered(personal(services.templates.page(request, name, values)))
     if is_page and values["reader"] is None:
         ask_for_cookies(request, response)
     return response
@@ -226,7 +227,7 @@ def list_rooms(services: Services, request: Request) -> Response:
     try:
         reader = auth.find_reader(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
+        return sign_in_form(services, request, error.sentence, 401)
     return tagged(request, _rooms_page(services, request, reader))
 
 
@@ -255,7 +256,7 @@ def _rooms_page(
     }
     is_page = request.preferred("text", PAGE_FORMS) == "html" or bool(draft.error)
     name = "rooms.html" if is_page else "rooms.txt"
-    return draft.answered(personal(services.templates.page(name, values)))
+    return draft.answered(personal(services.templates.page(request, name, values)))
 
 
 def post_message(

@@ -24,7 +24,7 @@ def show(services: Services, request: Request, message_id: int) -> Response:
     try:
         reader = auth.find_reader(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
+        return sign_in_form(services, request, error.sentence, 401)
     with services.core.database.reading() as connection:
         message = rights.find_message(connection, message_id, reader)
         room = rights.find_room(connection, message.room_id, reader)

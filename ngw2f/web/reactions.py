@@ -82,4 +82,4 @@ def show(services: Services, request: Request, message_id: int) -> Response:
         "mine": own,
         "offered": OFFERED,
     }
-    return personal(services.templates.page("react.html", values))
+    return personal(services.templates.page(request, "react.html", values))

@@ -8,6 +8,7 @@ from ngw2f.actions.sign_in import find_named
 from ngw2f.api_resources import Room
 from ngw2f.errors import DomainError, Forbidden, Invalid, NotFound, Unauthenticated
 from ngw2f.http import Request, Response, see_other, tagged
+from ngw2f.sentences import Sentence
 from ngw2f.store import room_changes, rooms
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.users import UserRow
@@ -24,7 +25,7 @@ def show(services: Services, request: Request, name: str, room_id: int | None = 
     try:
         reader = auth.find_reader(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
+        return sign_in_form(services, request, error.sentence, 401)
     room = _find(services, reader, name, room_id)
     return tagged(request, _page(services, request, room, reader))
 
@@ -63,7 +64,7 @@ def invite(services: Services, request: Request, name: str, room_id: int | None 
         with services.core.database.reading() as connection:
             credentials = find_named(connection, nickname)
         if credentials is None:
-            raise NotFound(f"there is no user {nickname!r}")
+            raise NotFound(Sentence("there is no user %(name)r", name=nickname))
         return services.actions.rooms.admit(user, room.id, credentials.user_id)
 
     return _answer(services, request, room, user, do, _details_of, nickname=nickname)
@@ -152,7 +153,7 @@ def _page(
             "is_lobby": room.id == LOBBY_ID,
             "typed": typed or {},
             "max_topic": MAX_TOPIC_CHARACTERS,
-            "detail": error.detail if error else "",
+            "detail": error.sentence if error else "",
         }
-    response = personal(services.templates.page("room_details.html", values))
+    response = personal(services.templates.page(request, "room_details.html", values))
     return (Draft(error=error) if error else EMPTY).answered(response)

@@ -63,7 +63,7 @@ def show(services: Services, request: Request) -> Response:
     try:
         reader = auth.find_reader(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
+        return sign_in_form(services, request, error.sentence, 401)
     asked = _asked(request)
     hits, refusal = None, None
     if asked.q.strip():
@@ -90,12 +90,12 @@ def _page(
         "messages": [_marked(each, hits) for each in reversed(hits.messages)] if hits else [],
         "quotes": _quotes_of(services, hits) if hits and is_page else {},
         "older": f"/search?{urlencode(older)}" if older else None,
-        "detail": refusal.detail if refusal else "",
+        "detail": refusal.sentence if refusal else "",
         "reader": reader,
         "base_url": request.host_url,
     }
     name = "search.html" if is_page else "search.txt"
-    response = personal(services.templates.page(name, values))
+    response = personal(services.templates.page(request, name, values))
     if refusal:
         response.status_code = http_error(refusal).code or 400
     return response

@@ -9,13 +9,12 @@ from ngw2f.live.attendance import Attendance
 from ngw2f.live.cache_groups import groups_of
 from ngw2f.live.hub import Hub
 from ngw2f.live.nicknames import Nicknames
-from ngw2f.live.page import PageData
 from ngw2f.live.presence import Presence
 from ngw2f.observe.history import History
 from ngw2f.observe.logs import GatheringHandler
 from ngw2f.observe.meter import RequestMeter
 from ngw2f.settings import Settings
-from ngw2f.web.live_markup import LiveMarkup
+from ngw2f.web.live_markup import LivePages
 from ngw2f.web.message_cache import MessageCache
 from ngw2f.web.templates import Templates
 
@@ -33,7 +32,7 @@ class Services:
     meter: RequestMeter
     history: History
     templates: Templates
-    page_data: PageData
+    live_pages: LivePages
     message_cache: MessageCache
 
     def close(self) -> None:
@@ -66,6 +65,6 @@ def build_services(settings: Settings) -> Services:
         meter=RequestMeter(broker),
         history=History(broker),
         templates=templates,
-        page_data=PageData(LiveMarkup(templates, nicknames, core.database).show),
+        live_pages=LivePages(templates, nicknames, core.database),
         message_cache=MessageCache(),
     )

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 from ngw2f.errors import Forbidden, Invalid
 from ngw2f.http import Request, Response, see_other
+from ngw2f.sentences import Sentence, sentence_of, translatable
 from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
 from ngw2f.text.password import InvalidPasswordError
@@ -29,31 +30,33 @@ def sign_in(services: Services, request: Request) -> Response:
     """Sign in a known nickname, or register a new one."""
     nickname, password = request.form_field("nickname").strip(), request.form_field("password")
     if request.form_field("cookies") == "asked" and COOKIES_KEPT not in request.cookies:
-        detail = "this browser keeps no cookies: allow them for this site, or sign in once more"
+        detail: str | Sentence = translatable(
+            "this browser keeps no cookies: allow them for this site, or sign in once more"
+        )
         response = sign_in_form(services, request, detail, 400)
         ask_for_cookies(request, response)
         return response
     if not nickname or not password:
-        return sign_in_form(services, request, "type a nickname and a password", 400)
+        return sign_in_form(services, request, translatable("type a nickname and a password"), 400)
     try:
         if _must_ask(services, request, nickname, password):
             return sign_in_form(services, request, new=nickname)
         accounts, code = services.actions.accounts, request.form.get("invitation", "")
         credentials = accounts.sign_in_or_register(client_of(request), nickname, password, code)
         if credentials is None:
-            return sign_in_form(services, request, "wrong nickname or password", 401)
+            return sign_in_form(services, request, translatable("wrong nickname or password"), 401)
         response = see_other(_local_path(request.form_field("next", "/")))
         remember = bool(request.form_field("remember"))
         remember_browser(services, request, response, credentials.user_id)
         auth.set_session(services, request, response, credentials, remember=remember)
     except Forbidden as error:
         # Registration is closed, or the account suspended.
-        return sign_in_form(services, request, error.detail, 403)
+        return sign_in_form(services, request, error.sentence, 403)
     except (Invalid, InvalidNameError, InvalidPasswordError) as error:
         # Somebody else may have registered it meanwhile.
         is_taken = services.actions.sign_in.is_registered(nickname)
         new = "" if is_taken else request.form.get("new", "")
-        return sign_in_form(services, request, str(error), 400, new=new)
+        return sign_in_form(services, request, sentence_of(error), 400, new=new)
     return personal(response)
 
 
@@ -79,13 +82,13 @@ def join(services: Services, request: Request, code: str) -> Response:
     """Answer with the form to register by an invitation, or say what to do without a good one."""
     if services.actions.administration.is_invitation(code):
         return sign_in_form(services, request, invitation=code)
-    values = {"title": "This invitation is not good any more", "reader": None}
-    return personal(services.templates.page("no_invitation.html", values, 404))
+    values = {"title": translatable("This invitation is not good any more"), "reader": None}
+    return personal(services.templates.page(request, "no_invitation.html", values, 404))
 
 
 def sign_out_page(services: Services, request: Request) -> Response:
     reader = auth.find_reader(services, request)
-    return personal(services.templates.page("sign_out.html", {"reader": reader}))
+    return personal(services.templates.page(request, "sign_out.html", {"reader": reader}))
 
 
 def sign_out(services: Services, request: Request) -> Response:
@@ -100,7 +103,7 @@ def sign_out(services: Services, request: Request) -> Response:
 def sign_in_form(
     services: Services,
     request: Request,
-    detail: str = "",
+    detail: str | Sentence = "",
     status: int = 200,
     *,
     new: str = "",
@@ -113,7 +116,7 @@ def sign_in_form(
     """
     is_page = request.preferred("text", PAGE_FORMS) == "html" or request.method == "POST"
     if not is_page:
-        raise unauthorized(detail or "sign in at /login, or send a token")
+        raise unauthorized(str(detail) or "sign in at /login, or send a token")
     # A page that needs an account comes after it.
     is_refused = request.path != "/login" and not invitation
     # A GET may have a body too, which nothing has checked.
@@ -129,7 +132,7 @@ def sign_in_form(
         "next": form.get("next", quote(request.path) if is_refused else "/"),
         "reader": None,
     }
-    response = personal(services.templates.page("sign_in.html", values, status))
+    response = personal(services.templates.page(request, "sign_in.html", values, status))
     if request.method != "POST":
         ask_for_cookies(request, response)
     return response

@@ -67,7 +67,7 @@ def _stats_page(services: Services, request: Request) -> Response:
     try:
         reader = auth.find_reader(services, request)
     except Unauthenticated as error:
-        return sign_in_form(services, request, error.detail, 401)
+        return sign_in_form(services, request, error.sentence, 401)
     minutes = services.history.read()
     values = {
         "reader": reader,
@@ -76,7 +76,7 @@ def _stats_page(services: Services, request: Request) -> Response:
         "box": (WIDTH, HEIGHT),
         "shares": services.actions.statistics.shares(reader),
     }
-    return personal(services.templates.page("stats.html", values))
+    return personal(services.templates.page(request, "stats.html", values))
 
 
 def _charts(minutes: list[Minute]) -> list[Chart]:

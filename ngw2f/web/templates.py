@@ -3,12 +3,17 @@
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
+from gettext import NullTranslations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ngw2f.api_resources import MAX_COUNTED
-from ngw2f.http import Form, Response
+from ngw2f.http import Form, Request, Response, add_vary
+from ngw2f.sentences import Sentence, translatable
+from ngw2f.text.languages import LANGUAGES, load_catalogue, translate
 from ngw2f.text.user_agents import describe_browser
+from ngw2f.web.constant_words import ConstantWords
 from ngw2f.web.static_files import StaticFiles
 
 # As ngw2f/text/code_blocks.py and the sanitizer write it; nobody writes such HTML in a message.
@@ -17,40 +22,96 @@ CODE = re.compile(r'<div class="highlight">(<pre><code class="language-([\w+#.-]
 # The forms of a page; programs use the API.
 PAGE_FORMS: tuple[Form, ...] = ("text", "html")
 
+MONTHS = translatable("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec")
+ONE_AND_A_HALF = translatable("1.5")
+DAY_AND_TIME = translatable("%(month)s %(day)02d, %(time)s")
+
 
 class Templates:
-    """The templates; each is compiled when it is first used."""
+    """The templates; each is compiled when it is first used, for each language of its own."""
 
     def __init__(self) -> None:
-        self._environment = Environment(
-            loader=PackageLoader("ngw2f"),
-            autoescape=select_autoescape(["html"]),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        self._environment.filters["clock"] = _clock
-        self._environment.filters["day"] = _day
-        self._environment.filters["iso"] = _iso
-        self._environment.filters["with_languages"] = _with_languages
-        self._environment.filters["count"] = _count
-        self._environment.filters["bytes"] = _bytes
-        self._environment.filters["browser"] = describe_browser
-        self._environment.globals["static"] = StaticFiles()
+        self._static = StaticFiles()
+        # By language; one is there from its first reader on.
+        self._environments: dict[str, Environment] = {}
 
-    def page(self, name: str, values: Mapping[str, object], status: int = 200) -> Response:
-        """Render the template *name*: a page if it ends in .html, else plain text."""
-        content = self._environment.get_template(name).render(values)
-        mimetype = "text/html" if name.endswith(".html") else "text/plain"
-        return Response(content, status, mimetype=mimetype)
+    def page(
+        self, request: Request, name: str, values: Mapping[str, object], status: int = 200
+    ) -> Response:
+        """Render the template *name*: a page if it ends in .html, else plain text.
 
-    def fragment(self, name: str) -> Callable[..., str]:
+        A page is in the language of its reader; plain text, which programs read, in English.
+        """
+        is_page = name.endswith(".html")
+        language = request.language if is_page else LANGUAGES[0]
+        content = self.environment(language).get_template(name).render(values)
+        response = Response(content, status, mimetype="text/html" if is_page else "text/plain")
+        response.headers["Content-Language"] = language
+        add_vary(response, ["Accept-Language"])
+        return response
+
+    def fragment(self, name: str, language: str) -> Callable[..., str]:
         """Return a function that renders a part of a page.
 
         It keeps using the template that was compiled, even if a new release replaces the file.
         """
-        return self._environment.get_template(name).render
+        return self.environment(language).get_template(name).render
+
+    def translate(self, language: str, text: str | Sentence) -> str:
+        """Return a text in a language, as it is if the catalogue does not have it."""
+        return translate(self.environment(language).catalogue, text)  # type: ignore[attr-defined]
+
+    def environment(self, language: str) -> Environment:
+        """Return what compiles and keeps the templates in a language."""
+        known = self._environments.get(language)
+        if known is None:
+            known = self._environments[language] = _environment(language, self._static)
+        return known
+
+
+def _environment(language: str, static: StaticFiles) -> Environment:
+    catalogue = load_catalogue(language)
+    environment = Environment(
+        loader=PackageLoader("ngw2f"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        extensions=[ConstantWords],
+    )
+    environment.extend(catalogue=catalogue)
+    environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]  # The extension's.
+    environment.filters["clock"] = _clock_of(catalogue)
+    environment.filters["day"] = _day
+    environment.filters["iso"] = _iso
+    environment.filters["with_languages"] = _with_languages
+    environment.filters["count"] = _count
+    environment.filters["bytes"] = partial(_bytes, catalogue)
+    environment.filters["browser"] = partial(_browser, catalogue)
+    environment.filters["decimal"] = partial(_decimal, catalogue)
+    environment.filters["translated"] = partial(translate, catalogue)
+    environment.filters["sentence"] = partial(_sentence, catalogue)
+    environment.globals["language"] = language
+    environment.globals["static"] = static
+    return environment
+
+
+def _sentence(catalogue: NullTranslations, text: str | Sentence) -> str:
+    """Return the reason of an error as a sentence."""
+    said = translate(catalogue, text)
+    return said[0].upper() + said[1:] + ("" if said.endswith((".", "!", "?")) else ".")
+
+
+def _browser(catalogue: NullTranslations, user_agent: str) -> str:
+    described = describe_browser(user_agent)
+    # What is no sentence is the name that a program gives itself.
+    return described if isinstance(described, str) else translate(catalogue, described)
+
+
+def _decimal(catalogue: NullTranslations, number: str) -> str:
+    """Return a number, or a measure, as it is written in the language."""
+    return number.replace(".", catalogue.gettext(ONE_AND_A_HALF)[1])
 
 
 def _count(number: int) -> str:
@@ -63,24 +124,32 @@ def _with_languages(html: str) -> str:
     return CODE.sub(r'<div class="highlight" data-language="\2">\1', html)
 
 
-def _bytes(size: int) -> str:
+def _bytes(catalogue: NullTranslations, size: int) -> str:
     """Return a file's size in the unit that people know."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= 10 * factor:
+            return f"{size // factor} {unit}"
         if size >= factor:
-            return (
-                f"{size / factor:.1f} {unit}" if size < 10 * factor else f"{size // factor} {unit}"
-            )
+            return _decimal(catalogue, f"{size / factor:.1f} {unit}")
     return f"{size} B"
 
 
-def _clock(seconds: float) -> str:
-    """Return the day and the minute, UTC."""
-    return time.strftime("%b %d, %H:%M", time.gmtime(seconds))
+def _clock_of(catalogue: NullTranslations) -> Callable[[float], str]:
+    """Return what says the day and the minute, UTC."""
+    months = catalogue.gettext(MONTHS).split()
+    form = catalogue.gettext(DAY_AND_TIME)
+
+    def clock(seconds: float) -> str:
+        _, month, day, hour, minute, *_ = time.gmtime(seconds)
+        at = {"month": months[month - 1], "day": day, "time": f"{hour:02}:{minute:02}"}
+        return form % at
+
+    return clock
 
 
 def _day(seconds: float) -> str:
-    """Return the date in words, UTC."""
-    return time.strftime("%A, %B %d", time.gmtime(seconds)).replace(" 0", " ")
+    """Return the date, UTC, to compare it with others."""
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
 def _iso(seconds: float) -> str:

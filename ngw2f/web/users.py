@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from ngw2f.actions.accounts import Changes, Theme
+from ngw2f.actions.accounts import Changes, ChosenLanguage, Theme
 from ngw2f.api_resources import User
 from ngw2f.errors import Forbidden, NotFound
 from ngw2f.http import JSON_TYPE, Request, Response, json_response, no_content
@@ -38,6 +38,7 @@ class ChangedUser(msgspec.Struct):
     # Needed for a new password: whoever finds a session open does not get the account.
     current_password: str | None = None
     theme: Theme | None = None
+    language: ChosenLanguage | None = None
 
 
 class Users(msgspec.Struct):
@@ -127,9 +128,9 @@ def export(services: Services, request: Request, user_id: int) -> Response:
 
 
 def change(services: Services, request: Request, user_id: int) -> Response:
-    """Change nickname or password; a new password signs out everywhere else."""
+    """Change the account; a new password signs out everywhere else."""
     user = auth.require_user(services, request)
     body = request.json_body(ChangedUser)
-    changes = Changes(body.nickname, body.password, body.current_password, body.theme)
+    changes = Changes(**msgspec.structs.asdict(body))
     services.actions.accounts.change(user, user_id, client_of(request), changes)
     return no_content()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from middleware.negotiation import Accept, coding_weight
+from middleware.negotiation import Accept, best_language, coding_weight
 
 OFFERS = ["text/event-stream", "application/x-ndjson", "text/plain"]
 SSE, LINES, TEXT = OFFERS
@@ -90,6 +90,7 @@ def test_members_are_bounded() -> None:
 def test_any_field_has_an_answer(field: str) -> None:
     assert Accept(field).best(OFFERS) in {*OFFERS, None}
     assert 0 <= coding_weight(field, "gzip") <= 1
+    assert best_language(field, ("a", "aa")) in ("a", "aa", None)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +115,28 @@ def test_any_field_has_an_answer(field: str) -> None:
 )
 def test_coding_weight(field: str | None, gzip: float, identity: float) -> None:
     assert (coding_weight(field, "gzip"), coding_weight(field, "identity")) == (gzip, identity)
+
+
+@pytest.mark.parametrize(
+    ("field", "best"),
+    [
+        (None, None),
+        ("", None),
+        ("fr, it", None),
+        ("de", "de"),
+        ("DE-at", "de"),
+        ("en-GB, en;q=0.9, de;q=0.8", "en"),
+        ("de-AT, en;q=0.9", "de"),
+        ("fr, de;q=0.7, en;q=0.3", "de"),
+        ("de, en", "de"),
+        ("en, de", "en"),
+        ("fr, *;q=0.5", "en"),
+        ("de;q=0, *", "en"),
+        ("de-AT, de;q=0, en;q=0.1", "en"),
+        ("de-CH;q=0, de", "de"),
+        ("de;q=x, en;q=0.1", "en"),
+        ("den, deutsch", None),
+    ],
+)
+def test_best_language(field: str | None, best: str | None) -> None:
+    assert best_language(field, ("en", "de")) == best

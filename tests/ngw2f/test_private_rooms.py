@@ -133,8 +133,8 @@ FORMS: dict[type[Form], Callable[[Services], Form]] = {
     JSONLines: lambda _: JSONLines(),
     PolledLines: lambda _: PolledLines(),
     PlainText: lambda services: PlainText(services.core.database),
-    PageEvents: lambda services: PageEvents(services.page_data),
-    PageLines: lambda services: PageLines(services.page_data),
+    PageEvents: lambda services: PageEvents(services.live_pages.in_language("de")),
+    PageLines: lambda services: PageLines(services.live_pages.in_language("de")),
     WebSocketFrames: lambda _: WebSocketFrames(),
     # Each is the WebSocket's frame, compressed.
     DeflatedFrames: lambda _: WebSocketFrames(),

@@ -28,7 +28,7 @@ def entry() -> Entry:
 
 
 def test_both_forms_have_the_markup(shown: Shown, entry: Entry) -> None:
-    data = PageData(shown)
+    data = PageData(shown, "en")
     event = PageEvents(data).frame(entry)
     assert event == b'id: 7-1\nevent: message.created\ndata: {"fragment":"<li>"}\n\n'
     line = PageLines(data).frame(entry)
@@ -40,7 +40,7 @@ def test_both_forms_have_the_markup(shown: Shown, entry: Entry) -> None:
 
 def test_event_is_rendered_once(shown: Shown, entry: Entry) -> None:
     for _ in range(2):
-        data = PageData(shown)
+        data = PageData(shown, "en")
         entry.frame(PageEvents(data))
         entry.frame(PageLines(data))
     assert shown.asked == 1
@@ -54,5 +54,5 @@ def test_both_are_framed_before_anybody_sees_the_event() -> None:
 
 def test_resync_is_an_event(shown: Shown) -> None:
     missing = Entry(EntryId(9), RESYNC, b"{}", None)
-    line = json.loads(missing.frame(PageLines(PageData(shown))))
+    line = json.loads(missing.frame(PageLines(PageData(shown, "en"))))
     assert (line["id"], line["event"]) == ("9-0", "resync")

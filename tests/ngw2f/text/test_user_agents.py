@@ -30,4 +30,4 @@ IPHONE = (
     ],
 )
 def test_what_people_know(user_agent: str, said: str) -> None:
-    assert describe_browser(user_agent) == said
+    assert str(describe_browser(user_agent)) == said

@@ -4,12 +4,12 @@ from ngw2f.web.charts import Chart, plain, seconds
 def test_highest_bar_fills_the_box() -> None:
     chart = Chart("Streams", [0, 5, None, 10], plain)
     assert chart.path == "M150 120v-60.0h148V120zM450 120v-120.0h148V120z"
-    assert chart.words == "10 at last, 5 on average, 10 at most"
+    assert chart.words == {"last": "10", "mean": "5", "highest": "10"}
 
 
 def test_nothing_is_known() -> None:
     chart = Chart("Streams", [None], plain)
-    assert (chart.path, chart.words) == ("", "nothing in the last hour")
+    assert (chart.path, chart.words) == ("", None)
     assert Chart("Streams", [0, 0], plain).path == ""
 
 

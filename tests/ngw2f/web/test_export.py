@@ -22,7 +22,12 @@ def test_export_has_all_that_is_ones_own(client: Client, render: Callable[[], in
     assert answer.headers["Content-Disposition"] == ('attachment; filename="ngw2f-account-1.json"')
     assert answer.headers["Cache-Control"] == "private, no-store"
     found = answer.json
-    assert (found["account"]["nickname"], found["account"]["theme"]) == ("ann", "system")
+    account = found["account"]
+    assert (account["nickname"], account["theme"], account["language"]) == (
+        "ann",
+        "system",
+        "system",
+    )
     assert [token["current"] for token in found["tokens"]] == [True]
     assert [(room["name"], room["private"]) for room in found["rooms"]] == [("den", True)]
     assert [each["source"] for each in found["messages"]] == ["first", "secret"]

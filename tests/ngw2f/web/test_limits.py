@@ -59,6 +59,7 @@ RULE_OF = {
     "POST /account": "account",
     "POST /account/nickname": "account",
     "POST /account/theme": "account",
+    "POST /account/language": "account",
     "POST /account/tokens": "token",
     "POST /account/tokens/<id:token_id>": "revoke",
     "POST /account/sessions": "revoke",
@@ -179,8 +180,8 @@ def _write(client: Client, write: str, ann: dict[str, str]) -> Any:
     passwords = {"current_password": PASSWORD, "new_password": new, "new_password_again": new}
     form = {"source": "x", "name": "tea", "nickname": nickname, "password": PASSWORD,
             "message_id": "1", "user_id": "2", "emoji": "\N{THUMBS UP SIGN}",
-            "nicknames": "bob", "theme": "dark", "mode": "closed", "do": "suspend",
-            **passwords}  # fmt: skip
+            "nicknames": "bob", "theme": "dark", "language": "de", "mode": "closed",
+            "do": "suspend", **passwords}  # fmt: skip
     files = [("file", "a.txt", b"a")] if path.endswith("/files") else None
     return client.post(path, form, headers=session, upload_files=files)
 

@@ -72,7 +72,7 @@ def test_programs_get_no_markup(client: Client) -> None:
 def test_what_is_no_markup_stays_as_it_is(service: Service, name: str) -> None:
     services = service.services
     markup = LiveMarkup(
-        services.templates, Nicknames(services.core.database), services.core.database
+        services.templates, Nicknames(services.core.database), services.core.database, "en"
     )
     assert markup.show(Entry(EntryId(1), name, b'{"id": 1}', None)) == b'{"id": 1}'
 
@@ -80,7 +80,7 @@ def test_what_is_no_markup_stays_as_it_is(service: Service, name: str) -> None:
 def test_event_of_an_older_release_is_shown(service: Service) -> None:
     services = service.services
     markup = LiveMarkup(
-        services.templates, Nicknames(services.core.database), services.core.database
+        services.templates, Nicknames(services.core.database), services.core.database, "en"
     )
     data = b'{"id":5,"name":"a b","private":true,"_links":{"self":"/api/rooms/5"}}'
     fragment = markup.show(Entry(EntryId(1), "room.created", data, 5))

@@ -265,7 +265,7 @@ def test_any_host_field(client: Client, host: str) -> None:
 def test_caches_know_what_a_page_depends_on(client: Client) -> None:
     answer = page(client)
     assert answer.headers["Cache-Control"] == "private, no-cache"
-    assert set(answer.headers["Vary"].split(", ")) == {"Accept", "Cookie"}
+    assert set(answer.headers["Vary"].split(", ")) == {"Accept", "Accept-Language", "Cookie"}
 
 
 @pytest.mark.parametrize("path", ["/", "/rooms", "/rooms/lobby"])

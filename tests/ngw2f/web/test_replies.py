@@ -120,7 +120,7 @@ def test_quote_in_the_events_for_pages(client: Client, ann: Headers, service: Se
     said = client.say(ann, "hello <b>")
     answer = reply(client, ann, said["id"])
     core = service.services.core
-    markup = LiveMarkup(service.services.templates, Nicknames(core.database), core.database)
+    markup = LiveMarkup(service.services.templates, Nicknames(core.database), core.database, "en")
 
     def shown() -> str:
         entry = Entry(EntryId(1), "message.created", msgspec.json.encode(answer), 1)

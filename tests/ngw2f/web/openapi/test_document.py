@@ -29,6 +29,7 @@ PAGES = {
     "/account",
     "/account/nickname",
     "/account/theme",
+    "/account/language",
     "/account/tokens",
     "/account/tokens/{token_id}",
     "/account/sessions",
