@@ -17,7 +17,8 @@ _PATTERNS = {
     "scheme": re.compile(r"[a-z][a-z0-9+.-]*"),
     "host": re.compile(r"[a-z0-9._~%!$&'()*+,;=:\[\]-]+"),
     "path": re.compile(r"/[^?#\s]*"),
-    "query": re.compile(r"[^#\s]*"),
+    # Clients and applications write what they like there, so it is no hook's mistake.
+    "query": re.compile(r".*", re.DOTALL),
 }
 _FIELD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 

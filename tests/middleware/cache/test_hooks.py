@@ -149,6 +149,18 @@ def test_unsafe_request_that_is_in_no_cache_drops_groups() -> None:
     assert "; hit" not in status_of(client.ask("/a"))
 
 
+@pytest.mark.parametrize("location", ["/b?c d", "/b?c#d", "//[", "http://b.test/", "b c", "?"])
+def test_uri_in_a_response_may_be_sloppy(location: str) -> None:
+    client = Client(Origin(status="201 Created", location=location), key=TRACKING)
+    assert client.ask("/a", "POST").status == "201 Created"
+
+
+@pytest.mark.parametrize("query", ["a b", "a#b", "a\n", "\xe9", "&&", "=", "%"])
+def test_query_may_be_sloppy(query: str) -> None:
+    environ = request("/a") | {"QUERY_STRING": query}
+    assert Exchange(environ).run(Client(fresh(), key=TRACKING).cache).status == "200 OK"
+
+
 def test_response_to_a_post_is_not_stored_if_it_saw_more_than_the_key() -> None:
     for query, is_stored in (("?gclid=1", False), ("", True)):
         client = Client(fresh(content_location="/a"), key=TRACKING)
@@ -176,7 +188,6 @@ def test_uri_is_written_as_it_is_read() -> None:
         (replace(URI, host="A.test"), ValueError, "host 'A.test'"),
         (replace(URI, host=""), ValueError, "host ''"),
         (replace(URI, scheme=""), ValueError, "scheme ''"),
-        (replace(URI, query="a b"), ValueError, "query 'a b'"),
         (replace(URI, query=None), ValueError, "query None"),  # type: ignore[arg-type]
     ],
 )
