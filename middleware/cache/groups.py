@@ -7,13 +7,16 @@ stored after it.
 
 Group names are hashed to a fixed number of slots, each with the time of the last
 drop. Two names in one slot drop each other, which costs a request but never
-causes a wrong response; in return, memory is bounded.
+causes a wrong response; in return, memory is bounded. Keys have slots of their own, and so
+have prefixes of them: clients choose the keys that they change, and could find one in the slot of
+a group, or of all that an origin stores.
 """
 
 import fcntl
 import hashlib
 import mmap
 import os
+import re
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -22,10 +25,16 @@ from pathlib import Path
 from typing import Protocol
 
 from middleware._options import names_of
+from middleware.cache.prefixes import PREFIX
 
-SLOTS = 65_536
+# Of groups, then of keys, then of prefixes.
+GROUP_SLOTS = KEY_SLOTS = 65_536
+PREFIX_SLOTS = 8_192
+SLOTS = GROUP_SLOTS + KEY_SLOTS + PREFIX_SLOTS
 _SLOT_BYTES = 8
 _BYTES = SLOTS * _SLOT_BYTES
+# A URI with a path. The name of an origin's group has a space after the host.
+_KEY = re.compile(r"[a-z][a-z0-9+.-]*://[^ /]+/")
 
 Slots = Sequence[int]
 
@@ -51,7 +60,10 @@ class Clock(Protocol):
 def slot_of(name: str) -> int:
     """Return the slot of a group; the same in every process, unlike hash()."""
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).digest()
-    return int.from_bytes(digest, "big") % SLOTS
+    number = int.from_bytes(digest, "big")
+    if name.startswith(PREFIX):
+        return GROUP_SLOTS + KEY_SLOTS + number % PREFIX_SLOTS
+    return GROUP_SLOTS + number % KEY_SLOTS if _KEY.match(name) else number % GROUP_SLOTS
 
 
 def slots_of(names: Iterable[str]) -> tuple[int, ...]:
@@ -138,7 +150,7 @@ class SharedGroupClock(GroupClock):
 
     def _map_file(self) -> mmap.mmap:
         if os.fstat(self._file).st_size != _BYTES:
-            os.ftruncate(self._file, 0)
+            # Not emptied before: processes of a release with fewer slots may have it mapped.
             os.ftruncate(self._file, _BYTES)
         stamps = mmap.mmap(self._file, _BYTES)
         with memoryview(stamps).cast("Q") as view:

@@ -6,6 +6,8 @@ So a purge of a prefix is one drop, like that of any group: it looks for nothing
 see it at once, and nothing that was requested before is stored after it.
 """
 
+# So begins the name of such a group, and no key: whoever may POST to a URI cannot purge a prefix.
+PREFIX = "/* "
 # A prefix of more segments is purged by its first ones: more is dropped then, never less.
 MAX_SEGMENTS = 7
 
@@ -15,12 +17,11 @@ def prefix_groups(key: str) -> list[str]:
     scheme, _, rest = key.partition("://")
     host, *segments = rest.partition("?")[0].split("/", MAX_SEGMENTS + 1)
     prefix = f"{scheme}://{host}"
-    groups = [f"{prefix} /*"]
+    groups = [f"{PREFIX}{prefix}"]
     for segment in segments[:MAX_SEGMENTS]:
         if segment:
             prefix = f"{prefix}/{segment}"
-            # A space is in no key: whoever may POST to a URI cannot purge a prefix by it.
-            groups.append(f"{prefix} /*")
+            groups.append(f"{PREFIX}{prefix}")
     return groups
 
 

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from middleware.cache.groups import SLOTS, GroupClock, SharedGroupClock, slot_of, slots_of
+from middleware.cache.groups import (
+    GROUP_SLOTS,
+    KEY_SLOTS,
+    SLOTS,
+    GroupClock,
+    SharedGroupClock,
+    slot_of,
+    slots_of,
+)
+from middleware.cache.prefixes import prefix_groups
 
 ROOM = slots_of(["room-1"])
 
@@ -46,6 +55,18 @@ def test_one_dropped_group_of_several_is_enough(clock: GroupClock) -> None:
 def test_slots_are_the_same_in_every_process() -> None:
     assert slot_of("room-1") == 60862
     assert 0 <= slot_of("\udce4") < SLOTS
+
+
+def test_what_clients_choose_is_in_no_slot_of_a_group_or_prefix() -> None:
+    origin = "https://a.test"
+    groups = {slot_of(name) for name in ("rooms", f"{origin} rooms", f"{origin} /a/b", "", "a/b")}
+    keys = {
+        slot_of(f"{origin}/{n}{rest}") for n in range(5000) for rest in ("", "?b rooms", "?/* ")
+    }
+    prefixes = {slot_of(name) for n in range(5000) for name in prefix_groups(f"{origin}/{n}")}
+    assert max(groups) < GROUP_SLOTS <= min(keys)
+    assert max(keys) < GROUP_SLOTS + KEY_SLOTS <= min(prefixes)
+    assert max(prefixes) < SLOTS
 
 
 def test_shared_clock_is_seen_by_another(tmp_path: Path) -> None:
@@ -179,6 +200,15 @@ def test_file_of_another_size_is_emptied(tmp_path: Path) -> None:
     (tmp_path / "clock").write_bytes(b"\xff" * 100)
     clock = SharedGroupClock(tmp_path / "clock")
     assert not clock.is_dropped(range(SLOTS), 1)
+
+
+def test_shorter_file_of_another_release_keeps_its_drops(tmp_path: Path) -> None:
+    old = SharedGroupClock(tmp_path / "clock")
+    started = old.now()
+    old.drop(["room-1"])
+    old.close()
+    os.truncate(tmp_path / "clock", GROUP_SLOTS * 8)
+    assert SharedGroupClock(tmp_path / "clock").is_dropped(ROOM, started)
 
 
 def test_file_is_for_its_owner_only(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_url_that_is_never_stored() -> None:
 
 def test_prefixes_of_a_key() -> None:
     origin = "https://a.test"
-    below_b = [f"{origin} /*", f"{origin}/b /*", f"{origin}/b/c /*"]
+    below_b = [f"/* {origin}", f"/* {origin}/b", f"/* {origin}/b/c"]
     assert prefix_groups("https://a.test//b/c/?d/e") == below_b
     assert prefix_group("https://a.test/b/c/") == below_b[-1]
     assert prefix_group("https://a.test/") == below_b[0]
