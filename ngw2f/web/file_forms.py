@@ -1,7 +1,7 @@
 """The form of a room with files, for browsers without JavaScript: uploaded and posted at once."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -35,19 +35,18 @@ def post(services: Services, request: Request, name: str, room_id: int | None = 
     with services.core.database.reading() as connection:
         room = rights.find_room_named(connection, name, user, room_id)
     rights.check_open(room)
-    files = _read_form(services, request)
-    source, reply_to = request.form_field("source"), request.id_field("reply_to")
-    try:
-        if len(files) > MAX_FILES:
-            raise Invalid(Sentence("a message has at most %(most)d files", most=MAX_FILES))
-        key = _key_of(services, request, files)
-        if key is None or not services.actions.messages.was_posted(user, key):
-            _post(services, user, room, source, key, reply_to, files)
-    except (*REFUSALS, TooLarge) as error:
-        return show_refused(services, request, user, name, room_id, Draft(source, error, reply_to))
-    finally:
-        for each in files:
-            each.close()
+    with ExitStack() as opened:
+        files = _read_form(services, request, opened)
+        source, reply_to = request.form_field("source"), request.id_field("reply_to")
+        try:
+            if len(files) > MAX_FILES:
+                raise Invalid(Sentence("a message has at most %(most)d files", most=MAX_FILES))
+            key = _key_of(services, request, files)
+            if key is None or not services.actions.messages.was_posted(user, key):
+                _post(services, user, room, source, key, reply_to, files)
+        except (*REFUSALS, TooLarge) as error:
+            draft = Draft(source, error, reply_to)
+            return show_refused(services, request, user, name, room_id, draft)
     return see_other(room.links.page + "#end")
 
 
@@ -77,17 +76,15 @@ def _post(
         )
 
 
-def _read_form(services: Services, request: Request) -> list[FileStorage]:
+def _read_form(services: Services, request: Request, opened: ExitStack) -> list[FileStorage]:
     """Read the form, with its files into nameless ones beside the data; return these.
 
-    Raises 400, 413.
+    They are closed with *opened*. Raises 400, 413.
     """
     folder = services.core.files.make_folder()
-    made: list[IO[bytes]] = []
 
     def make_file(*_about: object, **_more: object) -> IO[bytes]:
-        made.append(TemporaryFile(buffering=BUFFER_BYTES, dir=folder))  # noqa: SIM115 # closed by `post`
-        return made[-1]
+        return opened.enter_context(TemporaryFile(buffering=BUFFER_BYTES, dir=folder))
 
     most = services.core.settings.max_file_bytes + FORM_BYTES
     request.max_content_length = most
@@ -102,12 +99,8 @@ def _read_form(services: Services, request: Request) -> list[FileStorage]:
         _, form, files = parser.parse(
             request.stream, request.mimetype, request.content_length, request.mimetype_params
         )
-    except BaseException as error:
-        for each in made:
-            each.close()
-        if isinstance(error, ValueError):
-            raise problem(400, "the form is not whole multipart/form-data") from error
-        raise
+    except ValueError as error:
+        raise problem(400, "the form is not whole multipart/form-data") from error
     request.use_form(form)
     # A field in which no file was chosen has no name.
     return [each for each in files.getlist(FIELD) if each.filename]
