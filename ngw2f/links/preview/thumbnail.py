@@ -14,6 +14,7 @@ from typing import Final
 from PIL import Image, PngImagePlugin
 
 from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.preview.jpeg import has_one_scan
 from ngw2f.links.preview.orientation import ON_ITS_SIDE, TURNS
 from ngw2f.text.exif import read_orientation
 
@@ -23,6 +24,9 @@ from ngw2f.text.exif import read_orientation
 MAX_PIXELS: Final = MappingProxyType(
     {"JPEG": 12_600_000, "PNG": 8_000_000, "GIF": 8_000_000, "WEBP": 4_000_000}
 )
+# Photos of telephones have more. A JPEG that has all of them in one scan is decoded line by line,
+# at down to an eighth of its size. (From here on, Pillow warns.)
+MAX_PIXELS_OF_A_SCAN: Final = 89_000_000
 MAX_SIDE: Final = 16_383  # WebP's limit; a longer strip is not a picture.
 # Limits for work that costs an attacker only a few bytes. Each scan of a progressive JPEG visits
 # all its pixels, in 10 ms for 26 bytes; encoders make some ten. A segment of a JPEG or a chunk of
@@ -117,6 +121,8 @@ class Thumbnailer:
         max_pixels = MAX_PIXELS.get(image.format or "", MAX_PIXELS["JPEG"])
         if image.mode == "CMYK":  # One component more.
             max_pixels = max_pixels * 3 // 4
+        elif image.format in ("JPEG", "MPO") and has_one_scan(body):
+            max_pixels = MAX_PIXELS_OF_A_SCAN
         if image.width * image.height > max_pixels or max(image.size) > MAX_SIDE:
             image.close()
             raise LinkFailed("image", f"the image has {image.width} by {image.height} pixels")

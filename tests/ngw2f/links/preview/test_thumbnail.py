@@ -139,6 +139,12 @@ def test_fourth_component_counts() -> None:
     assert "3100 by 3100" in reason_against(body)
 
 
+def test_photo_of_one_scan_may_have_more_pixels() -> None:
+    photo = Image.new("L", (4300, 3000))
+    assert open_thumbnail(encode(photo, "JPEG")).size == (459, 320)
+    assert "4300 by 3000" in reason_against(encode(photo, "JPEG", progressive=True))
+
+
 # What a small file can have done again and again.
 
 
