@@ -1,6 +1,7 @@
 """Files: upload one as the body of a request, and send one to those who may see it.
 
-What people upload is sent as a download, in a sandbox without scripts, whatever it is.
+What people upload is sent in a sandbox without scripts, and as a download, unless it is a picture
+that a worker has decoded.
 """
 
 from collections.abc import Iterable
@@ -78,17 +79,21 @@ def headers_of(file: StoredFile) -> list[tuple[str, str]]:
     """Return the fields of a file."""
     return [
         ("Content-Type", file.media_type),
-        ("Content-Disposition", disposition_of(file.name)),
+        # A worker has decoded it: it is a picture, and no bomb.
+        ("Content-Disposition", disposition_of(file.name, is_shown=file.image_width > 0)),
         *COMMON,
         ("Accept-Ranges", "bytes"),
     ]
 
 
-def disposition_of(name: str) -> str:
-    """Return the field that saves a file under a name (RFC 6266), which is clean."""
+def disposition_of(name: str, *, is_shown: bool = False) -> str:
+    """Return the field that saves a file under a name (RFC 6266), which is clean.
+
+    One that *is_shown* in the browser has the name for whoever saves it from there.
+    """
     plain = "".join(each if " " <= each < "\x7f" else "_" for each in name)
     extended = f"; filename*=UTF-8''{quote(name, safe='')}" if plain != name else ""
-    return f'attachment; filename="{plain}"{extended}'
+    return f'{"inline" if is_shown else "attachment"}; filename="{plain}"{extended}'
 
 
 def _name_in_fields(request: Request) -> str:

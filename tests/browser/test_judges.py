@@ -100,6 +100,25 @@ def test_page(
     assert narrow == {}
 
 
+def test_files(chat: ChatServer, pages: dict[str, Any], judge: Callable[[Any], Any]) -> None:
+    """Those of a message, and those to send: one is uploaded, one has failed."""
+    page = pages["in"]
+    page.goto(chat.url + "/")
+    given = {"name": "plan.txt", "mimeType": "text/plain", "buffer": b"a plan"}
+    page.set_input_files("#files", [given])
+    page.press("#write", "Enter")
+    page.locator(".message .file").wait_for()
+    page.route("**/files?name=late*", lambda route: route.fulfill(status=503))
+    page.set_input_files("#files", [given, {**given, "name": "late.txt"}])
+    page.locator("#uploads .error:not(:empty)").wait_for()
+    assert judge(page) == {}
+    page.set_viewport_size(PHONE)
+    narrow = judge(page)
+    page.set_viewport_size(WIDE)
+    page.unroute("**/files?name=late*")
+    assert narrow == {}
+
+
 def test_what_is_open(chat: ChatServer, pages: dict[str, Any], judge: Callable[[Any], Any]) -> None:
     """The sheet of keys, a question, the drawer, an error."""
     page = pages["in"]

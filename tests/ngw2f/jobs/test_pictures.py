@@ -86,6 +86,10 @@ def test_message_gets_the_picture_of_its_file(
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert answer.headers["Cache-Control"] == "private, no-cache"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    # The picture itself is shown; before, nobody had looked at it.
+    whole = client.get(shown["_links"]["self"], status=200)
+    assert whole.headers["Content-Disposition"] == 'inline; filename="a.png"'
+    assert whole.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     again = client.get(shown["image"], headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_int == 304
 
@@ -140,7 +144,8 @@ def test_bombs_and_broken_pictures_stay_downloads(
     assert due_of(database) == [(None, 1), (None, 1), (None, 0)]
     for number in (1, 2, 3):
         assert client.get(f"/files/{number}/a.png/picture", headers=ann).status_int == 404
-        assert client.get(f"/files/{number}/a.png", headers=ann).status_int == 200
+        answer = client.get(f"/files/{number}/a.png", headers=ann, status=200)
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="a.png"'
 
 
 def test_file_that_is_gone_has_no_picture(
