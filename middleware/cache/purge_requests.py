@@ -13,11 +13,11 @@ from middleware.cache.invalidation import group_names, group_of_origin
 from middleware.cache.key import KeyMaker
 from middleware.cache.parts import Environ
 from middleware.cache.prefixes import prefix_group
+from middleware.cache.purging import WILDCARD
 from middleware.cache.stores.base import Store
 
 # A shorter token can be guessed.
 _TOKEN_CHARACTERS = 16
-_WILDCARD = "/*"
 
 
 class PurgeRequests:
@@ -83,15 +83,15 @@ class PurgeRequests:
         if key is None:
             return "400 Bad Request", [], "Nothing is stored under this host or path."
         path, _, query = key.partition("?")
-        if path.endswith("*") and (query or not path.endswith(_WILDCARD)):
+        if path.endswith("*") and (query or not path.endswith(WILDCARD)):
             return "400 Bad Request", [], 'A prefix ends with "/*", and has no query.'
         field = environ.get("HTTP_CACHE_GROUP_INVALIDATION")
         headers = [] if field is None else [("Cache-Group-Invalidation", field)]
         groups = group_names(headers, "cache-group-invalidation")
         if field is not None and not groups:
             return "400 Bad Request", [], 'Groups are a list of strings, as in "a", "b".'
-        is_prefix = path.endswith(_WILDCARD)
-        name = prefix_group(path.removesuffix(_WILDCARD)) if is_prefix else key
+        is_prefix = path.endswith(WILDCARD)
+        name = prefix_group(path.removesuffix(WILDCARD)) if is_prefix else key
         is_done = store.drop([name, *(group_of_origin(key, group) for group in groups)])
         if is_done is False:
             return "202 Accepted", headers, "The store cannot be reached; it will be purged."

@@ -8,6 +8,9 @@ from middleware._options import names_of
 from middleware.cache.key import KeyMaker, normalize_uri
 from middleware.cache.prefixes import prefix_group
 
+# What some write after a prefix, and PURGE needs there.
+WILDCARD = "/*"
+
 
 @dataclass(frozen=True, slots=True)
 class Purge:
@@ -15,7 +18,7 @@ class Purge:
 
     - `urls`: each with all its variants. A URL with another query is another one.
     - `prefixes`: URLs without a query; all below them by whole segments, with every query:
-      `https://a.test/b` is `/b`, `/b?c` and `/b/d`, and not `/bc`.
+      `https://a.test/b` or `https://a.test/b/*` is `/b`, `/b?c` and `/b/d`, and not `/bc`.
     - `groups`: as the application names them in `Cache-Groups`, of whatever origin.
 
     URLs are absolute, as clients know them: with `https` behind a proxy that ends TLS.
@@ -32,11 +35,14 @@ class Purge:
 
     def names(self, keys: KeyMaker) -> list[str]:
         """List the groups that a store has to drop; ValueError for what is no URL."""
+        for url in self.urls:
+            if url.endswith(WILDCARD):
+                raise ValueError(f"a prefix, and no URL: {url!r}; %2A is the character")
         names = [_key(keys, url) for url in self.urls]
         for prefix in self.prefixes:
             if urlsplit(prefix).query:
                 raise ValueError(f"a prefix has no query: {prefix!r}")
-            names.append(prefix_group(_key(keys, prefix)))
+            names.append(prefix_group(_key(keys, prefix.removesuffix(WILDCARD))))
         return [*names, *self.groups]
 
 

@@ -68,7 +68,7 @@ def test_url_may_be_written_in_any_form(kept: Store, url: str) -> None:
     assert not is_stored(client, "/café?x")
 
 
-@pytest.mark.parametrize("prefix", ["/a", "/a/"])
+@pytest.mark.parametrize("prefix", ["/a", "/a/", "/a/*"])
 def test_prefix_is_of_whole_segments(kept: Store, prefix: str) -> None:
     gone, stays = ["/a", "/a?b", "/a/", "/a/b/c?d"], ["/ab", "/", "/b/a"]
     client = filled(kept, *gone, *stays)
@@ -101,6 +101,12 @@ def test_group_is_purged(kept: Store) -> None:
     assert not is_stored(client, "/a")
 
 
+def test_whole_origin_with_a_star() -> None:
+    client = filled(MemoryStore(), "/a")
+    client.cache.purge(prefixes=[f"{SITE}/*"])
+    assert not is_stored(client, "/a")
+
+
 @pytest.mark.parametrize("what", [{"urls": [f"{SITE}/a"]}, {"prefixes": [f"{SITE}/"]}])
 def test_what_was_requested_before_a_purge_is_not_stored(kept: Store, what: Any) -> None:
     client = filled(kept)
@@ -130,6 +136,7 @@ def test_nobody_can_purge_a_prefix_by_a_post(kept: Store) -> None:
         ({"urls": ["http://[/"]}, "no absolute URL"),
         ({"prefixes": ["ftp://a.test/"]}, "no absolute URL"),
         ({"prefixes": [f"{SITE}/a?b"]}, "a prefix has no query"),
+        ({"urls": [f"{SITE}/a/*"]}, "a prefix, and no URL: 'http://localhost/a/[*]'"),
         ({"urls": f"{SITE}/a"}, "urls must be a list"),
         ({"groups": "rooms"}, "groups must be a list"),
     ],
