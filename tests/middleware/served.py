@@ -22,6 +22,7 @@ from middleware._wsgi import Headers
 from middleware.access_log import AccessLogMiddleware
 from middleware.answer import Answer
 from middleware.cache import HTTPCacheMiddleware
+from middleware.cache.parts import BACKGROUND_KEY
 from middleware.chain import Layer, chain
 from middleware.cors import CORSMiddleware
 from middleware.cross_origin import CrossOriginGuardMiddleware
@@ -39,6 +40,8 @@ from middleware.static_files import StaticFilesMiddleware
 
 SIGNALS = Path(os.environ["SIGNALS"])
 WAIT_SECONDS = 60
+# With the Age of the response: stale as soon as it is stored.
+STALE = "max-age=10, stale-while-revalidate=600"
 PLAIN = [("Content-Type", "text/plain")]
 
 
@@ -62,10 +65,14 @@ class Body:
 
 def streamed(path: str) -> Iterator[bytes]:
     yield b"first,"
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not (SIGNALS / path.rpartition("/")[2]).exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(path.rpartition("/")[2])
     yield b"second"
+
+
+def wait_for(name: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (SIGNALS / name).exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -86,6 +93,9 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
         raise RuntimeError("on purpose")
     if path.startswith("/streamed/"):
         return streamed(path)
+    if path == "/stale" and environ.get(BACKGROUND_KEY):
+        wait_for("refresh")
+        (SIGNALS / "refreshed").touch()
     if path == "/echo":
         return [environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))]
     if environ["REQUEST_METHOD"] == "HEAD" or path in {"/204", "/304"}:
@@ -99,6 +109,7 @@ ANSWERS: dict[str, tuple[str, Headers]] = {
     "/length": ("200 OK", [*PLAIN, ("Content-Length", "7")]),
     "/cookies": ("200 OK", [*PLAIN, ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]),
     "/kept": ("200 OK", [*PLAIN, ("Cache-Control", "max-age=60"), ("ETag", '"k"')]),
+    "/stale": ("200 OK", [*PLAIN, ("Cache-Control", STALE), ("Age", "11")]),
     "/html": ("200 OK", [("Content-Type", "text/html")]),
     "/latin": ("200 OK", [*PLAIN, ("X-Latin", "\xe9")]),
 }

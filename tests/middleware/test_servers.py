@@ -17,6 +17,7 @@ import pytest
 from examples.transcript.machine import free_port
 from tests.matrix.launch import SECONDS, LackingServerError, serving
 from tests.needs import lacking
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 APPLICATION = "tests.middleware.served:application"
@@ -222,6 +223,14 @@ def test_cache_and_conditions(server: Served) -> None:
     assert server.ask("/kept", If_None_Match='"k"')[0].status == 304
     answer, content = server.ask("/kept", Range="bytes=-1")
     assert (answer.status, content) == (206, b"o")
+
+
+def test_stale_response_is_refreshed_after_the_answer(server: Served) -> None:
+    server.ask("/stale")
+    # The application does not go on before this answer has come; nobody asks after it.
+    assert "hit" in server.ask("/stale")[0].headers["Cache-Status"]
+    (server.signals / "refresh").touch()
+    wait_until((server.signals / "refreshed").exists, SECONDS)
 
 
 def test_static_file_and_its_parts(server: Served) -> None:
