@@ -20,7 +20,10 @@ SECONDS = 60
 @pytest.fixture
 def client(server: str) -> Iterator[Any]:
     """Give a client that tries once: what is tried again, the store tries."""
-    with redis.Redis(unix_socket_path=server, retry=Retry(NoBackoff(), 0)) as client:
+    retry = Retry(NoBackoff(), 0)
+    # No command waits longer, nor a child that sends one.
+    limit = 2 * SECONDS
+    with redis.Redis(unix_socket_path=server, retry=retry, socket_timeout=limit) as client:
         client.flushall()
         yield client
         client.connection_pool.disconnect()
