@@ -224,7 +224,7 @@ function quote(id, item) {
 /* As the server does (ngw2f/text/first_line.py). */
 function firstLineOf(item) {
   const lines = item.querySelector(".text").textContent.split("\n");
-  const line = lines.map((each) => each.trim().replace(/\s+/g, " ")).find(Boolean) || "";
+  const line = lines.map((each) => each.trim().replace(/\s+/g, " ")).find(Boolean) || item.querySelector(".file")?.title || "";
   const characters = [...line];
   if (characters.length <= MAX_QUOTED) return line;
   return `${characters.slice(0, MAX_QUOTED - 1).join("").trimEnd()}…`;

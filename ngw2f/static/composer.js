@@ -85,8 +85,7 @@ export class Composer {
     this.drain();
   }
 
-  /* Files come by the button, pasted, or dropped anywhere. What has words too, as a table of
-   * a spreadsheet, is pasted as words. */
+  /* A table is pasted as words, though a spreadsheet has a picture of it too. */
   takeFiles(event) {
     const { files, types } = event.clipboardData || event.dataTransfer || event.target;
     if (event.type === "paste" && types.includes("text/plain")) return;
@@ -174,6 +173,7 @@ export class Composer {
 
   submit() {
     const source = this.field.value;
+    if (this.loading && !this.files) return void this.loading.then(() => this.submit(), () => {});
     if (this.files?.delays()) return;
     const files = this.files?.take() || [];
     if (!source.trim() && !files.length) return;

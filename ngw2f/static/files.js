@@ -10,6 +10,8 @@ export class Files {
      * made) and, once it is uploaded, its resource. */
     this.uploads = [];
     this.isUploading = this.sendsWhenDone = false;
+    this.note = this.element("li", "hint", "It is sent when the files are uploaded.");
+    this.note.setAttribute("role", "status");
   }
 
   add(files) {
@@ -29,6 +31,7 @@ export class Files {
     const isWaiting = this.uploads.some(({ state }) => state === "waiting");
     const failed = this.uploads.find(({ state }) => state === "failed");
     this.sendsWhenDone = isWaiting && !failed;
+    this.change();
     if (failed) this.showProblem(`Not sent: ${failed.name} is not uploaded. Try again, or remove it.`);
     return isWaiting || Boolean(failed);
   }
@@ -98,7 +101,11 @@ export class Files {
     while ((next = this.uploads.find(({ state }) => state === "waiting"))) await this.upload(next);
     this.isUploading = false;
     this.change();
-    if (this.sendsWhenDone) this.form.requestSubmit();
+    /* It may have been about files alone, and somebody has removed them. */
+    const hasSomething = this.uploads.length || this.form.elements.source.value.trim();
+    if (this.sendsWhenDone && hasSomething) this.form.requestSubmit();
+    else this.sendsWhenDone = false;
+    this.change();
   }
 
   async upload(upload) {
@@ -140,5 +147,7 @@ export class Files {
   change() {
     this.form.elements.source.required = !this.uploads.length;
     this.list.setAttribute("aria-busy", String(this.isUploading));
+    if (this.sendsWhenDone) this.list.append(this.note);
+    else this.note.remove();
   }
 }

@@ -44,7 +44,8 @@ export class Notices {
     const where = document.querySelector(`.rooms a[data-room="${room_id}"] .name`);
     const who = item.querySelector(".nickname").textContent;
     const title = where?.closest("#directs") ? who : `${who} in ${where?.textContent.trim() || "a room"}`;
-    const body = item.querySelector(".text").textContent.trim().slice(0, MAX_CHARACTERS);
+    const text = item.querySelector(".text").textContent.trim() || item.querySelector(".file")?.title || "";
+    const body = text.slice(0, MAX_CHARACTERS);
     await this.show(id, title, body);
   }
 

@@ -1,5 +1,7 @@
 """What a reply quotes: the author and the first line of the message that it answers.
 
+Of one that is files alone, it is the name of the first.
+
 They are read when the reply is shown, and kept nowhere: so an edit shows in all quotes, and a
 deletion leaves none of it in them.
 """
@@ -10,6 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from ngw2f.api_resources import Message
+from ngw2f.store.files import files_of
 from ngw2f.store.schema import messages, users
 from ngw2f.text.first_line import first_line_of
 
@@ -39,8 +42,12 @@ def find_quotes(connection: Connection, rooms: dict[int, int]) -> dict[int, Quot
         .join_from(messages, users)
         .where(messages.c.id.in_(rooms))
     )
-    return {
+    found = {
         message_id: Quote(user_id, nickname, first_line_of(html))
         for message_id, room_id, user_id, nickname, html in connection.execute(statement)
         if room_id == rooms[message_id]
     }
+    if silent := [message_id for message_id, quote in found.items() if not quote.line]:
+        for message_id, (first, *_) in files_of(connection, silent).items():
+            found[message_id] = found[message_id]._replace(line=first.name)
+    return found

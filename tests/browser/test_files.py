@@ -90,11 +90,18 @@ def test_upload_that_fails_is_tried_again(open_room: Any) -> None:
 
 def test_message_with_a_file_that_is_not_sent_gives_it_back(open_room: Any) -> None:
     page = open_room("fay")
-    page.set_input_files("#files", [given("kept.txt")])
+    held: list[Any] = []
+    page.route("**/files?name=kept.txt", lambda route: held.append(route))
+    with page.expect_request("**/files?name=kept.txt"):
+        page.set_input_files("#files", [given("kept.txt")])
     page.route("**/messages", lambda route: route.fulfill(status=400, body="{}"))
     page.fill("#write", "with kept")
     page.press("#write", "Enter")
+    # It waits for the file.
+    sync_api.expect(page.locator("#uploads [role=status]")).to_be_visible()
+    held.pop().continue_()
     page.locator("#outbox .discard").click()
+    sync_api.expect(page.locator("#uploads [role=status]")).to_have_count(0)
     sync_api.expect(page.locator("#uploads bdi")).to_have_text("kept.txt")
     page.unroute("**/messages")
     page.press("#write", "Enter")

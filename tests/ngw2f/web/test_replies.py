@@ -130,3 +130,15 @@ def test_quote_in_the_events_for_pages(client: Client, ann: Headers, service: Se
     client.delete(said["_links"]["self"], headers=ann, status=204)
     assert "hello" not in shown()
     assert "A deleted message" in shown()
+
+
+def test_quote_of_files_alone_names_the_first(client: Client, ann: Headers) -> None:
+    body = {"Content-Type": "application/octet-stream", **ann}
+    made = [
+        client.post(f"/api/rooms/1/files?name={name}", b"x", headers=body, status=201).json["id"]
+        for name in ("a.txt", "b.txt")
+    ]
+    silent = {"source": "", "file_ids": made}
+    said = client.post_json("/api/messages", silent, headers=ann, status=201).json
+    reply(client, ann, said["id"])
+    assert texts(page(client), ".message .quote span") == ["a.txt"]
