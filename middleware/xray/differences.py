@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from operator import is_
 from typing import NamedTuple, TypeAlias
 
 from middleware.xray.values import Fields, kept_value
@@ -62,13 +61,15 @@ NO_DIFFERENCES = Differences()
 
 
 def is_same(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    """Say whether nothing changed, where one was a copy of the other: so it has its order."""
-    return (
-        len(before) == len(after)
-        and all(map(is_, before.values(), after.values()))
-        # Two short lists are compared faster than two iterators.
-        and [*before] == [*after]
-    )
+    """Say whether nothing changed. Nearly always all values are the same objects, at once seen.
+
+    One that is replaced by an equal one is no change.
+    """
+    try:
+        return before == after
+    except Exception:
+        # Some values cannot be compared.
+        return False
 
 
 def changed_entries(
@@ -78,8 +79,6 @@ def changed_entries(
 
     Values other than text are compared by identity: comparing them may cost, or fail.
     """
-    if is_same(before, after):
-        return [], []
     changed = []
     for name, value in after.items():
         old = before.get(name, ABSENT)

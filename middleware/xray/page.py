@@ -138,8 +138,7 @@ def trace_page(
     return page(
         f"{trace.method} {trace.path}",
         '<p><a href=".">all requests</a></p>',
-        LEGEND,
-        ladder_of(trace, faults),
+        ladder_of(trace, faults, LEGEND),
         afterwards(later),
         "<h2>When</h2>",
         '<div class="wide" tabindex="0" role="region" aria-label="waterfall">',
@@ -168,7 +167,7 @@ def two_page(one: Trace, two: Trace) -> str:
     return page("Two requests", back, LEGEND, f'<div class="two">{"".join(sides)}</div>')
 
 
-def ladder_of(trace: Trace, faults: Sequence[Fault]) -> str:
+def ladder_of(trace: Trace, faults: Sequence[Fault], legend: str = "") -> str:
     root = trace.root
     took = "still running" if trace.seconds is None else f"{trace.seconds * 1000:.2f} ms"
     words = f"{root.status or 'no response'}, {counted(root.content_bytes, 'byte')}, {took}"
@@ -184,7 +183,7 @@ def ladder_of(trace: Trace, faults: Sequence[Fault]) -> str:
              for visit in trace.visits]  # fmt: skip
     missed = [name for name in trace.names if all(visit.name != name for visit in trace.visits)]
     unreached = f'<p class="mute">Not reached: {escape(", ".join(missed))}</p>' if missed else ""
-    return f"<p>{escape(words)}</p>{answered}<ol>{''.join(rungs)}</ol>{unreached}"
+    return f"<p>{escape(words)}</p>{answered}{legend}<ol>{''.join(rungs)}</ol>{unreached}"
 
 
 def rung_outside(server: Span) -> str:

@@ -7,6 +7,7 @@ from middleware.xray.differences import (
     changed_entries,
     differences_of_environs,
     differences_of_fields,
+    is_same,
 )
 
 
@@ -24,6 +25,8 @@ def test_objects_are_compared_by_identity() -> None:
         __hash__ = object.__hash__
 
     old, new = Hostile(), Hostile()
+    assert is_same({"a": old}, {"a": old})
+    assert not is_same({"a": old}, {"a": new})
     assert changed_entries({"a": old}, {"a": new}) == ([("a", old, new)], [])
 
 
