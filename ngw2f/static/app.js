@@ -15,14 +15,15 @@ function showKeys(event) {
 /* ---- The switch for notifications, which each browser has of its own ---- */
 
 function startSwitch(section) {
-  const name = `ngw2f-notices-${section.dataset.reader}`;
+  const words = section.dataset;
+  const name = `ngw2f-notices-${words.reader}`;
   const button = section.querySelector("button");
   const says = section.querySelector("[role=status]");
   const isOn = () => Notification.permission === "granted" && localStorage.getItem(name) === "on";
   const show = () => {
-    button.textContent = isOn() ? "Stop notifications here" : "Notify me in this browser";
+    button.textContent = isOn() ? words.off : words.on;
     button.disabled = Notification.permission === "denied";
-    says.textContent = button.disabled ? "This browser lets no page of the chat notify you." : "";
+    says.textContent = button.disabled ? words.denied : "";
   };
   button.addEventListener("click", async () => {
     if (isOn()) localStorage.removeItem(name);

@@ -25,8 +25,8 @@ function linkOf(room) {
 /* `list` is the room's list of messages; `lastSeen()` returns the id of the last one in view,
  * `lineBefore(id)` draws the line before the first one from an id on. */
 export class Attention {
-  constructor({ list, room, reader, lastSeen, lineBefore }) {
-    Object.assign(this, { list, room, reader, lastSeen, lineBefore });
+  constructor(tools) {
+    Object.assign(this, tools);
     /* By room: up to which id it is read, here and as the server knows; how many messages are not,
      * and which of them mention the reader; whether it is muted, and the reader is in it. */
     this.rooms = new Map();
@@ -242,7 +242,7 @@ export class Attention {
     const news = document.getElementById("news");
     if (!news) return;
     news.hidden = unread === 0;
-    if (unread) news.querySelector("a").textContent = `${shown(unread)} new since you were here`;
+    if (unread) news.querySelector("a").textContent = this.word("news", shown(unread));
   }
 
   count(unread, mentions) {
@@ -251,7 +251,7 @@ export class Attention {
     made.className = "count";
     what.className = "spoken";
     made.classList.toggle("calls", mentions > 0);
-    what.textContent = mentions ? ` unread, ${shown(mentions)} for you` : " unread";
+    what.textContent = ` ${this.word(mentions ? "calls" : "unread", shown(mentions))}`;
     made.append(shown(unread), what);
     return made;
   }

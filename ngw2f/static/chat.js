@@ -6,6 +6,10 @@ const { SharedStream } = await import(document.getElementById("stream").href);
 const { Attention } = await import(document.getElementById("attention").href);
 const { Composer } = await import(document.getElementById("composer").href);
 
+/* The texts of the page (words.html), with values. */
+const words = JSON.parse(document.getElementById("words").textContent);
+const word = (name, ...values) => words[name].replace(/{(\d)}/g, (_, at) => values[at]);
+
 const list = document.getElementById("messages");
 const pane = document.getElementById("pane");
 const room = list && list.dataset.room ? Number(list.dataset.room) : null;
@@ -52,7 +56,7 @@ let below = 0;
 function countBelow(count) {
   const pill = document.getElementById("below");
   below = count;
-  pill.textContent = `${count} new`;
+  pill.textContent = word("below", count);
   pill.hidden = count === 0;
 }
 
@@ -64,13 +68,16 @@ function element(name, className, text) {
 }
 
 /* Made once: making one takes longer than using it a hundred times. */
+const { lang } = document.documentElement;
+/* A British browser writes English in its own way. */
+const locales = navigator.language.startsWith(lang) ? [] : lang;
 const clock = { hour: "2-digit", minute: "2-digit" };
 const [TIME, DAY_AND_TIME, WHOLE, DAY] = [
   clock,
   { month: "short", day: "numeric", ...clock },
   { dateStyle: "medium", timeStyle: "medium" },
   { weekday: "long", month: "long", day: "numeric" },
-].map((options) => new Intl.DateTimeFormat([], options));
+].map((options) => new Intl.DateTimeFormat(locales, options));
 
 function showTime(time) {
   const at = new Date(time.dateTime);
@@ -98,7 +105,7 @@ async function load(name) {
 function leaveOthersAlone(message) {
   const own = message.querySelector(".own");
   if (list.dataset.admin) {
-    const link = element("a", "moderate", "Delete");
+    const link = element("a", "moderate", words.delete);
     link.href = `/messages/${idOf(message)}/delete`;
     own?.before(link);
   }
@@ -147,7 +154,7 @@ function neighbour(item, side) {
 
 /* Draw the line of what is new before the first message from an id on; without one, none. */
 function lineBefore(id) {
-  const line = document.getElementById("new") || element("li", "since", "New since you were here");
+  const line = document.getElementById("new") || element("li", "since", words.since);
   const after = line.nextElementSibling;
   line.id = "new";
   line.remove();
@@ -164,7 +171,7 @@ function timeOf(item) {
 }
 
 function describeDay(day) {
-  if (day.toDateString() === new Date().toDateString()) return "Today";
+  if (day.toDateString() === new Date().toDateString()) return words.today;
   return DAY.format(day);
 }
 
@@ -426,7 +433,7 @@ let typing = null;
 
 function showTyping(somebody) {
   if (somebody.room_id !== room || somebody.user_id === reader) return;
-  typing ||= load("typing-script").then(({ Typing }) => new Typing());
+  typing ||= load("typing-script").then(({ Typing }) => new Typing(word));
   typing.then((shown) => shown.start(somebody)).catch(() => (typing = null));
 }
 
@@ -531,9 +538,9 @@ async function readPeople() {
 
 /* Say why, as people would. */
 function reasonOf(error) {
-  if (!navigator.onLine) return "you are offline";
-  if (!error.status) return "the chat did not answer";
-  if (error.status === 401) return "you are signed out. Sign in in another tab, then try again";
+  if (!navigator.onLine) return words.offline;
+  if (!error.status) return words.silent;
+  if (error.status === 401) return words.signedOut;
   return error.message;
 }
 
@@ -573,11 +580,9 @@ const tools = {
   quote, firstLineOf, fetchJSON, fetchPage, messagesOf, showRead, failureOf, reasonOf, showProblem,
   showPosted, sayText, goToEnd, parse,
   load,
+  word,
+  online,
   most: MAX_MESSAGES,
-  names() {
-    const said = [...list.querySelectorAll(".nickname")].map((each) => each.textContent);
-    return [...new Set([...online.values(), ...said])];
-  },
   prepareRead(item) {
     prepare(item);
     said.add(item);
@@ -591,7 +596,7 @@ async function talk(action, ...what) {
     await (await talking)[action](...what);
   } catch (error) {
     talking = null;
-    showProblem(`Not done: ${reasonOf(error)}.`);
+    showProblem(word("notDone", reasonOf(error)));
   }
 }
 
@@ -620,10 +625,8 @@ async function withRooms(action, ...what) {
 /* The arrow up in an empty field leads to one's last message. */
 function editLast(event) {
   if (event.key !== "ArrowUp" || event.target.value) return;
-  const own = [...list.querySelectorAll(`.message[data-user="${reader}"]`)].pop();
-  if (!own?.querySelector(".own")) return;
   event.preventDefault();
-  talk("edit", own);
+  talk("editLast");
 }
 
 /* ---- Start ---- */
@@ -632,6 +635,7 @@ const attention = list && new Attention({
   list,
   room,
   reader,
+  word,
   lastSeen: () => (lastInView() ? idOf(lastInView()) : 0),
   lineBefore,
 });
@@ -661,6 +665,7 @@ function start() {
   document.getElementById("below").addEventListener("click", goToEnd);
   readPeople().catch(() => {});
   new SharedStream({
+    words,
     cursor: list.dataset.cursor,
     reader,
     names: Object.keys(handlers),
@@ -686,7 +691,7 @@ function start() {
 async function startNotices() {
   if (localStorage.getItem(`ngw2f-notices-${reader}`) !== "on") return;
   const { areWanted, Notices } = await load("notices");
-  if (areWanted(reader)) notices = new Notices({ reader, room, attention });
+  if (areWanted(reader)) notices = new Notices({ reader, room, attention, word });
 }
 
 let looked = 0;

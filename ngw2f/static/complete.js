@@ -22,10 +22,11 @@ robot 🤖 alien 👽 skull 💀 poop 💩 crown 👑 trophy 🏆 medal 🏅 soc
 computer 💻 keyboard ⌨️ bulb 💡 book 📖 memo 📝 pencil ✏️ calendar 📅 clock 🕐 hourglass ⏳ bell 🔔 key 🔑 lock 🔒
 hammer 🔨 wrench 🔧 gear ⚙️ link 🔗 package 📦 mail 📧 chart 📈 search 🔍 pin 📌 scissors ✂️ trash 🗑️ recycle ♻️`;
 
-/* `names()` returns the nicknames that are known; `sayText(text)` says something. */
+/* `online` has the nicknames of those who are here, `list` the messages with those of their authors;
+ * `sayText(text)` says something, `word(name, ...)` returns a text of the page. */
 export class Completion {
-  constructor(field, { names, element, sayText }) {
-    Object.assign(this, { field, names, element, sayText });
+  constructor(field, { list, online, element, sayText, word }) {
+    Object.assign(this, { field, messages: list, online, element, sayText, word });
     const words = EMOJI.trim().split(/\s+/);
     this.emoji = words.filter((_, at) => at % 2 === 0).map((name, at) => [name, words[2 * at + 1]]);
     this.list = document.getElementById("choices");
@@ -55,7 +56,7 @@ export class Completion {
     this.list.replaceChildren(...found.map((each, at) => this.option(each, at)));
     this.list.hidden = false;
     this.choose(0);
-    if (!wasOpen) this.sayText(`${found.length} suggestions`);
+    if (!wasOpen) this.sayText(this.word("found", found.length));
   }
 
   find(sign, word) {
@@ -67,6 +68,11 @@ export class Completion {
     if (word.length < MIN_EMOJI_LETTERS) return [];
     const fitting = this.emoji.filter(([name]) => name.startsWith(word));
     return fitting.slice(0, MOST).map(([name, text]) => ({ shown: `${text} ${name}`, text: `${text} ` }));
+  }
+
+  names() {
+    const said = [...this.messages.querySelectorAll(".nickname")].map((each) => each.textContent);
+    return [...new Set([...this.online.values(), ...said])];
   }
 
   option({ shown, text }, at) {

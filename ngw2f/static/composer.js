@@ -100,7 +100,7 @@ export class Composer {
       this.files[action](files);
     } catch (error) {
       this.loading = null;
-      this.showProblem(`Not attached: ${this.reasonOf(error)}.`);
+      this.showProblem(this.word("unattached", this.reasonOf(error)));
     }
   }
 
@@ -138,7 +138,7 @@ export class Composer {
   checkLength() {
     const most = Number(this.form.dataset.characters);
     const excess = lengthOf(this.field.value) - most;
-    const text = excess > 0 ? `${excess} characters too many: a message has at most ${most}.` : "";
+    const text = excess > 0 ? this.word("tooLong", excess, most) : "";
     this.field.setCustomValidity(text);
     document.getElementById("length").textContent = text;
   }
@@ -240,7 +240,7 @@ export class Composer {
     const isRefused = error.status >= 400 && error.status < 500;
     const why = this.reasonOf(error);
     const isUnsure = navigator.onLine && !(error.status < 500);
-    const text = isUnsure ? `Not sure that it was sent: ${why}.` : `Not sent: ${why}.`;
+    const text = this.word(isUnsure ? "unsure" : "unsent", why);
     const held = isRefused ? [outgoing] : this.queue.filter(({ state }) => state === "waiting");
     for (const each of held) Object.assign(each, { state: isRefused ? "refused" : "failed", text });
     for (const each of held) this.show(each);

@@ -3,14 +3,14 @@
  * the form sends them with the message. */
 
 export class Files {
-  constructor({ form, room, element, reasonOf, showProblem }) {
-    Object.assign(this, { form, room, element, reasonOf, showProblem });
+  constructor({ form, room, element, reasonOf, showProblem, word }) {
+    Object.assign(this, { form, room, element, reasonOf, showProblem, word });
     this.list = document.getElementById("uploads");
     /* In the order in which they were chosen, each with its item, its state (waiting, failed or
      * made) and, once it is uploaded, its resource. */
     this.uploads = [];
     this.isUploading = this.sendsWhenDone = false;
-    this.note = this.element("li", "hint", "It is sent when the files are uploaded.");
+    this.note = this.element("li", "hint", this.word("waits"));
     this.note.setAttribute("role", "status");
   }
 
@@ -32,7 +32,7 @@ export class Files {
     const failed = this.uploads.find(({ state }) => state === "failed");
     this.sendsWhenDone = isWaiting && !failed;
     this.change();
-    if (failed) this.showProblem(`Not sent: ${failed.name} is not uploaded. Try again, or remove it.`);
+    if (failed) this.showProblem(this.word("unsentFile", failed.name));
     return isWaiting || Boolean(failed);
   }
 
@@ -49,13 +49,13 @@ export class Files {
     const { name } = upload;
     const item = this.element("li");
     const progress = this.element("progress");
-    progress.setAttribute("aria-label", `Upload of ${name}`);
+    progress.setAttribute("aria-label", this.word("uploadOf", name));
     progress.value = upload.made ? 1 : 0;
     const error = this.element("span", "error");
     error.setAttribute("role", "alert");
-    const again = this.button("Try again", name, () => this.again(upload));
+    const again = this.button(this.word("again"), name, () => this.again(upload));
     again.hidden = true;
-    const remove = this.button("Remove", name, () => this.remove(upload));
+    const remove = this.button(this.word("remove"), name, () => this.remove(upload));
     item.append(this.element("bdi", "", name), progress, error, again, remove);
     this.list.append(item);
     this.uploads.push(Object.assign(upload, { item, progress, error, retry: again }));
@@ -114,7 +114,7 @@ export class Files {
       upload.progress.value = 1;
       this.setState(upload, "made");
     } catch (error) {
-      this.setState(upload, "failed", `Not uploaded: ${this.reasonOf(error)}.`);
+      this.setState(upload, "failed", this.word("unuploaded", this.reasonOf(error)));
       /* Unless somebody has removed it meanwhile. */
       if (this.uploads.includes(upload)) this.sendsWhenDone = false;
     }

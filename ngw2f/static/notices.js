@@ -18,8 +18,8 @@ function sleep(milliseconds) {
 }
 
 export class Notices {
-  constructor({ reader, room, attention }) {
-    Object.assign(this, { reader, room, attention });
+  constructor({ reader, room, attention, word }) {
+    Object.assign(this, { reader, room, attention, word });
     /* By message: its room and its notification, which is null while it may yet be read. */
     this.shown = new Map();
     this.looks = new Set();
@@ -43,7 +43,8 @@ export class Notices {
     }
     const where = document.querySelector(`.rooms a[data-room="${room_id}"] .name`);
     const who = item.querySelector(".nickname").textContent;
-    const title = where?.closest("#directs") ? who : `${who} in ${where?.textContent.trim() || "a room"}`;
+    const place = () => where?.textContent.trim() || this.word("aRoom");
+    const title = where?.closest("#directs") ? who : this.word("notice", who, place());
     const text = item.querySelector(".text").textContent.trim() || item.querySelector(".file")?.title || "";
     const body = text.slice(0, MAX_CHARACTERS);
     await this.show(id, title, body);

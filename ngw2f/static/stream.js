@@ -19,6 +19,8 @@ const ANSWER_MILLISECONDS = 3000;
 /* How often a tab asks for missed events before it reads everything again. */
 const MAX_QUESTIONS = 5;
 
+const AS_PAGE = `as=page&language=${document.documentElement.lang}`;
+
 /* Compare two ids; each is two numbers: milliseconds and a counter. */
 function isAfter(one, other) {
   const [a, b] = [one, other].map((id) => id.split("-").map(BigInt));
@@ -30,7 +32,7 @@ function sleep(milliseconds) {
 }
 
 async function ask(cursor, wait) {
-  const path = `/api/events?wait=${wait}&after=${encodeURIComponent(cursor)}&as=page`;
+  const path = `/api/events?wait=${wait}&after=${encodeURIComponent(cursor)}&${AS_PAGE}`;
   const response = await fetch(path, { headers: { Accept: "application/json" } });
   if (!response.ok) throw new Error(response.statusText);
   return response.json();
@@ -40,10 +42,10 @@ async function ask(cursor, wait) {
  * for each event, once and in order; `show(state, text)` when the connection is "live" or "away";
  * `isBack()` when it is live again. */
 export class SharedStream {
-  constructor({ cursor, reader, names, handle, show, isBack }) {
-    Object.assign(this, { cursor, names, handle, show, isBack });
+  constructor({ words, cursor, reader, names, handle, show, isBack }) {
+    Object.assign(this, { words, cursor, names, handle, show, isBack });
     /* Another user gets other events. */
-    this.name = `ngw2f-page-${reader || "anonymous"}`;
+    this.name = `ngw2f-${AS_PAGE}-${reader || "anonymous"}`;
     this.isShared = Boolean(navigator.locks && window.BroadcastChannel);
     this.state = this.text = "";
     /* In the listening tab: a new term each time that it starts to listen. */
@@ -55,7 +57,7 @@ export class SharedStream {
   }
 
   start() {
-    window.addEventListener("offline", () => this.setState("away", "You are offline."));
+    window.addEventListener("offline", () => this.setState("away", this.words.away));
     window.addEventListener("online", () => this.reconnect());
     window.addEventListener("pagehide", () => this.leave());
     window.addEventListener("pageshow", (event) => event.persisted && this.join());
@@ -140,7 +142,7 @@ export class SharedStream {
   listen(term) {
     clearTimeout(term.retry);
     if (term.source) term.source.close();
-    const source = new EventSource(`/events?after=${encodeURIComponent(this.cursor)}&as=page`);
+    const source = new EventSource(`/events?after=${encodeURIComponent(this.cursor)}&${AS_PAGE}`);
     term.source = source;
     source.onopen = () => this.succeed();
     source.onerror = () => {
@@ -200,8 +202,7 @@ export class SharedStream {
 
   fail() {
     this.failures += 1;
-    const why = navigator.onLine ? "The chat does not answer" : "You are offline";
-    this.setState("away", `${why}. Trying again…`);
+    this.setState("away", navigator.onLine ? this.words.unanswered : this.words.away);
     this.tell();
   }
 

@@ -56,6 +56,11 @@ export class Talk {
     });
   }
 
+  async editLast() {
+    const own = [...this.list.querySelectorAll(`.message[data-user="${this.reader}"]`)].pop();
+    if (own?.querySelector(".own")) await this.edit(own);
+  }
+
   async save(item, form, leave) {
     const { value } = form.elements.source;
     const button = form.querySelector("button");
@@ -68,7 +73,7 @@ export class Talk {
       item.querySelector(".text").replaceChildren(this.element("p", "typed", value));
       leave();
     } catch (error) {
-      form.querySelector(".error").textContent = `Not saved: ${this.reasonOf(error)}.`;
+      form.querySelector(".error").textContent = this.word("unsaved", this.reasonOf(error));
     } finally {
       button.disabled = false;
     }
@@ -87,12 +92,12 @@ export class Talk {
     if (hadFocus) undo.focus();
     try {
       await this.send("DELETE", `/api/messages/${this.idOf(item)}`);
-      this.sayText("Message deleted.");
+      this.sayText(this.word("deleted"));
       this.showProblem("");
     } catch (error) {
       if (error.status !== 404) {
         this.putBack(item, line);
-        this.showProblem(`Not deleted: ${this.reasonOf(error)}.`);
+        this.showProblem(this.word("undeleted", this.reasonOf(error)));
         return;
       }
     }
@@ -108,10 +113,10 @@ export class Talk {
     try {
       await this.send("POST", `/api/messages/${this.idOf(item)}/restore`);
       this.putBack(item, line);
-      this.sayText("Message restored.");
+      this.sayText(this.word("restored"));
       this.showProblem("");
     } catch (error) {
-      this.showProblem(`Not restored: ${this.reasonOf(error)}.`);
+      this.showProblem(this.word("unrestored", this.reasonOf(error)));
     }
   }
 
@@ -134,7 +139,7 @@ export class Talk {
       await this.attention.markUnread(this.idOf(item));
       this.showProblem("");
     } catch (error) {
-      this.showProblem(`Not marked: ${this.reasonOf(error)}.`);
+      this.showProblem(this.word("unmarked", this.reasonOf(error)));
     }
   }
 
@@ -146,7 +151,7 @@ export class Talk {
       await navigator.clipboard.writeText(code.textContent);
       button.classList.add("done");
       button.addEventListener("blur", () => button.classList.remove("done"), { once: true });
-      this.sayText("Copied.");
+      this.sayText(this.word("copied"));
     } catch {
       /* A browser may forbid it: then it is selected, for the keys that copy. */
       getSelection().selectAllChildren(code);
@@ -202,7 +207,7 @@ export class Talk {
       if (shown) this.press(shown, emoji, isOn);
       this.showProblem("");
     } catch (error) {
-      this.showProblem(`Not reacted: ${this.reasonOf(error)}.`);
+      this.showProblem(this.word("unreacted", this.reasonOf(error)));
     }
   }
 

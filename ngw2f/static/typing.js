@@ -4,7 +4,8 @@
 const SHOWN_MILLISECONDS = 6000;
 
 export class Typing {
-  constructor() {
+  constructor(word) {
+    this.word = word;
     this.line = document.getElementById("typing");
     /* By account: the nickname, and the timer that ends it. */
     this.people = new Map();
@@ -25,8 +26,7 @@ export class Typing {
 
   describe() {
     const names = Array.from(this.people.values(), ({ nickname }) => nickname);
-    const several = names.length > 3 ? "Several people are" : `${names.join(", ")} are`;
-    const text = names.length === 1 ? `${names[0]} is` : several;
-    this.line.textContent = names.length ? `${text} writing…` : "";
+    const kind = names.length === 1 ? "writes" : names.length > 3 ? "several" : "write";
+    this.line.textContent = names.length ? this.word(kind, names.join(", ")) : "";
   }
 }
