@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from gettext import NullTranslations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -22,6 +22,8 @@ CODE = re.compile(r'<div class="highlight">(<pre><code class="language-([\w+#.-]
 # The forms of a page; programs use the API.
 PAGE_FORMS: tuple[Form, ...] = ("text", "html")
 
+# Messages of a page are of few minutes, and shown again and again.
+MAX_MINUTES = 256
 MONTHS = translatable("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec")
 ONE_AND_A_HALF = translatable("1.5")
 DAY_AND_TIME = translatable("%(month)s %(day)02d, %(time)s")
@@ -92,8 +94,10 @@ def _environment(language: str, static: StaticFiles) -> Environment:
     environment.filters["decimal"] = partial(_decimal, catalogue)
     environment.filters["translated"] = partial(translate, catalogue)
     environment.filters["sentence"] = partial(_sentence, catalogue)
-    environment.globals["language"] = language
-    environment.globals["static"] = static
+    # A template that includes others pays for each global, once for each message of a page.
+    needed = {name: environment.globals[name] for name in ("gettext", "ngettext")}
+    environment.globals.clear()
+    environment.globals.update(needed, language=language, static=static)
     return environment
 
 
@@ -139,17 +143,18 @@ def _clock_of(catalogue: NullTranslations) -> Callable[[float], str]:
     months = catalogue.gettext(MONTHS).split()
     form = catalogue.gettext(DAY_AND_TIME)
 
-    def clock(seconds: float) -> str:
-        _, month, day, hour, minute, *_ = time.gmtime(seconds)
+    @lru_cache(MAX_MINUTES)
+    def clock(minutes: float) -> str:
+        _, month, day, hour, minute, *_ = time.gmtime(minutes * 60)
         at = {"month": months[month - 1], "day": day, "time": f"{hour:02}:{minute:02}"}
         return form % at
 
-    return clock
+    return lambda seconds: clock(seconds // 60)
 
 
-def _day(seconds: float) -> str:
-    """Return the date, UTC, to compare it with others."""
-    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+def _day(seconds: float) -> int:
+    """Return the number of the day, UTC, to compare it with another."""
+    return int(seconds // 86400)
 
 
 def _iso(seconds: float) -> str:
