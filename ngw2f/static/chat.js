@@ -711,8 +711,7 @@ function turn(event) {
   const link = event.target.closest(".older a[rel], .newer a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  if (link.rel) withHistory("turn", link.rel === "prev" ? "older" : "newer");
-  else goToEnd();
+  withHistory("turn", link.rel);
 }
 
 document.addEventListener("keydown", findByKey);

@@ -37,8 +37,10 @@ export class History {
     }
   }
 
-  async turn(side) {
-    await this.once(() => this.read(side));
+  /* Follow a link to another part of the history; that to its end has no `rel`. */
+  async turn(rel) {
+    if (rel) await this.once(() => this.read(rel === "prev" ? "older" : "newer"));
+    else await this.goToEnd();
   }
 
   async read(side) {
