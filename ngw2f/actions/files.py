@@ -1,6 +1,7 @@
 """Files: upload one to a room, and find one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ngw2f.actions import rights
@@ -14,7 +15,7 @@ from ngw2f.store import file_pictures, files
 from ngw2f.store.file_contents import TooLongError
 from ngw2f.store.files import SpaceError, StoredFile
 from ngw2f.store.users import UserRow
-from ngw2f.text.file_names import clean_file_name
+from ngw2f.text.file_names import NAMELESS, clean_file_name
 from ngw2f.text.picture_metadata import FORMATS
 
 NO_FILE = translatable("there is no such file")
@@ -37,21 +38,10 @@ class Files:
         sees it before a message shows it; unless one does within a day, it is removed.
         Raises TooMany, TooLarge, NotFound, Conflict, and what *pieces* raises.
         """
-        core, settings = self._core, self._core.settings
+        core = self._core
         self._limits.take("upload", user.id)
-        most = settings.max_file_bytes
-        if size is not None and size > most:
-            raise _too_large(most)
         key = self._contents.new_key()
-        try:
-            with core.database.writing() as connection:
-                rights.find_open_room(connection, room_id, user)
-                file_id, most = files.add_file(
-                    connection, key, user.id, room_id, clean_file_name(name), size,
-                    most=most, most_of_user=settings.file_bytes_per_account,
-                )  # fmt: skip
-        except SpaceError as error:
-            raise _no_room(error) from error
+        file_id, most = self._set_aside(key, user, room_id, clean_file_name(name), size)
         try:
             length, media_type = self._contents.write(key, pieces, most)
             with core.database.writing() as connection:
@@ -72,6 +62,20 @@ class Files:
                 raise _too_large(most) from error
             raise
 
+    @contextmanager
+    def set_aside(self, user: UserRow, room_id: int, size: int | None) -> Iterator[None]:
+        """Count as an upload what is read for some in a room, and as a file while it is read.
+
+        So nobody fills the disk with many at a time. Raises as `upload` does.
+        """
+        self._limits.take("upload", user.id)
+        file_id, _ = self._set_aside(self._contents.new_key(), user, room_id, NAMELESS, size)
+        try:
+            yield
+        finally:
+            with self._core.database.writing() as connection:
+                files.forget_files(connection, [file_id])
+
     def find(self, reader: UserRow | None, file_id: int, name: str) -> StoredFile:
         """Return a file that the reader may see now. Raises NotFound."""
         with self._core.database.asking() as connection:
@@ -88,6 +92,24 @@ class Files:
         if picture is None:
             raise NotFound(NO_FILE)
         return picture
+
+    def _set_aside(
+        self, key: str, user: UserRow, room_id: int, name: str, size: int | None
+    ) -> tuple[int, int]:
+        """Return the id of a file that is to come, and how long it may be."""
+        settings = self._core.settings
+        most = settings.max_file_bytes
+        if size is not None and size > most:
+            raise _too_large(most)
+        try:
+            with self._core.database.writing() as connection:
+                rights.find_open_room(connection, room_id, user)
+                return files.add_file(
+                    connection, key, user.id, room_id, name, size,
+                    most=most, most_of_user=settings.file_bytes_per_account,
+                )  # fmt: skip
+        except SpaceError as error:
+            raise _no_room(error) from error
 
     def path_of(self, file: StoredFile) -> Path:
         return self._contents.path_of(file.key)

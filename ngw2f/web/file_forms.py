@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -32,21 +33,26 @@ BUFFER_BYTES = 1024 * 1024
 def post(services: Services, request: Request, name: str, room_id: int | None = None) -> Response:
     """Post what is written, with the files, and lead to the room."""
     user = auth.require_user(services, request)
+    most = services.core.settings.max_file_bytes
     with services.core.database.reading() as connection:
         room = rights.find_room_named(connection, name, user, room_id)
     rights.check_open(room)
+    draft = Draft()
     with ExitStack() as opened:
-        files = _read_form(services, request, opened)
-        source, reply_to = request.form_field("source"), request.id_field("reply_to")
         try:
+            # A form is longer than the files in it.
+            size = min(request.content_length or most, most)
+            with services.actions.files.set_aside(user, room.id, size):
+                files = _read_form(services, request, opened)
+            draft = Draft(request.form_field("source"), None, request.id_field("reply_to"))
             if len(files) > MAX_FILES:
                 raise Invalid(Sentence("a message has at most %(most)d files", most=MAX_FILES))
             key = _key_of(services, request, files)
             if key is None or not services.actions.messages.was_posted(user, key):
-                _post(services, user, room, source, key, reply_to, files)
+                _post(services, user, room, draft, key, files)
         except (*REFUSALS, TooLarge) as error:
-            draft = Draft(source, error, reply_to)
-            return show_refused(services, request, user, name, room_id, draft)
+            refused = replace(draft, error=error)
+            return show_refused(services, request, user, name, room_id, refused)
     return see_other(room.links.page + "#end")
 
 
@@ -64,15 +70,14 @@ def _post(
     services: Services,
     user: UserRow,
     room: Room,
-    source: str,
+    draft: Draft,
     key: str | None,
-    reply_to: int | None,
     files: list[FileStorage],
 ) -> None:
     file_ids = [_upload(services, user, room, each) for each in files]
     with suppress(KeyReused):  # The same form came twice at a time, and the other was first.
         services.actions.messages.post(
-            user, room.id, source, key=key, reply_to=reply_to, file_ids=file_ids
+            user, room.id, draft.text, key=key, reply_to=draft.reply_to, file_ids=file_ids
         )
 
 

@@ -47,9 +47,9 @@ def test_form_posts_text_and_files(ann: Client, settings: Settings) -> None:
     shown = page(ann)
     (link,) = shown.html.select(".message .file")
     assert re.sub(r"\s+", " ", link.text).strip() == "_b_.txt 5 B"
-    assert link["href"] == "/files/1/_b_.txt"
+    assert re.fullmatch(r"/files/\d+/_b_\.txt", link["href"])
     assert ann.get(link["href"]).body == b"hello"
-    assert "    + _b_.txt (5 B) http://localhost/files/1/_b_.txt\n" in ann.get("/").text
+    assert f"    + _b_.txt (5 B) http://localhost{link['href']}\n" in ann.get("/").text
     assert ann.sources() == ["look *here*"]
     assert on_disk(settings) == [b"hello"]
 
@@ -72,7 +72,8 @@ def test_form_that_is_sent_again_is_one_message(ann: Client) -> None:
     # Somebody went back, and chose another file of this name.
     send(ann, [("file", "a.txt", b"other")], **fields)
     assert ann.sources() == ["look", "look"]
-    assert [each["files"][0]["id"] for each in ann.get("/api/messages").json["messages"]] == [1, 2]
+    files = [each["files"][0] for each in ann.get("/api/messages").json["messages"]]
+    assert [ann.get(each["_links"]["self"]).body for each in files] == [b"hello", b"other"]
     # What is deleted does not come back.
     ann.delete("/api/messages/1", status=204)
     send(ann, [("file", "a.txt", b"hello")], **fields)
@@ -94,7 +95,7 @@ def test_rooms_of_all_kinds(ann: Client, kind: str) -> None:
 
 
 def test_refused_form_comes_back_with_the_text(build: Callable[..., Service]) -> None:
-    client = Client(validator(build(max_file_bytes=100, file_bytes_per_account=COST_BYTES + 150)))
+    client = Client(validator(build(max_file_bytes=100, file_bytes_per_account=COST_BYTES + 2_000)))
     client.sign_in("ann")
     answer = send(client, [("file", "a", b"x" * 101)], source="look")
     assert (answer.status_int, texts(answer, "#write")) == (413, ["look"])
@@ -104,6 +105,19 @@ def test_refused_form_comes_back_with_the_text(build: Callable[..., Service]) ->
     assert texts(answer, "#problem") == ["Not sent: a message has at most 20 files"]
     assert send(client, [], source=" ").status_int == 400
     assert client.sources() == []
+
+
+def test_form_needs_room_before_it_is_read(
+    build: Callable[..., Service], settings: Settings
+) -> None:
+    client = Client(validator(build(file_bytes_per_account=COST_BYTES + 150)))
+    client.sign_in("ann")
+    answer = send(client, [("file", "a", b"x" * 200)], source="look")
+    assert (answer.status_int, on_disk(settings)) == (413, [])
+    assert texts(answer, "#problem") == ["Not sent: your files leave room for 150 bytes"]
+    # It is the account's again after it.
+    headers = {"Content-Type": "application/octet-stream"}
+    client.post("/api/rooms/1/files?name=a", b"x" * 150, headers=headers, status=201)
 
 
 def test_name_of_a_file_alone_is_no_file(ann: Client) -> None:
