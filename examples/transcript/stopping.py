@@ -28,5 +28,5 @@ def kill(server: subprocess.Popen[bytes]) -> None:
 def stop_daemons(directory: Path) -> None:
     """Stop daemons by their pid files."""
     for file in directory.rglob("*.pid*"):
-        with suppress(ProcessLookupError, ValueError):
+        with suppress(FileNotFoundError, ProcessLookupError, ValueError):
             os.kill(int(file.read_text()), signal.SIGTERM)

@@ -27,3 +27,9 @@ def test_daemon_is_ended_by_the_file_that_has_its_id(tmp_path: Path, name: str) 
 def test_file_without_an_id_ends_nothing(tmp_path: Path) -> None:
     (tmp_path / "nginx.pid").write_text("")
     stop_daemons(tmp_path)
+
+
+def test_daemon_that_has_just_gone(tmp_path: Path) -> None:
+    """Its pid file is seen, and removed before it is read."""
+    (tmp_path / "nginx.pid").symlink_to(tmp_path / "none")
+    stop_daemons(tmp_path)
