@@ -22,11 +22,11 @@ const MAX_MESSAGES = 1000;
 const RENDERING_MILLISECONDS = 5000;
 const MAX_SAID = 20;
 const MAX_QUOTED = 120;
-/* Until when a message is one with its author's message before it. */
+/* Until then a message is one with its author's last one. */
 const GROUP_MILLISECONDS = 300000;
 
 const online = new Map();
-/* Shows notifications, if the reader wants any. */
+/* Shows notifications, once it is loaded, if the reader wants any. */
 let notices = null;
 
 /* ---- What is on the page ---- */
@@ -67,10 +67,10 @@ function element(name, className, text) {
   return made;
 }
 
-/* Made once: making one takes longer than using it a hundred times. */
 const { lang } = document.documentElement;
 /* A British browser writes English in its own way. */
 const locales = navigator.language.startsWith(lang) ? [] : lang;
+/* Made once, since that takes long. */
 const clock = { hour: "2-digit", minute: "2-digit" };
 const [TIME, DAY_AND_TIME, WHOLE, DAY] = [
   clock,
@@ -380,7 +380,6 @@ function moveByKey(event) {
 function lastInView() {
   const bottom = Math.min(pane.getBoundingClientRect().bottom, innerHeight);
   const items = list.querySelectorAll(".message");
-  /* Each one is below the one before. */
   let [low, high] = [0, items.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -468,14 +467,14 @@ const handlers = {
   "message.updated": (message) => {
     if (reader) attention.mentioned(message);
     if (message.room_id === room) show(message);
-    notices?.see(message, parse(message.fragment));
+    notice("see", message, parse(message.fragment));
   },
   "message.deleted": (message) => {
     const item = document.getElementById(`m${message.id}`);
     if (item) drop(item);
     requote(message.id, null);
     attention.deleted(message);
-    notices?.deleted(message);
+    notice("deleted", message);
   },
   "message.restored": (message) => {
     attention.restored(message);
@@ -484,17 +483,21 @@ const handlers = {
   "message.reacted": showReactions,
   "unread.updated": (reading) => {
     attention.updated(reading);
-    notices?.read(reading);
+    notice("read", reading);
   },
   "room.created": (created) => withRooms("add", created),
   "room.updated": (changed) => withRooms("change", changed),
   "user.updated": showUser,
   typing: showTyping,
-  resync: () => (withHistory("readAgain"), withRooms("readAgain"), readPeople()),
+  resync: () => void (withHistory("readAgain"), withRooms("readAgain"), readPeople()),
 };
 
+/* Some handlers load their script first; what comes after them waits. */
+let handling = null;
+
 function handle(name, data) {
-  if (handlers[name]) handlers[name](data);
+  const run = () => handlers[name]?.(data);
+  handling = handling ? handling.then(run, run) : run();
 }
 
 async function fetchJSON(path, options) {
@@ -685,13 +688,17 @@ function start() {
   }
   /* Last, because a browser may refuse to store anything. */
   attention.start();
-  if (reader) startNotices().catch(() => {});
+  if (reader) notices = startNotices().catch(() => {});
 }
 
 async function startNotices() {
   if (localStorage.getItem(`ngw2f-notices-${reader}`) !== "on") return;
-  const { areWanted, Notices } = await load("notices");
-  if (areWanted(reader)) notices = new Notices({ reader, room, attention, word });
+  const { begin } = await load("notices");
+  return begin({ reader, room, attention, word });
+}
+
+function notice(action, ...what) {
+  notices?.then((wanted) => wanted?.[action](...what));
 }
 
 let looked = 0;

@@ -13,11 +13,16 @@ export function areWanted(reader) {
   return isAllowed && localStorage.getItem(`ngw2f-notices-${reader}`) === "on";
 }
 
+/* Return what shows them to this reader, or nothing. */
+export function begin(page) {
+  return areWanted(page.reader) ? new Notices(page) : null;
+}
+
 function sleep(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-export class Notices {
+class Notices {
   constructor({ reader, room, attention, word }) {
     Object.assign(this, { reader, room, attention, word });
     /* By message: its room and its notification, which is null while it may yet be read. */
