@@ -90,8 +90,12 @@ export class Talk {
     item.replaceWith(line);
     this.arrangeAfter(line);
     if (hadFocus) undo.focus();
+    const deletion = this.send("DELETE", `/api/messages/${this.idOf(item)}`);
+    /* Whoever is quick asks before the server has answered. */
+    const isDeleted = deletion.then(() => true, (error) => error.status === 404);
+    undo.addEventListener("click", async () => (await isDeleted) && this.restore(item, line));
     try {
-      await this.send("DELETE", `/api/messages/${this.idOf(item)}`);
+      await deletion;
       this.sayText(this.word("deleted"));
       this.showProblem("");
     } catch (error) {
@@ -101,7 +105,6 @@ export class Talk {
         return;
       }
     }
-    undo.addEventListener("click", () => this.restore(item, line));
     /* Whoever has the focus on it has longer. */
     const isHeld = () => line.contains(document.activeElement);
     const end = () => line.isConnected && this.drop(line);

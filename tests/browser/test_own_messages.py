@@ -76,6 +76,21 @@ def test_edit_survives_what_happens_to_the_message(open_room: Any) -> None:
     sync_api.expect(page.locator(f"#{number} .text")).to_have_text("elsewhere")
 
 
+def test_undone_before_the_server_has_answered(open_room: Any) -> None:
+    page = open_room("ida")
+    message = said(page, "undone at once")
+    held: list[Any] = []
+    page.route(
+        "**/api/messages/*",
+        lambda route: held.append(route) if route.request.method == "DELETE" else route.continue_(),
+    )
+    choose(message, "Delete")
+    page.locator(".gone button").click()
+    sync_api.expect(message).to_have_count(0)
+    held.pop().continue_()
+    sync_api.expect(message).to_have_count(1)
+
+
 def test_arrow_up_edits_the_last_one(open_room: Any) -> None:
     page = open_room("ida")
     said(page, "with a tpyo")
