@@ -107,7 +107,7 @@ def test_files(chat: ChatServer, pages: dict[str, Any], judge: Callable[[Any], A
     given = {"name": "plan.txt", "mimeType": "text/plain", "buffer": b"a plan"}
     page.set_input_files("#files", [given])
     page.press("#write", "Enter")
-    page.locator(".message .file").wait_for()
+    page.locator(".message .file[title='plan.txt']").last.wait_for()
     page.route("**/files?name=late*", lambda route: route.fulfill(status=503))
     page.set_input_files("#files", [given, {**given, "name": "late.txt"}])
     page.locator("#uploads .error:not(:empty)").wait_for()
