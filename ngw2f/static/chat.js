@@ -26,7 +26,7 @@ const MAX_QUOTED = 120;
 const GROUP_MILLISECONDS = 300000;
 
 const online = new Map();
-/* Shows notifications, once it is loaded, if the reader wants any. */
+/* Notifications, if the reader wants any. */
 let notices = null;
 
 /* ---- What is on the page ---- */
@@ -706,7 +706,7 @@ let looked = 0;
 function noteScrolling() {
   if (isAtEnd()) countBelow(0);
   attention.look();
-  /* Once a frame, and not when the page itself goes to its end. */
+  /* Once a frame. */
   looked ||= requestAnimationFrame(() => {
     looked = 0;
     if (!isAtEnd() || list.dataset.newer) withHistory("look");
