@@ -38,6 +38,7 @@ from tests.middleware.xray.test_lint import (
     body,
     chain_with,
     closed,
+    failing,
     fields,
     raising,
     raising_at_once,
@@ -288,6 +289,10 @@ VARIANTS: dict[str, tuple[str, Middleware, WSGIApplication, dict[str, Any]]] = {
     "error answered without exc_info": (
         "start-twice", answers_error_without_exc_info, raising, {}
     ),
+    "exc_info lost": (
+        "start-twice", starting(lambda start, status, headers, _: start(status, headers)),
+        failing, {},
+    ),
     "error replaced by a word": ("exception-swallowed", generator(says_sorry), raising, {}),
     "error answered with 204": (
         "exception-swallowed", returns_nothing_for_errors, raising_at_once, {}
@@ -507,3 +512,25 @@ def test_body_that_cannot_be_iterated_is_a_fault_of_its_layer() -> None:
     with pytest.raises(BrokenError):
         Exchange().run(recorded)
     assert recorded.trace.layer("app").raised[0].name == "BrokenError"
+
+
+def test_generator_that_delegates_closes_twice_when_it_is_left_early() -> None:
+    """As the layer of OpenTelemetry does: `yield from` has closed what is its own iterator."""
+
+    def delegating(chunks: Any) -> Iterator[bytes]:
+        try:
+            yield from chunks
+        finally:
+            closed(chunks)
+
+    def lasting() -> Iterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    recorded = record(answering(body=lasting), chain_with(generator(delegating), PLACES[-1]))
+    exchange = Exchange().call(recorded)
+    exchange.step()
+    exchange.close()
+    assert [(fault.layer, fault.code) for fault in lint(recorded.trace)] == [
+        ("broken", "close-twice")
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -140,8 +141,11 @@ OTHERS: dict[str, tuple[Make, set[str]]] = {
 }
 
 
-def run(app: WSGIApplication, environ: WSGIEnvironment) -> None:
-    """Run a request as a server does that has sent the headers with the first bytes."""
+def run(app: WSGIApplication, environ: WSGIEnvironment, chunks: int | None = None) -> None:
+    """Run a request as a server does that has sent the headers with the first bytes.
+
+    `chunks`: after how many the client leaves.
+    """
     sent: list[bytes] = []
 
     def start(status: str, headers: Any, exc_info: Any = None, /) -> Callable[[bytes], object]:
@@ -151,7 +155,7 @@ def run(app: WSGIApplication, environ: WSGIEnvironment) -> None:
 
     body: Any = app(environ, start)
     try:
-        sent.extend(chunk for chunk in body if chunk)
+        sent.extend(chunk for chunk in islice(body, chunks) if chunk)
     finally:
         if hasattr(body, "close"):
             body.close()
@@ -175,5 +179,9 @@ def test_faults_are_named_where_they_are_made(name: str, tmp_path: Path) -> None
                 builder = EnvironBuilder(path, method=method, headers=fields, data=data)
                 with suppress(BoomError):
                     run(recorded, builder.get_environ())
+                found |= {(fault.layer, fault.code) for fault in lint(recorded.trace)}
+            for chunks in (0, 1):
+                with suppress(BoomError):
+                    run(recorded, EnvironBuilder(path, method=method).get_environ(), chunks)
                 found |= {(fault.layer, fault.code) for fault in lint(recorded.trace)}
     assert found == {("other", code) for code in expected}
