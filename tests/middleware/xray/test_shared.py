@@ -332,3 +332,25 @@ def test_writer_is_woken_once(shared: SharedTraces) -> None:
     for trace in recorded("/a", "/b").traces:
         shared.add(trace)
     assert (shared.has_more.is_set(), len(shared.waiting)) == (True, 2)
+
+
+def test_what_ends_while_it_is_written_waits_for_the_next_time(
+    shared: SharedTraces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under load that has no end: so the file was never written, and memory grew."""
+    traces = recorded("/a", "/b", "/c").traces
+    packed: list[Trace] = []
+
+    def pack_under_load(trace: Trace) -> object:
+        packed.append(trace)
+        if len(packed) < 100:
+            shared.waiting.append(trace)
+        return pack(trace)
+
+    monkeypatch.setattr(module, "pack", pack_under_load)
+    shared.process = 1
+    shared.bytes = module.MAX_FILE_BYTES
+    shared.waiting.extend(traces)
+    shared.flush()
+    assert packed == traces
+    assert list(shared.waiting) == traces
