@@ -105,7 +105,7 @@ def test_what_one_may_not_see_takes_no_reaction(client: Client, ann: Headers) ->
     for headers, status in ((bob, 404), ({}, 404), (ann, 200)):
         path = f"{secret['_links']['self']}/reactions"
         assert client.get(path, headers=headers).status_int == status
-    events = client.get("/api/events?after=0&events=message.reacted", headers=bob)
+    events = client.get("/api/events?after=0&events=message.reacted&wait=0", headers=bob)
     assert events.json["events"] == []
     form = {"emoji": THUMB}
     path = f"/messages/{secret['id']}"
