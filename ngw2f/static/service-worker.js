@@ -2,7 +2,8 @@
  * server's. It keeps one page of the chat, and the files that it needs. When somebody signs in or
  * out, the page is deleted; so it is whenever the server shows another one.
  *
- * Served as /service-worker.js (ngw2f/web/installable.py), as it sees only what is below it. */
+ * Served as /service-worker.js (ngw2f/web/installable.py), as it sees only what is below it, with
+ * OFFLINE_PAGE before it: what is shown where no page is kept. */
 
 const PAGE = "page-1";
 const FILES = "files-1";
@@ -10,16 +11,6 @@ const FILES = "files-1";
 const MAX_FILES = 40;
 /* Pages without forms for secrets. */
 const KEPT = /^\/(?:$|rooms\/|inbox$|search$)/;
-const NOTHING = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Offline · NGW2F</title>
-<h1>You are offline</h1>
-<p>No page of the chat is kept here. <a href="">Try again</a></p>
-</html>`;
-
 /* Grows when the page is deleted: what is about to be kept was of the account before. */
 let era = 0;
 
@@ -71,7 +62,7 @@ async function forget() {
 async function lastPage(url) {
   const cache = await caches.open(PAGE);
   const [kept] = await cache.keys();
-  if (!kept) return new Response(NOTHING, { status: 503, headers: { "Content-Type": "text/html; charset=utf-8" } });
+  if (!kept) return new Response(OFFLINE_PAGE, { status: 503, headers: { "Content-Type": "text/html; charset=utf-8" } });
   return kept.url === url.split("#")[0] ? cache.match(kept) : Response.redirect(kept.url);
 }
 

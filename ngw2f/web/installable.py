@@ -1,6 +1,12 @@
 """What makes the page an application that a browser installs: its manifest, its service worker."""
 
-from ngw2f.http import Request, Response, json_response, tagged
+from contextlib import suppress
+
+import msgspec
+
+from ngw2f.errors import Unauthenticated
+from ngw2f.http import Request, Response, add_vary, json_response, tagged
+from ngw2f.web import auth
 from ngw2f.web.services import Services
 from ngw2f.web.static_files import DIRECTORY, StaticFiles
 
@@ -41,9 +47,17 @@ def manifest(_services: Services, request: Request) -> Response:
     return tagged(request, response)
 
 
-def service_worker(_services: Services, request: Request) -> Response:
-    """Answer with the service worker; its place says that it may see all pages of the chat."""
-    content = (DIRECTORY / "service-worker.js").read_bytes()
+def service_worker(services: Services, request: Request) -> Response:
+    """Answer with the service worker; its place says that it may see all pages of the chat.
+
+    The page that it shows without a connection is in the language of the reader.
+    """
+    with suppress(Unauthenticated):
+        auth.find_reader(services, request)
+    page = services.templates.page(request, "offline.html", {}).get_data(as_text=True)
+    content = b"const OFFLINE_PAGE = %s;\n" % msgspec.json.encode(page)
+    content += (DIRECTORY / "service-worker.js").read_bytes()
     response = Response(content, content_type="text/javascript; charset=utf-8")
     response.headers["Cache-Control"] = "no-cache"
+    add_vary(response, ["Accept-Language", "Authorization", "Cookie"])
     return tagged(request, response)

@@ -103,8 +103,8 @@ def test_new_nickname_is_shown_at_once(chat: ChatServer, open_room: Any) -> None
     message = chat.call("POST", "/api/messages", token, json={"source": "who am I?"}).json()
     author = ann.locator(".message:has-text('who am I?') .nickname")
     sync_api.expect(author).to_have_text("eve")
-    chat.call("PUT", f"/api/users/{message['user_id']}", token, json={"nickname": "Zoe"})
-    sync_api.expect(author).to_have_text("Zoe")
+    chat.call("PUT", f"/api/users/{message['user_id']}", token, json={"nickname": "Zelda"})
+    sync_api.expect(author).to_have_text("Zelda")
     sync_api.expect(ann.locator(".message:has-text('who am I?') .avatar")).to_have_text("Z")
 
 

@@ -28,6 +28,17 @@ def test_service_worker_sees_all_pages_and_is_asked_for_again(client: Client) ->
     assert client.get("/service-worker.js", headers=etag).status_int == 304
 
 
+def test_page_without_a_connection_is_in_the_readers_language(client: Client) -> None:
+    asked = {"Accept-Language": "de"}
+    script = client.get("/service-worker.js", headers=asked, status=200)
+    assert "Du bist offline" in script.text
+    assert "Accept-Language" in script.headers["Vary"]
+    assert "You are offline" in client.get("/service-worker.js", status=200).text
+    # Whoever the chat does not know any more has a browser with a language, too.
+    bearer = {**asked, "Authorization": "Bearer unknown"}
+    assert "Du bist offline" in client.get("/service-worker.js", headers=bearer, status=200).text
+
+
 def test_each_script_has_its_digest_in_the_page(client: Client) -> None:
     client.sign_in("ann")
     for path in ("/", "/account"):
