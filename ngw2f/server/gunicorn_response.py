@@ -29,8 +29,9 @@ Line: TypeAlias = tuple[str, str]
 MAX_COPIED_BYTES = 64 * 1024
 # How many lines to remember, except those that differ each time.
 REMEMBERED_LINES = 2_048
-ALWAYS_NEW = frozenset({"X-Request-ID", "Set-Cookie", "Location", "RateLimit"})
-VISIBLE = re.compile(r"[!-~]+")
+ALWAYS_NEW = frozenset({"X-Request-ID", "Set-Cookie", "Location", "RateLimit", "Server-Timing"})
+# With blanks between the others.
+VISIBLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
 def use_own_response() -> None:
