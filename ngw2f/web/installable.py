@@ -6,17 +6,19 @@ import msgspec
 
 from ngw2f.errors import Unauthenticated
 from ngw2f.http import Request, Response, add_vary, json_response, tagged
+from ngw2f.sentences import translatable
 from ngw2f.web import auth
 from ngw2f.web.services import Services
 from ngw2f.web.static_files import DIRECTORY, StaticFiles
 
 # As in static/chat.css, for the splash screen and the bar of a window of its own.
 BACKGROUND = "#f4f5f8"
+DESCRIPTION = translatable("A chat for many")
 ICONS = (("icon-192.png", 192, "any"), ("icon-512.png", 512, "any"),
          ("icon-maskable-512.png", 512, "maskable"))  # fmt: skip
 
 
-def manifest(_services: Services, request: Request) -> Response:
+def manifest(services: Services, request: Request) -> Response:
     """Answer with the Web Application Manifest."""
     files = StaticFiles()
     icons = [
@@ -33,7 +35,8 @@ def manifest(_services: Services, request: Request) -> Response:
             "id": "/",
             "name": "NGW2F",
             "short_name": "NGW2F",
-            "description": "A chat for many",
+            "lang": request.language,
+            "description": services.templates.translate(request.language, DESCRIPTION),
             "start_url": "/",
             "scope": "/",
             "display": "standalone",
@@ -43,6 +46,8 @@ def manifest(_services: Services, request: Request) -> Response:
         }
     )
     response.content_type = "application/manifest+json"
+    response.headers["Content-Language"] = request.language
+    add_vary(response, ["Accept-Language"])
     response.headers["Cache-Control"] = "no-cache"
     return tagged(request, response)
 

@@ -20,6 +20,12 @@ def test_manifest_names_icons_that_are_there(client: Client) -> None:
         assert f"{size}x{size}" == icon["sizes"]
 
 
+def test_manifest_is_in_the_language_of_the_browser(client: Client) -> None:
+    answer = client.get("/manifest.webmanifest", headers={"Accept-Language": "de"}, status=200)
+    assert (answer.json["lang"], answer.json["description"]) == ("de", "Ein Chat für viele")
+    assert answer.headers["Vary"] == "Accept-Language"
+
+
 def test_service_worker_sees_all_pages_and_is_asked_for_again(client: Client) -> None:
     answer = client.get("/service-worker.js", status=200)
     assert answer.content_type == "text/javascript"
