@@ -66,7 +66,8 @@ def ladder_of_chat(asked: Asked) -> str:
     from ngw2f.settings import Settings
     from ngw2f.store.migrate import migrate
 
-    with tempfile.TemporaryDirectory(prefix="ladder-") as directory:
+    # X-ray's thread may be writing its file when the folder is removed.
+    with tempfile.TemporaryDirectory(prefix="ladder-", ignore_cleanup_errors=True) as directory:
         settings = Settings(data_dir=directory, rate_limit=False, xray=True)
         migrate(settings)
         service = create_application(settings)
