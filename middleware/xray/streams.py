@@ -29,12 +29,15 @@ class RecordedBody:
         self.visits = [visit]
 
     def __iter__(self) -> Iterator[bytes]:
+        turn = Turn(self.visits[0], self._trace, ITERATION, clock())
         try:
             found = iter(self._body)
         except BaseException as error:
             for visit in self.visits:
                 visit.note_error(ITERATION, error)
             raise
+        finally:
+            turn.end()
         self._next = found.__next__
         return self if found is self._body else RecordedIterator(self, found)
 

@@ -13,6 +13,7 @@ from werkzeug.test import create_environ
 
 from middleware._wsgi import Headers, WrappedBody
 from middleware.chain import Layer
+from middleware.spans import span
 from middleware.xray.faults import FAULTS
 from middleware.xray.lint import lint
 from middleware.xray.record import record
@@ -534,3 +535,20 @@ def test_generator_that_delegates_closes_twice_when_it_is_left_early() -> None:
     assert [(fault.layer, fault.code) for fault in lint(recorded.trace)] == [
         ("broken", "close-twice")
     ]
+
+
+def test_layer_whose_body_starts_when_it_is_asked_for_its_iterator_is_at_work_then() -> None:
+    class Late(TrackedBody):
+        def __init__(self, start: Any) -> None:
+            super().__init__(b"one")
+            self.start = start
+
+        def __iter__(self) -> Iterator[bytes]:
+            with span("work", "begin"):
+                self.start("200 OK", [HTML])
+            return super().__iter__()
+
+    recorded = record(lambda environ, start: Late(start), [Layer("outer", body(WrappedBody), "")])
+    Exchange().run(recorded)
+    assert [each.layer for each in recorded.trace.spans] == [recorded.trace.visits[-1].name]
+    assert lint(recorded.trace) == []
