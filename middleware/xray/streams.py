@@ -187,9 +187,11 @@ def recorded_body(body: Any, visit: Visit, trace: Trace) -> Any:
             return body
     else:
         visit.body_has_close = hasattr(body, "close")
-    if hasattr(kind, "__len__"):
+    try:
         return SizedBody(body, visit, trace, len(body))
-    return RecordedBody(body, visit, trace)
+    except Exception:
+        # Most have none. A proxy may have the method, and what it stands for not.
+        return RecordedBody(body, visit, trace)
 
 
 def pass_list(body: Sequence[Any], visit: Visit, trace: Trace) -> None:

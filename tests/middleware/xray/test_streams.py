@@ -290,3 +290,23 @@ def test_list_that_a_layer_changes_in_place_is_counted_again() -> None:
     recorded = record(answering_list([b"a"]), layers)
     Exchange().call(recorded)
     assert [visit.bytes for visit in recorded.trace.visits[1:]] == [7, 1]
+
+
+def test_proxy_of_a_body_without_a_length_has_none() -> None:
+    """As those of wrapt have, which ddtrace returns."""
+
+    class Proxy:
+        def __init__(self, body: Iterable[bytes]) -> None:
+            self.body = body
+
+        def __iter__(self) -> Iterator[bytes]:
+            return iter(self.body)
+
+        def __len__(self) -> int:
+            return len(self.body)  # type: ignore[arg-type]
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Proxy(iter([b"one"]))
+
+    assert serve(record(app)).content == b"one"
