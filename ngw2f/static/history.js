@@ -114,9 +114,12 @@ export class History {
 
   /* Go on by the arrow keys where the page ends, if the history does not. */
   async goBeyond(item, side) {
-    if (!this.list.dataset[side === "previousElementSibling" ? "older" : "newer"]) return;
-    await this.look();
-    const next = this.neighbour(item, side);
+    const end = side === "previousElementSibling" ? "older" : "newer";
+    let next;
+    /* What is being read may be of the other end. */
+    while (!(next = this.neighbour(item, side)) && item.isConnected && this.list.dataset[end]) {
+      await this.once(() => this.read(end));
+    }
     if (next && document.activeElement === item) this.focusOn(next);
   }
 

@@ -118,6 +118,23 @@ def test_older_page_is_live(chat: ChatServer, open_room: Any, past: tuple[str, l
     sync_api.expect(page.locator(f"#{number} em")).to_have_text("changed")
 
 
+def test_arrow_key_waits_for_what_is_read_of_the_other_end(
+    chat: ChatServer, open_room: Any, past: tuple[str, list[int]]
+) -> None:
+    path, ids = past
+    page = open_room("hal")
+    held: list[Any] = []
+    page.route("**limit=100&after=*", lambda route: held.append(route))
+    page.goto(f"{chat.url}{path}?before={ids[300]}")
+    while not held:
+        page.wait_for_timeout(10)
+    number = seen(page)[0]
+    page.locator(f"#m{number}").evaluate("(item) => { item.tabIndex = -1; item.focus(); }")
+    page.keyboard.press("ArrowUp")
+    held.pop().continue_()
+    sync_api.expect(page.locator(f"#m{number - 1}")).to_be_focused()
+
+
 def test_arrow_keys_go_on_where_the_page_ends(
     chat: ChatServer, open_room: Any, past: tuple[str, list[int]]
 ) -> None:
