@@ -47,6 +47,10 @@ def test_skip_link_leads_to_the_message_field(open_room: Any) -> None:
 
 def test_messages_are_one_stop_of_the_tab_key(chat: ChatServer, open_room: Any) -> None:
     page = open_room("ann")
+    # What others say elsewhere has links, which are stops.
+    room = chat.call("POST", "/api/rooms", chat.token_of("tab"), json={"name": "stops"}).json()
+    page.goto(chat.url + room["_links"]["page"])
+    page.wait_for_selector("#connection[data-state=live]", state="attached")
     for number in range(3):
         say(page, f"stop {number}")
         page.wait_for_selector(f".message:has-text('stop {number}') .actions", state="attached")
