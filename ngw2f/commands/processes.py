@@ -72,9 +72,18 @@ def run_command(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:
-        # The reader has closed the pipe, as `head` does. Python must not write at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has closed the pipe, as `head` does.
         sys.exit(1)
+    finally:
+        _let_go_of_output()
+
+
+def _let_go_of_output() -> None:
+    """Write what is left, or nothing more: Python would fail over it at its exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parse_queues(text: str) -> str:

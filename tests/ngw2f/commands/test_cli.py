@@ -413,7 +413,11 @@ def test_reader_that_has_enough(data_dir: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     told = subprocess.run(
-        [sys.executable, "-m", "ngw2f", "doctor"], stdout=writer, stderr=subprocess.PIPE
+        [sys.executable, "-m", "ngw2f", "doctor"],
+        # What is buffered is written at the exit.
+        env=os.environ | {"PYTHONUNBUFFERED": ""},
+        stdout=writer,
+        stderr=subprocess.PIPE,
     )
     os.close(writer)
     assert (told.returncode, told.stderr) == (1, b"")
