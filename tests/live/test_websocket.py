@@ -91,9 +91,12 @@ def test_ping_is_answered(connection: websocket.WebSocket) -> None:
     assert hear(connection, "pong") == {}
 
 
-def test_typing_is_told(connection: websocket.WebSocket) -> None:
+def test_typing_is_told(chat: ChatServer) -> None:
+    # Nobody of the other tests: the server tells of each no more than once in some seconds.
+    connection = connect(chat, f"Authorization: Bearer {chat.token_of('typist')}")
     say(connection, type="typing", room_id=1)
-    assert hear(connection, "typing")["nickname"] == "ann"
+    assert hear(connection, "typing")["nickname"] == "typist"
+    connection.close()
 
 
 @pytest.mark.parametrize(
