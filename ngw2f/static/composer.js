@@ -94,12 +94,15 @@ export class Composer {
   }
 
   async withFiles(action, files) {
+    /* A message with files may have no text. */
+    this.field.required = false;
     try {
       this.loading ||= this.load("files-script").then(({ Files }) => new Files(this));
       this.files = await this.loading;
       this.files[action](files);
     } catch (error) {
       this.loading = null;
+      this.field.required = true;
       this.showProblem(this.word("unattached", this.reasonOf(error)));
     }
   }

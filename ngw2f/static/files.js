@@ -143,7 +143,6 @@ export class Files {
     });
   }
 
-  /* A message with files may have no text. */
   change() {
     this.form.elements.source.required = !this.uploads.length;
     this.list.setAttribute("aria-busy", String(this.isUploading));

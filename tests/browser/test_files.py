@@ -52,6 +52,19 @@ def test_files_by_button_paste_and_drop(open_room: Any) -> None:
     say(page, "and words alone, as before")
 
 
+def test_sent_before_the_script_for_files_is_there(open_room: Any) -> None:
+    page = open_room("fay")
+    held: list[Any] = []
+    page.route("**/files.js*", lambda route: held.append(route))
+    page.set_input_files("#files", [given("quick.txt")])
+    page.press("#write", "Enter")
+    while not held:
+        page.wait_for_timeout(10)
+    for route in held:
+        route.continue_()
+    page.locator(".message .file[title='quick.txt']").wait_for()
+
+
 def test_upload_that_fails_is_tried_again(open_room: Any) -> None:
     page = open_room("fay")
     fails = {"big.bin": 413, "late.bin": 503}
