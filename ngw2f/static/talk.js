@@ -63,14 +63,17 @@ export class Talk {
 
   async save(item, form, leave) {
     const { value } = form.elements.source;
+    const { updated } = item.dataset;
     const button = form.querySelector("button");
     button.disabled = true;
     try {
       await this.send("PUT", `/api/messages/${this.idOf(item)}`, { source: value });
       this.drafts.delete(item.id);
-      /* As it was typed, until it is rendered. */
-      item.setAttribute("aria-busy", "true");
-      item.querySelector(".text").replaceChildren(this.element("p", "typed", value));
+      /* As it was typed, until it is rendered, which may be known before the answer is here. */
+      if (item.dataset.updated === updated) {
+        item.setAttribute("aria-busy", "true");
+        item.querySelector(".text").replaceChildren(this.element("p", "typed", value));
+      }
       leave();
     } catch (error) {
       form.querySelector(".error").textContent = this.word("unsaved", this.reasonOf(error));

@@ -57,6 +57,29 @@ def test_edited_where_it_stands(open_room: Any) -> None:
     assert page.input_value("#write") == "a draft"
 
 
+def test_edit_is_rendered_before_its_answer_is_here(open_room: Any) -> None:
+    page = open_room("ida")
+    message = said(page, "seen too early")
+    number = message.get_attribute("id")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        if route.request.method == "PUT":
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route(f"**/api/messages/{number.removeprefix('m')}", hold)
+    choose(message, "Edit")
+    page.locator(".editing textarea").fill("*rendered*")
+    page.locator(".editing textarea").press("Enter")
+    page.locator(f"#{number} .text em").wait_for(state="attached")
+    route, answer = held.pop()
+    route.fulfill(response=answer)
+    sync_api.expect(page.locator(".editing")).to_have_count(0)
+    sync_api.expect(page.locator(f"#{number} .text em")).to_have_count(1)
+
+
 def test_edit_survives_what_happens_to_the_message(open_room: Any) -> None:
     page = open_room("ida")
     message = said(page, "before it is told")
