@@ -5,9 +5,10 @@ from typing import Final
 # Pictures have some dozens before their first scan.
 MAX_SEGMENTS: Final = 1_000
 SEQUENTIAL: Final = frozenset({0xC0, 0xC1})
-# Other frames: progressive, lossless, hierarchical, or with arithmetic coding.
-OTHER_FRAMES: Final = frozenset(range(0xC2, 0xD0)) - {0xC4, 0xC8, 0xCC}
 START_OF_SCAN: Final = 0xDA
+# What else is before the scan of such a picture: tables, restarts, applications' own, comments.
+# Anything else means another frame, or has no length, by which one could hide such a frame.
+OTHERS: Final = frozenset({0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 
 
 def has_one_scan(body: bytes) -> bool:
@@ -18,11 +19,13 @@ def has_one_scan(body: bytes) -> bool:
     at, components = 2, 0
     for _ in range(MAX_SEGMENTS):
         head = body[at : at + 10]
-        if len(head) < 10 or head[0] != 0xFF or head[1] in OTHER_FRAMES:
+        if len(head) < 10 or head[0] != 0xFF:
             return False
         if head[1] in SEQUENTIAL:
             components = head[9]
         elif head[1] == START_OF_SCAN:
             return head[4] == components > 0
+        elif head[1] not in OTHERS:
+            return False
         at += 2 + int.from_bytes(head[2:4])
     return False
