@@ -47,7 +47,7 @@ def post(services: Services, request: Request, name: str, room_id: int | None = 
             draft = Draft(request.form_field("source"), None, request.id_field("reply_to"))
             if len(files) > MAX_FILES:
                 raise Invalid(Sentence("a message has at most %(most)d files", most=MAX_FILES))
-            key = _key_of(services, request, files)
+            key = _key_of(services, request, room, files)
             if key is None or not services.actions.messages.was_posted(user, key):
                 _post(services, user, room, draft, key, files)
         except (*REFUSALS, TooLarge) as error:
@@ -56,14 +56,16 @@ def post(services: Services, request: Request, name: str, room_id: int | None = 
     return see_other(room.links.page + "#end")
 
 
-def _key_of(services: Services, request: Request, files: list[FileStorage]) -> str | None:
-    """Return the form's key with all that is in the form, whose files have new ids each time."""
+def _key_of(
+    services: Services, request: Request, room: Room, files: list[FileStorage]
+) -> str | None:
+    """Return the form's key with all that it asks for, as its files have new ids each time."""
     key = idempotency.key_of_form(request)
     if key is None:
         return None
     fields = request.form_field("source"), request.form_field("reply_to")
     contents = [(each.filename, services.core.files.digest_of(each.stream)) for each in files]
-    return digest_of(key, fields, contents).hex()
+    return digest_of(key, room.id, fields, contents).hex()
 
 
 def _post(

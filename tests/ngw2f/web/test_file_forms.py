@@ -80,6 +80,19 @@ def test_form_that_is_sent_again_is_one_message(ann: Client) -> None:
     assert ann.sources() == ["look"]
 
 
+def test_one_file_for_two_rooms_from_pages_of_one_moment(ann: Client) -> None:
+    ann.post_json("/api/rooms", {"name": "den"}, status=201)
+    # The key is the same on both pages: nothing has happened between them.
+    pages = [page(ann, path) for path in ("/rooms/lobby", "/rooms/den")]
+    for shown, path in zip(pages, ("/rooms/lobby", "/rooms/den"), strict=True):
+        key = form_of(shown, path)["idempotency_key"].value
+        answer = send(ann, [("file", "a.txt", b"x")], f"{path}/files", idempotency_key=key)
+        assert answer.headers["Location"] == f"{path}#end"
+    for room_id in (1, 2):
+        (message,) = ann.get(f"/api/rooms/{room_id}/messages").json["messages"]
+        assert [each["name"] for each in message["files"]] == ["a.txt"]
+
+
 @pytest.mark.parametrize("kind", ["private", "direct"])
 def test_rooms_of_all_kinds(ann: Client, kind: str) -> None:
     if kind == "private":
