@@ -26,6 +26,8 @@ FIELD = "file"
 # What else is in the form.
 OTHER_FIELDS = 10
 FORM_BYTES = 1024 * 1024
+# Werkzeug's parser holds two pieces of a file, and counts them as it counts a field.
+PARSER_BYTES = 128 * 1024
 # So much of a file is kept in memory before it is written.
 BUFFER_BYTES = 1024 * 1024
 
@@ -93,11 +95,14 @@ def _read_form(services: Services, request: Request, opened: ExitStack) -> list[
     def make_file(*_about: object, **_more: object) -> IO[bytes]:
         return opened.enter_context(TemporaryFile(buffering=BUFFER_BYTES, dir=folder))
 
-    most = services.core.settings.max_file_bytes + FORM_BYTES
+    settings = services.core.settings
+    # A form of another type comes without files, and is kept in memory as a whole.
+    has_files = request.mimetype == "multipart/form-data"
+    most = settings.max_file_bytes + FORM_BYTES if has_files else settings.max_body_bytes
     request.max_content_length = most
     parser = FormDataParser(
         make_file,
-        max_form_memory_size=services.core.settings.max_body_bytes,
+        max_form_memory_size=max(settings.max_body_bytes, PARSER_BYTES),
         max_content_length=most,
         silent=False,
         max_form_parts=MAX_FILES + OTHER_FIELDS,

@@ -133,6 +133,23 @@ def test_form_needs_room_before_it_is_read(
     client.post("/api/rooms/1/files?name=a", b"x" * 150, headers=headers, status=201)
 
 
+def test_file_may_be_longer_than_other_bodies(build: Callable[..., Service]) -> None:
+    client = Client(validator(build(max_body_bytes=10_000)))
+    client.sign_in("ann")
+    assert send(client, [("file", "a", b"x" * 200_000)], source="look").status_int == 303
+    assert send(client, [("file", "a", b"")], source="x" * 200_000).status_int == 413
+    assert client.sources() == ["look"]
+
+
+def test_form_without_files_is_as_short_as_others(ann: Client) -> None:
+    """It would be in memory as a whole, field by field."""
+    headers = {**BROWSER, "Content-Type": "application/x-www-form-urlencoded"}
+    for body in (b"source=look&" + b"a&" * 200_000, b"source=look"):
+        answer = ann.post(PATH, body, headers=headers)
+        assert answer.status_int == (413 if len(body) > 100_000 else 303)
+    assert ann.sources() == ["look"]
+
+
 def test_name_of_a_file_alone_is_no_file(ann: Client) -> None:
     answer = ann.post("/rooms/lobby", {"source": "look", "file": "a.txt"}, headers=BROWSER)
     assert (answer.status_int, texts(answer, "#write")) == (400, ["look"])
