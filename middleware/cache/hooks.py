@@ -21,6 +21,8 @@ _PATTERNS = {
     "query": re.compile(r".*", re.DOTALL),
 }
 _FIELD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+# RFC 6265 section 4.1.1.
+_COOKIE = re.compile(_FIELD.pattern + r'=("?)[!#-+\--:<-\[\]-~]*\1')
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +123,25 @@ def same_host(host: str, *others: str) -> KeyHook:
 
 
 def only_cookies(*names: str) -> VaryHook:
-    """Return a `vary` hook for `Cookie`: of a response that varies on it, only these count."""
+    """Return a `vary` hook for `Cookie`: of a response that varies on it, only these count.
+
+    A field that is not written as RFC 6265 has it counts as a whole: the application may find
+    other cookies in it.
+    """
     wanted = frozenset(names_of("only_cookies", names))
 
     def vary(value: str) -> str:
-        cookies = [cookie.strip() for cookie in value.split(";")]
-        return "; ".join(sorted(c for c in cookies if c.partition("=")[0] in wanted))
+        cookies = [cookie for part in value.split(";") if (cookie := part.strip(" "))]
+        if not all(map(_COOKIE.fullmatch, cookies)):
+            return value
+        # Of two with one name, applications take the first, or the last.
+        return "; ".join(sorted((c for c in cookies if _name_of(c) in wanted), key=_name_of))
 
     return vary
+
+
+def _name_of(cookie: str) -> str:
+    return cookie.partition("=")[0]
 
 
 def _is_named(part: str, patterns: Iterable[str]) -> bool:

@@ -207,6 +207,35 @@ def test_only_some_cookies_count() -> None:
     assert "; hit" not in status_of(client.ask())
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "lang=de; session =1",
+        "lang=de; session\t=1",
+        "lang=de; x=1 session=1",
+        "lang=de; x=1,session=1",
+        'lang=de; x="1"session=1',
+        'lang=de; x="1;session=1',
+        "lang=de; x=\xa0session=1",
+        "lang=de; session",
+    ],
+)
+def test_cookies_that_applications_read_in_several_ways_count_as_they_are(odd: str) -> None:
+    """Whoever is signed in by them must not store an answer for those who are not."""
+    client = Client(fresh(vary="Cookie"), vary={"cookie": only_cookies("lang")})
+    client.ask(Cookie=odd)
+    assert "fwd=vary-miss" in status_of(client.ask(Cookie="lang=de"))
+    assert "; hit" in status_of(client.ask(Cookie=odd))
+    assert "; hit" in status_of(client.ask(Cookie='lang=de; session=1;  x="1";'))
+
+
+def test_two_cookies_of_one_name_keep_their_order() -> None:
+    client = Client(fresh(vary="Cookie"), vary={"cookie": only_cookies("lang")})
+    client.ask(Cookie="lang=de; lang=en")
+    assert "fwd=vary-miss" in status_of(client.ask(Cookie="lang=en; lang=de"))
+    assert "; hit" in status_of(client.ask(Cookie="lang=de; x=1; lang=en"))
+
+
 def test_field_that_is_absent_is_empty_to_the_hook() -> None:
     kind = lambda agent: "phone" if "Mobile" in agent else "desktop"  # noqa: E731
     client = Client(fresh(vary="User-Agent"), vary={"User-Agent": kind})
