@@ -32,7 +32,8 @@ GROUP_SLOTS = KEY_SLOTS = 65_536
 PREFIX_SLOTS = 8_192
 SLOTS = GROUP_SLOTS + KEY_SLOTS + PREFIX_SLOTS
 _SLOT_BYTES = 8
-_BYTES = SLOTS * _SLOT_BYTES
+# The size of a clock's file.
+CLOCK_BYTES = SLOTS * _SLOT_BYTES
 # A URI with a path. The name of an origin's group has a space after the host.
 _KEY = re.compile(r"[a-z][a-z0-9+.-]*://[^ /]+/")
 
@@ -79,7 +80,7 @@ class GroupClock:
 
     @cached_property
     def _stamps(self) -> "memoryview[int]":
-        return memoryview(bytearray(_BYTES)).cast("Q")
+        return memoryview(bytearray(CLOCK_BYTES)).cast("Q")
 
     def now(self) -> int:
         """Return nanoseconds of CLOCK_MONOTONIC, which all processes of a host share."""
@@ -149,14 +150,14 @@ class SharedGroupClock(GroupClock):
             raise
 
     def _map_file(self) -> mmap.mmap:
-        if os.fstat(self._file).st_size != _BYTES:
+        if os.fstat(self._file).st_size != CLOCK_BYTES:
             # Not emptied before: processes of a release with fewer slots may have it mapped.
-            os.ftruncate(self._file, _BYTES)
-        stamps = mmap.mmap(self._file, _BYTES)
+            os.ftruncate(self._file, CLOCK_BYTES)
+        stamps = mmap.mmap(self._file, CLOCK_BYTES)
         with memoryview(stamps).cast("Q") as view:
             is_of_before = max(view) > self.now()
         if is_of_before:
-            stamps[:] = bytes(_BYTES)
+            stamps[:] = bytes(CLOCK_BYTES)
         return stamps
 
     def drop(self, names: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from middleware.cache.groups import SharedGroupClock
+from middleware.cache.groups import CLOCK_BYTES, SharedGroupClock
 from middleware.cache.key import KeyMaker
 from middleware.cache.purging import Purge
 from middleware.cache.stores.base import Store
@@ -45,12 +45,15 @@ def carry_out(options: argparse.Namespace, store: Store, keys: KeyMaker) -> str:
 def store_of_clock(path: Path) -> MemoryStore:
     """Return a store that drops what the caches with this clock hold, or raise PurgeError.
 
-    A file that is not there is not made: then the path is wrong, or no cache was used yet.
+    A file that is not there is not made, and any other file stays as it is: then the path is wrong,
+    or no cache of this release was used yet.
     """
     if not path.is_file():
         raise PurgeError(f"no cache has a clock at {path}")
     clock = SharedGroupClock(path)
     try:
+        if path.stat().st_size != CLOCK_BYTES:
+            raise PurgeError(f"{path} is no clock of this release")
         clock.open()
     except OSError as error:
         raise PurgeError(f"{path}: {error.strerror}") from None

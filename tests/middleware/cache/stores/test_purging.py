@@ -219,11 +219,20 @@ def test_command_is_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
         runpy.run_path(main.__code__.co_filename, run_name="__main__")
 
 
+@pytest.mark.parametrize("content", [b"SQLite format 3\0" * 100_000, b"[settings]\n", b""])
+def test_file_that_is_no_clock_stays_as_it_is(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    with pytest.raises(SystemExit, match=r"other is no clock of this release$"):
+        main(["purge", "--clock", str(path), "--group", "a"])
+    assert path.read_bytes() == content
+
+
 def test_clock_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_clock: SharedGroupClock) -> None:
         raise PermissionError(13, "Permission denied")
 
-    (tmp_path / "clock").touch()
+    SharedGroupClock(tmp_path / "clock").open()
     monkeypatch.setattr(SharedGroupClock, "open", fail)
     with pytest.raises(SystemExit, match=r"clock: Permission denied$"):
         main(["purge", "--clock", str(tmp_path / "clock"), "--group", "a"])
