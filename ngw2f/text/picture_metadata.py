@@ -24,7 +24,9 @@ PIECE_BYTES: Final = 64 * 1024
 # Of applications' own: JFIF, and Adobe's colours.
 ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 START_OF_SCAN, END_OF_IMAGE, COMMENT, PROFILE = 0xDA, 0xD9, 0xFE, 0xE2
-APPLICATIONS: Final = frozenset(range(0xE0, 0xF0)) - {0xE0, 0xEE}
+APPLICATIONS: Final = frozenset(range(0xE0, 0xF0))
+# How long they are, with the size of JFIF's thumbnail but without its pixels.
+KEPT_BY_JPEG: Final = MappingProxyType({(0xE0, b"JFIF\0"): 14, (0xEE, b"Adobe"): 12})
 # In a scan, 0xFF is followed by 0 or the number of a restart.
 IN_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 # PNG (third edition, section 5.6): other parts that say how the pixels are shown. Upper case
@@ -101,11 +103,11 @@ def _wipe_jpeg(file: IO[bytes], size: int) -> int:
         if length < 0 or start + length > size:
             raise DamagedError
         head = _read(file, min(length, 12))
-        file.seek(start)
         is_profile = marker == PROFILE and head == b"ICC_PROFILE\0"
-        is_more = marker in APPLICATIONS or marker == COMMENT or head.startswith(b"JFXX\0")
-        if is_more and not is_profile:
-            _wipe(file, length, is_exif=head.startswith(b"Exif\0\0"))
+        if (marker in APPLICATIONS or marker == COMMENT) and not is_profile:
+            kept = min(KEPT_BY_JPEG.get((marker, head[:5]), 0), length)
+            file.seek(start + kept)
+            _wipe(file, length - kept, is_exif=head.startswith(b"Exif\0\0"))
         file.seek(start + length)
         if marker == START_OF_SCAN and not _skip_scan(file):
             return size  # It was cut off, and is shown as far as it goes.
@@ -163,7 +165,7 @@ def _wipe_chunk(file: IO[bytes], start: int, length: int, name: bytes) -> None:
 def _wipe_webp(file: IO[bytes], size: int) -> int:
     file.seek(4)
     end = 8 + int.from_bytes(_read(file, 4), "little")
-    if end > size:
+    if not 20 <= end <= size:  # A part has a head, at least.
         raise DamagedError
     file.seek(12)
     parts = _parts()

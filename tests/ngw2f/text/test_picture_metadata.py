@@ -110,6 +110,21 @@ def test_thumbnail_and_more_of_a_jpeg() -> None:
     assert opened(done).tobytes() == opened(content).tobytes()
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"\xff\xe0\0\x10CIFF\0" + b"secret 9\0",
+        b"\xff\xee\0\x10PHOTO" + b"secret 9\0",
+        b"\xff\xe0\0\x22JFIF\0\1\1\0\0\1\0\1\2\3" + b"secret 9" * 2 + b"\0\0",
+    ],
+)
+def test_other_parts_in_the_place_of_those_of_jfif_and_adobe(part: bytes) -> None:
+    content = picture("JPEG")
+    done = wiped(content[:2] + part + content[2:])
+    assert b"secret" not in done
+    assert opened(done).tobytes() == opened(content).tobytes()
+
+
 def test_jpeg_that_was_cut_off_is_shown_as_far_as_it_goes() -> None:
     content = picture("JPEG")
     cut = content[: len(content) - 100]
@@ -158,6 +173,8 @@ def test_part_that_is_longer_than_its_picture() -> None:
         (b"\xff\xd8\xff\xe1\xff\xff1234567890123456", "JPEG"),
         (b"GIF89a" + bytes(7) + b"?", "GIF"),
         (b"RIFF\x14\0\0\0WEBPEXIF\xff\0\0\0" + bytes(20), "WEBP"),
+        # As of an encoder that could not go back to write it.
+        (b"RIFF\0\0\0\0" + picture("WEBP")[8:], "WEBP"),
     ):
         with pytest.raises(DamagedError):
             wiped(content, file_format)
