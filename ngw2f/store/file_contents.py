@@ -56,7 +56,7 @@ class FileContents:
                 size += len(piece)
                 if size > most:
                     raise TooLongError
-                head = head or piece[:HEAD_BYTES]
+                head += piece[: HEAD_BYTES - len(head)]
                 _in_thread(_write_all, descriptor, piece)
             media_type = upload_media_type(head)
             if media_type in FORMATS:
