@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from middleware._options import names_of
 from middleware.cache.key import KeyMaker, normalize_uri
@@ -10,6 +10,7 @@ from middleware.cache.prefixes import prefix_group
 
 # What some write after a prefix, and PURGE needs there.
 WILDCARD = "/*"
+_ASCII = "".join(map(chr, range(128)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,23 @@ class Purge:
         for url in self.urls:
             if url.endswith(WILDCARD):
                 raise ValueError(f"a prefix, and no URL: {url!r}; %2A is the character")
-        names = [_key(keys, url) for url in self.urls]
+        names = [_key(keys, form) for url in self.urls for form in _forms_of(url)]
         for prefix in self.prefixes:
             if urlsplit(prefix).query:
                 raise ValueError(f"a prefix has no query: {prefix!r}")
-            names.append(prefix_group(_key(keys, prefix.removesuffix(WILDCARD))))
+            below = prefix.removesuffix(WILDCARD)
+            if below.endswith("*"):
+                raise ValueError(f'a prefix ends with a segment, or "/*": {prefix!r}')
+            names.append(prefix_group(_key(keys, below)))
         return [*names, *self.groups]
+
+
+def _forms_of(url: str) -> tuple[str, ...]:
+    """Return a URL as it is, and with the escapes that browsers write into its query."""
+    if url.isascii():
+        return (url,)
+    path, mark, query = url.partition("?")
+    return url, f"{path}{mark}{quote(query, safe=_ASCII)}"
 
 
 def _key(keys: KeyMaker, url: str) -> str:

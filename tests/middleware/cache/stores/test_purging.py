@@ -68,6 +68,14 @@ def test_url_may_be_written_in_any_form(kept: Store, url: str) -> None:
     assert not is_stored(client, "/café?x")
 
 
+def test_query_may_be_written_as_browsers_show_it(kept: Store) -> None:
+    """They send it with escapes, and some programs as it is typed."""
+    paths = ["/a?q=K%C3%B6ln%20x", "/a?q=Köln%20x"]
+    client = filled(kept, *paths)
+    client.cache.purge(urls=[f"{SITE}/a?q=Köln%20x"])
+    assert not any(is_stored(client, path) for path in paths)
+
+
 @pytest.mark.parametrize("prefix", ["/a", "/a/", "/a/*"])
 def test_prefix_is_of_whole_segments(kept: Store, prefix: str) -> None:
     gone, stays = ["/a", "/a?b", "/a/", "/a/b/c?d"], ["/ab", "/", "/b/a"]
@@ -136,6 +144,7 @@ def test_nobody_can_purge_a_prefix_by_a_post(kept: Store) -> None:
         ({"urls": ["http://[/"]}, "no absolute URL"),
         ({"prefixes": ["ftp://a.test/"]}, "no absolute URL"),
         ({"prefixes": [f"{SITE}/a?b"]}, "a prefix has no query"),
+        ({"prefixes": [f"{SITE}/a*"]}, 'a prefix ends with a segment, or "/[*]"'),
         ({"urls": [f"{SITE}/a/*"]}, "a prefix, and no URL: 'http://localhost/a/[*]'"),
         ({"urls": f"{SITE}/a"}, "urls must be a list"),
         ({"groups": "rooms"}, "groups must be a list"),
