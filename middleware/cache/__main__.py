@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from middleware.cache.hooks import KeyHook
 from middleware.cache.key import KeyMaker
@@ -54,9 +55,9 @@ def _store(options: argparse.Namespace) -> Store:
         client = redis.Redis.from_url(
             options.redis, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS
         )
+        return RedisStore(client, prefix=options.keys)
     except ValueError as error:
         raise PurgeError(f"--redis: {error}") from None
-    return RedisStore(client, prefix=options.keys)
 
 
 def _hook(name: str | None) -> KeyHook | None:
@@ -64,10 +65,13 @@ def _hook(name: str | None) -> KeyHook | None:
         return None
     module, _, attribute = name.partition(":")
     try:
-        hook: KeyHook = getattr(import_module(module), attribute)
+        hook: Any = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise PurgeError(f"--key {name}: {error}") from None
-    return hook
+    if not callable(hook):
+        raise PurgeError(f"--key {name} is no function")
+    found: KeyHook = hook
+    return found
 
 
 if __name__ == "__main__":

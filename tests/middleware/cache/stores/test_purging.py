@@ -208,7 +208,9 @@ def test_command_applies_the_key_hook(tmp_path: Path) -> None:
         (["--clock", "clock", "--url", "/a"], "no absolute URL, as in"),
         (["--clock", "clock", "--key", "nothing", "--group", "a"], "--key nothing: "),
         (["--clock", "clock", "--key", "os:nothing", "--group", "a"], "--key os:nothing: "),
+        (["--clock", "clock", "--key", "os:sep", "--group", "a"], "--key os:sep is no function"),
         (["--redis", "nonsense", "--group", "a"], "--redis: "),
+        (["--redis", "redis://a.test?decode_responses=yes", "--group", "a"], "--redis: "),
         (["--redis", "unix:///missing", "--group", "a"], "the store cannot be reached"),
     ],
 )
