@@ -45,9 +45,11 @@ async function visit(event) {
 }
 
 async function keep(url, response, since) {
-  const isPage = response.ok && (response.headers.get("Content-Type") || "").startsWith("text/html");
+  const isPage = (response.headers.get("Content-Type") || "").startsWith("text/html");
+  /* A picture that somebody looks at takes the place of no page. */
+  if (response.ok && !isPage) return;
   await caches.delete(PAGE);
-  if (!isPage || !KEPT.test(new URL(url).pathname)) return;
+  if (!response.ok || !KEPT.test(new URL(url).pathname)) return;
   const cache = await caches.open(PAGE);
   await cache.put(url.split("#")[0], response);
   if (since !== era) await caches.delete(PAGE);
