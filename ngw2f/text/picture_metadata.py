@@ -214,6 +214,8 @@ def _go_through(file: IO[bytes], small: Iterator[None], *, wipes: bool) -> None:
     while length := _read(file, 1)[0]:
         next(small)
         if wipes:
+            _read(file, length)  # A picture that ends too early must not grow.
+            file.seek(-length, 1)
             _wipe(file, length)
         else:
             file.seek(length, 1)

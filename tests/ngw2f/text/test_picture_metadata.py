@@ -180,5 +180,14 @@ def test_part_that_is_longer_than_its_picture() -> None:
             wiped(content, file_format)
 
 
+def test_comment_that_ends_too_early_is_not_filled() -> None:
+    content = picture("GIF")
+    file = BytesIO(content[: content.index(SECRET.encode()) + 3])
+    size = len(file.getvalue())
+    with pytest.raises(DamagedError):
+        wipe_metadata(file, "image/gif")
+    assert len(file.getvalue()) == size
+
+
 def test_other_types_stay_as_they_are() -> None:
     assert wiped(b"%PDF-", "pdf") == b"%PDF-"
