@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from middleware._fields import HOP_BY_HOP
 from middleware.headers import TOKEN
 from middleware.xray.faults import Finding
-from middleware.xray.values import JOINED
+from middleware.xray.values import JOINED, MAX_ATTRIBUTE_CHARACTERS, MAX_VALUE_CHARACTERS
 from middleware.xray.visit import Start, Visit
 
 SINGLE = frozenset(
@@ -38,8 +38,8 @@ SINGLE = frozenset(
         "x-frame-options",
     }
 )
-# What a 304 has to say as its 200 would (RFC 9110 section 15.4.5); servers add Date.
 ETAG = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+# What a 304 has to say as its 200 would (RFC 9110 section 15.4.5); servers add Date.
 OF_NOT_MODIFIED = ("cache-control", "content-location", "etag", "expires", "vary")
 
 
@@ -55,11 +55,12 @@ def findings_in_fields(start: Start) -> Iterator[Finding]:
             yield Finding("header-hop-by-hop", name)
         if not TOKEN.fullmatch(name):
             yield Finding("header-name", repr(name[:40]))
-    cookies = [cookie_of(value) for value in start.values_of("set-cookie")]
+    lines = start.values_of("set-cookie") if names.count("set-cookie") > 1 else ()
+    cookies = [cookie for line in lines if (cookie := cookie_of(line))]
     for cookie in {cookie for cookie in cookies if cookies.count(cookie) > 1}:
         yield Finding("cookie-twice", cookie[0])
     tag = start.value_of("etag")
-    if tag is not None and not ETAG.fullmatch(tag) and names.count("etag") == 1:
+    if tag is not None and not is_tag(tag) and names.count("etag") == 1:
         yield Finding("etag-malformed", repr(tag[:40]))
     if "status" in names:
         yield Finding("header-status")
@@ -97,7 +98,11 @@ def findings_between(visit: Visit, start: Start, below: Visit, inner: Start) -> 
         ]
         if lost:
             yield Finding("not-modified-fields", ", ".join(lost))
-    if (start.code == "304" or visit.method == "HEAD") and inner.code in {start.code, "200"}:
+    if inner.code == start.code:
+        is_bodiless = start.code == "304" or visit.method == "HEAD"
+    else:
+        is_bodiless = start.code == "304" and inner.code == "200"
+    if is_bodiless:
         yield from findings_in_length(start, below, inner)
     if start.code != inner.code:
         return
@@ -126,12 +131,29 @@ def findings_in_length(start: Start, below: Visit, inner: Start) -> Iterator[Fin
         yield Finding("length-wrong", f"0, but it was {known} below")
 
 
-def cookie_of(line: str) -> tuple[str, ...]:
-    """Return what makes a cookie the same as another: its name, domain and path."""
+def is_tag(text: str) -> bool:
+    """Say whether it is an entity tag; of one that was cut, that is not known."""
+    return len(text) > MAX_VALUE_CHARACTERS or ETAG.fullmatch(text) is not None
+
+
+def cookie_of(line: str) -> tuple[str, ...] | None:
+    """Return what makes a cookie the same as another: its name, domain, path and partition.
+
+    None if some of it may have been cut.
+    """
     name, *attributes = line.split(";")
-    kept = [each.strip().lower() for each in attributes]
-    scope = sorted(each for each in kept if each.startswith(("domain=", "path=")))
-    return (name.partition("=")[0].strip(), *scope)
+    scope = []
+    for attribute in attributes:
+        key, _, value = attribute.strip().partition("=")
+        key = key.lower()
+        if key in {"domain", "path"} and len(value) >= MAX_ATTRIBUTE_CHARACTERS:
+            return None
+        if key in {"domain", "path", "partitioned"}:
+            # Paths that differ in case are different.
+            scope.append(f"{key}={value if key == 'path' else value.lower()}")
+    if len(line) > MAX_VALUE_CHARACTERS:
+        return None
+    return (name.partition("=")[0].strip(), *sorted(scope))
 
 
 def differs(visit: Visit, below: Visit) -> bool:

@@ -18,6 +18,8 @@ Fields: TypeAlias = tuple[tuple[str, str], ...]
 
 HIDDEN = "[hidden]"
 MAX_VALUE_CHARACTERS = 300
+# Of an attribute of a cookie.
+MAX_ATTRIBUTE_CHARACTERS = 40
 MAX_FIELDS = 100
 MAX_PLAIN_FIELDS = 1000
 
@@ -237,7 +239,7 @@ def kept_cookie(line: str) -> str:
         value, comma, _ = value.partition("," if not is_date else "=")
         joined = joined or bool(comma)
         if name.lower() in COOKIE_ATTRIBUTES:
-            kept.append(f"{name}{sign}{value[:40]}")
+            kept.append(f"{name}{sign}{value[:MAX_ATTRIBUTE_CHARACTERS]}")
     return "; ".join(kept) + (JOINED if joined else "")
 
 

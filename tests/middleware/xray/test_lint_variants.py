@@ -474,9 +474,42 @@ def test_length_of_text_is_not_judged() -> None:
     ]
 
 
-def test_same_cookie_of_another_path_is_another() -> None:
-    recorded = record(COOKIES, chain_with(fields(("Set-Cookie", "a=3; Path=/a")), 4))
+LONG = "n" * 300
+LONG_PATH = f"/{'p' * 40}"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("a=1; Path=/", "a=2; Path=/a"),
+        ("a=1; Path=/A", "a=2; Path=/a"),
+        ("a=1; Path=/; Secure", "a=2; Path=/; Secure; Partitioned"),
+        # These are cut when they are recorded.
+        (f"a=1; Path={LONG_PATH}1", f"a=2; Path={LONG_PATH}2"),
+        (f"a=1; Domain={LONG}.example", f"a=2; Domain={LONG}.test"),
+        (f"{LONG}1=1", f"{LONG}2=2"),
+    ],
+)
+def test_same_cookie_in_another_place_is_another(lines: tuple[str, str]) -> None:
+    cookies = [("Set-Cookie", line) for line in lines]
+    recorded = record(answering(), chain_with(fields(*cookies), 4))
     Lenient(create_environ()).run_all(recorded)
+    assert lint(recorded.trace) == []
+
+
+def test_long_tag_is_a_tag() -> None:
+    recorded = record(answering(), chain_with(fields(("ETag", f'"{LONG}"')), 4))
+    Lenient(create_environ()).run_all(recorded)
+    assert lint(recorded.trace) == []
+
+
+def test_refusal_of_head_has_a_length_of_its_own() -> None:
+    def refused(start: Any, _: str, headers: Headers, exc_info: Any) -> Any:
+        kept = [pair for pair in headers if pair[0] != "Content-Length"]
+        return start("412 Precondition Failed", [*kept, ("Content-Length", "0")], exc_info)
+
+    recorded = record(SIZED_EMPTY, chain_with(starting(refused), 4))
+    Lenient(create_environ(**HEAD)).run_all(recorded)
     assert lint(recorded.trace) == []
 
 
