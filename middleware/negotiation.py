@@ -92,20 +92,29 @@ def best_language(field: str | None, offers: Sequence[str]) -> str | None:
     """Return the one of the languages (in lower case) that `Accept-Language` prefers, or None.
 
     A range also means the languages that its subtags narrow: who reads `de-AT` reads `de`, unless
-    `de;q=0` says otherwise (RFC 4647 section 3.4). Of equal weights, the first in the field counts.
+    `de;q=0` says otherwise (RFC 4647 section 3.4). `*` means those that no other range does. Of
+    equal weights, the first in the field counts.
     """
-    weights: dict[str, float] = {}
-    unwanted = set()
+    # In the order in which the field names them, with the weights of their own ranges.
+    weights: dict[str, float | None] = {}
+    unwanted, others = set(), 0.0
     for member in split_list(field or "")[:_MAX_MEMBERS]:
         name, *parameters = (part.strip(" \t").lower() for part in member.split(";"))
         weight = _weight(parameters)
         if weight == 0:
             unwanted.add(name)
+        elif weight is not None and name == "*":
+            others = max(weight, others)
+            weights |= {offer: weights.get(offer) for offer in offers}
         elif weight is not None:
             for offer in offers:
-                if name in (offer, "*") or name.startswith(f"{offer}-"):
-                    weights[offer] = max(weight, weights.get(offer, 0.0))
-    wanted = {offer: weight for offer, weight in weights.items() if offer not in unwanted}
+                if name == offer or name.startswith(f"{offer}-"):
+                    weights[offer] = max(weight, weights.get(offer) or 0.0)
+    wanted = {
+        offer: others if weight is None else weight
+        for offer, weight in weights.items()
+        if offer not in unwanted
+    }
     return max(wanted, key=wanted.__getitem__) if wanted else None
 
 

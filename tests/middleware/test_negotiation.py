@@ -136,6 +136,12 @@ def test_coding_weight(field: str | None, gzip: float, identity: float) -> None:
         ("de-CH;q=0, de", "de"),
         ("de;q=x, en;q=0.1", "en"),
         ("den, deutsch", None),
+        ("de;q=0.1, *;q=0.9", "en"),
+        ("*;q=0.5, en;q=0.1", "de"),
+        ("*;q=0.5, en-GB", "en"),
+        ("*, de", "en"),
+        ("*;q=0, en;q=0.1", "en"),
+        ("de;q=0, *;q=0.4, *;q=0.5", "en"),
     ],
 )
 def test_best_language(field: str | None, best: str | None) -> None:
