@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from middleware._fields import HOP_BY_HOP
 from middleware.headers import TOKEN
 from middleware.xray.faults import Finding
-from middleware.xray.values import JOINED, MAX_ATTRIBUTE_CHARACTERS, MAX_VALUE_CHARACTERS
+from middleware.xray.values import JOINED, MAX_ATTRIBUTE_CHARACTERS, is_cut
 from middleware.xray.visit import Start, Visit
 
 SINGLE = frozenset(
@@ -60,7 +60,8 @@ def findings_in_fields(start: Start) -> Iterator[Finding]:
     for cookie in {cookie for cookie in cookies if cookies.count(cookie) > 1}:
         yield Finding("cookie-twice", cookie[0])
     tag = start.value_of("etag")
-    if tag is not None and not is_tag(tag) and names.count("etag") == 1:
+    is_tag = tag is None or is_cut(tag) or ETAG.fullmatch(tag) is not None
+    if tag is not None and not is_tag and names.count("etag") == 1:
         yield Finding("etag-malformed", repr(tag[:40]))
     if "status" in names:
         yield Finding("header-status")
@@ -107,7 +108,8 @@ def findings_between(visit: Visit, start: Start, below: Visit, inner: Start) -> 
     if start.code != inner.code:
         return
     varies, varied = members(start, "vary"), members(inner, "vary")
-    if varied - varies and "*" not in varies and start.code != "304":
+    is_known = not is_cut(start.value_of("vary") or "")
+    if is_known and varied - varies and "*" not in varies and start.code != "304":
         yield Finding("vary-lost", ", ".join(sorted(varied - varies)))
     encodings = members(start, "content-encoding") - members(inner, "content-encoding")
     if encodings and not varies & {"*", "accept-encoding"}:
@@ -119,7 +121,13 @@ def findings_between(visit: Visit, start: Start, below: Visit, inner: Start) -> 
     if cookies and len(start.values_of("set-cookie")) < len(inner.values_of("set-cookie")):
         yield Finding("cookies-joined")
     etag = start.value_of("etag")
-    if etag and etag.startswith('"') and etag == inner.value_of("etag") and differs(visit, below):
+    if (
+        etag
+        and etag[0] == '"'
+        and not is_cut(etag)
+        and etag == inner.value_of("etag")
+        and differs(visit, below)
+    ):
         yield Finding("etag-kept", etag)
 
 
@@ -129,11 +137,6 @@ def findings_in_length(start: Start, below: Visit, inner: Start) -> Iterator[Fin
     known = int(length) if length.isdecimal() else below.content_bytes
     if start.value_of("content-length") == "0" and known:
         yield Finding("length-wrong", f"0, but it was {known} below")
-
-
-def is_tag(text: str) -> bool:
-    """Say whether it is an entity tag; of one that was cut, that is not known."""
-    return len(text) > MAX_VALUE_CHARACTERS or ETAG.fullmatch(text) is not None
 
 
 def cookie_of(line: str) -> tuple[str, ...] | None:
@@ -151,7 +154,7 @@ def cookie_of(line: str) -> tuple[str, ...] | None:
         if key in {"domain", "path", "partitioned"}:
             # Paths that differ in case are different.
             scope.append(f"{key}={value if key == 'path' else value.lower()}")
-    if len(line) > MAX_VALUE_CHARACTERS:
+    if is_cut(line):
         return None
     return (name.partition("=")[0].strip(), *sorted(scope))
 

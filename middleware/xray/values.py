@@ -97,6 +97,8 @@ UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 COOKIE_ATTRIBUTES = frozenset(
     {"path", "domain", "expires", "max-age", "secure", "httponly", "samesite", "partitioned"}
 )
+# Where a text was cut.
+CUT = "… "
 # What stands in for further cookies, joined to one in a single line.
 JOINED = ", …"
 
@@ -304,4 +306,9 @@ def cut(text: str) -> str:
     """Cut a text to what is kept of it, and say how long it was."""
     if len(text) <= MAX_VALUE_CHARACTERS:
         return text
-    return f"{text[:MAX_VALUE_CHARACTERS]}… ({len(text)} characters)"
+    return f"{text[:MAX_VALUE_CHARACTERS]}{CUT}({len(text)} characters)"
+
+
+def is_cut(text: str) -> bool:
+    """Say whether something of what was recorded was cut; no line that can be sent looks so."""
+    return CUT in text

@@ -503,6 +503,28 @@ def test_long_tag_is_a_tag() -> None:
     assert lint(recorded.trace) == []
 
 
+def test_of_long_fields_the_end_is_not_judged() -> None:
+    varies = ", ".join(f"X-Field-{number}" for number in range(40))
+    changed = [("ETag", f'"{LONG}2"'), ("Vary", f"X-First, {varies}, X-Last")]
+
+    def shouting(app: WSGIApplication) -> WSGIApplication:
+        """Makes another representation, with a tag of its own."""
+
+        def layer(environ: WSGIEnvironment, start: Any) -> Any:
+            def start_changed(status: str, headers: Headers, *rest: Any) -> Any:
+                kept = [pair for pair in headers if pair[0] not in {"ETag", "Vary"}]
+                return start(status, [*kept, *changed], *rest)
+
+            return upper(app(environ, start_changed))
+
+        return layer
+
+    app = answering("200 OK", ("ETag", f'"{LONG}1"'), ("Vary", varies))
+    recorded = record(app, chain_with(shouting, 4))
+    Lenient(create_environ()).run_all(recorded)
+    assert lint(recorded.trace) == []
+
+
 def test_refusal_of_head_has_a_length_of_its_own() -> None:
     def refused(start: Any, _: str, headers: Headers, exc_info: Any) -> Any:
         kept = [pair for pair in headers if pair[0] != "Content-Length"]
