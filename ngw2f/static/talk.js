@@ -94,9 +94,11 @@ export class Talk {
     this.arrangeAfter(line);
     if (hadFocus) undo.focus();
     const deletion = this.send("DELETE", `/api/messages/${this.idOf(item)}`);
-    /* Whoever is quick asks before the server has answered. */
+    /* Whoever is quick asks before the server has answered, and perhaps again. */
     const isDeleted = deletion.then(() => true, (error) => error.status === 404);
-    undo.addEventListener("click", async () => (await isDeleted) && this.restore(item, line));
+    let asked = null;
+    const ask = async () => (await isDeleted) && this.restore(item, line);
+    undo.addEventListener("click", () => (asked ||= ask().finally(() => (asked = null))));
     try {
       await deletion;
       this.sayText(this.word("deleted"));

@@ -114,6 +114,31 @@ def test_undone_before_the_server_has_answered(open_room: Any) -> None:
     sync_api.expect(message).to_have_count(1)
 
 
+def test_undone_once_though_it_is_asked_for_twice(open_room: Any) -> None:
+    page = open_room("ida")
+    message = said(page, "undone twice")
+    held: list[Any] = []
+    asked: list[str] = []
+
+    def note(request: Any) -> None:
+        if request.url.endswith("/restore"):
+            asked.append(request.method)
+
+    page.route(
+        "**/api/messages/*",
+        lambda route: held.append(route) if route.request.method == "DELETE" else route.continue_(),
+    )
+    page.on("request", note)
+    choose(message, "Delete")
+    undo = page.locator(".gone button")
+    undo.click()
+    undo.click()
+    held.pop().continue_()
+    sync_api.expect(message).to_have_count(1)
+    sync_api.expect(page.locator("#problem")).to_have_text("")
+    assert asked == ["POST"]
+
+
 def test_arrow_up_edits_the_last_one(open_room: Any) -> None:
     page = open_room("ida")
     said(page, "with a tpyo")
