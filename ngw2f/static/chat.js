@@ -427,7 +427,7 @@ function showPeople() {
   people.parentElement.hidden = names.length === 0;
 }
 
-/* Says who is writing (typing.js), once somebody was. */
+/* Says who is writing, once somebody was. */
 let typing = null;
 
 function showTyping(somebody) {
@@ -506,7 +506,7 @@ async function fetchJSON(path, options) {
   return response.json();
 }
 
-/* Return an error that says what the server says (RFC 9457). */
+/* Return what the server says (RFC 9457). */
 async function failureOf(response) {
   const problem = await response.json().catch(() => ({}));
   const error = new Error(problem.detail || response.statusText);
@@ -523,7 +523,7 @@ function messagesOf(page) {
   return [...page.querySelectorAll("#messages > .message")];
 }
 
-/* Show a message of the history. So many at once are not said. */
+/* Show one of the history. So many are not said. */
 function showRead(fresh) {
   const item = showMessage(fresh, true);
   if (item) said.add(item);
@@ -608,6 +608,7 @@ let walking = null;
 async function withHistory(action, ...what) {
   try {
     walking ||= load("history").then(({ History }) => new History(tools));
+    walking.catch(() => (walking = null));
     await (await walking)[action](...what);
   } catch {
     /* The links lead there, and scrolling tries again. */
@@ -619,6 +620,7 @@ let changing = null;
 async function withRooms(action, ...what) {
   try {
     changing ||= load("rooms-script").then(({ Rooms }) => new Rooms({ ...tools, form }));
+    changing.catch(() => (changing = null));
     await (await changing)[action](...what);
   } catch {
     /* The page /rooms has them. */

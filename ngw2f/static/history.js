@@ -149,7 +149,6 @@ export class History {
     if (isLive && last && messages.length) await this.readBetween(last, first);
   }
 
-  /* The rooms that are newer than all shown here; the page /rooms has the others. */
   /* Read all messages between two ids, of which there may be more than one page; return their ids. */
   async readBetween(after, before) {
     const known = new Set();

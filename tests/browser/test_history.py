@@ -118,6 +118,30 @@ def test_older_page_is_live(chat: ChatServer, open_room: Any, past: tuple[str, l
     sync_api.expect(page.locator(f"#{number} em")).to_have_text("changed")
 
 
+def test_scrolling_tries_again_when_the_script_did_not_load(
+    chat: ChatServer, open_room: Any, past: tuple[str, list[int]]
+) -> None:
+    page = open_room("hal")
+    failed: list[Any] = []
+
+    def fail_once(route: Any) -> None:
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route)
+            route.abort()
+
+    page.route("**/history.js*", fail_once)
+    page.goto(chat.url + past[0])
+    with page.expect_event("requestfailed", lambda request: "history.js" in request.url):
+        page.locator("#messages > .message").first.evaluate("(item) => item.scrollIntoView()")
+    page.wait_for_function("""() => {
+      window.step = -(window.step || 20);
+      document.getElementById("pane").scrollBy(0, window.step);
+      return document.querySelectorAll("#messages > .message").length > 50;
+    }""")
+
+
 def test_arrow_key_waits_for_what_is_read_of_the_other_end(
     chat: ChatServer, open_room: Any, past: tuple[str, list[int]]
 ) -> None:

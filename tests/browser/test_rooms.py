@@ -98,3 +98,25 @@ def test_what_is_said_in_a_room_as_it_begins_is_counted(chat: ChatServer, open_r
     held.pop().continue_()
     count = page.locator(f".rooms a[data-room='{room['id']}'] .count")
     sync_api.expect(count).to_have_text("1 unread")
+
+
+def test_script_for_rooms_that_does_not_load_is_asked_for_again(
+    chat: ChatServer, open_room: Any
+) -> None:
+    page = open_room("room-finn")
+    failed: list[Any] = []
+
+    def fail_once(route: Any) -> None:
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route)
+            route.abort()
+
+    page.route("**/rooms.js*", fail_once)
+    token = chat.token_of("room-gwen")
+    lost, shown = f"lost-{secrets.token_hex(4)}", f"shown-{secrets.token_hex(4)}"
+    with page.expect_event("requestfailed", lambda request: "rooms.js" in request.url):
+        chat.call("POST", "/api/rooms", token, json={"name": lost}).raise_for_status()
+    chat.call("POST", "/api/rooms", token, json={"name": shown}).raise_for_status()
+    sync_api.expect(page.locator(f".rooms .name:has-text('{shown}')")).to_have_count(1)
