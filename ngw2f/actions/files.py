@@ -1,5 +1,6 @@
 """Files: upload one to a room, and find one."""
 
+import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from ngw2f.actions import rights
 from ngw2f.api_resources import File
 from ngw2f.broker.limits import Limits
 from ngw2f.core import Core
-from ngw2f.errors import Conflict, NotFound, TooLarge
+from ngw2f.errors import Conflict, NotFound, TooLarge, Unavailable
 from ngw2f.jobs.wakeup import WakeUp
 from ngw2f.sentences import Sentence, translatable
 from ngw2f.store import file_pictures, files
@@ -19,6 +20,8 @@ from ngw2f.text.file_names import NAMELESS, clean_file_name
 from ngw2f.text.picture_metadata import FORMATS
 
 NO_FILE = translatable("there is no such file")
+# The disk, or the share of it that the server may have, is full.
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Files:
@@ -36,7 +39,7 @@ class Files:
 
         *name*: whatever the client says. *size*: of all pieces, None if nobody knows. Nobody else
         sees it before a message shows it; unless one does within a day, it is removed.
-        Raises TooMany, TooLarge, NotFound, Conflict, and what *pieces* raises.
+        Raises TooMany, TooLarge, NotFound, Conflict, Unavailable, and what *pieces* raises.
         """
         core = self._core
         self._limits.take("upload", user.id)
@@ -60,6 +63,8 @@ class Files:
                 files.forget_files(connection, [file_id])
             if isinstance(error, TooLongError):
                 raise _too_large(most) from error
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise Unavailable("the server has no space left for files") from error
             raise
 
     @contextmanager

@@ -1,5 +1,7 @@
 """Files: what is stored, who gets it, and as what."""
 
+import errno
+import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -274,6 +276,25 @@ def test_cut_off_upload_leaves_nothing(service: Service, database: Database, fol
     assert on_disk(folder) == [b""]
     with database.reading() as connection:
         assert connection.execute(select(files.c.size)).scalars().all() == [0]
+
+
+def test_full_disk(
+    client: Client, ann: Headers, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(client, ann, b"before")
+    write = os.write
+
+    def until_it_is_full(descriptor: int, data: bytes) -> int:
+        if len(data) < 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data[:5])
+
+    monkeypatch.setattr("ngw2f.store.file_contents.os.write", until_it_is_full)
+    refused = upload(client, ann, b"x" * 9, status=503)
+    assert refused["detail"] == "the server has no space left for files"
+    monkeypatch.undo()
+    assert on_disk(folder) == [b"before"]
+    upload(client, ann, b"after")
 
 
 @both
