@@ -124,6 +124,16 @@ def test_list_read_after_its_close_is_noted() -> None:
     assert [note.code for note in recorded.trace.root.notes] == ["read-after-close"]
 
 
+def test_layer_may_take_the_first_chunk_of_an_iterator() -> None:
+    """Without `iter()`, which returns the iterator itself."""
+    recorded = record(answering(iter([b"one", b"two"])), OUTER)
+    exchange = Exchange().call(recorded)
+    body: Any = exchange.body
+    assert next(body) == b"one"
+    assert [*body] == [b"two"]
+    assert lint(recorded.trace) == []
+
+
 def test_layers_that_pass_a_body_on_share_one() -> None:
     recorded = record(answering(TrackedBody(b"one", b"two")), [*OUTER, *OUTER_TWO])
     exchange = Exchange().call(recorded)
