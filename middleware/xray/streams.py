@@ -285,8 +285,10 @@ class RecordedInput:
         """Return what stands in for `seek()`: what was read may be read again."""
 
         def seeking(*place: Any) -> Any:
+            # A layer above may have read the begin of the file, so the body begins later.
+            before = self._stream.tell()
             result = seek(*place)
-            self._position = self._stream.tell()
+            self._position += self._stream.tell() - before
             return result
 
         return seeking

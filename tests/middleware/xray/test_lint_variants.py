@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 from threading import Thread
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -396,6 +397,25 @@ def test_input_may_be_read_again_from_its_begin() -> None:
     Lenient(create_environ(**POST)).run_all(recorded)
     assert lint(recorded.trace) == []
     assert recorded.trace.layer("broken").input_bytes == 14
+
+
+def test_input_may_begin_where_a_layer_above_has_stopped() -> None:
+    def skipping(environ: WSGIEnvironment) -> None:
+        environ["wsgi.input"] = BytesIO(b"skipped a=1&b=2")
+        environ["wsgi.input"].seek(8)
+
+    def rewinding(environ: WSGIEnvironment) -> None:
+        stream = environ["wsgi.input"]
+        begin = stream.tell()
+        assert stream.read(7) == b"a=1&b=2"
+        stream.seek(begin)
+        assert stream.read(7) == b"a=1&b=2"
+
+    layers = chain_with(request(skipping), 4)
+    layers[5] = Layer("rewinding", request(rewinding), "")
+    recorded = record(answering(), layers)
+    Lenient(create_environ(**POST)).run_all(recorded)
+    assert lint(recorded.trace) == []
 
 
 def test_input_without_a_length_may_come_in_pieces() -> None:
