@@ -87,7 +87,7 @@ def flask(*, is_cached: bool = False) -> Any:
         return Response(content, status, fields)
 
     if is_cached:
-        from flask_caching import Cache  # type: ignore[import-not-found]
+        from flask_caching import Cache
 
         cache = Cache(app, config={"CACHE_TYPE": "SimpleCache"})
         # Not for other methods: its decorator would answer a POST, too.
@@ -136,7 +136,7 @@ def django_cache() -> Any:
 
 
 def beaker() -> Any:
-    from beaker.cache import CacheManager  # type: ignore[import-not-found]
+    from beaker.cache import CacheManager
 
     cache = CacheManager(type="memory").get_cache("responses", expire=SECONDS)
 
@@ -178,8 +178,8 @@ async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 def hishel() -> Any:
-    from hishel import AsyncSqliteStorage, CacheOptions  # type: ignore[import-not-found]
-    from hishel.asgi import ASGICacheMiddleware  # type: ignore[import-not-found]
+    from hishel import AsyncSqliteStorage, CacheOptions
+    from hishel.asgi import ASGICacheMiddleware
 
     storage = AsyncSqliteStorage(database_path=os.environ["HISHEL_DATABASE"])
     return ASGICacheMiddleware(asgi, storage, CacheOptions(shared=True))

@@ -61,7 +61,8 @@ class Templates:
 
     def translate(self, language: str, text: str | Sentence) -> str:
         """Return a text in a language, as it is if the catalogue does not have it."""
-        return translate(self.environment(language).catalogue, text)  # type: ignore[attr-defined]
+        catalogue = self.environment(language).catalogue  # type: ignore[attr-defined]  # Set by `extend`.
+        return translate(catalogue, text)
 
     def environment(self, language: str) -> Environment:
         """Return what compiles and keeps the templates in a language."""

@@ -135,6 +135,6 @@ def test_unknown_clients_are_asked_each_time(client: Any) -> None:
     assert most_held(Derived()) == 0
     assert most_held(object()) == 0
     assert most_held(client.client()) == 0
-    pool = SentinelConnectionPool("name", Sentinel([("h", 1)]))  # type: ignore[no-untyped-call]
+    pool = SentinelConnectionPool("name", Sentinel([("h", 1)]))  # type: ignore[no-untyped-call]  # redis-py's.
     assert most_held(redis.Redis(connection_pool=pool)) == 0
     assert HeldConnections(Derived(connection_pool=client.connection_pool)).execute("PING")
