@@ -1,7 +1,7 @@
 """Workers that are started on demand: not before another worker of theirs has work for them.
 
-A small chat goes for hours without a link, and a worker that waits for one takes memory. So the
-supervisor of an embedded chat starts it when the worker that renders messages asks for it.
+A small chat goes for hours without a link or a picture, and a worker that waits takes memory. So
+the supervisor of an embedded chat starts it when the worker that renders messages asks for it.
 """
 
 import os
