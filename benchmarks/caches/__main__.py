@@ -38,9 +38,10 @@ PEERS = (
 PAGE = ROOT / "docs" / "caches.md"
 REQUESTS = 1000
 ROUNDS = 7
+# Of a cache within a framework: what answers without it.
 BARE = {"hishel": "ASGI, bare", "Flask-Caching": "Flask, bare", "Django": "Django, bare"}
 CACHES = [name for name in APPLICATIONS if not name.endswith("bare")]
-# A hit of each, and what answers without one.
+# Around each table in the page.
 BEGIN, END = "<!-- {} -->\n", "<!-- end of {} -->\n"
 
 

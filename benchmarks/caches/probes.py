@@ -53,11 +53,7 @@ class Site:
         """Ask for a response with these fields; `sent` are the request's, with `_` for `-`."""
         own = ("sleep=", "fail=")
         options = [("h", pair) for pair in fields if not pair.startswith(own)]
-        options += [
-            (pair[:5].rstrip("="), pair.partition("=")[2])
-            for pair in fields
-            if pair.startswith(own)
-        ]
+        options += [pair.partition("=")[::2] for pair in fields if pair.startswith(own)]
         connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         headers = {name.replace("_", "-"): value for name, value in sent.items()}
         try:

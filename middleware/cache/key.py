@@ -36,7 +36,7 @@ class KeyMaker:
     def key(self, environ: dict[str, Any]) -> str | None:
         """Return the request's key, or None if the request must bypass the cache."""
         uri = self.uri(environ)
-        return uri if uri is None or self._hook is None else apply_key_hook(self._hook, uri)
+        return None if uri is None else self.of_uri(uri)
 
     def of_uri(self, uri: str) -> str | None:
         """Return the key of a URI in normal form, or None if the hook wants it in no cache."""

@@ -1,7 +1,7 @@
 """Purge stored responses on demand: by URL, by prefix, by group."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from middleware._options import names_of
@@ -26,9 +26,9 @@ class Purge:
     Raises `TypeError` for a single text in place of a list.
     """
 
-    urls: Iterable[str] = field(default=())
-    prefixes: Iterable[str] = field(default=())
-    groups: Iterable[str] = field(default=())
+    urls: Iterable[str] = ()
+    prefixes: Iterable[str] = ()
+    groups: Iterable[str] = ()
 
     def __post_init__(self) -> None:
         for name in ("urls", "prefixes", "groups"):

@@ -61,9 +61,9 @@ NO_DIFFERENCES = Differences()
 
 
 def is_same(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    """Say whether nothing changed. Nearly always all values are the same objects, at once seen.
+    """Say whether nothing changed. Nearly always all values are the same objects, seen at once.
 
-    One that is replaced by an equal one is no change.
+    One replaced by an equal one is no change; `changed_entries` names it if others changed.
     """
     try:
         return before == after

@@ -17,13 +17,14 @@ from ngw2f.store import devices, registration, tokens, users
 from ngw2f.store.departures import DELETED_NICKNAME, delete_account
 from ngw2f.store.events import Run
 from ngw2f.store.users import Credentials, LooksTakenError, NicknameTakenError, UserRow
+from ngw2f.text.languages import Language
 from ngw2f.text.lookalikes import shapes_of
 from ngw2f.text.names import InvalidNameError, check_nickname, name_key
 from ngw2f.text.password import InvalidPasswordError, prepare_password
 
 TAKEN = translatable("the nickname is taken")
 Theme = Literal["system", "light", "dark"]
-ChosenLanguage = Literal["system", "en", "de"]
+ChosenLanguage = Literal["system", Language]
 LOOKS_TAKEN = translatable("the nickname is taken, by one that looks the same")
 
 

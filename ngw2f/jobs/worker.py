@@ -49,9 +49,9 @@ CRON_STOP_SECONDS = 1.0
 # Posts come before rendering: when the processors are busy, a worker gets a third of what a web
 # process gets.
 NICE = 5
-# A message that needs all that most need.
 # Statements that a worker without work runs, too.
 WATCHED = (WAITING_BEFORE, DUE_BEFORE, UNNOTIFIED, file_pictures.DUE_BEFORE)
+# A message that needs all that most need.
 WARMING = "```python\nwarm = True\n```"
 
 log = logging.getLogger(__name__)
