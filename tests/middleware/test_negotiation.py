@@ -131,6 +131,8 @@ def test_coding_weight(field: str | None, gzip: float, identity: float) -> None:
         ("de, en", "de"),
         ("en, de", "en"),
         ("fr, *;q=0.5", "en"),
+        ("de;q=0.9, de-AT;q=0.3, en;q=0.5", "de"),
+        ("en;q=0.3, *;q=0.5, *;q=0.1", "de"),
         ("de;q=0, *", "en"),
         ("de-AT, de;q=0, en;q=0.1", "en"),
         ("de-CH;q=0, de", "de"),

@@ -17,7 +17,7 @@ from tests.middleware.cache.around import Client, Origin, fresh, request, status
 from tests.middleware.serving import Exchange
 
 TRACKING = without_parameters("utm_*", "gclid")
-WWW = same_host("a.test", "www.a.test", "M.a.test")
+WWW = same_host("A.test", "www.a.test", "M.a.test")
 
 
 def keyed(uri: str, hook: Any = TRACKING) -> str | None:
@@ -186,6 +186,8 @@ def test_uri_is_written_as_it_is_read() -> None:
         ("http://a.test/", TypeError, "key must return a TargetURI or None, not 'http://a.test/'"),
         (replace(URI, path="b"), ValueError, "key returned the path 'b' for http://a.test/b"),
         (replace(URI, path="/b?c"), ValueError, "path '/b[?]c'"),
+        (replace(URI, path="/b#c"), ValueError, "path '/b#c'"),
+        (replace(URI, path="/b c"), ValueError, "path '/b c'"),
         (replace(URI, host="A.test"), ValueError, "host 'A.test'"),
         (replace(URI, host=""), ValueError, "host ''"),
         (replace(URI, scheme=""), ValueError, "scheme ''"),

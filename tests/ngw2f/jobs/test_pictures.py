@@ -85,6 +85,7 @@ def test_message_gets_the_picture_of_its_file(
     assert answer.headers["Content-Type"] == "image/webp"
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert answer.headers["Vary"] == "Authorization, Cookie"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     # The picture itself is shown; before, nobody had looked at it.
     whole = client.get(shown["_links"]["self"], status=200)
@@ -275,3 +276,18 @@ def test_stopped_worker_begins_none(
     assert not job_context.pictures.is_busy
     ((due_at, tries),) = due_of(database)
     assert (due_at is not None, tries) == (True, 0)
+
+
+def test_large_picture_waits_for_no_worker(
+    job_context: JobContext,
+    client: Client,
+    ann: Headers,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = encoded(9, 9)
+    monkeypatch.setattr(file_pictures, "MAX_BYTES", len(body))
+    upload(client, ann, body)
+    monkeypatch.setattr(file_pictures, "MAX_BYTES", len(body) - 1)
+    upload(client, ann, body)
+    assert [due_at is None for due_at, _ in due_of(database)] == [False, True]

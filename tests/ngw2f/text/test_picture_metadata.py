@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from ngw2f.text.picture_metadata import FORMATS, MAX_PARTS, DamagedError, wipe_metadata
+from ngw2f.text.picture_metadata import FORMATS, MAX_PARTS, PIECE_BYTES, DamagedError, wipe_metadata
 
 SECRET = "Rue du Secret"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -191,3 +191,52 @@ def test_comment_that_ends_too_early_is_not_filled() -> None:
 
 def test_other_types_stay_as_they_are() -> None:
     assert wiped(b"%PDF-", "pdf") == b"%PDF-"
+
+
+@pytest.mark.parametrize("head", [b"!\xff\x0bXMP DataXMP", b"!\x01\x0c" + bytes(12)])
+def test_other_extensions_of_a_gif(head: bytes) -> None:
+    content = picture("GIF")
+    at = 13 + 3 * 2 ** ((content[10] & 7) + 1)
+    done = wiped(content[:at] + head + b"\x06secret\0" + content[at:], "GIF")
+    assert b"secret" not in done
+    assert opened(done).tobytes() == opened(content).tobytes()
+
+
+def test_part_of_odd_length_in_a_webp() -> None:
+    content = picture("WEBP") + b"XYZ \x03\0\0\0abc\0XYZ \x06\0\0\0secret"
+    done = wiped(content[:4] + struct.pack("<I", len(content) - 8) + content[8:], "WEBP")
+    assert (len(done), b"secret" in done) == (len(content), False)
+
+
+def test_webp_that_was_cut_off_is_none() -> None:
+    with pytest.raises(DamagedError):
+        wiped(picture("WEBP")[:-2], "WEBP")
+
+
+def test_webp_in_too_many_parts_is_none() -> None:
+    content = picture("WEBP") + b"XYZ \0\0\0\0" * MAX_PARTS
+    with pytest.raises(DamagedError):
+        wiped(content[:4] + struct.pack("<I", len(content) - 8) + content[8:], "WEBP")
+
+
+def test_gif_in_too_many_small_parts_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ngw2f.text.picture_metadata.MAX_SMALL_PARTS", 3)
+    with pytest.raises(DamagedError):
+        wiped(picture("GIF"), "GIF")
+
+
+def test_marker_between_two_pieces_of_a_scan() -> None:
+    content = wiped(picture("JPEG"))
+    assert content.endswith(b"\xff\xd9")
+    start = content.index(b"\xff\xda")
+    scan = start + 2 + int.from_bytes(content[start + 2 : start + 4])
+    padding = PIECE_BYTES - 1 - (len(content) - 2 - scan)
+    whole = content[:-2] + b"x" * padding + b"\xff\xd9"
+    assert wiped(whole + b"a film after it") == whole
+
+
+def test_large_part_of_exif_is_wiped_to_its_end() -> None:
+    data = b"Exif\0\0" + b"x" * 69_988 + b"secret"
+    webp = picture("WEBP") + b"EXIF" + struct.pack("<I", len(data)) + data
+    done = wiped(webp[:4] + struct.pack("<I", len(webp) - 8) + webp[8:], "WEBP")
+    assert b"secret" not in done

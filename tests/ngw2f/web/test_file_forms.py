@@ -8,6 +8,7 @@ from wsgiref.validate import validator
 import pytest
 from webtest import TestResponse, Upload
 
+from ngw2f.actions.messages import Messages
 from ngw2f.server.service import Service
 from ngw2f.settings import Settings
 from ngw2f.store.files import COST_BYTES
@@ -74,10 +75,31 @@ def test_form_that_is_sent_again_is_one_message(ann: Client) -> None:
     assert ann.sources() == ["look", "look"]
     files = [each["files"][0] for each in ann.get("/api/messages").json["messages"]]
     assert [ann.get(each["_links"]["self"]).body for each in files] == [b"hello", b"other"]
+    # Somebody went back, and wrote another text, or chose the file under another name.
+    send(ann, [("file", "a.txt", b"hello")], **{**fields, "source": "see"})
+    send(ann, [("file", "b.txt", b"hello")], **fields)
+    assert sorted(ann.sources()) == ["look", "look", "look", "see"]
     # What is deleted does not come back.
     ann.delete("/api/messages/1", status=204)
     send(ann, [("file", "a.txt", b"hello")], **fields)
+    assert sorted(ann.sources()) == ["look", "look", "see"]
+
+
+def test_form_that_comes_twice_at_a_time(ann: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = form_of(page(ann), "/rooms/lobby")["idempotency_key"].value
+    # As the second sees it before the first has posted.
+    monkeypatch.setattr(Messages, "was_posted", lambda *_: False)
+    for _ in range(2):
+        files = [("file", "a.txt", b"x")]
+        assert send(ann, files, source="look", idempotency_key=key).status_int == 303
     assert ann.sources() == ["look"]
+
+
+def test_reply_with_files(ann: Client) -> None:
+    first = ann.post_json("/api/messages", {"source": "first"}, status=201).json["id"]
+    send(ann, [("file", "a", b"x")], source="second", reply_to=str(first))
+    messages = ann.get("/api/messages").json["messages"]
+    assert messages[-1]["reply_to"] == first
 
 
 def test_one_file_for_two_rooms_from_pages_of_one_moment(ann: Client) -> None:
@@ -118,6 +140,10 @@ def test_refused_form_comes_back_with_the_text(build: Callable[..., Service]) ->
     assert texts(answer, "#problem") == ["Not sent: a message has at most 20 files"]
     assert send(client, [], source=" ").status_int == 400
     assert client.sources() == []
+
+
+def test_as_many_files_as_a_message_has(ann: Client) -> None:
+    assert send(ann, [("file", "a", b"")] * 20).status_int == 303
 
 
 def test_form_needs_room_before_it_is_read(

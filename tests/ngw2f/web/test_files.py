@@ -278,15 +278,16 @@ def test_cut_off_upload_leaves_nothing(service: Service, database: Database, fol
         assert connection.execute(select(files.c.size)).scalars().all() == [0]
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_full_disk(
-    client: Client, ann: Headers, folder: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, ann: Headers, folder: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     upload(client, ann, b"before")
     write = os.write
 
     def until_it_is_full(descriptor: int, data: bytes) -> int:
         if len(data) < 5:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(code, "No space left on device")
         return write(descriptor, data[:5])
 
     monkeypatch.setattr("ngw2f.store.file_contents.os.write", until_it_is_full)
