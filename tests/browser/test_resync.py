@@ -25,6 +25,8 @@ def test_nothing_is_missing(chat: ChatServer, open_room: Any) -> None:
     page = open_room("ann")
     say(page, "before")
     page.wait_for_selector(".message:has-text('before')")
+    # One's own message is shown before it is sent; a stream that begins later outlives the kill.
+    page.wait_for_selector("#connection[data-state=live]", state="attached")
     page.route("**/*events?*", lambda route: route.abort())
     with page.expect_request("**/*events?*", timeout=RETURN_MS):
         chat.kill_worker()
