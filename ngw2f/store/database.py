@@ -1,5 +1,6 @@
 """The database: its engine, and the ways to read and to write."""
 
+import logging
 import random
 import sqlite3
 import threading
@@ -63,6 +64,8 @@ SQLITE_PRAGMAS = (
 
 BEGIN = "BEGIN IMMEDIATE"
 
+POOL_LOG = logging.getLogger("sqlalchemy.pool.impl.QueuePool")
+
 
 class DatabaseBusyError(Exception):
     """Another process held the database for longer than LOCK_TIMEOUT_SECONDS."""
@@ -89,6 +92,7 @@ class Database:
                 hide_parameters=True,
             )
             event.listen(self.engine, "connect", _prepare_session)
+            POOL_LOG.addFilter(_is_of_failure)
             _check_idle_connections(self.engine)
             # Otherwise each question would be a transaction, of three round trips instead of one.
             self._asking_engine: Engine = self.engine.execution_options(
@@ -182,6 +186,15 @@ def _check_idle_connections(engine: Engine) -> None:
 
     event.listen(engine, "checkin", note_use)
     event.listen(engine, "checkout", check)
+
+
+def _is_of_failure(record: logging.LogRecord) -> bool:
+    """Say no to a rollback that ends because its greenlet is killed: the pool drops the connection.
+
+    It would be logged with a traceback, at a stop like any other.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return error is None or isinstance(error, Exception)
 
 
 def _prepare_session(connection: Any, _record: object) -> None:

@@ -101,5 +101,10 @@ class Prepared:
             raise DBAPIError.instance(
                 compiled.text, None, error, of_driver, connection_invalidated=is_lost
             ) from error
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                # Killed while it waited: the answer to the statement is still to come.
+                connection.invalidate(error)
+            raise
         finally:
             cursor.close()

@@ -1,6 +1,11 @@
 """Statements on the driver's own cursor."""
 
+import itertools
+from typing import Any
+
+import psycopg
 import pytest
+from gevent import GreenletExit
 from sqlalchemy import bindparam, insert, literal, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -82,6 +87,40 @@ def test_connection_that_breaks_is_given_up(
         with pytest.raises(OperationalError) as raised:
             IDS.fetch(connection)
     assert raised.value.connection_invalidated
+    assert caplog.text == ""
+    with database.reading() as connection:
+        assert IDS.fetch(connection) == []
+
+
+@pytest.mark.parametrize("steps", [0, 1], ids=["in a statement", "in the rollback after it"])
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_connection_is_given_up_when_its_greenlet_is_killed(
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: int,
+) -> None:
+    """It waits for an answer then, which comes to nobody."""
+    wait = psycopg.Connection.wait
+    waits = itertools.count()
+
+    def wait_until_killed(self: Any, generator: Any, *rest: Any) -> object:
+        if next(waits) < steps:
+            return wait(self, generator, *rest)
+        next(generator)
+        raise GreenletExit
+
+    def read() -> None:
+        with database.reading() as connection:
+            # Its transaction begins here.
+            IDS.fetch(connection)
+            monkeypatch.setattr(psycopg.Connection, "wait", wait_until_killed)
+            IDS.fetch(connection)
+
+    with pytest.raises(GreenletExit):
+        read()
+    monkeypatch.undo()
+    assert next(waits) == steps + 1
     assert caplog.text == ""
     with database.reading() as connection:
         assert IDS.fetch(connection) == []
