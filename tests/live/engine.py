@@ -14,10 +14,14 @@ SEPARATOR = "\x1e"
 
 
 class Poller:
-    """A session; `heard` are the events so far, `acknowledged` the answers by their ids."""
+    """A session; `heard` are the events so far, `acknowledged` the answers by their ids.
 
-    def __init__(self, chat: ChatServer, **auth: Any) -> None:
+    `since` is the newest message before it. A worker that is behind tells of older ones, too.
+    """
+
+    def __init__(self, chat: ChatServer, since: int | None = None, **auth: Any) -> None:
         self._chat = chat
+        self.since = newest_message(chat) if since is None else since
         self._ids = itertools.count()
         self.heard: list[list[Any]] = []
         self.acknowledged: dict[int, Any] = {}
@@ -68,7 +72,7 @@ class Poller:
         return next((event[-1] for event in reversed(self.heard) if len(event) > 1), None)
 
     def sources(self) -> list[str]:
-        return sources_of(self.heard)
+        return sources_of(self.heard, self.since)
 
     def _take(self, packet: str) -> None:
         if packet.startswith("40"):
@@ -84,10 +88,17 @@ class Poller:
                 self.post("3")
 
 
-def sources_of(events: list[list[Any]]) -> list[str]:
-    """Return the messages that were created, in their order."""
+def sources_of(events: list[list[Any]], since: int) -> list[str]:
+    """Return the messages that were created after the one with the id *since*, in their order."""
     return [
         event[1]["model"]["source"]
         for event in events
         if event[0] == "updated_model" and event[1]["event"] == "message.created"
+        if event[1]["model"]["id"] > since
     ]
+
+
+def newest_message(chat: ChatServer) -> int:
+    """Return the id of the lobby's newest message; 0 if it has none."""
+    messages = chat.call("GET", "/api/messages").json()["messages"]
+    return max((message["id"] for message in messages), default=0)
