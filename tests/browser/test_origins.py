@@ -119,7 +119,13 @@ LISTENS = """
     const source = new EventSource(address);
     const socket = new WebSocket(`${chat.replace("http", "ws")}/ws?after=0&${tickets[1]}`);
     await Promise.all([happens(source, "open"), happens(socket, "open")]);
-    const streamed = happens(source, "message.created");
+    const streamed = new Promise((resolve) => {
+        // What was posted just before may be told first.
+        source.addEventListener("message.created", ({data}) => {
+            const {source: words} = JSON.parse(data);
+            if (words === "by a socket") resolve(words);
+        });
+    });
     const answered = new Promise((resolve) => {
         socket.addEventListener("message", ({data}) => {
             const event = JSON.parse(data);
@@ -127,7 +133,7 @@ LISTENS = """
         });
     });
     socket.send(JSON.stringify({type: "post", room_id: 1, source: "by a socket", client_id: 1}));
-    const heard = [await answered, JSON.parse((await streamed).data).source];
+    const heard = [await answered, await streamed];
     source.close();
     const again = new EventSource(address);
     await happens(again, "error");

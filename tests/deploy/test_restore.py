@@ -13,6 +13,7 @@ from redis import Redis
 from tests.deploy.chats import environment, join, running_chat
 from tests.needs import lacking
 from tests.nginx.running import Client, make_front, running
+from tests.waiting import wait_until
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -40,6 +41,20 @@ def say(client: Client, headers: dict[str, str]) -> int:
     return int(answer.json["id"])
 
 
+def cursor_of(client: Client, message_id: int, after: str) -> str:
+    """Return the id of the message's event, which may be told a moment after the post's answer."""
+    place = after
+
+    def told() -> str | None:
+        nonlocal place
+        answer = client.ask(f"/api/events?after={place}&wait=20").json
+        place = answer["next"]
+        ids = (each["id"] for each in answer["events"] if each["data"].get("id") == message_id)
+        return next(ids, None)
+
+    return wait_until(told)
+
+
 def test_restore_of_an_older_state(
     directory: Path, backend: str, database_url: str, valkey_url: str, redis: Redis
 ) -> None:
@@ -59,8 +74,9 @@ def test_restore_of_an_older_state(
             headers = join(client, "ann")
             kept = say(client, headers)
             assert ngw2f(variables, "backup", backup) == ""
-            lost = [say(client, headers) for _ in range(3)]
             cursor = client.ask("/api/events").json["next"]
+            lost = [say(client, headers) for _ in range(3)]
+            cursor = cursor_of(client, lost[-1], cursor)
             set_aside()
             refused = ngw2f(variables, "restore", backup)
             assert "stop" in refused, refused

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import requests
 from redis import Redis
@@ -149,6 +150,25 @@ class ChatServer:
         return requests.request(
             method, self.url + path, headers=headers, timeout=START_SECONDS, **options
         )
+
+    def cursor(self, token: str) -> str:
+        """Return the id of an event after all that was acknowledged before, whoever is asked.
+
+        The id that a worker says to begin with may be that of an older one: it delivers what was
+        acknowledged a moment later.
+        """
+        mark = f"from here on, {uuid4().hex}"
+        place = self.call("GET", "/api/events").json()["next"]
+        self.call("POST", "/api/messages", token, json={"source": mark}).raise_for_status()
+
+        def marked() -> str | None:
+            nonlocal place
+            answer = self.call("GET", f"/api/events?after={place}&wait=20").json()
+            place = answer["next"]
+            ids = (each["id"] for each in answer["events"] if each["data"].get("source") == mark)
+            return next(ids, None)
+
+        return wait_until(marked)
 
     def _run(self, *module: str) -> None:
         with self.log.open("ab") as log:

@@ -124,8 +124,9 @@ def test_long_poll_waits_for_an_event(chat: ChatServer, ann: str) -> None:
     posting.start()
     start = time.monotonic()
     answer = chat.call("GET", f"/api/events?after={cursor}&wait=50").json()
+    seconds = time.monotonic() - start
     posting.join()
-    assert time.monotonic() - start < 30
+    assert seconds < 50
     assert answer["events"][0]["data"]["source"] == "hello"
     assert answer["next"] == answer["events"][-1]["id"]
 
@@ -135,7 +136,7 @@ def test_long_poll_is_empty_after_the_wait(chat: ChatServer, ann: str) -> None:
     cursor = chat.call("GET", "/api/events").json()["next"]
     start = time.monotonic()
     answer = chat.call("GET", f"/api/events?after={cursor}&wait=1").json()
-    assert 0.9 < time.monotonic() - start < 30
+    assert time.monotonic() - start > 0.9
     assert answer == {"events": [], "next": cursor}
 
 

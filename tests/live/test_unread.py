@@ -10,7 +10,7 @@ import websocket
 
 from tests.live import streams
 from tests.live.server import ChatServer
-from tests.live.test_choice import SECONDS, Hear
+from tests.live.test_choice import SECONDS, Hear, heard_of
 
 QUERY = "events=unread.updated,message.created&rooms=1"
 Listen = Callable[[ChatServer, str, str], Any]
@@ -34,16 +34,7 @@ def sse(chat: ChatServer, token: str, cursor: str) -> Iterator[Hear]:
     headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {token}"}
     with streams.Stream(chat, f"/events?{QUERY}&after={cursor}", headers) as stream:
         assert stream.response.status == 200
-        stream.block()
-
-        def hear() -> str:
-            while True:
-                said = "\n".join(stream.block())
-                # What only says how far one is, is no event.
-                if "\ndata:" in said:
-                    return said
-
-        yield hear
+        yield lambda: heard_of(stream)
 
 
 @contextmanager
@@ -92,7 +83,7 @@ def test_reading_is_heard_by_its_own_connections(
 ) -> None:
     reader = chat.register(f"reader of {listen.__name__}")
     other = chat.register(f"other of {listen.__name__}")
-    cursor = chat.call("GET", "/api/events").json()["next"]
+    cursor = chat.cursor(ann)
 
     def read(source: str) -> None:
         """Have something said, read, and something said once more."""
