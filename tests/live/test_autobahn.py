@@ -8,6 +8,7 @@ import random
 import socket
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -42,8 +43,9 @@ def connect(echo: Echo, **fields: str) -> Raw:
 def answers(echo: Echo, *pieces: bytes, **fields: str) -> Frames:
     """Return all frames that come until the server ends the connection."""
     with connect(echo, **fields) as raw:
-        for piece in pieces:
-            raw.sock.sendall(piece)
+        with suppress(OSError):  # The server may have ended it before all is sent.
+            for piece in pieces:
+                raw.sock.sendall(piece)
         frames = []
         while (heard := raw.receive())[0]:
             frames.append(heard)

@@ -120,9 +120,8 @@ BAD = {
 
 @pytest.mark.parametrize("packet", BAD.values(), ids=BAD.keys())
 def test_bad_packet_ends_the_websocket(client: Raw, packet: str) -> None:
-    client.send(packet)
     # What comes behind is not HTTP.
-    client.sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: chat\r\n\r\n")
+    client.sock.sendall(frame(packet) + b"GET /metrics HTTP/1.1\r\nHost: chat\r\n\r\n")
     assert b"HTTP/1" not in client.rest()
 
 

@@ -1,7 +1,7 @@
 """WebSocket clients that send what no client sends: errors for them, and nothing else."""
 
 import json
-import os
+import random
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -174,7 +174,9 @@ def test_other_fields_of_the_handshake_are_no_matter(
 
 
 def test_random_bytes_end_the_connection(chat: ChatServer) -> None:
+    # The same ones in each run: now and then, some are the start of a long frame.
+    chance = random.Random(1)
     for _ in range(50):
         with Raw(chat, "/ws") as raw:
-            raw.sock.sendall(os.urandom(300) + b"\x00\x00")
+            raw.sock.sendall(chance.randbytes(300) + b"\x00\x00")
             assert b"HTTP/1" not in raw.rest()
