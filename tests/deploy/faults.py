@@ -24,10 +24,10 @@ from tests.deploy.followers import (
 )
 from tests.live.server import RedisServer
 from tests.postgresql import PostgreSQLServer
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 # The last events have so long to reach everybody, and the last messages to be rendered.
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = HANGING_SECONDS
 
 
 @dataclass

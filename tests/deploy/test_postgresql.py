@@ -4,7 +4,6 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ngw2f.settings import Settings
 from ngw2f.store.migrate import migrate
 from tests.deploy.chats import Load, environment, join, running_chat, running_workers
 from tests.nginx.running import Client, make_front, running
+from tests.waiting import HANGING_SECONDS, wait_until
 
 # What a gunicorn worker does, in its order: patch, then import the driver.
 COOPERATION = """
@@ -61,7 +61,7 @@ def directory() -> Iterator[Path]:
 
 def test_queries_leave_the_loop_free(database_url: str) -> None:
     program = [sys.executable, "-c", textwrap.dedent(COOPERATION), database_url]
-    told = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    told = subprocess.run(program, capture_output=True, text=True, timeout=HANGING_SECONDS)
     # Nine wait at once, and a tenth, in the same thread, sees them and ends their wait.
     assert told.stdout == "{'QueryCanceled'}\n", told.stderr
 
@@ -78,10 +78,7 @@ def test_chat_flow_behind_nginx(
         with Load(client, join(client, "ann"), threads=8) as load:
             load.wait_for(200)
         assert load.failures == []
-        deadline = time.monotonic() + 60
-        while not all(message["rendered"] for message in newest(client)):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: all(message["rendered"] for message in newest(client)))
         assert {message["id"] for message in newest(client)} == set(load.acknowledged[-200:])
         assert {message["html"] for message in newest(client)} == {"<p>hello <em>world</em></p>"}
 

@@ -11,7 +11,7 @@ from redis import Redis
 
 from tests.deploy.chats import Chat, environment, join, started
 from tests.nginx.running import make_front, running
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 BODY = json.dumps({"source": "hello"}).encode()
 # No worker renders it, so the answer is still to come when the instance is killed.
@@ -41,7 +41,7 @@ def test_killed_between_commit_and_answer(directory: Path, valkey_url: str, redi
         posting.start()
         wait_until(lambda: client.ask("/api/messages").json["messages"])
         chats[0].kill()
-        posting.join(60)
+        posting.join(HANGING_SECONDS)
         assert answers[0].status == 503
         assert "may have been done" in answers[0].json["detail"]
         with started(chats[1]):

@@ -22,11 +22,11 @@ from nginx.render import Front
 from tests.deploy.chats import join
 from tests.needs import lacking
 from tests.nginx.running import Client, need_nginx
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 # PostgreSQL's cluster is made, and ten processes start at once.
-START_SECONDS = 180
-STOP_SECONDS = 60
+START_SECONDS = HANGING_SECONDS
+STOP_SECONDS = HANGING_SECONDS
 # Not what PostgreSQL runs as for root.
 ORDINARY, ORDINARY_GROUP = "nobody", "nogroup"
 

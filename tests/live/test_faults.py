@@ -15,13 +15,14 @@ import requests
 from tests.live.listeners import ALL
 from tests.live.proxy import CuttingProxy
 from tests.live.server import ChatServer
+from tests.waiting import HANGING_SECONDS
 
 # They are posted for as long as the server is hurt.
 MESSAGES = 250
 MESSAGES_A_SECOND = 8
 CUT_SECONDS = (1.0, 6.0)
 # What comes last has so long to reach everybody.
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = HANGING_SECONDS
 CLIENTS = Path(__file__).parent / "clients" / "listen.cjs"
 
 

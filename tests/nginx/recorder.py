@@ -8,7 +8,7 @@ from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
 
 # A stream that is not ended by its test sends a second line after so long.
-STREAM_SECONDS = 10
+STREAM_SECONDS = 45
 
 Headers = list[tuple[str, str]]
 

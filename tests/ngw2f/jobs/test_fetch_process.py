@@ -23,9 +23,9 @@ from ngw2f.store import previews
 from tests.client import Client
 from tests.ngw2f.jobs.conftest import WebSite
 from tests.ngw2f.jobs.spawned import Spawned
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
-SECONDS = 60
+SECONDS = HANGING_SECONDS
 
 pytestmark = pytest.mark.usefixtures("_spawned")
 

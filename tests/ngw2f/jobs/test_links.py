@@ -20,9 +20,13 @@ from ngw2f.links.visit import Patience
 from ngw2f.settings import Settings
 from ngw2f.store.database import DatabaseBusyError
 from tests.client import Client
+from tests.conftest import LINKS_TIMEOUT_SECONDS
 from tests.entries import entries_of
 from tests.ngw2f.jobs.conftest import WebSite
 from tests.waiting import wait_until
+
+# Before a link that hangs is given up.
+EARLY_SECONDS = LINKS_TIMEOUT_SECONDS - 10
 
 
 @pytest.fixture
@@ -335,7 +339,7 @@ def test_slow_leave_their_seats(
     render_messages()
     job = threading.Thread(target=fetch_in(job_context))
     job.start()
-    wait_until(lambda: "/quick" in site.paths, 8)  # Before those that hang give up.
+    wait_until(lambda: "/quick" in site.paths, EARLY_SECONDS)  # Before those that hang give up.
     site.closing.set()
     job.join()
 
@@ -356,7 +360,7 @@ def test_flood_of_hanging_links_is_hurried(
     render_messages()
     job = threading.Thread(target=fetch_in(job_context))
     job.start()
-    wait_until(lambda: "/quick" in site.paths, 8)  # Before the patient ones give up.
+    wait_until(lambda: "/quick" in site.paths, EARLY_SECONDS)  # Before the patient ones give up.
     site.closing.set()
     job.join()
 
@@ -450,7 +454,7 @@ def test_new_links_join_the_round(
     job.start()
     path = say(site.url("/later"))
     render_messages()
-    wait_until(lambda: previews(client, path), 8)  # Before the one that hangs gives up.
+    wait_until(lambda: previews(client, path), EARLY_SECONDS)  # Before the one that hangs gives up.
     assert job.is_alive()
     site.closing.set()
     job.join()
@@ -465,7 +469,7 @@ def test_told_to_stop_leaves_the_rest(
     job.start()
     wait_until(lambda: "/hang" in site.paths)
     job_context.stopping.set()
-    job.join(8)  # The links that hang would take longer.
+    job.join(EARLY_SECONDS)  # The links that hang would take longer.
     assert not job.is_alive()
     assert job_context.link_outbox.has_due()
 

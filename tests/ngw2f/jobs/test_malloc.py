@@ -24,7 +24,7 @@ from tests.client import Client
 from tests.ngw2f.links.guard.test_fetch_hostile import flood
 from tests.ngw2f.links.lab import Site, answer, read_request
 from tests.ngw2f.links.preview.test_thumbnail import JPEG, insert, jpeg_of_scans, png_of_texts
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 MAX_MEGABYTES = 200
 SITES_OF_A_KIND = 4
@@ -121,7 +121,7 @@ def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, env=environment)
     yield process
     process.terminate()
-    process.wait(60)
+    process.wait(HANGING_SECONDS)
 
 
 def most_megabytes(pid: int) -> float:
@@ -155,7 +155,7 @@ def test_memory_stays_bounded(
     shown = 0
     # The fetch process is nice: on a busy machine it may be too slow for some.
     for _ in range(TRIES):
-        wait_until(lambda: not job_context.link_outbox.has_due(), 60)
+        wait_until(lambda: not job_context.link_outbox.has_due())
         answered = client.get("/api/messages?limit=200").json["messages"]
         assert all(message["rendered"] for message in answered)
         titles = [preview["title"] for message in answered for preview in message["previews"]]

@@ -13,7 +13,7 @@ from ngw2f.jobs.outbox import SET_ASIDE
 from ngw2f.settings import Settings
 from ngw2f.store.render_queue import MAX_ATTEMPTS
 from tests.client import Client
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def worker(environment: None) -> Iterator[Callable[[], subprocess.Popen[bytes]]]
     yield start
     for process in processes:
         process.terminate()
-        process.wait(60)
+        process.wait(HANGING_SECONDS)
 
 
 def test_poison_is_set_aside(
@@ -51,10 +51,10 @@ def test_poison_is_set_aside(
     posted = client.post_json("/api/messages", {"source": "POISON"}, headers=headers)
     last = client.say(ann, "last")["_links"]["self"]
     for _ in range(MAX_ATTEMPTS):
-        assert worker().wait(60) == -signal.SIGKILL
+        assert worker().wait(HANGING_SECONDS) == -signal.SIGKILL
         assert client.get(posted.headers["Location"]).status_int == 202
     alive = worker()
-    wait_until(lambda: client.get(posted.headers["Location"]).status_int == 500, 60)
+    wait_until(lambda: client.get(posted.headers["Location"]).status_int == 500)
     wait_until(lambda: client.get(first).json["rendered"] and client.get(last).json["rendered"])
     assert client.get(posted.headers["Location"]).json["detail"] == SET_ASIDE
     assert client.get("/api/messages/2").json["html"] == "<p>POISON</p>"
@@ -63,4 +63,4 @@ def test_poison_is_set_aside(
     # An operator who thinks that it is mended finds out.
     cli.main(["jobs", "requeue", "message-2"])
     assert capsys.readouterr().out == "requeued message-2\n"
-    assert alive.wait(60) == -signal.SIGKILL
+    assert alive.wait(HANGING_SECONDS) == -signal.SIGKILL

@@ -27,13 +27,13 @@ from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from tests.client import Client
 from tests.ngw2f.jobs.conftest import WebSite
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 # What tells the pids of a pool's workers.
 Pids = Callable[[], list[int]]
 
 POSTS = 100
-SECONDS = 60
+SECONDS = HANGING_SECONDS
 LOCKED_SECONDS = 1.5
 
 
@@ -61,13 +61,13 @@ class Valkey:
 
     def lose_all(self) -> None:
         self.process.terminate()
-        self.process.wait(60)
+        self.process.wait(SECONDS)
         shutil.rmtree(self._directory)
 
     def close(self) -> None:
         self.process.send_signal(signal.SIGCONT)
         self.process.kill()
-        self.process.wait(60)
+        self.process.wait(SECONDS)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def start_pool(settings: Settings, client: Client) -> Iterator[Callable[..., Pid
     yield start
     for process in processes:
         process.terminate()
-        process.wait(60)
+        process.wait(SECONDS)
 
 
 @pytest.fixture
@@ -116,8 +116,14 @@ def pool(start_pool: Callable[..., Pids]) -> Pids:
 
 def children(parent: int, what: str) -> list[int]:
     """Return the children of a process whose command lines have *what* (Linux's /proc)."""
-    pids = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in pids if what in Path(f"/proc/{pid}/cmdline").read_text()]
+    found = []
+    # Any of them may have just ended.
+    with suppress(OSError):
+        for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            with suppress(OSError):
+                if what in Path(f"/proc/{pid}/cmdline").read_text():
+                    found.append(int(pid))
+    return found
 
 
 @pytest.fixture
@@ -164,7 +170,8 @@ def test_killed_workers_lose_nothing(
     for number in range(POSTS):
         if number % 40 == 30:
             for pid in pool():
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         post(number)
     all_shown()
     assert set(Counter(site.paths).values()) == {1}

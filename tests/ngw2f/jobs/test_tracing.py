@@ -18,7 +18,7 @@ from ngw2f.settings import Settings
 from ngw2f.text.markdown import MarkdownRenderer
 from tests.client import Client
 from tests.ngw2f.jobs.conftest import WebSite
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_worker_writes_it(
         )[0]
     finally:
         worker.terminate()
-        worker.wait(60)
+        worker.wait(HANGING_SECONDS)
     if form == "text":
         assert line.endswith(f"message 1 rendered {request_id}")
         return

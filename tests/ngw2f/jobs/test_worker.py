@@ -21,7 +21,7 @@ from ngw2f.store import previews
 from ngw2f.store.database import Database
 from tests.client import Client
 from tests.queues import queue_of
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_ends_with_its_lifeline(settings: Settings, pipe: tuple[int, int], comma
     os.close(leash)
     try:
         # The cron ends by the signal itself, after the handlers of its own.
-        assert process.wait(60) in {0, -signal.SIGTERM}
+        assert process.wait(HANGING_SECONDS) in {0, -signal.SIGTERM}
     finally:
         process.kill()
         process.wait()
@@ -115,7 +115,7 @@ def test_says_that_it_is_ready_and_works(
         wait_until(lambda: b"works\n" in told(reader))
         wait_until(lambda: client.get("/api/messages/1").json["rendered"])
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(HANGING_SECONDS) == 0
     finally:
         process.kill()
         process.wait()
@@ -145,7 +145,7 @@ def test_asks_for_whom_a_link_needs(
         client.say(ann, "http://127.0.0.1:1/")
         wait_until(lambda: demand_of("links") in told(reader))
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(HANGING_SECONDS) == 0
     finally:
         process.kill()
         process.wait()
@@ -161,8 +161,8 @@ def test_runs_until_told_to_stop(
     client.say(client.join("ann"), "*a* http://127.0.0.1:1/")
 
     def stop_when_rendered() -> None:
-        wait_until(lambda: client.get("/api/messages/1").json["rendered"], 60)
-        wait_until(lambda: not has_due(settings), 60)
+        wait_until(lambda: client.get("/api/messages/1").json["rendered"])
+        wait_until(lambda: not has_due(settings))
         os.kill(os.getpid(), signal.SIGTERM)
 
     nice: list[int] = []
@@ -191,4 +191,4 @@ def test_two_workers(settings: Settings, client: Client) -> None:
         wait_until(lambda: all(m["rendered"] for m in client.get("/api/messages").json["messages"]))
     finally:
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(HANGING_SECONDS) == 0
