@@ -13,15 +13,18 @@ class NotifySocket:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.address.replace("@", "\0", 1))
         self._socket.setblocking(False)
+        # What is read goes into the list in its order, whoever reads it.
+        self._lock = threading.RLock()
         self.states: list[str] = []
 
     def heard(self) -> list[str]:
         """Return all that was said so far, in order."""
-        while True:
-            try:
-                self.states += self._socket.recv(4096).decode().splitlines()
-            except BlockingIOError:
-                return self.states
+        with self._lock:
+            while True:
+                try:
+                    self.states += self._socket.recv(4096).decode().splitlines()
+                except BlockingIOError:
+                    return self.states
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -34,13 +37,16 @@ class NotifySocket:
 
         thread = threading.Thread(target=listen)
         thread.start()
-        yield
-        ended.set()
-        thread.join()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def forget(self) -> None:
-        self.heard()
-        self.states.clear()
+        with self._lock:
+            self.heard()
+            self.states.clear()
 
     def close(self) -> None:
         self._socket.close()

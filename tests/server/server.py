@@ -89,7 +89,8 @@ class Server:
         return {pid for pid, command in self.processes().items() if what in command}
 
     def pid(self, what: str) -> int:
-        (pid,) = self.pids(what)
+        """Return the one process of that kind, once it is one: a fork begins with its parent's."""
+        (pid,) = wait_until(lambda: found if len(found := self.pids(what)) == 1 else None)
         return pid
 
     @property

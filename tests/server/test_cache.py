@@ -37,6 +37,8 @@ def test_writer_reads_what_it_wrote(server: Server) -> None:
 
 def test_both_workers_answer_from_what_they_keep(server: Server) -> None:
     server.join("bob")
+    # What is still rendered makes kept answers stale.
+    server.wait_until_rendered()
     fates = [fresh(server, "/api/messages").headers["Cache-Status"] for _ in range(40)]
     assert sum("hit" in fate for fate in fates) >= 30
 

@@ -11,7 +11,7 @@ from redis import Redis
 
 from tests.client import PASSWORD
 from tests.server.server import Server
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 LIMIT = 4 * 1024 * 1024
 POSTS = 300
@@ -39,7 +39,7 @@ def test_small_broker_loses_nothing(start: Callable[..., Server], data_dir: Path
                 if len(heard) == POSTS:
                     return
 
-    listener = threading.Thread(target=listen)
+    listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     posted = []
     for number in range(POSTS):
@@ -49,7 +49,7 @@ def test_small_broker_loses_nothing(start: Callable[..., Server], data_dir: Path
         )
         assert answer.status_code == 201, answer.text
         posted.append(answer.json()["id"])
-    listener.join()
+    listener.join(HANGING_SECONDS)
     assert heard == posted
     newest = f"{server.address}/api/messages/{posted[-1]}"
     wait_until(lambda: requests.get(newest, timeout=60).json()["rendered"])

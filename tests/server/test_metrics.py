@@ -68,7 +68,9 @@ def post_and_read(server: Server, sockets: list[socket.socket]) -> None:
     for each in sockets:
         received = b""
         while received.count(b"event: message.updated") < 5:
-            received += each.recv(65536)
+            more = each.recv(65536)
+            assert more, "the stream has ended"
+            received += more
 
 
 def test_numbers_add_up_and_the_dead_leave_counts_alone(start: Callable[..., Server]) -> None:

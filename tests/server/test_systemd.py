@@ -12,7 +12,7 @@ import pytest
 from ngw2f.settings import Settings
 from tests.notified import NotifySocket
 from tests.server.server import Server
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 START_SECONDS = 300
 
@@ -22,7 +22,8 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NotifyS
     socket = NotifySocket(tmp_path / "notify")
     monkeypatch.setenv("NOTIFY_SOCKET", socket.address)
     monkeypatch.setenv("WATCHDOG_USEC", "300000")
-    yield socket
+    with socket.listening():
+        yield socket
     socket.close()
 
 
@@ -59,7 +60,7 @@ def test_pool_of_workers(settings: Settings, manager: NotifySocket) -> None:
         wait_until(lambda: manager.heard().count("WATCHDOG=1") > 2, START_SECONDS)
         assert manager.states[0].startswith("READY=1")
         pool.terminate()
-        assert pool.wait(60) == 0
+        assert pool.wait(HANGING_SECONDS) == 0
         assert manager.heard()[-1] == "STOPPING=1"
     finally:
         pool.kill()
