@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy import renew
+from ngw2f.server import renewal
 from tests.deploy.chats import Chat, Load, children, environment, join, running_chat
 from tests.nginx.running import Client, make_front, running
 from tests.waiting import wait_until
@@ -73,11 +74,9 @@ def test_broken_code_is_not_taken(
     client: Client,
     chats: list[Chat],
     request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     chat = chats[0]
     before = chat.pid
-    monkeypatch.setattr(renew, "START_SECONDS", 4.0)
     with Load(client, join(client, "ann")) as load:
         load.wait_for(REQUESTS)
         request.getfixturevalue("wrong_settings")
@@ -108,7 +107,7 @@ def test_silent_workers_are_not_taken(
     client: Client, chats: list[Chat], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chat = chats[0]
-    before = chat.pid
+    before, workers = chat.pid, children(chat.pid)
     monkeypatch.setattr(renew, "_is_healthy", lambda _address: False)
     monkeypatch.setattr(renew, "HEALTH_SECONDS", 0.5)
     with Load(client, join(client, "carl")) as load:
@@ -117,6 +116,9 @@ def test_silent_workers_are_not_taken(
         load.wait_for(REQUESTS)
     assert load.failures == []
     assert chat.pid == before
+    # The new master ends when it has finished; what the old one says of it is for nobody else.
+    wait_until(lambda: renewal.read(chat.pid_file, before) == renewal.REFUSED)
+    assert children(before) == workers
 
 
 def test_reload_ends_with_new_workers(chats: list[Chat]) -> None:
