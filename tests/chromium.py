@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,14 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
              "--renderer-process-limit=1"]  # fmt: skip
 # How long a page may take, on a machine that others use too: no measurement.
 WAIT_MS = 60_000
+
+
+def wait_for_held(page: Any, held: list[Any]) -> None:
+    """Wait until a route has put a request there; what the browser says is heard meanwhile."""
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while not held:
+        assert time.monotonic() < deadline, "nothing is asked for"
+        page.wait_for_timeout(10)
 
 
 @contextmanager

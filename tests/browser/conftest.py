@@ -48,7 +48,8 @@ def open_room(chat: ChatServer, browser: Any) -> Iterator[Any]:
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
         page.goto(chat.url + "/")
-        page.wait_for_selector(".composer")
+        # A page may be loaded before its script has run.
+        page.wait_for_selector("html.scripted .composer")
         return page
 
     yield open_as

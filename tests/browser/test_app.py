@@ -70,7 +70,7 @@ def test_notifications_of_what_is_for_the_reader_and_unseen(
     assert page.evaluate("noticed.map(({ title, body }) => [title, body])") == [
         ["nils in # alcove", "@noa come here"]
     ]
-    assert page.evaluate("badge") == 1
+    page.wait_for_function("() => badge === 1")
     page.goto(chat.url + page.evaluate("noticed[0].data"))
     assert page.url.startswith(f"{chat.url}/rooms/alcove")
 
@@ -102,7 +102,8 @@ def test_last_page_without_a_connection(chat: ChatServer, browser: Any) -> None:
     say(page, "before the tunnel")
     page.wait_for_selector(".message:has-text('before the tunnel') .actions", state="attached")
     page.reload()
-    page.wait_for_function(KEPT, arg=chat.url + "/")
+    # The page of before was kept, too.
+    page.wait_for_function(f"{TEXT_KEPT}.includes('before the tunnel'))", arg=chat.url + "/")
     # As a picture, it is no page.
     page.goto(chat.url + "/api/rooms")
     context.set_offline(True)
@@ -118,13 +119,15 @@ def test_last_page_without_a_connection(chat: ChatServer, browser: Any) -> None:
     page.click("button:text-is('Sign out')")
     page.wait_for_selector(".join")
     # The page that one sees then is kept, and nothing of the account.
-    page.wait_for_function(KEPT, arg=chat.url + "/")
-    kept = page.evaluate("(url) => caches.match(url).then((page) => page.text())", chat.url + "/")
+    page.wait_for_function(f"{TEXT_KEPT}.includes('class=\"join\"'))", arg=chat.url + "/")
+    kept = page.evaluate(f"{TEXT_KEPT})", chat.url + "/")
     assert "olga</a>" not in kept
     context.close()
 
 
 KEPT = "(url) => caches.match(url).then((page) => !!page)"
+# Goes on with what is done to the text, and a bracket.
+TEXT_KEPT = "(url) => caches.match(url).then((page) => page?.text()).then((text = '') => text"
 
 
 def _room(chat: ChatServer, token: str, name: str) -> int:

@@ -121,7 +121,7 @@ def test_draft_and_unread_rooms_outlive_a_reload(chat: ChatServer, open_room: An
     unread.wait_for(state="attached")
     page.reload()
     unread.wait_for(state="attached")
-    assert page.input_value("textarea") == "half a thought"
+    sync_api.expect(page.locator("textarea")).to_have_value("half a thought")
     unread.click()
     page.wait_for_url("**/rooms/elsewhere")
     assert page.input_value("textarea") == ""

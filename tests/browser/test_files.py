@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.browser.test_room import say
+from tests.chromium import wait_for_held
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -58,8 +59,7 @@ def test_sent_before_the_script_for_files_is_there(open_room: Any) -> None:
     page.route("**/files.js*", lambda route: held.append(route))
     page.set_input_files("#files", [given("quick.txt")])
     page.press("#write", "Enter")
-    while not held:
-        page.wait_for_timeout(10)
+    wait_for_held(page, held)
     for route in held:
         route.continue_()
     page.locator(".message .file[title='quick.txt']").wait_for()
@@ -112,6 +112,7 @@ def test_message_with_a_file_that_is_not_sent_gives_it_back(open_room: Any) -> N
     page.press("#write", "Enter")
     # It waits for the file.
     sync_api.expect(page.locator("#uploads [role=status]")).to_be_visible()
+    wait_for_held(page, held)
     held.pop().continue_()
     page.locator("#outbox .discard").click()
     sync_api.expect(page.locator("#uploads [role=status]")).to_have_count(0)

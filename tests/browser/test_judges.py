@@ -104,6 +104,7 @@ def test_files(chat: ChatServer, pages: dict[str, Any], judge: Callable[[Any], A
     """Those of a message, and those to send: one is uploaded, one has failed."""
     page = pages["in"]
     page.goto(chat.url + "/")
+    page.wait_for_selector("html.scripted")
     given = {"name": "plan.txt", "mimeType": "text/plain", "buffer": b"a plan"}
     page.set_input_files("#files", [given])
     page.press("#write", "Enter")

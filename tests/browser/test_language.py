@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.browser.test_own_messages import choose, said
+from tests.browser.test_room import WATCH_TYPING
 from tests.live.server import ChatServer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -17,10 +18,14 @@ def test_each_reads_the_room_in_ones_own_language(chat: ChatServer, open_room: A
     assert change.ok
     liese.reload()
     liese.wait_for_selector("html.scripted[lang=de]")
+    for page in (liese, leo):
+        page.wait_for_selector("#connection[data-state=live]", state="attached")
+        # It is shown for some seconds, in which nobody may have looked.
+        page.evaluate(WATCH_TYPING)
     leo.locator("#write").press_sequentially("hm")
-    sync_api.expect(liese.locator("#typing")).to_have_text("leo schreibt …")
+    liese.wait_for_function("() => shown.includes('leo schreibt …')")
     liese.locator("#write").press_sequentially("hm")
-    sync_api.expect(leo.locator("#typing")).to_have_text("liese is writing…")
+    leo.wait_for_function("() => shown.includes('liese is writing…')")
     liese.fill("#write", "")
     leo.fill("#write", "")
     messages = said(leo, "for liese"), said(liese, "für leo")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.conftest import sign_in
 from tests.browser.test_room import say
-from tests.chromium import WAIT_MS
+from tests.chromium import WAIT_MS, wait_for_held
 from tests.live.server import ChatServer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -74,6 +74,7 @@ def test_edit_is_rendered_before_its_answer_is_here(open_room: Any) -> None:
     page.locator(".editing textarea").fill("*rendered*")
     page.locator(".editing textarea").press("Enter")
     page.locator(f"#{number} .text em").wait_for(state="attached")
+    wait_for_held(page, held)
     route, answer = held.pop()
     route.fulfill(response=answer)
     sync_api.expect(page.locator(".editing")).to_have_count(0)
@@ -110,6 +111,7 @@ def test_undone_before_the_server_has_answered(open_room: Any) -> None:
     choose(message, "Delete")
     page.locator(".gone button").click()
     sync_api.expect(message).to_have_count(0)
+    wait_for_held(page, held)
     held.pop().continue_()
     sync_api.expect(message).to_have_count(1)
 
@@ -133,6 +135,7 @@ def test_undone_once_though_it_is_asked_for_twice(open_room: Any) -> None:
     undo = page.locator(".gone button")
     undo.click()
     undo.click()
+    wait_for_held(page, held)
     held.pop().continue_()
     sync_api.expect(message).to_have_count(1)
     sync_api.expect(page.locator("#problem")).to_have_text("")

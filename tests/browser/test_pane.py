@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.browser.test_room import say
+from tests.chromium import WAIT_MS, wait_for_held
 from tests.live.server import ChatServer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -53,7 +54,8 @@ def test_newest_message_is_above_the_composer(chat: ChatServer, open_room: Any) 
     fill(chat, "filler")
     page = open_room("ann")
     say(page, "the newest")
-    page.wait_for_selector(".message:has-text('the newest')")
+    page.wait_for_selector("#messages .message:has-text('the newest')")
+    sync_api.expect(page.locator("#outbox .message")).to_have_count(0)
     for _ in range(2):
         top = page.locator(".composer").bounding_box()["y"]
         assert bottom_of(page, ".message:last-of-type") <= top
@@ -71,8 +73,7 @@ def test_picture_that_arrives_moves_nothing(chat: ChatServer, open_room: Any) ->
     size = "() => { const { width, height } = document.querySelector('.message:last-of-type img')"
     size += ".getBoundingClientRect(); return [width, height]; }"
     before = page.evaluate(size)
-    while not held:
-        page.wait_for_timeout(10)
+    wait_for_held(page, held)
     held.pop().fulfill(body=SVG, content_type="image/svg+xml")
     page.wait_for_function("() => document.querySelector('.message:last-of-type img').complete")
     assert before == page.evaluate(size) == [128, 96]
@@ -83,6 +84,7 @@ def test_page_without_a_script_opens_at_the_newest(chat: ChatServer, browser: An
     fill(chat, "writer")
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
     page.goto(chat.url + "/")
     sync_api.expect(page.locator(".message:has-text('writer 29.')")).to_be_in_viewport()
     context.close()
@@ -131,6 +133,7 @@ def test_nothing_to_click_is_too_small(chat: ChatServer, open_room: Any, path: s
 def test_a_finger_finds_more_room(chat: ChatServer, browser: Any) -> None:
     context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
     page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
     for path in ("/", "/login", "/rooms"):
         page.goto(chat.url + path)
         assert page.evaluate("matchMedia('(pointer: coarse)').matches")

@@ -92,6 +92,7 @@ def test_arrives_and_stays_the_same_after_a_reload(open_room: Any, site: str) ->
     arrived = shape(preview)
     assert TITLE in arrived[2]
     page.reload()
+    page.wait_for_selector("html.scripted")
     assert shape(preview) == arrived
     # One can fold it.
     page.locator(".message:has-text('/one') summary").click()

@@ -36,6 +36,7 @@ def test_reaction_is_counted_in_all_windows(open_room: Any) -> None:
     there.locator("em").wait_for()
     sync_api.expect(there.locator(".reactions button")).to_have_attribute("aria-pressed", "true")
     other.reload()
+    other.wait_for_selector("html.scripted")
     sync_api.expect(there.locator(".reactions button")).to_have_attribute("aria-pressed", "true")
     there.locator(".reactions button").click()
     for each in (here, there):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import sign_in
-from tests.chromium import WAIT_MS
+from tests.chromium import WAIT_MS, wait_for_held
 from tests.live.server import ChatServer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -19,10 +19,17 @@ WATCH_TYPING = """() => {
     window.shown = [];
     new MutationObserver(() => shown.push(notice.textContent)).observe(notice, {childList: true});
 }"""
+# At midnight it changes.
+DAY = """(item) => {
+    const [at, now] = [new Date(item.querySelector("time").dateTime), new Date()];
+    return at.toDateString() === now.toDateString() ? "Today" : "Yesterday";
+}"""
 WIDE_TABLE = "|" + "word|" * 40 + "\n|" + "---|" * 40
 
 
 def say(page: Any, text: str) -> None:
+    # Without the script, Enter begins another line.
+    page.wait_for_selector("html.scripted")
     page.fill("textarea", text)
     page.press("textarea", "Enter")
 
@@ -94,7 +101,8 @@ def test_messages_of_an_author_are_together(open_room: Any) -> None:
     for page in (ann, bob):
         shown = page.locator(".message:has-text('together')")
         assert shown.evaluate_all(script)[1:] == [False, True, False]
-        assert page.locator(".message").first.get_attribute("data-day") == "Today"
+        first = page.locator(".message").first
+        assert first.get_attribute("data-day") == first.evaluate(DAY)
 
 
 def test_new_nickname_is_shown_at_once(chat: ChatServer, open_room: Any) -> None:
@@ -135,8 +143,7 @@ def test_typing_before_the_script_is_there_is_told(
         )
         tea.goto(chat.url + "/", wait_until="commit")
         tea.locator(".composer [name=source]").fill("I am", timeout=WAIT_MS)
-        while not held:
-            tea.wait_for_timeout(10)
+        wait_for_held(tea, held)
         # It is asked for twice: by the link that preloads it, and by the script that needs it.
         may_pass.append(True)
         for route in held:
@@ -153,7 +160,7 @@ def test_html_in_a_message_is_text(open_room: Any) -> None:
 
 def test_nothing_is_missing_after_a_restart(chat: ChatServer, open_room: Any) -> None:
     ann = open_room("ann")
-    ann.wait_for_timeout(300)
+    ann.wait_for_selector("#connection[data-state=live]", state="attached")
     chat.kill_worker()
     chat.wait_until_up()
     token = chat.register("carl")
@@ -166,7 +173,7 @@ def test_nothing_is_missing_after_a_restart(chat: ChatServer, open_room: Any) ->
 
 def test_it_says_that_it_is_away_and_loses_no_text(chat: ChatServer, open_room: Any) -> None:
     ann = open_room("ann")
-    ann.wait_for_timeout(300)
+    ann.wait_for_selector("#connection[data-state=live]", state="attached")
     ann.context.set_offline(True)
     sync_api.expect(ann.locator("#connection")).to_have_attribute("data-state", "away")
     say(ann, "written offline")
@@ -204,6 +211,7 @@ def test_long_names_and_wide_tables_fit_on_a_phone(chat: ChatServer, open_room: 
 
 def test_long_polling_where_streams_do_not_get_through(chat: ChatServer, open_room: Any) -> None:
     ann = open_room("ann")
+    ann.wait_for_selector("#connection[data-state=live]", state="attached")
     ann.route("**/events?after=*", lambda route: route.abort()
               if "/api/" not in route.request.url else route.continue_())  # fmt: skip
     chat.reload()
@@ -267,6 +275,7 @@ def test_room_is_listed_once(chat: ChatServer, open_room: Any, name: str) -> Non
     ann.wait_for_selector(f'.rooms a:has-text("{name}")')
     told = ann.get_attribute(f'.rooms a:has-text("{name}")', "href")
     ann.reload()
+    ann.wait_for_selector("#connection[data-state=live]", state="attached")
     link = f'.rooms a:has-text("{name}")'
     assert ann.get_attribute(link, "href") == told
     # What is read again after events went missing is no other room.
@@ -317,8 +326,7 @@ def test_own_message_is_on_the_screen_before_the_server_knows(open_room: Any) ->
     assert ann.evaluate(script) == "at once\nand whole"
     assert ann.input_value("textarea") == ""
     sync_api.expect(ann.locator("#outbox .message")).to_be_in_viewport()
-    while not held:
-        ann.wait_for_timeout(10)
+    wait_for_held(ann, held)
     held.pop().continue_()
     ann.wait_for_selector("#messages .message:has-text('at once')")
     sync_api.expect(ann.locator("#outbox .message")).to_have_count(0)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.chromium import WAIT_MS
+from tests.chromium import WAIT_MS, wait_for_held
 from tests.live.server import ChatServer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -93,8 +93,7 @@ def test_what_is_said_in_a_room_as_it_begins_is_counted(chat: ChatServer, open_r
     room = chat.call("POST", "/api/rooms", token, json={"name": name}).json()
     chat.call("POST", room["_links"]["messages"], token, json={"source": "first"})
     # The script for rooms is loaded by the one event, and the other one comes right behind.
-    while not held:
-        page.wait_for_timeout(10)
+    wait_for_held(page, held)
     held.pop().continue_()
     count = page.locator(f".rooms a[data-room='{room['id']}'] .count")
     sync_api.expect(count).to_have_text("1 unread")

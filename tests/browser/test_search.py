@@ -84,7 +84,7 @@ def test_search_on_a_phone(chat: ChatServer, open_room: Any) -> None:
     assert not page.is_visible("#find")
     page.click(".find-link")
     page.wait_for_url("**/search", timeout=WAIT_MS)
-    assert page.evaluate(FOCUSED) == "find"
+    page.wait_for_function("() => document.activeElement.id === 'find'")
     page.goto(chat.url)
     page.wait_for_selector("html.scripted")
     page.focus("#pane")

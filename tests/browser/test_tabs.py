@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.browser.test_room import say
-from tests.chromium import WAIT_MS
+from tests.chromium import WAIT_MS, wait_for_held
 from tests.live.server import ChatServer
 from tests.waiting import wait_until
 
@@ -58,8 +58,7 @@ def test_tab_that_joins_late_hears_what_it_missed(chat: ChatServer, open_room: A
     late.wait_for_selector(".composer")
     say(first, "between page and stream")
     first.wait_for_selector(".message:has-text('between page and stream')")
-    while not held:
-        late.wait_for_timeout(10)
+    wait_for_held(late, held)
     held.pop().continue_()
     late.wait_for_selector(".message:has-text('between page and stream')")
 

@@ -18,7 +18,7 @@ from tests.deploy.followers import EVERY_KIND, Follower, following
 from tests.deploy.network import unchanged_networks
 from tests.live.server import RedisServer
 from tests.needs import lacking
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 SCRIPT = Path(__file__).parent / "clients" / "chat.cjs"
 WAIT_SECONDS = 60
@@ -58,7 +58,11 @@ def test_socketio_client_with_its_default_transports(
     trusting = {**os.environ, "NODE_PATH": str(node_modules), "NODE_EXTRA_CA_CERTS": certificate}
     url = f"https://{fleet.client.host}"
     told = subprocess.run(
-        [node, SCRIPT, url, token, "5"], env=trusting, capture_output=True, text=True, timeout=60
+        [node, SCRIPT, url, token, "5"],
+        env=trusting,
+        capture_output=True,
+        text=True,
+        timeout=HANGING_SECONDS,
     )
     assert told.returncode == 0, told.stderr
     seen = json.loads(told.stdout)
@@ -88,7 +92,8 @@ def test_browsers_talk(fleet: Fleet, browser: Any) -> None:
             page.wait_for_selector("button:text-is('Register')")
             page.fill("[name=password]", "open sesame")
             page.click("button:text-is('Register')")
-            page.wait_for_selector(".composer")
+            # The script sends what is written.
+            page.wait_for_selector("html.scripted .composer")
         carl, dora = pages
         carl.fill("textarea", "hello **dora**")
         carl.press("textarea", "Enter")
