@@ -120,6 +120,18 @@ def test_files(chat: ChatServer, pages: dict[str, Any], judge: Callable[[Any], A
     assert narrow == {}
 
 
+def test_message_that_a_link_leads_to(
+    chat: ChatServer, pages: dict[str, Any], judge: Callable[[Any], Any]
+) -> None:
+    """It stands on another colour, and so does what is pale in it."""
+    # The first one, which nobody's own precedes, says when it was written.
+    message = chat.call("GET", "/api/messages?limit=1&after=0").json()["messages"][0]
+    page = pages["in"]
+    page.goto(f"{chat.url}/messages/{message['id']}")
+    page.locator(f"#m{message['id']}:target").wait_for()
+    assert judge(page) == {}
+
+
 def test_what_is_open(chat: ChatServer, pages: dict[str, Any], judge: Callable[[Any], Any]) -> None:
     """The sheet of keys, a question, the drawer, an error."""
     page = pages["in"]
