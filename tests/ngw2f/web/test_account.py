@@ -1,5 +1,7 @@
 """The settings of an account, as forms."""
 
+import re
+
 import pytest
 from webtest import TestResponse
 
@@ -38,6 +40,15 @@ def test_page_is_linked_and_signed_in_for(client: Client) -> None:
     answer = client.get("/", headers=BROWSER).click("ann", href="/account")
     assert texts(answer, "h1") == ["Settings"]
     assert answer.headers["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("path", ["/account", "/account/delete"])
+def test_hidden_name_is_for_password_managers_alone(client: Client, path: str) -> None:
+    client.sign_in("ann")
+    fields = re.findall(r"<input hidden [^>]+>", client.get(path, headers=BROWSER).text)
+    assert fields
+    # HTML_CodeSniffer: a label says what a field is to those who never see it.
+    assert not [field for field in fields if "label" in field]
 
 
 def test_change_keeps_this_session_and_ends_the_others(client: Client, service: Service) -> None:
