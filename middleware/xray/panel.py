@@ -27,7 +27,8 @@ def panel_of(trace: Trace, path: str) -> bytes:
     base = escape(trace.environ.get("SCRIPT_NAME", "") + path)
     layers = counted(len(trace.visits), "layer")
     return (
-        f'<aside class="xray-panel" aria-label="X-ray">'
+        # Whatever language the page has.
+        f'<aside class="xray-panel" lang="en" aria-label="X-ray">'
         f'<link rel="stylesheet" href="{base}panel.css">'
         f'<a href="{base}{escape(trace.id)}">X-ray of this page</a>: '
         f"{layers}, {trace.now() * 1000:.1f} ms until its first byte</aside>"

@@ -35,6 +35,8 @@ def test_page_leads_to_its_own_ladder() -> None:
     text = done.content.decode()
     assert f'<a href="/__xray__/{identity}">X-ray of this page</a>: 3 layers, ' in text
     assert text.endswith("</aside></body></html>")
+    # It is English in a page of any language.
+    assert '<aside class="xray-panel" lang="en"' in text
     assert content_of(app, f"/__xray__/{identity}").startswith("GET /page\n")
     # The rules of rewriting.
     assert (done.header("ETag"), done.header("Content-Length")) == ('W/"a"', None)
