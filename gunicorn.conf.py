@@ -50,7 +50,7 @@ secure_scheme_headers = {}
 def on_starting(server):
     """Check the settings and migrate once, before any worker; start the embedded parts beside."""
     for name in unknown_variables():
-        server.log.warning("%s is no setting; it is ignored", name)
+        server.log.warning("%s is not a setting; it is ignored", name)
     for line in former_settings():
         server.log.warning("%s", line)
     hooks.check_start(settings)

@@ -2,7 +2,7 @@
 
 The same requests to three servers: without X-ray; with a key, by which an operator may have one
 request recorded, and none is; and with every request recorded. Each round measures all of them in
-turn (`benchmarks.api` says how). The ratios are to the server without: 1 is no cost.
+turn (`benchmarks.api` says how). The ratios are to the server without: 1 means no cost.
 
 Run: python -m benchmarks.xray [ROUNDS]
 """

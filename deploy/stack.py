@@ -96,7 +96,7 @@ def _check_ports() -> None:
     for name in ("STACK_HTTP_PORT", "STACK_HTTPS_PORT"):
         text = os.environ[name]
         if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
-            raise StackError(f"{name} is no port: {text}")
+            raise StackError(f"{name} is not a port: {text}")
         try:
             socket.create_server(("127.0.0.1", int(text))).close()
         except OSError as error:

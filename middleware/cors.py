@@ -60,8 +60,8 @@ class CORSMiddleware:
 
     It never sends `Access-Control-Allow-Credentials`. A cookie is the user's own session with this
     site, which a page of another origin has no part in; it sends a token in `Authorization`, which
-    is no credential in the sense of CORS. A cookie that the browser sends all the same, as it does
-    between origins of one site, is deleted, so that no page can act with it unseen.
+    is not a credential in the sense of CORS. A cookie that the browser sends all the same, as it
+    does between origins of one site, is deleted, so that no page can act with it unseen.
     """
 
     def __init__(

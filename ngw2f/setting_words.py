@@ -52,7 +52,7 @@ def no_redis_url(url: str) -> str:
         # What was parsed as a port may be the end of a password.
         return f"its port is none {hint}"
     if not re.fullmatch(r"/?[0-9]{0,9}", parts.path) or parts.fragment:
-        return f"its database is no number {hint}"
+        return f"its database is not a number {hint}"
     return ""
 
 

@@ -1,7 +1,7 @@
 """The pages of the site, copied to one folder with what they lead to.
 
 In the repository a link may lead to any file or folder. On the site, a folder is its README, and
-a file that is no page can be downloaded.
+a file that is not a page can be downloaded.
 """
 
 import re
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "*.md", "docs/*.md", "examples/*.md", "examples/*/*.md", "packages/middleware/README.md",
 ]  # fmt: skip
-# Brackets in code are no link; code in a link's label is part of it.
+# Brackets in code are not a link; code in a link's label is part of it.
 LINK = re.compile(
     r"`[^`\n]+`|(!?\[(?:[^\[\]]|\[[^\]]*\])*\])\((?!https?:|mailto:|#|/)([^)\s#]+)(#[^)\s]*)?\)"
 )
@@ -77,7 +77,7 @@ def for_site(page: Path) -> tuple[str, set[Path]]:
 
 
 def split_code(text: str) -> Iterator[tuple[str, bool]]:
-    """Split a page into prose and code, in which brackets are no links."""
+    """Split a page into prose and code, in which brackets are not links."""
     end = 0
     for match in fenced_or_indented(text):
         yield text[end : match.start()], False

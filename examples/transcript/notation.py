@@ -47,7 +47,7 @@ def kind_of(line: str, number: int) -> tuple[str, str]:
         return "quit", line
     if wait := WAIT.fullmatch(line):
         return "wait", wait[1]
-    raise ValueError(f"line {number} is no line of a transcript: {line}")
+    raise ValueError(f"line {number} is not a line of a transcript: {line}")
 
 
 def typed(lines: Iterable[str], values: dict[str, str]) -> bytes:

@@ -47,7 +47,7 @@ class Notes:
         try:
             length = int(environ.get("CONTENT_LENGTH") or 0)
         except ValueError:
-            return "400 Bad Request", [], "that is no length\n"
+            return "400 Bad Request", [], "that is not a length\n"
         if length > MAX_BYTES:
             return "413 Content Too Large", [], "a note is short\n"
         form = parse_qs(environ["wsgi.input"].read(length).decode(errors="replace"))

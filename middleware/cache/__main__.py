@@ -69,7 +69,7 @@ def _hook(name: str | None) -> KeyHook | None:
     except (ImportError, AttributeError, ValueError) as error:
         raise PurgeError(f"--key {name}: {error}") from None
     if not callable(hook):
-        raise PurgeError(f"--key {name} is no function")
+        raise PurgeError(f"--key {name} is not a function")
     found: KeyHook = hook
     return found
 

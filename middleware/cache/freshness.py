@@ -84,7 +84,7 @@ def initial_age(headers: Headers, request_time: float, response_time: float) -> 
 
 
 def age_value(headers: Headers) -> int:
-    """Read Age: the first of several members, and 0 if it is no number (RFC 9111 section 5.1)."""
+    """Read Age: the first of several members; 0 if it is not a number (RFC 9111 section 5.1)."""
     first = (value_of(headers, "age") or "").split(",")[0].strip()
     if not (first.isascii() and first.isdigit()):
         return 0

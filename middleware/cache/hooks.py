@@ -17,7 +17,7 @@ _PATTERNS = {
     "scheme": re.compile(r"[a-z][a-z0-9+.-]*"),
     "host": re.compile(r"[a-z0-9._~%!$&'()*+,;=:\[\]-]+"),
     "path": re.compile(r"/[^?#\s]*"),
-    # Clients and applications write what they like there, so it is no hook's mistake.
+    # Clients and applications write what they like there, so it is not a hook's mistake.
     "query": re.compile(r".*", re.DOTALL),
 }
 _FIELD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -74,7 +74,7 @@ def vary_hooks(hooks: Mapping[str, VaryHook]) -> dict[str, VaryHook]:
     found: dict[str, VaryHook] = {}
     for name, hook in hooks.items():
         if not isinstance(name, str) or not _FIELD.fullmatch(name):
-            raise ValueError(f"vary: {name!r} is no name of a field")
+            raise ValueError(f"vary: {name!r} is not the name of a field")
         if hook is None:
             raise TypeError(f"vary[{name!r}] must be a function, not None")
         found[environ_key(name)] = function_of(f"vary[{name!r}]", hook)

@@ -173,7 +173,7 @@ class HTTPCacheMiddleware:
 
         Like `drop_groups`, it also keeps out what was requested before. False if the store could
         not be reached; then it is told later, and this process serves nothing of it meanwhile.
-        Raises `ValueError` for what is no absolute URL.
+        Raises `ValueError` for what is not an absolute URL.
         """
         return self._store.drop(Purge(urls, prefixes, groups).names(self._keys))
 

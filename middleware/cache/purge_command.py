@@ -53,7 +53,7 @@ def store_of_clock(path: Path) -> MemoryStore:
     clock = SharedGroupClock(path)
     try:
         if path.stat().st_size != CLOCK_BYTES:
-            raise PurgeError(f"{path} is no clock of this release")
+            raise PurgeError(f"{path} is not a clock of this release")
         clock.open()
     except OSError as error:
         raise PurgeError(f"{path}: {error.strerror}") from None

@@ -63,7 +63,7 @@ NO_DIFFERENCES = Differences()
 def is_same(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
     """Say whether nothing changed. Nearly always all values are the same objects, seen at once.
 
-    One replaced by an equal one is no change; `changed_entries` names it if others changed.
+    One replaced by an equal one is not a change; `changed_entries` names it if others changed.
     """
     try:
         return before == after

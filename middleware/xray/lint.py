@@ -37,7 +37,7 @@ def lint(trace: Trace, *, slow_seconds: float = SLOW_SECONDS) -> list[Fault]:
         followed = (FOLLOWED | SAME_BODY) & {finding.code for finding in inherited}
         found = {finding for finding in found if finding.code not in followed}
         if visit.has_note("body-type"):
-            # Its chunks are no chunks either.
+            # Its chunks are not chunks either.
             found = {finding for finding in found if finding.code != "chunk-type"}
         own = sorted(found - inherited) + list(dict.fromkeys(own_findings(visit, trace)))
         if is_slow(visit, slow_seconds):
@@ -86,7 +86,7 @@ def own_findings(visit: Visit, trace: Trace) -> Iterator[Finding]:
     if start is None or inner is None:
         return
     below = visit.below[-1]
-    # Of headers that are no list, nothing is known.
+    # Nothing is known of headers that are not a list.
     if below.has_note("headers-type") or not visit.has_note("headers-type"):
         yield from findings_between(visit, start, below, inner)
     if holds_back(visit, below) and start.code == inner.code:

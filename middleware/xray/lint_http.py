@@ -82,7 +82,7 @@ def findings_in_content(visit: Visit, start: Start) -> Iterator[Finding]:
             yield Finding("body-on-head", f"{visit.content_bytes} bytes")
     length = start.value_of("content-length") or ""
     if visit.has_note("chunk-type"):
-        # What is no bytes was not counted.
+        # What is not bytes was not counted.
         return
     if not length.isdecimal() or start.code in {"204", "304"} or visit.method == "HEAD":
         return

@@ -79,7 +79,7 @@ def mistake_of(name: object, value: object) -> str:
 
 
 def note_mistakes_of_status(status: Any, visit: Visit) -> None:
-    """Note what is no status line."""
+    """Note what is not a status line."""
     if type(status) is not str:
         visit.note("status-malformed", f"the status is of type {type(status).__name__}")
     elif not STATUS.fullmatch(status):
@@ -109,7 +109,7 @@ def note_mistakes_of_headers(headers: Any, visit: Visit) -> bool:
 
 
 def what_is_wrong(headers: Any) -> str:
-    """Describe why the headers are no list of pairs of text."""
+    """Describe why the headers are not a list of pairs of text."""
     if type(headers) is not list:
         return f"the headers are of type {type(headers).__name__}, not list"
     pair = next(pair for pair in headers if not is_pair_of_text(pair))

@@ -216,7 +216,7 @@ class PlainFields:
                 and self._known.issuperset(headers)
             )
         except TypeError:
-            # A line that is no pair.
+            # A line that is not a pair.
             return False
 
     def learn(self, headers: Headers, kept: Fields) -> None:

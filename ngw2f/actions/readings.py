@@ -36,7 +36,7 @@ class Readings:
     def mute(self, user: UserRow, room_id: int, *, is_muted: bool) -> Reading:
         """Mute a room, or hear of it again. Raises NotFound, TooMany.
 
-        What is said in a muted room is no news, to all in it neither; a mention by name is.
+        What is said in a muted room is not news, not even to `@room`; a mention by name is.
         """
         return self._note(user, Ask(user.id, room_id, "muted" if is_muted else "heard"))
 

@@ -73,7 +73,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
     for name in unknown_variables():
-        yield Finding("warning", "settings", f"{name} is no setting; is it misspelt?")
+        yield Finding("warning", "settings", f"{name} is not a setting; is it misspelt?")
     for line in former_settings():
         yield Finding("warning", "settings", line)
     if not settings.rate_limit:
@@ -99,7 +99,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 def check_disk(settings: Settings) -> Iterator[Finding]:
     path = settings.data_path
     if path.exists() and not path.is_dir():
-        yield Finding("error", "disk", f"{path} is no folder; set data_dir to one")
+        yield Finding("error", "disk", f"{path} is not a folder; set data_dir to one")
         return
     if not path.is_dir():
         yield Finding("error", "disk", f"{path} is not there; `ngw2f migrate` makes it")

@@ -1,4 +1,4 @@
-"""What events carry that is no resource: a deleted message, who is typing, revoked tokens.
+"""What events carry that is not a resource: a deleted message, who is typing, revoked tokens.
 
 A new kind of event reaches all transports once it is recorded. `log.py` says who may see it,
 `choice.py` has its name, so that clients can choose it, and `cache_groups.py` says which answers it

@@ -216,7 +216,7 @@ class Subscription:
                 frame, size, position = feed.take_framed(self._position, writer.frame)
             except LookupError:
                 return False
-            # Events that a form leaves out are no bytes; an empty chunk would end the body.
+            # Events that a form leaves out have no bytes; an empty chunk would end the body.
             if frame and not writer.write(frame, size):
                 return False
             self._hub.delivered += position - self._position

@@ -64,5 +64,5 @@ def _check_values(settings: Settings) -> None:
 def why_not_writable(path: Path) -> str:
     """Return why this user cannot write into an existing folder, "" if they can."""
     if not path.is_dir():
-        return f"{path} is no folder"
+        return f"{path} is not a folder"
     return "" if os.access(path, os.W_OK | os.X_OK) else f"{path} cannot be written by this user"

@@ -81,7 +81,7 @@ def valkey_spec(settings: Settings) -> ChildSpec:
     }
     argv = [str(_find_valkey())]
     for name, value in options.items():
-        # A brace in a folder's name is no placeholder for a descriptor.
+        # A brace in a folder's name is not a placeholder for a descriptor.
         argv += [f"--{name}", value.replace("{", "{{").replace("}", "}}")]
     prepare = partial(_prepare, [directory, socket_path.parent])
     return ChildSpec("Valkey", argv, prepare=prepare, is_foundation=True)

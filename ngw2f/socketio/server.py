@@ -48,7 +48,7 @@ class Server:
 
 
 def _refusal_of(request: Request) -> Response | None:
-    """Return why it is no request of Engine.IO 4, None if it is one."""
+    """Return why it is not a request of Engine.IO 4, None if it is one."""
     arguments = request.args
     if arguments.get("transport") not in ("polling", "websocket"):
         return answers.error(answers.TRANSPORT_UNKNOWN, "transport must be polling or websocket")

@@ -130,7 +130,7 @@ def _check_dump(source: Path, namespace: str) -> None:
     for kind in ("TABLE", "TABLE DATA"):
         found = {name for each, schema, name in listed if (each, schema) == (kind, namespace)}
         if not found >= TABLES:
-            raise BackupError(f"{source} is no backup of a chat in the schema {namespace}")
+            raise BackupError(f"{source} is not a backup of a chat in the schema {namespace}")
     rows = _run("pg_restore", ["--data-only", "--table=alembic_version", "--file=-", str(source)])
     versions = COPIED_VERSION.findall(rows)
     _check_version(source, versions[0] if versions else "none")
@@ -149,7 +149,7 @@ def _check_sqlite(source: Path) -> None:
             raise BackupError(f"{source} is damaged: {' '.join(found.split())}")
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         if not {name for (name,) in tables} >= TABLES:
-            raise BackupError(f"{source} is no backup of a chat")
+            raise BackupError(f"{source} is not a backup of a chat")
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     _check_version(source, row[0] if row else "none")
 

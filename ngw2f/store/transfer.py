@@ -64,7 +64,7 @@ def import_lines(connection: Connection, lines: Iterable[bytes]) -> int:
             connection.execute(insert(table), batch)
             count += len(batch)
     if find_room_named(connection, LOBBY, None) is None:
-        raise ImportRefusedError("there is no lobby in it; it is no export, or a part of one")
+        raise ImportRefusedError("it has no lobby, so it is not an export, or only part of one")
     if connection.dialect.name == "postgresql":
         _set_sequences(connection)
     return count
@@ -103,7 +103,7 @@ def _decode(line: bytes) -> Line:
     try:
         name, row = msgspec.json.decode(line, type=tuple[str, dict[str, Any]])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ImportRefusedError(f"this is no line of an export: {line[:60]!r}") from error
+        raise ImportRefusedError(f"this is not a line of an export: {line[:60]!r}") from error
     return name, row
 
 

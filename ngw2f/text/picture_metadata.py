@@ -45,7 +45,7 @@ REPEATS: Final = frozenset((b"NETSCAPE2.0", b"ANIMEXTS1.0"))
 
 
 class DamagedError(Exception):
-    """It is no whole picture of its format; a part of it may be wiped."""
+    """The file is not a whole picture of its format; a part of it may be wiped."""
 
 
 def wipe_metadata(file: IO[bytes], media_type: str) -> int:

@@ -49,7 +49,7 @@ class Agreement(NamedTuple):
 def agree(offers: str) -> Agreement | None:
     """Return the compression that we agree to in Sec-WebSocket-Extensions, or None for none.
 
-    The first offer that we can accept counts (section 7.1). What cannot be parsed is no offer.
+    The first offer that we can accept counts (section 7.1). What cannot be parsed is not an offer.
     """
     for offer in offers.split(","):
         parameters = _parse(offer)

@@ -76,7 +76,7 @@ STATUSES: dict[type[DomainError], int] = {
     TooMany: 429,
     Unavailable: 503,
 }
-# Quoted, as RFC 9110 section 11.5 has it: Werkzeug does so only for what is no token.
+# Quoted, as RFC 9110 section 11.5 has it: Werkzeug does so only for what is not a token.
 REALM = "NGW2F chat"
 
 log = logging.getLogger(__name__)

@@ -110,7 +110,7 @@ def _sentence(catalogue: NullTranslations, text: str | Sentence) -> str:
 
 def _browser(catalogue: NullTranslations, user_agent: str) -> str:
     described = describe_browser(user_agent)
-    # What is no sentence is the name that a program gives itself.
+    # What is not a sentence is the name that a program gives itself.
     return described if isinstance(described, str) else translate(catalogue, described)
 
 

@@ -99,7 +99,7 @@ def accepted(task_id: str) -> Response:
 
 
 def _wait_seconds(services: Services, request: Request) -> int | None:
-    """Return N of `wait=N`, at most `max_wait_seconds`, or None if N is no number."""
+    """Return N of `wait=N`, at most `max_wait_seconds`, or None if N is not a number."""
     text = request.preferences.get("wait", "")
     if not (text.isascii() and text.isdecimal()):
         return None

@@ -137,7 +137,7 @@ def operate(directory: str, *arguments: str) -> str:
         ({"NGW2F_ENV": "none"}, "stack: NGW2F_ENV: settings.toml has no section [none]"),
         ({"NGW2F_DATABASE_URL": "postgresql+pg8000://localhost/x"}, "stack: NGW2F_DATABASE_URL: "),
         ({"NGW2F_DATABASE_URL": "postgresql+psycopg://a:hush@127.0.0.1:1/x"}, "stack: NGW2F_DATAB"),
-        ({"STACK_HTTPS_PORT": "many"}, "stack: STACK_HTTPS_PORT is no port: many"),
+        ({"STACK_HTTPS_PORT": "many"}, "stack: STACK_HTTPS_PORT is not a port: many"),
         (
             {"STACK_HTTP_PORT": "taken"},
             "stack: port taken cannot be had (Address already in use); ",

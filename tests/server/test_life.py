@@ -260,7 +260,7 @@ def test_data_dir_that_cannot_be(data_dir: Path) -> None:
 
 
 def test_unknown_setting_is_warned_of(whole: Server) -> None:
-    assert "NGW2F_ANONYMOUS_RAED is no setting" in whole.text
+    assert "NGW2F_ANONYMOUS_RAED is not a setting" in whole.text
 
 
 def test_long_data_dir_gets_a_short_socket(whole: Server) -> None:

@@ -14,7 +14,7 @@ def test_wait_is_read_as_seconds() -> None:
 
 
 def test_other_line_is_refused_with_its_number() -> None:
-    with pytest.raises(ValueError, match="line 2 is no line of a transcript: HTTP"):
+    with pytest.raises(ValueError, match="line 2 is not a line of a transcript: HTTP"):
         list(parse("# words\nHTTP/1.1 200 OK"))
 
 

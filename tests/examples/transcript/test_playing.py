@@ -359,7 +359,7 @@ def test_command_says_how_it_went(
         ("$ telnet 127.0.0.1\n", 2, "line 1: it is `telnet HOST PORT`"),
         ("$ telnet 127.0.0.1 http\n", 2, "line 1: it is `telnet HOST PORT`"),
         ("$ telnet 127.0.0.1 8000\n", 1, "line 1: [Errno 111] Connection refused"),
-        ("\xff", 2, "line 1 is no line of a transcript"),
+        ("\xff", 2, "line 1 is not a line of a transcript"),
     ],
     ids=[
         "typed", "seen", "closed", "quit", "no port", "port by name", "nobody there", "other text",

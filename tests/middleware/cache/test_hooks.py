@@ -284,8 +284,8 @@ def test_hook_must_return_text() -> None:
         ({"vary": ["Cookie"]}, "vary must map names of fields to functions"),
         ({"vary": {"Cookie": "lang"}}, "vary\\['Cookie'\\] must be a function, not 'lang'"),
         ({"vary": {"Cookie": None}}, "vary\\['Cookie'\\] must be a function, not None"),
-        ({"vary": {"Co okie": str}}, "vary: 'Co okie' is no name of a field"),
-        ({"vary": {1: str}}, "vary: 1 is no name of a field"),
+        ({"vary": {"Co okie": str}}, "vary: 'Co okie' is not the name of a field"),
+        ({"vary": {1: str}}, "vary: 1 is not the name of a field"),
     ],
 )
 def test_wrong_option(options: dict[str, Any], message: str) -> None:

@@ -120,7 +120,7 @@ def test_database_of_a_newer_version(data_dir: Path) -> None:
 
 def test_data_dir_that_is_a_file(data_dir: Path) -> None:
     data_dir.touch()
-    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: .* is no folder$"):
+    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: .* is not a folder$"):
         cli.main(["migrate"])
 
 

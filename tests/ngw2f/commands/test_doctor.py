@@ -92,7 +92,7 @@ def test_descriptors(
 def test_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "var").touch()
     settings = Settings(data_dir=str(tmp_path / "var"), redis_url=f"unix://{tmp_path}/none")
-    assert "is no folder" in said(settings, "disk")
+    assert "is not a folder" in said(settings, "disk")
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
@@ -280,7 +280,7 @@ def test_broker_whose_memory_is_full(settings: Settings, redis: Redis) -> None:
 
 def test_misspelt_setting(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NGW2F_RATE_LIMITS", "true")
-    assert "NGW2F_RATE_LIMITS is no setting" in said(settings, "settings")
+    assert "NGW2F_RATE_LIMITS is not a setting" in said(settings, "settings")
 
 
 def test_limits_that_are_off(settings: Settings) -> None:

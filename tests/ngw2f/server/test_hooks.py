@@ -202,7 +202,7 @@ def test_start_ends_with_the_status_of_the_migration(
 
 def test_start_with_a_wrong_folder_is_one_line(tmp_path: Path, called: list[list[str]]) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: .* is no folder$"):
+    with pytest.raises(SystemExit, match=r"^ngw2f: NGW2F_DATA_DIR: .* is not a folder$"):
         hooks.check_start(Settings(data_dir=str(tmp_path / "file")))
     assert called == []
 

@@ -20,8 +20,8 @@ def test_folder_is_made(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("file", "is no folder"),
-        ("dangling", "is no folder"),
+        ("file", "is not a folder"),
+        ("dangling", "is not a folder"),
         ("file/folder", "cannot be made: Not a directory"),
         ("x" * 300, "cannot be made: File name too long"),
     ],

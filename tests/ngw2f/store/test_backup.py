@@ -228,7 +228,7 @@ def test_dump_of_something_else_changes_nothing(
     with before.writing() as connection:
         connection.execute(text("INSERT INTO numbers VALUES (2)"))
     before.close()
-    with pytest.raises(BackupError, match=r"is no backup of a chat|is of a newer version"):
+    with pytest.raises(BackupError, match=r"is not a backup of a chat|is of a newer version"):
         restore(settings, target)
     assert numbers_in(settings) == [1, 2]
 

@@ -12,7 +12,7 @@ down_revision = "0015"
 branch_labels = None
 depends_on = None
 
-# FTS5 splits the text at its spaces: all else of ASCII that is no letter or digit is gone by then.
+# FTS5 splits the text at its spaces: all other ASCII but letters and digits is gone by then.
 SQLITE = (
     """CREATE VIRTUAL TABLE message_search USING fts5 (
         words, columnsize = 0, tokenize = "ascii tokenchars '#@'"

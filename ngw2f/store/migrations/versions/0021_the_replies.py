@@ -1,4 +1,4 @@
-"""Which message a message answers. It may be deleted since, so it is no reference."""
+"""Which message a message answers. It may be deleted since, so it is not a reference."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -208,7 +208,7 @@ def test_command_applies_the_key_hook(tmp_path: Path) -> None:
         (["--clock", "clock", "--url", "/a"], "no absolute URL, as in"),
         (["--clock", "clock", "--key", "nothing", "--group", "a"], "--key nothing: "),
         (["--clock", "clock", "--key", "os:nothing", "--group", "a"], "--key os:nothing: "),
-        (["--clock", "clock", "--key", "os:sep", "--group", "a"], "--key os:sep is no function"),
+        (["--clock", "clock", "--key", "os:sep", "--group", "a"], "--key os:sep is not a function"),
         (["--redis", "nonsense", "--group", "a"], "--redis: "),
         (["--redis", "redis://a.test?decode_responses=yes", "--group", "a"], "--redis: "),
         (["--redis", "unix:///missing", "--group", "a"], "the store cannot be reached"),
@@ -234,7 +234,7 @@ def test_command_is_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_file_that_is_no_clock_stays_as_it_is(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "other"
     path.write_bytes(content)
-    with pytest.raises(SystemExit, match=r"other is no clock of this release$"):
+    with pytest.raises(SystemExit, match=r"other is not a clock of this release$"):
         main(["purge", "--clock", str(path), "--group", "a"])
     assert path.read_bytes() == content
 
