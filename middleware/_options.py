@@ -29,7 +29,7 @@ def names_of(option: str, values: Iterable[str]) -> tuple[str, ...]:
     found = list_of(option, values)
     for name in found:
         if not isinstance(name, str):
-            raise TypeError(f"{option} must be a list of names, not of {name!r}")
+            raise TypeError(f"{option} must be a list of names, and {name!r} is not text")
     return found
 
 
@@ -51,5 +51,5 @@ def errors_of(option: str, types: type[Exception] | Iterable[type[Exception]]) -
     found = (types,) if isinstance(types, type) else list_of(option, types)
     for error in found:
         if not (isinstance(error, type) and issubclass(error, Exception)):
-            raise TypeError(f"{option} must be a list of exceptions, not of {error!r}")
+            raise TypeError(f"{option} must be a list of exceptions, and {error!r} is not one")
     return found

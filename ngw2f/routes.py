@@ -1,4 +1,4 @@
-"""Every path of the chat on one screen. Each rule's endpoint is the function that answers."""
+"""Every path of the chat in one file. Each rule's endpoint is the function that answers."""
 
 from werkzeug.routing import BaseConverter, Map, Rule
 

@@ -35,7 +35,7 @@ class Terminals:
         self.connections[self.name] = Reader(connection)
 
     def expect(self, lines: Sequence[str], values: dict[str, str]) -> bytes:
-        """Match the lines with this terminal's output; return their bytes, with written ports."""
+        """Match the lines with this terminal's output; return it, with the transcript's ports."""
         free = [self.ports.in_seen(line) for line in lines]
         return self.ports.as_written(self.connection.expect(free, values))
 

@@ -68,9 +68,9 @@ def apply_key_hook(hook: KeyHook, uri: str) -> str | None:
 
 
 def vary_hooks(hooks: Mapping[str, VaryHook]) -> dict[str, VaryHook]:
-    """Return the hooks by environ key. Raises `TypeError` or `ValueError` for what is none."""
+    """Return the hooks by environ key. Raises `TypeError` or `ValueError` for what is not one."""
     if not isinstance(hooks, Mapping):
-        raise TypeError(f"vary must map names of fields to functions, not be {hooks!r}")
+        raise TypeError(f"vary must be a mapping of field names to functions, not {hooks!r}")
     found: dict[str, VaryHook] = {}
     for name, hook in hooks.items():
         if not isinstance(name, str) or not _FIELD.fullmatch(name):

@@ -76,12 +76,12 @@ def _may_disregard_no_store(status: int, directives: ResponseDirectives) -> bool
 
 
 def may_share_authenticated(directives: ResponseDirectives) -> bool:
-    """RFC 9111 section 3.5: what lets a shared cache keep the answer to a signed-in request."""
+    """Return whether others may get the answer to a signed-in request (RFC 9111 section 3.5)."""
     return directives.public or directives.must_revalidate or directives.s_maxage is not None
 
 
 def is_cacheable(status: int, headers: Headers, control: Control, response_time: float) -> bool:
-    """RFC 9111 section 3, last condition: something must say that it may be cached."""
+    """Return whether something says that it may be cached (RFC 9111 section 3, last condition)."""
     return (
         control.directives.public
         or explicit_lifetime(headers, control, response_time) is not None

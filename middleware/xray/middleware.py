@@ -47,11 +47,11 @@ class XRayMiddleware:
     Response: all others pass, with `Server-Timing` for those who may see it.
 
     `recorder`: the recorder whose probes stand in the application.
-    `allow(environ)`: who may see it; everybody else gets what they would get without. See
-        `middleware.xray.access.Access`.
+    `allow(environ)`: who may see it; everybody else gets what they would get without
+        X-ray. See `middleware.xray.access.Access`.
     `shared`: the recordings of other processes of this host; see `middleware.xray.shared`.
-    `plain`: the same chain without probes, for those who may not see it, to whom X-ray then costs
-        nothing. Else they get `app`.
+    `plain`: the same chain without probes. Those who may not see X-ray get it, and pay nothing for
+        X-ray; without it they get `app`.
     `later(trace)`: what other processes did for a request, if anybody knows.
     `path`: where the last requests are shown. `PATH` is the list, with `?path=`, `status=`,
         `slower=` (milliseconds) and `layer=` to choose from it; `PATH` and an id is one request,
@@ -68,8 +68,8 @@ class XRayMiddleware:
     Rules: RFC 9111 section 5.2.2.5: what it answers itself is not stored. HEAD gets the headers of
     GET (RFC 9110 section 9.3.2). W3C Server Timing.
 
-    Of a response that does not end, it shows what comes until the first chunk after two seconds; it
-    does not touch upgrades.
+    A response may never end, so X-ray shows it as far as the first chunk that comes after two
+    seconds. It does not touch upgrades.
     """
 
     def __init__(

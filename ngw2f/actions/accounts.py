@@ -106,7 +106,7 @@ class Accounts:
         and no browser is known any more.
         """
         if user.id != user_id:
-            raise Forbidden("only the user may do this")
+            raise Forbidden("only the account itself may do this")
         self.limits.take("account", user.id)
         values: dict[str, str] = {}
         shapes: frozenset[str] = frozenset()

@@ -124,7 +124,7 @@ class Messages:
     def remove(self, user: UserRow, message_id: int) -> Message:
         """Delete the user's own message, or another's as an administrator, and return it.
 
-        It is gone for everybody at once; who deletes an own one may restore it for some seconds.
+        It is gone for everybody at once; an author who deletes it may restore it for some seconds.
         Raises TooMany, NotFound, Forbidden, Conflict.
         """
         core = self._core

@@ -1,4 +1,4 @@
-"""A feed: the frames for everybody who chose to hear the same, and may, in the same form.
+"""A feed: the frames for all who chose the same events, may see the same, and use one form.
 
 All its subscribers share this buffer. A subscriber has only a position in it, so a thousand
 subscribers at the same position get the same bytes object, joined once. A slow reader costs no

@@ -128,7 +128,7 @@ class _Followed:
 
 
 class _Recorded:
-    """A group of actions, each of which is a span of the request that asks for it."""
+    """A group of actions: a call of one becomes a span of the request that makes it."""
 
     _name: str
     _actions: object

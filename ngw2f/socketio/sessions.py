@@ -154,7 +154,7 @@ class Sessions:
         )
 
     def close(self, sid: str) -> None:
-        """End a session after an error of the client's; a poll that is held says so."""
+        """End a session after a client's error; a poll that is held tells the client."""
         self._run(scripts.CLOSE, sid, CLOSE, 0, CLOSED_MILLISECONDS)
 
     def leave(self, sid: str) -> None:

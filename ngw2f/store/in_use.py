@@ -37,7 +37,7 @@ class UseNote:
         self._descriptor: int | None = None
 
     def note(self) -> None:
-        """Take the lock, which says that the database is in use; wait while it is restored."""
+        """Take the lock that says the database is in use; wait while a backup is restored."""
         if self._descriptor is None and self._settings.sqlalchemy_url.startswith("sqlite"):
             self._descriptor = _open(self._settings, IN_USE_FILE)
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)

@@ -164,7 +164,7 @@ def find_position(connection: Connection, user_id: int, room_id: int) -> int:
 
 
 def keep_position(connection: Connection, user_id: int, room_id: int, position: int) -> None:
-    """Store the position that a user had, if it has moved: an own message is deleted, or back."""
+    """Store the position that a user had, if deleting or restoring their message moved it."""
     take_turn(connection)
     here = {"user_id": user_id, "room_id": room_id}
     (state,) = _states(connection, [here])

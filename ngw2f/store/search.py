@@ -121,7 +121,7 @@ def find_messages(
 
 @cache
 def _visible(*, to_user: bool) -> Select[Any]:
-    """Return the query for those of some messages that a reader may see."""
+    """Return the query that finds, among given messages, those that a reader may see."""
     statement = select(messages.c.id).join_from(messages, rooms)
     is_one = messages.c.id.in_(bindparam("ids", expanding=True))
     return statement.where(is_one, is_visible(to_user=to_user))

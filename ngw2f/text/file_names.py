@@ -23,7 +23,7 @@ def clean_file_name(given: str) -> str:
     """Return a name without path, controls, invisible characters and changes of direction.
 
     It has at most MAX_CHARACTERS and MAX_BYTES, keeps its ending, and is never empty, hidden
-    (".name") or a device of Windows.
+    (".name") or the name of a Windows device.
     """
     last = given[-MAX_TYPED_CHARACTERS:].replace("\\", "/").rsplit("/", 1)[-1]
     # A few of them have a shape of their own, and others are part of emoji; no name needs them.

@@ -111,7 +111,7 @@ def delete(services: Services, request: Request, user_id: int) -> Response:
     """Delete the account whose nickname and password are sent as Basic (RFC 7617)."""
     known = tokens.check_basic(services, request)
     if known.user_id != user_id:
-        raise Forbidden("only the user may do this")
+        raise Forbidden("only the account itself may do this")
     services.actions.accounts.delete(known)
     return no_content()
 
@@ -120,7 +120,7 @@ def export(services: Services, request: Request, user_id: int) -> Response:
     """Answer with all that the chat has of a user, as a file; for the user alone."""
     user = auth.require_user(services, request)
     if user.id != user_id:
-        raise Forbidden("only the user may do this")
+        raise Forbidden("only the account itself may do this")
     response = Response(services.actions.exports.of(user), mimetype=JSON_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="ngw2f-account-{user.id}.json"'
     response.headers["Cache-Control"] = "private, no-store"

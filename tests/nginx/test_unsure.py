@@ -51,7 +51,7 @@ def cut_off(tmp_path_factory: pytest.TempPathFactory, directory: Path) -> Iterat
 def two_cut_off(
     tmp_path_factory: pytest.TempPathFactory, directory: Path
 ) -> Iterator[tuple[Client, Callable[[], list[bytes]]]]:
-    """Give a client of two such instances, and a function that takes what they have read."""
+    """Give a client of two such instances, and a function that returns what they read since."""
     paths = [directory / f"cut-off-{number}.sock" for number in range(2)]
     front = make_front(tmp_path_factory.mktemp("two"), paths)
     with cutting_off(paths[0]) as one, cutting_off(paths[1]) as two, running(front) as client:

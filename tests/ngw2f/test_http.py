@@ -130,7 +130,7 @@ def test_json_of_another_type() -> None:
 
 
 class Reset(BytesIO):
-    """What a client sends that resets its connection."""
+    """The body of a request whose client resets the connection."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         raise ConnectionResetError

@@ -1,4 +1,4 @@
-"""What people find in the repository says what it does."""
+"""The Makefile, hooks, workflows and links agree with each other and with the repository."""
 
 import json
 import re

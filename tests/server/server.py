@@ -106,7 +106,7 @@ class Server:
         return self.pid("ngw2f embedded")
 
     def web_workers(self, master: int | None = None) -> set[int]:
-        """Return the children of the master that serve."""
+        """Return the master's children that serve requests."""
         pid, found = master or self.master.pid, set[int]()
         # One that is there may be missing while another one ends (proc(5)).
         while (children := _children(pid)) != found:

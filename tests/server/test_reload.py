@@ -111,7 +111,7 @@ class Held:
         (self.directory / name).touch()
 
     def begin(self, *, held: str = "") -> None:
-        """Send SIGHUP, and wait until what is held has begun."""
+        """Send SIGHUP; wait until the step *held*, which then waits for `go`, has begun."""
         self.first = self.server.web_workers()
         if held:
             self.hold(held)

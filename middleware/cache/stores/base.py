@@ -28,7 +28,7 @@ class BodyWriter(Protocol):
 
 
 class Store(Protocol):
-    """Keeps entries by key, and knows which groups were dropped since."""
+    """Keeps entries by key, and knows when their groups were last dropped."""
 
     def lookup(self, key: str) -> tuple[Variants, int]:
         """Return the stored responses of a key, and the group clock's time for a new one.

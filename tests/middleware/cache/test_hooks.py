@@ -281,7 +281,7 @@ def test_hook_must_return_text() -> None:
     ("options", "message"),
     [
         ({"key": "path"}, "key must be a function, not 'path'"),
-        ({"vary": ["Cookie"]}, "vary must map names of fields to functions"),
+        ({"vary": ["Cookie"]}, "vary must be a mapping of field names to functions"),
         ({"vary": {"Cookie": "lang"}}, "vary\\['Cookie'\\] must be a function, not 'lang'"),
         ({"vary": {"Cookie": None}}, "vary\\['Cookie'\\] must be a function, not None"),
         ({"vary": {"Co okie": str}}, "vary: 'Co okie' is not the name of a field"),

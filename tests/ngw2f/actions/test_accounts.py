@@ -184,7 +184,7 @@ def test_second_change_by_one_old_password(
 
 def test_nobody_changes_another(core: Core, accounts: Accounts, ann: UserRow) -> None:
     bob = find(core, accounts.register(HERE, "bob", PASSWORD).user.id)
-    with pytest.raises(Forbidden, match="only the user may do this"):
+    with pytest.raises(Forbidden, match="only the account itself may do this"):
         accounts.change(bob, ann.id, HERE, Changes(nickname="x"))
     assert find(core, ann.id) == ann
 

@@ -408,7 +408,7 @@ def test_explain_link_that_is_refused(data_dir: Path, capsys: pytest.CaptureFixt
 
 
 def test_reader_that_has_enough(data_dir: Path) -> None:
-    """As `head` has; what it left is no failure of ours."""
+    """`head` stops reading early; what it leaves unread is not our failure."""
     cli.main(["migrate"])
     reader, writer = os.pipe()
     os.close(reader)

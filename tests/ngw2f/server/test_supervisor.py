@@ -149,7 +149,7 @@ def test_stable_child_is_started_at_once(stage: Stage, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def forked(stage: Stage) -> ChildSpec:
-    """Return a child that is a fork: it notes its start, its descriptors, and waits."""
+    """Return a child that is a fork: it notes its start and its descriptors, then waits."""
 
     def begin_fork(arguments: Sequence[str]) -> Callable[[], None]:
         return partial(run, *map(int, arguments))

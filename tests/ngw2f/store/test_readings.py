@@ -34,7 +34,7 @@ def read(database: Database, user: UserRow, room_id: int) -> Reading:
 
 
 def note(database: Database, *asks: Ask) -> list[Reading]:
-    """Note it as the action does; return what has changed."""
+    """Note the asks as the action does; return the readings that changed."""
     with database.writing() as connection:
         _, changed = readings.note(connection, asks)
         new = [NewEvent("unread.updated", "{}", each.room_id, each.user_id) for each in changed]

@@ -219,7 +219,7 @@ def test_name_in_the_fields(client: Client, ann: Headers, fields: Headers, name:
 
 @pytest.fixture
 def small(build: Callable[..., Service]) -> Client:
-    """Give a chat of small files: 100 bytes each, two of which an account has room for."""
+    """Give a chat where a file has at most 100 bytes, and the two files of an account 150."""
     service = build(max_file_bytes=100, file_bytes_per_account=2 * COST_BYTES + 150)
     return Client(validator(service))
 

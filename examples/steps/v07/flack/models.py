@@ -28,7 +28,7 @@ def create_tables() -> None:
 
 
 def add_user(nickname: str, password: str) -> bool:
-    """Return whether the nickname was free."""
+    """Add a user if the nickname is free; return whether it was."""
     insert = "insert or ignore into users (nickname, password) values (?, ?) returning nickname"
     return bool(query(insert, nickname, generate_password_hash(password)))
 

@@ -29,7 +29,7 @@ class Models:
             return connection.execute(statement, values).fetchall()
 
     def add_user(self, nickname: str, password: str) -> bool:
-        """Return whether the nickname was free."""
+        """Add a user if the nickname is free; return whether it was."""
         insert = "insert or ignore into users (nickname, password) values (?, ?) returning nickname"
         return bool(self.query(insert, nickname, generate_password_hash(password)))
 

@@ -1,4 +1,4 @@
-"""Which request posted a message: so that the job's log can name it."""
+"""Which request posted a message, so that the job's log can name it."""
 
 import sqlalchemy as sa
 from alembic import op
