@@ -197,14 +197,14 @@ class Request(WerkzeugRequest):
             return None
         is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
         if not (is_number and 0 < int(text) <= MAX_ID):
-            raise problem(400, f"{name} is an id")
+            raise problem(400, f"{name} must be an id")
         return int(text)
 
     def _argument(self, name: str) -> str | None:
         """Return an argument, None if it is missing. Raises 400 if it is repeated."""
         texts = self.args.getlist(name)
         if len(texts) > 1:
-            raise problem(400, f"{name} is there more than once")
+            raise problem(400, f"{name} is given more than once")
         return texts[0] if texts else None
 
     def text_argument(self, name: str) -> str:
@@ -219,7 +219,7 @@ class Request(WerkzeugRequest):
         # isdecimal() alone would accept digits of other scripts.
         is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
         if not (is_number and low <= int(text) <= high):
-            raise problem(400, f"{name} is a whole number from {low} to {high}")
+            raise problem(400, f"{name} must be a whole number from {low} to {high}")
         return int(text)
 
     def time_argument(self, name: str) -> float | None:
@@ -232,7 +232,7 @@ class Request(WerkzeugRequest):
         except msgspec.ValidationError:
             seconds = math.nan
         if not math.isfinite(seconds):
-            raise problem(400, f"{name} is a time in Unix seconds")
+            raise problem(400, f"{name} must be a time in Unix seconds")
         return seconds
 
     @property

@@ -185,7 +185,7 @@ class Messages:
         with self._core.database.asking() as connection:
             answered = messages.find_message(connection, message_id, user)
         if answered is None or answered.room_id != room_id:
-            raise Invalid("reply_to is the id of a message in the same room")
+            raise Invalid("reply_to must be the id of a message in the same room")
 
     def _store(
         self, connection: Connection, posts: Sequence[_Post]

@@ -29,7 +29,7 @@ class Reactions:
         """
         self._limits.take("react", user.id)
         if not is_emoji(emoji):
-            raise Invalid("a reaction is one emoji")
+            raise Invalid("a reaction must be one emoji")
         with self._core.database.writing() as connection:
             message = rights.find_message(connection, message_id, user)
             rights.check_rooms_open(connection, [message.room_id])

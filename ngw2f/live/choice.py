@@ -71,7 +71,7 @@ def _parse(
     if not values:
         return None
     if len(values) > 1:
-        raise Invalid(f"{name} is there more than once; separate its members by commas")
+        raise Invalid(f"{name} is given more than once; separate its members by commas")
     members = values[0].split(",", most)
     if len(members) > most:
         raise Invalid(f"{name} has at most {most} members")
@@ -82,7 +82,7 @@ def _room_id_of(text: str) -> int:
     # isdecimal() alone would accept digits of other scripts; Python refuses very long numbers.
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))
     if not (is_number and 0 < int(text) <= MAX_ID):
-        raise Invalid(f"rooms is a list of ids, and {text[:MAX_QUOTED]!r} is none")
+        raise Invalid(f"rooms must be a list of ids, and {text[:MAX_QUOTED]!r} is not one")
     return int(text)
 
 
@@ -93,7 +93,7 @@ def _names_of(pattern: str) -> set[str]:
     found = {name for name in NAMES if (name.startswith(group) if is_pattern else name == pattern)}
     if not found:
         raise Invalid(
-            f"events is a list of names, such as message.created or message.*, and "
-            f"{pattern[:MAX_QUOTED]!r} is none"
+            f"events must be a list of names, such as message.created or message.*, and "
+            f"{pattern[:MAX_QUOTED]!r} is not one"
         )
     return found

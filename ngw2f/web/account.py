@@ -83,14 +83,14 @@ def change_nickname(services: Services, request: Request) -> Response:
 def change_theme(services: Services, request: Request) -> Response:
     theme = THEMES.get(request.form_field("theme"))
     if theme is None:
-        raise Invalid(Sentence("theme is one of %(themes)s", themes=", ".join(THEMES)))
+        raise Invalid(Sentence("theme must be one of %(themes)s", themes=", ".join(THEMES)))
     return _change(services, request, Changes(theme=theme))
 
 
 def change_language(services: Services, request: Request) -> Response:
     language = CHOICES.get(request.form_field("language"))
     if language is None:
-        raise Invalid(Sentence("language is one of %(codes)s", codes=", ".join(CHOICES)))
+        raise Invalid(Sentence("language must be one of %(codes)s", codes=", ".join(CHOICES)))
     return _change(services, request, Changes(language=language))
 
 

@@ -34,7 +34,7 @@ def key_of(request: Request) -> str | None:
         value = None
     # Structured fields of other types have other classes.
     if type(value) is not str:
-        raise Invalid('Idempotency-Key is a quoted string, as "8e03978e-40d5-43dd-bc93"')
+        raise Invalid('Idempotency-Key must be a quoted string, as "8e03978e-40d5-43dd-bc93"')
     return check_key(value)
 
 
@@ -45,7 +45,7 @@ def key_of_client(client_id: object) -> str | None:
     # True is an int. Python refuses to write a number that is too long.
     is_number = type(client_id) is int and abs(client_id) <= MAX_NUMBER
     if not (is_number or isinstance(client_id, str)):
-        raise Invalid("client_id is a string or a whole number")
+        raise Invalid("client_id must be a string or a whole number")
     return check_key(str(client_id))
 
 

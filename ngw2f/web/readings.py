@@ -40,7 +40,7 @@ def mark_room(
         room = rights.find_room_named(connection, name, user, room_id)
     text = request.form_field("message_id")
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))):
-        raise Invalid("message_id is the id of a message")
+        raise Invalid("message_id must be the id of a message")
     services.actions.readings.mark_read(user, room.id, int(text))
     return see_other(room.links.page)
 

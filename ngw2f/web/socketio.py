@@ -137,7 +137,7 @@ class ChatApp:
 
     def _welcome(self, request: Request, said: Said) -> Welcome:
         if type(said.get("token")) not in (str, NoneType):
-            raise RefusedError("token is text")
+            raise RefusedError("token must be text")
         token = said.get("token") or auth.token_of(request) or ""
         reader = self._services.actions.sessions.find_user(token)
         if reader is None and (
@@ -148,7 +148,7 @@ class ChatApp:
             )
         after = said.get("after")
         if type(after) not in (str, int, NoneType):
-            raise RefusedError("after is the id of an event")
+            raise RefusedError("after must be the id of an event")
         try:
             choice_of(self._services, request, reader)
         except DomainError as error:
@@ -203,7 +203,7 @@ class ChatApp:
     def _post(self, user: UserRow, said: Said, key: str) -> Said:
         source = said.get("source")
         if not isinstance(source, str):
-            raise Invalid("source is text")
+            raise Invalid("source must be text")
         client_id = _client_id_of(said)
         own_key = idempotency.key_of_client(client_id)
         posted = self._services.actions.messages.post(
@@ -258,7 +258,7 @@ def _room_id_of(said: Said) -> int:
         return LOBBY_ID
     # A post for another room must not reach the lobby; True is an int.
     if type(room_id) is not int:
-        raise Invalid("room_id is a whole number")
+        raise Invalid("room_id must be a whole number")
     return room_id
 
 
@@ -266,7 +266,7 @@ def _answered_by(said: Said) -> int | None:
     """Return the message that a post answers, if it says so. Raises Invalid."""
     answered = said.get("reply_to")
     if answered is not None and type(answered) is not int:
-        raise Invalid("reply_to is a whole number")
+        raise Invalid("reply_to must be a whole number")
     return answered
 
 
@@ -275,7 +275,7 @@ def _files_of(said: Said) -> tuple[int, ...]:
     try:
         return msgspec.convert(said.get("file_ids", ()), FileIds)
     except msgspec.ValidationError as error:
-        raise Invalid("file_ids is a list of ids of files") from error
+        raise Invalid("file_ids must be a list of ids of files") from error
 
 
 def _client_id_of(said: Said) -> object:

@@ -102,8 +102,8 @@ def test_client_hears_what_it_chose(
 
 @pytest.mark.parametrize(
     ("query", "why"),
-    [("rooms=x", "rooms is a list of ids"), ("rooms=99", "there is no such room"),
-     ("events=x", "events is a list of names")],
+    [("rooms=x", "rooms must be a list of ids"), ("rooms=99", "there is no such room"),
+     ("events=x", "events must be a list of names")],
 )  # fmt: skip
 def test_wrong_choice_of_socket_io_is_refused(chat: ChatServer, query: str, why: str) -> None:
     with connected(chat, f"/socket.io/?EIO=4&transport=websocket&{query}") as client:

@@ -71,13 +71,13 @@ def test_token_of_the_connection_is_enough(chat: ChatServer, ann: str) -> None:
 @pytest.mark.parametrize(
     ("said", "error"),
     [
-        ([{"source": "x", "room_id": "1"}], "room_id is a whole number"),
-        ([{"source": "x", "room_id": True}], "room_id is a whole number"),
+        ([{"source": "x", "room_id": "1"}], "room_id must be a whole number"),
+        ([{"source": "x", "room_id": True}], "room_id must be a whole number"),
         ([{"source": "x", "room_id": 10**15}], "there is no such room"),
         ([{"source": " "}], "a message is not empty"),
-        ([{"source": 5}], "source is text"),
-        (["text"], "source is text"),
-        ([], "source is text"),
+        ([{"source": 5}], "source must be text"),
+        (["text"], "source must be text"),
+        ([], "source must be text"),
     ],
 )
 def test_what_cannot_be_posted_is_refused(

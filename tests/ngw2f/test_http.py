@@ -88,7 +88,7 @@ def test_integer_argument(text: str) -> None:
     ["", "-1", "1.0", "x", "1e3", "٣", "²", " 1", str(MAX_ID + 1), "0" * 20 + "9" * 20, "9" * 5000],
 )
 def test_wrong_integer_argument(text: str) -> None:
-    with pytest.raises(BadRequest, match="n is a whole number from 0 to"):
+    with pytest.raises(BadRequest, match="n must be a whole number from 0 to"):
         request("/", query_string={"n": text}).integer_argument("n", 0)
 
 
@@ -104,7 +104,7 @@ def test_time_argument(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "now", "nan", "inf", "-inf", "1e999"])
 def test_wrong_time_argument(text: str) -> None:
-    with pytest.raises(BadRequest, match="t is a time in Unix seconds"):
+    with pytest.raises(BadRequest, match="t must be a time in Unix seconds"):
         request(f"/?t={text}").time_argument("t")
 
 

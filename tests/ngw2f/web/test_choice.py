@@ -51,10 +51,10 @@ def refused(
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("rooms=x", "rooms is a list of ids"),
-        ("rooms=1&rooms=2", "rooms is there more than once"),
-        ("events=message.mad", "events is a list of names"),
-        ("rooms=1&events=", "events is a list of names"),
+        ("rooms=x", "rooms must be a list of ids"),
+        ("rooms=1&rooms=2", "rooms is given more than once"),
+        ("events=message.mad", "events must be a list of names"),
+        ("rooms=1&events=", "events must be a list of names"),
     ],
 )
 def test_what_cannot_be_chosen_is_refused(
