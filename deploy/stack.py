@@ -6,9 +6,9 @@ is one command of this module, which becomes that program. Everything that they 
 under var/, or under STACK_DIR. The ports are STACK_HTTP_PORT and STACK_HTTPS_PORT, 8080
 and 8443 unless set.
 
-Everything that would stop one of them is checked before any is started. Of ngw2f and the libraries
-a command loads only what it needs: eight of them start at once. nginx starts when
-the instances answer, and a line says when the stack is ready.
+Everything that would stop one of them is checked before any is started. A command
+loads only what it needs of ngw2f and the libraries, because eight commands start at once. nginx
+starts when the instances answer, and a line says when the stack is ready.
 """
 
 import argparse

@@ -30,9 +30,9 @@ class Question(msgspec.Struct, frozen=True):
     def check(self) -> None:
         """Raise `ValueError` if it is not a valid request."""
         if self.method not in METHODS:
-            raise ValueError(f"the method is one of {', '.join(METHODS)}, and not {self.method!r}")
+            raise ValueError(f"the method must be one of {', '.join(METHODS)}, not {self.method!r}")
         if not self.path.startswith("/") or not self.path.isprintable():
-            raise ValueError(f"a path begins with a slash: {self.path!r}")
+            raise ValueError(f"a path must begin with a slash: {self.path!r}")
         self.header_list()
 
     def header_list(self) -> Headers:
@@ -40,7 +40,7 @@ class Question(msgspec.Struct, frozen=True):
         pairs = [(name, value.strip()) for name, _, value in (ln.partition(":") for ln in lines)]
         for line, (name, value) in zip(lines, pairs, strict=True):
             if not TOKEN.fullmatch(name) or ":" not in line or not value.isprintable():
-                raise ValueError(f"a header is a line of `Name: value`: {line!r}")
+                raise ValueError(f"a header must be a line of `Name: value`: {line!r}")
         return pairs
 
     def environ(self, host: str) -> WSGIEnvironment:

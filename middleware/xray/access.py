@@ -35,7 +35,7 @@ class Access:
         Raises `ValueError` if that is too long, or if there is no key.
         """
         if not self.key:
-            raise ValueError("a field is signed with a key")
+            raise ValueError("signing a field needs a key")
         if not 0 < seconds <= MAX_SECONDS:
             raise ValueError(f"seconds must be 1 to {MAX_SECONDS}, not {seconds}")
         expires = str(int(self.now()) + seconds)

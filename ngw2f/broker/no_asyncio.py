@@ -58,7 +58,7 @@ class _Absence(MetaPathFinder, Loader):
 
 
 def leave_asyncio_out() -> None:
-    """Do so from now on; call it before the libraries are loaded."""
+    """Leave asyncio out from now on; call this before the libraries are loaded."""
     # gunicorn runs its configuration again at each reload.
     known = {each.half for each in sys.meta_path if isinstance(each, _Absence)}
     known |= {

@@ -129,4 +129,4 @@ def _answer(finished: Finished, chunk: bytes) -> Response:
             return answers.payload(finished.packets or NOOP)
         case "upgraded":
             return answers.payload(NOOP)
-    return answers.error(answers.SESSION_UNKNOWN, "there is no such session, or no more")
+    return answers.error(answers.SESSION_UNKNOWN, "the session is unknown, or has ended")

@@ -62,7 +62,7 @@ def poll(engine: Engine, request: Request, sid: str) -> Response:
         case "overlap":
             engine.sessions.close(sid)
             return answers.error(answers.BAD_REQUEST, "two polls of the session at once")
-    return answers.error(answers.SESSION_UNKNOWN, "there is no such session, or no more")
+    return answers.error(answers.SESSION_UNKNOWN, "the session is unknown, or has ended")
 
 
 def post(engine: Engine, request: Request, sid: str) -> Response:
@@ -87,7 +87,7 @@ def post(engine: Engine, request: Request, sid: str) -> Response:
         case "busy":
             return answers.try_again("the same packets are being handled")
         case "gone":
-            return answers.error(answers.SESSION_UNKNOWN, "there is no such session, or no more")
+            return answers.error(answers.SESSION_UNKNOWN, "the session is unknown, or has ended")
     engine.sessions.close(sid)
     is_behind = held.status == "behind"
     reason = "read your answers first" if is_behind else "two posts of the session at once"

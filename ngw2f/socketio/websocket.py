@@ -46,7 +46,7 @@ def connect(engine: Engine, request: Request, sid: str | None) -> Response:
     token = new_token()
     status = _begin_upgrade(engine, sid, token) if sid is not None else ""
     if status == "gone":
-        return answers.error(answers.SESSION_UNKNOWN, "there is no such session, or no more")
+        return answers.error(answers.SESSION_UNKNOWN, "the session is unknown, or has ended")
 
     def run(socket: WebSocket) -> None:
         conversation = Conversation(engine, request, socket)

@@ -59,5 +59,5 @@ def check_version(connection: Connection) -> str:
         return version
     sentence = f"its schema is {version}, the newest is {newest}"
     if version not in known_versions():
-        raise NewerError(f"{sentence}; it is of a newer version of the chat, which must be run")
+        raise NewerError(f"{sentence}; it is of a newer version of the chat: run that version")
     raise UnusableError(f"{sentence}; run `ngw2f migrate`")

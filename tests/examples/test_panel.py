@@ -132,8 +132,8 @@ def test_same_request_is_sent_until_another_is_typed(client: TestApp) -> None:
         ({"off": "nosuch"}, "no layer is named 'nosuch'; there are: headers, pre-routing, "),
         ({"off": "../runs"}, "no layer is named '../runs'"),
         ({"off": "headers", "on": "nosuch"}, "no layer is named 'nosuch'"),
-        ({"off": "headers", "path": "alive"}, "a path begins with a slash: 'alive'"),
-        ({"off": "headers", "method": "<b>"}, "the method is one of GET, "),
+        ({"off": "headers", "path": "alive"}, "a path must begin with a slash: 'alive'"),
+        ({"off": "headers", "method": "<b>"}, "the method must be one of GET, "),
     ],
     ids=["unknown", "path", "one of two", "no path", "no method"],
 )

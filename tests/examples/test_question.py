@@ -8,12 +8,12 @@ from examples.middleware.question import Question
 @pytest.mark.parametrize(
     ("question", "mistake"),
     [
-        (Question(method="BREW"), "the method is one of GET, HEAD"),
-        (Question(path="lobby"), "a path begins with a slash: 'lobby'"),
-        (Question(path="/\x00"), "a path begins with a slash"),
-        (Question(headers="Accept"), "a header is a line of `Name: value`: 'Accept'"),
-        (Question(headers="A B: c"), "a header is a line of"),
-        (Question(headers="A: b\x00"), "a header is a line of"),
+        (Question(method="BREW"), "the method must be one of GET, HEAD"),
+        (Question(path="lobby"), "a path must begin with a slash: 'lobby'"),
+        (Question(path="/\x00"), "a path must begin with a slash"),
+        (Question(headers="Accept"), "a header must be a line of `Name: value`: 'Accept'"),
+        (Question(headers="A B: c"), "a header must be a line of"),
+        (Question(headers="A: b\x00"), "a header must be a line of"),
     ],
     ids=["method", "path", "control", "no colon", "blank", "control in header"],
 )

@@ -2,7 +2,7 @@
 
 For each, the wheel is installed into a new environment, and the suite is that of the sdist: what
 a user has who installs `ngw2f-middleware`. uv finds the versions, or downloads them (`3.14t` is the
-free-threaded 3.14). One that there is no way to get counts as failed.
+free-threaded 3.14). A version that uv cannot get counts as failed.
 """
 
 import subprocess

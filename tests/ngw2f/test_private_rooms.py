@@ -182,7 +182,7 @@ class World:
             return users.find_user(connection, reader.user_id) if reader.user_id else None
 
     def new_token(self, reader: Reader) -> Reader:
-        """Return the reader with a token of its own, made whether or not it may be."""
+        """Return the reader with a new token, made in the database whatever the reader may do."""
         if reader.user_id is None:
             return reader
         with self.services.core.database.writing() as connection:

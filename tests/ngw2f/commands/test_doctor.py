@@ -137,7 +137,7 @@ def test_old_schema(settings: Settings, database: Database) -> None:
 def test_newer_schema(settings: Settings, database: Database) -> None:
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    assert "newer version of the chat, which must be run" in said(settings, "database")
+    assert "of a newer version of the chat: run that version" in said(settings, "database")
 
 
 @pytest.mark.parametrize("entry", ["x", "x:99999"])

@@ -44,7 +44,7 @@ def worker(age: int, *, is_serving: bool = True) -> SimpleNamespace:
 
 
 class Master:
-    """gunicorn's, as far as a reload knows it."""
+    """gunicorn's master, as far as a reload knows it."""
 
     # What guard_reload gives, of which tests replace parts.
     guard: Any

@@ -137,7 +137,7 @@ def test_once_for_many_processes(empty: Settings, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_sqlite_is_in_wal_mode_at_once(empty: Settings) -> None:
-    """So the processes that start next need not change it, each against the others."""
+    """So the processes that start next need not compete to change it."""
     migrate(empty)
     mode = on_database(empty, lambda c: c.execute(text("PRAGMA journal_mode")).scalar_one())
     assert mode == "wal"

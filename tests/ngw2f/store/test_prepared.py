@@ -100,7 +100,7 @@ def test_connection_is_given_up_when_its_greenlet_is_killed(
     monkeypatch: pytest.MonkeyPatch,
     steps: int,
 ) -> None:
-    """It waits for an answer then, which comes to nobody."""
+    """The connection still waits for an answer, which nobody would read."""
     wait = psycopg.Connection.wait
     waits = itertools.count()
 

@@ -269,7 +269,7 @@ def test_busy_with_passwords(client: Client, monkeypatch: pytest.MonkeyPatch) ->
 def test_many_changes_of_one_password_leave_the_others_their_turn(
     client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """44 at once once closed sign-in for everybody for half a minute."""
+    """44 at the same time had closed sign-in to everybody for half a minute."""
     ann = client.join("ann")
     client.register("bob")
     held, hash_password = threading.Event(), PasswordHasher.hash
