@@ -108,7 +108,7 @@ def is_same_host(origin: str, host: str) -> bool:
 
 
 def checked_origins(option: str, origins: Iterable[str]) -> frozenset[str]:
-    """Return an option's origins. Raises `TypeError` for no list, `ValueError` for no origin."""
+    """Return an option's origins. Raises `TypeError`, or `ValueError` for a wrong one."""
     return frozenset(checked_origin(origin) for origin in names_of(option, origins))
 
 

@@ -71,7 +71,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
 
 
 class TokenInfo(msgspec.Struct, frozen=True):
-    """What an account's owner sees of one of its tokens, which is not in it."""
+    """What an account's owner sees of one of its tokens: never the token itself."""
 
     id: int
     # "session": of a browser; "token": of a program.
@@ -176,7 +176,7 @@ class Room(msgspec.Struct, frozen=True, gc=False):
         return msgspec.structs.replace(self, name=self.name_for(reader_id))
 
     def read(self, reading: "Reading") -> Self:
-        """Return the room as the reader sees it who has read this of it."""
+        """Return the room as a reader sees it who has read so much of it."""
         return msgspec.structs.replace(
             self,
             name=self.name_for(reading.user_id),
@@ -192,8 +192,9 @@ class Room(msgspec.Struct, frozen=True, gc=False):
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """What a user has read of a room: all messages up to *last_read_id*.
 
-    *unread* and *mentions* count up to MAX_COUNTED, which means that or more; *mention_ids* are
-    the unread messages that mention the user. Who is *in_room* is meant by what mentions all in it.
+    *unread* and *mentions* count up to MAX_COUNTED, which means that or more; *mention_ids* are the
+    unread messages that mention the user. A user who is *in_room* is meant by what mentions
+    everybody in the room.
     """
 
     room_id: int

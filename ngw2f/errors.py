@@ -59,7 +59,7 @@ class TooMany(DomainError):
 
 
 class TooLarge(DomainError):
-    """It is larger than one may be, or than there is room for."""
+    """It is larger than is allowed, or than there is room for."""
 
 
 class Unavailable(DomainError):

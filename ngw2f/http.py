@@ -185,7 +185,7 @@ class Request(WerkzeugRequest):
         return self.form.get(name, default)
 
     def use_form(self, form: MultiDict[str, str]) -> None:
-        """Take this for the form: somebody has read the body."""
+        """Use this as the form, because the body has been read already."""
         self.__dict__["form"] = form
         self._has_read_form = True
 

@@ -50,7 +50,7 @@ VaryHook = Callable[[str], str]
 def apply_key_hook(hook: KeyHook, uri: str) -> str | None:
     """Return the key that a hook makes of a URI in normal form; None if it is not to be cached.
 
-    Raises `TypeError` or `ValueError` for what is no URI.
+    Raises `TypeError` or `ValueError` for what is not a URI.
     """
     scheme, _, rest = uri.partition("://")
     host, _, path = rest.partition("/")

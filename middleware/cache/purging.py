@@ -35,7 +35,7 @@ class Purge:
             object.__setattr__(self, name, names_of(name, getattr(self, name)))
 
     def names(self, keys: KeyMaker) -> list[str]:
-        """List the groups that a store has to drop; ValueError for what is no URL."""
+        """List the groups that a store has to drop; ValueError for what is not a URL."""
         for url in self.urls:
             if url.endswith(WILDCARD):
                 raise ValueError(f"a prefix, and no URL: {url!r}; %2A is the character")

@@ -1,4 +1,4 @@
-"""Decide who may look at a request: everybody, in development, or who has a signed field."""
+"""Decide who may look at a request: everybody, in development, or whoever has a signed field."""
 
 from __future__ import annotations
 

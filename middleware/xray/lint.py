@@ -104,7 +104,7 @@ def findings_of_closing(visit: Visit, below: Visit, trace: Trace) -> Iterator[Fi
 
 
 def was_swallowed(raised: Raised, visit: Visit, below: Visit) -> bool:
-    """Say whether nobody above can know of an exception: no other, and no other response."""
+    """Say whether nobody above can know of an exception: no other one or response tells."""
     if any(other.order > raised.order for other in visit.raised):
         return False
     if raised.phase == CLOSE:
@@ -123,7 +123,7 @@ def was_swallowed(raised: Raised, visit: Visit, below: Visit) -> bool:
 
 
 def is_answer_to_error(start: Start) -> bool:
-    """Say whether a response may stand for an exception: no success, unless it is an older one."""
+    """Say whether a response may stand for an exception: it is not a success, or was stored."""
     return start.code[:1] != "2" or start.value_of("age") is not None
 
 

@@ -132,7 +132,7 @@ def findings_between(visit: Visit, start: Start, below: Visit, inner: Start) -> 
 
 
 def findings_in_length(start: Start, below: Visit, inner: Start) -> Iterator[Finding]:
-    """Check the length of a response without a body: it is that of GET's, so not 0 instead."""
+    """Check the length of a response without a body: it is that of GET's body, and not 0."""
     length = inner.value_of("content-length") or ""
     known = int(length) if length.isdecimal() else below.content_bytes
     if start.value_of("content-length") == "0" and known:

@@ -30,8 +30,8 @@ class Recorder:
 
     `keep`: how many requests are kept; 200 unless given.
     `when(environ)`: which requests are recorded; all unless given.
-    `began(trace, environ)`: called when the outermost layer is about to be; it may add what is
-        known of the server, and of the request as a whole.
+    `began(trace, environ)`: called when the outermost layer is about to be called; it may add what
+        is known of the server, and of the request as a whole.
     `ended(trace)`: called when the outermost body is closed.
     """
 

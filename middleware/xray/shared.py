@@ -168,7 +168,7 @@ class SharedTraces:
 
 
 def open_private(path: Path, how: int) -> BinaryIO:
-    """Open a file of which only this user knows, for writing."""
+    """Open a file for writing that only this user may read."""
     return open(os.open(path, os.O_WRONLY | how, 0o600), "wb")
 
 

@@ -82,7 +82,7 @@ def arguments_by_name(
 def noted_start(
     status: Any, headers: Any, exc_info: ExcInfo | None, visits: list[Visit], plain: PlainFields
 ) -> Start:
-    """Note a call of `start_response`, of the layers that it passes, who made it first."""
+    """Note a call of `start_response` for the layers that it passes, its maker first."""
     source = visits[0]
     known = len(source.notes)
     line, fields = received_start(status, headers, source, plain)
@@ -99,7 +99,7 @@ def noted_start(
 
 
 def passed_by(running: Visit | None, owner: Visit) -> list[Visit]:
-    """List the layers that share a stand-in and that a call of it passes, who made it first."""
+    """List the layers that share a stand-in and that a call of it passes, its maker first."""
     start, found, visit = owner.given, [], running
     while visit is not None and visit.given is start:
         found.append(visit)

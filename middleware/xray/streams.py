@@ -85,9 +85,10 @@ class RecordedBody:
 
 
 class RecordedIterator:
-    """The iterator of a body that is another object: so it has a `close()` only if it has one.
+    """Stands in for a body's iterator that is another object than the body.
 
-    `yield from` calls that, and a layer that passes it up in place of the body loses the body's.
+    It has a `close()` only if the iterator has one, because `yield from` calls that. A layer that
+    passes it up in place of the body loses the `close()` of the body.
     """
 
     __slots__ = ("_found", "_next")

@@ -84,7 +84,7 @@ class Accounts:
         return Registered(user, Credentials(user.id, password_hash))
 
     def check_may_register(self, invitation: str) -> None:
-        """Raise Forbidden unless anybody may register now, or who has this code."""
+        """Raise Forbidden unless anybody may register now, or whoever has this code may."""
         with self._core.database.reading() as connection:
             rights.check_may_register(connection, invitation)
 
@@ -102,8 +102,8 @@ class Accounts:
     def change(self, user: UserRow, user_id: int, client: Client, changes: Changes) -> None:
         """Make all of the changes, or none. Raises Forbidden, Invalid, TooMany, Unavailable.
 
-        A new password revokes all tokens but the one that the client sent, ends their streams,
-        and no browser is known any more.
+        A new password revokes all tokens but the one that the client sent, ends their streams, and
+        forgets the browsers that were known.
         """
         if user.id != user_id:
             raise Forbidden("only the account itself may do this")

@@ -1,6 +1,6 @@
 """What administrators do: who may register, who may use an account, who else administers.
 
-Each change stands in the log, by the same transaction.
+The transaction of each change also writes it into the log.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -121,7 +121,7 @@ class Administration:
         self._change(user, user_id, "user.restored", do, _is_suspended)
 
     def appoint(self, user: UserRow, user_id: int) -> None:
-        """Make another one administrator, too. Raises TooMany, Forbidden, NotFound, Conflict."""
+        """Make another account an administrator. Raises TooMany, Forbidden, NotFound, Conflict."""
 
         def do(connection: Connection, whom: UserRow) -> list[Run]:
             if _is_suspended(whom):
@@ -132,7 +132,7 @@ class Administration:
         self._change(user, user_id, "administrator.appointed", do, lambda whom: not whom.is_admin)
 
     def dismiss(self, user: UserRow, user_id: int) -> None:
-        """Let somebody administer no more, oneself too; but one stays.
+        """End an account's administration, also one's own; but one administrator stays.
 
         Raises TooMany, Forbidden, NotFound, Conflict.
         """
@@ -155,7 +155,7 @@ class Administration:
 
     @contextmanager
     def _changing(self, user: UserRow) -> Iterator[Connection]:
-        """Give a connection for a change of an administrator's. Raises TooMany, Forbidden."""
+        """Give a connection for an administrator's change. Raises TooMany, Forbidden."""
         self._limits.take("administer", user.id)
         with self._core.database.writing() as connection:
             rights.check_administrator(connection, user)

@@ -69,9 +69,9 @@ class Files:
 
     @contextmanager
     def set_aside(self, user: UserRow, room_id: int, size: int | None) -> Iterator[None]:
-        """Count as an upload what is read for some in a room, and as a file while it is read.
+        """Count a form with files for a room as one upload, and as a file while it is read.
 
-        So nobody fills the disk with many at a time. Raises as `upload` does.
+        So nobody fills the disk with many forms at a time. Raises as `upload` does.
         """
         self._limits.take("upload", user.id)
         file_id, _ = self._set_aside(self._contents.new_key(), user, room_id, NAMELESS, size)

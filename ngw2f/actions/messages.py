@@ -181,7 +181,7 @@ class Messages:
         self._rooms.find((room_id, user.id), ask, groups_of)
 
     def _check_answered(self, user: UserRow, room_id: int, message_id: int) -> None:
-        """Raise Invalid unless a message is in the room: there or not, others are all the same."""
+        """Raise Invalid unless a message is in the room; it does not tell what is elsewhere."""
         with self._core.database.asking() as connection:
             answered = messages.find_message(connection, message_id, user)
         if answered is None or answered.room_id != room_id:
@@ -266,7 +266,7 @@ def _fresh(connection: Connection, posts: Sequence[_Post]) -> list[_Post]:
 
 
 def _with_files(connection: Connection, post: _Post, message: Message) -> Message:
-    """Return the message with its files. Raises Invalid, and so stores nothing, if one is none."""
+    """Return the message with its files. Raises Invalid if it may not have one of them."""
     if not post.file_ids:
         return message
     place = message.id, message.room_id, message.user_id

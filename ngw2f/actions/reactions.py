@@ -24,8 +24,8 @@ class Reactions:
     ) -> tuple[Reaction, ...]:
         """Put an emoji beside a message that the user may see, or take it away; return them all.
 
-        *is_on*: which of both; None: the other one of what is. Doing it again changes nothing.
-        Raises TooMany, Invalid, NotFound, Conflict.
+        *is_on*: whether it is to be there; None: the opposite of now. Otherwise doing it again
+        changes nothing. Raises TooMany, Invalid, NotFound, Conflict.
         """
         self._limits.take("react", user.id)
         if not is_emoji(emoji):

@@ -3,11 +3,11 @@
 A room or a message that an account may not see is not found, as if it did not exist. Whoever may
 see a room may post and type in it, unless it is archived: then nobody changes what is in it. Its
 members may add others, and leave; its owner may remove them, and change the room. Only the author
-may edit or delete a message. Who talks directly is the same for good.
+may edit or delete a message. The people of direct messages stay the same for good.
 
 An administrator may do what the owner of a room and the author of a message may (but not edit it),
-where an administrator may read: in public rooms, and as a member of private ones. For nobody else
-is a private room there, so what is said in one stays in it.
+where an administrator may read: in public rooms, and as a member of private ones. For everybody
+else a private room does not exist, so what is said in one stays in it.
 """
 
 from collections.abc import Collection
@@ -145,7 +145,7 @@ def may_manage(connection: Connection, room: Room, user: UserRow | None) -> bool
 
 
 def manages_as_administrator(connection: Connection, room: Room, user: UserRow) -> bool:
-    """Return whether who may manage the room is not its owner, so that it is to be logged."""
+    """Return whether somebody who may manage the room does not own it: then that is logged."""
     return room_changes.find_owner(connection, room.id) != user.id
 
 
@@ -170,7 +170,7 @@ def find_message(connection: Connection, message_id: int, reader: UserRow | None
 
 
 def check_may_go(connection: Connection, user_id: int) -> None:
-    """Raise Forbidden for the last administrator of others."""
+    """Raise Forbidden for the last administrator, while there are other accounts."""
     # Two may go at the same time.
     take_turn(connection)
     user = users.find_user(connection, user_id)
@@ -180,7 +180,7 @@ def check_may_go(connection: Connection, user_id: int) -> None:
 
 
 def check_may_register(connection: Connection, invitation: str) -> None:
-    """Raise Forbidden unless anybody may register now, or who has this code."""
+    """Raise Forbidden unless anybody may register now, or whoever has this code may."""
     mode = registration.find_mode(connection)
     if mode == "closed":
         raise Forbidden(CLOSED)

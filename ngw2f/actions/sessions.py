@@ -218,6 +218,6 @@ def _valid_name(typed: str) -> str:
 
 
 def _in_one_line(user_agent: str) -> str:
-    """Return what a client calls itself, of which nothing is known, in a form that is stored."""
+    """Return what a client calls itself, which may be anything, in the form that is stored."""
     kept = "".join(each for each in user_agent if each.isprintable())
     return kept[:MAX_USER_AGENT_CHARACTERS]

@@ -101,7 +101,7 @@ class Broker:
 def connect(settings: Settings, timeout_seconds: float | None = None) -> Redis:
     """Return a client; it connects at its first command, so after a fork.
 
-    Raises SettingError for a URL of which none can be made.
+    Raises SettingError for a URL that no client can use.
     """
     url = broker_url(settings)
     options: dict[str, Any] = {

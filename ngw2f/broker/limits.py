@@ -137,7 +137,7 @@ Counted = tuple[bool, WindowStats]
 
 
 class QuickLimiter(SlidingWindowCounterRateLimiter):
-    """A limiter that can do both at once; it raises RedisError while Redis is unreachable."""
+    """A limiter that counts hits and reads windows in one script; it may raise RedisError."""
 
     def __init__(self, broker: Broker) -> None:
         pool = broker.redis.connection_pool

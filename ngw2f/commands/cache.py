@@ -15,7 +15,7 @@ from ngw2f.settings import load_settings
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add it to those of the command line."""
+    """Add the command to the others of `ngw2f`."""
     cache = commands.add_parser("cache", help="drop what the web processes have cached")
     actions = cache.add_subparsers(required=True, metavar="ACTION")
     purge = actions.add_parser("purge", help="by URL, by prefix, by group; at once, everywhere")

@@ -79,7 +79,7 @@ def run_command(options: argparse.Namespace) -> None:
 
 
 def _let_go_of_output() -> None:
-    """Write what is left, or nothing more: Python would fail over it at its exit."""
+    """Write what is left, or drop it: otherwise Python would fail at its exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -151,7 +151,7 @@ def read_settings() -> Settings:
 
 
 def set_level(name: str, level: str) -> None:
-    """Set a logger's level, unless it is: that changes all loggers, whose memory forks share."""
+    """Set a logger's level only if it differs: that writes to the memory that forks share."""
     logger = logging.getLogger(name)
     if logger.level != logging.getLevelName(level):
         logger.setLevel(level)

@@ -27,7 +27,7 @@ class Asked:
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add it to those of the command line."""
+    """Add the command to the others of `ngw2f`."""
     parser = commands.add_parser("xray", help="show what each layer does to a request")
     parser.add_argument("method", metavar="METHOD", type=str.upper)
     parser.add_argument("target", metavar="/PATH", type=_target, help="with its query, if any")

@@ -39,7 +39,7 @@ class Pictures:
             return file_pictures.has_due(connection, time.time())
 
     def start(self) -> None:
-        """Make what waits in a thread, unless one is at it."""
+        """Make the pictures that wait, in a thread, unless one does so already."""
         if self.is_busy or self._stopping.is_set() or not self.has_due():
             return
         # A daemon, so that it does not delay exit: another process tries again.

@@ -148,7 +148,7 @@ class Hub:
                 feed.add(entry)
 
     def _deliver_to(self, user_id: int) -> None:
-        """Have the user's subscribers read the next entry from the stream, as none of a feed's.
+        """Have the user's subscribers read the next entry from the stream, as it is in no feed.
 
         So it takes its place among the others, and feeds are shared as before.
         """

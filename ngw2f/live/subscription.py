@@ -231,7 +231,7 @@ class Subscription:
         return b"" if self.is_over else self._take_or_end()
 
     def stop(self) -> None:
-        """End it as the client does."""
+        """End it as if the client had closed it."""
         self.end(Ending.CLOSED)
 
     def end(self, ending: Ending) -> None:

@@ -125,7 +125,7 @@ class Connection:
             twin.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close it; if the client may still be sending, in the way of RFC 9112 section 9.6.
+        """Close it, in the way of RFC 9112 section 9.6 if the client may still be sending.
 
         If bytes arrived after the close, the kernel would reset the connection, and the client
         might lose its answer.

@@ -65,7 +65,7 @@ class Embedded:
         threading.Thread(target=self._guard, daemon=True, name="embedded guard").start()
 
     def wait(self, look: Callable[[], None] = lambda: None) -> None:
-        """Wait until Valkey has answered; meanwhile, *look*. Raises EmbeddedError.
+        """Wait until Valkey has answered; meanwhile call *look*. Raises EmbeddedError.
 
         Every process that is forked after the start may wait, too.
         """
@@ -143,7 +143,7 @@ class Embedded:
 
 
 def _hear(told: int, look: Callable[[], None] = lambda: None) -> None:
-    """Wait for what a supervisor tells, and leave it for others. Raises EmbeddedError."""
+    """Wait for a supervisor's report, and leave it for others to read. Raises EmbeddedError."""
     while not select.select([told], [], [], LOOK_SECONDS)[0]:
         look()
     with socket.socket(fileno=os.dup(told)) as heard:

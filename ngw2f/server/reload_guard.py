@@ -64,7 +64,7 @@ class Succession:
 
 
 class ReloadGuard:
-    """Replaces the methods of gunicorn's master *server* that have these names."""
+    """Replaces the methods of gunicorn's master *server* that have the same names."""
 
     def __init__(self, server: Any, systemd: Systemd) -> None:
         self._server = server

@@ -25,7 +25,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 def record_work(services: Services) -> Services:
-    """Return the services of which each action is a span; statements and commands become spans."""
+    """Return services that record each action as a span, and each statement and command too."""
     record_statements(services.core.database)
     actions = services.actions
     recorded = {each.name: _Recorded(each.name, getattr(actions, each.name))
@@ -101,7 +101,7 @@ def list_later(follow_ups: FollowUps, trace: Trace) -> list[Span]:
 
 
 class _Followed:
-    """The chat, whose recorded requests are known by their route, and by their id to jobs."""
+    """The chat; it records the route of a request, and tells jobs the ids of those recorded."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """What happens to the rows of an account that its user deletes.
 
 What the user wrote stays, as by a deleted account: without it, what others answered would make no
-sense. All that says who that was goes, and the nickname is free: nothing is left under it that its
-next owner could be taken for.
+sense. All that says who it was goes. The nickname is free, and nothing is left under it, so its
+next owner is not taken for this one.
 """
 
 from sqlalchemy import Connection, Table, delete, exists, select, update

@@ -41,7 +41,7 @@ HIDDEN = "tokens.revoked"
 class NewEvent(NamedTuple):
     """An event without an id: its name, its JSON, and who may see it.
 
-    That is the readers of a room, and of them only a user, if there is one.
+    Those are the readers of the room; if there is a user, only this one of them.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Run(NamedTuple):
 
 
 class _Hidden(msgspec.Struct):
-    """The data of the row of an event for one user, with what releases before look for in it."""
+    """The data of the row of an event for one user, with what older releases look for in it."""
 
     user_id: int
     name: str
@@ -107,7 +107,7 @@ def _of_row(*row: Any) -> StoredEvent:
 
 
 def delete_events(connection: Connection, event_ids: Sequence[int]) -> None:
-    """Delete events that later ones make needless."""
+    """Delete events that later ones replace."""
     DELETE.run_each(connection, [{"event_id": each} for each in event_ids])
 
 

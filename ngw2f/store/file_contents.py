@@ -1,7 +1,7 @@
 """The bytes of uploaded files, on the disk under random names.
 
 They lie in `files/` of the data folder, in 256 folders. Only their owner may read them, or its
-group too, if nginx shall send them. Nothing a client says is part of a path.
+group too, if nginx is to send them. Nothing a client says is part of a path.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ class FileContents:
         return size, media_type
 
     def remove(self, key: str) -> None:
-        """Delete a file; none is there after it, whatever was before. Raises OSError."""
+        """Delete a file, if it is there. Raises OSError."""
         self.path_of(key).unlink(missing_ok=True)
 
     def make_folder(self) -> Path:
@@ -77,7 +77,7 @@ class FileContents:
         return self.folder
 
     def digest_of(self, file: IO[bytes]) -> str:
-        """Return the SHA-256 of a file from where it stands, read in a thread."""
+        """Return the SHA-256 of the rest of an open file, read in a thread."""
         return str(_in_thread(hashlib.file_digest, file, "sha256").hexdigest())
 
     def _create(self, key: str) -> int:

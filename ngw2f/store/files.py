@@ -109,9 +109,9 @@ def add_file(
 def finish_file(
     connection: Connection, file_id: int, size: int, media_type: str, *, is_picture: bool = False
 ) -> File | None:
-    """Store what an upload came to; None if it is to be removed, as of an account that is gone.
+    """Store the result of an upload; None if the file is to go, as that of a deleted account.
 
-    Of a picture, a worker is to make a small one.
+    If it is a picture, a worker is to make a small one of it.
     """
     is_wanted = files.c.id == file_id, files.c.expires_at > time.time()
     whole = (
@@ -146,7 +146,7 @@ def files_of(connection: Connection, message_ids: Collection[int]) -> dict[int, 
 
 
 def find_file(connection: Connection, file_id: int, reader: UserRow | None) -> StoredFile | None:
-    """Return a file that the reader may see: in a message of such a room, or not posted yet.
+    """Return a file that the reader may see: in a message of a visible room, or not posted yet.
 
     What was uploaded and not posted is for its owner only.
     """
@@ -162,7 +162,7 @@ def find_file(connection: Connection, file_id: int, reader: UserRow | None) -> S
 
 
 def expire_files(connection: Connection, message_ids: Collection[int] | Select[tuple[int]]) -> None:
-    """Have the files of messages removed that are deleted for good."""
+    """Have the files of messages removed, because the messages are deleted for good."""
     of_messages = files.c.message_id.in_(message_ids)
     connection.execute(update(files).where(of_messages).values(expires_at=time.time()))
 

@@ -1,4 +1,4 @@
-"""The outbox of messages: in which order they are rendered, how often, and when no longer."""
+"""The outbox of messages: in which order they are rendered, and when one is given up."""
 
 from collections.abc import Collection, Sequence
 

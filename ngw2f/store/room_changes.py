@@ -62,7 +62,7 @@ class Standing(NamedTuple):
 def standings_of(
     connection: Connection, asked: Collection[tuple[int, int]]
 ) -> list[Standing | None]:
-    """Return how users stand in rooms, for ids of both; None where there is no such one."""
+    """Return how users stand in rooms, for ids of both; None where one of the two is missing."""
     given = [{"room_id": room_id, "user_id": user_id} for room_id, user_id in asked]
     rows = STANDING.fetch_each(connection, given)
     return [Standing(*map(bool, row)) if row else None for row in rows]

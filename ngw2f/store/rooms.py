@@ -222,7 +222,7 @@ def create_room(
     most: int | None = None,
     shapes: Collection[str] = (),
 ) -> Room:
-    """Store a new room, with its creator as its first member, who may have created *most*.
+    """Store a new room, with its creator as first member, who may create *most* rooms.
 
     Raises QuotaExceededError; RoomExistsError if it is public and another public room has its name
     or one of its *shapes*.

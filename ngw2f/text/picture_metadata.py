@@ -2,7 +2,7 @@
 
 It is overwritten in place, so that nothing has to be decoded, nor written again: a picture of
 100 MB takes no memory, and its pixels stay as they are. Its colour profile and its orientation
-stay too, and what follows its end goes.
+stay too, and what follows its end is cut off.
 """
 
 import re

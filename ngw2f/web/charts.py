@@ -20,7 +20,7 @@ class Chart:
 
     @property
     def words(self) -> dict[str, str] | None:
-        """Return what the picture shows, for those who do not see it; None if nothing is known."""
+        """Return what the picture shows in words; None if nothing is known."""
         known = self.known
         if not known:
             return None
@@ -44,7 +44,7 @@ class Chart:
 
 
 def plain(value: float) -> str:
-    """Return a number with what counts of it."""
+    """Return a number with as many digits as matter."""
     return f"{value:.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
 
 

@@ -61,7 +61,7 @@ def post(services: Services, request: Request, name: str, room_id: int | None = 
 def _key_of(
     services: Services, request: Request, room: Room, files: list[FileStorage]
 ) -> str | None:
-    """Return the form's key with all that it asks for, as its files have new ids each time."""
+    """Return a key for all that the form asks for: its files have new ids each time."""
     key = idempotency.key_of_form(request)
     if key is None:
         return None
