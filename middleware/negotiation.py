@@ -91,9 +91,9 @@ def coding_weight(field: str | None, coding: str) -> float:
 def best_language(field: str | None, offers: Sequence[str]) -> str | None:
     """Return the one of the languages (in lower case) that `Accept-Language` prefers, or None.
 
-    A range also means the languages that its subtags narrow: who reads `de-AT` reads `de`, unless
-    `de;q=0` says otherwise (RFC 4647 section 3.4). `*` means those that no other range does. Of
-    equal weights, the first in the field counts.
+    A range also means the languages that its subtags narrow: whoever reads `de-AT` reads `de`,
+    unless `de;q=0` says otherwise (RFC 4647 section 3.4). `*` means those that no other range does.
+    Of equal weights, the first in the field counts.
     """
     # In the order in which the field names them, with the weights of their own ranges.
     weights: dict[str, float | None] = {}

@@ -49,7 +49,7 @@ class Broker:
         timeout = settings.redis_timeout_seconds
         self.redis = connect(settings, timeout)
         self._patient = connect(settings, max(timeout, PATIENT_SECONDS))
-        # For X-ray; who makes another one from the same pool adds it.
+        # For X-ray; whoever makes another one from the same pool adds it.
         self.clients = [self.redis, self._patient]
         self.prefix = settings.redis_prefix
         self._pause_until = 0.0

@@ -14,7 +14,7 @@ from ngw2f.live.entry import Entry, EntryId, Form
 from ngw2f.live.feed import Feed, Writer
 from ngw2f.store.database import DatabaseBusyError
 
-# An id that nothing continues: who is there gets `resync`.
+# An id that nothing continues: whoever has it gets `resync`.
 TOO_OLD = EntryId(0, -1)
 
 log = logging.getLogger(__name__)

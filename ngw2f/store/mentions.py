@@ -122,7 +122,7 @@ def store_mentions(connection: Connection, found: Collection[Message]) -> None:
 def forget_mentions(connection: Connection, user_id: int, room_id: int) -> None:
     """Delete the mentions of a user who leaves a private room."""
     # As every change of messages (ngw2f/store/order.py): a worker has its turn when it replaces
-    # their mentions, and who deletes them has them before. Each would wait for the other.
+    # their mentions, and whoever deletes them has them before. Each would wait for the other.
     here = {"user_id": user_id, "room_id": room_id}
     LOCK_MESSAGES.fetch(connection, here)
     FORGET.run_each(connection, [here])

@@ -3,7 +3,7 @@
 Posts and reads by several clients, a stream of each kind open all the time. New code
 comes in (SIGHUP, hot upgrade): no request fails. An instance, the RQ workers,
 PostgreSQL and Redis end without goodbye and are started again: requests may fail, but
-what was acknowledged is there, what was sent again is there once, and who follows, or reads on
+what was acknowledged is there, what was sent again is there once, and whoever follows, or reads on
 by `?after=`, has seen every message once, in the order of ids.
 """
 

@@ -10,7 +10,7 @@ from tests.server.server import Server, run_server
 
 SEED = 1
 EXAMPLES = 2
-# Its 1,500 cases are the same for both, and mostly a 401 for who is signed out.
+# Its 1,500 cases are the same for both, and mostly a 401 for whoever is signed out.
 WITHOUT_COVERAGE = "--phases=examples,fuzzing,stateful"
 
 

@@ -366,7 +366,7 @@ def test_administrator_whose_account_is_deleted_is_none(
 def test_deleted_account_is_nobody_to_administer(
     core: Core, administration: Administration, accounts: Accounts, ann: UserRow, bob: UserRow
 ) -> None:
-    """Else it could be the one administrator who stays."""
+    """Otherwise it could be the one administrator who stays."""
     accounts.delete(Credentials(bob.id, "hash"))
     for do in (administration.appoint, administration.suspend):
         with pytest.raises(NotFound):

@@ -20,7 +20,7 @@ def test_long_path_gets_a_short_socket() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\x85", "\u2028"])
 def test_path_of_two_lines_is_not_a_sockets(end: str) -> None:
-    """Valkey's list of clients has it, and who reads that reads lines."""
+    """Valkey's list of clients has it, and whoever reads that list reads lines."""
     path = embedded_socket(Path(f"/one{end}two"))
     assert path.parent.parent == Path(tempfile.gettempdir())
 

@@ -79,7 +79,7 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 @pytest.fixture
 def settings(settings: Settings, valkey: Valkey) -> Settings:
-    """With the chat's own time-out: who posts does not wait for a Redis that hangs."""
+    """With the chat's own time-out: whoever posts does not wait for a Redis that hangs."""
     timeout = Settings().redis_timeout_seconds
     return msgspec.structs.replace(settings, redis_url=valkey.url, redis_timeout_seconds=timeout)
 

@@ -10,7 +10,7 @@ from tests.ngw2f.web.browsing import click, form_of, page, submit, texts
 
 @pytest.fixture
 def bob(service: Service) -> Client:
-    """Return the browser of Bob; who was here first administers."""
+    """Return the browser of Bob; whoever was here first administers."""
     browser = Client(service)
     browser.register("root")
     browser.sign_in("bob")

@@ -67,7 +67,7 @@ def _rekey(
 def _add_shapes(
     table: str, name: str, shapes: str, owner: str, condition: sa.ColumnElement[bool]
 ) -> None:
-    """Give each name its shapes, the oldest first: who has one that is taken keeps the name."""
+    """Give each name its shapes, the oldest first: whoever has one that is taken keeps the name."""
     connection = op.get_bind()
     rows = sa.table(table, sa.column("id"), sa.column(name))
     found = connection.execute(
