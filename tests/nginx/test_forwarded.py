@@ -30,7 +30,7 @@ FORGED = {
     "X-Accel-Expires": "1000",
     "X-Accel-Limit-Rate": "1",
     "X-Accel-Mapping": "/=/evil",
-    "X-Accel-Redirect": "/errors/away.html",
+    "X-Accel-Redirect": "/errors/en/away.html",
     "X-Sendfile-Type": "X-Accel-Redirect",
     "X-Request-ID": "evil",
     "X-Request-Start": "t=0.000; spent=0.000",

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from nginx.render import MODULES
+from nginx.render import HERE, MODULES
 from tests.needs import lacking
 from tests.nginx import test_http2 as http2
 from tests.nginx.recorder import Instance, Recorder
 from tests.nginx.running import ANSWER_SECONDS, Client, make_front, running
 from tests.waiting import wait_until
+
+ERRORS = HERE / "errors"
 
 
 def test_https(client: Client, recorders: list[Recorder]) -> None:
@@ -174,6 +176,15 @@ def test_large_body_is_refused(client: Client, recorders: list[Recorder]) -> Non
     assert not recorders[0].requests + recorders[1].requests
 
 
+@pytest.mark.parametrize("target", ["/api/rooms/1/files?name=a", "/rooms/lobby/files"])
+def test_large_file_is_refused(client: Client, target: str) -> None:
+    """Not because a request has at most 256 kB: one with files has more."""
+    headers = {"Content-Length": str(10**12)}
+    answer = client.ask(target, "POST", b"x", headers)
+    assert answer.status == 413
+    assert b"file is larger than any may be here" in answer.body
+
+
 def test_request_has_one_line_of_json(client: Client) -> None:
     answer = client.ask("/rooms/%22%0Alobby?token=secret")
     request_id = answer.headers["X-Request-ID"]
@@ -198,6 +209,39 @@ def test_page_while_no_instance_is_up(alone: Client, method: str) -> None:
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Retry-After"] == "5"
     assert b"The chat is away" in answer.body
+
+
+GERMAN = {"Accept-Language": "de-DE,de;q=0.9,en;q=0.8"}
+OF_A_PAGE = {**GERMAN, "Cookie": "a=b; session=c"}
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "language", "said"),
+    [
+        ("/", GERMAN, "de", "Der Chat ist gerade weg"),
+        ("/", {"Accept-Language": "en,de"}, "en", "The chat is away"),
+        ("/", {"Accept-Language": "den"}, "en", "The chat is away"),
+        # As the chat itself does it: a page shows what its script is told, programs read English.
+        ("/api/messages", OF_A_PAGE, "de", "gerade antwortet kein Teil des Chats"),
+        ("/api/messages", GERMAN, "en", "no part of the chat answers right now"),
+    ],
+)
+def test_language_of_an_error(
+    alone: Client, target: str, headers: dict[str, str], language: str, said: str
+) -> None:
+    answer = alone.ask(target, headers=headers)
+    assert answer.headers["Content-Language"] == language
+    assert said in answer.body.decode()
+
+
+def test_errors_say_the_same_in_each_language() -> None:
+    names = {path.name: sorted(each.name for each in path.iterdir()) for path in ERRORS.iterdir()}
+    assert names["en"] == names["de"]
+    for path in ERRORS.glob("*/*.html"):
+        assert f'<html lang="{path.parent.name}">' in path.read_text()
+        problem = json.loads(path.with_suffix(".json").read_text())
+        # A page puts it into a sentence of its own.
+        assert not problem["detail"].endswith(".")
 
 
 def test_problem_while_no_instance_is_up(alone: Client) -> None:
