@@ -5,7 +5,6 @@ together they take four fifths of the time in which one is built. The statements
 compiled anew for each engine, which takes a tenth of the time of a test.
 """
 
-from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -51,17 +50,6 @@ class CompiledStatements(LRUCache[Any, Any]):
 
 def compile_once(patch: pytest.MonkeyPatch) -> None:
     """Let chats share these from now on."""
-    # How Werkzeug makes a rule's builder of URLs, which this project never calls.
-    compile_builder = Rule._compile_builder
-    builders: dict[tuple[str, bool], Callable[..., tuple[str, str]]] = {}
-
-    def find_builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = rule.rule, append_unknown
-        if key not in builders:
-            builders[key] = compile_builder(rule, append_unknown)
-        return builders[key]
-
-    patch.setattr(Rule, "_compile_builder", find_builder)
     parse_rule = Rule._parse_rule
     parsed: dict[tuple[str, object], tuple[list[RulePart], list[Any], dict[str, Any]]] = {}
 

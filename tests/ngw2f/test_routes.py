@@ -32,6 +32,13 @@ def test_long_lived_paths_have_rules() -> None:
     assert set(LONG_LIVED) <= {rule.rule for rule in URL_MAP.iter_rules()}
 
 
+def test_rules_compile_nothing_that_builds_urls() -> None:
+    for rule in URL_MAP.iter_rules():
+        for append_unknown in (False, True):
+            with pytest.raises(NotImplementedError, match="no URL is built"):
+                rule.build({}, append_unknown)
+
+
 def lasting(answer: TestResponse) -> dict[str, str]:
     """Return the headers that are the same for the same question a moment later."""
     passing = {"X-Request-ID", "Cache-Status", "Age", "Date", "RateLimit"}
