@@ -7,7 +7,7 @@ before a violation is answered, and the violation ends the connection with the c
 import random
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -265,15 +265,15 @@ def test_12_ping_between_compressed_fragments(echo: Echo) -> None:
 @pytest.mark.parametrize(
     ("violation", "code"),
     [
-        (frame("x", PING, reserved=4), PROTOCOL_ERROR),
-        (frame("a", fin=False) + frame("b", CONTINUATION, reserved=4), PROTOCOL_ERROR),
-        (frame("x", reserved=2), PROTOCOL_ERROR),
-        (frame(b"\x07", reserved=4), NOT_UTF8),
-        (frame(deflated(b"\xff"), reserved=4), NOT_UTF8),
-        (frame(deflated(bytes(MAX_BYTES + 1)), BINARY, reserved=4), TOO_BIG),
-        (frame(deflated(bytes(1 << 26)), BINARY, reserved=4), TOO_BIG),
+        (lambda: frame("x", PING, reserved=4), PROTOCOL_ERROR),
+        (lambda: frame("a", fin=False) + frame("b", CONTINUATION, reserved=4), PROTOCOL_ERROR),
+        (lambda: frame("x", reserved=2), PROTOCOL_ERROR),
+        (lambda: frame(b"\x07", reserved=4), NOT_UTF8),
+        (lambda: frame(deflated(b"\xff"), reserved=4), NOT_UTF8),
+        (lambda: frame(deflated(bytes(MAX_BYTES + 1)), BINARY, reserved=4), TOO_BIG),
+        (lambda: frame(deflated(bytes(1 << 26)), BINARY, reserved=4), TOO_BIG),
         # Its characters are few enough.
-        (frame(deflated("µ".encode() * (MAX_BYTES // 2 + 1)), reserved=4), TOO_BIG),
+        (lambda: frame(deflated("µ".encode() * (MAX_BYTES // 2 + 1)), reserved=4), TOO_BIG),
     ],
     ids=[
         "ping",
@@ -286,8 +286,8 @@ def test_12_ping_between_compressed_fragments(echo: Echo) -> None:
         "long text",
     ],
 )
-def test_12_violations(echo: Echo, violation: bytes, code: int) -> None:
-    sent = frame("before") + violation
+def test_12_violations(echo: Echo, violation: Callable[[], bytes], code: int) -> None:
+    sent = frame("before") + violation()
     assert told(answers(echo, sent, **DEFLATE)) == [(TEXT, b"before"), closed(code)]
 
 
