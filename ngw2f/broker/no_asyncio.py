@@ -3,6 +3,9 @@
 redis-py and limits load theirs with the rest, though nothing here runs asyncio: that takes a web
 process and the jobs' supervisor more than a megabyte each, and some of the time of a start. Other
 code in the process, such as what reports errors or traces, still gets the real ones.
+
+Where OpenTelemetry's SDK is installed, redis-py loads the part of it that measures, too. It takes
+from there one name, which it never uses.
 """
 
 import sys
@@ -12,6 +15,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 HALVES = ("redis.asyncio", "limits.aio")
+MEASURES = "opentelemetry.sdk.metrics"
 
 
 class _Nothing:
@@ -24,7 +28,7 @@ class _Absent(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
-        if _is_library_asking(self.__name__):
+        if _library_asking() == _library_of(self.__name__):
             return type(name, (_Nothing,), {"__module__": self.__name__})
         _load(self.__name__)
         return getattr(import_module(self.__name__), name)
@@ -39,7 +43,7 @@ class _Absence(MetaPathFinder, Loader):
     def find_spec(self, name: str, _path: object, _target: object = None) -> ModuleSpec | None:
         if name != self.half and not name.startswith(f"{self.half}."):
             return None
-        if _is_library_asking(name):
+        if _library_asking() == _library_of(name):
             return ModuleSpec(name, self, is_package=True)
         _load(name)
         module = import_module(name)
@@ -57,6 +61,14 @@ class _Absence(MetaPathFinder, Loader):
             module.__spec__ = self._real[1]
 
 
+class _NoMeasures(MetaPathFinder):
+    """For redis-py the SDK is as if it were not installed."""
+
+    def find_spec(self, name: str, _path: object, _target: object = None) -> None:
+        if name == MEASURES and _library_asking() == "redis":
+            raise ModuleNotFoundError(f"{name} is left out", name=name)
+
+
 def leave_asyncio_out() -> None:
     """Leave asyncio out from now on; call this before the libraries are loaded."""
     # gunicorn runs its configuration again at each reload.
@@ -65,21 +77,28 @@ def leave_asyncio_out() -> None:
         half for half in HALVES if not isinstance(sys.modules.get(half), (_Absent, type(None)))
     }
     sys.meta_path[:0] = [_Absence(half) for half in HALVES if half not in known]
+    if "redis" not in sys.modules and not any(
+        isinstance(each, _NoMeasures) for each in sys.meta_path
+    ):
+        sys.meta_path.insert(0, _NoMeasures())
 
 
-def _is_library_asking(name: str) -> bool:
-    """Say whether the code that imports, or reads from, a module is of the same library."""
+def _library_of(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _library_asking() -> str:
+    """Return the library of the code that imports, or reads from, a module."""
     frame = sys._getframe(2)
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("importlib"):
         frame = frame.f_back
-    asking: str = frame.f_globals.get("__name__", "")
-    return asking.partition(".")[0] == name.partition(".")[0]
+    return _library_of(frame.f_globals.get("__name__", ""))
 
 
 def _load(name: str) -> None:
     """Load the half with this module, and give it to the library that went without."""
     half = next(half for half in HALVES if name.startswith(half))
-    library = half.partition(".")[0]
+    library = _library_of(half)
     sys.meta_path[:] = [
         each for each in sys.meta_path if not isinstance(each, _Absence) or each.half != half
     ]
@@ -88,7 +107,7 @@ def _load(name: str) -> None:
             del sys.modules[key]
     import_module(half)
     for key, module in list(sys.modules.items()):
-        if key.partition(".")[0] == library:
+        if _library_of(key) == library:
             for own, value in list(vars(module).items()):
                 if isinstance(value, type) and value.__bases__ == (_Nothing,):
                     real = import_module(value.__module__)

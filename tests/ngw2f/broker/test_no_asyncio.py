@@ -22,6 +22,31 @@ def test_libraries_load_without_them() -> None:
     assert {line.partition(" ")[2] for line in loaded} == {"None"}
 
 
+def test_opentelemetry_is_loaded_for_others_alone(valkey_url: str) -> None:
+    """redis-py can measure all the same, if somebody tells it to."""
+    program = """
+import sys
+from ngw2f.broker.no_asyncio import leave_asyncio_out
+
+leave_asyncio_out()
+import redis
+from redis.observability.config import MetricGroup, OTelConfig
+from redis.observability.providers import get_observability_instance
+print("opentelemetry.sdk.metrics" in sys.modules)
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader]))
+get_observability_instance().init(OTelConfig(metric_groups=[MetricGroup.COMMAND]))
+redis.Redis.from_url(sys.argv[1]).ping()
+print(len(reader.get_metrics_data().resource_metrics))
+"""
+    told = subprocess.check_output([sys.executable, "-c", program, valkey_url], text=True)
+    assert told.split() == ["False", "1"]
+
+
 LEFT_OUT = """
 import sys
 from ngw2f.broker.no_asyncio import leave_asyncio_out
