@@ -13,7 +13,6 @@ from ngw2f.settings import Settings
 from ngw2f.store.backup import BackupError, back_up, restore
 from ngw2f.store.database import Database
 from ngw2f.store.in_use import InUseError, exclusive_use
-from ngw2f.store.migrate import MigrationError, migrate
 from ngw2f.store.reasons import reason_of
 from ngw2f.store.succession import succeed
 from ngw2f.store.transfer import ImportRefusedError, export_lines, import_lines
@@ -36,8 +35,8 @@ def run(command: str, settings: Settings, path: Path) -> None:
                     _export(settings, path)
                 case "import":
                     _import(settings, path)
-    except (BackupError, ImportRefusedError, InUseError, MigrationError, UnusableError, OSError,
-            OverflowError, UnicodeDecodeError) as error:  # fmt: skip
+    except (BackupError, ImportRefusedError, InUseError, UnusableError, OSError, OverflowError,
+            UnicodeDecodeError) as error:  # fmt: skip
         sys.exit(f"ngw2f {command}: {error}")
     except SQLAlchemyError as error:
         sys.exit(f"ngw2f {command}: {reason_of(error)}")
@@ -59,8 +58,14 @@ def _write(settings: Settings, file: BinaryIO) -> None:
 
 
 def _import(settings: Settings, path: Path) -> None:
+    # The others need none of its libraries.
+    from ngw2f.store.migrate import MigrationError, migrate
+
     with open(0 if path == STANDARD else path, "rb", closefd=path != STANDARD) as file:
-        migrate(settings)
+        try:
+            migrate(settings)
+        except MigrationError as error:
+            sys.exit(f"ngw2f import: {error}")
         with (
             exclusive_use(settings),
             _database(settings) as database,

@@ -20,10 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ngw2f.settings import Settings
 from ngw2f.store import search
-from ngw2f.store.current import TABLES
+from ngw2f.store.current import TABLES, known_schemas
 from ngw2f.store.file_backup import back_up_files, restore_files
 from ngw2f.store.in_use import exclusive_use
-from ngw2f.store.migrate import known_versions
 from ngw2f.store.reasons import reason_of
 from ngw2f.store.schema import metadata
 from ngw2f.store.succession import greatest_ids, succeed
@@ -137,7 +136,7 @@ def _check_dump(source: Path, namespace: str) -> None:
 
 
 def _check_version(source: Path, version: str) -> None:
-    if version not in known_versions():
+    if version not in known_schemas():
         raise BackupError(f"{source} is of a newer version of the chat (schema {version})")
 
 

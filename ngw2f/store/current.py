@@ -51,9 +51,14 @@ def is_current(settings: Settings) -> bool:
         return False
 
 
+def known_schemas() -> set[str]:
+    """Return the names of all schemas that this version of the chat can migrate from."""
+    return {path.name.partition("_")[0] for path in MIGRATIONS.glob("[0-9]*.py")}
+
+
 def newest_schema() -> str:
     """Return the name of this version's schema."""
-    return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("[0-9]*.py"))
+    return max(known_schemas())
 
 
 def _is_current(database: sqlite3.Connection) -> bool:

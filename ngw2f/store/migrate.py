@@ -6,7 +6,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import ArgumentError
@@ -55,17 +54,6 @@ def alembic_config(connection: Connection | None = None) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
-
-
-def known_versions() -> set[str]:
-    """Return the names of all schemas that this version of the chat can migrate from."""
-    scripts = ScriptDirectory.from_config(alembic_config())
-    return {script.revision for script in scripts.walk_revisions()}
-
-
-def newest_version() -> str:
-    """Return the name of this version's schema."""
-    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
 
 
 def _refuse_foreign(connection: Connection) -> None:

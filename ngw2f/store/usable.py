@@ -4,8 +4,7 @@ from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.exc import ArgumentError
 
 from ngw2f.settings import Settings
-from ngw2f.store.current import TABLES
-from ngw2f.store.migrate import known_versions, newest_version
+from ngw2f.store.current import TABLES, known_schemas, newest_schema
 from ngw2f.store.private_files import sqlite_path
 from ngw2f.store.reasons import of_another_program, why_no_engine
 
@@ -54,10 +53,10 @@ def find_chat(connection: Connection) -> None:
 def check_version(connection: Connection) -> str:
     """Return the version of a chat's schema. Raises UnusableError if it is not the newest."""
     version = str(connection.scalar(text("SELECT version_num FROM alembic_version")))
-    newest = newest_version()
+    newest = newest_schema()
     if version == newest:
         return version
     sentence = f"its schema is {version}, the newest is {newest}"
-    if version not in known_versions():
+    if version not in known_schemas():
         raise NewerError(f"{sentence}; it is of a newer version of the chat: run that version")
     raise UnusableError(f"{sentence}; run `ngw2f migrate`")

@@ -93,6 +93,14 @@ def test_database_that_is_being_restored_is_waited_for(settings: Settings) -> No
     assert answers == [True]
 
 
+def test_commands_load_what_migrates_only_to_migrate() -> None:
+    program = (
+        "import sys, ngw2f.commands.archive, ngw2f.commands.doctor;"
+        "sys.exit('alembic' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 @pytest.mark.parametrize("command", [["migrate"], ["check", "--database"]])
 @pytest.mark.parametrize("redis_url", ["", "redis://127.0.0.1:6379"])
 def test_current_database_loads_no_library(

@@ -11,11 +11,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from ngw2f.settings import Settings
 from ngw2f.store import users
+from ngw2f.store.current import known_schemas, newest_schema
 from ngw2f.store.migrate import alembic_config, migrate
 from ngw2f.store.schema import metadata
 from ngw2f.text.names import name_key, old_name_key
@@ -62,6 +64,12 @@ def test_tables_are_as_declared(empty: Settings) -> None:
         return found
 
     assert on_database(empty, differences) == []
+
+
+def test_schemas_are_named_after_their_files() -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert {script.revision for script in scripts.walk_revisions()} == known_schemas()
+    assert scripts.get_current_head() == newest_schema()
 
 
 def test_second_run_changes_nothing(settings: Settings) -> None:
