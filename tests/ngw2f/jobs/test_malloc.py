@@ -27,7 +27,7 @@ from tests.ngw2f.links.preview.test_thumbnail import JPEG, insert, jpeg_of_scans
 from tests.waiting import HANGING_SECONDS, wait_until
 
 MAX_MEGABYTES = 200
-SITES_OF_A_KIND = 4
+SITES_OF_A_KIND = 2
 # Pages with a bomb, and the endless one, have their preview all the same.
 WORTH_ONE = 9
 TRIES = 15
