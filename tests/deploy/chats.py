@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ngw2f.server import renewal
 from tests.cheap_hashes import CONFIGURATION
+from tests.migrated import copy_migrated
 from tests.nginx.running import Client
 
 START_SECONDS = 300
@@ -146,6 +147,9 @@ def running_workers(
 
 
 def environment(directory: Path, database_url: str, redis_url: str) -> dict[str, str]:
+    """Return the variables of a chat; without a *database_url* it has a SQLite there."""
+    if not database_url:
+        copy_migrated(directory)
     settings = {
         "NGW2F_ENV": "production",
         "NGW2F_SETTINGS": str(directory),

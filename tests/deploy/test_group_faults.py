@@ -31,6 +31,7 @@ from ngw2f.store.schema import events, messages
 from tests.deploy.chats import Chat, Workers, children, started
 from tests.entries import entries_of
 from tests.live.server import RedisServer
+from tests.migrated import copy_migrated
 from tests.postgresql import running_postgresql
 from tests.waiting import wait_until
 
@@ -130,6 +131,8 @@ def _ids_in_the_stream(redis: Redis) -> set[int]:
 def running_scene(directory: Path, url: str) -> Iterator[Scene]:
     redis = RedisServer(directory)
     redis.start()
+    if not url:
+        copy_migrated(directory)
     environment = {
         **os.environ,
         "NGW2F_DATA_DIR": str(directory),
