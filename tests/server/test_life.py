@@ -19,6 +19,7 @@ from ngw2f.broker.embedded import MAX_SOCKET_PATH_BYTES
 from ngw2f.locks import is_locked
 from ngw2f.server.embedded import LOCK_NAME
 from ngw2f.store.migrations import versions as migrations
+from tests.migrated import copy_migrated
 from tests.server.server import ROOT, Server, run_server
 from tests.waiting import HANGING_SECONDS, PAUSE_SECONDS, listens_to, wait_until
 
@@ -96,6 +97,7 @@ def test_start_without_standard_streams(data_dir: Path, tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("gunicorn")
     options = ["-c", "gunicorn.conf.py", f"--bind=unix:{address}", "app:application"]
     closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    copy_migrated(data_dir)
     environ = {**os.environ, "NGW2F_DATA_DIR": str(data_dir)}
     command = [*closed, sys.executable, str(script), *options]
     with subprocess.Popen(command, cwd=ROOT, env=environ) as master:
@@ -110,11 +112,11 @@ def test_start_without_standard_streams(data_dir: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
 def test_no_process_is_left(start: Callable[..., Server], number: signal.Signals) -> None:
-    server = start("--workers=2")
+    server = start()
     # The links' worker and its fetch process come with the first link.
-    wait_until(lambda: len(server.processes()) == 7)
+    wait_until(lambda: len(server.processes()) == 6)
     post_link(server)
-    wait_until(lambda: len(server.processes()) == 9)
+    wait_until(lambda: len(server.processes()) == 8)
     server.master.send_signal(number)
     code = server.master.wait(HANGING_SECONDS)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)

@@ -2,14 +2,16 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
 
 from ngw2f.server import renewal
+from tests.migrated import copy_migrated
 from tests.notified import NotifySocket
 from tests.server.server import Server, run_server
 from tests.server.test_life import wait_for_successor
@@ -19,11 +21,32 @@ SECONDS = 300
 GOOD = '[development]\nlog_level = "INFO"\n'
 
 
-@pytest.fixture
-def settings_file(tmp_path: Path) -> Path:
-    path = tmp_path / "settings.toml"
+@pytest.fixture(scope="module")
+def settings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("settings") / "settings.toml"
     path.write_text(GOOD)
     return path
+
+
+@pytest.fixture(scope="module")
+def outside(valkey_url: str) -> dict[str, Any]:
+    """Give the settings of a server whose broker is not its own, which starts sooner."""
+    # Without workers it is never quite ready.
+    return {
+        "path": "/api/messages",
+        "REDIS_URL": valkey_url,
+        "REDIS_PREFIX": f"{uuid4()}:",
+    }
+
+
+@pytest.fixture(scope="module")
+def told_by_a_file(
+    settings_file: Path, outside: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """Run a server for the tests that break its settings, and mend them."""
+    directory = tmp_path_factory.mktemp("told")
+    with run_server(directory / "var", SETTINGS=settings_file.parent, **outside) as server:
+        yield server
 
 
 def reload(server: Server) -> list[str]:
@@ -46,10 +69,8 @@ BROKEN = {
 }
 
 
-def test_what_cannot_be_loaded_is_refused(
-    start_web: Callable[..., Server], settings_file: Path
-) -> None:
-    server = start_web(SETTINGS=settings_file.parent)
+def test_what_cannot_be_loaded_is_refused(told_by_a_file: Server, settings_file: Path) -> None:
+    server = told_by_a_file
     workers = server.web_workers()
     for line, text in BROKEN.items():
         settings_file.write_text(text)
@@ -76,6 +97,8 @@ def wait_for(name):
 
 if "--check-config" in sys.argv:
     wait_for("check")
+    # That it loads the application is seen above.
+    sys.exit()
 exec(pathlib.Path("gunicorn.conf.py").read_text())
 exec((here / "more.py").read_text())
 begin = post_worker_init
@@ -129,14 +152,15 @@ class Held:
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
+def held(outside: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
     directory = tmp_path_factory.mktemp("held")
     manager = NotifySocket(directory / "notify")
     chat = Held(directory, manager)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NOTIFY_SOCKET", manager.address)
         patch.setenv("WATCHDOG_USEC", "300000")
-        with manager.listening(), run_server(directory / "var", *chat.options) as chat.server:
+        running = run_server(directory / "var", *chat.options, **outside)
+        with manager.listening(), running as chat.server:
             yield chat
     manager.close()
 
@@ -237,9 +261,9 @@ def test_server_that_is_stopped_in_a_check_ends(held: Held) -> None:
 
 
 def test_worker_that_dies_over_broken_settings_does_not_end_the_server(
-    start_web: Callable[..., Server], settings_file: Path
+    told_by_a_file: Server, settings_file: Path
 ) -> None:
-    server = start_web(SETTINGS=settings_file.parent)
+    server = told_by_a_file
     settings_file.write_text("[development\n")
     reload(server)
     for pid in server.web_workers():
@@ -261,6 +285,7 @@ def test_first_worker_that_cannot_begin_ends_the_server(tmp_path: Path) -> None:
     """Whoever starts it shall see that it does not work."""
     chat = Held(tmp_path, NotifySocket(tmp_path / "notify"))
     chat.go("broken")
+    copy_migrated(tmp_path / "var")
     server = Server(tmp_path / "var", *chat.options)
     try:
         assert server.master.wait(SECONDS) == 3
