@@ -14,6 +14,9 @@ TOGETHER = {
             "hostile_websocket", "socketio", "switched", "unread", "websocket",
         )
     ],
+    "the chat of tests/live/ that renders": [
+        "tests/live/test_http.py", "tests/live/test_tracing.py",
+    ],
 }  # fmt: skip
 # What takes longest, the longest first: begun last, one of them would run alone at the end.
 LONGEST = [

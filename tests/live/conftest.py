@@ -10,8 +10,9 @@ from tests.waiting import wait_until
 class SharedChat:
     """A chat for one module after another, started when it is first asked for."""
 
-    def __init__(self, make: Callable[[], ChatServer]) -> None:
+    def __init__(self, make: Callable[[], ChatServer], queues: str = "") -> None:
         self._make = make
+        self._queues = queues
         self._server: ChatServer | None = None
 
     @contextmanager
@@ -19,7 +20,7 @@ class SharedChat:
         """Give it for a block. If a test fails meanwhile, the next module gets a new one."""
         if self._server is None:
             self._server = self._make()
-            self._server.start(queues="")
+            self._server.start(queues=self._queues)
             # The first account has the id 1.
             self._server.token_of("ann")
         failed = session.testsfailed
@@ -44,25 +45,34 @@ def shared_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedChat
     chat.stop()
 
 
+@pytest.fixture(scope="session")
+def rendering_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedChat]:
+    chat = SharedChat(lambda: ChatServer(tmp_path_factory.mktemp("chat")), "render")
+    yield chat
+    chat.stop()
+
+
 @pytest.fixture(scope="module")
 def chat(
     shared_chat: SharedChat,
+    rendering_chat: SharedChat,
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[ChatServer]:
     """Run a chat that tests share and leave alive, those of other modules too.
 
-    A module has its own, which renders, if it says `RENDERS = True`, or has as many web workers as
-    its `WORKERS`.
+    Those of modules that say `RENDERS = True` share one that renders. A module has its own if it
+    says how many web workers it has, in `WORKERS`.
     """
     renders, workers = (getattr(request.module, name, None) for name in ("RENDERS", "WORKERS"))
     with ExitStack() as stack:
-        if renders or workers:
+        if workers:
             server = ChatServer(tmp_path_factory.mktemp("chat"))
-            server.start(workers or 1, queues="render" if renders else "")
+            server.start(workers, queues="")
             stack.callback(server.stop)
         else:
-            server = stack.enter_context(shared_chat.lent(request.session))
+            shared = rendering_chat if renders else shared_chat
+            server = stack.enter_context(shared.lent(request.session))
         yield server
 
 
