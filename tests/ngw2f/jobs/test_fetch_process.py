@@ -69,12 +69,7 @@ def test_fetches_when_it_is_called(
     say(site.url("/c"))
     assert fetch_process.fetch(job_context.stopping) == 1
     assert sorted(site.paths) == ["/a", "/b", "/c"]
-
-
-def test_leaves_the_processors_to_others(
-    fetch_process: FetchProcess, job_context: JobContext
-) -> None:
-    assert fetch_process.fetch(job_context.stopping) == 0
+    # It leaves the processors to others.
     least = 19
     wanted = min(least, os.getpriority(os.PRIO_PROCESS, 0) + module.NICE)
     assert os.getpriority(os.PRIO_PROCESS, fetch_process.process.pid) == wanted
