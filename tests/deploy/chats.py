@@ -158,6 +158,8 @@ def environment(directory: Path, database_url: str, redis_url: str) -> dict[str,
         "NGW2F_DATABASE_URL": database_url,
         "NGW2F_REDIS_URL": redis_url,
         "NGW2F_RATE_LIMIT": "false",
+        # A busy machine may be slow to run Redis, without which there are no sessions of Socket.IO.
+        "NGW2F_REDIS_TIMEOUT_SECONDS": "10",
         "NGW2F_LOG_LEVEL": "WARNING",
     }
     return {**os.environ, **settings}

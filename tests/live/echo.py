@@ -15,7 +15,7 @@ from ngw2f.http import Request
 from ngw2f.web.deflate import agree
 from ngw2f.web.frames import ConnectionClosed, WebSocketServer
 from ngw2f.web.upgrade import SwitchingProtocols, handshake_of, take_over
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 PROJECT = Path(__file__).parents[2]
 MAX_BYTES = 256 * 1024
@@ -62,4 +62,4 @@ def echoing() -> Iterator[Echo]:
         yield Echo(port)
     finally:
         process.terminate()
-        process.wait()
+        process.wait(HANGING_SECONDS)

@@ -70,6 +70,9 @@ class ChatServer:
             "NGW2F_DATA_DIR": str(directory),
             "NGW2F_REDIS_URL": self.redis.url,
             "NGW2F_RATE_LIMIT": "false",
+            # What goes on without Redis, which a busy machine may be slow to run, tells of no one
+            # who types or comes, and gives no tickets.
+            "NGW2F_REDIS_TIMEOUT_SECONDS": "10",
             "PYTHONPATH": str(PROJECT),
             **settings,
         }

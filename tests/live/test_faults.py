@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from ngw2f.settings import Settings
 from tests.live.listeners import ALL
 from tests.live.proxy import CuttingProxy
 from tests.live.server import ChatServer
@@ -28,7 +29,9 @@ CLIENTS = Path(__file__).parent / "clients" / "listen.cjs"
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ChatServer]:
-    server = ChatServer(tmp_path)
+    # With the chat's own time-out: who posts does not wait for a Redis that hangs.
+    timeout = str(Settings().redis_timeout_seconds)
+    server = ChatServer(tmp_path, NGW2F_REDIS_TIMEOUT_SECONDS=timeout)
     server.start()
     yield server
     server.stop()

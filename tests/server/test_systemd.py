@@ -54,6 +54,7 @@ def test_pool_of_workers(settings: Settings, manager: NotifySocket) -> None:
         "NGW2F_DATA_DIR": settings.data_dir,
         "NGW2F_DATABASE_URL": settings.database_url,
         "NGW2F_REDIS_URL": settings.redis_url,
+        "NGW2F_REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
     }
     pool = subprocess.Popen([sys.executable, "-m", "ngw2f", "worker"], env=environ)
     try:

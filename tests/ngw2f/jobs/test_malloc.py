@@ -114,6 +114,7 @@ def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         "NGW2F_DATA_DIR": settings.data_dir,
         "NGW2F_DATABASE_URL": settings.database_url,
         "NGW2F_REDIS_URL": settings.redis_url,
+        "NGW2F_REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
         "NGW2F_LINKS_ALLOW": ",".join(settings.links_allow),
         "NGW2F_LOG_LEVEL": "ERROR",
     }

@@ -137,6 +137,7 @@ def test_worker_writes_it(
         "NGW2F_DATA_DIR": settings.data_dir,
         "NGW2F_DATABASE_URL": settings.database_url,
         "NGW2F_REDIS_URL": settings.redis_url,
+        "NGW2F_REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
         "NGW2F_LOG_FORMAT": form,
     }
     log = tmp_path / "log"

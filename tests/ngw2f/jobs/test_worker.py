@@ -79,6 +79,7 @@ def start(
         "NGW2F_DATA_DIR": settings.data_dir,
         "NGW2F_DATABASE_URL": settings.database_url,
         "NGW2F_REDIS_URL": settings.redis_url,
+        "NGW2F_REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
     }
     argv = [sys.executable, "-m", "ngw2f", command, *options]
     return subprocess.Popen(argv, env=environ, pass_fds=pass_fds)
