@@ -134,6 +134,7 @@ def test_scrolling_tries_again_when_the_script_did_not_load(
 
     page.route("**/history.js*", fail_once)
     page.goto(chat.url + past[0])
+    page.wait_for_selector("html.scripted")
     with page.expect_event("requestfailed", lambda request: "history.js" in request.url):
         page.locator("#messages > .message").first.evaluate("(item) => item.scrollIntoView()")
     page.wait_for_function("""() => {
