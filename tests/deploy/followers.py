@@ -128,12 +128,12 @@ class WebSocketFollower(Follower):
         self._socket = self.client.secure_socket(SILENCE_SECONDS)
         with contextlib.closing(self._socket):
             try:
-                url = f"wss://{self.client.host}/ws"
+                # For a `resume` the server waits a second, and this machine may be slower.
+                url = f"wss://{self.client.host}/ws?after={self.cursor}"
                 connection = websocket.create_connection(url, socket=self._socket)
             except websocket.WebSocketBadStatusException as error:
                 raise RefusedError(str(error)) from error
             self.opened += 1
-            connection.send(json.dumps({"type": "resume", "after": self.cursor}))
             while text := connection.recv():
                 event = json.loads(text)
                 self.note(event["id"], event["event"], event["data"])
