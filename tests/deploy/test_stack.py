@@ -65,6 +65,8 @@ def stack(
         lacking("honcho", "make stack, or pip install honcho")
     ports = {"STACK_HTTP_PORT": str(free_port()), "STACK_HTTPS_PORT": str(free_port())}
     environment = {**os.environ, **ports, "STACK_DIR": os.path.relpath(directory)}
+    # It is ready only with a Redis, which a busy machine may be slow to run.
+    environment["NGW2F_REDIS_TIMEOUT_SECONDS"] = "10"
     screen = directory / "screen.log"
     with open(screen, "wb") as output:
         command = [*as_user, sys.executable, "-m", "deploy.stack"]
