@@ -51,5 +51,5 @@ def test_each_reads_the_room_in_ones_own_language(chat: ChatServer, open_room: A
     liese.fill(".picker [name=other]", "no emoji")
     liese.locator(".picker [name=other]").press("Enter")
     sync_api.expect(liese.locator("#problem")).to_have_text(
-        "Keine Reaktion: eine Reaktion ist genau ein Emoji."
+        "Keine Reaktion: eine Reaktion muss genau ein Emoji sein."
     )
