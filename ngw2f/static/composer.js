@@ -51,13 +51,13 @@ export class Composer {
     this.outbox = document.getElementById("outbox");
     this.draft = new Store(`ngw2f-draft-${this.reader}-${this.room}`);
     this.unsent = new Store(`ngw2f-unsent-${this.reader}-${this.room}`);
-    /* In the order in which they were written: each with its key (the field Idempotency-Key), so
-     * that the server stores it once, however often it is sent. */
+    /* In the order in which they were written. Each has its Idempotency-Key: however often it is
+     * sent, the server stores it once. */
     this.queue = [];
     this.isSending = false;
     this.completion = null;
     this.toldAt = this.timer = 0;
-    /* What uploads files (files.js), once there were any. */
+    /* files.js, once there were any. */
     this.files = this.loading = null;
   }
 
@@ -74,7 +74,7 @@ export class Composer {
       this.answer(null);
     });
     window.addEventListener("online", () => this.retry());
-    for (const type of ["change", "paste", "dragover", "drop"]) {
+    for (const type of ["change", "paste", "dragover", "dragleave", "drop"]) {
       document.addEventListener(type, (event) => this.takeFiles(event));
     }
     const isBegun = Boolean(field.value);
@@ -89,7 +89,11 @@ export class Composer {
   takeFiles(event) {
     const { files, types } = event.clipboardData || event.dataTransfer || event.target;
     if (event.type === "paste" && types.includes("text/plain")) return;
-    if (types?.includes("Files")) event.preventDefault();
+    if (types?.includes("Files")) {
+      event.preventDefault();
+      /* The sheet shows it. Between two elements they do not leave the page. */
+      if (!event.relatedTarget) this.form.dataset.files = event.type;
+    }
     if (files?.length && event.type !== "dragover") this.withFiles("add", [...files]);
   }
 
@@ -146,8 +150,7 @@ export class Composer {
     document.getElementById("length").textContent = text;
   }
 
-  /* What is being written outlives a reload, a visit to another page, and a browser that is killed;
-   * what was sent does not come back, and whoever signs out leaves nothing. */
+  /* What is being written outlives its page and its browser, until it is sent or one signs out. */
   keepDraft() {
     const keep = () => this.draft.set(this.field.value);
     this.field.value ||= this.draft.get() || "";

@@ -21,6 +21,16 @@ GIVE = """([type, names]) => {
   return event.defaultPrevented;
 }"""
 
+DRAG = """([kind, to, type]) => {
+  const dataTransfer = new DataTransfer();
+  if (type === "Files") dataTransfer.items.add(new File(["a"], "a.txt"));
+  else dataTransfer.setData(type, "a");
+  const relatedTarget = to && document.querySelector(to);
+  const init = { dataTransfer, relatedTarget, bubbles: true, cancelable: true };
+  document.querySelector("main").dispatchEvent(new DragEvent(kind, init));
+  return getComputedStyle(document.querySelector(".composer"), "::after").content;
+}"""
+
 
 def given(name: str, body: bytes = b"hello") -> Any:
     return {"name": name, "mimeType": "text/plain", "buffer": body}
@@ -51,6 +61,22 @@ def test_files_by_button_paste_and_drop(open_room: Any) -> None:
     with open(download.value.path(), "rb") as file:
         assert file.read() == b"from three.txt"
     say(page, "and words alone, as before")
+
+
+def test_page_shows_that_files_may_be_dropped(open_room: Any) -> None:
+    page = open_room("fay")
+    hint = "Drop the files to add them to your message"
+
+    def drag(kind: str, to: str | None = None, types: str = "Files") -> str:
+        """Return what the page says once files, or something else, are dragged so far."""
+        return str(page.evaluate(DRAG, [kind, to, types])).strip('"')
+
+    assert drag("dragover", types="text/plain") == "none"
+    assert drag("dragover") == hint
+    # From one element of the page to the next, and out of the window.
+    assert drag("dragleave", to=".heading") == hint
+    assert drag("dragleave") == "none"
+    assert (drag("dragover"), drag("drop")) == (hint, "none")
 
 
 def test_sent_before_the_script_for_files_is_there(open_room: Any) -> None:
