@@ -2,8 +2,11 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from ngw2f.http import Request
 from ngw2f.live.formats import WebSocketFrames
 from ngw2f.routes import build_url_map
 from ngw2f.server.service import Service
+from ngw2f.settings import Settings
 from ngw2f.store import users
 from ngw2f.store.users import UserRow
 from ngw2f.web.services import Services
@@ -110,12 +114,42 @@ BY_PASSWORD = {"POST /api/tokens", "DELETE /api/users/<id:user_id>"}
 TRANSPORTS = {"POST /socket.io/"}
 
 
+class Kept:
+    """The setting that the first test has made, of which the others get a copy."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.ann: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return Kept(tmp_path_factory.mktemp("setting") / "chat.sqlite3")
+
+
 @pytest.fixture
-def setting(client: Client) -> dict[str, str]:
+def setting(client: Client, settings: Settings, kept: Kept) -> dict[str, str]:
     """Let Ann have a private room (2), a message (1), and Bob (2) to invite; without limits.
 
     With Ida (3), who administers as she does, she talks directly (room 3). An invitation is 1.
     """
+    if settings.database_url:
+        return make_setting(client)
+    file = settings.data_path / "chat.sqlite3"
+    if kept.ann:
+        copy_database(kept.file, file)
+    else:
+        kept.ann = make_setting(client)
+        copy_database(file, kept.file)
+    return kept.ann
+
+
+def copy_database(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+def make_setting(client: Client) -> dict[str, str]:
     ann = client.join("ann")
     client.register("bob")
     room = {"name": "den", "private": True}
