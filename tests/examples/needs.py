@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from examples.transcript.stage import LackingError
 from tests.needs import lacking
+
+# On PYTHONPATH it has programs hash passwords in no time.
+CHEAPLY = str(Path(__file__).parent / "cheaply")
 
 
 @contextmanager

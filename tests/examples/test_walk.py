@@ -22,7 +22,7 @@ from examples.demo import ASIDES, STEPS
 from examples.transcript.machine import answers, free_port
 from examples.transcript.stage import Stage
 from tests.distributions import CHAT, MIDDLEWARE, copy_sources
-from tests.examples.needs import lacking_as_in_transcripts
+from tests.examples.needs import CHEAPLY, lacking_as_in_transcripts
 from tests.needs import lacking
 
 WALK = Path(examples.__file__).parent
@@ -255,7 +255,7 @@ def install(directory: Path) -> Path:
 
 
 def environ_without_checkout() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**os.environ, "PYTHONPATH": CHEAPLY}
 
 
 def run_page(page: Path, directory: Path, installed: Future[Path]) -> None:
