@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.examples.needs import CHEAPLY
+from tests.examples.readmes import install_once
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -24,3 +26,11 @@ def _cheap_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", CHEAPLY, prepend=os.pathsep)
         yield
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the programs of an environment with the chat, one for all of pytest's workers."""
+    base = tmp_path_factory.getbasetemp()
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    return install_once((base.parent if is_worker else base) / "installed")

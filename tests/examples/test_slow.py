@@ -1,10 +1,12 @@
 """The argument of the step, with bounds that a busy machine keeps."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from examples.slow import measure, work
+from tests.examples.readmes import figures_of, print_measured
 from tests.waiting import is_ever
 
 # By the name of an arrangement: seconds until all are answered, the quick one, and all is done.
@@ -14,9 +16,30 @@ TEN_IN_A_ROW = measure.SLOW * work.SECONDS
 ARRANGEMENTS = {each.name: each for each in measure.ARRANGEMENTS}
 
 
+@pytest.fixture(scope="module")
+def printed(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
+    """Give the figures of the README's command, by the name of an arrangement."""
+    heading, *lines = print_measured("slow", tmp_path_factory.mktemp("slow"), installed)
+    assert heading.split() == ["arrangement", "answered", "quick", "done", "(seconds)"]
+    return figures_of(lines, 3)
+
+
 @pytest.fixture
-def measured() -> Measured:
-    return lambda name: measure.measure(ARRANGEMENTS[name])
+def measured(printed: dict[str, list[float]]) -> Measured:
+    """Give a function that returns what was printed, and then measures again."""
+    unseen = dict(printed)
+
+    def look(name: str) -> tuple[float, float, float]:
+        if name in unseen:
+            answered, quick, done = unseen.pop(name)
+            return answered, quick, done
+        return measure.measure(ARRANGEMENTS[name])
+
+    return look
+
+
+def test_readme_measures_each_arrangement(printed: dict[str, list[float]]) -> None:
+    assert list(printed) == list(ARRANGEMENTS)
 
 
 def test_sync_worker_takes_them_one_after_the_other(measured: Measured) -> None:

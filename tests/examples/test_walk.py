@@ -3,13 +3,10 @@
 import ast
 import os
 import re
-import shutil
 import signal
 import subprocess
-import sysconfig
 import time
 import tokenize
-import venv
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -17,27 +14,28 @@ from typing import Any
 
 import pytest
 
-import examples
 from examples.demo import ASIDES, STEPS
 from examples.transcript.machine import answers, free_port
 from examples.transcript.stage import Stage
-from tests.distributions import CHAT, MIDDLEWARE, copy_sources
-from tests.examples.needs import CHEAPLY, lacking_as_in_transcripts
+from tests.examples.needs import lacking_as_in_transcripts
+from tests.examples.readmes import (
+    MEASURING,
+    PLAY_SECONDS,
+    WALK,
+    copy_step,
+    environ_of_commands,
+    environ_without_checkout,
+)
 from tests.needs import lacking
 
-WALK = Path(examples.__file__).parent
 MAX_CODE_LINES = 80
 # Two processors can wait for more than two things.
 AT_A_TIME = 5
-# A busy machine takes several times as long as an idle one.
-PLAY_SECONDS = 600
 # A README's command that does nothing but play transcripts.
 PLAYED = re.compile(r"(?m)^python -m examples\.transcript (.*\.telnet)$")
 # What a person types in the talk "NGW2F" (Chad Rempp) for the same demo, by the notes of its
 # speaker: each command, those that enter its folder too, and the line of the request.
 TYPED_IN_THE_TALK = {"http": 6, "gunicorn": 9, "wsgi": 8, "werkzeug": 8, "flask": 8}
-# Programs of what the package needs, which steps start.
-SCRIPTS = {"celery", "flask", "granian", "gunicorn", "rq", "uvicorn", "uwsgi"}
 # What the commands of a README need, beside the package.
 NEEDS = {
     "http": ["nginx: apt install nginx"],
@@ -73,13 +71,12 @@ def test_every_folder_is_a_step_or_an_aside() -> None:
 
 @pytest.fixture(scope="module")
 def begun(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, installed: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[Path, Future[Any]]]:
     """Begin all that was selected, a few at a time, since most of it waits; give the futures."""
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         futures: dict[Path, Future[Any]] = {}
-        installed: Future[Path] | None = None
-        run: Callable[[Path, Path, Future[Path]], object]
+        run: Callable[[Path, Path, Path], object]
         for item in request.session.items:
             call: Any = getattr(item, "callspec", None)
             match getattr(item, "originalname", ""):
@@ -92,9 +89,7 @@ def begun(
                     run, what, step = run_page, call.params["page"], call.params["page"].parent
                 case _:
                     continue
-            installed = installed or pool.submit(install, tmp_path_factory.mktemp("package"))
-            directory = tmp_path_factory.mktemp(step.name) / step.name
-            shutil.copytree(step, directory, ignore=shutil.ignore_patterns("__pycache__"))
+            directory = copy_step(step.name, tmp_path_factory.mktemp(step.name))
             futures[what] = pool.submit(run, what, directory, installed)
         yield futures
         pool.shutdown(cancel_futures=True)
@@ -108,12 +103,9 @@ def test_transcript_is_what_is_seen(path: Path, begun: dict[Path, Future[Any]]) 
     assert played.returncode == 0, played.stderr
 
 
-def play_copied(
-    path: Path, directory: Path, installed: Future[Path]
-) -> subprocess.CompletedProcess[str]:
+def play_copied(path: Path, directory: Path, programs: Path) -> subprocess.CompletedProcess[str]:
     """Play a transcript where its step was copied to, by the command that READMEs give."""
-    python = str(installed.result() / "python")
-    command = [python, "-m", "examples.transcript", "--quiet", path.name]
+    command = [str(programs / "python"), "-m", "examples.transcript", "--quiet", path.name]
     return subprocess.run(
         command, cwd=directory, env=environ_without_checkout(), capture_output=True, text=True,
         timeout=PLAY_SECONDS, check=False,
@@ -190,6 +182,12 @@ def docstring_lines(tree: ast.AST) -> set[int]:
     }
 
 
+@pytest.mark.parametrize("step", MEASURING)
+def test_measuring_lines_are_run_by_the_test_of_their_step(step: str) -> None:
+    test = Path(__file__).with_name(f"test_{step}.py").read_text(encoding="utf-8")
+    assert f'print_measured("{step}", ' in test
+
+
 # The README's blocks are terminals: one that is followed by "In another terminal" goes on.
 
 
@@ -227,53 +225,23 @@ def test_readme_leads_to_each_page(page: Path) -> None:
     assert f"({page.name})" in (page.parent / "README.md").read_text(encoding="utf-8")
 
 
-def install(directory: Path) -> Path:
-    """Install the chat and the middleware into a new environment; give its programs' folder.
+def run_page(page: Path, directory: Path, programs: Path) -> None:
+    """Run the commands of a page that was copied, but for those that another test runs.
 
-    What they need is there as it is in this environment: nothing is downloaded. The examples,
-    which no wheel has, are where a copied step finds the runner of its transcripts.
+    These play transcripts, or measure.
     """
-    environment = directory / "environment"
-    source = copy_sources(directory)
-    venv.create(environment, symlinks=True)
-    where = {"base": str(environment), "platbase": str(environment)}
-    (directory / "runner").mkdir()
-    shutil.move(source / "examples", directory / "runner")
-    needed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    modules = Path(sysconfig.get_path("purelib", vars=where))
-    (modules / "needed.pth").write_text("\n".join([*needed, str(directory / "runner")]))
-    programs = environment / "bin"
-    for path in Path(sysconfig.get_path("scripts")).iterdir():
-        if path.name in SCRIPTS:
-            _, _, rest = path.read_text().partition("\n")
-            (programs / path.name).write_text(f"#!{programs}/python\n{rest}")
-            (programs / path.name).chmod(0o755)
-    options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
-    sources = [source / each for each in (CHAT, MIDDLEWARE)]
-    subprocess.run([programs / "python", "-m", "pip", "install", *options, *sources], check=True)
-    return programs
-
-
-def environ_without_checkout() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": CHEAPLY}
-
-
-def run_page(page: Path, directory: Path, installed: Future[Path]) -> None:
-    """Run the commands of a page that was copied; its transcripts are played by another test."""
     check_needs(directory.name)
     ports = {str(number): str(free_port()) for number in (8000, 8001)}
-    environ = {
-        **environ_without_checkout(),
-        "PATH": f"{installed.result()}:{os.environ['PATH']}",
-        "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{ports['8000']}",
-    }
+    environ = environ_of_commands(programs, ports["8000"])
+    elsewhere = MEASURING.get(directory.name, [])
     running = []
     try:
         for block, goes_on in blocks_of(directory / page.name):
             if block.startswith("$ "):
-                play_block(block, directory, installed)
+                play_block(block, directory, programs)
                 continue
             block = PLAYED.sub("", block)
+            block = "\n".join(line for line in block.splitlines() if line not in elsewhere)
             commands = re.sub(r"\b800[01]\b", lambda port: ports[port[0]], block)
             process = subprocess.Popen(
                 ["bash", "-euc", commands], cwd=directory, env=environ, stdin=subprocess.DEVNULL,
@@ -294,11 +262,11 @@ def run_page(page: Path, directory: Path, installed: Future[Path]) -> None:
             process.communicate(timeout=60)
 
 
-def play_block(block: str, directory: Path, installed: Future[Path]) -> None:
+def play_block(block: str, directory: Path, programs: Path) -> None:
     """Play a session that stands in a README."""
     path = directory / "session.telnet"
     path.write_text(block, encoding="utf-8")
-    played = play_copied(path, directory, installed)
+    played = play_copied(path, directory, programs)
     assert played.returncode == 0, played.stderr
 
 
