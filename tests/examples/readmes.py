@@ -68,6 +68,18 @@ def install(directory: Path) -> None:
         [programs / "python", "-m", "pip", "install", *options, *sources],
         check=True, timeout=PLAY_SECONDS,
     )  # fmt: skip
+    migrated = migrated_by(programs)
+    migrated.parent.mkdir(mode=0o700)
+    environ = environ_without_checkout() | {"NGW2F_DATA_DIR": str(migrated.parent)}
+    subprocess.run(
+        [programs / "python", "-m", "ngw2f", "migrate"],
+        cwd=directory, env=environ, check=True, timeout=PLAY_SECONDS,
+    )  # fmt: skip
+
+
+def migrated_by(programs: Path) -> Path:
+    """Return a database that these programs have migrated."""
+    return programs.parents[1] / "migrated" / "chat.sqlite3"
 
 
 def environ_without_checkout() -> dict[str, str]:

@@ -1,7 +1,13 @@
-"""What tests start hashes passwords as the examples do, but in no time."""
+"""What tests start hashes passwords, and has a database, as elsewhere, but in no time."""
 
+import stat
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from ngw2f.store.current import newest_schema
 
 HASHING = """
 from argon2 import PasswordHasher, profiles
@@ -21,3 +27,28 @@ def test_passwords_are_hashed_cheaply() -> None:
         check=True,
     ).stdout  # fmt: skip
     assert printed == "scrypt:128:8:1 True False\n$argon2id$v=19$m=8,t=1,p=1 True\n"
+
+
+ASKING = """
+from ngw2f.settings import load_settings
+from ngw2f.store.current import is_current, newest_schema
+
+print(is_current(load_settings()), newest_schema())
+"""
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+def test_chat_begins_with_a_migrated_database(
+    is_given: bool, tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NGW2F_DATA_DIR", str(tmp_path))
+    if is_given:
+        monkeypatch.setenv("MIGRATED_SQLITE", str(migrated_sqlite))
+    printed = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ASKING], capture_output=True, text=True, timeout=60,
+        check=True,
+    ).stdout  # fmt: skip
+    assert printed == f"{is_given} {newest_schema()}\n"
+    database = tmp_path / "chat.sqlite3"
+    assert database.exists() == is_given
+    assert not is_given or stat.S_IMODE(database.stat().st_mode) == 0o600

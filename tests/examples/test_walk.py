@@ -25,6 +25,7 @@ from tests.examples.readmes import (
     copy_step,
     environ_of_commands,
     environ_without_checkout,
+    migrated_by,
 )
 from tests.needs import lacking
 
@@ -81,7 +82,11 @@ def begun(
             call: Any = getattr(item, "callspec", None)
             match getattr(item, "originalname", ""):
                 case "test_transcript_is_what_is_seen":
-                    run, what, step = play_copied, call.params["path"], call.params["path"].parent
+                    run, what, step = (
+                        play_transcript,
+                        call.params["path"],
+                        call.params["path"].parent,
+                    )
                 case "test_readme_runs_as_written":
                     step = WALK / call.params["step"]
                     run, what = run_page, step / "README.md"
@@ -103,12 +108,27 @@ def test_transcript_is_what_is_seen(path: Path, begun: dict[Path, Future[Any]]) 
     assert played.returncode == 0, played.stderr
 
 
-def play_copied(path: Path, directory: Path, programs: Path) -> subprocess.CompletedProcess[str]:
-    """Play a transcript where its step was copied to, by the command that READMEs give."""
+def play_transcript(
+    path: Path, directory: Path, programs: Path
+) -> subprocess.CompletedProcess[str]:
+    """Play a transcript where its step was copied to; its chat does not migrate, but if it says so.
+
+    Those of READMEs do.
+    """
+    environ = environ_without_checkout()
+    if "ngw2f migrate" not in path.read_text(encoding="utf-8"):
+        environ["MIGRATED_SQLITE"] = str(migrated_by(programs))
+    return play_copied(path, directory, programs, environ)
+
+
+def play_copied(
+    path: Path, directory: Path, programs: Path, environ: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Play a transcript by the command that READMEs give."""
     command = [str(programs / "python"), "-m", "examples.transcript", "--quiet", path.name]
     return subprocess.run(
-        command, cwd=directory, env=environ_without_checkout(), capture_output=True, text=True,
-        timeout=PLAY_SECONDS, check=False,
+        command, cwd=directory, env=environ, capture_output=True, text=True, timeout=PLAY_SECONDS,
+        check=False,
     )  # fmt: skip
 
 
@@ -266,7 +286,7 @@ def play_block(block: str, directory: Path, programs: Path) -> None:
     """Play a session that stands in a README."""
     path = directory / "session.telnet"
     path.write_text(block, encoding="utf-8")
-    played = play_copied(path, directory, programs)
+    played = play_copied(path, directory, programs, environ_without_checkout())
     assert played.returncode == 0, played.stderr
 
 
