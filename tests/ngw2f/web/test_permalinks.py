@@ -1,24 +1,22 @@
 from collections.abc import Callable
 
-import pytest
-
 from ngw2f.server.service import Service
 from tests.client import BROWSER, Client
 from tests.ngw2f.web.browsing import form_of, page, submit, texts
 
 
-@pytest.mark.parametrize("number", [1, 2, 59, 60, 61, 85, 110])
-def test_message_is_on_the_page_that_its_link_leads_to(client: Client, number: int) -> None:
+def test_message_is_on_the_page_that_its_link_leads_to(client: Client) -> None:
     ann = client.join("ann")
     for each in range(1, 111):
         client.say(ann, str(each))
-    answer = client.get(f"/messages/{number}", headers=BROWSER)
-    assert answer.status_int == 303
-    path, anchor = answer.headers["Location"].split("#")
-    assert anchor == f"m{number}"
-    assert texts(page(client, path), f"#{anchor} .text") == [str(number)]
-    # Those on the newest page are on the one that is live.
-    assert (path == "/rooms/lobby") is (number > 60)
+    for number in (1, 2, 59, 60, 61, 85, 110):
+        answer = client.get(f"/messages/{number}", headers=BROWSER)
+        assert answer.status_int == 303
+        path, anchor = answer.headers["Location"].split("#")
+        assert anchor == f"m{number}"
+        assert texts(page(client, path), f"#{anchor} .text") == [str(number)]
+        # Those on the newest page are on the one that is live.
+        assert (path == "/rooms/lobby") is (number > 60)
 
 
 def test_old_message_is_amid_its_page(client: Client) -> None:
