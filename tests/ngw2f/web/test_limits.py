@@ -2,11 +2,8 @@
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +22,7 @@ from ngw2f.web.services import Services
 from ngw2f.web.socketio import ChatApp, SocketIOGateway
 from ngw2f.web.websocket import Conversation
 from tests.client import PASSWORD, Client, basic
+from tests.ngw2f.web.set_once import Setting
 
 NOT_ASKED: Any = None
 ADDRESS = "127.0.0.1"
@@ -114,39 +112,13 @@ BY_PASSWORD = {"POST /api/tokens", "DELETE /api/users/<id:user_id>"}
 TRANSPORTS = {"POST /socket.io/"}
 
 
-class Kept:
-    """The setting that the first test has made, of which the others get a copy."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.ann: dict[str, str] = {}
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    return Kept(tmp_path_factory.mktemp("setting") / "chat.sqlite3")
-
-
 @pytest.fixture
-def setting(client: Client, settings: Settings, kept: Kept) -> dict[str, str]:
+def setting(client: Client, settings: Settings, set_once: Setting) -> dict[str, str]:
     """Let Ann have a private room (2), a message (1), and Bob (2) to invite; without limits.
 
     With Ida (3), who administers as she does, she talks directly (room 3). An invitation is 1.
     """
-    if settings.database_url:
-        return make_setting(client)
-    file = settings.data_path / "chat.sqlite3"
-    if kept.ann:
-        copy_database(kept.file, file)
-    else:
-        kept.ann = make_setting(client)
-        copy_database(file, kept.file)
-    return kept.ann
-
-
-def copy_database(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
-        old.backup(new)
+    return set_once.make(settings, lambda: make_setting(client))
 
 
 def make_setting(client: Client) -> dict[str, str]:

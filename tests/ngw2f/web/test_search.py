@@ -6,13 +6,21 @@ from urllib.parse import quote
 
 import pytest
 
+from ngw2f.settings import Settings
 from tests.client import BROWSER, Client
+from tests.ngw2f.web.set_once import Setting
 from tests.ngw2f.web.test_paging import follow
 
 
 @pytest.fixture
-def ann(client: Client, render: Callable[[], int]) -> dict[str, str]:
+def ann(
+    client: Client, render: Callable[[], int], settings: Settings, set_once: Setting
+) -> dict[str, str]:
     """Let Ann say something in the lobby, and something else in a private room."""
+    return set_once.make(settings, lambda: _set(client, render))
+
+
+def _set(client: Client, render: Callable[[], int]) -> dict[str, str]:
     ann = client.join("ann")
     client.post_json("/api/rooms", {"name": "den", "private": True}, headers=ann, status=201)
     for number in range(5):
