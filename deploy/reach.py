@@ -1,4 +1,4 @@
-"""Ask whether database and broker are there; only who asks has to load what speaks to them."""
+"""Ask whether database and broker are there; only whoever asks loads their clients."""
 
 from collections.abc import Callable
 

@@ -41,7 +41,7 @@ def no_redis_url(url: str) -> str:
     """Return why redis-py would refuse a URL only later, or not check it; "" if it is good."""
     ports = re.findall(r":([0-9]+)[,/]", url.rpartition("@")[2])
     if url.startswith("redis+sentinel://") and any(int(port) > MAX_PORT for port in ports):
-        return "the port of a sentinel is none"
+        return "the port of a sentinel is not a port"
     if not url.startswith(("redis://", "rediss://")):
         return ""
     hint = "(in a password, write special characters as %XX)"
@@ -50,7 +50,7 @@ def no_redis_url(url: str) -> str:
         _ = parts.port
     except ValueError:
         # What was parsed as a port may be the end of a password.
-        return f"its port is none {hint}"
+        return f"its port is not a port {hint}"
     if not re.fullmatch(r"/?[0-9]{0,9}", parts.path) or parts.fragment:
         return f"its database is not a number {hint}"
     return ""

@@ -38,7 +38,7 @@ class Purge:
         """List the groups that a store has to drop; ValueError for what is not a URL."""
         for url in self.urls:
             if url.endswith(WILDCARD):
-                raise ValueError(f"a prefix, and no URL: {url!r}; %2A is the character")
+                raise ValueError(f"a prefix, not a URL: {url!r}; %2A is the character")
         names = [_key(keys, form) for url in self.urls for form in _forms_of(url)]
         for prefix in self.prefixes:
             if urlsplit(prefix).query:
@@ -65,7 +65,7 @@ def _key(keys: KeyMaker, url: str) -> str:
     except ValueError:
         uri = ""
     if not uri.startswith(("http://", "https://")):
-        raise ValueError(f"no absolute URL, as in https://example.com/path: {url!r}")
+        raise ValueError(f"not an absolute URL, as in https://example.com/path: {url!r}")
     key = keys.of_uri(uri)
     if key is None:
         raise ValueError(f"the key hook keeps it out of the cache: {url!r}")

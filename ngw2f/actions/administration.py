@@ -102,7 +102,7 @@ class Administration:
 
         def do(connection: Connection, whom: UserRow) -> list[Run]:
             if whom.is_admin:
-                raise Conflict("an administrator is not suspended: end that first")
+                raise Conflict("an administrator cannot be suspended: take the role away first")
             # First the rows of the tokens, then the turn, as by a new password.
             tokens.revoke_tokens_of(connection, whom.id)
             devices.forget_devices_of(connection, whom.id)
@@ -125,7 +125,7 @@ class Administration:
 
         def do(connection: Connection, whom: UserRow) -> list[Run]:
             if _is_suspended(whom):
-                raise Conflict("a suspended account administers nothing")
+                raise Conflict("a suspended account cannot administer")
             users.set_admin(connection, whom.id, is_admin=True)
             return []
 
@@ -203,7 +203,7 @@ def appoint_by_operator(core: Core, nickname: str) -> UserRow:
         if whom is None:
             raise NotFound(Sentence("there is no user %(name)r", name=nickname))
         if _is_suspended(whom):
-            raise Conflict("a suspended account administers nothing")
+            raise Conflict("a suspended account cannot administer")
         users.set_admin(connection, whom.id, is_admin=True)
         audit.add_entry(connection, operator, "administrator.appointed", user_id=whom.id)
         changed = users.find_user(connection, whom.id) or whom

@@ -53,7 +53,7 @@ class Files:
                     connection, file_id, length, media_type, is_picture=is_picture
                 )
             if whole is None:
-                raise Conflict("the file was removed while it came")
+                raise Conflict("the file was removed while it was uploaded")
             if is_picture:
                 self._wakeup.wake()
             return whole

@@ -217,7 +217,7 @@ class Messages:
             message_id = idempotency.find_made(connection, user, key, asked)
             message = messages.find_message(connection, message_id or 0, user)
         if message is None:
-            raise Gone("this message was posted, and is deleted since")
+            raise Gone("this message was posted, and has been deleted since")
         task_id = None
         if with_task and not message.rendered:
             with core.database.writing() as connection:

@@ -26,14 +26,14 @@ NO_ROOM = translatable("there is no such room")
 NO_MESSAGE = translatable("there is no such message")
 SUSPENDED = translatable("this account is suspended: ask an administrator")
 ARCHIVED = translatable("the room is archived: it can only be read")
-DIRECT = translatable("direct messages have the same people for good")
+DIRECT = translatable("the people of direct messages cannot be changed")
 NOT_OWNER = translatable("only the room's owner, or an administrator, may do this")
 CLOSED = translatable("nobody new can register here")
 NEEDS_INVITATION = translatable(
-    "to register one needs an invitation: ask an administrator for a link"
+    "you need an invitation to register: ask an administrator for a link"
 )
 WRONG_INVITATION = translatable(
-    "the invitation is not good any more: ask an administrator for a new link"
+    "the invitation is no longer valid: ask an administrator for a new link"
 )
 LAST_ADMINISTRATOR = translatable("the last administrator stays: make somebody else one first")
 NOT_ADMINISTRATOR = translatable("only administrators may do this")

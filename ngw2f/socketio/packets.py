@@ -78,7 +78,7 @@ def parse_message(text: str) -> Packet:
     """Return the Socket.IO packet in an Engine.IO message. Raises BadPacketError."""
     match = PACKET.match(text)
     if match is None:
-        raise BadPacketError("the message is no Socket.IO packet")
+        raise BadPacketError("the message is not a Socket.IO packet")
     kind, binary, count, path, ack_id, rest = match.groups()
     # Old clients send a query, which the reference implementation ignores.
     namespace = (path or "/").partition("?")[0]

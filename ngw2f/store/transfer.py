@@ -125,7 +125,7 @@ def _value(column: Column[Any], value: object) -> object:
     # In Python a bool is an int, and JSON may write a whole float without a point.
     elif type(value) is kind or (kind is float and type(value) is int):
         return value
-    raise ImportRefusedError(f"{column} is {value!r:.60}, which is no {kind.__name__}")
+    raise ImportRefusedError(f"{column} is {value!r:.60}, which is not of type {kind.__name__}")
 
 
 def _set_sequences(connection: Connection) -> None:

@@ -38,7 +38,7 @@ def check_room_name(name: str) -> str:
     """Return *name* in Unicode's composed form. Raises InvalidNameError."""
     name = _check(name, Sentence("a room's name"), MAX_ROOM_NAME_CHARACTERS, REFUSED_IN_ROOM_NAMES)
     if not name.strip("."):
-        raise InvalidNameError("a room's name is not only dots, which URLs take for a way up")
+        raise InvalidNameError("a room's name must not be only dots, which lead upwards in URLs")
     return name
 
 

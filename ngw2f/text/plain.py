@@ -18,7 +18,7 @@ def check_source(source: str, max_characters: int) -> str:
     """Return *source* with line feeds as its only line ends. Raises InvalidTextError."""
     text = source.replace("\r\n", "\n").replace("\r", "\n")
     if not is_visible(text):
-        raise InvalidTextError("a message is not empty")
+        raise InvalidTextError("a message must not be empty")
     if len(text) > max_characters:
         raise InvalidTextError(
             Sentence("a message has at most %(most)d characters", most=max_characters)

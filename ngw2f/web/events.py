@@ -161,7 +161,7 @@ def _next_lines(subscription: Subscription, seconds: int) -> list[bytes]:
 def _preferred_type(request: Request) -> str:
     media_type = request.accepts.best(STREAM_TYPES)
     if media_type is None:
-        raise problem(406, f"the stream is there as {', '.join(STREAM_TYPES)}")
+        raise problem(406, f"the stream comes as {', '.join(STREAM_TYPES)}")
     return media_type
 
 

@@ -82,7 +82,7 @@ def join(services: Services, request: Request, code: str) -> Response:
     """Answer with the form to register by an invitation, or say what to do without a good one."""
     if services.actions.administration.is_invitation(code):
         return sign_in_form(services, request, invitation=code)
-    values = {"title": translatable("This invitation is not good any more"), "reader": None}
+    values = {"title": translatable("This invitation is no longer valid"), "reader": None}
     return personal(services.templates.page(request, "no_invitation.html", values, 404))
 
 

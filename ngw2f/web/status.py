@@ -120,7 +120,7 @@ def _need_workers(broker: Broker) -> None:
     heartbeats = Heartbeats(broker)
     lacking = [queue for queue in QUEUES if not heartbeats.count(queue)]
     if lacking:
-        raise NoWorkerError(f"no worker is there for {' and '.join(lacking)}")
+        raise NoWorkerError(f"there is no worker for {' and '.join(lacking)}")
 
 
 def _check(ask: Callable[[], object]) -> str:

@@ -80,7 +80,7 @@ def show_task(services: Services, request: Request, task_id: str) -> Response:
     with services.core.database.reading() as connection:
         task = tasks.find_task(connection, task_id, reader)
     if task is None:
-        raise problem(404, "there is no such task, or what it made is deleted")
+        raise problem(404, "there is no such task, or what it made was deleted")
     if task.is_done:
         response = json_response(TaskStatus(task.id, "done"), 303)
         response.headers["Location"] = task.location

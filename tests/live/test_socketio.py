@@ -74,7 +74,7 @@ def test_token_of_the_connection_is_enough(chat: ChatServer, ann: str) -> None:
         ([{"source": "x", "room_id": "1"}], "room_id must be a whole number"),
         ([{"source": "x", "room_id": True}], "room_id must be a whole number"),
         ([{"source": "x", "room_id": 10**15}], "there is no such room"),
-        ([{"source": " "}], "a message is not empty"),
+        ([{"source": " "}], "a message must not be empty"),
         ([{"source": 5}], "source must be text"),
         (["text"], "source must be text"),
         ([], "source must be text"),

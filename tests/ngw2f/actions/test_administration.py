@@ -233,7 +233,7 @@ def test_who_may_register(
     (listed,) = administration.list_invitations(ann)
     assert (listed.id, listed.created_by, listed.uses) == (made.id, "Ann", 2)
     administration.revoke_invitation(ann, made.id)
-    with pytest.raises(Forbidden, match="not good any more"):
+    with pytest.raises(Forbidden, match="no longer valid"):
         accounts.register(CLIENT, "eve", PASSWORD, made.code)
     assert [entry[1::2] for entry in log()] == [
         ("registration.changed", "closed"),

@@ -75,7 +75,7 @@ def test_nobody_comes_or_goes(
         lambda: rooms.change(ann, room.id, RoomChanges(name="ours")),
     ]
     for change in changes:
-        with pytest.raises(Forbidden, match="same people"):
+        with pytest.raises(Forbidden, match="people of direct messages"):
             change()
     with pytest.raises(NotFound):
         rooms.admit(cleo, room.id, cleo.id)

@@ -82,7 +82,7 @@ def test_refusals_are_on_the_page(root: Client, bob: Client) -> None:
 
 def test_accounts_are_found(root: Client, bob: Client) -> None:
     assert texts(page(root, "/admin?nickname=BOB"), ".members .name") == ["bob"]
-    assert texts(page(root, "/admin?nickname=eve"), ".empty") == ["Nobody is called so."]
+    assert texts(page(root, "/admin?nickname=eve"), ".empty") == ["Nobody is called that."]
     more = page(root, "/admin?limit=1")
     assert more.html.select_one("[rel=next]")["href"] == "/admin?after=1"
 
@@ -93,7 +93,7 @@ def test_by_invitation(root: Client, service: Service) -> None:
     answer = stranger.sign_in("eve", STRONG)
     assert (answer.status_int, texts(answer, "[role=alert]")) == (
         403,
-        ["To register one needs an invitation: ask an administrator for a link."],
+        ["You need an invitation to register: ask an administrator for a link."],
     )
     assert "open the link of an invitation" in page(stranger).text
     link = submit(page(root, "/admin"), "/admin/invitations").html.select_one(".notice code").text
@@ -113,12 +113,12 @@ def test_by_invitation(root: Client, service: Service) -> None:
     ]
     submit(page(root, "/admin"), taken_back)
     gone = page(stranger, path, 404)
-    assert texts(gone, "h1") == ["This invitation is not good any more"]
+    assert texts(gone, "h1") == ["This invitation is no longer valid"]
     assert "Ask whoever sent it" in gone.text
     answer = submit(joining, "/login", nickname="flo", password=STRONG)
     assert answer.status_int == 403
     assert texts(answer, "[role=alert]") == [
-        "The invitation is not good any more: ask an administrator for a new link."
+        "The invitation is no longer valid: ask an administrator for a new link."
     ]
 
 

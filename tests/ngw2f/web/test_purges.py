@@ -64,6 +64,8 @@ def test_mistake_is_one_line(
     holds: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NGW2F_DATA_DIR", settings.data_dir)
-    with pytest.raises(SystemExit, match=r"^ngw2f: no absolute URL, as in [^\n]*: '/api/rooms'$"):
+    with pytest.raises(
+        SystemExit, match=r"^ngw2f: not an absolute URL, as in [^\n]*: '/api/rooms'$"
+    ):
         cli.main(["cache", "purge", "--url", "/api/rooms"])
     assert is_hit(holds)

@@ -24,12 +24,12 @@ def attend(service: Service, monkeypatch: pytest.MonkeyPatch) -> Callable[..., o
 def test_no_worker(client: Client) -> None:
     answer = client.get("/readyz")
     assert answer.status_int == 503
-    assert answer.json["workers"] == "no worker is there for render and links"
+    assert answer.json["workers"] == "there is no worker for render and links"
 
 
 def test_one_queue_without_worker(client: Client, attend: Callable[..., object]) -> None:
     attend("render")
-    assert client.get("/readyz").json["workers"] == "no worker is there for links"
+    assert client.get("/readyz").json["workers"] == "there is no worker for links"
 
 
 def test_all_are_there(client: Client, attend: Callable[..., object]) -> None:
@@ -56,5 +56,5 @@ def test_who_bears_the_token_is_told(build: Callable[..., Service]) -> None:
     client = Client(build(metrics_token=TOKEN))
     headers = {"Authorization": f"Bearer {TOKEN}"}
     told = client.get("/readyz", headers=headers, extra_environ=STRANGER).json
-    assert told["workers"] == "no worker is there for render and links"
+    assert told["workers"] == "there is no worker for render and links"
     assert client.get("/readyz").json["workers"] == "unavailable"

@@ -29,7 +29,7 @@ def test_ready(client: Client, job_context: JobContext) -> None:
 
 def test_without_worker(client: Client) -> None:
     answer = client.get("/readyz", status=503)
-    assert answer.json["workers"] == "no worker is there for render and links"
+    assert answer.json["workers"] == "there is no worker for render and links"
     assert (answer.json["status"], answer.json["broker"]) == ("unavailable", "ok")
 
 

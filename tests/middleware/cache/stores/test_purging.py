@@ -139,13 +139,13 @@ def test_nobody_can_purge_a_prefix_by_a_post(kept: Store) -> None:
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ({"urls": ["/a"]}, "no absolute URL, as in https://example.com/path: '/a'"),
-        ({"urls": ["https://"]}, "no absolute URL"),
-        ({"urls": ["http://[/"]}, "no absolute URL"),
-        ({"prefixes": ["ftp://a.test/"]}, "no absolute URL"),
+        ({"urls": ["/a"]}, "not an absolute URL, as in https://example.com/path: '/a'"),
+        ({"urls": ["https://"]}, "not an absolute URL"),
+        ({"urls": ["http://[/"]}, "not an absolute URL"),
+        ({"prefixes": ["ftp://a.test/"]}, "not an absolute URL"),
         ({"prefixes": [f"{SITE}/a?b"]}, "a prefix has no query"),
         ({"prefixes": [f"{SITE}/a*"]}, 'a prefix ends with a segment, or "/[*]"'),
-        ({"urls": [f"{SITE}/a/*"]}, "a prefix, and no URL: 'http://localhost/a/[*]'"),
+        ({"urls": [f"{SITE}/a/*"]}, "a prefix, not a URL: 'http://localhost/a/[*]'"),
         ({"urls": f"{SITE}/a"}, "urls must be a list"),
         ({"groups": "rooms"}, "groups must be a list"),
     ],
@@ -205,7 +205,7 @@ def test_command_applies_the_key_hook(tmp_path: Path) -> None:
     [
         (["--clock", "missing", "--group", "a"], "no cache has a clock at missing"),
         (["--clock", "clock"], "nothing to purge: give --url, --prefix or --group"),
-        (["--clock", "clock", "--url", "/a"], "no absolute URL, as in"),
+        (["--clock", "clock", "--url", "/a"], "not an absolute URL, as in"),
         (["--clock", "clock", "--key", "nothing", "--group", "a"], "--key nothing: "),
         (["--clock", "clock", "--key", "os:nothing", "--group", "a"], "--key os:nothing: "),
         (["--clock", "clock", "--key", "os:sep", "--group", "a"], "--key os:sep is not a function"),
