@@ -78,7 +78,7 @@ def test_account_has_the_last_word(client: Client) -> None:
 def test_language_that_there_is_not(client: Client) -> None:
     client.sign_in("ann")
     answer = client.post("/account/language", {"language": "xx"}, headers=GERMAN, status=400)
-    assert "Language ist eines von system, en, de." in answer.html.get_text()
+    assert "Language muss eines von diesen sein: system, en, de." in answer.html.get_text()
 
 
 def test_program_sets_the_language(client: Client) -> None:
