@@ -33,13 +33,13 @@ from ngw2f.server.service import Service
 from ngw2f.server.valkey import valkey_spec
 from ngw2f.settings import Settings
 from ngw2f.store.database import Database
-from ngw2f.store.migrate import migrate
 from tests import answers, xrayed
 from tests.cheap_hashes import CHEAP
 from tests.client import Client
 from tests.compiled_first import compiled_first, were_compiled
 from tests.compiled_once import compile_once
 from tests.databases import LentDatabase
+from tests.migrated import migrate_once
 from tests.npm import install_once
 from tests.parts import part_of
 from tests.postgresql import run_postgresql
@@ -155,11 +155,9 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_sqlite() -> Path:
     """Migrate once; the tests get copies."""
-    directory = tmp_path_factory.mktemp("migrated")
-    migrate(Settings(data_dir=str(directory)))
-    return directory / "chat.sqlite3"
+    return migrate_once()
 
 
 @pytest.fixture(scope="session")
