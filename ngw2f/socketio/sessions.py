@@ -86,7 +86,7 @@ class Sessions:
         connect_seconds: float | None = None,
     ) -> None:
         self._commands = commands
-        # Who has not connected by then gets no more time by a pong.
+        # Whoever has not connected by then gets no more time by a pong.
         self._connect_by = "" if connect_seconds is None else int(connect_seconds * 1000)
         self._prefix = f"{prefix}engineio:"
         self._times = times

@@ -107,6 +107,6 @@ class Writer:
     def _fail(self, error: Exception) -> None:
         if not isinstance(error, OSError):
             log.error("closing a WebSocket after an error: %s", one_line(error))
-        # Else the client has gone, which the reading greenlet notices too.
+        # Otherwise the client has gone, which the reading greenlet notices too.
         self._is_over = True
         self._socket.close()

@@ -86,6 +86,6 @@ def test_restore_of_an_older_state(
         assert [event["event"] for event in told] == ["resync"]
         assert [each["id"] for each in client.ask("/api/messages").json["messages"]] == [kept]
         new = say(client, headers)
-        # Who reads on from what is lost sees what is new.
+        # Whoever reads on from what is lost sees what is new.
         found = client.ask(f"/api/messages?after={lost[-1]}").json["messages"]
         assert [each["id"] for each in found] == [new]

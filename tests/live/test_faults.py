@@ -29,7 +29,7 @@ CLIENTS = Path(__file__).parent / "clients" / "listen.cjs"
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ChatServer]:
-    # With the chat's own time-out: who posts does not wait for a Redis that hangs.
+    # With the chat's own time-out: whoever posts does not wait for a Redis that hangs.
     timeout = str(Settings().redis_timeout_seconds)
     server = ChatServer(tmp_path, NGW2F_REDIS_TIMEOUT_SECONDS=timeout)
     server.start()

@@ -77,7 +77,7 @@ def test_one_account_has_one_hash_at_a_time(held: Held) -> None:
 
 
 def test_addresses_take_turns(held: Held) -> None:
-    """Who comes after somebody who sent many waits for what is computed, not for all of it."""
+    """Whoever comes after somebody who sent many waits for what is computed, not for all of it."""
     for number in range(10):
         held.ask(f"account {number}", "many")
     held.ask("ann", "one")

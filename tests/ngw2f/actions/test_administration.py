@@ -354,7 +354,7 @@ def test_last_administrator_does_not_delete_the_account(
 def test_administrator_whose_account_is_deleted_is_none(
     core: Core, administration: Administration, accounts: Accounts, ann: UserRow, bob: UserRow
 ) -> None:
-    """Else the last one could step down, and nobody would administer the chat."""
+    """Otherwise the last one could step down, and nobody would administer the chat."""
     administration.appoint(ann, bob.id)
     accounts.delete(Credentials(ann.id, "hash"))
     assert not look(core, ann).is_admin

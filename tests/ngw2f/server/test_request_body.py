@@ -37,7 +37,7 @@ class Wire:
         self._sending.start()
 
     def _send(self, sent: bytes) -> None:
-        # Who is refused has sent in vain.
+        # Whoever is refused has sent in vain.
         with contextlib.suppress(OSError):
             self.theirs.sendall(sent)
             self.theirs.shutdown(socket.SHUT_WR)

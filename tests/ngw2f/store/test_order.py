@@ -1,4 +1,4 @@
-"""Who reads on from an id or a time misses nothing, whichever of two writers commits first."""
+"""Whoever reads on from an id or a time misses nothing, whichever of two writers commits first."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

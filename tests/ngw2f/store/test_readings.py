@@ -131,7 +131,7 @@ def test_change_is_told_once(
 def test_what_is_noted_together_is_asked_together(
     database: Database, ann: UserRow, say: Say, lobby: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who posts waits for it, and PostgreSQL takes longest for what is asked one by one."""
+    """Whoever posts waits for it, and PostgreSQL takes longest for what is asked one by one."""
     people = [create_user(database, f"user {number}") for number in range(12)]
     said = [say(ann) for _ in range(3)]
     statements: list[str] = []

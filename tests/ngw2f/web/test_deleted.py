@@ -96,7 +96,7 @@ def test_event_says_that_it_is_back(client: Client, ann: Headers) -> None:
 def test_restored_message_has_a_version_of_its_own(
     client: Client, service: Service, ann: Headers
 ) -> None:
-    """Else what a process knows of the one before would be shown for it."""
+    """Otherwise what a process knows of the one before would be shown for it."""
     path = client.say(ann, "a")["_links"]["self"]
     read = select(messages.c.version)
     with service.services.core.database.reading() as connection:

@@ -182,7 +182,7 @@ def test_database_that_is_away(
 def test_nobody_waits_with_the_lock(
     client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else two requests at once would wait for each other, and the worker with them."""
+    """Otherwise two requests at once would wait for each other, and the worker with them."""
     taken = []
 
     def read(*_: object) -> list[object]:

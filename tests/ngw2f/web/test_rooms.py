@@ -74,7 +74,7 @@ def test_private_room_is_not_listed(
 
 
 def test_private_rooms_name_is_free(client: Client, den: str, bob: dict[str, str]) -> None:
-    """Who is refused a name would know that there is a private room of that name."""
+    """Whoever is refused a name would know that there is a private room of that name."""
     for private in (False, True):
         answer = client.post_json("/api/rooms", {"name": "den", "private": private}, headers=bob)
         assert answer.status_int == 201, answer.text

@@ -198,7 +198,7 @@ def test_password_is_not_changed_without_the_old_one(
 
 
 def test_old_password_is_no_guessing_game(client: Client, service: Service) -> None:
-    """Who found a session open tries no more often than who signs in."""
+    """Whoever found a session open may try no more often than whoever signs in."""
     ann = client.join("ann")
     tries = WrongTries(service.services.core.broker, "2/minute")
     service.services.actions.sign_in.wrong_tries = tries
