@@ -39,11 +39,13 @@ from tests.client import Client
 from tests.compiled_first import compiled_first, were_compiled
 from tests.compiled_once import compile_once
 from tests.databases import LentDatabase
+from tests.distributions import build_once
 from tests.migrated import migrate_once
 from tests.npm import install_once
 from tests.parts import part_of
 from tests.postgresql import run_postgresql
 from tests.scheduling import SharedFirst, place_of
+from tests.workers import common_folder
 
 # A machine that others use too takes longer now and then than a request would wait.
 REDIS_TIMEOUT_SECONDS = 60.0
@@ -149,9 +151,13 @@ def redis(valkey_url: str) -> Iterator[Redis]:
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of what npm has installed, once for all of pytest's workers."""
-    base = tmp_path_factory.getbasetemp()
-    is_worker = "PYTEST_XDIST_WORKER" in os.environ
-    return install_once((base.parent if is_worker else base) / "npm")
+    return install_once(common_folder(tmp_path_factory) / "npm")
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of both distributions, built once for all of pytest's workers."""
+    return build_once(common_folder(tmp_path_factory) / "distributions")
 
 
 @pytest.fixture(scope="session")

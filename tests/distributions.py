@@ -5,14 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ngw2f.locks import file_lock
+
 ROOT = Path(__file__).parent.parent
 # What a checkout has and the repository has not.
 UNWANTED = shutil.ignore_patterns(
     ".*", "__pycache__", "node_modules", "*.egg-info", "build", "dist", "var", "*.db"
 )
 
-
 CHAT, MIDDLEWARE = ".", "packages/middleware"
+# A busy machine takes several times as long as an idle one.
+BUILD_SECONDS = 600
 
 
 def copy_sources(directory: Path) -> Path:
@@ -39,8 +42,21 @@ def build(directory: Path, *distributions: str) -> Path:
         for each in distributions
     ]
     for process in running:
-        said, _ = process.communicate()
+        said, _ = process.communicate(timeout=BUILD_SECONDS)
         assert process.returncode == 0, said
         # setuptools says there what a later version will refuse.
         assert "Deprecat" not in said, said
     return dist
+
+
+def build_once(directory: Path) -> Path:
+    """Build both into a folder below *directory*, beside their `source`; return the folder.
+
+    Whoever else asks for it with the same *directory* waits, and gets the same one.
+    """
+    directory.mkdir(exist_ok=True)
+    with file_lock(directory / "lock"):
+        if not (directory / "built").exists():
+            build(directory, MIDDLEWARE, CHAT)
+            (directory / "built").touch()
+    return directory / "dist"

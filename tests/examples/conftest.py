@@ -8,6 +8,7 @@ import pytest
 
 from tests.examples.needs import CHEAPLY
 from tests.examples.readmes import install_once
+from tests.workers import common_folder
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -22,15 +23,15 @@ def _patient_with_redis() -> Iterator[None]:
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _cheap_passwords() -> Iterator[None]:
+def _cheap_programs(migrated_sqlite: Path) -> Iterator[None]:
+    """Have programs hash passwords cheaply, and chats begin with a migrated database."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", CHEAPLY, prepend=os.pathsep)
+        patch.setenv("MIGRATED_SQLITE", str(migrated_sqlite))
         yield
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the programs of an environment with the chat, one for all of pytest's workers."""
-    base = tmp_path_factory.getbasetemp()
-    is_worker = "PYTEST_XDIST_WORKER" in os.environ
-    return install_once((base.parent if is_worker else base) / "installed")
+    return install_once(common_folder(tmp_path_factory) / "installed", dist)

@@ -10,7 +10,6 @@ from pathlib import Path
 import examples
 from examples.transcript.machine import free_port
 from ngw2f.locks import file_lock
-from tests.distributions import CHAT, MIDDLEWARE, copy_sources
 from tests.examples.needs import CHEAPLY
 
 WALK = Path(examples.__file__).parent
@@ -28,31 +27,29 @@ MEASURING = {
 }
 
 
-def install_once(directory: Path) -> Path:
-    """Install into *directory*; give its programs' folder.
+def install_once(directory: Path, dist: Path) -> Path:
+    """Install distributions into *directory*; give its programs' folder.
 
     Whoever else asks for it with the same *directory* waits, and gets the same one.
     """
     directory.mkdir(exist_ok=True)
     with file_lock(directory / "lock"):
         if not (directory / "installed").exists():
-            install(directory)
+            install(directory, dist)
             (directory / "installed").touch()
     return directory / "environment" / "bin"
 
 
-def install(directory: Path) -> None:
-    """Install the chat and the middleware into a new environment.
+def install(directory: Path, dist: Path) -> None:
+    """Install the wheels of the chat and the middleware into a new environment.
 
     What they need is there as it is in this environment: nothing is downloaded. The examples,
     which no wheel has, are where a copied step finds the runner of its transcripts.
     """
     environment = directory / "environment"
-    source = copy_sources(directory)
     venv.create(environment, symlinks=True)
     where = {"base": str(environment), "platbase": str(environment)}
-    (directory / "runner").mkdir()
-    shutil.move(source / "examples", directory / "runner")
+    shutil.copytree(dist.parent / "source" / "examples", directory / "runner" / "examples")
     needed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     modules = Path(sysconfig.get_path("purelib", vars=where))
     (modules / "needed.pth").write_text("\n".join([*needed, str(directory / "runner")]))
@@ -62,28 +59,19 @@ def install(directory: Path) -> None:
             _, _, rest = path.read_text().partition("\n")
             (programs / path.name).write_text(f"#!{programs}/python\n{rest}")
             (programs / path.name).chmod(0o755)
-    options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
-    sources = [source / each for each in (CHAT, MIDDLEWARE)]
+    options = ["--quiet", "--no-index", "--no-deps"]
     subprocess.run(
-        [programs / "python", "-m", "pip", "install", *options, *sources],
+        [programs / "python", "-m", "pip", "install", *options, *dist.glob("*.whl")],
         check=True, timeout=PLAY_SECONDS,
     )  # fmt: skip
-    migrated = migrated_by(programs)
-    migrated.parent.mkdir(mode=0o700)
-    environ = environ_without_checkout() | {"NGW2F_DATA_DIR": str(migrated.parent)}
-    subprocess.run(
-        [programs / "python", "-m", "ngw2f", "migrate"],
-        cwd=directory, env=environ, check=True, timeout=PLAY_SECONDS,
-    )  # fmt: skip
 
 
-def migrated_by(programs: Path) -> Path:
-    """Return a database that these programs have migrated."""
-    return programs.parents[1] / "migrated" / "chat.sqlite3"
-
-
-def environ_without_checkout() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": CHEAPLY}
+def environ_without_checkout(*, migrates: bool = True) -> dict[str, str]:
+    """Return an environment whose chats migrate their databases, or begin with a copy."""
+    environ = {**os.environ, "PYTHONPATH": CHEAPLY}
+    if migrates:
+        del environ["MIGRATED_SQLITE"]
+    return environ
 
 
 def environ_of_commands(programs: Path, port: str) -> dict[str, str]:

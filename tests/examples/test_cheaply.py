@@ -39,11 +39,11 @@ print(is_current(load_settings()), newest_schema())
 
 @pytest.mark.parametrize("is_given", [True, False])
 def test_chat_begins_with_a_migrated_database(
-    is_given: bool, tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch
+    is_given: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NGW2F_DATA_DIR", str(tmp_path))
-    if is_given:
-        monkeypatch.setenv("MIGRATED_SQLITE", str(migrated_sqlite))
+    if not is_given:
+        monkeypatch.delenv("MIGRATED_SQLITE")
     printed = subprocess.run(
         [sys.executable, "-W", "error", "-c", ASKING], capture_output=True, text=True, timeout=60,
         check=True,

@@ -17,6 +17,7 @@ import pytest
 
 from examples.middleware import play
 from examples.transcript.machine import answers, free_port
+from tests.examples.needs import CHEAPLY
 from tests.waiting import HANGING_SECONDS
 
 # Its port and its process.
@@ -69,7 +70,7 @@ def playground(file: Path, request: pytest.FixtureRequest) -> Iterator[Playgroun
     port = free_port()
     environ = {
         **os.environ,
-        "PYTHONPATH": str(Path(play.__file__).parents[2]),
+        "PYTHONPATH": os.pathsep.join([str(Path(play.__file__).parents[2]), CHEAPLY]),
         "TMPDIR": str(file.parent),
         "WEB_CONCURRENCY": str(getattr(request, "param", 1)),
     }

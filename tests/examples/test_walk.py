@@ -25,7 +25,6 @@ from tests.examples.readmes import (
     copy_step,
     environ_of_commands,
     environ_without_checkout,
-    migrated_by,
 )
 from tests.needs import lacking
 
@@ -115,10 +114,8 @@ def play_transcript(
 
     Those of READMEs do.
     """
-    environ = environ_without_checkout()
-    if "ngw2f migrate" not in path.read_text(encoding="utf-8"):
-        environ["MIGRATED_SQLITE"] = str(migrated_by(programs))
-    return play_copied(path, directory, programs, environ)
+    migrates = "ngw2f migrate" in path.read_text(encoding="utf-8")
+    return play_copied(path, directory, programs, environ_without_checkout(migrates=migrates))
 
 
 def play_copied(

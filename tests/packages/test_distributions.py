@@ -14,7 +14,7 @@ import pytest
 
 import middleware
 import ngw2f
-from tests.distributions import CHAT, MIDDLEWARE, ROOT, build
+from tests.distributions import ROOT
 
 # A program as a user writes it after reading the README.
 USER = """
@@ -56,11 +56,6 @@ for _ in range(2):
         print(answer.headers["Cache-Status"])
 server.shutdown()
 """
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("built"), MIDDLEWARE, CHAT)
 
 
 @pytest.fixture(scope="module")
