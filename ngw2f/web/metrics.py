@@ -14,7 +14,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def show(services: Services, request: Request) -> Response:
     """Answer 403 without the metrics token, or where there is none, from another machine."""
     if not is_operator(services, request):
-        raise problem(403, "send the metrics token; where none is set, ask from a loopback address")
+        raise problem(403, "requires the metrics token; without one, loopback only")
     core = services.core
     core.recorder.write()
     gauges = partial(load(GAUGES).read_gauges, core.database, core.broker)
