@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, column, delete, select, table, text
 
 from ngw2f.api_resources import MAX_ID, Message
+from ngw2f.store.files import files_of
 from ngw2f.store.messages import load_messages
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.rooms import is_visible, private_room_ids, reader_parameters
@@ -29,6 +30,8 @@ from ngw2f.text.search_words import folded_words
 
 # No word of a text has these characters.
 PUBLIC = "#"
+# Before the name of each file of a message: no phrase goes on from its text, or from another name.
+BREAK = "@"
 
 # They are not among the tables of the chat's state: all of it can be made again.
 TABLES = ("message_search", "message_search_queue")
@@ -130,12 +133,15 @@ def _visible(*, to_user: bool) -> Select[Any]:
 def index_messages(connection: Connection, limit: int) -> int:
     """Store the words of messages whose words are missing, the newest first; return how many."""
     rows = TAKE.fetch(connection, {"limit": limit})
+    shown = files_of(connection, [row[0] for row in rows]) if rows else {}
     as_stored = _DOCUMENTS[connection.dialect.name]
     documents = []
     for message_id, room_id, user_id, source, is_private in rows:
         tags = [*in_room(room_id), *by_author(user_id), *(() if is_private else (PUBLIC,))]
-        words = as_stored(tags, folded_words(source))
-        documents.append({"message_id": message_id, "words": words})
+        words = folded_words(source)
+        for file in shown.get(message_id, ()):
+            words += BREAK, *folded_words(file.name)
+        documents.append({"message_id": message_id, "words": as_stored(tags, words)})
     ADD[connection.dialect.name].run_each(connection, documents)
     TAKEN.run_each(connection, documents)
     return len(rows)

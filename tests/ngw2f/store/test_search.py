@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from sqlalchemy import Connection, delete, text, update
 
-from ngw2f.store import messages, search
+from ngw2f.store import files, messages, search
 from ngw2f.store import rooms as rooms_of_store
 from ngw2f.store.database import Database
 from ngw2f.store.schema import messages as table
@@ -71,6 +71,34 @@ def test_words_and_phrases(database: Database, say: Say) -> None:
     assert find(database, ("語", "本")) == []
     assert find(database, ("🎉",)) == [third]
     assert find(database, ("hell",)) == []
+
+
+def test_names_of_files(database: Database, ann: UserRow, lobby: int, say: Say) -> None:
+    """They are found as words of the message, and no phrase goes on from one to the next."""
+    (other,) = say("a plan for July")
+    with database.writing() as connection:
+        made = messages.create_message(connection, lobby, ann.id, "see the", "")
+        ids = []
+        for number, name in enumerate(("Plan für July.pdf", "garden_2026.jpg")):
+            file_id, _ = files.add_file(
+                connection, str(number), ann.id, lobby, name, 1, most=9, most_of_user=99_999
+            )
+            files.finish_file(connection, file_id, 1, "application/octet-stream")
+            ids.append(file_id)
+        assert len(files.attach_files(connection, made.id, lobby, ann.id, ids)) == 2
+        render(connection)
+    assert find(database, ("plan",)) == [other, made.id]
+    assert find(database, ("plan", "fur", "july", "pdf")) == [made.id]
+    assert find(database, ("2026",), ("see",)) == [made.id]
+    for phrase in (("the", "plan"), ("the", "garden"), ("pdf", "garden"), ("jpg", "plan")):
+        assert find(database, phrase) == []
+    # What is edited still has them.
+    with database.writing() as connection:
+        message = messages.find_message(connection, made.id, None)
+        assert message is not None
+        messages.change_message(connection, message, "bye", "")
+        render(connection)
+    assert find(database, ("garden",), ("bye",)) == [made.id]
 
 
 def test_authors_and_rooms(database: Database, say: Say, bob: UserRow, lobby: int) -> None:

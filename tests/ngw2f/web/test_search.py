@@ -47,6 +47,20 @@ def test_pages_of_hits(client: Client, ann: dict[str, str]) -> None:
     assert follow(client, f"/api/search?q={quote('hello -in:lobby from:ann')}", ann) == [[6]]
 
 
+def test_message_of_files_alone_is_found_by_their_names(
+    client: Client, ann: dict[str, str], render: Callable[[], int]
+) -> None:
+    path = "/api/rooms/2/files?name=Plan.pdf"
+    body = {**ann, "Content-Type": "application/octet-stream"}
+    file = client.post(path, b"x", headers=body, status=201).json["id"]
+    posted = {"source": "", "file_ids": [file]}
+    made = client.post_json("/api/rooms/2/messages", posted, headers=ann, status=201).json["id"]
+    render()
+    assert follow(client, "/api/search?q=plan", ann) == [[made]]
+    # Its room is private.
+    assert follow(client, "/api/search?q=plan") == [[]]
+
+
 def test_answer_is_nobody_elses(client: Client, ann: dict[str, str]) -> None:
     answer = client.get("/api/search?q=hello", headers=ann, status=200)
     assert answer.headers["Cache-Control"] == "private, no-cache"
