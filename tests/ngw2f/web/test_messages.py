@@ -133,22 +133,23 @@ WRONG_BODIES = [
 ]
 
 
-@pytest.mark.parametrize("body", WRONG_BODIES, ids=lambda body: repr(body[:24]))
-def test_wrong_post_changes_nothing(client: Client, ann: dict[str, str], body: bytes) -> None:
+def test_wrong_post_changes_nothing(client: Client, ann: dict[str, str]) -> None:
     headers = {**ann, "Content-Type": "application/json"}
-    answer = client.post("/api/messages", body, headers=headers)
-    assert answer.status_int == 400
-    assert answer.content_type == "application/problem+json"
-    assert answer.json["status"] == 400
-    assert client.sources() == []
+    for body in WRONG_BODIES:
+        answer = client.post("/api/messages", body, headers=headers)
+        assert answer.status_int == 400, body[:24]
+        assert answer.content_type == "application/problem+json"
+        assert answer.json["status"] == 400
+        assert client.sources() == [], body[:24]
 
 
-@pytest.mark.parametrize("body", WRONG_BODIES, ids=lambda body: repr(body[:24]))
-def test_wrong_edit_changes_nothing(client: Client, ann: dict[str, str], body: bytes) -> None:
+def test_wrong_edit_changes_nothing(client: Client, ann: dict[str, str]) -> None:
     before = client.say(ann, "before")
     headers = {**ann, "Content-Type": "application/json"}
-    assert client.put("/api/messages/1", body, headers=headers).status_int == 400
-    assert client.get("/api/messages/1").json == before
+    for body in WRONG_BODIES:
+        answer = client.put("/api/messages/1", body, headers=headers)
+        assert answer.status_int == 400, body[:24]
+        assert client.get("/api/messages/1").json == before, body[:24]
 
 
 def test_other_media_type(client: Client, ann: dict[str, str]) -> None:
@@ -210,17 +211,17 @@ def test_limit_has_a_limit(client: Client, service: Service, history: list[int])
     assert len(client.sources()) == 50
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        *("limit=0", "limit=-1", "limit=x", "limit=1.5", "limit=", "limit=%00", "limit=%ff"),
-        *("before=x", "after=9999999999", "limit=1&limit=2", "before=" + "0" * 20 + "9" * 20),
-        *("updated_since=x", "updated_since=nan", "user_id=0", "before=" + "9" * 5000),
-    ],
-)
-def test_page_that_is_none(client: Client, history: list[int], query: str) -> None:
-    for path in ("/api/messages", "/rooms/lobby"):
-        assert client.get(f"{path}?{query}").status_int == 400
+WRONG_PAGES = [
+    *("limit=0", "limit=-1", "limit=x", "limit=1.5", "limit=", "limit=%00", "limit=%ff"),
+    *("before=x", "after=9999999999", "limit=1&limit=2", "before=" + "0" * 20 + "9" * 20),
+    *("updated_since=x", "updated_since=nan", "user_id=0", "before=" + "9" * 5000),
+]
+
+
+def test_page_that_is_none(client: Client, history: list[int]) -> None:
+    for query in WRONG_PAGES:
+        for path in ("/api/messages", "/rooms/lobby"):
+            assert client.get(f"{path}?{query}").status_int == 400, query
 
 
 def test_updated_since(client: Client, ann: dict[str, str], history: list[int]) -> None:
@@ -229,13 +230,12 @@ def test_updated_since(client: Client, ann: dict[str, str], history: list[int]) 
     assert client.sources(f"/api/messages?updated_since={since}") == ["new"]
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/messages", "/api/messages/1", "/api/users", "/api/users/1", "/api/rooms", "/"]
-)
-def test_not_modified(client: Client, history: list[int], path: str) -> None:
-    tag = client.get(path, status=200).headers["ETag"]
-    again = client.get(path, headers={"If-None-Match": tag}, status=304)
-    assert (again.body, again.headers["ETag"]) == (b"", tag)
+def test_not_modified(client: Client, history: list[int]) -> None:
+    some = ("/api/messages", "/api/messages/1", "/api/users", "/api/users/1", "/api/rooms", "/")
+    for path in some:
+        tag = client.get(path, status=200).headers["ETag"]
+        again = client.get(path, headers={"If-None-Match": tag}, status=304)
+        assert (again.body, again.headers["ETag"]) == (b"", tag), path
 
 
 def test_modified(client: Client, ann: dict[str, str], history: list[int]) -> None:
