@@ -160,14 +160,16 @@ def test_room_of_another_request(client: Client, ann: dict[str, str]) -> None:
     assert client.post_json("/api/rooms", changed, headers=ann | KEY).status_int == 422
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", '"', '""', '"a', 'a"', '"a", "b"', '"a"x', "a b", "5.5.5,1", "(a)", "\xe4", '"\xe4"',
-     '"a\tb"', "a" * 256, '"' + "a" * 256 + '"', "a=b", "?1;x"],
-)  # fmt: skip
-def test_malformed_key_is_refused(client: Client, ann: dict[str, str], text: str) -> None:
-    assert post(client, ann, **{"Idempotency-Key": text}).status_int == 400
-    assert client.sources() == []
+MALFORMED = [
+    *("", '"', '""', '"a', 'a"', '"a", "b"', '"a"x', "a b", "5.5.5,1", "(a)", "\xe4", '"\xe4"'),
+    *('"a\tb"', "a" * 256, '"' + "a" * 256 + '"', "a=b", "?1;x"),
+]
+
+
+def test_malformed_key_is_refused(client: Client, ann: dict[str, str]) -> None:
+    for text in MALFORMED:
+        assert post(client, ann, **{"Idempotency-Key": text}).status_int == 400, text
+        assert client.sources() == [], text
 
 
 @pytest.mark.parametrize(
@@ -205,13 +207,12 @@ def test_key_is_one_over_all_transports(
     assert post(client, ann, **{"Idempotency-Key": '"c1"'}).json["id"] == posted.id
 
 
-@pytest.mark.parametrize("client_id", ["", "a" * 256, True, 1.5, [1], {}, 2**60], ids=repr)
-def test_client_id_of_another_kind(
-    service: Service, client: Client, ann: dict[str, str], client_id: object
-) -> None:
-    with pytest.raises(Invalid):
-        _post_live(service.services, client_id)
-    assert client.sources() == []
+def test_client_id_of_another_kind(service: Service, client: Client, ann: dict[str, str]) -> None:
+    some: list[object] = ["", "a" * 256, True, 1.5, [1], {}, 2**60]
+    for client_id in some:
+        with pytest.raises(Invalid):
+            _post_live(service.services, client_id)
+        assert client.sources() == [], client_id
 
 
 def _post_live(services: Services, client_id: object) -> Message:
