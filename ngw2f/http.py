@@ -30,6 +30,8 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from middleware.negotiation import Accept, best_language
 from ngw2f.api_resources import MAX_ID
+from ngw2f.errors import Invalid
+from ngw2f.sentences import Sentence
 from ngw2f.text.languages import LANGUAGES
 
 T = TypeVar("T")
@@ -204,7 +206,7 @@ class Request(WerkzeugRequest):
         """Return an argument, None if it is missing. Raises 400 if it is repeated."""
         texts = self.args.getlist(name)
         if len(texts) > 1:
-            raise problem(400, f"{name} is given more than once")
+            raise Invalid(Sentence("%(name)s is given more than once", name=name))
         return texts[0] if texts else None
 
     def text_argument(self, name: str) -> str:
@@ -219,7 +221,10 @@ class Request(WerkzeugRequest):
         # isdecimal() alone would accept digits of other scripts.
         is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
         if not (is_number and low <= int(text) <= high):
-            raise problem(400, f"{name} must be a whole number from {low} to {high}")
+            given = {"name": name, "low": low, "high": high}
+            raise Invalid(
+                Sentence("%(name)s must be a whole number from %(low)s to %(high)s", **given)
+            )
         return int(text)
 
     def time_argument(self, name: str) -> float | None:
@@ -232,7 +237,7 @@ class Request(WerkzeugRequest):
         except msgspec.ValidationError:
             seconds = math.nan
         if not math.isfinite(seconds):
-            raise problem(400, f"{name} must be a time in Unix seconds")
+            raise Invalid(Sentence("%(name)s must be a time in Unix seconds", name=name))
         return seconds
 
     @property

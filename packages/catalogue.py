@@ -64,7 +64,7 @@ def _messages() -> Iterator[tuple[str, str | tuple[str, ...]]]:
 def _messages_of_modules() -> Iterator[tuple[str, str | tuple[str, ...]]]:
     folders = [ROOT / "ngw2f" / folder for folder in FOLDERS]
     paths = [path for folder in folders for path in folder.glob("*.py")]
-    for path in sorted([*paths, ROOT / "ngw2f/hash_queue.py"]):
+    for path in sorted([*paths, ROOT / "ngw2f/hash_queue.py", ROOT / "ngw2f/http.py"]):
         source = path.read_bytes()
         is_for_people = path.name not in LEFT_OUT
         if is_for_people and any(f"{name}(".encode() in source for name in KEYWORDS):

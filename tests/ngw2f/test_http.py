@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ngw2f import http
 from ngw2f.api_resources import MAX_ID
+from ngw2f.errors import Invalid
 from ngw2f.http import FORM_TYPE, Request, Response, json_response
 
 
@@ -88,7 +89,7 @@ def test_integer_argument(text: str) -> None:
     ["", "-1", "1.0", "x", "1e3", "٣", "²", " 1", str(MAX_ID + 1), "0" * 20 + "9" * 20, "9" * 5000],
 )
 def test_wrong_integer_argument(text: str) -> None:
-    with pytest.raises(BadRequest, match="n must be a whole number from 0 to"):
+    with pytest.raises(Invalid, match="n must be a whole number from 0 to"):
         request("/", query_string={"n": text}).integer_argument("n", 0)
 
 
@@ -104,7 +105,7 @@ def test_time_argument(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "now", "nan", "inf", "-inf", "1e999"])
 def test_wrong_time_argument(text: str) -> None:
-    with pytest.raises(BadRequest, match="t must be a time in Unix seconds"):
+    with pytest.raises(Invalid, match="t must be a time in Unix seconds"):
         request(f"/?t={text}").time_argument("t")
 
 
@@ -197,7 +198,7 @@ def test_any_header_is_read(value: str) -> None:
 def test_any_number_is_read_or_refused(text: str, low: int) -> None:
     try:
         number = request("/", query_string={"n": text}).integer_argument("n", low)
-    except BadRequest:
+    except Invalid:
         return
     assert number is not None
     assert low <= number <= MAX_ID

@@ -33,6 +33,8 @@ def choose(client: Client, language: str) -> TestResponse:
         ("/join/none", "Diese Einladung gilt nicht mehr"),
         ("/rooms/none", "Diesen Raum gibt es nicht."),
         ("/nothing", "Unter /nothing gibt es nichts."),
+        ("/rooms/lobby?before=x", "Before muss eine ganze Zahl von 0 bis 2147483647 sein."),
+        ("/search?q=a&q=b", "Q steht mehr als einmal da."),
     ],
 )
 def test_page_is_in_the_language_of_the_browser(client: Client, path: str, said: str) -> None:
