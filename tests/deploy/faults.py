@@ -118,14 +118,13 @@ def play(
     acts: Sequence[Callable[[Scene], None]],
     requests: int,
     renewed: int = 2,
-    threads: int = 8,
     tell: Callable[[Outcome], object] = lambda _outcome: None,
 ) -> list[Outcome]:
     """Do all of them, one after the other, and check what is true at the end."""
     outcomes = []
     headers = join(fleet.client, "ann")
     with following(fleet.client, [*EVERY_KIND, *[HistoryFollower] * 2]) as followers:
-        with Load(fleet.client, headers, threads, reads_to_a_post=2, sends_again=True) as load:
+        with Load(fleet.client, headers, threads=8, reads_to_a_post=2, sends_again=True) as load:
             scene = Scene(fleet, database, redis, load, followers, requests, renewed)
             for act in acts:
                 outcomes.append(perform(scene, act))

@@ -36,8 +36,7 @@ def ground() -> Iterator[tuple[Path, PostgreSQLServer, RedisServer]]:
 def test_nothing_is_lost(ground: tuple[Path, PostgreSQLServer, RedisServer]) -> None:
     directory, database, redis = ground
     with running_fleet(directory, database.url, redis.url) as fleet:
-        acts = [*RENEWALS, *CRASHES]
-        outcomes = play(fleet, database, redis, acts, REQUESTS, renewed=1, threads=4)
+        outcomes = play(fleet, database, redis, [*RENEWALS, *CRASHES], REQUESTS, renewed=1)
     for outcome in outcomes[: len(RENEWALS)]:
         assert outcome.failures == outcome.breaks == [], outcome
     # So the streams were let go of, and are back.
