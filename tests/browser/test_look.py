@@ -63,6 +63,7 @@ def test_page_to_edit_has_a_field_for_many_lines(
     title, field = edges(page, "h1", "textarea")
     page.set_viewport_size({"width": 1280, "height": 720})
     assert title["left"] == field["left"]
+    assert field["right"] == PHONE["width"] - field["left"]
 
 
 def test_name_of_a_new_room_has_a_row_of_its_own(chat: ChatServer, page: Any) -> None:
