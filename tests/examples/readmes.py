@@ -75,9 +75,12 @@ def environ_without_checkout(*, migrates: bool = True) -> dict[str, str]:
 
 
 def environ_of_commands(programs: Path, port: str) -> dict[str, str]:
-    """Return the environment of a README's commands, whose gunicorn takes this port."""
+    """Return the environment of a README's commands, whose gunicorn takes this port.
+
+    Their chats do not migrate; that of a README's session does.
+    """
     return {
-        **environ_without_checkout(),
+        **environ_without_checkout(migrates=False),
         "PATH": f"{programs}:{os.environ['PATH']}",
         "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}",
     }
