@@ -1,7 +1,9 @@
 import re
+from collections.abc import Callable
 
 import pytest
 from webtest import TestResponse
+from werkzeug import routing
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from ngw2f.paths import LONG_LIVED
@@ -32,11 +34,23 @@ def test_long_lived_paths_have_rules() -> None:
     assert set(LONG_LIVED) <= {rule.rule for rule in URL_MAP.iter_rules()}
 
 
-def test_rules_compile_nothing_that_builds_urls() -> None:
-    for rule in URL_MAP.iter_rules():
-        for append_unknown in (False, True):
-            with pytest.raises(NotImplementedError, match="no URL is built"):
-                rule.build({}, append_unknown)
+def test_what_builds_urls_is_compiled_when_one_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+    compile_builder = routing.Rule._compile_builder
+
+    def note(rule: routing.Rule, append_unknown: bool) -> Callable[..., tuple[str, str]]:
+        compiled.append(rule.rule)
+        return compile_builder(rule, append_unknown)
+
+    monkeypatch.setattr(routing.Rule, "_compile_builder", note)
+    url_map = build_url_map(SocketIOGateway.__new__(SocketIOGateway))
+    assert compiled == []
+    (rule,) = (
+        each for each in url_map.iter_rules() if each.rule == "/files/<id:file_id>/<file_name>"
+    )
+    assert rule.build({"file_id": 5, "file_name": "a b", "x": "y"}) == ("", "/files/5/a%20b?x=y")
+    assert rule.build({"file_id": 5, "file_name": "a"}, append_unknown=False) == ("", "/files/5/a")
+    assert set(compiled) == {rule.rule}
 
 
 def lasting(answer: TestResponse) -> dict[str, str]:
