@@ -16,7 +16,7 @@ HEAD = """\
 
 `middleware/cache/` around a tiny forwarding WSGI application, under gunicorn with gevent, in
 [http-tests/cache-tests](https://github.com/http-tests/cache-tests) at commit b55b8bd. The suite
-says itself that it is no conformance test, and that passing all of it means nothing. The cache
+says itself that it is not a conformance test, and that passing all of it means nothing. The cache
 passes **{required} of the suite's required tests and {optimal} of its optional ones**, with the
 store in memory and one process, and with the store in Redis and two processes.
 
