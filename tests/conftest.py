@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -45,6 +46,7 @@ from tests.npm import install_once
 from tests.parts import part_of
 from tests.postgresql import run_postgresql
 from tests.scheduling import SharedFirst, place_of
+from tests.traced_threads import keep_first_greenlets
 from tests.workers import common_folder
 
 # A machine that others use too takes longer now and then than a request would wait.
@@ -101,6 +103,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker("no_cover")
     if hasattr(config, "workerinput"):
         items.sort(key=place_of)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _first_greenlets_kept() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.version_info < (3, 12):
+            keep_first_greenlets(patch)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
