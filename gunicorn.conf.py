@@ -8,7 +8,7 @@ server's life; those that have nothing to do only log at the debug level.
 
 import sys
 
-from ngw2f.broker.no_asyncio import leave_asyncio_out
+from ngw2f.broker.unused_parts import leave_unused_out
 from ngw2f.forks import open_standard
 from ngw2f.links.settings import build_policy
 from ngw2f.observe.metrics.files import begin_anew, fold_dead
@@ -20,7 +20,7 @@ from ngw2f.server.systemd import Systemd, watch_master
 from ngw2f.settings import SettingError, former_settings, load_settings, unknown_variables
 
 open_standard()
-leave_asyncio_out()
+leave_unused_out()
 try:
     settings = load_settings()
     build_policy(settings)

@@ -12,7 +12,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from ngw2f.broker.no_asyncio import leave_asyncio_out
+from ngw2f.broker.unused_parts import leave_unused_out
 from ngw2f.commands import cache, xray
 from ngw2f.commands.places import find_configuration
 from ngw2f.commands.processes import (
@@ -43,7 +43,7 @@ LEVELS = dict.fromkeys(QUIET_LOGGERS, "WARNING") | dict.fromkeys(("urllib3", "PI
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; exit with one line if a setting is wrong."""
     open_standard()
-    leave_asyncio_out()
+    leave_unused_out()
     parser = _parser()
     # Unknown arguments of `serve` are gunicorn's; argparse's REMAINDER takes no options.
     options, rest = parser.parse_known_args(arguments)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ngw2f.broker.no_asyncio import leave_asyncio_out
+from ngw2f.broker.unused_parts import leave_unused_out
 from ngw2f.forks import Fork
 from ngw2f.jobs.demand import demand_of
 from ngw2f.server.systemd import Systemd
@@ -280,7 +280,7 @@ def load_jobs(settings: Settings) -> None:
     """Load what the workers need, once for all of them."""
     # Garbage collections take a seventh of the time, and find nothing.
     gc.disable()
-    leave_asyncio_out()
+    leave_unused_out()
     # Not before a foundation is started, whose start takes as long.
     from ngw2f.jobs.worker import warm_up
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Sequence
 
-from ngw2f.broker.no_asyncio import leave_asyncio_out
+from ngw2f.broker.unused_parts import leave_unused_out
 from ngw2f.links import visit
 from tests.ngw2f.jobs.poisoned import read_or_die
 
@@ -30,6 +30,6 @@ class Spawned(subprocess.Popen[bytes]):
 
 if __name__ == "__main__":
     # As a worker has done before it forks.
-    leave_asyncio_out()
+    leave_unused_out()
     visit.make_preview = read_or_die  # type: ignore[attr-defined] # where it is looked up
     pickle.loads(bytes.fromhex(sys.argv[1]))()

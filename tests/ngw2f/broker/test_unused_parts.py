@@ -6,9 +6,9 @@ import pytest
 # What a web process and the jobs load of both libraries.
 LOADED = """
 import sys
-from ngw2f.broker.no_asyncio import leave_asyncio_out
+from ngw2f.broker.unused_parts import leave_unused_out
 
-leave_asyncio_out()
+leave_unused_out()
 import ngw2f.broker.limits, ngw2f.broker.sentinel, ngw2f.jobs.worker
 
 for name, module in sys.modules.items():
@@ -26,9 +26,9 @@ def test_opentelemetry_is_loaded_for_others_alone(valkey_url: str) -> None:
     """redis-py can measure all the same, if somebody tells it to."""
     program = """
 import sys
-from ngw2f.broker.no_asyncio import leave_asyncio_out
+from ngw2f.broker.unused_parts import leave_unused_out
 
-leave_asyncio_out()
+leave_unused_out()
 import redis
 from redis.observability.config import MetricGroup, OTelConfig
 from redis.observability.providers import get_observability_instance
@@ -49,9 +49,9 @@ print(len(reader.get_metrics_data().resource_metrics))
 
 LEFT_OUT = """
 import sys
-from ngw2f.broker.no_asyncio import leave_asyncio_out
+from ngw2f.broker.unused_parts import leave_unused_out
 
-leave_asyncio_out()
+leave_unused_out()
 import redis, limits
 """
 # What others may do with them in a process that goes without.
@@ -87,12 +87,12 @@ from redis.asyncio.observability import recorder
 assert redis.commands.core.async_record_streaming_lag.__module__ == recorder.__name__
 assert callable(recorder.record_streaming_lag_from_response)
 """,
-    "twice": "before = list(sys.meta_path)\nleave_asyncio_out()\nassert sys.meta_path == before",
+    "twice": "before = list(sys.meta_path)\nleave_unused_out()\nassert sys.meta_path == before",
     "again": """
 import redis.asyncio
 redis.asyncio.Redis
 before = list(sys.meta_path)
-leave_asyncio_out()
+leave_unused_out()
 assert sys.meta_path == before
 """,
 }

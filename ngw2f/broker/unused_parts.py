@@ -1,4 +1,4 @@
-"""Leave the asyncio halves of the libraries for Redis out of this process, until they are used.
+"""Leave parts of the libraries for Redis that nothing here uses out of this process.
 
 redis-py and limits load theirs with the rest, though nothing here runs asyncio: that takes a web
 process and the jobs' supervisor more than a megabyte each, and some of the time of a start. Other
@@ -69,8 +69,8 @@ class _NoMeasures(MetaPathFinder):
             raise ModuleNotFoundError(f"{name} is left out", name=name)
 
 
-def leave_asyncio_out() -> None:
-    """Leave asyncio out from now on; call this before the libraries are loaded."""
+def leave_unused_out() -> None:
+    """Leave them out from now on; call this before the libraries are loaded."""
     # gunicorn runs its configuration again at each reload.
     known = {each.half for each in sys.meta_path if isinstance(each, _Absence)}
     known |= {
