@@ -123,16 +123,7 @@ def test_scrolling_tries_again_when_the_script_did_not_load(
     chat: ChatServer, open_room: Any, past: tuple[str, list[int]]
 ) -> None:
     page = open_room("hal")
-    failed: list[Any] = []
-
-    def fail_once(route: Any) -> None:
-        if failed:
-            route.continue_()
-        else:
-            failed.append(route)
-            route.abort()
-
-    page.route("**/history.js*", fail_once)
+    page.route("**/history.js*", lambda route: route.abort(), times=1)
     page.goto(chat.url + past[0])
     page.wait_for_selector("html.scripted")
     with page.expect_event("requestfailed", lambda request: "history.js" in request.url):

@@ -104,16 +104,7 @@ def test_script_for_rooms_that_does_not_load_is_asked_for_again(
     chat: ChatServer, open_room: Any
 ) -> None:
     page = open_room("room-finn")
-    failed: list[Any] = []
-
-    def fail_once(route: Any) -> None:
-        if failed:
-            route.continue_()
-        else:
-            failed.append(route)
-            route.abort()
-
-    page.route("**/rooms.js*", fail_once)
+    page.route("**/rooms.js*", lambda route: route.abort(), times=1)
     token = chat.token_of("room-gwen")
     lost, shown = f"lost-{secrets.token_hex(4)}", f"shown-{secrets.token_hex(4)}"
     with page.expect_event("requestfailed", lambda request: "rooms.js" in request.url):
