@@ -199,7 +199,7 @@ class Request(WerkzeugRequest):
             return None
         is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
         if not (is_number and 0 < int(text) <= MAX_ID):
-            raise problem(400, f"{name} must be an id")
+            raise Invalid(Sentence("%(name)s must be an id", name=name))
         return int(text)
 
     def _argument(self, name: str) -> str | None:

@@ -113,7 +113,11 @@ def test_refused_reply_stays_one(client: Client, ann: Headers) -> None:
     assert answer.status_int == 400
     assert texts(answer, "#replying .line") == ["hello"]
     form = {"source": "x", "reply_to": "many"}
-    assert client.post("/rooms/lobby", form, headers=BROWSER).status_int == 400
+    refused = client.post("/rooms/lobby", form, headers=BROWSER)
+    assert refused.status_int == 400
+    assert "Reply_to must be an id." in refused.text
+    german = client.post("/rooms/lobby", form, headers={**BROWSER, "Accept-Language": "de"})
+    assert "Reply_to muss die Nummer von etwas sein." in german.text
 
 
 def test_quote_in_the_events_for_pages(client: Client, ann: Headers, service: Service) -> None:
