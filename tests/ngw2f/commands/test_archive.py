@@ -1,9 +1,11 @@
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,15 @@ def test_failed_export_leaves_no_file(
     with pytest.raises(SystemExit, match=r"^ngw2f export: .*message_previews.*$"):
         run("export", settings, tmp_path / "file")
     assert not (tmp_path / "file").exists()
+
+
+def test_import_into_what_cannot_be_migrated_is_one_line(other: Settings, tmp_path: Path) -> None:
+    other.data_path.mkdir()
+    with closing(sqlite3.connect(other.data_path / "chat.sqlite3")) as foreign:
+        foreign.execute("CREATE TABLE users (name TEXT)")
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match=r"^ngw2f import: [^\n]*another program[^\n]*$"):
+        run("import", other, tmp_path / "file")
 
 
 @pytest.mark.parametrize("command", ["export", "import"])

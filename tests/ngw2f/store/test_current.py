@@ -101,6 +101,18 @@ def test_commands_load_what_migrates_only_to_migrate() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_commands_load_no_asyncio(settings: Settings) -> None:
+    program = (
+        "import sys; from ngw2f.commands.cli import main\n"
+        "try: main(['doctor'])\n"
+        "except SystemExit: pass\n"
+        "assert 'redis.client' in sys.modules\n"
+        "sys.exit('redis.asyncio.client' in sys.modules)"
+    )
+    environ = {"NGW2F_DATA_DIR": settings.data_dir, "NGW2F_REDIS_URL": "redis://127.0.0.1:1"}
+    subprocess.run([sys.executable, "-c", program], env=environ, check=True)
+
+
 @pytest.mark.parametrize("command", [["migrate"], ["check", "--database"]])
 @pytest.mark.parametrize("redis_url", ["", "redis://127.0.0.1:6379"])
 def test_current_database_loads_no_library(
