@@ -31,6 +31,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from middleware.negotiation import Accept, best_language
 from ngw2f.api_resources import MAX_ID
 from ngw2f.errors import Invalid
+from ngw2f.json_input import decode
 from ngw2f.sentences import Sentence
 from ngw2f.text.languages import LANGUAGES
 
@@ -287,7 +288,7 @@ def problem(status: int, detail: str) -> HTTPException:
 
 def _decoded(content: bytes, shape: type[T]) -> T:
     try:
-        return msgspec.json.decode(content, type=shape)
+        return decode(content, shape)
     except msgspec.ValidationError as error:
         raise problem(400, str(error).replace("`", "'")) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

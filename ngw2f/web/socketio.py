@@ -20,6 +20,7 @@ from redis import Redis
 from ngw2f.broker.connection import connect
 from ngw2f.errors import DomainError, Invalid
 from ngw2f.http import Request, Response, problem
+from ngw2f.json_input import whole_number
 from ngw2f.live.choice import parse_choice
 from ngw2f.live.entry import EntryId
 from ngw2f.live.formats import SOCKETIO_FRAMES, SOCKETIO_PACKETS
@@ -253,7 +254,7 @@ def _failed(detail: str | None, status: int | None) -> Reply:
 
 def _room_id_of(said: Said) -> int:
     """Return the room's id that a client sent; the lobby's if it sent none. Raises Invalid."""
-    room_id = said.get("room_id")
+    room_id = whole_number(said.get("room_id"))
     if room_id is None:
         return LOBBY_ID
     # A post for another room must not reach the lobby; True is an int.
@@ -264,7 +265,7 @@ def _room_id_of(said: Said) -> int:
 
 def _answered_by(said: Said) -> int | None:
     """Return the message that a post answers, if it says so. Raises Invalid."""
-    answered = said.get("reply_to")
+    answered = whole_number(said.get("reply_to"))
     if answered is not None and type(answered) is not int:
         raise Invalid("reply_to must be a whole number")
     return answered
@@ -272,8 +273,11 @@ def _answered_by(said: Said) -> int | None:
 
 def _files_of(said: Said) -> tuple[int, ...]:
     """Return the files of a post. Raises Invalid."""
+    file_ids = said.get("file_ids", ())
+    if isinstance(file_ids, list):
+        file_ids = [whole_number(file_id) for file_id in file_ids]
     try:
-        return msgspec.convert(said.get("file_ids", ()), FileIds)
+        return msgspec.convert(file_ids, FileIds)
     except msgspec.ValidationError as error:
         raise Invalid("file_ids must be a list of ids of files") from error
 

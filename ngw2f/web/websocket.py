@@ -11,6 +11,7 @@ from middleware.request_id import KEY as REQUEST_ID
 from ngw2f.api_resources import Message
 from ngw2f.errors import DomainError, Unauthenticated
 from ngw2f.http import Request, Response
+from ngw2f.json_input import decode
 from ngw2f.live.entry import EntryId
 from ngw2f.live.formats import DeflatedFrames, WebSocketFrames, text_frame
 from ngw2f.live.subscription import Ending, Subscription
@@ -162,7 +163,7 @@ class Conversation:
     def _receive(self, text: str | bytes) -> None:
         sent = None
         try:
-            sent = msgspec.json.decode(text, type=FromClient)
+            sent = decode(text, FromClient)
             self._handle(sent)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._refuse(sent, 400, str(error))

@@ -90,7 +90,15 @@ def test_what_cannot_be_posted_is_refused(
 
 def test_post_is_acknowledged_with_the_message(chat: ChatServer, ann: str) -> None:
     client = Client(chat)
-    assert client.ask("post_message", {"source": "hello", "room_id": 1}, ann)["source"] == "hello"
+    posted = client.ask("post_message", {"source": "hello", "room_id": 1}, ann)
+    assert posted["source"] == "hello"
+    # JSON has one kind of numbers.
+    answering = {"source": "hello", "room_id": 1.0, "reply_to": float(posted["id"])}
+    assert client.ask("post_message", answering, ann)["reply_to"] == posted["id"]
+    wrong = {"source": "hello", "file_ids": [1e3]}
+    assert (
+        client.ask("post_message", wrong, ann)["error"] != "file_ids must be a list of ids of files"
+    )
     assert "error" in client.ask("post_message", {"source": "hello"})
     client.close()
 

@@ -51,7 +51,8 @@ def hear(connection: websocket.WebSocket, name: str) -> Any:
 
 
 def test_posts_and_hears(connection: websocket.WebSocket) -> None:
-    say(connection, type="post", room_id=1, source="hello", client_id="c1")
+    # JSON has one kind of numbers.
+    say(connection, type="post", room_id=1.0, source="hello", client_id="c1")
     heard: dict[str, Any] = {}
     while len(heard) < 2:  # Which one comes first is left to chance.
         event = json.loads(connection.recv())

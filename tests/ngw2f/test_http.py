@@ -117,6 +117,11 @@ def test_json_body(mimetype: str) -> None:
     assert body.json_body(Point) == Point(1)
 
 
+def test_integer_of_a_json_body_has_any_notation() -> None:
+    body = request(data=b'{"x": 1.0}', content_type="application/json")
+    assert body.json_body(Point) == Point(1)
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{", b'{"x": "1"}', b"[]", b"{}", b'{"x": 1}}', b"\xff", b"[" * 100_000]
 )

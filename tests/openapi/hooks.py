@@ -19,8 +19,6 @@ from schemathesis.hooks import HookContext
 # Of one script, as names are (UTS 39 section 5.2).
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!$&()+-.=@_äéñøßœ"
 TIMEOUT_SECONDS = 60
-# Greater floating-point numbers are not all of the integers there.
-MAX_EXACT = 2**53
 # What tells one run's names from another's over the same chat.
 RUN = os.environ.get("CHAT_RUN", str(os.getpid()))
 USER = os.environ.get("CHAT_USER", "")
@@ -67,7 +65,6 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
         stop_waiting(case)
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    case.body = whole(case.body)
     if isinstance(case.query, dict):
         # None that is made up was ever given out.
         case.query.pop("ticket", None)
@@ -87,16 +84,6 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
         case.headers["Idempotency-Key"] = (
             f'"{number}{key[1:]}' if key[0] == '"' else f"{number}{key}"
         )
-
-
-def whole(body: Any) -> Any:
-    """Return JSON with integers as all programs write them: 3.0 is one, too, by JSON Schema."""
-    if isinstance(body, dict):
-        return {name: whole(part) for name, part in body.items()}
-    if isinstance(body, list):
-        return [whole(part) for part in body]
-    is_whole = isinstance(body, float) and body.is_integer() and abs(body) < MAX_EXACT
-    return int(body) if is_whole else body
 
 
 def unique(name: str, number: str) -> str:
