@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from ngw2f.core import Core
 from ngw2f.links.guard.errors import LinkFailed
-from ngw2f.links.preview.thumbnail import Thumbnail, Thumbnailer
+from ngw2f.links.preview.thumbnail import OF_FILE, Thumbnail, Thumbnailer
 from ngw2f.store import file_pictures, messages
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.file_pictures import DuePicture, Picture
@@ -58,7 +58,8 @@ class Pictures:
         if due is None:
             return False
         try:
-            made = self._thumbnailer.make(self._core.files.path_of(due.key).read_bytes())
+            body = self._core.files.path_of(due.key).read_bytes()
+            made = self._thumbnailer.make(body, OF_FILE)
         except (LinkFailed, OSError) as error:
             log.info("no picture of file %d: %s", due.id, error)
             with database.writing() as connection:

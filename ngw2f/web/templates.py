@@ -8,7 +8,7 @@ from gettext import NullTranslations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from ngw2f.api_resources import MAX_COUNTED
+from ngw2f.api_resources import MAX_COUNTED, File
 from ngw2f.http import Form, Request, Response, add_vary
 from ngw2f.sentences import Sentence, translatable
 from ngw2f.text.languages import LANGUAGES, load_catalogue, translate
@@ -21,6 +21,9 @@ CODE = re.compile(r'<div class="highlight">(<pre><code class="language-([\w+#.-]
 
 # The forms of a page; programs use the API.
 PAGE_FORMS: tuple[Form, ...] = ("text", "html")
+
+# The largest that an uploaded picture is shown, in CSS pixels.
+PICTURE_BOX = (480, 320)
 
 # Messages of a page are of few minutes, and shown again and again.
 MAX_MINUTES = 256
@@ -90,6 +93,7 @@ def _environment(language: str, static: StaticFiles) -> Environment:
     environment.filters["iso"] = _iso
     environment.filters["with_languages"] = _with_languages
     environment.filters["count"] = _count
+    environment.filters["shown"] = _shown
     environment.filters["bytes"] = partial(_bytes, catalogue)
     environment.filters["browser"] = partial(_browser, catalogue)
     environment.filters["decimal"] = partial(_decimal, catalogue)
@@ -127,6 +131,23 @@ def _count(number: int) -> str:
 def _with_languages(html: str) -> str:
     """Return a message's HTML with the language of each code block where the sheet can show it."""
     return CODE.sub(r'<div class="highlight" data-language="\2">\1', html)
+
+
+def _shown(file: File) -> tuple[int, int]:
+    """Return the size of a file's picture on a page, which has fewer pixels than dense screens.
+
+    The longer side follows from the shorter one, as in a browser that has loaded the picture: so
+    nothing moves by more than half a pixel then.
+    """
+    width, height = file.image_width, file.image_height
+    scale = min(1.0, PICTURE_BOX[0] / width, PICTURE_BOX[1] / height)
+    if scale == 1:
+        return width, height
+    if width < height:
+        width = max(1, int(width * scale))
+        return width, round(width * file.image_height / file.image_width)
+    height = max(1, int(height * scale))
+    return round(height * file.image_width / file.image_height), height
 
 
 def _bytes(catalogue: NullTranslations, size: int) -> str:

@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from io import BytesIO
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from PIL import Image, PngImagePlugin
 
@@ -38,8 +38,19 @@ MAX_READS: Final = 20_000
 MAX_EXIFS: Final = 4
 # A character of a PNG's text takes four bytes if any character of the text needs them.
 MAX_TEXT_CHARACTERS: Final = 2 * 1024 * 1024
-BOX: Final = (480, 320)
-QUALITY: Final = 80
+
+
+class Form(NamedTuple):
+    """How large a thumbnail may be, in pixels, and WebP's quality of it."""
+
+    box: tuple[int, int]
+    quality: int
+
+
+OF_LINK: Final = Form((480, 320), 80)
+# Shown at two thirds of its size, so that it is sharp on dense screens, which hide the artefacts
+# of a lower quality. With a larger box, long strips would have to be decoded whole.
+OF_FILE: Final = Form((720, 480), 70)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +83,9 @@ class Thumbnailer:
     Creating one lowers Pillow's limit for texts in PNGs from 64 MB, for the whole process.
     """
 
-    def __init__(self, box: tuple[int, int] = BOX) -> None:
+    def __init__(self) -> None:
         # Pillow has no other way to set it.
         PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_CHARACTERS
-        self._box = box
         self._turn = threading.Lock()
 
     def count_pixels(self, body: bytes) -> int:
@@ -88,7 +98,7 @@ class Thumbnailer:
         except Exception as error:  # As below.
             raise LinkFailed("image", "the image cannot be read") from error
 
-    def make(self, body: bytes) -> Thumbnail:
+    def make(self, body: bytes, form: Form = OF_LINK) -> Thumbnail:
         """Return a thumbnail of an image's first frame; raise `LinkFailed` of kind `image`.
 
         An image smaller than the box keeps its size. The bytes determine the type, whatever the
@@ -96,7 +106,7 @@ class Thumbnailer:
         """
         with self._turn:
             try:
-                return self._make(body)
+                return self._make(body, form)
             except LinkFailed:
                 raise
             except Exception as error:
@@ -104,14 +114,14 @@ class Thumbnailer:
                 # zlib.error, IndexError and more on damaged files; there is no common base.
                 raise LinkFailed("image", "the image cannot be read") from error
 
-    def _make(self, body: bytes) -> Thumbnail:
+    def _make(self, body: bytes, form: Form) -> Thumbnail:
         with self._open(body) as checked:
             checked.verify()  # Checksums; leaves the image unusable.
         with self._open(body) as image:
-            image.draft("RGB", self._box)  # Decodes a JPEG at down to an eighth of its size.
-            small = self._shrink(image)
+            image.draft("RGB", form.box)  # Decodes a JPEG at down to an eighth of its size.
+            small = _shrink(image, form.box)
         output = BytesIO()
-        small.save(output, "WEBP", quality=QUALITY, method=4)
+        small.save(output, "WEBP", quality=form.quality, method=4)
         return Thumbnail(output.getvalue(), small.width, small.height)
 
     def _open(self, body: bytes) -> Image.Image:
@@ -128,22 +138,23 @@ class Thumbnailer:
             raise LinkFailed("image", f"the image has {image.width} by {image.height} pixels")
         return image
 
-    def _shrink(self, image: Image.Image) -> Image.Image:
-        """Scale, rotate by EXIF, and copy only the pixels: no metadata, no palette."""
-        image.load()  # A PNG may have its EXIF after its pixels.
-        orientation = read_orientation(image.info.get("exif", b""))
-        has_alpha = image.has_transparency_data
-        if image.mode not in ("L", "RGB", "RGBA"):
-            image = image.convert("RGBA" if has_alpha else "RGB")
-        image.thumbnail(
-            self._box[::-1] if orientation in ON_ITS_SIDE else self._box,
-            Image.Resampling.LANCZOS,
-            reducing_gap=2.0,
-        )
-        if orientation in TURNS:
-            image = image.transpose(TURNS[orientation])
-        turned = image.convert("RGBA" if has_alpha else "RGB")
-        return Image.frombytes(turned.mode, turned.size, turned.tobytes())
+
+def _shrink(image: Image.Image, box: tuple[int, int]) -> Image.Image:
+    """Scale, rotate by EXIF, and copy only the pixels: no metadata, no palette."""
+    image.load()  # A PNG may have its EXIF after its pixels.
+    orientation = read_orientation(image.info.get("exif", b""))
+    has_alpha = image.has_transparency_data
+    if image.mode not in ("L", "RGB", "RGBA"):
+        image = image.convert("RGBA" if has_alpha else "RGB")
+    image.thumbnail(
+        box[::-1] if orientation in ON_ITS_SIDE else box,
+        Image.Resampling.LANCZOS,
+        reducing_gap=2.0,
+    )
+    if orientation in TURNS:
+        image = image.transpose(TURNS[orientation])
+    turned = image.convert("RGBA" if has_alpha else "RGB")
+    return Image.frombytes(turned.mode, turned.size, turned.tobytes())
 
 
 def _check_repeats(body: bytes) -> None:

@@ -13,7 +13,7 @@ from ngw2f.jobs import pictures, upkeep
 from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
-from ngw2f.links.preview.thumbnail import Thumbnailer
+from ngw2f.links.preview.thumbnail import Form, Thumbnailer
 from ngw2f.store import file_pictures
 from ngw2f.store.database import Database, DatabaseBusyError
 from ngw2f.store.file_pictures import MAX_TRIES, RETRY_SECONDS
@@ -70,8 +70,8 @@ def test_message_gets_the_picture_of_its_file(
     assert shown == {
         **file,
         "image": "/files/1/a.png/picture",
-        "image_width": 480,
-        "image_height": 160,
+        "image_width": 720,
+        "image_height": 240,
     }
     assert made["updated_at"] > message["updated_at"]
     events = client.get("/api/events?after=0&events=message.updated").json["events"]
@@ -81,7 +81,7 @@ def test_message_gets_the_picture_of_its_file(
         shown["image"], "480", "160", "a.png",
     )  # fmt: skip
     answer = client.get(shown["image"], status=200)
-    assert Image.open(BytesIO(answer.body)).size == (480, 160)
+    assert Image.open(BytesIO(answer.body)).size == (720, 240)
     assert answer.headers["Content-Type"] == "image/webp"
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert answer.headers["Cache-Control"] == "private, no-cache"
@@ -169,7 +169,7 @@ def test_picture_that_kills_its_worker_is_tried_some_times(
 ) -> None:
     upload(client, ann, encoded(9, 9))
 
-    def crash(_self: Thumbnailer, _body: bytes) -> None:
+    def crash(_self: Thumbnailer, _body: bytes, _form: Form) -> None:
         raise MemoryError
 
     monkeypatch.setattr(Thumbnailer, "make", crash)
@@ -216,10 +216,10 @@ def test_picture_of_a_file_that_is_removed_meanwhile(
     upload(client, ann, encoded(9, 9))
     make = Thumbnailer.make
 
-    def remove_first(self: Thumbnailer, body: bytes) -> Any:
+    def remove_first(self: Thumbnailer, body: bytes, form: Form) -> Any:
         with database.writing() as connection:
             connection.execute(files.delete())
-        return make(self, body)
+        return make(self, body, form)
 
     monkeypatch.setattr(Thumbnailer, "make", remove_first)
     assert job_context.pictures.make_next() is True

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ngw2f.links.guard.errors import LinkFailed
 from ngw2f.links.guard.media import MAX_IMAGE_BYTES
-from ngw2f.links.preview.thumbnail import MAX_PIXELS, MAX_SCANS, Thumbnailer
+from ngw2f.links.preview.thumbnail import MAX_PIXELS, MAX_SCANS, Form, Thumbnail, Thumbnailer
 
 RED = (255, 0, 0)
 BLUE = (0, 0, 255)
@@ -279,11 +279,11 @@ def test_one_image_at_a_time_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None
     most = []
 
     class Counting(Thumbnailer):
-        def _make(self, body: bytes) -> object:  # type: ignore[override]
+        def _make(self, body: bytes, form: Form) -> Thumbnail:
             inside.append(1)
             most.append(len(inside))
             try:
-                return super()._make(body)
+                return super()._make(body, form)
             finally:
                 inside.pop()
 
