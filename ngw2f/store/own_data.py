@@ -8,7 +8,16 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, Select, bindparam, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Connection,
+    Select,
+    bindparam,
+    select,
+    tuple_,
+    union_all,
+)
 
 from ngw2f.store.rooms import is_visible, reader_parameters, rooms_of
 from ngw2f.store.schema import files, memberships, mentions, messages, reactions, readings, rooms
@@ -73,7 +82,7 @@ class OwnFile(msgspec.Struct):
 class ListOfParts(NamedTuple):
     """A list in an order in which each part begins after a place."""
 
-    statement: Select[Any]
+    statement: Select[Any] | CompoundSelect[Any]
     shape: Callable[..., Any]
     place: tuple[str, ...]
     # Before all of them.
@@ -108,19 +117,21 @@ MEMBERSHIPS = (
     .where(memberships.c.user_id == _USER, rooms.c.id > bindparam("after_0"))
     .order_by(rooms.c.id)
 )
-# In the order of an index.
-_PLACE = tuple_(messages.c.room_id, messages.c.id)
-MESSAGES = (
-    select(
-        messages.c.id,
-        messages.c.room_id,
-        messages.c.source,
-        messages.c.created_at,
-        messages.c.edited_at,
-    )
-    .where(messages.c.user_id == _USER, tuple_(bindparam("after_0"), bindparam("after_1")) < _PLACE)
-    .order_by(messages.c.room_id, messages.c.id)
-)
+_OWN_MESSAGES = select(
+    messages.c.id,
+    messages.c.room_id,
+    messages.c.source,
+    messages.c.created_at,
+    messages.c.edited_at,
+).where(messages.c.user_id == _USER)
+# In the order of an index. SQLite would compare a tuple that ends in the rowid from the beginning
+# of its room, for each part.
+MESSAGES = union_all(
+    _OWN_MESSAGES.where(
+        messages.c.room_id == bindparam("after_0"), messages.c.id > bindparam("after_1")
+    ),
+    _OWN_MESSAGES.where(messages.c.room_id > bindparam("after_0")),
+).order_by(messages.c.room_id, messages.c.id)
 READINGS = (
     select(readings.c.room_id, readings.c.last_read_id, readings.c.muted)
     .join_from(readings, rooms)
