@@ -154,6 +154,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     token_days: Days = 90
     session_days: Days = 1
     remember_days: Days = 60
+    # How long the log of what administrators did keeps an entry.
+    audit_days: Days = 365
     # The longest wait that `Prefer: wait=N` can ask for.
     max_wait_seconds: Seconds = 30
 

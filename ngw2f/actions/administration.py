@@ -26,8 +26,14 @@ from ngw2f.store.users import UserRow
 
 MAX_INVITATION_DAYS = 365
 INVITATION_DAYS = 7
+# That are good at the same time; each may be used by any number of people.
+MAX_INVITATIONS = 100
 # In the log, who has no account.
 OPERATOR = "the operator"
+
+TOO_MANY_INVITATIONS = Sentence(
+    "there are %(most)d invitations already: take back one that nobody needs", most=MAX_INVITATIONS
+)
 
 
 class NewInvitation(NamedTuple):
@@ -68,7 +74,7 @@ class Administration:
                 audit.add_entry(connection, user, "registration.changed", detail=mode)
 
     def invite(self, user: UserRow, days: float = INVITATION_DAYS) -> NewInvitation:
-        """Return a new invitation. Raises TooMany, Forbidden, Invalid."""
+        """Return a new invitation. Raises TooMany, Forbidden, Invalid, Conflict."""
         if not 0 < days <= MAX_INVITATION_DAYS:
             raise Invalid(
                 Sentence(
@@ -76,6 +82,10 @@ class Administration:
                 )
             )
         with self._changing(user) as connection:
+            # Two may invite at the same time.
+            take_turn(connection)
+            if registration.count_invitations(connection) >= MAX_INVITATIONS:
+                raise Conflict(TOO_MANY_INVITATIONS)
             made = NewInvitation(*registration.create_invitation(connection, user.id, days))
             audit.add_entry(connection, user, "invitation.created", detail=f"{made.id}")
         return made

@@ -10,6 +10,7 @@ from rq.scheduler import RQScheduler
 from ngw2f.jobs.context import JobContext, current_context
 from ngw2f.jobs.wakeup import QUEUES, RENDER, queue_name
 from ngw2f.store import (
+    audit,
     deleted,
     devices,
     events,
@@ -114,7 +115,7 @@ def _index_older(context: JobContext) -> None:
 
 
 def clean() -> None:
-    """Delete what has expired: tokens, devices, invitations, tasks, events, previews.
+    """Delete what has expired: tokens, devices, invitations, log entries, tasks, events, previews.
 
     Refresh the previews that are shown.
     """
@@ -123,6 +124,8 @@ def clean() -> None:
         tokens.delete_expired_tokens(connection)
         devices.delete_expired_devices(connection)
         registration.delete_expired_invitations(connection)
+        days = context.core.settings.audit_days
+        audit.delete_old_entries(connection, time.time() - days * tokens.SECONDS_A_DAY)
         tasks.delete_old_tasks(connection, time.time() - TASK_TTL_SECONDS)
         events.delete_old_events(connection, context.core.settings.stream_length)
         previews.delete_unused_previews(connection, time.time())

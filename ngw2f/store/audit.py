@@ -1,15 +1,19 @@
 """The log of what administrators did: written in the transaction of what it tells, never changed.
 
+Entries are deleted when they are older than the setting `audit_days`.
 Names are stored as they were then. Of private rooms it has neither id nor name: those who read it
 may not be members.
 """
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from ngw2f.api_resources import AuditEntry
 from ngw2f.store.order import take_turn
 from ngw2f.store.schema import audit, users
 from ngw2f.store.users import UserRow
+
+# More than administrators write between two runs of what deletes them.
+DELETED_AT_ONCE = 5_000
 
 
 def add_entry(
@@ -43,3 +47,9 @@ def list_entries(connection: Connection, *, before: int, limit: int) -> list[Aud
     columns = [audit.c[name] for name in AuditEntry.__struct_fields__]
     statement = select(*columns).where(audit.c.id < before).order_by(audit.c.id.desc())
     return [AuditEntry(*row) for row in connection.execute(statement.limit(limit))]
+
+
+def delete_old_entries(connection: Connection, before: float) -> None:
+    """Delete entries from before a time; their ids are in the order of their times."""
+    oldest = select(audit.c.id).order_by(audit.c.id).limit(DELETED_AT_ONCE)
+    connection.execute(delete(audit).where(audit.c.id.in_(oldest), audit.c.at < before))

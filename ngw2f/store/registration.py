@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import Literal, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from ngw2f.store.schema import invitations, options, users
 from ngw2f.store.unless_there import insert_unless_there
@@ -77,6 +77,12 @@ def list_invitations(connection: Connection) -> list[InvitationRow]:
     statement = statement.where(invitations.c.expires_at > time.time())
     rows = connection.execute(statement.order_by(invitations.c.id.desc()))
     return [InvitationRow(*row) for row in rows]
+
+
+def count_invitations(connection: Connection) -> int:
+    """Return how many are still good."""
+    counted = select(func.count()).where(invitations.c.expires_at > time.time())
+    return connection.execute(counted).scalar_one()
 
 
 def revoke_invitation(connection: Connection, invitation_id: int) -> bool:

@@ -160,3 +160,18 @@ def test_schedule(redis: Redis) -> None:
         "sweep": SWEEP_SECONDS,
         "clean": CLEAN_SECONDS,
     }
+
+
+def test_log_of_administrators_is_kept_for_some_time(
+    service: Service, client: Client, job_context: JobContext
+) -> None:
+    ann = client.join("ann")
+    database, days = job_context.core.database, job_context.core.settings.audit_days
+    for number in range(3):
+        client.post_json("/api/invitations", {}, headers=ann, status=201)
+        with database.writing() as connection:
+            of_this = {"id": number + 1, "at": time.time() - (days + 1 - number) * 86_400 + 60}
+            connection.execute(text("UPDATE audit SET at = :at WHERE id = :id"), of_this)
+    upkeep.clean()
+    entries = client.get("/api/audit", headers=ann).json["entries"]
+    assert [each["id"] for each in entries] == [3, 2]

@@ -199,3 +199,15 @@ def test_basic_credentials_of_a_suspended_account(root: Client, bob: Client) -> 
     act(root, 2, "suspend")
     answer = root.post("/api/tokens", headers={"Authorization": basic("bob", PASSWORD)})
     assert answer.json["detail"] == "this account is suspended: ask an administrator"
+
+
+def test_number_of_invitations_is_limited(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ngw2f.actions.administration.MAX_INVITATIONS", 2)
+    for _ in range(2):
+        root.post_json("/api/invitations", {}, status=201)
+    refused = root.post_json("/api/invitations", {}, status=409).json
+    assert "take back one" in refused["detail"]
+    alert = submit(page(root, "/admin"), "/admin/invitations").html.select_one("[role=alert]")
+    assert "take back one" in alert.text
+    root.delete("/api/invitations/1", status=204)
+    root.post_json("/api/invitations", {}, status=201)
