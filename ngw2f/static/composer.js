@@ -50,6 +50,7 @@ export class Composer {
     this.field = form.elements.source;
     this.outbox = document.getElementById("outbox");
     this.draft = new Store(`ngw2f-draft-${this.reader}-${this.room}`);
+    this.attached = new Store(`${this.draft.name}-files`);
     this.unsent = new Store(`ngw2f-unsent-${this.reader}-${this.room}`);
     /* In the order in which they were written. Each has its Idempotency-Key: however often it is
      * sent, the server stores it once. */
@@ -82,6 +83,8 @@ export class Composer {
     /* Somebody may have written before this script was there. */
     if (isBegun) field.dispatchEvent(new Event("input"));
     for (const kept of this.unsent.get() || []) this.add(kept);
+    const attached = this.attached.get();
+    if (attached) this.withFiles("restore", attached);
     this.drain();
   }
 

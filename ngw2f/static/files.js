@@ -3,8 +3,8 @@
  * the form sends them with the message. */
 
 export class Files {
-  constructor({ form, room, element, reasonOf, showProblem, word }) {
-    Object.assign(this, { form, room, element, reasonOf, showProblem, word });
+  constructor({ form, room, attached, element, reasonOf, showProblem, word }) {
+    Object.assign(this, { form, room, attached, element, reasonOf, showProblem, word });
     this.list = document.getElementById("uploads");
     /* In the order in which they were chosen, each with its item, its state (waiting, failed or
      * made) and, once it is uploaded, its resource. */
@@ -12,6 +12,9 @@ export class Files {
     this.isUploading = this.sendsWhenDone = false;
     this.note = this.element("li", "hint", this.word("waits"));
     this.note.setAttribute("role", "status");
+    window.addEventListener("beforeunload", (event) => {
+      if (this.uploads.some(({ state }) => state !== "made")) event.preventDefault();
+    });
   }
 
   add(files) {
@@ -24,6 +27,19 @@ export class Files {
   putBack(files) {
     for (const made of files) this.show({ name: made.name, state: "made", made });
     this.change();
+  }
+
+  /* Take up what was uploaded for a message that was being written when the page was left. The server
+   * keeps it for a day. */
+  restore(files) {
+    this.putBack(files);
+    for (const upload of [...this.uploads]) {
+      const path = `/files/${upload.made.id}/${encodeURIComponent(upload.name)}`;
+      fetch(path, { method: "HEAD" }).then(
+        ({ status }) => status === 404 && this.drop(upload),
+        () => {},
+      );
+    }
   }
 
   /* Return whether the message has to wait for files: it is sent after them, unless one fails. */
@@ -71,11 +87,15 @@ export class Files {
 
   remove(upload) {
     upload.request?.abort();
+    this.drop(upload);
+    this.showProblem("");
+    this.form.elements.source.focus();
+  }
+
+  drop(upload) {
     this.uploads = this.uploads.filter((each) => each !== upload);
     upload.item.remove();
-    this.showProblem("");
     this.change();
-    this.form.elements.source.focus();
   }
 
   again(upload) {
@@ -113,6 +133,7 @@ export class Files {
       upload.made = await this.send(upload);
       upload.progress.value = 1;
       this.setState(upload, "made");
+      this.keep();
     } catch (error) {
       this.setState(upload, "failed", this.word("unuploaded", this.reasonOf(error)));
       /* Unless somebody has removed it meanwhile. */
@@ -143,9 +164,17 @@ export class Files {
     });
   }
 
+  /* Only what is uploaded outlives the page. */
+  keep() {
+    const made = this.uploads.filter(({ state }) => state === "made");
+    this.attached.set(made.map(({ made: { id, name } }) => ({ id, name })));
+  }
+
   change() {
+    this.keep();
     this.form.elements.source.required = !this.uploads.length;
-    this.list.setAttribute("aria-busy", String(this.isUploading));
+    const isBusy = this.uploads.some(({ state }) => state === "waiting");
+    this.list.setAttribute("aria-busy", String(isBusy));
     if (this.sendsWhenDone) this.list.append(this.note);
     else this.note.remove();
   }

@@ -148,6 +148,32 @@ def test_message_with_a_file_that_is_not_sent_gives_it_back(open_room: Any) -> N
     sync_api.expect(page.locator(".message:has-text('with kept') .file")).to_have_count(1)
 
 
+def test_uploaded_files_outlive_the_page(open_room: Any) -> None:
+    page = open_room("fay")
+    would_ask = "!window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    held: list[Any] = []
+    page.route("**/files?name=late.txt", lambda route: held.append(route))
+    page.set_input_files("#files", [given("soon.txt"), given("late.txt")])
+    wait_for_held(page, held)
+    # What is on its way would be lost.
+    assert page.evaluate(would_ask)
+    held.pop().continue_()
+    uploads = page.locator("#uploads")
+    sync_api.expect(uploads).to_have_attribute("aria-busy", "false")
+    assert not page.evaluate(would_ask)
+    page.fill("#write", "taken up again")
+    page.reload()
+    sync_api.expect(uploads.locator("bdi")).to_have_text(["soon.txt", "late.txt"])
+    # One that the server has removed meanwhile is no more there.
+    page.route("**/files/*/soon.txt", lambda route: route.fulfill(status=404))
+    page.reload()
+    sync_api.expect(uploads.locator("bdi")).to_have_text(["late.txt"])
+    page.press("#write", "Enter")
+    message = page.locator(".message:has-text('taken up again')")
+    sync_api.expect(message.locator(".file bdi")).to_have_text(["late.txt"])
+    assert page.evaluate("Object.keys(localStorage).filter((name) => /draft/.test(name))") == []
+
+
 def test_hostile_files_do_nothing(open_room: Any) -> None:
     page = open_room("fay")
     script = b"<svg xmlns='http://www.w3.org/2000/svg' onload='top.ran=1'></svg>"
