@@ -492,12 +492,18 @@ const handlers = {
   resync: () => void (withHistory("readAgain"), withRooms("readAgain"), readPeople()),
 };
 
-/* Some handlers load their script first; what comes after them waits. */
-let handling = null;
+/* By room, what its handlers wait for, such as a script: the next events of a room that is not this
+ * one come after that, and the others at once. */
+const waits = new Map();
 
 function handle(name, data) {
+  const id = data.room_id || (name.startsWith("room.") && data.id);
   const run = () => handlers[name]?.(data);
-  handling = handling ? handling.then(run, run) : run();
+  const before = data.room_id !== room && waits.get(id);
+  const done = before ? before.then(run, run) : run();
+  if (!done || !id) return;
+  waits.set(id, done);
+  done.then(() => waits.get(id) === done && waits.delete(id));
 }
 
 async function fetchJSON(path, options) {
@@ -591,41 +597,28 @@ const tools = {
     said.add(item);
   },
 };
-let talking = null;
 
-async function talk(action, ...what) {
-  try {
-    talking ||= load("talk").then(({ Talk }) => new Talk(tools));
-    await (await talking)[action](...what);
-  } catch (error) {
-    talking = null;
-    showProblem(word("notDone", reasonOf(error)));
-  }
+/* Return what does something with a script that is loaded then; one that fails to load is asked for
+ * again. */
+function lazily(name, make, failed) {
+  let made = null;
+  return async (action, ...what) => {
+    try {
+      made ||= load(name).then(make);
+      made.catch(() => (made = null));
+      await (await made)[action](...what);
+    } catch (error) {
+      failed?.(error);
+    }
+  };
 }
 
-let walking = null;
-
-async function withHistory(action, ...what) {
-  try {
-    walking ||= load("history").then(({ History }) => new History(tools));
-    walking.catch(() => (walking = null));
-    await (await walking)[action](...what);
-  } catch {
-    /* The links lead there, and scrolling tries again. */
-  }
-}
-
-let changing = null;
-
-async function withRooms(action, ...what) {
-  try {
-    changing ||= load("rooms-script").then(({ Rooms }) => new Rooms({ ...tools, form }));
-    changing.catch(() => (changing = null));
-    await (await changing)[action](...what);
-  } catch {
-    /* The page /rooms has them. */
-  }
-}
+const talk = lazily("talk", ({ Talk }) => new Talk(tools), (error) =>
+  showProblem(word("notDone", reasonOf(error))),
+);
+/* Where one of these fails, links lead there, and scrolling tries again. */
+const withHistory = lazily("history", ({ History }) => new History(tools));
+const withRooms = lazily("rooms-script", ({ Rooms }) => new Rooms(tools));
 
 /* The arrow up in an empty field leads to one's last message. */
 function editLast(event) {
@@ -644,9 +637,8 @@ const attention = list && new Attention({
   lastSeen: () => (lastInView() ? idOf(lastInView()) : 0),
   lineBefore,
 });
-tools.attention = attention;
-
 const form = document.querySelector(".room .composer");
+Object.assign(tools, { attention, form });
 const composer = form && new Composer(form, tools);
 
 /* Go to the message that the URL names, if it is on another page of the history. */

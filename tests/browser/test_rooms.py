@@ -100,6 +100,25 @@ def test_what_is_said_in_a_room_as_it_begins_is_counted(chat: ChatServer, open_r
     sync_api.expect(count).to_have_text("1 unread")
 
 
+def test_script_for_rooms_that_stalls_holds_up_its_room_alone(
+    chat: ChatServer, open_room: Any
+) -> None:
+    page = open_room("room-hal")
+    held: list[Any] = []
+    page.route("**/rooms.js*", lambda route: held.append(route))
+    token = chat.token_of("room-ida")
+    name = f"slow-{secrets.token_hex(4)}"
+    room = chat.call("POST", "/api/rooms", token, json={"name": name}).json()
+    wait_for_held(page, held)
+    chat.call("POST", room["_links"]["messages"], token, json={"source": "counted"})
+    said = f"at once-{secrets.token_hex(4)}"
+    chat.call("POST", "/api/messages", token, json={"source": said})
+    page.locator(f".message:has-text('{said}')").wait_for()
+    held.pop().continue_()
+    count = page.locator(f".rooms a[data-room='{room['id']}'] .count")
+    sync_api.expect(count).to_have_text("1 unread")
+
+
 def test_script_for_rooms_that_does_not_load_is_asked_for_again(
     chat: ChatServer, open_room: Any
 ) -> None:
