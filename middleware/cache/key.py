@@ -144,7 +144,7 @@ def origin_of(key: str) -> str:
 
 
 def _origin(scheme: str, host: str) -> str | None:
-    host = host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, ""))
+    host = host.lower().removesuffix(":").removesuffix(_DEFAULT_PORTS.get(scheme, ""))
     if not host or not _HOST_CHARACTERS.issuperset(host):
         return None
     return f"{scheme}://{host}"

@@ -34,7 +34,7 @@ def test_hosts_are_apart() -> None:
     assert key(HTTP_HOST="b.test") == "http://b.test/"
 
 
-@pytest.mark.parametrize("host", ["A.Test", "a.test:80"])
+@pytest.mark.parametrize("host", ["A.Test", "a.test:80", "a.test:"])
 def test_hosts_are_written_in_one_way(host: str) -> None:
     assert key(HTTP_HOST=host) == "http://a.test/"
 
