@@ -1,11 +1,14 @@
 """Evaluate a client's conditions, for a 304 or a 412 (RFC 9110 section 13, RFC 9111 4.3.2)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from middleware._fields import split_list
 from middleware._wsgi import Headers
 from middleware.cache.dates import parse_date
+
+# A backslash is no escape in an entity tag (RFC 9110 section 8.8.3), as it is in quoted strings.
+_LISTED = re.compile(r'(?:W/)?"[^"]*"|[^,\s]+')
 
 # The fields of the 200 that a 304 repeats (RFC 9110 section 15.4.5), and those for other caches.
 _IN_NOT_MODIFIED = frozenset(
@@ -55,7 +58,7 @@ def precondition_fails(
     """
     if_match = conditions.get("HTTP_IF_MATCH")
     if if_match is not None:
-        listed = split_list(if_match)
+        listed = _LISTED.findall(if_match)
         return listed != ["*"] and not any(strongly_equal(etag, one) for one in listed)
     since = conditions.get("HTTP_IF_UNMODIFIED_SINCE")
     moment = None if since is None else parse_date(since, now)
@@ -68,7 +71,7 @@ def matches_any(etag: str | None, if_none_match: str) -> bool:
         return True
     if etag is None:
         return False
-    return any(weakly_equal(etag, listed) for listed in split_list(if_none_match))
+    return any(weakly_equal(etag, listed) for listed in _LISTED.findall(if_none_match))
 
 
 def not_modified_headers(headers: Headers, targeted_field: str | None) -> Headers:

@@ -22,6 +22,8 @@ EARLIER, LATER = format_date(NOON - 60), format_date(NOON + 60)
         (None, '"a"', False),
         ('"a"', "a", False),
         ('"a,b"', '"a,b", "c"', True),
+        ('"a"', '"\\", "a"', True),
+        ('"b\\"', 'W/"a\\", "b\\"', True),
         ('"a"', "", False),
     ],
 )
