@@ -78,8 +78,7 @@ def begin_fill(
         if entry.span is not None:
             entry = join_parts(parts.store, entry)
         stored = parts.store.put(entry)
-        # Not stored: a group was dropped meanwhile, and the next request may do better.
-        on_end(is_reusable(entry, parts.time()) if stored else None)
+        on_end(is_reusable(entry, parts.time()) if stored else _may_do_better(stored))
 
     return Fill(
         parts.store.writer(),
@@ -93,6 +92,11 @@ def begin_fill(
 def is_reusable(entry: Entry, now: float) -> bool:
     """Return whether the requests that wait can use the entry."""
     return entry.fresh_until > now or entry.directives.stale_while_revalidate > 0
+
+
+def _may_do_better(stored: bool | None) -> bool | None:
+    """Return what a response that was not stored says of the next one: nothing, or False."""
+    return False if stored is None else None
 
 
 def announced_length(headers: Headers) -> int | None:

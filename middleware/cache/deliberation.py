@@ -12,6 +12,7 @@ from middleware.cache.exchange import Exchange
 from middleware.cache.parts import BACKGROUND_KEY, STATUS_KEY, Parts, Request
 from middleware.cache.replies import gateway_timeout, reply, with_age
 from middleware.cache.reuse import Decision, decide, may_serve_after_error
+from middleware.cache.stores.base import NO_TIME
 from middleware.cache.variants import Variants
 from middleware.cache.vary import normalize
 from middleware.cache.verdict import Inquiry
@@ -113,6 +114,7 @@ class Deliberation:
             and request.range is None
             and not request.asked.no_cache
             and not request.asked.no_store
+            and self._started != NO_TIME
             and self._waits < _MAX_WAITS
             and collapse_seconds > 0
             and not self._parts.flights.is_uncacheable(self._flight_key())

@@ -9,6 +9,8 @@ from middleware.cache.variants import Variants
 # The most variants of one resource, if a lookup reads all of them: a Vary on a field with many
 # values must not fill the store.
 MAX_VARIANTS = 32
+# The time that a store gives while it cannot be reached: what is requested then is not stored.
+NO_TIME = -1
 
 
 class BodyWriter(Protocol):
@@ -33,6 +35,7 @@ class Store(Protocol):
     def lookup(self, key: str) -> tuple[Variants, int]:
         """Return the stored responses of a key, and the group clock's time for a new one.
 
+        `NO_TIME` if it will not be stored; then no request waits for the response to another.
         These may include entries that are no longer current, as candidates for validation.
         """
         ...
@@ -45,8 +48,11 @@ class Store(Protocol):
         """Begin to store a body."""
         ...
 
-    def put(self, entry: Entry) -> bool:
-        """Store a response; False if it was not, for instance because a group was dropped."""
+    def put(self, entry: Entry) -> bool | None:
+        """Store a response; False if it was not, for instance because a group was dropped.
+
+        None if there is no room for one as large.
+        """
         ...
 
     def refresh(self, old: Entry, new: Entry) -> bool:

@@ -116,9 +116,11 @@ class MemoryStore:
         """Begin to store a body."""
         return MemoryBodyWriter()
 
-    def put(self, entry: Entry) -> bool:
-        """Store a response unless a group was dropped since or it is larger than the store."""
-        if not self.is_current(entry) or cost(entry) > self.max_bytes:
+    def put(self, entry: Entry) -> bool | None:
+        """Store a response unless a group was dropped since, or, None, it is larger than all."""
+        if cost(entry) > self.max_bytes:
+            return None
+        if not self.is_current(entry):
             return False
         with self._lock:
             old = self._resources.get(entry.key, _NOTHING)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from middleware.cache.entry import Entry
 from middleware.cache.groups import slots_of
-from middleware.cache.stores.base import MAX_VARIANTS
+from middleware.cache.stores.base import MAX_VARIANTS, NO_TIME
 from middleware.cache.stores.redis_bodies import Bodies, RedisBodyWriter
 from middleware.cache.stores.redis_client import Connection, RedisClient
 from middleware.cache.stores.redis_scripts import DROP, LOOKUP, PUT
@@ -23,8 +23,6 @@ from middleware.cache.variants import Variants
 
 # The body of a removed entry stays for those who are reading it.
 _READING_SECONDS = 60
-# The group clock's time where there is none: a response whose request started then is not stored.
-_NO_TIME = -1
 
 
 class RedisStore:
@@ -60,12 +58,12 @@ class RedisStore:
     def lookup(self, key: str) -> tuple[Variants, int]:
         """Return the current stored responses of a key, and the group clock's number."""
         if self._unsent_drops and not self._drop(tuple(self._unsent_drops)):
-            return Variants(), _NO_TIME
+            return Variants(), NO_TIME
         found = self._connection.script(
             LOOKUP, (self._resource(key), *self._clock()), (self._bodies.prefix, _READING_SECONDS)
         )
         if found is None:
-            return Variants(), _NO_TIME
+            return Variants(), NO_TIME
         return self._texts.variants(key, found[1:]), found[0]
 
     def is_current(self, entry: Entry) -> bool:
@@ -78,7 +76,7 @@ class RedisStore:
 
     def put(self, entry: Entry) -> bool:
         """Store a response unless a group was dropped since its request started."""
-        if entry.started == _NO_TIME:
+        if entry.started == NO_TIME:
             return False
         variants, _ = self.lookup(entry.key)
         kept = {old.id for old in variants.with_entry(entry, MAX_VARIANTS)}

@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from middleware.cache import MemoryStore
 from middleware.cache.collapsing import Flight
+from middleware.cache.stores.base import NO_TIME
+from middleware.cache.variants import Variants
 from tests.middleware.cache.around import Client, Origin, fresh, request, status_of
 from tests.middleware.serving import BrokenError, Exchange
 from tests.needs import lacking
@@ -339,6 +342,19 @@ def test_failing_store_leaves_no_flight() -> None:
     with pytest.raises(BrokenError):
         client.ask()
     assert client.ask().content == b"hello"
+
+
+@pytest.mark.parametrize("reason", ["too small", "away"])
+def test_nobody_waits_for_what_the_store_does_not_take(reason: str) -> None:
+    """One after another they would wait for nothing."""
+    origin = fresh(b"x" * 10_000)
+    client = Client(origin, store=MemoryStore(5_000))
+    if reason == "away":
+        client.store.lookup = lambda key: (Variants(), NO_TIME)  # type: ignore[method-assign]
+    else:
+        client.ask()
+    client.cache._parts.flights.join = lambda key: pytest.fail("it waits")  # type: ignore[method-assign]
+    assert len(client.ask().content) == 10_000
 
 
 def test_revalidation_is_one_for_many() -> None:
