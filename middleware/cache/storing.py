@@ -23,6 +23,9 @@ UNDERSTOOD_STATUSES = frozenset(
     | {511}
 )
 
+# They answer what no key has: conditions (304, 412) and a range (416), or a client that is to
+# behave otherwise (428, 429, 431 and 511, which RFC 6585 sections 3 to 6 let nobody store).
+_OF_ONE_REQUEST = frozenset({304, 412, 416, 428, 429, 431, 511})
 
 # Reasons that come from the request, and do not affect what is stored already.
 OF_REQUEST = frozenset({"request no-store", "authorization"})
@@ -49,7 +52,7 @@ def reason_not_to_store(
     directives = control.directives
     if asked.no_store:
         return "request no-store"
-    if not 200 <= status <= 599 or status == 304:
+    if not 200 <= status <= 599 or status in _OF_ONE_REQUEST:
         return "status"
     if (directives.no_store or directives.must_understand) and not _may_disregard_no_store(
         status, directives
@@ -61,7 +64,8 @@ def reason_not_to_store(
         return "authorization"
     if "*" in split_list(value_of(headers, "vary") or ""):
         return "vary *"
-    if values_of(headers, "set-cookie") and not policy.store_set_cookie:
+    has_cookie = values_of(headers, "set-cookie") and "set-cookie" not in directives.unstored_fields
+    if has_cookie and not policy.store_set_cookie:
         return "set-cookie"
     if not is_cacheable(status, headers, control, response_time):
         return "no freshness"

@@ -32,7 +32,7 @@ def test_final_status_with_lifetime_is_stored(status: int) -> None:
     assert refusal(FRESH, status=status) is None
 
 
-@pytest.mark.parametrize("status", [0, 103, 304, 600])
+@pytest.mark.parametrize("status", [0, 103, 304, 412, 416, 428, 429, 431, 511, 600])
 def test_other_status_is_not_stored(status: int) -> None:
     assert refusal(FRESH, status=status) == "status"
 
@@ -81,6 +81,11 @@ def test_set_cookie_is_not_stored_unless_wanted() -> None:
     cookie = ("Set-Cookie", "a=b")
     assert refusal(FRESH, cookie) == "set-cookie"
     assert refusal(FRESH, cookie, store_set_cookie=True) is None
+
+
+@pytest.mark.parametrize("directive", ["private", "no-cache"])
+def test_cookie_that_is_not_stored_does_not_keep_out_the_rest(directive: str) -> None:
+    assert refusal(with_directives(f'{directive}="Set-Cookie"'), ("Set-Cookie", "a=b")) is None
 
 
 def test_unlisted_status_needs_a_lifetime() -> None:
