@@ -26,6 +26,15 @@ HOP_BY_HOP = frozenset(
 )
 
 
+def of_connection(headers: Headers) -> frozenset[str]:
+    """Return the names of the fields that are for one connection only, in lower case.
+
+    Those that are always, and those that `Connection` lists (RFC 9110 section 7.6.1).
+    """
+    listed = value_of(headers, "connection")
+    return HOP_BY_HOP if listed is None else HOP_BY_HOP | set(split_list(listed.lower()))
+
+
 def values_of(headers: Headers, name: str) -> list[str]:
     """List the values of the lines that carry the field, in their order; `name` in lower case."""
     return [value for field, value in headers if field.lower() == name]

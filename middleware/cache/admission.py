@@ -36,6 +36,8 @@ def refusal_of(
     if refusal is not None:
         return refusal
     length = announced_length(headers)
+    if length is None and values_of(headers, "content-length"):
+        return "no length"  # It is none, so how much has to come is unknown (RFC 9112 6.3).
     if length is not None and length > parts.policy.max_body_bytes:
         return "too large"
     if code == 206 and _span_of(headers, length, request) is None:

@@ -218,6 +218,7 @@ class Deliberation:
             "stale",
             request_time=self._parts.time(),
             started=self._started,
+            stale=entry,
             candidates=self._candidates([entry]),
             flight=flight,
         )

@@ -1,10 +1,10 @@
 """Update a stored response from the head of a new one (RFC 9111 sections 3.2, 4.3.4-5)."""
 
-from middleware._fields import value_of
+from middleware._fields import value_of, without
 from middleware._wsgi import Headers
 from middleware.cache.admission import Arrival, refusal_of
 from middleware.cache.entry import Entry
-from middleware.cache.freshness import Control
+from middleware.cache.freshness import Control, control_of
 from middleware.cache.parts import Parts, Request, code_of
 from middleware.cache.revalidation import updated_headers
 from middleware.cache.storing import OF_REQUEST
@@ -43,8 +43,10 @@ def _keep(
     headers: Headers,
     selecting: Selecting,
 ) -> tuple[Entry, bool]:
+    # The new fields may name some that are for one client alone, new or stored (5.2.2.4, 5.2.2.7).
+    unstored = control_of(headers, parts.policy).directives.unstored_fields
     entry = chosen.updated(
-        headers,
+        without(headers, unstored),
         selecting=selecting,
         request_time=arrival.request_time,
         response_time=parts.time(),
@@ -54,7 +56,7 @@ def _keep(
     if refusal is None and entry.id == chosen.id:
         return entry, parts.store.refresh(chosen, entry)
     if refusal is None:
-        return entry, parts.store.put(entry)
+        return entry, bool(parts.store.put(entry))
     if refusal not in OF_REQUEST:
         parts.store.drop([entry.key])
     return entry, False

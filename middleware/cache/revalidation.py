@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from middleware._fields import HOP_BY_HOP, value_of, without
+from middleware._fields import of_connection, value_of, without
 from middleware._wsgi import Headers
 from middleware.cache.client_conditions import is_weak, strongly_equal, weakly_equal
 from middleware.cache.dates import format_date
@@ -48,7 +48,7 @@ def entry_to_update(entries: Sequence[Entry], headers: Headers, *, by_etag: bool
 
 def updated_headers(stored: Headers, new: Headers, response_time: float) -> Headers:
     """Replace stored fields by those of the same name in the new response (3.2)."""
-    fresh = without(new, HOP_BY_HOP | _KEPT_BY_UPDATE)
+    fresh = without(new, of_connection(new) | _KEPT_BY_UPDATE)
     if value_of(fresh, "date") is None:
         # Without Date, the age counts from now; the old Date would make it stale at once.
         fresh.append(("Date", format_date(response_time)))

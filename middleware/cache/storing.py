@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from middleware._fields import HOP_BY_HOP, split_list, value_of, values_of, without
+from middleware._fields import of_connection, split_list, value_of, values_of, without
 from middleware._wsgi import Headers
 from middleware.cache.directives import ResponseDirectives
 from middleware.cache.freshness import (
@@ -111,5 +111,4 @@ def is_useful(
 
 def storable_headers(headers: Headers, directives: ResponseDirectives) -> Headers:
     """Copy the fields that may be stored (RFC 9111 section 3.1)."""
-    connection = {name.lower() for name in split_list(value_of(headers, "connection") or "")}
-    return without(headers, HOP_BY_HOP | connection | directives.unstored_fields)
+    return without(headers, of_connection(headers) | directives.unstored_fields)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from middleware._fields import value_of
+from middleware._fields import names_in, value_of
 from middleware._wsgi import Headers
 from middleware.cache.admission import Arrival, begin_fill, is_reusable, refusal_of
 from middleware.cache.client_conditions import is_not_modified, not_modified_headers
@@ -101,7 +101,10 @@ class Judge:
             return None
         entry, stored = freshen(self._parts, self._request, chosen, arrival)
         self.land(reusable=stored and is_reusable(entry, self._parts.time()))
-        return self._replaced_by(entry, fwd_status=304, stored=stored)
+        # What no store keeps is for this client all the same.
+        personal = entry.directives.unstored_fields - names_in(entry.headers)
+        own = [pair for pair in arrival.headers if pair[0].lower() in personal]
+        return self._replaced_by(entry, fwd_status=304, stored=stored, own=own)
 
     def _stored_or_passed(
         self, arrival: Arrival, code: int, body: Iterable[bytes] | None
@@ -179,6 +182,7 @@ class Judge:
         fwd_status: int | None,
         stored: bool = False,
         detail: str | None = None,
+        own: Sequence[tuple[str, str]] = (),
     ) -> Outcome:
         now = self._parts.time()
         line, headers, pieces = reply(entry, self._request.fields)
@@ -189,5 +193,5 @@ class Judge:
             stored=stored,
             detail=detail,
         )
-        headers = self._parts.with_status(with_age(headers, entry, now), text)
+        headers = self._parts.with_status([*with_age(headers, entry, now), *own], text)
         return Replaced(line, headers, pieces)

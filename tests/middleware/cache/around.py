@@ -140,9 +140,9 @@ def status_of(exchange: Exchange) -> str:
     return exchange.header("Cache-Status") or ""
 
 
-def after_a_good_answer(app: Any) -> Client:
+def after_a_good_answer(app: Any, **fields: str) -> Client:
     """Store an answer, let it go stale, and put another application behind the cache."""
-    client = Client(Origin(cache_control="max-age=60, stale-if-error=60", etag='"a"'))
+    client = Client(Origin(cache_control="max-age=60, stale-if-error=60", etag='"a"', **fields))
     client.ask()
     client.clock.pass_by(61)
     client.app = app
