@@ -11,8 +11,6 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from middleware._fields import split_list
-
 KEY = "middleware.forwarded"
 BELIEVED, REMOVED = "believed", "removed"
 FIELD = "HTTP_X_FORWARDED_FOR"
@@ -116,7 +114,9 @@ class ForwardedMiddleware:
 
     def resolve(self, environ: WSGIEnvironment) -> None:
         """Take the client's address from the fields, if they have it, and remove the fields."""
-        said = split_list(environ.get(FIELD, ""))
+        # Quotes mean nothing in it: one that a client sends must not join what proxies append.
+        members = environ.get(FIELD, "").split(",")
+        said = [stripped for member in members if (stripped := member.strip(" \t"))]
         for key in environ.keys() & FIELDS:
             del environ[key]
         environ[KEY] = REMOVED

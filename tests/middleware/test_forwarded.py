@@ -125,6 +125,13 @@ def test_each_proxy_adds_one() -> None:
     assert addresses == ["10.0.0.9", "10.0.0.1", "192.0.2.7", "203.0.113.5", "10.0.0.9"]
 
 
+@pytest.mark.parametrize("sent", ['6.6.6.6, "x', '"6.6.6.6', '"', '6.6.6.6, "\\"'])
+def test_client_that_sends_a_quote_hides_no_proxy(sent: str) -> None:
+    """X-Forwarded-For has no quoted strings: what follows a quote is what proxies appended."""
+    addresses = [seen(proxies, f"{sent}, 192.0.2.7, 10.0.0.1") for proxies in (1, 2)]
+    assert [each["REMOTE_ADDR"] for each in addresses] == ["10.0.0.1", "192.0.2.7"]
+
+
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_nobody_below_reads_the_fields(proxies: int) -> None:
     environ = seen(proxies, "192.0.2.7", **dict.fromkeys(FIELDS, "192.0.2.7"))
