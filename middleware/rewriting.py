@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, TypeAlias
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from middleware._fields import first_value_of, with_vary, without
+from middleware._fields import first_value_of, value_of, with_vary, without
 from middleware._options import function_of, names_of
 from middleware._wsgi import ExcInfo, Headers, WrappedBody, Write
 from middleware.headers import TOKEN
@@ -141,7 +141,7 @@ class RewrittenResponse:
         content_type = first_value_of(headers, "content-type") or ""
         if content_type.partition(";")[0].strip().lower() not in self.middleware.content_types:
             return False
-        if (first_value_of(headers, "content-encoding") or "identity").lower() != "identity":
+        if (value_of(headers, "content-encoding") or "identity").lower() != "identity":
             return False
         return not any(
             name.lower() == "cache-control" and "no-transform" in value.lower()

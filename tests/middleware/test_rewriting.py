@@ -135,6 +135,11 @@ def test_identity_is_no_encoding() -> None:
     assert served(("Content-Encoding", "Identity")).content == b"HELLO."
 
 
+def test_second_line_names_an_encoding_too() -> None:
+    codings = [("Content-Encoding", "identity"), ("Content-Encoding", "gzip")]
+    assert served(*codings).content == b"hello"
+
+
 def test_maker_may_decline() -> None:
     body = [b"hello"]
     app = answering(body, headers=[("Content-Type", HTML), ("Content-Length", "5")])
