@@ -9,6 +9,7 @@ from wsgiref.types import WSGIEnvironment
 # What may stand in a path as it is (RFC 3986 section 3.3).
 PATH_CHARACTERS = "/:@!$&'()*+,;=~"
 NOT_IN_A_URL = re.compile(r"[^\x21-\x7e]")
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # Most paths need no quoting, and this test is quicker than quoting.
 NEEDS_NO_QUOTING = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=~._-]*")
 
@@ -26,6 +27,14 @@ def wsgi_prefix(path: str) -> str:
     if not prefix:
         raise ValueError("the root is not a prefix: everything is below it")
     return prefix
+
+
+def normal_host(scheme: str, host: str) -> str:
+    """Return a host in lower case, without a port that is empty or the scheme's own.
+
+    RFC 9110 section 4.2.3, RFC 3986 section 6.2.3.
+    """
+    return host.lower().removesuffix(":").removesuffix(DEFAULT_PORTS.get(scheme, ""))
 
 
 def first_segment(path: str) -> str:

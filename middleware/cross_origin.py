@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from middleware._options import names_of
-from middleware._paths import below, wsgi_prefix
+from middleware._paths import DEFAULT_PORTS, below, normal_host, wsgi_prefix
 from middleware.answer import Answer
 
 # RFC 9110 section 9.2.1.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # A scheme, and a name, an IPv4 or an IPv6 address (RFC 6454 section 6.2), all in ASCII.
 ORIGIN = re.compile(
     r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?"
@@ -103,8 +102,7 @@ class CrossOriginGuardMiddleware:
 def is_same_host(origin: str, host: str) -> bool:
     """Return whether an origin has this host and port; the origin `null` has none."""
     scheme, _, authority = origin.lower().partition("://")
-    default = DEFAULT_PORTS.get(scheme, "")
-    return bool(authority) and authority == host.lower().removesuffix(default)
+    return bool(authority) and authority == normal_host(scheme, host)
 
 
 def checked_origins(option: str, origins: Iterable[str]) -> frozenset[str]:

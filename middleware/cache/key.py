@@ -10,9 +10,9 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
+from middleware._paths import normal_host
 from middleware.cache.hooks import KeyHook, apply_key_hook
 
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # An attacker may send any number of Hosts; beyond this many, all are forgotten.
 _REMEMBERED = 256
 # As in RFC 3986's reg-name, IPv6 literal and port. "@" is not part of a host.
@@ -144,7 +144,7 @@ def origin_of(key: str) -> str:
 
 
 def _origin(scheme: str, host: str) -> str | None:
-    host = host.lower().removesuffix(":").removesuffix(_DEFAULT_PORTS.get(scheme, ""))
+    host = normal_host(scheme, host)
     if not host or not _HOST_CHARACTERS.issuperset(host):
         return None
     return f"{scheme}://{host}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
-from middleware._paths import below, first_segment, shift, wsgi_prefix
+from middleware._paths import below, first_segment, normal_host, shift, wsgi_prefix
 
 # With a port or without; no scheme, no path.
 HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:\d+)?", re.ASCII)
@@ -36,8 +36,8 @@ class Mount:
 class MountHost:
     """Let another application answer for a host.
 
-    `host`: as clients write it, with the port if that is not the scheme's default; compared
-        without regard to case (RFC 9110 section 4.2.3).
+    `host`: with the port if that is not the scheme's default; compared without regard to case,
+        and to whether a client writes the default port (RFC 9110 section 4.2.3).
     """
 
     segments = None
@@ -49,4 +49,5 @@ class MountHost:
         self.target = target
 
     def route(self, environ: WSGIEnvironment, app: WSGIApplication) -> WSGIApplication | None:
-        return self.target if environ.get("HTTP_HOST", "").lower() == self.host else None
+        host = normal_host(environ["wsgi.url_scheme"], environ.get("HTTP_HOST", ""))
+        return self.target if host == self.host else None

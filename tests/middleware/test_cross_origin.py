@@ -85,6 +85,7 @@ def test_client_that_is_no_browser_passes() -> None:
         ("https://CHAT.example", "chat.Example", "200"),
         ("https://chat.example", "chat.example:443", "200"),
         ("http://chat.example", "chat.example:80", "200"),
+        ("http://chat.example", "chat.example:", "200"),
         ("http://chat.example:8000", "chat.example:8000", "200"),
         ("http://[::1]:8000", "[::1]:8000", "200"),
         ("https://evil.example", "chat.example", "403"),

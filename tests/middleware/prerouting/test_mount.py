@@ -59,7 +59,14 @@ def test_prefix_may_have_any_letters() -> None:
 
 @pytest.mark.parametrize(
     ("host", "mounted"),
-    [("admin.example.org", True), ("ADMIN.example.org", True), ("example.org", False), ("", False)],
+    [
+        ("admin.example.org", True),
+        ("ADMIN.example.org:80", True),
+        ("admin.example.org:", True),
+        ("admin.example.org:8000", False),
+        ("example.org", False),
+        ("", False),
+    ],
 )
 def test_host_chooses(host: str, mounted: bool) -> None:
     app = PreRoutingMiddleware(answering(), [MountHost("Admin.example.org", answering([b"admin"]))])
