@@ -121,6 +121,14 @@ def _cheap_chats() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _as_nice_as_before() -> Iterator[None]:
+    """Find a test that makes this process nice: those after it would wait for all others."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    yield
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
 @pytest.fixture(autouse=True)
 def _loggers_kept() -> Iterator[None]:
     """Give the next test the loggers that this one had: a service that starts configures them."""

@@ -219,6 +219,9 @@ def test_says_what_went_wrong(
     settings: Settings, say: Callable[[str], None], site: WebSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In this process, so that it is measured too."""
+    nice: list[int] = []
+    monkeypatch.setattr("ngw2f.jobs.fetch_process.be_nice", nice.append)
+    monkeypatch.setattr("ngw2f.jobs.fetch_process.signal.signal", lambda *_: None)
     say(site.url("/a"))
     worker, its = socket.socketpair()
     said = []
@@ -237,6 +240,7 @@ def test_says_what_went_wrong(
     caller.join()
     assert said[0] == b"1"
     assert said[1].startswith(b"fetching links failed: ZeroDivisionError")
+    assert nice == [module.NICE]
 
 
 def test_without_one_the_worker_fetches_itself(
