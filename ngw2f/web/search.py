@@ -4,10 +4,13 @@ Programs get the messages in the order of every list of messages, oldest first; 
 newest first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
+from html import escape
 from urllib.parse import urlencode
 
 import msgspec
+from markupsafe import Markup
 
 from ngw2f.actions.search import Hits
 from ngw2f.api_resources import Message
@@ -16,6 +19,7 @@ from ngw2f.http import Request, Response, add_vary, json_response, link_header, 
 from ngw2f.store.quotes import Quote, quotes_of
 from ngw2f.store.users import UserRow
 from ngw2f.text.found_words import mark_words
+from ngw2f.text.search_query import Phrase
 from ngw2f.web import auth
 from ngw2f.web.caching import personal
 from ngw2f.web.errors import http_error
@@ -88,6 +92,7 @@ def _page(
         "asked": asked,
         "hits": hits,
         "messages": [_marked(each, hits) for each in reversed(hits.messages)] if hits else [],
+        "marked": partial(marked_name, hits.phrases if hits else ()),
         "quotes": _quotes_of(services, hits) if hits and is_page else {},
         "older": f"/search?{urlencode(older)}" if older else None,
         "detail": refusal.sentence if refusal else "",
@@ -108,6 +113,13 @@ def _quotes_of(services: Services, hits: Hits) -> dict[int, Quote]:
 
 def _marked(message: Message, hits: Hits) -> Message:
     return msgspec.structs.replace(message, html=mark_words(message.html, hits.phrases))
+
+
+def marked_name(phrases: Collection[Phrase], name: str) -> Markup:
+    """Return a file's name with what was found in it, "" if nothing was."""
+    plain = escape(name, quote=False)
+    marked = mark_words(plain, phrases)
+    return Markup(marked if marked != plain else "")  # noqa: S704 # It is escaped.
 
 
 def _asked(request: Request) -> Asked:

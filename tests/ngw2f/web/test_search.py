@@ -1,12 +1,16 @@
 """`GET /api/search`, and the page `/search`: both show what the reader may read."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from ngw2f.api_resources import File
 from ngw2f.settings import Settings
+from ngw2f.web.search import marked_name
+from ngw2f.web.templates import Templates
 from tests.client import BROWSER, Client
 from tests.ngw2f.web.set_once import Setting
 from tests.ngw2f.web.test_paging import follow
@@ -50,7 +54,7 @@ def test_pages_of_hits(client: Client, ann: dict[str, str]) -> None:
 def test_message_of_files_alone_is_found_by_their_names(
     client: Client, ann: dict[str, str], render: Callable[[], int]
 ) -> None:
-    path = "/api/rooms/2/files?name=Plan.pdf"
+    path = "/api/rooms/2/files?name=Plan%20A%26B.pdf"
     body = {**ann, "Content-Type": "application/octet-stream"}
     file = client.post(path, b"x", headers=body, status=201).json["id"]
     posted = {"source": "", "file_ids": [file]}
@@ -59,6 +63,16 @@ def test_message_of_files_alone_is_found_by_their_names(
     assert follow(client, "/api/search?q=plan", ann) == [[made]]
     # Its room is private.
     assert follow(client, "/api/search?q=plan") == [[]]
+    client.sign_in("ann", "open sesame")
+    name = page_of(client, "q=plan").html.select_one(".file bdi")
+    assert str(name) == "<bdi><mark>Plan</mark> A&amp;B.pdf</bdi>"
+
+
+def test_picture_that_is_found_by_its_name_says_it() -> None:
+    file = File.of(1, "my cat.png", 9, "image/png", 30, 20)
+    shown = Templates().fragment("files.html", "en")
+    values = {"message": {"files": [file]}, "marked": partial(marked_name, [("cat",)])}
+    assert "<bdi>my <mark>cat</mark>.png</bdi></a>" in shown(**values)
 
 
 def test_answer_is_nobody_elses(client: Client, ann: dict[str, str]) -> None:
