@@ -39,7 +39,7 @@ def post(services: Services, request: Request, name: str, room_id: int | None = 
     with services.core.database.reading() as connection:
         room = rights.find_room_named(connection, name, user, room_id)
     rights.check_open(room)
-    draft = Draft()
+    draft, files = Draft(), None
     with ExitStack() as opened:
         try:
             # A form is longer than the files in it.
@@ -53,7 +53,7 @@ def post(services: Services, request: Request, name: str, room_id: int | None = 
             if key is None or not services.actions.messages.was_posted(user, key):
                 _post(services, user, room, draft, key, files)
         except (*REFUSALS, TooLarge) as error:
-            refused = replace(draft, error=error)
+            refused = replace(draft, error=error, has_files=files != [])
             return show_refused(services, request, user, name, room_id, refused)
     return see_other(room.links.page + "#end")
 

@@ -60,6 +60,8 @@ class Draft:
     reply_to: int | None = None
     # Whether it was to be a private room.
     private: bool = False
+    # Whether files were chosen, which a browser does not do again by itself.
+    has_files: bool = False
 
     @property
     def detail(self) -> str | Sentence:

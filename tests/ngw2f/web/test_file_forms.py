@@ -134,11 +134,17 @@ def test_refused_form_comes_back_with_the_text(build: Callable[..., Service]) ->
     client.sign_in("ann")
     answer = send(client, [("file", "a", b"x" * 101)], source="look")
     assert (answer.status_int, texts(answer, "#write")) == (413, ["look"])
-    assert texts(answer, "#problem") == ["Not sent: a file has at most 100 bytes"]
+    assert texts(answer, "#problem") == [
+        "Not sent: a file has at most 100 bytes. Choose the files again."
+    ]
     many = [("file", "a", b"")] * 21
     answer = send(client, many, source="look")
-    assert texts(answer, "#problem") == ["Not sent: a message has at most 20 files"]
-    assert send(client, [], source=" ").status_int == 400
+    assert texts(answer, "#problem") == [
+        "Not sent: a message has at most 20 files. Choose the files again."
+    ]
+    answer = send(client, [], source=" ")
+    assert answer.status_int == 400
+    assert not texts(answer, "#problem")[0].endswith("again.")
     assert client.sources() == []
 
 
@@ -153,7 +159,9 @@ def test_form_needs_room_before_it_is_read(
     client.sign_in("ann")
     answer = send(client, [("file", "a", b"x" * 200)], source="look")
     assert (answer.status_int, on_disk(settings)) == (413, [])
-    assert texts(answer, "#problem") == ["Not sent: your files leave room for 150 bytes"]
+    assert texts(answer, "#problem") == [
+        "Not sent: your files leave room for 150 bytes. Choose the files again."
+    ]
     # It is the account's again after it.
     headers = {"Content-Type": "application/octet-stream"}
     client.post("/api/rooms/1/files?name=a", b"x" * 150, headers=headers, status=201)
