@@ -30,6 +30,9 @@ MAX_NESTING: Final = 20
 # Larger tables exceed `MAX_HTML_CHARACTERS`, and take long to get there.
 MAX_CELLS: Final = 4_000
 
+# By the style that the parser gives to a cell: the page's policy allows no styles.
+ALIGNMENTS: Final = {f"text-align:{name}": name for name in ("left", "center", "right")}
+
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
@@ -84,7 +87,8 @@ def heading_with_text(state: StateBlock, line: int, end_line: int, silent: bool)
 def whole_table(state: StateBlock, line: int, end_line: int, silent: bool) -> bool:
     """Parse a table; cells beyond the header's columns go into the last one.
 
-    Rows beyond MAX_CELLS are text: a row of one character may have a thousand cells.
+    Rows beyond MAX_CELLS are text: a row of one character may have a thousand cells. A cell has
+    its column's alignment as its class.
     """
     first = len(state.tokens)
     rows = MAX_CELLS // (getLine(state, line).count("|") + 1)
@@ -93,6 +97,8 @@ def whole_table(state: StateBlock, line: int, end_line: int, silent: bool) -> bo
     columns = 0
     row_line = line
     for token in state.tokens[first:]:
+        if style := token.attrs.pop("style", None):
+            token.attrs["class"] = ALIGNMENTS[str(style)]
         if token.type == "th_open":
             columns += 1
         elif token.type == "tr_open" and token.map:
@@ -103,6 +109,13 @@ def whole_table(state: StateBlock, line: int, end_line: int, silent: bool) -> bo
             beyond = _cells(state, row_line)[columns:]
             cell.content = " | ".join([cell.content, *beyond]) if beyond else cell.content
     return True
+
+
+def drop_alignment(tokens: Sequence[Token]) -> None:
+    """Make the HTML of tables shorter."""
+    for token in tokens:
+        if token.type in ("th_open", "td_open"):
+            token.attrs.clear()
 
 
 def _cells(state: StateBlock, line: int) -> list[str]:

@@ -15,7 +15,7 @@ import nh3
 from pygments.token import STANDARD_TYPES
 
 from ngw2f.text.code_blocks import CodeRenderer
-from ngw2f.text.commonmark import URL_SCHEMES, build_parser
+from ngw2f.text.commonmark import ALIGNMENTS, URL_SCHEMES, build_parser, drop_alignment
 from ngw2f.text.definitions import parse_defined
 from ngw2f.text.plain import plain_html
 from ngw2f.text.visible import shows_anything
@@ -75,9 +75,11 @@ class MarkdownRenderer:
         return html
 
     def _render_shortly(self, source: str) -> str | None:
-        """Return HTML within the limit: highlighted, else without, else None."""
+        """Return HTML within the limit: highlighted and aligned, else without, else None."""
         tokens, environment = parse_defined(self._parser, source)
         for self._code.colours in (True, False):
+            if not self._code.colours:
+                drop_alignment(tokens)
             html: str = self._parser.renderer.render(tokens, self._parser.options, environment)
             if is_short(html, source):
                 return html
@@ -88,6 +90,8 @@ def allowed_classes(code: CodeRenderer) -> dict[str, set[str]]:
     """Return the allowed classes of each element."""
     return {
         "div": {"highlight"},
+        "th": set(ALIGNMENTS.values()),
+        "td": set(ALIGNMENTS.values()),
         "code": {f"language-{name}" for name in code.languages},
         "span": {name for name in STANDARD_TYPES.values() if name},
     }

@@ -51,6 +51,13 @@ def test_table(renderer: MarkdownRenderer) -> None:
     assert "<td>2</td>" in html
 
 
+def test_columns_are_aligned(renderer: MarkdownRenderer) -> None:
+    html = renderer.render("a | b | c | d\n:--|:-:|--:|--\n1 | 2 | 3 | 4")
+    assert '<th class="left">a</th>\n<th class="center">b</th>\n<th class="right">c</th>' in html
+    assert '<td class="left">1</td>\n<td class="center">2</td>\n<td class="right">3</td>' in html
+    assert "<td>4</td>" in html
+
+
 def test_code_is_highlighted(renderer: MarkdownRenderer) -> None:
     html = renderer.render("```python\nx = 1\n```")
     assert html.startswith('<div class="highlight"><pre><code class="language-python">')

@@ -35,6 +35,15 @@ def test_long_code_loses_its_colours_first() -> None:
 
 
 @pytest.mark.usefixtures("_unhurried")
+def test_long_table_loses_its_alignment_first() -> None:
+    source = "a | b\n-:|-:\n" + "1 | 2\n" * 1_300
+    html = RENDERER.render(source)
+    assert html.startswith("<table>")
+    assert html.count("<td>1</td>") == 1_300
+    assert "class" not in html
+
+
+@pytest.mark.usefixtures("_unhurried")
 def test_code_has_its_colours_again_after_a_long_one() -> None:
     RENDERER.render("```python\n" + "x=a+b\n" * 1_600)
     assert "<span" in RENDERER.render("```python\nx=a+b")
