@@ -82,7 +82,7 @@ def environment(place: Path) -> Path:
 def features(servers: dict[str, Running]) -> str:
     """Return the table of what each cache does."""
     names = [name for name in CACHES if name in servers]
-    lines = [["", "RFC", *names], ["---"] * (len(names) + 2)]
+    lines = [["what", "RFC", *names], ["---"] * (len(names) + 2)]
     totals = dict.fromkeys(names, 0)
     with ThreadPoolExecutor(len(names)) as pool:
         for what, clause, probe in PROBES:
@@ -110,7 +110,7 @@ def speed(servers: dict[str, Running]) -> str:
         for name, server in servers.items():
             rounds[name].append(hits(server, REQUESTS))
     lines = [
-        ["", "a hit, beside plain WSGI", "spread", "beside its own framework", "and in Redis"],
+        ["cache", "a hit, beside plain WSGI", "spread", "beside its own framework", "and in Redis"],
         ["---"] * 5,
     ]
     for name, times in rounds.items():
