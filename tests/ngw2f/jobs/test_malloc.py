@@ -116,6 +116,8 @@ def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         "NGW2F_REDIS_URL": settings.redis_url,
         "NGW2F_REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
         "NGW2F_LINKS_ALLOW": ",".join(settings.links_allow),
+        # The fetch process is nice: on a busy machine it takes long for the largest pictures.
+        "NGW2F_LINKS_TIMEOUT_SECONDS": "30",
         "NGW2F_LOG_LEVEL": "ERROR",
     }
     command = [sys.executable, "-m", "ngw2f", "worker-process", "--queues=links"]
@@ -154,7 +156,7 @@ def test_memory_stays_bounded(
         client.say(ann, " ".join(f"http://127.0.0.1:{port}/" for port in some))
     render()
     shown = 0
-    # The fetch process is nice: on a busy machine it may be too slow for some.
+    # On a busy machine it may be too slow for some, even so.
     for _ in range(TRIES):
         wait_until(lambda: not job_context.link_outbox.has_due())
         answered = client.get("/api/messages?limit=200").json["messages"]
