@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -96,6 +96,14 @@ class DuePreview:
     url: str
     site: str
     failures: int
+
+
+class StoredThumbnail(NamedTuple):
+    """A picture of a link, and the private room whose link it is, 0 for all public ones."""
+
+    media_type: str
+    body: bytes
+    private_room_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +244,12 @@ def _set_thumbnail(connection: Connection, preview_id: int, content: Content) ->
     return name
 
 
-def find_thumbnail(connection: Connection, name: str) -> tuple[str, bytes] | None:
-    """Return a thumbnail's media type and body; None if there is none of this name."""
-    statement = select(thumbnails.c.media_type, thumbnails.c.body)
+def find_thumbnail(connection: Connection, name: str) -> StoredThumbnail | None:
+    """Return a thumbnail; None if there is none of this name."""
+    columns = thumbnails.c.media_type, thumbnails.c.body, previews.c.private_room_id
+    statement = select(*columns).join_from(thumbnails, previews)
     row = connection.execute(statement.where(thumbnails.c.name == name)).first()
-    return (row.media_type, row.body) if row else None
+    return StoredThumbnail(*row) if row else None
 
 
 def request_ids_of(connection: Connection, preview_ids: Collection[int]) -> dict[int, str]:

@@ -106,8 +106,7 @@ READS: dict[str, bool] = {
     "/service-worker.js": False,
     "/stats": True,
     "/tasks/<task_id>": False,
-    # Whoever knows the name gets it; the name is random, and has the mark of what has it.
-    "/thumbnails/<name>": False,
+    "/thumbnails/<name>": True,
 }
 # They do not end, or switch protocols: `FORMS` has what they send.
 STREAMS = {"/events", "/ws", "/socket.io/"}
@@ -268,7 +267,11 @@ def _furnish(world: World, ids: Mapping[str, int], ann: Reader) -> None:
 def _show_preview(world: World) -> str:
     """Store what is behind the link of the private room; return the name of its picture."""
     content = Content(
-        f"{MARK} title", thumbnail=b"webp", media_type="image/webp", width=4, height=3
+        f"{MARK} title",
+        thumbnail=f"webp {MARK}".encode(),
+        media_type="image/webp",
+        width=4,
+        height=3,
     )
     with world.services.core.database.writing() as connection:
         private = select(previews_table.c.id).where(previews_table.c.private_room_id == 2)

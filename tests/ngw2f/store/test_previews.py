@@ -203,7 +203,7 @@ def test_thumbnail_is_stored(
     (preview,) = shown(database, message)
     name = preview.image.removeprefix("/thumbnails/")
     with database.reading() as connection:
-        assert previews.find_thumbnail(connection, name) == ("image/webp", b"webp")
+        assert previews.find_thumbnail(connection, name) == ("image/webp", b"webp", 0)
         assert previews.find_thumbnail(connection, "unknown") is None
     assert (preview.image_width, preview.image_height) == (4, 3)
 

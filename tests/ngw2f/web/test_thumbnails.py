@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ngw2f.server.service import Service
 from ngw2f.store import message_links, messages, previews, users
 from ngw2f.store.database import Database
 from ngw2f.store.rooms import LOBBY_ID
@@ -33,6 +34,16 @@ def test_picture_may_be_kept_for_ever(
     assert answer.body == b"webp"
     assert answer.content_type == "image/webp"
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_picture_is_for_readers_where_reading_needs_an_account(
+    build: Callable[..., Service], preview: Callable[[previews.Content], str]
+) -> None:
+    path, client = preview(PICTURE), Client(build(anonymous_read=False))
+    assert client.get(path).status_int == 401
+    answer = client.get(path, headers=client.join("bob"), status=200)
+    assert answer.headers["Cache-Control"].startswith("private")
+    assert "Authorization" in answer.headers["Vary"]
 
 
 def test_unknown_picture(client: Client) -> None:
