@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,8 +199,17 @@ def test_request_has_one_line_of_json(client: Client) -> None:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """Give a client of a front behind which there is nothing."""
     directory = tmp_path_factory.mktemp("alone")
-    with running(make_front(directory, [directory / "none.sock"])) as client:
+    front = make_front(directory, [directory / "none.sock"])
+    with running(replace(front, file_bytes=0)) as client:
         yield client
+
+
+def test_large_file_of_unknown_length_is_refused(alone: Client) -> None:
+    """Once more than other bodies have has come of it, an error page must not refuse it again."""
+    chunks = (b"ffff\r\n" + b"x" * 0xFFFF + b"\r\n") * 20 + b"0\r\n\r\n"
+    headers = {"Transfer-Encoding": "chunked"}
+    answer = alone.ask("/api/rooms/1/files?name=a", "POST", chunks, headers)
+    assert (answer.status, answer.json["title"]) == (413, "Content Too Large")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
