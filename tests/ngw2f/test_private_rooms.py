@@ -6,7 +6,7 @@ is declared, so a test fails until somebody has said what a member gets by it.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -264,8 +264,11 @@ def _furnish(world: World, ids: Mapping[str, int], ann: Reader) -> None:
     client.say(headers, f"look: {LINK}")
 
 
-def _show_preview(world: World) -> str:
-    """Store what is behind the link of the private room; return the name of its picture."""
+def _show_preview(world: World, private_room_id: int = 2) -> str:
+    """Store what is behind the link of a private room, or of public ones (0).
+
+    Return the name of its picture.
+    """
     content = Content(
         f"{MARK} title",
         thumbnail=f"webp {MARK}".encode(),
@@ -274,7 +277,9 @@ def _show_preview(world: World) -> str:
         height=3,
     )
     with world.services.core.database.writing() as connection:
-        private = select(previews_table.c.id).where(previews_table.c.private_room_id == 2)
+        private = select(previews_table.c.id).where(
+            previews_table.c.private_room_id == private_room_id
+        )
         preview_id = connection.execute(private).scalar_one()
         previews.set_content(connection, preview_id, content, Schedule(2e9))
         return str(connection.execute(select(thumbnails.c.name)).scalar_one())
@@ -523,3 +528,40 @@ def test_rooms_of_others_cannot_be_chosen(world: World) -> None:
         for path in ("/api/events?wait=0&rooms=2", "/events?rooms=1,3"):
             answer = world.client.head if path.startswith("/events") else world.client.get
             assert answer(path, headers=reader.headers).status_int in (401, 404), reader.kind
+
+
+# ---- A chat in which reading needs an account ----
+
+
+def test_closed_chat_tells_nothing_to_who_has_no_account(
+    build: Callable[..., Service], render: Callable[[], int]
+) -> None:
+    """Nor of public rooms: what anonymous readers may read elsewhere."""
+    service = build(rate_limit=False)
+    client = Client(service)
+    ann = Reader("member", client.register(f"{MARK}ann"), client.token(f"{MARK}ann"))
+    world = World(service, client, ann)
+    _furnish_lobby(world)
+    render()
+    world.thumbnail = _show_preview(world, 0)
+    opened = _read_everything(world, Reader("anonymous", None))
+    # So the test of the closed one can fail.
+    assert all(
+        opened[rule]
+        for rule in ("/", "/api/messages", "/files/<id:file_id>/<file_name>", "/thumbnails/<name>")
+    )
+    closed = replace(world, client=Client(build(rate_limit=False, anonymous_read=False)))
+    found = _read_everything(closed, Reader("anonymous", None))
+    assert not any(found.values()), found
+    assert closed.client.head("/events").status_int == 401
+
+
+def _furnish_lobby(world: World) -> None:
+    """Let Ann say something in public, with the mark in all of it."""
+    client, headers = world.client, world.member.headers
+    kind = {**headers, "Content-Type": "text/plain"}
+    client.post("/api/rooms/1/files?name=a.txt", f"a file, {MARK}", headers=kind, status=201)
+    said = {"source": f"{MARK} {LINK}", "file_ids": [1]}
+    asks = {**headers, "Prefer": "respond-async"}
+    task = client.post_json("/api/messages", said, headers=asks, status=202)
+    world.task_id = task.headers["Location"].removeprefix("/tasks/")
