@@ -26,6 +26,11 @@ class Access:
         self.key = key
         self.now = now
 
+    @property
+    def needed(self) -> str | None:
+        """Return the entry of environ without which nobody may see anything, if there is one."""
+        return None if self.everyone else FIELD
+
     def __call__(self, environ: WSGIEnvironment) -> bool:
         return self.everyone or (FIELD in environ and self.is_valid(environ[FIELD]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from middleware.xray.values import Fields, kept_value
@@ -11,6 +11,8 @@ Entries: TypeAlias = list[tuple[str, object, object]]
 
 MAX_CHANGES = 100
 ABSENT = object()
+# Their values are compared at no cost.
+SIMPLE = (str, int, float, tuple)
 
 
 class Change(NamedTuple):
@@ -61,9 +63,9 @@ NO_DIFFERENCES = Differences()
 
 
 def is_same(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    """Say whether nothing changed. Nearly always all values are the same objects, seen at once.
+    """Say whether all is equal. Nearly always all values are the same objects, seen at once.
 
-    One replaced by an equal one is not a change; `changed_entries` names it if others changed.
+    For one replaced by an equal one of another type see `retyped_entries`.
     """
     try:
         return before == after
@@ -89,6 +91,20 @@ def changed_entries(
     if len(before) + added == len(after):
         return changed, []
     return changed, [name for name in before if name not in after]
+
+
+def retyped_entries(
+    names: Iterable[str], before: Iterable[object], after: Iterable[object]
+) -> Entries:
+    """Return the entries whose value was replaced by an equal one of another type.
+
+    `before`, `after`: the values of equal mappings, in the order of the names.
+    """
+    return [
+        (name, old, value)
+        for name, old, value in zip(names, before, after, strict=True)
+        if type(old) is not type(value) and isinstance(value, SIMPLE) and old == value
+    ]
 
 
 def differences_of_environs(

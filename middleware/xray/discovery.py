@@ -32,10 +32,11 @@ def probed(
     called = list(names or ())
     if len(called) != len(found):
         called = unique([name_of(layer) for layer, _ in found])
-    inner, _ = found[-1]
-    inner = recorder.probe(called[-1], inner)
+    innermost, _ = found[-1]
+    inner = recorder.probe(called[-1], innermost)
     for name, (layer, attribute) in zip(reversed(called[:-1]), reversed(found[:-1]), strict=True):
         inner = recorder.probe(name, rewired(layer, getattr(layer, attribute), inner))
+    inner.plain = app
     return inner
 
 

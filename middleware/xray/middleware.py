@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from types import FunctionType, MethodType
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -17,7 +18,7 @@ from middleware.xray.export import as_har, as_json, summary_of
 from middleware.xray.lint import lint
 from middleware.xray.page import POLICY, chosen, filters_of, list_page, trace_page, two_page
 from middleware.xray.panel import with_panel
-from middleware.xray.probe import KEY, Recorder
+from middleware.xray.probe import KEY, Probe, Recorder
 from middleware.xray.running import clock
 from middleware.xray.shared import SharedTraces, began_at
 from middleware.xray.spans import Span
@@ -48,10 +49,12 @@ class XRayMiddleware:
 
     `recorder`: the recorder whose probes stand in the application.
     `allow(environ)`: who may see it; everybody else gets what they would get without
-        X-ray. See `middleware.xray.access.Access`.
+        X-ray. See `middleware.xray.access.Access`. If it has an attribute `needed`, it is not asked
+        about requests whose environ lacks that entry.
     `shared`: the recordings of other processes of this host; see `middleware.xray.shared`.
     `plain`: the same chain without probes. Those who may not see X-ray get it, and pay nothing for
-        X-ray; without it they get `app`.
+        X-ray; without it they get `app`. If that is from `probed(chain, recorder)`, and `allow`
+        is the recorder's `when` too, it is that chain.
     `later(trace)`: what other processes did for a request, if anybody knows.
     `path`: where the last requests are shown. `PATH` is the list, with `?path=`, `status=`,
         `slower=` (milliseconds) and `layer=` to choose from it; `PATH` and an id is one request,
@@ -93,14 +96,20 @@ class XRayMiddleware:
         self.path = path
         self.shown_app = with_panel(app, path) if panel else app
         self.shared = shared
+        if plain is None and isinstance(app, Probe) and recorder.when is allow:
+            # What would not be recorded, nor shown, needs no probes.
+            plain = app.plain
         self.plain = app if plain is None else plain
+        # Without this entry of environ, a request is one of everybody else's; if it is known.
+        self.needed: str | None = getattr(allow, "needed", None)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        needed = self.needed
+        if (needed is not None and needed not in environ) or not self.allow(environ):
+            return self._pass(environ, start_response)
         path = environ.get("PATH_INFO", "")
-        if path.startswith(self.path) and self.allow(environ):
+        if path.startswith(self.path):
             return self.page(path[len(self.path) :], environ)(environ, start_response)
-        if not self.allow(environ):
-            return self.plain(environ, start_response)
         if FIELD in environ and "HTTP_UPGRADE" not in environ:
             return self.instead(environ)(environ, start_response)
 
@@ -114,6 +123,18 @@ class XRayMiddleware:
         is_page = "text/html" in environ.get("HTTP_ACCEPT", "")
         app = self.shown_app if is_page else self.app
         return app(environ, changing_headers(start_response, with_timing))
+
+    @property
+    def plain(self) -> WSGIApplication:
+        """The application of those who may not see X-ray."""
+        return self._plain
+
+    @plain.setter
+    def plain(self, app: WSGIApplication) -> None:
+        self._plain = app
+        call = type(app).__call__
+        # A method is called faster than an object that has it.
+        self._pass = MethodType(call, app) if isinstance(call, FunctionType) else app
 
     def page(self, name: str, environ: WSGIEnvironment) -> Answer:
         """Return what is shown under a name below our path."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from itertools import chain
+from operator import is_
 from typing import Any
 
-from middleware.xray.differences import Entries
+from middleware.xray.differences import Entries, differences_of_environs, retyped_entries
 from middleware.xray.values import UNSENDABLE
 from middleware.xray.visit import Visit
 
@@ -62,6 +63,31 @@ def note_mistakes_of_environ(
         is_path = name == "PATH_INFO" and not environ.get("SCRIPT_NAME")
         if name in REQUIRED or is_path:
             by.note("environ-value", f"{name} was removed")
+
+
+def note_retyped(last: Visit) -> None:
+    """Note values that were replaced by equal ones of another type, on the way to a visit.
+
+    The environs of the visits above it were equal, up to one that has its own: mostly all their
+    values are the same objects, which the last shows.
+    """
+    environ = last.raw_environ
+    if last.raw_values is None or environ is None:
+        return
+    if all(map(is_, last.raw_values, environ.values())):
+        return
+    names, visit = [*environ], last
+    while visit.raw_values is not None and visit.caller is not None:
+        before = visit.caller.raw_values
+        changed = retyped_entries(
+            names, environ.values() if before is None else before, visit.raw_values
+        )
+        if changed:
+            visit.received = differences_of_environs(environ, changed, [])
+            note_mistakes_of_environ(environ, changed, [], visit.caller)
+            # What is below compares itself with what was passed on to it.
+            last.raw_environ = dict(zip(names, last.raw_values, strict=True))
+        visit = visit.caller
 
 
 def mistake_of(name: object, value: object) -> str:

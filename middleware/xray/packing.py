@@ -16,9 +16,9 @@ OF_TRACE = (
 )  # fmt: skip
 OF_VISIT = (
     "body_has_close", "body_type", "bytes", "called", "checksum", "chunks", "close_calls",
-    "closed_by", "environ_type", "first_byte", "inner", "input_bytes", "input_reads",
+    "closed_by", "environ_type", "first_byte", "input_bytes", "input_reads",
     "is_held_back", "is_list", "is_whole", "last_byte", "method", "name", "out_when_called",
-    "place", "returned", "seconds", "write_bytes", "writes",
+    "place", "returned", "times", "write_bytes", "writes",
 )  # fmt: skip
 
 

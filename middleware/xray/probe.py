@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TypeGuard, cast
+from typing import TypeGuard
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from middleware._options import function_of
 from middleware.chain import APPLICATION
 from middleware.xray.differences import changed_entries, differences_of_environs, is_same
-from middleware.xray.mistakes import note_mistakes_of_environ
+from middleware.xray.inputs import RecordedInput
+from middleware.xray.mistakes import note_mistakes_of_environ, note_retyped
 from middleware.xray.names import name_of
 from middleware.xray.running import RUNNING, Cursor, clock
 from middleware.xray.starts import recorded_start
-from middleware.xray.streams import RecordedInput, recorded_body
+from middleware.xray.streams import recorded_body
 from middleware.xray.trace import MAX_VISITS, Trace
 from middleware.xray.values import PlainEntries, PlainFields
-from middleware.xray.visit import CALL, Visit
+from middleware.xray.visit import CALL, INNER, Visit
 
 KEY = "middleware.xray"
 
@@ -54,7 +55,7 @@ class Recorder:
         self.plain_fields = PlainFields()
         self.plain_entries = PlainEntries()
 
-    def probe(self, name: str, app: WSGIApplication) -> WSGIApplication:
+    def probe(self, name: str, app: WSGIApplication) -> Probe:
         """Return the layer with a probe before it. Call it for the innermost layer first.
 
         The application of a `chain` is named after its class.
@@ -87,19 +88,23 @@ class Probe:
     3333 as far as what it stands between does: faults pass it, and are recorded.
     """
 
-    __slots__ = ("app", "name", "place", "recorder")
+    __slots__ = ("app", "name", "place", "plain", "recorder")
 
     def __init__(self, recorder: Recorder, name: str, app: WSGIApplication, place: int) -> None:
         self.recorder = recorder
         self.name = name
         self.app = app
         self.place = place
+        # The whole chain without probes, if it is known.
+        self.plain: WSGIApplication | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # What most calls do is written out, as this runs for each layer of each request.
+        # Written out, as it runs for each layer, also of requests of which nothing is recorded.
         outer = cursor = RUNNING.get()
         recorder, place = self.recorder, self.place
         before = parent = None if cursor is None else cursor.visit
+        if cursor is None and KEY not in environ and place != recorder.outermost:
+            return self.app(environ, start_response)
         trace: Trace | None
         # A layer that makes a new environ leaves out our key, so what runs is asked first.
         if (
@@ -108,7 +113,7 @@ class Probe:
             and parent.trace.owner is recorder
             and place != recorder.outermost
         ):
-            trace = cast("Trace", parent.trace)
+            trace = parent.trace  # type: ignore[assignment] # It has an owner, so it is one.
         else:
             trace, parent = self.find(environ)
         if trace is None or len(trace.visits) >= MAX_VISITS:
@@ -127,9 +132,9 @@ class Probe:
             visit.note_error(CALL, error)
             raise
         finally:
-            visit.seconds[CALL] += (seconds := clock() - begin)
+            visit.times[CALL] += (seconds := clock() - begin)
             if before is not None:
-                before.inner[before.phase] += seconds
+                before.times[INNER + before.phase] += seconds
             cursor.visit = before
             if outer is not cursor:
                 RUNNING.set(outer)
@@ -168,7 +173,10 @@ def receive(environ: WSGIEnvironment, visit: Visit, parent: Visit | None, trace:
         if type(environ) is dict and is_same(before, environ):
             # Nothing to record, and no need for another copy.
             visit.raw_environ, visit.method = before, parent.method
+            visit.raw_values = [*environ.values()]
             return
+        note_retyped(parent)
+        before = parent.raw_environ or before
         changed, removed = changed_entries(before, environ)
         visit.received = differences_of_environs(before, changed, removed)
         note_mistakes_of_environ(environ, changed, removed, parent)

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import cast
 
 from middleware import spans
-from middleware.xray.visit import Journey, Visit
+from middleware.xray.visit import INNER, Journey, Visit
 
 clock = time.perf_counter
 
@@ -61,9 +61,9 @@ class Turn:
         if self.outer is not cursor:
             RUNNING.set(self.outer)
         visit.phase = self.phase_before
-        visit.seconds[self.phase] += seconds
+        visit.times[self.phase] += seconds
         if before is not None:
-            before.inner[before.phase] += seconds
+            before.times[INNER + before.phase] += seconds
         return now
 
 
@@ -92,10 +92,10 @@ class UpwardTurn:
         visit = self.visit
         if self.cursor is not None:
             self.cursor.visit = self.before
-        visit.inner[visit.phase] += seconds
+        visit.times[INNER + visit.phase] += seconds
         upper = self.upper
         if upper is not None:
-            upper.inner[upper.phase] -= seconds
+            upper.times[INNER + upper.phase] -= seconds
 
 
 def now_running() -> Visit | None:

@@ -16,7 +16,7 @@ from middleware.xray.running import RUNNING, UpwardTurn, at_work, clock
 from middleware.xray.streams import count
 from middleware.xray.trace import Trace
 from middleware.xray.values import Fields, PlainFields, kept_fields, kept_status
-from middleware.xray.visit import MAX_STARTS, Start, Visit
+from middleware.xray.visit import INNER, MAX_STARTS, Start, Visit
 
 
 def recorded_start(
@@ -55,9 +55,9 @@ def recorded_start(
             seconds = clock() - now
             if cursor is not None:
                 cursor.visit = running
-            source.inner[source.phase] += seconds
+            source.times[INNER + source.phase] += seconds
             if upper is not None:
-                upper.inner[upper.phase] -= seconds
+                upper.times[INNER + upper.phase] -= seconds
         entry.has_write = callable(write)
         return recorded_write(write, visits, upper, trace)
 
@@ -174,6 +174,7 @@ def note_written(chunk: object, visit: Visit, trace: Trace) -> None:
     visit.writes += 1
     if type(chunk) is bytes:
         visit.write_bytes += len(chunk)
-        count(chunk, visit, trace)
+        if chunk:
+            count(chunk, visit, trace)
     else:
         visit.note("chunk-type", f"write() got {type(chunk).__name__}")

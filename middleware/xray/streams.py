@@ -1,15 +1,14 @@
-"""Stand in for a response body and `wsgi.input`, and record what passes through."""
+"""Stand in for a response body, and record what passes through."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import is_
 from typing import Any
-from wsgiref.types import WSGIEnvironment
 from zlib import crc32
 
 from middleware._wsgi import close_body
-from middleware.xray.running import Turn, at_work, clock, now_running
+from middleware.xray.running import Turn, clock, now_running
 from middleware.xray.trace import Trace
 from middleware.xray.visit import CLOSE, ITERATION, SERVER, Visit
 
@@ -201,7 +200,10 @@ def pass_list(body: Sequence[Any], visit: Visit, trace: Trace) -> None:
     visit.is_whole = True
     if known is not None and known[0] is body and visit.starts:
         _, chunks, inner = known
-        if len(chunks) == len(body) and all(map(is_, chunks, body)) and inner.caller is visit:
+        size = len(chunks)
+        is_one = size == len(body) == 1 and chunks[0] is body[0]
+        is_same = is_one or (size == len(body) and all(map(is_, chunks, body)))
+        if is_same and inner.caller is visit:
             visit.chunks, visit.bytes, visit.checksum = inner.chunks, inner.bytes, inner.checksum
             visit.first_byte, visit.last_byte = inner.first_byte, inner.last_byte
             if inner.notes:
@@ -236,11 +238,20 @@ def passed(chunk: object, visit: Visit, trace: Trace) -> None:
 
 
 def count(chunk: bytes, visit: Visit, trace: Trace) -> None:
-    """Record when bytes passed, and add them to the checksum, computed once for all layers."""
+    """Record when bytes passed, and add them to the checksum, computed once for all layers.
+
+    Most bodies are one chunk that no layer changes: then each layer's checksum stays 0.
+    """
     now = trace.seconds_since(clock())
     if visit.first_byte is None:
         visit.first_byte = now
     visit.last_byte = now
+    only = trace.only
+    if only is not None:
+        if (not only or only is chunk) and visit.content_bytes == len(chunk):
+            trace.only = chunk
+            return
+        begin_checksums(only, visit, len(chunk), trace)
     known, before, after = trace.memo
     if known is not chunk or before != visit.checksum:
         before, after = visit.checksum, crc32(chunk, visit.checksum)
@@ -248,90 +259,12 @@ def count(chunk: bytes, visit: Visit, trace: Trace) -> None:
     visit.checksum = after
 
 
-class RecordedInput:
-    """The request's body, on its way down; whoever reads it is recorded as its reader."""
-
-    __slots__ = ("_limit", "_position", "_stream", "_visit")
-
-    def __init__(self, stream: Any, visit: Visit, environ: WSGIEnvironment) -> None:
-        self._stream = stream
-        self._visit = visit
-        self._position = 0
-        # Beyond this nothing may be read, unless the server itself knows the end.
-        # Without a length there is nothing, unless it comes in pieces (RFC 9112 section 6.3).
-        length = environ.get("CONTENT_LENGTH")
-        if not length:
-            length = "" if "HTTP_TRANSFER_ENCODING" in environ else "0"
-        # Python refuses to read a number of thousands of digits.
-        known = type(length) is str and length.isdecimal() and len(length) < 20
-        terminated = environ.get("wsgi.input_terminated")
-        self._limit = int(length) if known and not terminated else None
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._stream, name)
-        if name == "seek":
-            return self._seeking(found)
-        if name != "readinto":
-            return found
-
-        def readinto(buffer: Any) -> Any:
-            self._asked(len(buffer))
-            read = found(buffer)
-            self._read(read or 0)
-            return read
-
-        return readinto
-
-    def _seeking(self, seek: Any) -> Any:
-        """Return what stands in for `seek()`: what was read may be read again."""
-
-        def seeking(*place: Any) -> Any:
-            # A layer above may have read the begin of the file, so the body begins later.
-            before = self._stream.tell()
-            result = seek(*place)
-            self._position += self._stream.tell() - before
-            return result
-
-        return seeking
-
-    def read(self, *size: Any) -> Any:
-        self._asked(*size)
-        return self._got(self._stream.read(*size))
-
-    def readline(self, *size: Any) -> Any:
-        return self._got(self._stream.readline(*size))
-
-    def readlines(self, *hint: Any) -> Any:
-        lines = self._stream.readlines(*hint)
-        self._read(sum(map(len, lines)))
-        return lines
-
-    def __iter__(self) -> Iterator[bytes]:
-        return map(self._got, iter(self._stream))
-
-    def close(self) -> None:
-        at_work(self._visit).note("input-closed", "wsgi.input was closed")
-        self._stream.close()
-
-    def _asked(self, size: object = -1, /) -> None:
-        limit = self._limit
-        if limit is None:
-            return
-        left = limit - self._position
-        if type(size) is not int or size < 0:
-            detail = f"read() without a size, with {left} bytes left"
-        elif size > left:
-            detail = f"read({size}) with {left} bytes left"
-        else:
-            return
-        at_work(self._visit).note("input-past-end", detail)
-
-    def _got(self, part: Any) -> Any:
-        self._read(len(part))
-        return part
-
-    def _read(self, size: int) -> None:
-        self._position += size
-        reader = at_work(self._visit)
-        reader.input_reads += 1
-        reader.input_bytes += size
+def begin_checksums(only: bytes, visit: Visit, size: int, trace: Trace) -> None:
+    """Compute what was not needed as long as there was one chunk; the visit has got another."""
+    trace.only = None
+    checksum = crc32(only)
+    trace.memo = (only, 0, checksum)
+    for each in trace.visits:
+        # That other one, of this size, is counted already.
+        if each.content_bytes > (size if each is visit else 0):
+            each.checksum = checksum

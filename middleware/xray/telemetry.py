@@ -120,7 +120,7 @@ def send_visit(visit: Visit, trace: Trace, tracer: Tracer, above: Context) -> Co
     span = tracer.start_span(
         visit.name, above, attributes=attributes, start_time=moment(trace, visit.called)
     )
-    end = max(visit.called + visit.seconds[0], visit.last_byte or 0.0)
+    end = max(visit.called + visit.times[0], visit.last_byte or 0.0)
     for error in visit.raised:
         about_error = {"exception.type": error.name, "exception.message": error.text}
         span.add_event("exception", about_error, moment(trace, end))

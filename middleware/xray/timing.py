@@ -6,7 +6,6 @@ import re
 from functools import lru_cache
 
 from middleware.xray.trace import Trace
-from middleware.xray.visit import Visit
 
 NOT_IN_TOKENS = re.compile(r"[^\w!#$%&'*+.^`|~-]+", re.ASCII)
 MAX_METRICS = 40
@@ -20,7 +19,16 @@ def server_timing_of(trace: Trace) -> str:
     """
     visits = trace.visits[:MAX_METRICS]
     form = form_of(tuple([visit.name for visit in visits]))
-    return form % tuple([way_down_of(visit) * 1000 for visit in visits])
+    return form % tuple(
+        [
+            (visit.below[0].called - visit.called) * 1000
+            if visit.below
+            else (visit.starts[0].at - visit.called) * 1000
+            if visit.starts
+            else 0.0
+            for visit in visits
+        ]
+    )
 
 
 @lru_cache(100)
@@ -32,10 +40,3 @@ def form_of(names: tuple[str, ...]) -> str:
 def token_of(name: str) -> str:
     """Return a layer's name as the field may have it."""
     return NOT_IN_TOKENS.sub("-", name).strip("-").replace("%", "%%") or "layer"
-
-
-def way_down_of(visit: Visit) -> float:
-    below = visit.below
-    if below:
-        return below[0].called - visit.called
-    return visit.starts[0].at - visit.called if visit.starts else 0.0

@@ -6,11 +6,13 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from weakref import ref
 from wsgiref.types import WSGIEnvironment
 
+from middleware.xray.mistakes import note_retyped
 from middleware.xray.spans import MAX_FACTS, Span
 from middleware.xray.values import PlainEntries, kept_value
-from middleware.xray.visit import Visit
+from middleware.xray.visit import ENDED, Visit
 
 # Bounds of what one request may fill.
 MAX_VISITS = 200
@@ -56,6 +58,9 @@ class Trace:
         self.dropped = 0
         # Seconds from the begin to the end, which is the close of the outermost body.
         self.seconds: float | None = None
+        # The only chunk so far, whichever layers it has passed: empty before the first, None
+        # once there are others. Only then are checksums needed.
+        self.only: bytes | None = b""
         # The chunk that passed last, and the checksums before and after it.
         self.memo: tuple[bytes, int, int] = (b"", 0, 0)
         # The list that left a layer last, its chunks, and that layer's visit.
@@ -95,10 +100,18 @@ class Trace:
         if self.seconds is not None:
             return
         self.seconds = self.seconds_since(clock())
+        self.only = self.last_list = None
         self.memo = (b"", 0, 0)
-        self.last_list = None
-        for visit in self.visits:
-            visit.end()
+        # All that would be a cycle is let go, so that what is not kept any more is freed at once.
+        for visit in reversed(self.visits):
+            if not visit.below:
+                note_retyped(visit)
+            visit.raw_environ = visit.raw_values = visit.raw_headers = visit.given = None
+            visit.trace = ENDED
+            caller = visit.caller
+            if caller is not None:
+                visit.called_by = ref(caller)
+                visit.caller = None
         if self._ended is not None:
             self._ended(self)
 

@@ -15,8 +15,12 @@ from middleware._wsgi import Headers
 
 Kind: TypeAlias = Literal["secret", "address", "cookies", "plain"]
 Fields: TypeAlias = tuple[tuple[str, str], ...]
+# A name of environ, its value, and what is recorded of that.
+Entry: TypeAlias = tuple[str, object, str]
 
 HIDDEN = "[hidden]"
+# Types whose values, often the very same in each request, hold nothing else alive.
+CONSTANTS = frozenset({bool, int, float, tuple, type(None)})
 MAX_VALUE_CHARACTERS = 300
 # Of an attribute of a cookie.
 MAX_ATTRIBUTE_CHARACTERS = 40
@@ -146,40 +150,34 @@ class PlainEntries:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, str] = {}
+        self._known: dict[str, Entry] = {}
 
     def kept(self, environ: Mapping[Any, object]) -> dict[str, str]:
         """Return what is recorded of environ."""
         known = self._known
         kept = {}
         for name, value in environ.items():
-            if type(value) is str:
-                if known.get(name) == value:
-                    kept[name] = value
-                    continue
+            entry = known.get(name)
+            kind = type(value)
+            if entry is not None and (entry[1] is value or (kind is str and entry[1] == value)):
+                # The texts of the request itself are not held.
+                kept[entry[0]] = entry[2]
+            elif kind is str or kind in CONSTANTS:
                 text = kept_value(str(name), value)
-                if text == value and type(name) is str:
-                    self.learn(name, text)
-            elif value is None or type(value) is bool:
-                text = kept_flag(str(name), value)
-            elif type(value) in (int, float, tuple):
-                text = kept_value(str(name), value)
+                # Not what is hidden, nor tuples of anything else than numbers.
+                is_plain = text == value if kind is str else text[0] not in "[<"
+                if is_plain and type(name) is str:
+                    self.learn(name, value, text)
+                kept[str(name)] = text
             else:
-                text = kept_object(str(name), type(value).__name__)
-            kept[str(name)] = text
+                kept[str(name)] = kept_object(str(name), kind.__name__)
         return kept
 
-    def learn(self, name: str, text: str) -> None:
+    def learn(self, name: str, value: object, text: str) -> None:
         if len(self._known) > MAX_PLAIN_FIELDS:
             # A client may name its fields as it likes.
             self._known.clear()
-        self._known[name] = text
-
-
-@lru_cache(512)
-def kept_flag(name: str, value: bool | None) -> str:
-    """Return what is recorded of one of these."""
-    return HIDDEN if kind_of(name) == "secret" else repr(value)
+        self._known[name] = name, value, text
 
 
 @lru_cache(512)

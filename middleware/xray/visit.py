@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
-from weakref import ReferenceType, ref
+from weakref import ReferenceType
 from wsgiref.types import WSGIEnvironment
 
 from middleware._wsgi import Headers
@@ -16,6 +16,7 @@ V = TypeVar("V")
 
 # The phases of a visit, in which time is spent.
 CALL, ITERATION, CLOSE = range(3)
+INNER = 3
 # Who called the outermost layer, and closes what it returned.
 SERVER = "server"
 PHASES = ("call", "iteration", "close")
@@ -131,10 +132,10 @@ class Visit:
     __slots__ = (
         "__weakref__", "below", "body_has_close", "body_type", "bytes", "called", "called_by",
         "caller", "checksum", "chunks", "close_calls", "closed_by", "environ_type", "first_byte",
-        "given", "inner", "input_bytes", "input_reads", "is_held_back", "is_list", "is_whole",
+        "given", "input_bytes", "input_reads", "is_held_back", "is_list", "is_whole",
         "last_byte", "method", "name", "notes", "open_spans", "out_when_called", "phase", "place",
-        "raised", "raw_environ", "raw_headers", "received", "returned", "seconds", "starts",
-        "trace", "write_bytes", "writes",
+        "raised", "raw_environ", "raw_headers", "raw_values", "received", "returned", "starts",
+        "times", "trace", "write_bytes", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -151,9 +152,8 @@ class Visit:
         self.returned: float | None = None
         self.first_byte: float | None = None
         self.last_byte: float | None = None
-        # What the three phases took, and how much of it the layers below.
-        self.seconds = [0.0, 0.0, 0.0]
-        self.inner = [0.0, 0.0, 0.0]
+        # What the three phases took; and from `INNER` on, how much of it the layers below.
+        self.times = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
         self.phase = CALL
         self.method = ""
         self.environ_type = "dict"
@@ -161,6 +161,8 @@ class Visit:
         self.received = NO_DIFFERENCES
         # Environ as it was, while the request runs: what is below compares itself with it.
         self.raw_environ: WSGIEnvironment | None = None
+        # Its values, in their order, if it was equal to the caller's.
+        self.raw_values: list[object] | None = None
         # The header list of its response, so that the layer above need only look at what it adds.
         self.raw_headers: Headers | None = None
         # The `start_response` that the layer got; layers that pass it on have the same.
@@ -185,17 +187,6 @@ class Visit:
         if self.caller is not None or self.called_by is None:
             return self.caller
         return self.called_by()
-
-    def end(self) -> None:
-        """Let go of what only a running request needs, and of all that would be a cycle.
-
-        So what is not kept any more is freed at once, and not by the garbage collector.
-        """
-        self.raw_environ = self.raw_headers = self.given = None
-        self.trace = ENDED
-        if self.caller is not None:
-            self.called_by = ref(self.caller)
-            self.caller = None
 
     # What happened.
 
@@ -257,7 +248,7 @@ class Visit:
     def own_seconds(self) -> tuple[float, float, float]:
         """Return the time in call, iteration and close, without that of the layers below."""
         call, iteration, close = (
-            max(0.0, total - inner) for total, inner in zip(self.seconds, self.inner, strict=True)
+            max(0.0, self.times[phase] - self.times[INNER + phase]) for phase in range(INNER)
         )
         return call, iteration, close
 

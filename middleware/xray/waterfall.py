@@ -50,7 +50,7 @@ def rows_of(trace: Trace) -> Iterator[tuple[str, str, float, float, float]]:
         returned = visit.returned
         if returned is None:
             # It raised an exception, or still runs.
-            returned = visit.called + visit.seconds[CALL]
+            returned = visit.called + visit.times[CALL]
         yield "layer", visit.name[:20], visit.called, returned, max(returned, end_of(visit))
         for span in trace.spans:
             if span.layer == visit.name:

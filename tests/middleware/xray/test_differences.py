@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from middleware.chain import Layer
 from middleware.xray.differences import (
     MAX_CHANGES,
     NO_DIFFERENCES,
@@ -9,6 +15,8 @@ from middleware.xray.differences import (
     differences_of_fields,
     is_same,
 )
+from middleware.xray.record import record
+from tests.middleware.serving import answering, serve
 
 
 def test_equal_text_is_no_change() -> None:
@@ -62,3 +70,30 @@ def test_number_of_changes_is_bounded() -> None:
     after = {f"n{n}": "" for n in range(MAX_CHANGES + 5)}
     differences = differences_of_environs({}, *changed_entries({}, after))
     assert len(list(differences)) == MAX_CHANGES
+
+
+def test_equal_value_of_another_type_is_a_change_of_its_layer() -> None:
+    def retyping(environ: WSGIEnvironment) -> None:
+        # The order of the entries is no change.
+        environ.update({"test.first": environ.pop("test.first"), "test.flag": 1})
+
+    def layer(app: WSGIApplication, change: Callable[[WSGIEnvironment], Any]) -> WSGIApplication:
+        def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            change(environ)
+            return app(environ, start_response)
+
+        return call
+
+    changes: list[Callable[[WSGIEnvironment], Any]] = [
+        len,
+        lambda environ: environ.update({"test.flag": 1}),
+        len,
+        retyping,
+        len,
+    ]
+    layers = [Layer(f"{n}", partial(layer, change=change), "") for n, change in enumerate(changes)]
+    recorded = record(answering(), layers)
+    serve(recorded, environ_base={"test.first": "1", "test.flag": True})
+    found = {visit.name: visit.environ_changes.changed for visit in recorded.trace.visits}
+    assert found.pop("1") == {"test.flag": ("True", "1")}
+    assert not any(found.values())

@@ -289,6 +289,10 @@ class BrokenClose(TrackedBody):
         raise BrokenError
 
 
+class Text(str):
+    """Equal to the text that it is made of."""
+
+
 class Environ(dict[str, Any]):
     """No dict, as PEP 3333 wants one."""
 
@@ -398,6 +402,11 @@ TABLE: dict[str, tuple[str, Middleware, WSGIApplication, dict[str, Any]]] = {
     "environ not a dict": ("environ-class", request(Environ), answering(), {}),
     "environ with a number": (
         "environ-value", request(lambda environ: environ.update(REMOTE_PORT=5)), answering(), {}
+    ),
+    "environ with a text of its own": (
+        "environ-value",
+        request(lambda environ: environ.update(REQUEST_METHOD=Text(environ["REQUEST_METHOD"]))),
+        answering(), {},
     ),
     "environ beyond latin-1": (
         "environ-value", request(lambda environ: environ.update(PATH_INFO="/☃")), answering(), {}

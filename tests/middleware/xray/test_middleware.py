@@ -11,6 +11,8 @@ from werkzeug.test import create_environ
 from middleware.chain import Layer, chain
 from middleware.request_id import RequestIDMiddleware
 from middleware.security import SecurityHeadersMiddleware
+from middleware.xray.access import Access
+from middleware.xray.discovery import probed
 from middleware.xray.middleware import XRayMiddleware
 from middleware.xray.probe import Recorder
 from middleware.xray.shared import SharedTraces
@@ -306,6 +308,37 @@ def test_others_get_the_chain_without_probes() -> None:
     assert serve(app).content == b"plain"
     assert not recorder.traces
     assert serve(app, headers=ASKED).content.startswith(b"GET /\n")
+
+
+def test_chain_that_was_probed_is_for_others_as_it_was() -> None:
+    body = TrackedBody(b"hello")
+    access = Access(key=b"key")
+
+    def xrayed_if(when: Callable[[WSGIEnvironment], bool] | None) -> XRayMiddleware:
+        recorder = Recorder(when=when)
+        return XRayMiddleware(probed(answering(body), recorder), recorder, allow=access)
+
+    app = xrayed_if(access)
+    assert Exchange().call(app).body is body
+    assert serve(app, headers={"X-Ray": access.sign()}).content.startswith(b"GET /\n")
+    # Who sees is not who is recorded.
+    assert Exchange().call(xrayed_if(None)).body is not body
+
+
+def test_what_everybody_must_send_is_looked_for_first() -> None:
+    asked: list[WSGIEnvironment] = []
+
+    class Asking(Access):
+        def __call__(self, environ: WSGIEnvironment) -> bool:
+            asked.append(environ)
+            return super().__call__(environ)
+
+    app = xrayed(answering(), Asking(key=b"key"))
+    serve(app, "/__xray__/")
+    assert not asked
+    assert serve(app, "/__xray__/", headers=ASKED).content == b"hello"
+    assert len(asked) == 1
+    assert serve(xrayed(answering(), Asking(everyone=True)), "/__xray__/").content == b""
 
 
 def test_list_may_be_live() -> None:

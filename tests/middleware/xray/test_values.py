@@ -239,7 +239,13 @@ def test_entries_of_environ_are_known_again() -> None:
         "b'NAME'": "text",
     }
     assert entries.kept(environ) == entries.kept(environ) == kept
-    assert entries._known == {"REQUEST_METHOD": "GET"}
+    assert {name: text for name, _, text in entries._known.values()} == {
+        "REQUEST_METHOD": "GET",
+        "wsgi.version": "(1, 0)",
+        "wsgi.run_once": "False",
+        "wsgi.nothing": "None",
+        "my.number": "5",
+    }
 
 
 def test_number_of_known_entries_is_bounded() -> None:
