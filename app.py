@@ -37,6 +37,8 @@ from ngw2f.web.errors import error_page
 from ngw2f.web.services import Services, build_services
 
 STATIC_SECONDS = 3600
+# In the cache others would wait for the end of these answers, which may take hours.
+UNCACHED = (*LONG_LIVED, FILES)
 
 
 def create_application(settings: Settings) -> Service:
@@ -144,9 +146,9 @@ def profilers(settings: Settings) -> list[Layer]:
 
 
 def is_stream(environ: WSGIEnvironment) -> bool:
-    """Say whether the response may take hours; in the cache others would wait for its end."""
+    """Say whether the response may take hours."""
     path: str = environ["PATH_INFO"]
-    return path.startswith((*LONG_LIVED, FILES))
+    return path.startswith(UNCACHED)
 
 
 def trusted_proxy(settings: Settings) -> Callable[[WSGIApplication], WSGIApplication]:

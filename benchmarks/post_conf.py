@@ -50,7 +50,7 @@ def post_worker_init(worker: Any) -> None:
     watch.watch(EventLog, "publish", "Redis: append")
     watch.watch(WakeUp, "wake_again", "Redis: wake-up", opaque=True)
     watch.watch(waiting, "answer", "answer", opaque=True)
-    watch.watch(LoggedBody, "fields", "log", opaque=True)
+    watch.watch(LoggedBody, "line", "log", opaque=True)
     watch.watch(GatheringHandler, "request", "log", opaque=True)
     watch.watch(GatheringHandler, "flush", "log", opaque=True)
     watch.watch(StreamReader, "_hand_on", "live: hand on")

@@ -8,11 +8,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from middleware._paths import quoted, whole_path
-from middleware._wsgi import ExcInfo, Headers, Write, close_body
+from middleware._wsgi import ExcInfo, Headers, Write, close_body, write_nothing
 
 COUNT = "middleware.access_log.count"
 LINE = (
@@ -32,8 +31,8 @@ class AccessLogMiddleware:
         is measured and nothing is wrapped.
 
     `write(body)`: gets each finished `LoggedBody` instead of the logger, whose level then only
-        switches the log on and off. It may collect them and call `fields()` later; `LINE % fields`
-        is the line. A log record costs more than everything else here.
+        switches the log on and off. It may collect them and call `line()` or `fields()` later. A
+        log record costs more than everything else here.
 
     The record's message is one line; its `args` is the dict that the line is made from, for a
     formatter that writes JSON: `address`, `method`, `path`, `status` (int; 0 if there was none),
@@ -76,8 +75,10 @@ class AccessLogMiddleware:
             finally:
                 exc_info = None
             body.status = status
-            # Granian has none.
-            return write if write is None else partial(body.write, write)
+            if write is None:  # Granian has none.
+                return write
+            body.server_write = write
+            return body.write
 
         try:
             environ[COUNT] = body.count
@@ -109,6 +110,7 @@ class LoggedBody:
         "path",
         "request_id",
         "seconds",
+        "server_write",
         "size",
         "status",
     )
@@ -125,11 +127,12 @@ class LoggedBody:
         self.status = "0"
         self.size = 0
         self.end = "closed"
+        self.server_write: Write = write_nothing
         self.seconds = -time.perf_counter()
 
-    def write(self, write: Write, chunk: bytes) -> None:
+    def write(self, chunk: bytes) -> None:
         """Count the bytes that the application sends through the server's `write`."""
-        write(chunk)
+        self.server_write(chunk)
         self.size += len(chunk)
 
     def count(self, size: int) -> None:
@@ -159,11 +162,18 @@ class LoggedBody:
             self.finish(self.end)
 
     def finish(self, end: str) -> None:
-        """Log it, and drop the body, in case `write` collects these objects."""
+        """Log it, and drop what is the response's, in case `write` collects these objects."""
         self.seconds += time.perf_counter()
         self.end = end
-        self.inner = ()
+        self.inner, self.server_write = (), write_nothing
         self.log(self)
+
+    def line(self) -> str:
+        """Return the line: `LINE % fields()`, in half the time."""
+        return (
+            f'{self.address} "{quoted(self.method)} {quoted(self.path)}" {int(self.status[:3])}'
+            f" {self.size} bytes {self.seconds * 1000:.1f} ms {self.request_id} {self.end}"
+        )
 
     def fields(self) -> dict[str, object]:
         """Return the values of the line."""

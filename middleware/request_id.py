@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from middleware._fields import without
+from middleware._fields import names_in, without
 from middleware._wsgi import Headers, changing_headers
 
 KEY = "middleware.request_id"
@@ -44,20 +44,19 @@ class RequestIDMiddleware:
         self.trusted = trusted
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = self.trusted_id(environ) or os.urandom(RANDOM_BYTES).hex()
+        request_id = (self.trusted and trusted_id(environ)) or os.urandom(RANDOM_BYTES).hex()
         environ[KEY] = environ["HTTP_X_REQUEST_ID"] = request_id
         header = ("X-Request-ID", request_id)
 
         def with_id(status: str, headers: Headers) -> Headers:
-            headers = without(headers, ("x-request-id",))
-            headers.append(header)
-            return headers
+            if "x-request-id" in names_in(headers):
+                headers = without(headers, ("x-request-id",))
+            return [*headers, header]
 
         return self.app(environ, changing_headers(start_response, with_id))
 
-    def trusted_id(self, environ: WSGIEnvironment) -> str | None:
-        """Return the request's own id, if it may be used."""
-        if not self.trusted:
-            return None
-        request_id: str = environ.get("HTTP_X_REQUEST_ID", "")
-        return request_id if WELL_FORMED.fullmatch(request_id) else None
+
+def trusted_id(environ: WSGIEnvironment) -> str | None:
+    """Return the request's own id, if it is well-formed."""
+    request_id: str = environ.get("HTTP_X_REQUEST_ID", "")
+    return request_id if WELL_FORMED.fullmatch(request_id) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -112,8 +112,10 @@ class SecurityHeadersMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         policy = self.by_tls if environ["wsgi.url_scheme"] == "https" else self.plain
 
-        def with_policy(status: str, headers: Headers) -> Headers:
-            return [*headers, *policy.missing(headers)]
+        def with_policy(_status: str, headers: Headers) -> Headers:
+            own = names_in(headers)
+            missing = policy.all if own.isdisjoint(policy.names) else policy.without(own)
+            return [*headers, *missing]
 
         return self.app(environ, changing_headers(start_response, with_policy))
 
@@ -125,8 +127,6 @@ class Lines:
         self.all = headers
         self.names = names_in(headers)
 
-    def missing(self, headers: Headers) -> Headers:
-        own = names_in(headers)
-        if own.isdisjoint(self.names):
-            return self.all
+    def without(self, own: Collection[str]) -> Headers:
+        """Return the lines with other names than these, which are in lower case."""
         return [line for line in self.all if line[0].lower() not in own]

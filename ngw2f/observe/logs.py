@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from middleware.access_log import LINE, LoggedBody
+from middleware.access_log import LoggedBody
 from ngw2f.observe.tracing import request_id
 
 LOGGERS = ("ngw2f", "middleware")
@@ -45,9 +45,9 @@ class TextFormatter(logging.Formatter):
         of_request = request_id.get()
         return f"{line} {of_request}" if of_request else line
 
-    def request(self, created: float, fields: dict[str, object]) -> str:
+    def request(self, created: float, ended: LoggedBody) -> str:
         """Return a request's line as if from a record, without the slow creation of one."""
-        return f"[{self._time(int(created))}] [{os.getpid()}] [INFO] {LINE % fields}"
+        return f"[{self._time(int(created))}] [{os.getpid()}] [INFO] {ended.line()}"
 
     def _time(self, second: int) -> str:
         if self._last[0] != second:
@@ -70,9 +70,9 @@ class JSONFormatter(logging.Formatter):
             about["traceback"] = self.formatException(record.exc_info)
         return self._entry(record.created, record.levelname, record.name, about)
 
-    def request(self, created: float, fields: dict[str, object]) -> str:
+    def request(self, created: float, ended: LoggedBody) -> str:
         """Return the line of a request."""
-        return self._entry(created, "INFO", ACCESS, fields)
+        return self._entry(created, "INFO", ACCESS, ended.fields())
 
     def _entry(self, created: float, level: str, logger: str, about: dict[str, object]) -> str:
         entry: dict[str, object] = {
@@ -132,7 +132,7 @@ class GatheringHandler(logging.Handler):
                 what = self._gathered.popleft()
             except IndexError:  # Another thread may have taken the last one.
                 return
-            yield what if isinstance(what, str) else self._form.request(what[0], what[1].fields())
+            yield what if isinstance(what, str) else self._form.request(*what)
 
 
 def configure_logs(level: str, handler: GatheringHandler) -> None:

@@ -40,15 +40,15 @@ def use_own_response() -> None:
 
 
 class CheckedLine(NamedTuple):
-    """How gunicorn processes one header line."""
+    """How gunicorn processes one header line, and what it would send for it."""
 
     headers: tuple[Line, ...]
     response_length: int | None
     upgrade: bool
-
-    def is_plain(self, line: Line) -> bool:
-        """Say whether the line is sent unchanged and means nothing to the server."""
-        return self.headers == (line,) and self.response_length is None and not self.upgrade
+    # What a Date says, which gunicorn drops.
+    date: str | None
+    # Whether the line is sent unchanged and means nothing to the server.
+    is_plain: bool
 
 
 @lru_cache(REMEMBERED_LINES)
@@ -57,7 +57,14 @@ def check_line(name: str, value: str) -> CheckedLine:
     # Header fields are processed without a look at request, socket or configuration.
     response = Base(req=None, sock=None, cfg=None)
     response.process_headers([(name, value)])
-    return CheckedLine(tuple(response.headers), response.response_length, response.upgrade)
+    headers, length = tuple(response.headers), response.response_length
+    return CheckedLine(
+        headers,
+        length,
+        response.upgrade,
+        date=value.strip(" \t") if name.lower() == "date" else None,
+        is_plain=headers == ((name, value),) and length is None and not response.upgrade,
+    )
 
 
 class PlainLines(dict[Line, str]):
@@ -85,10 +92,10 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
     def process_headers(self, headers: list[Line]) -> None:
         """Take the header fields as gunicorn does, and keep the application's Date."""
         self._application_date = None
-        plain = self._plain
+        plain, take = self._plain, self.headers.append
         for line in headers:
             if line in plain:
-                self.headers.append(line)
+                take(line)
             else:
                 self._process(line)
 
@@ -105,15 +112,15 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             self._take(line, check_line(name, value))
 
     def _take(self, line: Line, checked: CheckedLine) -> None:
-        self.headers.extend(checked.headers)
-        if checked.is_plain(line):
+        self.headers += checked.headers
+        if checked.is_plain:
             self._plain.remember(line)
-        if checked.response_length is not None:
+        elif checked.response_length is not None:
             self.response_length = checked.response_length
-        if checked.upgrade:
+        elif checked.date is not None:
+            self._application_date = checked.date
+        elif checked.upgrade:
             self.upgrade = True
-        if not checked.headers and line[0].lower() == "date":
-            self._application_date = line[1].strip(" \t")
 
     def default_headers(self) -> list[str]:
         """Return the server's own lines, with the application's Date if it has one."""
@@ -121,12 +128,13 @@ class OwnResponse(wsgi.Response):  # type: ignore[misc] # gunicorn ships no type
             lines: list[str] = super().default_headers()
             return lines
         kept = "close" if self.should_close() else "keep-alive"
-        lines = [
-            f"HTTP/{self.req.version[0]}.{self.req.version[1]} {self.status}\r\n",
-            f"Server: {self.version}\r\n",
-            f"Date: {self._application_date}\r\n",
-            f"Connection: {'upgrade' if self.upgrade else kept}\r\n",
-        ]
+        head = (
+            f"HTTP/{self.req.version[0]}.{self.req.version[1]} {self.status}\r\n"
+            f"Server: {self.version}\r\n"
+            f"Date: {self._application_date}\r\n"
+            f"Connection: {'upgrade' if self.upgrade else kept}\r\n"
+        )
+        lines = [head]
         if self.chunked:
             lines.append("Transfer-Encoding: chunked\r\n")
         return lines

@@ -44,13 +44,12 @@ class RequestMetrics:
             note(self._seconds[(route,)], time.perf_counter() - request.began_at)
         cache_status = environ.get(CACHE_STATUS)
         if cache_status is not None:
-            self._cache[(_outcome(cache_status),)] += 1
+            outcome = "hit" if "; hit" in cache_status else _why_forwarded(cache_status)
+            self._cache[(outcome,)] += 1
 
 
-def _outcome(cache_status: str) -> str:
-    """Return "hit", or why a request was forwarded ("uri-miss", "vary-miss", "stale", ...)."""
-    if "; hit" in cache_status:
-        return "hit"
+def _why_forwarded(cache_status: str) -> str:
+    """Return why a request was forwarded ("uri-miss", "vary-miss", "stale", ...)."""
     _, _, parameters = cache_status.partition("; ")
     first, _, _ = parameters.partition(";")
     return first.removeprefix("fwd=")
