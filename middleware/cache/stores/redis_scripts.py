@@ -1,25 +1,32 @@
 """The steps that the store in Redis takes in one piece, in Lua."""
 
 # KEYS: resource, clock, groups. ARGV: prefix of bodies, seconds that a dropped body stays.
+# What is not a hash of our texts goes: an error here would keep the resource out of the cache.
 LOOKUP = """
 local now = tonumber(redis.call('GET', KEYS[2]) or '0')
-local fields = redis.call('HGETALL', KEYS[1])
+local fields = redis.pcall('HGETALL', KEYS[1])
+if fields.err then
+  redis.call('DEL', KEYS[1])
+  fields = {}
+end
 local found = {now}
 for i = 1, #fields, 2 do
   local head = string.match(fields[i + 1], '^[^\\n]*')
   local words = {}
   for word in string.gmatch(head, '%S+') do words[#words + 1] = word end
   local started = tonumber(words[1])
-  local current = started <= now
-  for _, stamp in ipairs(redis.call('HMGET', KEYS[3], unpack(words, 3))) do
-    if stamp and tonumber(stamp) > started then current = false end
+  local current = started ~= nil and started <= now and #words > 2
+  if current then
+    for _, stamp in ipairs(redis.call('HMGET', KEYS[3], unpack(words, 3))) do
+      if stamp and tonumber(stamp) > started then current = false end
+    end
   end
   if current then
     found[#found + 1] = fields[i]
     found[#found + 1] = fields[i + 1]
   else
     redis.call('HDEL', KEYS[1], fields[i])
-    redis.call('EXPIRE', ARGV[1] .. words[2], ARGV[2])
+    redis.call('EXPIRE', ARGV[1] .. (words[2] or ''), ARGV[2])
   end
 end
 return found

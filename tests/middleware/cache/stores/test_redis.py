@@ -89,6 +89,22 @@ def test_lost_clock_loses_what_it_vouched_for(store: RedisStore, connection: red
     assert not store.put(late)
 
 
+@pytest.mark.parametrize("text", [b"", b"garbage", b"1", b"one two 3\n{}", b"1 body\n{}", None])
+def test_what_is_not_an_entry_makes_room_for_one(
+    connection: redis.Redis, text: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another program wrote it, or an older release."""
+    if text is None:
+        connection.set(f"cache:r:{KEY}", b"no hash")
+    else:
+        connection.hset(f"cache:r:{KEY}", "id", text)
+    store = store_on(connection)
+    assert found(store) == []
+    assert store.put(new_entry(store))
+    assert len(found(store)) == connection.hlen(f"cache:r:{KEY}") == 1
+    assert caplog.text == ""
+
+
 # While Redis is away.
 
 
