@@ -32,7 +32,7 @@ def test_final_status_with_lifetime_is_stored(status: int) -> None:
     assert refusal(FRESH, status=status) is None
 
 
-@pytest.mark.parametrize("status", [0, 103, 304, 412, 416, 428, 429, 431, 511, 600])
+@pytest.mark.parametrize("status", [0, 103, 304, 401, 407, 412, 416, 428, 429, 431, 511, 600])
 def test_other_status_is_not_stored(status: int) -> None:
     assert refusal(FRESH, status=status) == "status"
 
