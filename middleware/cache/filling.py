@@ -1,14 +1,19 @@
 """Store a body while it passes to the client."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 
 from middleware._wsgi import close_body
 from middleware.cache.stores.base import BodyWriter
 
+_log = logging.getLogger("middleware.cache")
+
 
 class Fill:
     """Stores one body; ends once, by a commit or by `abort`.
+
+    An error of the store is logged, and ends it: the response passes to the client all the same.
 
     `expected`: the number of bytes the response announces, or None. A body of
     another length is not stored: an incomplete body may end without an error
@@ -40,8 +45,7 @@ class Fill:
         if self._received > self._longest:
             self.abort(too_long=True)
             return
-        self._writer.write(chunk)
-        if self._received == self.expected:
+        if self._stores(lambda: self._writer.write(chunk)) and self._received == self.expected:
             self._commit()
 
     def end(self) -> None:
@@ -61,7 +65,17 @@ class Fill:
 
     def _commit(self) -> None:
         self.active = False
-        self._on_commit(self._writer)
+        self._stores(lambda: self._on_commit(self._writer))
+
+    def _stores(self, step: Callable[[], None]) -> bool:
+        try:
+            step()
+        except Exception:
+            _log.exception("a response could not be stored")
+            self.active = False
+            self._on_abort(False)
+            return False
+        return True
 
 
 class FillingBody:

@@ -149,3 +149,25 @@ def test_adding_after_the_end_does_nothing() -> None:
     fill.end()
     fill.abort()
     assert stored == [b"one"]
+
+
+class BrokenWriter(MemoryBodyWriter):
+    def write(self, chunk: bytes) -> None:
+        raise BrokenError
+
+
+@pytest.mark.parametrize("expected", [None, 6])
+@pytest.mark.parametrize("step", ["write", "commit"])
+def test_error_of_the_store_does_not_reach_the_client(
+    expected: int | None, step: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(writer: object) -> None:
+        raise BrokenError
+
+    aborted: list[bool] = []
+    writer = BrokenWriter() if step == "write" else MemoryBodyWriter()
+    fill = Fill(writer, expected, 100, on_commit=fail, on_abort=aborted.append)
+    body = FillingBody([], iter([b"one", b"two"]), fill, finish_seconds=0)
+    assert b"".join(body) == b"onetwo"
+    body.close()
+    assert (aborted, caplog.text.count("could not be stored")) == ([False], 1)
