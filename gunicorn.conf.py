@@ -29,7 +29,7 @@ except SettingError as error:
 
 # Streams stay open for hours: a greenlet each, not a thread or a process.
 # With gunicorn's own gevent worker, an application cannot end its streams.
-worker_class = "ngw2f.server.gevent_worker.ChatGeventWorker"
+worker_class = "ngw2f.server.web_worker.WebWorker"
 # For each listening socket; reduced to what descriptors allow, see when_ready.
 worker_connections = WORKER_CONNECTIONS
 # How many connections may wait to be accepted, if net.core.somaxconn allows it. A full queue of

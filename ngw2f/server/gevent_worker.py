@@ -3,7 +3,7 @@
 On SIGTERM gunicorn's own worker waits for its requests, checks once a second, and has no
 hook. This one, as soon as it gets the signal (in a restart, a reload, a hot upgrade),
 stops accepting, drains the application, closes idle connections, and ends after the
-last request. It also tells the master when it begins to serve.
+last request.
 
 It serves HTTP/1 only. A connection that has switched to another protocol is never read or
 written as HTTP again (ngw2f/server/connection.py).
@@ -11,7 +11,6 @@ written as HTTP again (ngw2f/server/connection.py).
 
 import contextlib
 import errno
-import mmap
 import select
 import time
 from functools import partial
@@ -33,6 +32,7 @@ from ngw2f.server.connection import SEND_SECONDS, Connection
 from ngw2f.server.gunicorn_request import OwnRequest
 from ngw2f.server.refusals import TOO_SLOW, refusal_of, written
 from ngw2f.server.request_body import PacedUnreader
+from ngw2f.server.serving_worker import ServingWorker
 from ngw2f.server.turnstile import Turnstile
 from ngw2f.server.unsent import Unsent
 
@@ -69,26 +69,19 @@ class IdleTimeout(gevent.Timeout):  # type: ignore[misc] # gevent has no types
         return super().__exit__(*exception)
 
 
-class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
+class ChatGeventWorker(ServingWorker, GeventWorker):  # type: ignore[misc] # gunicorn has no types
     """A gevent worker that calls its application's `drain()` when it begins to stop."""
 
     # None while it boots; a stop signal then ends it right after booting.
     _stopping: gevent.event.Event | None = None
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        # A shared byte: the master creates this object, then forks.
-        self._serving = mmap.mmap(-1, 1)
+    def init_process(self) -> None:
         self._servers: list[StreamServer] = []
         self._idle: dict[IdleTimeout, gevent.Greenlet] = {}
         self._clients: WeakKeyDictionary[gevent.Greenlet, Any] = WeakKeyDictionary()
         self._turnstile = Turnstile()
         self._unsent = Unsent()
-
-    @property
-    def is_serving(self) -> bool:
-        """Say whether it accepts connections; the master may ask, too."""
-        return self._serving[0] == 1
+        super().init_process()
 
     def patch(self) -> None:
         # gevent looks 25 times for plugins, in all that is installed: a sixth of a second.
@@ -100,7 +93,7 @@ class ChatGeventWorker(GeventWorker):  # type: ignore[misc] # gunicorn has no ty
         gevent.config.track_greenlet_tree = False
         stopping = self._stopping = gevent.event.Event()
         servers = self._servers = [self._serve(listener) for listener in self.sockets]
-        self._serving[0] = 1
+        self.tell_serving()
         while self.alive:
             self.notify()
             stopping.wait(NOTIFY_SECONDS)

@@ -294,3 +294,17 @@ import gevent.socket, socket
 assert socket.socket is gevent.socket.socket
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_master_loads_nothing_that_serves(tmp_path: Path) -> None:
+    """It would take six megabytes, and new workers would have the old code after a reload."""
+    code = """
+import runpy, sys
+from gunicorn.util import load_class
+settings = runpy.run_path("gunicorn.conf.py")
+load_class(settings["worker_class"])
+print({"gevent", "werkzeug", "redis", "sqlalchemy", "app"} & set(sys.modules))
+"""
+    environ = {**os.environ, "NGW2F_DATA_DIR": str(tmp_path)}
+    told = subprocess.check_output([sys.executable, "-c", code], env=environ, text=True, timeout=60)
+    assert told == "set()\n"

@@ -1,0 +1,18 @@
+"""A web worker as gunicorn's master makes it, which loads what it serves with after the fork.
+
+The master serves nobody, and gevent and Werkzeug would take six megabytes there. Besides, a
+reload brings those of the new code.
+"""
+
+from ngw2f.server.serving_worker import ServingWorker
+
+
+class WebWorker(ServingWorker):
+    """A worker that becomes a `ChatGeventWorker` in its own process."""
+
+    def init_process(self) -> None:
+        """Serve, until the worker ends."""
+        from ngw2f.server.gevent_worker import ChatGeventWorker
+
+        self.__class__ = ChatGeventWorker
+        self.init_process()
