@@ -34,6 +34,8 @@ SLOTS = GROUP_SLOTS + KEY_SLOTS + PREFIX_SLOTS
 _SLOT_BYTES = 8
 # The size of a clock's file.
 CLOCK_BYTES = SLOTS * _SLOT_BYTES
+# How much of it is read at once.
+_BLOCK_BYTES = 64 * 1024
 # A URI with a path. The name of an origin's group has a space after the host.
 _KEY = re.compile(r"[a-z][a-z0-9+.-]*://[^ /]+/")
 
@@ -154,11 +156,17 @@ class SharedGroupClock(GroupClock):
             # Not emptied before: processes of a release with fewer slots may have it mapped.
             os.ftruncate(self._file, CLOCK_BYTES)
         stamps = mmap.mmap(self._file, CLOCK_BYTES)
-        with memoryview(stamps).cast("Q") as view:
-            is_of_before = max(view) > self.now()
-        if is_of_before:
+        if self._is_of_before():
             stamps[:] = bytes(CLOCK_BYTES)
         return stamps
+
+    def _is_of_before(self) -> bool:
+        """Say whether the file has times of before the machine was started."""
+        # What is read here takes no memory, unlike each page of the map.
+        blocks = (
+            os.pread(self._file, _BLOCK_BYTES, at) for at in range(0, CLOCK_BYTES, _BLOCK_BYTES)
+        )
+        return max(max(memoryview(block).cast("Q")) for block in blocks) > self.now()
 
     def drop(self, names: Iterable[str]) -> None:
         """Drop the groups in all processes."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -194,6 +195,15 @@ def test_stamps_of_before_a_reboot_are_forgotten(tmp_path: Path) -> None:
     old.drop(["room-1"])
     clock = SharedGroupClock(tmp_path / "clock")
     assert not clock.is_dropped(ROOM, clock.now())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's account of a map is Linux's")
+def test_opening_takes_no_memory_for_the_slots(tmp_path: Path) -> None:
+    clock = SharedGroupClock(tmp_path / "clock")
+    clock.open()
+    mapped = Path("/proc/self/smaps").read_text().partition(f" {clock.path}\n")[2]
+    assert int(mapped.partition("Rss:")[2].split()[0]) < 64
+    clock.close()
 
 
 def test_file_of_another_size_is_emptied(tmp_path: Path) -> None:
