@@ -13,9 +13,8 @@ from ngw2f.core import Core, build_core
 from ngw2f.jobs.outbox import Outbox
 from ngw2f.jobs.pictures import Pictures
 from ngw2f.jobs.wakeup import LINKS, RENDER, WakeUp
+from ngw2f.links.fetching import Fetching
 from ngw2f.links.outbox import LinkOutbox
-from ngw2f.links.preview.thumbnail import Thumbnailer
-from ngw2f.links.visit import PreviewFetcher, build_fetcher
 from ngw2f.observe.history import History
 from ngw2f.settings import Settings
 from ngw2f.text.markdown import MarkdownRenderer
@@ -32,7 +31,7 @@ class JobContext:
     outbox: Outbox
     link_wakeup: WakeUp
     link_outbox: LinkOutbox
-    preview_fetcher: PreviewFetcher
+    fetching: Fetching
     pictures: Pictures
     markdown: MarkdownRenderer
     history: History
@@ -51,7 +50,7 @@ class JobContext:
 
     def close(self) -> None:
         self.outbox.close()
-        self.preview_fetcher.close()
+        self.fetching.close()
         self.pictures.close()
         self.link_outbox.close()
         self.redis.close()
@@ -74,7 +73,7 @@ def build_context(settings: Settings) -> JobContext:
     database, events = core.database, core.events
     follow_ups = FollowUps(core.broker) if settings.has_xray else None
     link_outbox = LinkOutbox(database, events, settings.data_path, follow_ups)
-    thumbnailer, stopping = Thumbnailer(), threading.Event()
+    fetching, stopping = Fetching(settings, link_outbox.note), threading.Event()
     return JobContext(
         core=core,
         redis=connect(settings),
@@ -82,8 +81,8 @@ def build_context(settings: Settings) -> JobContext:
         outbox=Outbox(database, events, settings.data_path),
         link_wakeup=WakeUp(core.broker, LINKS),
         link_outbox=link_outbox,
-        preview_fetcher=PreviewFetcher(build_fetcher(settings), thumbnailer, link_outbox.note),
-        pictures=Pictures(core, thumbnailer, stopping),
+        fetching=fetching,
+        pictures=Pictures(core, fetching, stopping),
         markdown=MarkdownRenderer(),
         history=History(core.broker),
         follow_ups=follow_ups,

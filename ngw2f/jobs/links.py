@@ -23,7 +23,7 @@ from ngw2f.jobs.wakeup import FLAG_MILLISECONDS
 from ngw2f.links.guard.errors import LinkRefused
 from ngw2f.links.guard.sites import MAX_AT_SITE
 from ngw2f.links.outbox import LinkOutbox
-from ngw2f.links.visit import Patience, PreviewFetcher, Visit
+from ngw2f.links.outcome import Patience, Visit
 from ngw2f.observe.metrics.families import FETCH_SECONDS
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.previews import DuePreview
@@ -118,7 +118,7 @@ class Round:
     def __init__(self, context: JobContext) -> None:
         self._context = context
         self._outbox: LinkOutbox = context.link_outbox
-        self._preview_fetcher: PreviewFetcher = context.preview_fetcher
+        self._preview_fetcher = context.fetching.preview_fetcher
         self._running: dict[int, Fetch] = {}
         # With the duration of each in seconds.
         self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()

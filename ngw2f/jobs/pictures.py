@@ -7,15 +7,20 @@ slow sites delay no picture, and a bomb takes no worker down.
 import logging
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
 from ngw2f.core import Core
+from ngw2f.links.fetching import Fetching
 from ngw2f.links.guard.errors import LinkFailed
-from ngw2f.links.preview.thumbnail import OF_FILE, Thumbnail, Thumbnailer
+from ngw2f.links.preview.form import OF_FILE
 from ngw2f.store import file_pictures, messages
 from ngw2f.store.database import DatabaseBusyError
 from ngw2f.store.file_pictures import DuePicture, Picture
+
+if TYPE_CHECKING:
+    from ngw2f.links.preview.thumbnail import Thumbnail
 
 # When the process ends, the picture that is being made has this long.
 CLOSE_SECONDS = 2.0
@@ -24,9 +29,9 @@ log = logging.getLogger(__name__)
 
 
 class Pictures:
-    def __init__(self, core: Core, thumbnailer: Thumbnailer, stopping: threading.Event) -> None:
+    def __init__(self, core: Core, fetching: Fetching, stopping: threading.Event) -> None:
         self._core = core
-        self._thumbnailer = thumbnailer
+        self._fetching = fetching
         self._stopping = stopping
         self._thread: threading.Thread | None = None
 
@@ -59,7 +64,7 @@ class Pictures:
             return False
         try:
             body = self._core.files.path_of(due.key).read_bytes()
-            made = self._thumbnailer.make(body, OF_FILE)
+            made = self._fetching.thumbnailer.make(body, OF_FILE)
         except (LinkFailed, OSError) as error:
             log.info("no picture of file %d: %s", due.id, error)
             with database.writing() as connection:
@@ -77,7 +82,7 @@ class Pictures:
         except Exception:
             log.exception("making a picture failed")
 
-    def _store(self, due: DuePicture, made: Thumbnail) -> None:
+    def _store(self, due: DuePicture, made: "Thumbnail") -> None:
         events = self._core.events
         picture = Picture(made.body, made.media_type, made.width, made.height)
         with self._core.database.writing() as connection:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ngw2f.broker.follow_ups import Facts, FollowUp
-from ngw2f.links.visit import Visit
+from ngw2f.links.outcome import Visit
 from ngw2f.store.events import Run
 from ngw2f.store.previews import DuePreview
 

@@ -12,7 +12,7 @@ from ngw2f.broker.follow_ups import FollowUps
 from ngw2f.crash_marks import CrashMark, left_by_crashes
 from ngw2f.links.follow_ups import follow_ups_of
 from ngw2f.links.guard.errors import LinkRefused
-from ngw2f.links.visit import Visit
+from ngw2f.links.outcome import Visit
 from ngw2f.live.log import EventLog
 from ngw2f.locks import try_lock
 from ngw2f.store import messages, previews

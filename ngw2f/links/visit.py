@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ from ngw2f.links.guard.fetch import USER_AGENT, Fetched, Fetcher, Terms, Trace, 
 from ngw2f.links.guard.media import IMAGE_TYPES, IMAGES, LINKS, OEMBED, OPAQUE_TYPE
 from ngw2f.links.one_thread import Note, OneThread
 from ngw2f.links.one_thread import ignore as note_nothing
+from ngw2f.links.outcome import Patience, Visit
 from ngw2f.links.preview.oembed import find_oembed_url, read_oembed
 from ngw2f.links.preview.page import Preview, make_preview
 from ngw2f.links.preview.thumbnail import Thumbnail, Thumbnailer
@@ -33,23 +33,6 @@ MIN_SIDE = 8
 IMAGE_SHARE = 0.4
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How many seconds a site has until it starts to answer, and in all."""
-
-    answer_seconds: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """The result of a visit: content and its lifetime in seconds, or the error."""
-
-    content: Content
-    lifetime_seconds: int = 0
-    error: LinkError | None = None
 
 
 def build_fetcher(settings: Settings) -> Fetcher:

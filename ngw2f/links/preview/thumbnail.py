@@ -9,11 +9,12 @@ import threading
 from dataclasses import dataclass
 from io import BytesIO
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from PIL import Image, PngImagePlugin
 
 from ngw2f.links.guard.errors import LinkFailed
+from ngw2f.links.preview.form import OF_LINK, Form
 from ngw2f.links.preview.jpeg import has_one_scan
 from ngw2f.links.preview.orientation import ON_ITS_SIDE, TURNS
 from ngw2f.text.exif import read_orientation
@@ -38,19 +39,6 @@ MAX_READS: Final = 20_000
 MAX_EXIFS: Final = 4
 # A character of a PNG's text takes four bytes if any character of the text needs them.
 MAX_TEXT_CHARACTERS: Final = 2 * 1024 * 1024
-
-
-class Form(NamedTuple):
-    """How large a thumbnail may be, in pixels, and WebP's quality of it."""
-
-    box: tuple[int, int]
-    quality: int
-
-
-OF_LINK: Final = Form((480, 320), 80)
-# Shown at two thirds of its size, so that it is sharp on dense screens, which hide the artefacts
-# of a lower quality. With a larger box, long strips would have to be decoded whole.
-OF_FILE: Final = Form((720, 480), 70)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import msgspec
 from sqlalchemy import QueuePool
@@ -39,3 +41,25 @@ def test_building_it_opens_nothing(settings: Settings) -> None:
     assert os.listdir("/dev/fd") == before
     assert set(settings.data_path.rglob("*")) == files
     job_context.close()
+
+
+def test_only_fetching_loads_what_fetches(settings: Settings) -> None:
+    """Workers are forks of the process that loads this, and most of them never fetch."""
+    code = f"""
+import sys
+from pathlib import Path
+from ngw2f.jobs.worker import warm_up
+from ngw2f.settings import Settings
+
+warm_up(Settings(data_dir={str(settings.data_path)!r}))
+from ngw2f.jobs.context import current_context
+libraries = {{"urllib3", "PIL"}}
+print(libraries & set(sys.modules))
+fetching = current_context.get().fetching
+fetching.close()
+assert fetching.preview_fetcher is fetching.preview_fetcher
+print(libraries - set(sys.modules))
+fetching.close()
+"""
+    told = subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60)
+    assert told.split() == ["set()", "set()"]

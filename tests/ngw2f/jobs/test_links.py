@@ -16,7 +16,7 @@ from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
 from ngw2f.links import outbox as link_outbox
 from ngw2f.links.guard.sites import MAX_AT_SITE
-from ngw2f.links.visit import Patience
+from ngw2f.links.outcome import Patience
 from ngw2f.settings import Settings
 from ngw2f.store.database import DatabaseBusyError
 from tests.client import Client
@@ -185,7 +185,7 @@ def test_killed_while_it_tells(
         say(site.url("/a"))
     render_messages()
     (due,) = job_context.link_outbox.list_due(1, [], [])
-    job_context.link_outbox.store([(due, job_context.preview_fetcher.visit(due.url))])
+    job_context.link_outbox.store([(due, job_context.fetching.preview_fetcher.visit(due.url))])
     assert sorted(updates(redis)) == [8, 9, 10]
     assert upkeep.sweep()
     assert fetch_links() == 0

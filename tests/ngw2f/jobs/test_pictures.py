@@ -13,7 +13,8 @@ from ngw2f.jobs import pictures, upkeep
 from ngw2f.jobs.context import JobContext
 from ngw2f.jobs.links import fetch_links
 from ngw2f.jobs.render import render_messages
-from ngw2f.links.preview.thumbnail import Form, Thumbnailer
+from ngw2f.links.preview.form import Form
+from ngw2f.links.preview.thumbnail import Thumbnailer
 from ngw2f.store import file_pictures
 from ngw2f.store.database import Database, DatabaseBusyError
 from ngw2f.store.file_pictures import MAX_TRIES, RETRY_SECONDS

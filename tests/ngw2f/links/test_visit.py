@@ -11,8 +11,9 @@ from PIL import Image
 from ngw2f.links import visit as module
 from ngw2f.links.guard.fetch import Fetched, Fetcher, Terms, Trace
 from ngw2f.links.guard.media import Accepted
+from ngw2f.links.outcome import Patience
 from ngw2f.links.preview.thumbnail import Thumbnailer
-from ngw2f.links.visit import Patience, PreviewFetcher, build_fetcher
+from ngw2f.links.visit import PreviewFetcher, build_fetcher
 from ngw2f.settings import Settings
 from tests.ngw2f.conftest import PLENTY_SECONDS
 from tests.ngw2f.jobs.conftest import picture

@@ -11,7 +11,8 @@ from PIL import Image
 
 from ngw2f.links.guard.errors import LinkFailed
 from ngw2f.links.guard.media import MAX_IMAGE_BYTES
-from ngw2f.links.preview.thumbnail import MAX_PIXELS, MAX_SCANS, Form, Thumbnail, Thumbnailer
+from ngw2f.links.preview.form import Form
+from ngw2f.links.preview.thumbnail import MAX_PIXELS, MAX_SCANS, Thumbnail, Thumbnailer
 
 RED = (255, 0, 0)
 BLUE = (0, 0, 255)
