@@ -9,6 +9,7 @@ server's life; those that have nothing to do only log at the debug level.
 import sys
 
 from ngw2f.broker.unused_parts import leave_unused_out
+from ngw2f.commands.processes import run_here
 from ngw2f.forks import open_standard
 from ngw2f.links.settings import build_policy
 from ngw2f.observe.metrics.files import begin_anew, fold_dead
@@ -55,7 +56,7 @@ def on_starting(server):
         server.log.warning("%s", line)
     hooks.check_start(settings)
     begin_anew(settings.metrics_path)
-    server.embedded = hooks.start_embedded(settings)
+    server.embedded = hooks.start_embedded(settings, run_here)
     hooks.unblock_stop_signals_after_forks()
     server.reload_guard = guard_reload(server, Systemd())
 

@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import logging
 import os
 import subprocess
 import sys
@@ -19,10 +18,10 @@ from ngw2f.commands.processes import (
     QUEUES,
     add_processes,
     begin,
+    configure_logs,
     parse_queues,
     read_settings,
     run_command,
-    set_level,
 )
 from ngw2f.forks import open_standard
 from ngw2f.settings import SettingError, load_settings
@@ -33,11 +32,6 @@ ARCHIVE_COMMANDS = {
     "export": "write all of the chat as JSON lines into a new file",
     "import": "read an export into a database that nobody has used",
 }
-
-# The first log each successful step. The last log mistakes of other people's sites, with the URL
-# and a traceback; we log what became of the link.
-QUIET_LOGGERS = ("alembic", "rq", "rq.cron", "rq.worker", "rq.queue", "rq.scheduler")
-LEVELS = dict.fromkeys(QUIET_LOGGERS, "WARNING") | dict.fromkeys(("urllib3", "PIL"), "CRITICAL")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,9 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A path may have characters that the terminal cannot show.
         sys.stdout.reconfigure(errors="backslashreplace")
-    logging.basicConfig(format="[%(process)d] [%(levelname)s] %(message)s")
-    for name, level in LEVELS.items():
-        set_level(name, level)
+    configure_logs()
     run_command(options)
 
 

@@ -11,6 +11,11 @@ from functools import cache, partial
 
 from ngw2f.settings import SettingError, Settings, load_settings
 
+# The first log each successful step. The last log mistakes of other people's sites, with the URL
+# and a traceback; we log what became of the link.
+QUIET_LOGGERS = ("alembic", "rq", "rq.cron", "rq.worker", "rq.queue", "rq.scheduler")
+LEVELS = dict.fromkeys(QUIET_LOGGERS, "WARNING") | dict.fromkeys(("urllib3", "PIL"), "CRITICAL")
+
 # The queues of workers. (ngw2f/jobs/wakeup.py has the names, too, but imports RQ.)
 QUEUES = ("render", "links")
 
@@ -38,7 +43,7 @@ def add_processes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     embedded = commands.add_parser("embedded")
     embedded.add_argument("--lifeline", type=int, required=True)
     embedded.add_argument("--status", type=int, required=True)
-    embedded.set_defaults(run=_embedded)
+    embedded.set_defaults(run=_embedded, settings=None)
 
 
 # Nothing drops it: it depends on no chat.
@@ -60,6 +65,19 @@ def begin(arguments: Sequence[str]) -> Callable[[], None]:
     except SettingError as error:
         return partial(sys.exit, f"ngw2f: {error}")
     return partial(run_command, options)
+
+
+def run_here(arguments: Sequence[str]) -> None:
+    """Run one of these commands in this process, a fork of gunicorn's master."""
+    configure_logs()
+    begin(arguments)()
+
+
+def configure_logs() -> None:
+    """Log to standard error, and of the libraries what matters."""
+    logging.basicConfig(format="[%(process)d] [%(levelname)s] %(message)s")
+    for name, level in LEVELS.items():
+        set_level(name, level)
 
 
 def run_command(options: argparse.Namespace) -> None:
@@ -135,7 +153,7 @@ def _embedded(options: argparse.Namespace) -> None:
     from ngw2f.server.valkey import supervise
 
     try:
-        supervise(read_settings(), options.lifeline, options.status, begin)
+        supervise(options.settings or read_settings(), options.lifeline, options.status, begin)
     except EmbeddedError as error:
         sys.exit(f"ngw2f: {error}")
 

@@ -1,13 +1,16 @@
 """The embedded broker and workers, for a machine where nothing is installed.
 
 gunicorn's master starts one supervisor (`ngw2f embedded`) in its own session, so that
-Ctrl-C reaches only the master, and holds the writing end of a pipe, the lifeline. When
+Ctrl-C reaches only the master, and holds the writing end of a pipe, the lifeline. The first one
+is a fork of the master, with which it shares five megabytes; one that replaces it is a new Python,
+because the master then has threads, and the code may be newer than what it has loaded. When
 no master holds it any more, for whatever reason, the supervisor stops the workers, then
 Valkey, then itself. A hot upgrade hands the lifeline to the new master, so the broker
 keeps running. The supervisor holds a lock on `embedded.lock` while the data is in use.
 Web workers load while Valkey starts, and wait for it before they serve.
 """
 
+import gc
 import logging
 import os
 import select
@@ -16,9 +19,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+from ngw2f.forks import Fork
 from ngw2f.locks import is_locked
 from ngw2f.settings import Settings
 
@@ -33,6 +38,9 @@ GUARD_SECONDS = 1.0
 LOOK_SECONDS = 1.0
 MAX_TOLD = 2000
 
+# Runs a command of ours with these arguments, in this process.
+RunHere = Callable[[Sequence[str]], None]
+
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +51,9 @@ class EmbeddedError(Exception):
 class Embedded:
     """gunicorn's master's side: start, guard, hand over and stop the supervisor."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, run_here: RunHere | None = None) -> None:
+        """*run_here* runs the first supervisor in a fork; None: that is a new Python, too."""
+        self._run_here = run_here
         self._settings = settings
         self._lock_path = settings.data_path / LOCK_NAME
         self._lifeline: int | None = None
@@ -60,7 +70,7 @@ class Embedded:
             os.set_inheritable(self._lifeline, False)
         else:
             self._wait_until_free()
-            self._told = self._start_supervisor()
+            self._told = self._start_supervisor(self._run_here)
         self._lock_path.write_text(f"{os.getpid()}\n")
         threading.Thread(target=self._guard, daemon=True, name="embedded guard").start()
 
@@ -108,17 +118,23 @@ class Embedded:
                 )
             time.sleep(0.1)
 
-    def _start_supervisor(self) -> int:
+    def _start_supervisor(self, run_here: RunHere | None = None) -> int:
         """Start it; return what `_hear` waits for."""
         lifeline_end, self._lifeline = os.pipe()
         told, its = socket.socketpair()
-        command = [sys.executable, "-m", "ngw2f", "embedded"]
-        subprocess.Popen(
-            [*command, f"--lifeline={lifeline_end}", f"--status={its.fileno()}"],
-            pass_fds=[lifeline_end, its.fileno()],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        descriptors = [lifeline_end, its.fileno()]
+        arguments = ["embedded", f"--lifeline={lifeline_end}", f"--status={its.fileno()}"]
+        if run_here is None:
+            subprocess.Popen(
+                [sys.executable, "-m", "ngw2f", *arguments],
+                pass_fds=descriptors,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        else:
+            # A garbage collection would write to each object, and so copy its memory.
+            gc.freeze()
+            Fork(partial(run_here, arguments), ["ngw2f", *arguments], descriptors)
         os.close(lifeline_end)
         its.close()
         return told.detach()

@@ -16,7 +16,7 @@ from typing import Any
 from gunicorn.errors import AppImportError
 
 from ngw2f.server.descriptors import raise_limit
-from ngw2f.server.embedded import Embedded, EmbeddedError
+from ngw2f.server.embedded import Embedded, EmbeddedError, RunHere
 from ngw2f.server.precheck import check, needs_client
 from ngw2f.server.supervisor import default_pools
 from ngw2f.settings import SettingError, Settings
@@ -63,11 +63,14 @@ def check_start(settings: Settings) -> None:
         sys.exit(status if status > 0 else "ngw2f: the check of settings and database was killed")
 
 
-def start_embedded(settings: Settings) -> Embedded | None:
-    """Start the embedded parts, if the settings name no Redis. Exits with a line on failure."""
+def start_embedded(settings: Settings, run_here: RunHere | None = None) -> Embedded | None:
+    """Start the embedded parts, if the settings name no Redis. Exits with a line on failure.
+
+    *run_here* runs a command of ours in a fork of this process, which must have no threads yet.
+    """
     if not settings.is_embedded:
         return None
-    embedded = Embedded(settings)
+    embedded = Embedded(settings, run_here)
     try:
         embedded.start()
     except EmbeddedError as error:

@@ -3,6 +3,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextvars import copy_context
@@ -321,3 +322,32 @@ def test_file_in_the_place_of_the_brokers_folder_is_named(settings: Settings) ->
         assert lines.read() == f"{path} cannot be the broker's folder: File exists\n"
     os.close(leash)
     os.close(lifeline)
+
+
+def test_first_supervisor_shares_what_the_master_has_loaded(tmp_path: Path) -> None:
+    """Its children do so, too: each would have five megabytes of its own."""
+    code = f"""
+import os
+from ngw2f.server.embedded import Embedded
+from ngw2f.settings import Settings
+
+loaded = object()
+
+def run_here(arguments):
+    name, lifeline, status = arguments
+    told = name == "embedded" and loaded and "ready"
+    os.write(int(status.partition("=")[2]), told.encode())
+    os.read(int(lifeline.partition("=")[2]), 1)
+    print("ended", os.getppid())
+
+embedded = Embedded(Settings(data_dir={str(tmp_path)!r}), run_here)
+embedded.start()
+embedded.wait()
+embedded.stop(wait=True)
+os.wait()
+print("stopped", os.getpid())
+"""
+    told = subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60)
+    (ended, parent), (stopped, master) = (line.split() for line in told.splitlines())
+    assert (ended, stopped) == ("ended", "stopped")
+    assert parent == master
