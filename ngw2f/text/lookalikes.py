@@ -11,8 +11,6 @@ from functools import cache, reduce
 from importlib.resources import files
 from typing import NamedTuple
 
-from fontTools.unicodedata import script_extension
-
 from ngw2f.text.invisible import is_ignorable
 
 COMMON = {"Zyyy", "Zinh"}
@@ -76,10 +74,18 @@ def _without_case(skeleton: str) -> str:
 
 def _scripts(character: str) -> set[str]:
     """Return the character's augmented script set, empty if it is used in any script."""
-    scripts = set(script_extension(character))
+    scripts = _extension(character)
     if scripts & COMMON:
         return set()
     return scripts.union(*(SYSTEMS.get(script, ()) for script in scripts))
+
+
+def _extension(character: str) -> set[str]:
+    """Return the codes of the scripts in which the character is used."""
+    # Few processes ever see a new name, and the tables take half a megabyte.
+    from fontTools.unicodedata import script_extension
+
+    return set(script_extension(character))
 
 
 def _has_digits_of_one_kind(name: str) -> bool:
@@ -111,8 +117,8 @@ def _table() -> _Table:
 def _shared(prototype: str, members: str) -> Iterator[str]:
     """Yield a class's single characters that have a look-alike in another script."""
     # Not augmented: kana and Chinese characters look alike within one writing system.
-    scripts = {each: set(script_extension(each)) for each in members}
-    scripts[prototype] = set().union(*map(script_extension, prototype))
+    scripts = {each: _extension(each) for each in members}
+    scripts[prototype] = set().union(*map(_extension, prototype))
     for each, own in scripts.items():
         if len(each) == 1 and any(own.isdisjoint(others) for others in scripts.values()):
             yield each

@@ -54,7 +54,7 @@ from ngw2f.settings import Settings
 warm_up(Settings(data_dir={str(settings.data_path)!r}))
 from ngw2f.jobs.context import current_context
 libraries = {{"urllib3", "PIL"}}
-print(libraries & set(sys.modules))
+print((libraries | {{"fontTools"}}) & set(sys.modules))
 fetching = current_context.get().fetching
 fetching.close()
 assert fetching.preview_fetcher is fetching.preview_fetcher
