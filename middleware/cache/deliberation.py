@@ -202,7 +202,9 @@ class Deliberation:
         able = [
             entry
             for entry in entries
-            if entry.has_validator and (entry.is_complete or self._request.range is not None)
+            if entry.has_validator
+            and (entry.is_complete or self._request.range is not None)
+            and self._parts.store.is_current(entry)
         ]
         return able[:_MAX_CANDIDATES]
 

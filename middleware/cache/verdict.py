@@ -65,8 +65,9 @@ class Judge:
         if code in _ERRORS and self._may_use_stale(disconnected=False):
             return self._stale(code, disconnected=False)
         if self._request.method == "HEAD":
-            if self._inquiry.stale is not None:
-                freshen_by_head(self._parts, self._request, self._inquiry.stale, arrival)
+            stale = self._inquiry.stale
+            if stale is not None and self._parts.store.is_current(stale):
+                freshen_by_head(self._parts, self._request, stale, arrival)
             return self.passed(arrival)
         return self._stored_or_passed(arrival, code, body)
 

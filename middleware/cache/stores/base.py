@@ -36,7 +36,7 @@ class Store(Protocol):
         """Return the stored responses of a key, and the group clock's time for a new one.
 
         `NO_TIME` if it will not be stored; then no request waits for the response to another.
-        These may include entries that are no longer current, as candidates for validation.
+        These may include entries that are no longer current, which are of no use any more.
         """
         ...
 

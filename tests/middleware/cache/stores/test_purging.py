@@ -123,6 +123,18 @@ def test_what_was_requested_before_a_purge_is_not_stored(kept: Store, what: Any)
     assert not is_stored(client, "/a")
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_is_purged_is_not_validated(kept: Store, method: str) -> None:
+    """The application may send other content with the same ETag, and mean what it says."""
+    client = Client(fresh(b"wrong", etag='"a"'), store=kept)
+    client.ask()
+    assert client.cache.purge(urls=[f"{SITE}/"])
+    client.app.body = b"right"
+    client.ask(method=method)
+    assert client.ask().content == b"right"
+    assert all("HTTP_IF_NONE_MATCH" not in each for each in client.app.seen)
+
+
 def test_key_hook_applies_to_purges(kept: Store) -> None:
     client = filled(kept, "/a", "/b", "/c", key=same_host("localhost", "www.test"))
     client.cache.purge(urls=["http://www.test/a"], prefixes=["http://www.test/b"])
