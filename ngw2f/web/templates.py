@@ -30,6 +30,7 @@ MAX_MINUTES = 256
 MONTHS = translatable("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec")
 ONE_AND_A_HALF = translatable("1.5")
 DAY_AND_TIME = translatable("%(month)s %(day)02d, %(time)s")
+DATE = translatable("%(month)s %(day)d")
 
 
 class Templates:
@@ -90,6 +91,7 @@ def _environment(language: str, static: StaticFiles) -> Environment:
     environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]  # The extension's.
     environment.filters["clock"] = _clock_of(catalogue)
     environment.filters["day"] = _day
+    environment.filters["date"] = partial(_date, catalogue)
     environment.filters["iso"] = _iso
     environment.filters["with_languages"] = _with_languages
     environment.filters["count"] = _count
@@ -177,6 +179,13 @@ def _clock_of(catalogue: NullTranslations) -> Callable[[float], str]:
 def _day(seconds: float) -> int:
     """Return the number of the day, UTC, to compare it with another."""
     return int(seconds // 86400)
+
+
+def _date(catalogue: NullTranslations, seconds: float) -> str:
+    """Return the day, UTC, as people write it."""
+    _, month, day, *_ = time.gmtime(seconds)
+    months = catalogue.gettext(MONTHS).split()
+    return catalogue.gettext(DATE) % {"month": months[month - 1], "day": day}
 
 
 def _iso(seconds: float) -> str:

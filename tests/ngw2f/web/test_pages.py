@@ -233,6 +233,11 @@ def test_messages_of_an_author_are_together(client: Client, service: Service) ->
     shown = page(client).html.select(".message")
     # Not over five minutes, and not over midnight.
     assert [int("follows" in each["class"]) for each in shown] == [0, 1, 0, 0, 0, 0, 0]
+    # The line of a day has its place before a script is there, so that nothing moves then.
+    assert [each.get("data-day") for each in shown] == ["Sep 9", *[None] * 5, "Sep 10"]
+    german = {"Accept-Language": "de"}
+    shown = client.get("/", headers={**BROWSER, **german}).html.select(".message")
+    assert shown[0]["data-day"] == "9. Sept."
 
 
 def test_text_for_a_terminal(client: Client) -> None:
