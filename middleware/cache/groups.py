@@ -152,9 +152,12 @@ class SharedGroupClock(GroupClock):
             raise
 
     def _map_file(self) -> mmap.mmap:
-        if os.fstat(self._file).st_size != CLOCK_BYTES:
-            # Not emptied before: processes of a release with fewer slots may have it mapped.
-            os.ftruncate(self._file, CLOCK_BYTES)
+        # Neither emptied nor made shorter: processes of another release may have it mapped.
+        missing = CLOCK_BYTES - os.fstat(self._file).st_size
+        if missing > 0:
+            # Zeros and no hole: while the disk is full, a drop there ends the process (SIGBUS).
+            with open(self._file, "ab", closefd=False) as file:
+                file.write(bytes(missing))
         stamps = mmap.mmap(self._file, CLOCK_BYTES)
         if self._is_of_before():
             stamps[:] = bytes(CLOCK_BYTES)
