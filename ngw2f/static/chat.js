@@ -389,19 +389,6 @@ function lastInView() {
   return items[low - 1];
 }
 
-/* `/` leads to the search field, unless one is writing; Escape leads back. */
-function findByKey(event) {
-  const field = document.getElementById("find");
-  const isWriting = event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key === "Escape" && event.target === field) {
-    (document.getElementById("write") || pane)?.focus();
-  } else if (event.key === "/" && !isWriting && !event.ctrlKey && !event.altKey && !event.metaKey) {
-    event.preventDefault();
-    if (field.checkVisibility()) field.select();
-    else location.assign("/search");
-  }
-}
-
 /* ---- People ---- */
 
 function showUser(user) {
@@ -715,7 +702,6 @@ function turn(event) {
   withHistory("turn", link.rel);
 }
 
-document.addEventListener("keydown", findByKey);
 if (list) {
   document.documentElement.classList.add("scripted");
   for (const item of list.querySelectorAll(".message")) {

@@ -60,6 +60,16 @@ def test_search_by_keyboard(told: str, open_room: Any) -> None:
     assert page.evaluate(FOCUSED) == "find"
 
 
+def test_slash_leads_to_the_search_on_every_page(chat: ChatServer, open_room: Any) -> None:
+    page = open_room("ann")
+    for path in ("/account", "/stats"):
+        page.goto(chat.url + path)
+        page.keyboard.press("/")
+        assert page.evaluate(FOCUSED) == "find"
+        page.keyboard.press("Escape")
+        assert page.evaluate(FOCUSED) == ""
+
+
 def test_search_by_mouse(told: str, open_room: Any) -> None:
     page = open_room("ann")
     page.click("#find")
