@@ -5,9 +5,8 @@ token, path or transport it came by. What is counted for an address before anybo
 asks stands in the chain (app.py).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
+from contextvars import ContextVar, Token
 from typing import Literal, NamedTuple, cast
 
 from limits import RateLimitItem, WindowStats, parse
@@ -95,15 +94,18 @@ return found
 _counted: ContextVar[list[Taken] | None] = ContextVar("counted", default=None)
 
 
-@contextmanager
-def counting() -> Iterator[Sequence[Taken]]:
+class counting:  # noqa: N801 # used like a function
     """Collect what the block's request is counted under, for the fields of its response."""
-    taken: list[Taken] = []
-    token = _counted.set(taken)
-    try:
-        yield taken
-    finally:
-        _counted.reset(token)
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> Sequence[Taken]:
+        taken: list[Taken] = []
+        self._token: Token[list[Taken] | None] = _counted.set(taken)
+        return taken
+
+    def __exit__(self, *_: object) -> None:
+        _counted.reset(self._token)
 
 
 class _Storage(RedisStorage):

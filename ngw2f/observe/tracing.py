@@ -1,18 +1,21 @@
 """The id of the request being worked on, which nginx, web workers and jobs log."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 # Empty if the work is for no request, or for many.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
-@contextmanager
-def following(id_: str) -> Iterator[None]:
+class following:  # noqa: N801 # used like a function
     """Log the block's records with a request's id."""
-    token = request_id.set(id_)
-    try:
-        yield
-    finally:
-        request_id.reset(token)
+
+    __slots__ = ("_id", "_token")
+
+    def __init__(self, id_: str) -> None:
+        self._id = id_
+
+    def __enter__(self) -> None:
+        self._token: Token[str] = request_id.set(self._id)
+
+    def __exit__(self, *_: object) -> None:
+        request_id.reset(self._token)

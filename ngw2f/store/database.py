@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,8 @@ class Database:
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
         # Errors are logged; without `hide_parameters` they would show messages, digests and names.
         self.is_sqlite = url.startswith("sqlite")
+        # SQLite's connections that nobody asks by at the moment.
+        self._idle: list[Connection] = []
         if not self.is_sqlite:
             self.engine = create_engine(
                 url,
@@ -104,7 +106,6 @@ class Database:
         # SQLite's calls never yield to another greenlet, so few connections are open at once, and
         # none needs to be refused.
         self.engine = create_engine(url, pool_size=4, max_overflow=-1, hide_parameters=True)
-        self._asking_engine = self.engine
         event.listen(self.engine, "do_connect", _make_private)
         event.listen(self.engine, "connect", _prepare_reader)
         # SQLite has one writer at a time; those of this process queue here.
@@ -118,12 +119,12 @@ class Database:
         """Return the engines that run statements; others are made of these."""
         return [self.engine, self._writing_engine] if self.is_sqlite else [self.engine]
 
-    def asking(self) -> Connection:
+    def asking(self) -> AbstractContextManager[Connection]:
         """Return a connection, for a `with` block, whose statements each see the newest state.
 
         It costs less than `reading`, and is enough for one statement.
         """
-        return self._asking_engine.connect()
+        return _Asking(self.engine, self._idle) if self.is_sqlite else self._asking_engine.connect()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -161,9 +162,38 @@ class Database:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
         self.engine.dispose()
         if self.is_sqlite:
             self._writing_engine.dispose()
+
+
+class _Asking:
+    """Lends a connection to SQLite, and keeps it for the next who asks.
+
+    The pool takes longer to lend and to clean one than SQLite for a small statement. A connection
+    goes back to it after an error, and with the transaction that SQLAlchemy's own statements begin.
+    """
+
+    __slots__ = ("_connection", "_engine", "_idle")
+
+    def __init__(self, engine: Engine, idle: list[Connection]) -> None:
+        self._engine = engine
+        self._idle = idle
+
+    def __enter__(self) -> Connection:
+        try:
+            self._connection = self._idle.pop()
+        except IndexError:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        if error_type is None and not self._connection.in_transaction():
+            self._idle.append(self._connection)
+        else:
+            self._connection.close()
 
 
 def _check_idle_connections(engine: Engine) -> None:

@@ -31,19 +31,25 @@ def kept(
     seconds: int = KEPT_SECONDS,
 ) -> Response:
     """Let the cache store *response* for requests with the same valid credentials."""
+    response.headers.extend(kept_fields(reader, groups, seconds))
+    return response
+
+
+def kept_fields(
+    reader: UserRow | None, groups: Iterable[str], seconds: int = KEPT_SECONDS
+) -> dict[str, str]:
+    """Return the fields that let the cache store a response, as `kept` does."""
     names = list(groups)
     if reader is not None:
         names.append(reader_group(reader.id))
         # An event says that a token is revoked, but none that it has expired.
         seconds = max(0, int(min(seconds, reader.token_expires_at - time.time())))
-    headers = {
+    return {
         TARGETED_FIELD: f"public, max-age={seconds}",
         "Cache-Groups": ", ".join(f'"{name}"' for name in names),
         "Cache-Control": "no-cache" if reader is None else "private, no-cache",
         "Vary": "Authorization, Cookie",
     }
-    response.headers.extend(headers)
-    return response
 
 
 def kept_json(

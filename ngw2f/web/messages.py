@@ -14,7 +14,7 @@ from ngw2f.store import messages
 from ngw2f.store.messages import Found, Page
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.web import auth, idempotency, waiting
-from ngw2f.web.caching import kept, kept_json
+from ngw2f.web.caching import kept_fields, kept_json
 from ngw2f.web.paging import DEFAULT_LIMIT, MAX_LIMIT
 from ngw2f.web.services import Services
 from ngw2f.web.waiting import Pending
@@ -45,8 +45,8 @@ def index(services: Services, request: Request, room_id: int = LOBBY_ID) -> Resp
         if not found.versions:
             rights.find_room(connection, room_id, reader)  # Empty, or not there?
         content, etag = services.message_cache.page(connection, found.versions)
-    response = Response(content, headers={"ETag": etag}, content_type=JSON_TYPE)
-    kept(response, reader, [room_group(room_id)])
+    fields = {"ETag": etag, **kept_fields(reader, [room_group(room_id)])}
+    response = Response(content, headers=fields, content_type=JSON_TYPE)
     if found.has_more:
         response.headers["Link"] = _next_page(request.path, page, found)
     return known(request, response)

@@ -7,20 +7,26 @@ from typing import Any
 
 import pytest
 from psycopg.pq import TransactionStatus
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from examples.transcript.machine import free_port
 from ngw2f.settings import Settings
 from ngw2f.store import database as module
-from ngw2f.store import users
+from ngw2f.store import messages, users
 from ngw2f.store.database import Database, DatabaseBusyError
+from ngw2f.store.messages import Page
+from ngw2f.store.rooms import LOBBY_ID
 from tests.postgresql import running_postgresql
 
 
 def nicknames(database: Database) -> list[str]:
     with database.reading() as connection:
         return [user.nickname for user in users.list_users(connection)]
+
+
+def versions(connection: Connection) -> list[tuple[int, int]]:
+    return list(messages.list_versions(connection, LOBBY_ID, None, Page()).versions)
 
 
 def test_failed_block_changes_nothing(database: Database) -> None:
@@ -120,6 +126,32 @@ def test_other_errors_are_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(OperationalError, match="unable to open"), database.writing():
         pass
     database.close()
+
+
+@on_sqlite
+def test_connection_is_kept_for_the_next_question(
+    database: Database, ann: users.UserRow, lobby: int
+) -> None:
+    with database.asking() as first, database.asking() as other:
+        assert versions(first) == versions(other) == []
+    with database.writing() as connection:
+        stored = messages.create_message(connection, lobby, ann.id, "hello", "<p>hello</p>")
+    with database.asking() as next_one:
+        assert next_one in (first, other)
+        assert [found for found, _ in versions(next_one)] == [stored.id]
+    database.close()
+    assert first.closed
+    assert other.closed
+
+
+@on_sqlite
+def test_connection_is_not_kept_after_an_error_nor_with_a_transaction(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.asking() as failed:
+        raise ZeroDivisionError
+    with database.asking() as begun:
+        begun.execute(text("SELECT 1"))
+    assert failed.closed
+    assert begun.closed
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
