@@ -16,7 +16,15 @@ from middleware.xray.access import FIELD
 from middleware.xray.assets import ASSETS
 from middleware.xray.export import as_har, as_json, summary_of
 from middleware.xray.lint import lint
-from middleware.xray.page import POLICY, chosen, filters_of, list_page, trace_page, two_page
+from middleware.xray.page import (
+    POLICY,
+    chosen,
+    filters_of,
+    list_page,
+    missing_page,
+    trace_page,
+    two_page,
+)
 from middleware.xray.panel import with_panel
 from middleware.xray.probe import KEY, Probe, Recorder
 from middleware.xray.running import clock
@@ -28,7 +36,7 @@ from middleware.xray.trace import Trace
 
 NO_STORE = [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
 TEXT = "text/plain; charset=utf-8"
-NOT_FOUND = Answer("404 Not Found", "No such request is kept.\n", NO_STORE)
+NOT_FOUND = "404 Not Found"
 # Of a response that does not end, such as a stream, only the beginning is looked at.
 MAX_CHUNKS = 1000
 MAX_SECONDS = 2.0
@@ -142,16 +150,36 @@ class XRayMiddleware:
             text, media_type = ASSETS[name]
             return Answer("200 OK", text, NO_STORE, content_type=media_type)
         identity, _, form = name.partition(".")
+        wants_html = "text/html" in environ.get("HTTP_ACCEPT", "")
         if form.startswith("."):
             one, two = self.find(identity), self.find(form[1:])
-            return html_answer(two_page(one, two)) if one and two else NOT_FOUND
+            if one is None or two is None:
+                return self.missing(form[1:] if one else identity, "", wants_html=wants_html)
+            return html_answer(two_page(one, two))
         if form not in {"", "json", "har"}:
-            return NOT_FOUND
-        wants_html = "text/html" in environ.get("HTTP_ACCEPT", "")
+            return self.missing(name, "", wants_html=wants_html)
         if identity in {"", "all"}:
             return self.listed(form, environ.get("QUERY_STRING", ""), wants_html=wants_html)
         trace = self.find(identity)
-        return NOT_FOUND if trace is None else self.shown(trace, form, wants_html=wants_html)
+        if trace is None:
+            return self.missing(identity, form, wants_html=wants_html)
+        return self.shown(trace, form, wants_html=wants_html)
+
+    def missing(self, identity: str, form: str, *, wants_html: bool) -> Answer:
+        """Say that a request is not kept, and what to do."""
+        identity = cut_to(identity, 40)
+        keep = self.recorder.traces.maxlen
+        detail = f"The last {keep} requests are kept, as long as the process that answered runs."
+        if form:
+            about = {"title": f"Request {identity} is not kept.", "status": 404, "detail": detail}
+            return json_answer(about, NOT_FOUND, "application/problem+json")
+        if wants_html:
+            return html_answer(missing_page(identity, detail), NOT_FOUND)
+        text = (
+            f"Request {identity} is not kept.\n\n{detail}\n{self.path} lists them. "
+            "To see one, ask for it again:\n\n    curl -H 'X-Ray: 1' ADDRESS\n"
+        )
+        return Answer(NOT_FOUND, text, NO_STORE, content_type=TEXT)
 
     def own(self) -> list[Trace]:
         """List those of this process; another thread may be about to call the first layer."""
@@ -233,9 +261,9 @@ def lines_of(traces: Iterable[Trace]) -> Iterator[str]:
         yield f"{line} {f'! {faults}' if faults else ''}".rstrip() + "\n"
 
 
-def html_answer(text: str) -> Answer:
+def html_answer(text: str, status: str = "200 OK") -> Answer:
     fields = [*NO_STORE, ("Content-Security-Policy", POLICY), ("Referrer-Policy", "no-referrer")]
-    return Answer("200 OK", text, fields, content_type="text/html; charset=utf-8")
+    return Answer(status, text, fields, content_type="text/html; charset=utf-8")
 
 
 def text_answer(
@@ -245,6 +273,6 @@ def text_answer(
     return Answer("200 OK", text, [*NO_STORE, *more], content_type=TEXT)
 
 
-def json_answer(value: Any) -> Answer:
+def json_answer(value: Any, status: str = "200 OK", media_type: str = "application/json") -> Answer:
     text = json.dumps(value, ensure_ascii=False, indent=1)
-    return Answer("200 OK", text + "\n", NO_STORE, content_type="application/json")
+    return Answer(status, text + "\n", NO_STORE, content_type=media_type)

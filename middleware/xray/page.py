@@ -28,7 +28,7 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .5
 td:first-child{overflow-wrap:anywhere;min-width:8rem}th+th,td+td{white-space:nowrap}
 form{display:flex;flex-wrap:wrap;gap:.7rem;margin:1rem 0}
 input{font:inherit;width:8rem;max-width:100%}input[type=checkbox]{width:auto}
-ol{list-style:none;padding:0}li{background:var(--soft);margin:.35rem 0;padding:.4rem .7rem;
+ol,ul{list-style:none;padding:0}li{background:var(--soft);margin:.35rem 0;padding:.4rem .7rem;
 border-left:.3rem solid var(--mute);overflow-wrap:anywhere}li.here{border-color:var(--add)}
 li.bad{border-color:var(--del)}.add{color:var(--add)}.del{color:var(--del)}.mod{color:var(--mod)}
 .mute{color:var(--mute)}pre,code{font:13px/1.4 ui-monospace,monospace}li p{margin:.1rem 0}
@@ -154,6 +154,17 @@ def afterwards(later: Sequence[Span]) -> str:
         for span in later
     ]
     return f"<h2>Afterwards</h2><ol>{''.join(rows)}</ol>" if rows else ""
+
+
+def missing_page(identity: str, detail: str) -> str:
+    """Return what there is to say of a request that is not kept."""
+    return page(
+        "No such request",
+        f"<p>Request <code>{escape(identity)}</code> is not kept. {escape(detail)}</p>",
+        '<ul><li><a href=".">See the last requests</a></li><li>Or ask again for what you want to '
+        "see, and have it explained in place of its answer: "
+        "<code>curl -H 'X-Ray: 1' ADDRESS</code></li></ul>",
+    )
 
 
 def two_page(one: Trace, two: Trace) -> str:

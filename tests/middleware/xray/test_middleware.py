@@ -354,3 +354,33 @@ def test_list_may_be_live() -> None:
 def test_no_page_may_frame_the_pages() -> None:
     done = serve(xrayed(answering()), "/__xray__/", headers={"Accept": "text/html"})
     assert "frame-ancestors 'none'" in (done.header("Content-Security-Policy") or "")
+
+
+@pytest.mark.parametrize("name", ["1-1", "1-1..2-2", "any.xml"])
+def test_page_says_what_to_do_for_a_request_that_is_not_kept(name: str) -> None:
+    app = xrayed(answering())
+    done = serve(app, f"/__xray__/{name}", headers={"Accept": "text/html"})
+    assert (done.status, done.header("Content-Type")) == (
+        "404 Not Found",
+        "text/html; charset=utf-8",
+    )
+    text = done.content.decode()
+    assert "is not kept. The last 200 requests are kept" in text
+    assert '<a href=".">See the last requests</a>' in text
+    text = serve(app, f"/__xray__/{name}").content.decode()
+    assert text.startswith(f"Request {name.partition('..')[0]} is not kept.\n\nThe last 200")
+    assert "/__xray__/ lists them." in text
+
+
+@pytest.mark.parametrize("form", ["json", "har"])
+def test_programs_are_told_in_json_that_a_request_is_not_kept(form: str) -> None:
+    done = serve(xrayed(answering()), f"/__xray__/1-1.{form}")
+    assert done.header("Content-Type") == "application/problem+json"
+    assert json.loads(done.content)["title"] == "Request 1-1 is not kept."
+
+
+def test_others_may_get_another_application_later() -> None:
+    app = xrayed(answering(), forbidden)
+    assert app.plain is app.app
+    app.plain = answering([b"other"])
+    assert serve(app).content == b"other"
