@@ -19,7 +19,16 @@ FOLLOWED = frozenset({"headers-type", "status-malformed"})
 # Where no body may be, one more byte of it is no other fault.
 SAME_BODY = frozenset({"body-on-204", "body-on-205", "body-on-304", "body-on-head"})
 # Noted where they happened, by the layer that did it.
-OWN_NOTES = frozenset({"environ-class", "environ-value", "input-past-end", "input-closed"})
+OWN_NOTES = frozenset(
+    {
+        "environ-class",
+        "environ-value",
+        "input-closed",
+        "input-past-end",
+        "input-short",
+        "input-taken",
+    }
+)
 
 
 def lint(trace: Trace, *, slow_seconds: float = SLOW_SECONDS) -> list[Fault]:
@@ -89,7 +98,9 @@ def own_findings(visit: Visit, trace: Trace) -> Iterator[Finding]:
     # Nothing is known of headers that are not a list.
     if below.has_note("headers-type") or not visit.has_note("headers-type"):
         yield from findings_between(visit, start, below, inner)
-    if holds_back(visit, below) and start.code == inner.code:
+    if loses_writes(visit, below) and start.code == inner.code:
+        yield Finding("write-lost", f"{below.write_bytes} bytes")
+    elif holds_back(visit, below) and start.code == inner.code:
         yield Finding("chunk-held")
 
 
@@ -129,6 +140,18 @@ def is_answer_to_error(start: Start) -> bool:
 
 def holds_back(visit: Visit, below: Visit) -> bool:
     return below.is_held_back and visit.content_bytes > 0 and visit.method != "HEAD"
+
+
+def loses_writes(visit: Visit, below: Visit) -> bool:
+    """Say whether what came in chunks went up, and what was written did not."""
+    return (
+        below.write_bytes > 0
+        and visit.is_whole
+        and not visit.raised
+        and visit.status[:3] not in {"204", "205", "304"}
+        and visit.method != "HEAD"
+        and (visit.content_bytes, visit.writes) == (below.bytes, 0)
+    )
 
 
 def is_slow(visit: Visit, slow_seconds: float) -> bool:

@@ -11,6 +11,7 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
+from middleware.headers import TOKEN
 from middleware.xray.differences import Entries, differences_of_environs, retyped_entries
 from middleware.xray.values import UNSENDABLE
 from middleware.xray.visit import Visit
@@ -33,7 +34,9 @@ REQUIRED = frozenset(
     }
 )
 MISTAKES: dict[str, tuple[Callable[[Any], object], str]] = {
-    "REQUEST_METHOD": (lambda value: not value, "is empty"),
+    "REQUEST_METHOD": (lambda value: not TOKEN.fullmatch(value), "is not a method"),
+    "SERVER_NAME": (lambda value: not value, "is empty"),
+    "SERVER_PORT": (lambda v: not (v.isascii() and v.isdigit()), "is not a number"),
     "SCRIPT_NAME": (lambda v: v == "/" or v[:1] not in ("", "/"), "is '/' or lacks its first '/'"),
     "PATH_INFO": (lambda value: value[:1] not in ("", "/", "*"), "lacks its first '/'"),
     "CONTENT_LENGTH": (lambda v: v and not (v.isascii() and v.isdigit()), "is not a number"),
@@ -43,9 +46,13 @@ MISTAKES: dict[str, tuple[Callable[[Any], object], str]] = {
 WSGI_TYPES: dict[str, Callable[[Any], bool]] = {
     "wsgi.version": lambda value: type(value) is tuple,
     "wsgi.url_scheme": lambda value: type(value) is str,
-    "wsgi.input": lambda value: hasattr(value, "read"),
-    "wsgi.errors": lambda value: hasattr(value, "write"),
+    "wsgi.input": lambda value: has_all(value, "read", "readline", "readlines", "__iter__"),
+    "wsgi.errors": lambda value: has_all(value, "write", "writelines", "flush"),
 }
+
+
+def has_all(value: object, *names: str) -> bool:
+    return all(hasattr(value, name) for name in names)
 
 
 def note_mistakes_of_environ(

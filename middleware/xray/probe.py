@@ -182,7 +182,8 @@ def receive(environ: WSGIEnvironment, visit: Visit, parent: Visit | None, trace:
         note_mistakes_of_environ(environ, changed, removed, parent)
     stream = environ.get("wsgi.input")
     if stream is not None and type(stream) is not RecordedInput:
-        environ["wsgi.input"] = RecordedInput(stream, visit, environ)
+        outer = None if before is None else before.get("wsgi.input")
+        environ["wsgi.input"] = RecordedInput(stream, visit, environ, outer)
     visit.method = str(environ.get("REQUEST_METHOD", ""))[:20]
     visit.environ_type = type(environ).__name__
     visit.raw_environ = dict(environ)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from io import BytesIO
+from threading import Thread
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -16,6 +18,7 @@ from middleware.xray.faults import Fault
 from middleware.xray.lint import lint
 from middleware.xray.record import record
 from tests.middleware.serving import BrokenError, Exchange, TrackedBody, serve
+from tests.waiting import HANGING_SECONDS
 
 Middleware = Callable[[Any], Any]
 
@@ -289,6 +292,13 @@ class BrokenClose(TrackedBody):
         raise BrokenError
 
 
+class Unflushed:
+    def write(self, text: str) -> None:
+        """Forget it."""
+
+    writelines = write
+
+
 class Text(str):
     """Equal to the text that it is made of."""
 
@@ -328,6 +338,70 @@ def reads(*sizes: Any) -> Middleware:
     return request(lambda environ: [environ["wsgi.input"].read(size) for size in sizes] and None)
 
 
+def reading(read: Callable[[Any], Any]) -> WSGIApplication:
+    """Return an application that wants the request's body."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        read(environ["wsgi.input"])
+        start_response("200 OK", [HTML, DATE])
+        return [b"one"]
+
+    return app
+
+
+def with_input(content: bytes, **more: str) -> Middleware:
+    def change(environ: WSGIEnvironment) -> None:
+        environ["wsgi.input"].read(7)
+        environ.update({"wsgi.input": BytesIO(content), **more})
+
+    return request(change)
+
+
+def read_in_a_thread(app: WSGIApplication) -> WSGIApplication:
+    """Read some of the input where it is not known which layer runs."""
+
+    def layer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        thread = Thread(target=environ["wsgi.input"].read, args=(2,), daemon=True)
+        thread.start()
+        thread.join(HANGING_SECONDS)
+        return app(environ, start_response)
+
+    return layer
+
+
+skips = request(lambda environ: environ["wsgi.input"].seek(2) and None)
+
+
+class Wrapped(BytesIO):
+    """Reads another stream."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def read(self, size: int | None = -1) -> bytes:
+        content: bytes = self.stream.read(size)
+        return content
+
+
+def wraps_input(environ: WSGIEnvironment) -> None:
+    environ["wsgi.input"] = Wrapped(environ["wsgi.input"])
+
+
+def collapses(start: Any, status: str, headers: Headers, exc_info: Any) -> Any:
+    return start(status, list(dict(headers).items()), exc_info)
+
+
+def written(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    write = start_response("200 OK", [HTML])
+    write(b"one, ")
+    return [b"two"]
+
+
+def forgets_writes(start: Any, status: str, headers: Headers, exc_info: Any) -> Any:
+    start(status, headers, exc_info)
+    return lambda chunk: None
+
+
 NOW = [0.0]
 
 
@@ -340,6 +414,7 @@ TAGGED = answering("200 OK", ("ETag", '"one"'))
 TAGGED_EMPTY = answering("200 OK", ("ETag", '"one"'), body=list)
 ONE_CHUNK = answering(body=lambda: TrackedBody(b"one"))
 SIZED = answering("200 OK", ("Content-Length", "13"))
+PART = answering("206 Partial Content", ("Content-Range", "bytes 2-14/99"))
 VARIED = answering("200 OK", ("Vary", "Accept, Cookie"))
 POST = {"method": "POST", "data": b"a=1&b=2", "content_type": "text/plain"}
 HEAD = {"method": "HEAD"}
@@ -396,6 +471,26 @@ TABLE: dict[str, tuple[str, Middleware, WSGIApplication, dict[str, Any]]] = {
     "write() in the body": ("write-late", writes_late, answering(), {}),
     "Vary lost": ("vary-lost", without("Vary"), VARIED, {}),
     "encoded without Vary": ("vary-missing", gzips, answering(), {}),
+    "write() forgotten": ("write-lost", starting(forgets_writes), written, {}),
+    "Content-Type lost": ("type-lost", without("Content-Type"), answering(), {}),
+    "Location lost": (
+        "field-lost", without("Location"), answering("303 See Other", ("Location", "/")), {}
+    ),
+    "headers made a dictionary": ("cookie-lost", starting(collapses), COOKIES, {}),
+    "said to be encoded": (
+        "encoding-wrong", fields(("Content-Encoding", "gzip")), answering(), {}
+    ),
+    "encoding forgotten": (
+        "encoding-wrong", without("Content-Encoding"),
+        answering("200 OK", ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")), {},
+    ),
+    "part of another length": ("range-wrong", body(More), PART, {}),
+    "digest kept": (
+        "digest-kept", body(More), answering("200 OK", ("Content-Digest", "sha-256=:YQ==:")), {}
+    ),
+    "date of its own form": (
+        "date-malformed", fields(("Last-Modified", "2026-11-21 10:00")), answering(), {}
+    ),
     "ETag kept": ("etag-kept", body(More), TAGGED, {}),
     "304 without its ETag": ("not-modified-fields", starting(without_etag), TAGGED_EMPTY, {}),
     "Date moved": ("date-moved", starting(moves_date), answering(), {}),
@@ -414,12 +509,40 @@ TABLE: dict[str, tuple[str, Middleware, WSGIApplication, dict[str, Any]]] = {
     "environ path": (
         "environ-value", request(lambda environ: environ.update(PATH_INFO="x")), answering(), {}
     ),
+    "environ with a method of two words": (
+        "environ-value", request(lambda environ: environ.update(REQUEST_METHOD="GET /")),
+        answering(), {},
+    ),
+    "environ without a port": (
+        "environ-value", request(lambda environ: environ.update(SERVER_PORT="")), answering(), {}
+    ),
+    "errors that cannot be flushed": (
+        "environ-value", request(lambda environ: environ.update({"wsgi.errors": Unflushed()})),
+        answering(), {},
+    ),
     "environ without a method": (
         "environ-value", request(lambda environ: environ.pop("SERVER_NAME") and None), answering(),
         {},
     ),
     "input read past the end": ("input-past-end", reads(7, 1), answering(), POST),
     "input read beyond its length": ("input-past-end", reads(8), answering(), POST),
+    "input taken": ("input-taken", reads(7), reading(lambda stream: stream.read(7)), POST),
+    "input taken in part": ("input-taken", reads(3), reading(lambda stream: stream.read(7)), POST),
+    "input taken, below read by lines": (
+        "input-taken", reads(7), reading(lambda stream: stream.readline()), POST
+    ),
+    "input taken, below iterated": ("input-taken", reads(7), reading(list), POST),
+    "input taken, below read to its end": (
+        "input-taken", reads(2, 5), reading(lambda stream: stream.read()),
+        {**POST, "environ_overrides": {"wsgi.input_terminated": True}},
+    ),
+    "input of pieces taken": (
+        "input-taken", reads(7), reading(lambda stream: stream.read(5)),
+        {**POST, "environ_overrides": {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}},
+    ),
+    "input replaced by less": (
+        "input-short", with_input(b"a=1"), reading(lambda stream: stream.read(7)), POST
+    ),
     "input closed": (
         "input-closed", request(lambda environ: environ["wsgi.input"].close()), answering(), POST
     ),
@@ -567,3 +690,58 @@ def test_answer_that_demands_an_upgrade_says_which() -> None:
     recorded = record(answering("426 Upgrade Required", ("Upgrade", "websocket")))
     Lenient(create_environ()).run_all(recorded)
     assert lint(recorded.trace) == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "read"),
+    [
+        (with_input(b"a=1&b=2"), lambda stream: stream.read(7)),
+        (with_input(b"a=1", CONTENT_LENGTH="3"), lambda stream: stream.read(3)),
+        (with_input(b""), id),
+        (reads(7), lambda stream: stream.read(0)),
+        (reads(3), lambda stream: stream.read(4)),
+        (skips, lambda stream: stream.read(5)),
+        (read_in_a_thread, lambda stream: stream.read(5)),
+        (reads(3, 4), lambda stream: stream.seek(0) or stream.read(7)),
+        (request(lambda environ: None), lambda stream: [stream.read(7), stream.readline()]),
+    ],
+)
+def test_layers_may_read_the_input(layer: Middleware, read: Callable[[Any], Any]) -> None:
+    recorded = record(reading(read), chain_with(layer, 4))
+    serve(recorded, **POST)
+    found = [(fault.layer, fault.code) for fault in lint(recorded.trace)]
+    assert found == []
+
+
+def test_client_that_left_is_no_fault_of_a_layer() -> None:
+    def read(stream: Any) -> None:
+        while stream.read(5):
+            pass
+
+    recorded = record(reading(read), chain_with(request(wraps_input), 4))
+    serve(recorded, environ_overrides={"CONTENT_LENGTH": "20"}, **POST)
+    assert lint(recorded.trace) == []
+
+
+def test_each_layer_is_named_once_for_its_input() -> None:
+    def read(stream: Any) -> None:
+        for _ in range(3):
+            stream.read(4)
+
+    recorded = record(reading(read), chain_with(with_input(b"a"), 4))
+    serve(recorded, **POST)
+    assert [fault.code for fault in lint(recorded.trace)] == ["input-short"]
+    recorded = record(reading(read), chain_with(reads(7), 4))
+    serve(recorded, environ_overrides={"wsgi.input_terminated": True}, **POST)
+    assert [fault.code for fault in lint(recorded.trace)] == ["input-taken"]
+
+
+def test_nothing_may_be_written() -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [HTML])(b"")
+        return [b"one"]
+
+    recorded = record(app, chain_with(None, 0))
+    serve(recorded)
+    assert lint(recorded.trace) == []
+    assert recorded.trace.root.writes == 1
