@@ -92,19 +92,19 @@ class RecordedInput:
         if limit is None:
             return
         left = limit - self._position
-        is_all = type(size) is not int or size < 0
-        if not is_all and size <= left:
+        wanted = size if type(size) is int and size >= 0 else None
+        if wanted is not None and wanted <= left:
             return
         reader = at_work(self._visit)
         takers = self._takers_above(reader)
-        if is_all:
+        if wanted is None:
             detail = f"read() without a size, with {left} bytes left"
-        elif size <= left + sum(taken for _, taken in takers):
+        elif wanted <= left + sum(taken for _, taken in takers):
             # It may read as much; others have.
             blame(takers)
             return
         else:
-            detail = f"read({size}) with {left} bytes left"
+            detail = f"read({wanted}) with {left} bytes left"
         reader.note("input-past-end", detail)
 
     def _got(self, part: Any, size: object = -1, /) -> Any:
@@ -159,5 +159,6 @@ def length_of(environ: WSGIEnvironment) -> int | None:
     """Return how long the body is, as far as that is known."""
     length = environ.get("CONTENT_LENGTH")
     # Python refuses to read a number of thousands of digits.
-    is_known = type(length) is str and length.isdecimal() and len(length) < 20
-    return int(length) if is_known else None
+    if type(length) is str and length.isdecimal() and len(length) < 20:
+        return int(length)
+    return None

@@ -416,7 +416,7 @@ ONE_CHUNK = answering(body=lambda: TrackedBody(b"one"))
 SIZED = answering("200 OK", ("Content-Length", "13"))
 PART = answering("206 Partial Content", ("Content-Range", "bytes 2-14/99"))
 VARIED = answering("200 OK", ("Vary", "Accept, Cookie"))
-POST = {"method": "POST", "data": b"a=1&b=2", "content_type": "text/plain"}
+POST: dict[str, Any] = {"method": "POST", "data": b"a=1&b=2", "content_type": "text/plain"}
 HEAD = {"method": "HEAD"}
 
 # Name: the code, the broken layer, the application, and the request.
