@@ -39,6 +39,8 @@ class RedisStore:
       of a package with such an `exceptions` module.
     - `local_bytes`: bodies kept in this process as well; they never change, so only
       the small lookup needs Redis then.
+    - `pause_factor`: after an error, Redis is asked for nothing but drops for so many times as long
+      as the error took, 5 seconds at most: while it hangs, few requests wait for a time-out.
     """
 
     def __init__(
@@ -48,8 +50,9 @@ class RedisStore:
         prefix: str = "cache:",
         errors: type[Exception] | Iterable[type[Exception]] | None = None,
         local_bytes: int = 16 * 1024 * 1024,
+        pause_factor: float = 10.0,
     ) -> None:
-        self._connection = Connection(client, errors)
+        self._connection = Connection(client, errors, pause_factor)
         self._prefix = prefix
         self._bodies = Bodies(self._connection, prefix, local_bytes)
         self._texts = Texts(self._bodies)
@@ -57,6 +60,8 @@ class RedisStore:
 
     def lookup(self, key: str) -> tuple[Variants, int]:
         """Return the current stored responses of a key, and the group clock's number."""
+        if self._connection.is_left_alone:
+            return Variants(), NO_TIME
         if self._unsent_drops and not self._drop(tuple(self._unsent_drops)):
             return Variants(), NO_TIME
         found = self._connection.script(
@@ -91,6 +96,8 @@ class RedisStore:
         return self._drop(slots_of(names))
 
     def _put(self, entry: Entry, superseded: Sequence[Entry]) -> bool:
+        if self._connection.is_left_alone:
+            return False
         body = body_of(entry)
         gone = [word for old in superseded for word in (old.id, body_of(old).key)]
         stored = self._connection.script(

@@ -74,6 +74,7 @@ class RedisBodyWriter:
 
     def _flush(self) -> None:
         # If a piece is lost, put() finds a body of the wrong length and does not store it.
+        self._is_lost = self._is_lost or self._connection.is_left_alone
         if not self._is_lost:
             command = self._connection.command
             appended = command("APPEND", self._key, b"".join(self._small))

@@ -5,7 +5,8 @@ The package of the client is not imported: its errors are found by its class.
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -16,6 +17,8 @@ _log = logging.getLogger("middleware.cache")
 
 # Packages of clients: the errors that they raise are in their module `exceptions`.
 _PACKAGES = ("redis", "valkey")
+# The longest time that Redis is left alone: it may be back.
+_MAX_PAUSE_SECONDS = 5.0
 
 
 class RedisClient(Protocol):
@@ -30,19 +33,34 @@ class Connection:
     """Sends commands, and answers None while Redis is unreachable."""
 
     def __init__(
-        self, client: RedisClient, errors: type[Exception] | Iterable[type[Exception]] | None
+        self,
+        client: RedisClient,
+        errors: type[Exception] | Iterable[type[Exception]] | None,
+        pause_factor: float,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         if answers_with_text(client):
             raise ValueError("client: it must answer with bytes, without decode_responses")
         self._held = HeldConnections(client)
         self._errors = errors_of_client(client) if errors is None else errors_of("errors", errors)
         self.is_lost = False
+        self._pause_factor = pause_factor
+        self._now = now
+        self._ask_again_at = 0.0
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Return whether nothing that can wait should be asked now: an error took long just now."""
+        return self.is_lost and self._now() < self._ask_again_at
 
     def command(self, *arguments: Any) -> Any:
         """Send a command; None if Redis is unreachable, which is logged once until it is back."""
+        begin = self._now()
         try:
             answer = self._held.execute(*arguments)
         except self._errors:
+            now = self._now()
+            self._ask_again_at = now + min((now - begin) * self._pause_factor, _MAX_PAUSE_SECONDS)
             if not self.is_lost:
                 _log.exception("the cache's Redis is unreachable; going on without the cache")
             self.is_lost = True

@@ -261,7 +261,7 @@ def test_server_that_is_away_is_a_miss(wrapped: bool) -> None:
     wrapper = Broken(client)
     wrapper.away = False
     origin = fresh()
-    cache = Client(origin, store=RedisStore(wrapper if wrapped else client))
+    cache = Client(origin, store=store_on(wrapper if wrapped else client))
     assert [cache.ask().status for _ in range(2)] == ["200 OK", "200 OK"]
     assert origin.calls == 2
     client.close()
