@@ -291,15 +291,22 @@ function change(item, fresh, isFromPage) {
 /* Show the reader's own message as soon as it is stored, if its event has not come yet. */
 function showPosted(message) {
   if (document.getElementById(`m${message.id}`)) return;
-  const item = document.getElementById("on-its-way").content.firstElementChild.cloneNode(true);
+  const item = emptyItem(message.created_at * 1000, message.reply_to);
   item.id = `m${message.id}`;
   item.querySelector(".permalink").href = `/messages/${message.id}`;
-  item.querySelector("time").dateTime = new Date(message.created_at * 1000).toISOString();
   item.querySelector(".text").innerHTML = message.html;
   item.querySelector(".text").append(message.files.map(({ name }) => name).join(", "));
-  const answered = document.getElementById(`m${message.reply_to}`);
-  if (answered) item.querySelector(".text").before(quote(message.reply_to, answered));
   showMessage(item);
+}
+
+/* Return an own message without text, with what it answers if that is here. */
+function emptyItem(milliseconds, answered) {
+  const item = document.getElementById("on-its-way").content.firstElementChild.cloneNode(true);
+  item.removeAttribute("id");
+  item.querySelector("time").dateTime = new Date(milliseconds).toISOString();
+  const there = document.getElementById(`m${answered}`);
+  if (there) item.querySelector(".text").before(quote(answered, there));
+  return item;
 }
 
 function idOf(item) {
@@ -573,7 +580,7 @@ function act(event) {
 const actions = ["edit", "reply", "react", "reactions", "copy", "delete", "mark-unread", "quote"];
 const tools = {
   list, pane, room, reader, element, idOf, focusOn, drop, arrange, neighbour, lastInView, prepare, press,
-  quote, firstLineOf, fetchJSON, fetchPage, messagesOf, showRead, failureOf, reasonOf, showProblem,
+  emptyItem, firstLineOf, fetchJSON, fetchPage, messagesOf, showRead, failureOf, reasonOf, showProblem,
   showPosted, sayText, goToEnd, parse,
   load,
   word,

@@ -198,14 +198,10 @@ export class Composer {
   }
 
   add({ key, source, answered, files = [] }) {
-    const item = document.getElementById("on-its-way").content.firstElementChild.cloneNode(true);
-    item.removeAttribute("id");
-    item.querySelector("time").dateTime = new Date().toISOString();
+    const item = this.emptyItem(Date.now(), answered);
     for (const text of [source, ...files.map(({ name }) => name)]) {
       if (text) item.querySelector(".text").append(this.element("p", "typed", text));
     }
-    const there = document.getElementById(`m${answered}`);
-    if (there) item.querySelector(".text").before(this.quote(answered, there));
     this.prepare(item);
     const outgoing = { key, source, answered, files, item, state: "waiting" };
     item.addEventListener("click", ({ target }) => {
