@@ -12,6 +12,7 @@ export class Files {
     this.isUploading = this.sendsWhenDone = false;
     this.note = this.element("li", "hint", this.word("waits"));
     this.note.setAttribute("role", "status");
+    window.addEventListener("online", () => this.resume());
     window.addEventListener("beforeunload", (event) => {
       if (this.uploads.some(({ state }) => state !== "made")) event.preventDefault();
     });
@@ -100,14 +101,21 @@ export class Files {
 
   again(upload) {
     this.setState(upload, "waiting");
-    upload.progress.value = 0;
     this.showProblem("");
     this.form.elements.source.focus();
     this.drain();
   }
 
+  /* The line is back. */
+  resume() {
+    for (const upload of this.uploads) if (upload.wasCutOff) this.setState(upload, "waiting");
+    this.drain();
+  }
+
   setState(upload, state, text = "") {
     upload.state = state;
+    upload.wasCutOff = false;
+    if (state === "waiting") upload.progress.value = 0;
     upload.error.textContent = text;
     upload.progress.hidden = state === "failed";
     upload.retry.hidden = state !== "failed";
@@ -136,6 +144,7 @@ export class Files {
       this.keep();
     } catch (error) {
       this.setState(upload, "failed", this.word("unuploaded", this.reasonOf(error)));
+      upload.wasCutOff = !error.status;
       /* Unless somebody has removed it meanwhile. */
       if (this.uploads.includes(upload)) this.sendsWhenDone = false;
     }

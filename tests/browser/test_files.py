@@ -148,6 +148,22 @@ def test_message_with_a_file_that_is_not_sent_gives_it_back(open_room: Any) -> N
     sync_api.expect(page.locator(".message:has-text('with kept') .file")).to_have_count(1)
 
 
+def test_upload_goes_on_when_the_line_is_back(open_room: Any) -> None:
+    page = open_room("fay")
+    page.set_input_files("#files", [given("first.txt")])
+    uploads = page.locator("#uploads")
+    sync_api.expect(uploads).to_have_attribute("aria-busy", "false")
+    page.context.set_offline(True)
+    page.set_input_files("#files", [given("cut.txt")])
+    error = uploads.locator("li:has-text('cut.txt') [role=alert]")
+    sync_api.expect(error).to_have_text("Not uploaded: you are offline.")
+    page.context.set_offline(False)
+    sync_api.expect(error).to_have_text("")
+    page.press("#write", "Enter")
+    message = page.locator(".message:has(.file[title='cut.txt'])")
+    sync_api.expect(message.locator(".file bdi")).to_have_text(["first.txt", "cut.txt"])
+
+
 def test_uploaded_files_outlive_the_page(open_room: Any) -> None:
     page = open_room("fay")
     would_ask = "!window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
