@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 # How often to look for the end of a process that somebody waits for.
@@ -94,8 +95,12 @@ def open_standard() -> None:
 
 
 def set_title(words: Sequence[str]) -> None:
-    """Replace the command line that the system shows of this process, as far as it fits (Linux)."""
+    """Replace the command line that the system shows of this process, as far as it fits (Linux).
+
+    And its name by the first word: who ends all that are called gunicorn means no supervisor.
+    """
     with suppress(OSError):
+        Path("/proc/self/comm").write_text("".join(words[:1]))
         # Fields 48 and 49 of proc(5) say where it is; the command's name, the second, ends at ")".
         with open("/proc/self/stat", "rb") as about:
             fields = about.read().rpartition(b")")[2].split()

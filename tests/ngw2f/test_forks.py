@@ -177,6 +177,7 @@ def test_title(start: Start, told: Told) -> None:
     process = start(signal.pause)
     command = Path(f"/proc/{process.pid}/cmdline")
     wait_until(lambda: command.read_text().rstrip("\0").split("\0") == TITLE)
+    assert command.with_name("comm").read_text() == f"{TITLE[0]}\n"
     environ = Path(f"/proc/{process.pid}/environ").read_bytes()
     assert environ == Path("/proc/self/environ").read_bytes()
 
