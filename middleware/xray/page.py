@@ -25,7 +25,7 @@ STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:1rem auto;
 max-width:75rem;padding:0 1rem}a{color:inherit}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .5rem .2rem 0}
-td:first-child{overflow-wrap:anywhere;min-width:8rem}th+th,td+td{white-space:nowrap}
+td:first-child{overflow-wrap:anywhere;min-width:6rem}th+th,td+td{white-space:nowrap}
 form{display:flex;flex-wrap:wrap;gap:.7rem;margin:1rem 0}
 input{font:inherit;width:8rem;max-width:100%}input[type=checkbox]{width:auto}
 ol,ul{list-style:none;padding:0}li{background:var(--soft);margin:.35rem 0;padding:.4rem .7rem;

@@ -39,7 +39,7 @@ def test_picture_has_a_row_for_each_visit_and_span() -> None:
 def test_rows_are_in_the_order_of_time() -> None:
     recorded = record(working, LAYERS)
     serve(recorded)
-    for _, _, begin, middle, end in rows_of(recorded.trace):
+    for _, _, _, begin, middle, end in rows_of(recorded.trace):
         assert 0 <= begin <= middle <= end
 
 
@@ -65,3 +65,15 @@ def test_running_work_has_a_picture() -> None:
     exchange = Exchange().call(recorded)
     next(iter(exchange.body))
     assert pictures == [["line", "layer", "line", "span"]]
+
+
+def test_work_within_work_is_indented_and_long_names_are_cut() -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with span("action", "messages.post"), span("sql", "SELECT " + "x" * 50):
+            return answering()(environ, start_response)
+
+    recorded = record(app)
+    serve(recorded)
+    root = ElementTree.fromstring(waterfall(recorded.trace))
+    names = [(text.attrib["x"], text.text) for text in root.findall(f"{NAMESPACE}text")][1:3]
+    assert names == [("10", "action messages.post"), ("20", "sql SELECT xxxxxxxxxxxxxxx…")]
