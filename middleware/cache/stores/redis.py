@@ -32,7 +32,8 @@ class RedisStore:
     that nothing dropped is served when Redis is back.
 
     - `client`: any object with redis-py's `execute_command`, answering with bytes. Give it
-      a time-out: a request waits for it.
+      a time-out, and no retries (`retry=Retry(NoBackoff(), 0)` in redis-py, which otherwise tries
+      for seconds): a request waits for it.
     - `prefix`: the beginning of all keys.
     - `errors`: what the client raises if Redis is unreachable; by default `OSError`, and all that
       redis-py and valkey-py raise, where one of them is imported or the client's class is
