@@ -386,14 +386,15 @@ function moveByKey(event) {
 /* Return the last message that begins in the pane as it is scrolled. */
 function lastInView() {
   const bottom = Math.min(pane.getBoundingClientRect().bottom, innerHeight);
-  const items = list.querySelectorAll(".message");
+  const items = list.children;
   let [low, high] = [0, items.length];
   while (low < high) {
     const middle = (low + high) >> 1;
     if (items[middle].getBoundingClientRect().top < bottom) low = middle + 1;
     else high = middle;
   }
-  return items[low - 1];
+  const last = items[low - 1];
+  return last?.matches(".message") ? last : last && neighbour(last, "previousElementSibling");
 }
 
 /* ---- People ---- */
