@@ -32,10 +32,17 @@ SINGLE = frozenset(
         "location",
         "retry-after",
         "sec-websocket-accept",
+        "sec-websocket-protocol",
         "server",
         "strict-transport-security",
         "x-content-type-options",
+        "x-correlation-id",
+        "x-dns-prefetch-control",
+        "x-download-options",
         "x-frame-options",
+        "x-permitted-cross-domain-policies",
+        "x-request-id",
+        "x-xss-protection",
     }
 )
 ETAG = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]*"')

@@ -13,6 +13,7 @@ from typing import Any
 
 from middleware.headers import TOKEN
 from middleware.xray.differences import Entries, differences_of_environs, retyped_entries
+from middleware.xray.inputs import RecordedInput
 from middleware.xray.values import UNSENDABLE
 from middleware.xray.visit import Visit
 
@@ -62,7 +63,7 @@ def note_mistakes_of_environ(
     if type(environ) is not dict and type(environ).__name__ != by.environ_type:
         by.note("environ-class", f"environ is of type {type(environ).__name__}, not dict")
     for name, _, value in changed:
-        mistake = mistake_of(name, value)
+        mistake = mistake_of(name, value) or mistake_of_length(name, value, environ)
         if mistake:
             by.note("environ-value", f"{name} {mistake}")
     for name in removed:
@@ -109,6 +110,17 @@ def mistake_of(name: object, value: object) -> str:
         return "has characters that are not latin-1"
     is_wrong, words = MISTAKES.get(name, (None, ""))
     return words if is_wrong is not None and is_wrong(value) else ""
+
+
+def mistake_of_length(name: object, value: object, environ: Mapping[str, object]) -> str:
+    """Say whether a layer gave the same stream as its body another length."""
+    stream = environ.get("wsgi.input")
+    # Whoever has read it may say that nothing is there.
+    if name != "CONTENT_LENGTH" or value in ("", "0") or type(stream) is not RecordedInput:
+        return ""
+    left = stream.left
+    is_right = left is None or value == str(left)
+    return "" if is_right else f"is {value}, but wsgi.input has {left} bytes"
 
 
 def note_mistakes_of_status(status: Any, visit: Visit) -> None:

@@ -349,6 +349,12 @@ def reading(read: Callable[[Any], Any]) -> WSGIApplication:
     return app
 
 
+def reading_all(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Read as much as there is said to be."""
+    size = int(environ["CONTENT_LENGTH"])
+    return reading(lambda stream: stream.read(size))(environ, start_response)
+
+
 def with_input(content: bytes, **more: str) -> Middleware:
     def change(environ: WSGIEnvironment) -> None:
         environ["wsgi.input"].read(7)
@@ -385,6 +391,16 @@ class Wrapped(BytesIO):
 
 def wraps_input(environ: WSGIEnvironment) -> None:
     environ["wsgi.input"] = Wrapped(environ["wsgi.input"])
+
+
+def takes(size: int, left: str) -> Middleware:
+    """Read some of the input, and say how much is left."""
+
+    def change(environ: WSGIEnvironment) -> None:
+        environ["wsgi.input"].read(size)
+        environ["CONTENT_LENGTH"] = left
+
+    return request(change)
 
 
 def collapses(start: Any, status: str, headers: Headers, exc_info: Any) -> Any:
@@ -526,6 +542,17 @@ TABLE: dict[str, tuple[str, Middleware, WSGIApplication, dict[str, Any]]] = {
     ),
     "input read past the end": ("input-past-end", reads(7, 1), answering(), POST),
     "input read beyond its length": ("input-past-end", reads(8), answering(), POST),
+    "length of the request grown": (
+        "environ-value", request(lambda environ: environ.update(CONTENT_LENGTH="99")),
+        reading_all, POST,
+    ),
+    "length of the request shrunk": (
+        "environ-value", request(lambda environ: environ.update(CONTENT_LENGTH="3")),
+        reading_all, POST,
+    ),
+    "header of its own twice": (
+        "header-twice", fields(("X-Request-ID", "1"), ("X-Request-ID", "1")), answering(), {}
+    ),
     "input taken": ("input-taken", reads(7), reading(lambda stream: stream.read(7)), POST),
     "input taken in part": ("input-taken", reads(3), reading(lambda stream: stream.read(7)), POST),
     "input taken, below read by lines": (
@@ -699,6 +726,8 @@ def test_answer_that_demands_an_upgrade_says_which() -> None:
         (with_input(b"a=1", CONTENT_LENGTH="3"), lambda stream: stream.read(3)),
         (with_input(b""), id),
         (reads(7), lambda stream: stream.read(0)),
+        (takes(7, "0"), lambda stream: stream.read(0)),
+        (takes(3, "4"), lambda stream: stream.read(4)),
         (reads(3), lambda stream: stream.read(4)),
         (skips, lambda stream: stream.read(5)),
         (read_in_a_thread, lambda stream: stream.read(5)),
@@ -745,3 +774,11 @@ def test_nothing_may_be_written() -> None:
     serve(recorded)
     assert lint(recorded.trace) == []
     assert recorded.trace.root.writes == 1
+
+
+def test_length_of_a_request_in_pieces_is_for_a_layer_to_say() -> None:
+    layer = request(lambda environ: environ.update(CONTENT_LENGTH="7"))
+    recorded = record(reading(lambda stream: stream.read(7)), chain_with(layer, 4))
+    pieces = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    serve(recorded, environ_overrides=pieces, **POST)
+    assert lint(recorded.trace) == []
