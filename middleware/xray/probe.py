@@ -185,5 +185,6 @@ def receive(environ: WSGIEnvironment, visit: Visit, parent: Visit | None, trace:
         outer = None if before is None else before.get("wsgi.input")
         environ["wsgi.input"] = RecordedInput(stream, visit, environ, outer)
     visit.method = str(environ.get("REQUEST_METHOD", ""))[:20]
-    visit.environ_type = type(environ).__name__
+    if type(environ) is not dict:
+        visit.environ_type = type(environ).__name__
     visit.raw_environ = dict(environ)

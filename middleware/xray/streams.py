@@ -167,7 +167,8 @@ def recorded_body(body: Any, visit: Visit, trace: Trace) -> Any:
     recorded and returned as it is, so that layers which treat lists in their own way still do.
     """
     kind = type(body)
-    visit.body_type = kind.__name__
+    # Python makes the name of a type anew each time.
+    visit.body_type = "list" if kind is list else kind.__name__
     if kind is list or kind is tuple:
         visit.is_list = True
         if visit.caller is None:
