@@ -45,8 +45,8 @@ def index(services: Services, request: Request, room_id: int = LOBBY_ID) -> Resp
         if not found.versions:
             rights.find_room(connection, room_id, reader)  # Empty, or not there?
         content, etag = services.message_cache.page(connection, found.versions)
-    fields = {"ETag": etag, **kept_fields(reader, [room_group(room_id)])}
-    response = Response(content, headers=fields, content_type=JSON_TYPE)
+    about = {"ETag": etag, "Content-Type": JSON_TYPE, "Content-Length": str(len(content))}
+    response = Response(content, headers=about | kept_fields(reader, [room_group(room_id)]))
     if found.has_more:
         response.headers["Link"] = _next_page(request.path, page, found)
     return known(request, response)
