@@ -5,6 +5,12 @@ import sys
 from pathlib import Path
 
 
+def copied() -> dict[str, str]:
+    """Return a copy of this process's environment, which another thread may change meanwhile."""
+    found = {name: os.environ.get(name) for name in list(os.environ)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def environ_of(port: str) -> dict[str, str]:
     """Return the environment for a gunicorn that uses this port by default."""
     # Use this Python and its installed programs.
@@ -12,7 +18,7 @@ def environ_of(port: str) -> dict[str, str]:
     path = [str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin", "/sbin"]
     modules = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     return {
-        **os.environ,
+        **copied(),
         "PATH": os.pathsep.join(path),
         "PYTHONPATH": os.pathsep.join(filter(None, modules)),
         "PYTHONUNBUFFERED": "1",

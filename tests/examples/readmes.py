@@ -8,6 +8,7 @@ import venv
 from pathlib import Path
 
 import examples
+from examples.transcript.environ import copied
 from examples.transcript.machine import free_port
 from ngw2f.locks import file_lock
 from tests.examples.needs import CHEAPLY
@@ -68,7 +69,7 @@ def install(directory: Path, dist: Path) -> None:
 
 def environ_without_checkout(*, migrates: bool = True) -> dict[str, str]:
     """Return an environment whose chats migrate their databases, or begin with a copy."""
-    environ = {**os.environ, "PYTHONPATH": CHEAPLY}
+    environ = copied() | {"PYTHONPATH": CHEAPLY}
     if migrates:
         del environ["MIGRATED_SQLITE"]
     return environ

@@ -2,14 +2,31 @@
 
 import subprocess
 import sys
+from collections import UserDict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import examples
-from examples.transcript.environ import environ_of
+from examples.transcript.environ import copied, environ_of
 
 REPOSITORY = Path(examples.__file__).parents[1]
+
+
+class Changing(UserDict[str, str]):
+    """An environment from which another thread takes what was just listed."""
+
+    def __iter__(self) -> Iterator[str]:
+        names = list(self.data)
+        self.data.pop("PYTEST_CURRENT_TEST", None)
+        return iter(names)
+
+
+def test_environment_may_change_while_it_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    changing = Changing({"PYTEST_CURRENT_TEST": "this", "PATH": "/bin"})
+    monkeypatch.setattr("os.environ", changing)
+    assert copied() == {"PATH": "/bin"}
 
 
 def test_programs_are_those_of_the_player_then_the_users_then_an_administrators(
