@@ -11,7 +11,15 @@ from werkzeug.test import create_environ
 from middleware._wsgi import write_nothing
 from middleware.access_log import COUNT, LINE, AccessLogMiddleware, LoggedBody
 from tests.middleware.contract import Contract
-from tests.middleware.serving import HTML, BrokenError, Exchange, TrackedBody, answering, serve
+from tests.middleware.serving import (
+    HTML,
+    BrokenError,
+    Exchange,
+    TrackedBody,
+    answering,
+    serve,
+    without_write,
+)  # fmt: skip
 
 
 class Records(logging.Handler):
@@ -91,6 +99,19 @@ def test_written_bodies_have_the_fields_and_no_record_is_made() -> None:
     assert (fields["path"], fields["bytes"], fields["end"]) == ("/x", 7, "complete")
     assert bodies[0].line() == LINE % fields
     assert bodies[0].line().startswith('- "GET /x" 200 7 bytes ')
+
+
+def test_server_without_write_gives_none_to_the_application() -> None:
+    given: list[object] = []
+    records = Records()
+
+    def app(_environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        given.append(start_response("200 OK", []))
+        return [b"one"]
+
+    serve(without_write(AccessLogMiddleware(app, logger=logger_to(records))))
+    assert given == [None]
+    assert records.fields[0]["bytes"] == 3
 
 
 def test_closing_twice_logs_once() -> None:
