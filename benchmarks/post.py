@@ -47,7 +47,8 @@ from ngw2f.store.schema import messages
 from tests.postgresql import running_postgresql
 
 CONNECTIONS = (1, 8, 32, 128)
-AUTHORS = 32
+# One may post 600 messages a minute.
+AUTHORS = 200
 MAX_RENDER_SECONDS = 60
 SLOW_SYNC = "-c fsync=on -c commit_delay=5000 -c commit_siblings=0"
 SOURCE = "message *{number}* of the benchmark: http://{site}/{number}\n\n- one\n- `two`"
@@ -196,8 +197,8 @@ def chat(
         with running(configuration, "app:application", {**added, **(environment or {})}) as server:
             wait_until(lambda: is_ready(server.address))
             there = Chat(server, settings, place)
-            yield there
-            there.database.close()
+            with contextlib.closing(there.database):
+                yield there
 
 
 @contextlib.contextmanager
@@ -205,9 +206,11 @@ def site() -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.site", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    yield f"127.0.0.2:{int(process.stdout.readline())}"
-    process.terminate()
-    process.wait(30)
+    try:
+        yield f"127.0.0.2:{int(process.stdout.readline())}"
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def load(server: Server, requests: Bodies, connections: int, seconds: float = math.inf) -> Measured:
