@@ -38,7 +38,6 @@ def sign_in(chat: ChatServer, nickname: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def open_room(chat: ChatServer, browser: Any) -> Iterator[Any]:
     """Give a function that shows the lobby to someone who is signed in."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     contexts = []
 
     def open_as(nickname: str) -> Any:
@@ -50,12 +49,7 @@ def open_room(chat: ChatServer, browser: Any) -> Iterator[Any]:
         page.set_default_timeout(WAIT_MS)
         page.goto(chat.url + "/")
         # A page may be loaded before its script has run.
-        try:
-            page.wait_for_selector("html.scripted .composer")
-        except sync_api.TimeoutError:
-            # Of some thousand pages one never got a script: the server had heard of no request.
-            page.reload()
-            page.wait_for_selector("html.scripted .composer")
+        page.wait_for_selector("html.scripted .composer")
         return page
 
     yield open_as
