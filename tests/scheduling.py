@@ -6,7 +6,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Modules that share a browser, or a chat, and stay on one worker.
 TOGETHER = {
-    "tests/browser/": ["tests/browser/"],
+    # Where a network comes or goes, Chromium gives up what it asks for (ERR_NETWORK_CHANGED).
+    "tests/browser/": [
+        "tests/browser/", "tests/deploy/test_clients.py", "tests/deploy/test_hosts.py",
+        "tests/examples/test_socketio.py",
+    ],
     "the chat of tests/live/": [
         f"tests/live/test_{name}.py"
         for name in (
