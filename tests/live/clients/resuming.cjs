@@ -1,9 +1,9 @@
-/* The client of version 3, which has no recovery: resuming.cjs URL TOKEN TRANSPORTS. What it needs
- * in its place are the lines with `after`. For the rest it is as recovering.cjs. */
+/* The client of version 3, which has no recovery: resuming.cjs URL TOKEN TRANSPORTS AFTER. What it
+ * needs in its place are the lines with `after`: it begins after the event of that id. For the rest
+ * it is as recovering.cjs. */
 const { io } = require("socket.io-client-3");
 
-const [url, token, transports] = process.argv.slice(2);
-let after;
+let [url, token, transports, after] = process.argv.slice(2);
 const client = io(url, {
   auth: (tell) => tell({ token, after }),
   transports: transports.split(","),
