@@ -217,7 +217,7 @@ def test_long_polling_where_streams_do_not_get_through(chat: ChatServer, open_ro
     chat.reload()
     with ann.expect_request("**/api/events?*", timeout=RETURN_MS):
         pass
-    chat.wait_until_up()
+    chat.wait_until_reloaded()
     token = chat.register("dora")
     chat.call("POST", "/api/messages", token, json={"source": "by polling"})
     ann.wait_for_selector(".message:has-text('by polling')", timeout=RETURN_MS)

@@ -4,7 +4,6 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.live.server import ChatServer
-from tests.waiting import wait_until
 
 
 class SharedChat:
@@ -28,9 +27,7 @@ class SharedChat:
         if session.testsfailed > failed:
             self.stop()
         else:
-            # After a reload the old worker may not have ended yet.
-            server = self._server
-            wait_until(lambda: len(server.web_workers()) == 1)
+            self._server.wait_until_reloaded()
 
     def stop(self) -> None:
         if self._server:

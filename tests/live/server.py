@@ -78,6 +78,7 @@ class ChatServer:
         }
         self.log = directory / "server.log"
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._replaced: set[int] = set()
         self._tokens: dict[str, str] = {}
 
     def start(self, workers: int = 1, *, queues: str = "render") -> None:
@@ -108,7 +109,14 @@ class ChatServer:
         self.redis.stop()
 
     def reload(self) -> None:
+        self._replaced.update(self.web_workers())
         self._processes[0].send_signal(signal.SIGHUP)
+
+    def wait_until_reloaded(self) -> None:
+        """Wait until the web workers have ended that a reload replaces, if there was one."""
+        wait_until(lambda: self._replaced.isdisjoint(self.web_workers()))
+        # Another process may have one of these ids one day.
+        self._replaced.clear()
 
     def web_workers(self) -> list[int]:
         master = self._processes[0].pid

@@ -128,15 +128,9 @@ def listening(
 
 def break_and_say(chat: ChatServer, token: str, listener: Listener, sources: list[str]) -> None:
     """Post messages and meanwhile break connections in every way; wait until all were heard."""
-    replaced: set[int] = set()
-
-    def reload() -> None:
-        replaced.update(chat.web_workers())
-        chat.reload()
-
     breaks: list[Callable[[], object]] = [
         listener.close_engine, lambda: kill_a_worker(chat), lambda: empty_redis(chat),
-        reload, listener.close_engine,
+        chat.reload, listener.close_engine,
     ]  # fmt: skip
     for number, source in enumerate(sources):
         say(chat, token, source)
@@ -144,7 +138,7 @@ def break_and_say(chat: ChatServer, token: str, listener: Listener, sources: lis
             breaks.pop(0)()
     wait_until(lambda: listener.sources(sources[-1]))
     # What comes next meets no worker that ends.
-    wait_until(lambda: replaced.isdisjoint(chat.web_workers()))
+    chat.wait_until_reloaded()
 
 
 @pytest.mark.parametrize("transports", ["polling,websocket", "polling", "websocket"])

@@ -274,7 +274,6 @@ def test_worker_that_stops_answers_its_polls(chat: ChatServer, ann: str) -> None
     """A session outlives a reload: the poll ends, and the next one reaches a new worker."""
     client = Poller(chat, token=ann)
     statuses: list[int] = []
-    old = set(chat.web_workers())
 
     def poll() -> None:
         while "after the reload" not in client.sources() and set(statuses) <= {200}:
@@ -283,7 +282,7 @@ def test_worker_that_stops_answers_its_polls(chat: ChatServer, ann: str) -> None
     polling = threading.Thread(target=poll)
     polling.start()
     chat.reload()
-    wait_until(lambda: not old & set(chat.web_workers()))
+    chat.wait_until_reloaded()
     chat.wait_until_up()
     say(chat, ann, "after the reload")
     polling.join()
