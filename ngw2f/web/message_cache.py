@@ -5,6 +5,7 @@ is reading and encoding the same messages again. The JSON for an (id, version) n
 it needs no invalidation; the database says every time which versions are on the page.
 """
 
+from collections import OrderedDict
 from typing import NamedTuple
 
 import msgspec
@@ -35,7 +36,8 @@ class MessageCache:
         self._max_bytes = max_bytes
         self._max_page_bytes = max_page_bytes
         self._bytes = self._page_bytes = 0
-        self._fragments: dict[tuple[int, int], bytes] = {}
+        # A dict finds its oldest among the gaps of all that were dropped before it.
+        self._fragments: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._pages: dict[Versions, PageContent] = {}
         self._encoder = msgspec.json.Encoder()
 
@@ -60,22 +62,23 @@ class MessageCache:
 
     def _join(self, connection: Connection, versions: Versions) -> bytes:
         known = self._fragments
-        missing = [key[0] for key in versions if key not in known]
-        loaded = self._load(connection, missing) if missing else {}
-        fragments = [known.get(key) or loaded.get(key[0], b"") for key in versions]
-        return b'{"messages":[' + b",".join(filter(None, fragments)) + b"]}"
+        # What is known now may be dropped for what is loaded.
+        found = {key[0]: known.get(key) for key in versions}
+        if missing := [message_id for message_id, fragment in found.items() if fragment is None]:
+            found |= self._load(connection, missing)
+        return b'{"messages":[' + b",".join(filter(None, found.values())) + b"]}"
 
     def _load(self, connection: Connection, message_ids: list[int]) -> dict[int, bytes]:
         loaded = {}
+        kept, encode = self._fragments, self._encoder.encode
         for version, message in messages.load_messages(connection, message_ids):
-            fragment = self._encoder.encode(message)
-            loaded[message.id] = fragment
-            self._keep((message.id, version), fragment)
+            key = message.id, version
+            loaded[message.id] = fragment = encode(message)
+            self._bytes += len(fragment) - len(kept.get(key, b""))
+            kept[key] = fragment
+        self._drop_oldest()
         return loaded
 
-    def _keep(self, key: tuple[int, int], fragment: bytes) -> None:
-        self._bytes += len(fragment) - len(self._fragments.get(key, b""))
-        self._fragments[key] = fragment
+    def _drop_oldest(self) -> None:
         while self._bytes > self._max_bytes:
-            oldest = next(iter(self._fragments))
-            self._bytes -= len(self._fragments.pop(oldest))
+            self._bytes -= len(self._fragments.popitem(last=False)[1])

@@ -35,6 +35,19 @@ def test_large_pages_are_not_kept(client: Client, service: Service) -> None:
     assert message_cache._page_bytes == sum(sizes) <= 5_000
 
 
+def test_oldest_messages_are_dropped_first(client: Client, service: Service) -> None:
+    """They are on the page for which they are dropped."""
+    client.register("ann")
+    message_cache = MessageCache(max_bytes=5_000)
+    with service.services.core.database.writing() as connection:
+        ids = [post(connection, "x" * 1_000) for _ in range(4)]
+        message_cache.page(connection, tuple((each, 1) for each in ids[:2]))
+        page = message_cache.page(connection, tuple((each, 1) for each in ids))
+    assert page.content.count(b'"source":"xxx') == 4
+    assert list(message_cache._fragments) == [(each, 1) for each in ids[-2:]]
+    assert message_cache._bytes == sum(map(len, message_cache._fragments.values())) <= 5_000
+
+
 def test_page_that_two_made_at_once_is_counted_once(
     client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
