@@ -12,7 +12,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    bindparam,
     delete,
     func,
     insert,
@@ -21,7 +20,9 @@ from sqlalchemy import (
 )
 
 from ngw2f.api_resources import File
+from ngw2f.store.among import among
 from ngw2f.store.order import take_turn
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import files, messages, rooms
 from ngw2f.store.users import UserRow
@@ -41,9 +42,9 @@ SHOWN = (
     files.c.image_width,
     files.c.image_height,
 )
-OF_MESSAGES = (
+OF_MESSAGES = Prepared(
     select(files.c.message_id, *SHOWN)
-    .where(files.c.message_id.in_(bindparam("ids", expanding=True)))
+    .where(among(files.c.message_id, "ids"))
     .order_by(files.c.message_id, files.c.id)
 )
 
@@ -140,7 +141,7 @@ def attach_files(
 def files_of(connection: Connection, message_ids: Collection[int]) -> dict[int, tuple[File, ...]]:
     """Return the files of messages, without those that have none."""
     found: dict[int, tuple[File, ...]] = {}
-    for message_id, *row in connection.execute(OF_MESSAGES, {"ids": list(message_ids)}):
+    for message_id, *row in OF_MESSAGES.fetch(connection, {"ids": list(message_ids)}):
         found[message_id] = (*found.get(message_id, ()), File.of(*row))
     return found
 

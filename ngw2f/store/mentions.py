@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from ngw2f.api_resources import Message, Room
+from ngw2f.store.among import among
 from ngw2f.store.message_links import PRIVATE_ROOM
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.readings import EVERYBODY
@@ -40,9 +41,9 @@ LOCK_MESSAGES = Prepared(
     .with_for_update(of=messages, key_share=True)
 )
 FORGET = Prepared(delete(mentions).where(*_HERE))
-OF_MESSAGES = (
+OF_MESSAGES = Prepared(
     select(mentions.c.message_id, mentions.c.user_id)
-    .where(mentions.c.message_id.in_(bindparam("ids", expanding=True)))
+    .where(among(mentions.c.message_id, "ids"))
     .order_by(mentions.c.message_id, mentions.c.user_id)
 )
 # Who left a private room while a worker was rendering may yet be mentioned in it.
@@ -78,7 +79,7 @@ ROOMS_OF_MEMBER = Prepared(
 def mentions_of(connection: Connection, message_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
     """Return whom messages mention; EVERYBODY is the first."""
     whom: dict[int, tuple[int, ...]] = {}
-    for message_id, user_id in connection.execute(OF_MESSAGES, {"ids": list(message_ids)}):
+    for message_id, user_id in OF_MESSAGES.fetch(connection, {"ids": list(message_ids)}):
         whom[message_id] = (*whom.get(message_id, ()), user_id)
     return whom
 

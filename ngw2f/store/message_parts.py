@@ -1,16 +1,44 @@
 """What a message has in other tables: previews, files, ...; and the message as a whole."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, select, union
 
 from ngw2f.api_resources import File, Message, Preview, Reaction
+from ngw2f.store.among import among
 from ngw2f.store.files import files_of
 from ngw2f.store.mentions import mentions_of
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.previews import previews_of
 from ngw2f.store.reactions import reactions_of
 from ngw2f.store.readings import EVERYBODY
+from ngw2f.store.schema import files, mentions, message_previews, reactions
+
+# In the order of the Parts.
+TABLES = message_previews, mentions, reactions, files
+# Messages whose ids lie so near are looked for by the first and the last of them, at a third of the
+# cost. Between the ids of a quiet room lie many messages of others.
+MAX_SPAN = 1_000
+
+
+def _having(is_one: Callable[[ColumnElement[int]], ColumnElement[bool]]) -> Prepared:
+    """Return the query that says which messages have something in which of the tables."""
+    return Prepared(
+        union(
+            *(
+                select(table.c.message_id, literal_column(str(place))).where(
+                    is_one(table.c.message_id)
+                )
+                for place, table in enumerate(TABLES)
+            )
+        )
+    )
+
+
+HAVING_OF = _having(lambda column: among(column, "ids"))
+HAVING_BETWEEN = _having(lambda column: column.between(bindparam("first"), bindparam("last")))
 
 
 class Parts(NamedTuple):
@@ -23,26 +51,53 @@ class Parts(NamedTuple):
 
     def whole(self, row: Sequence[Any]) -> Message:
         """Return the message whose own columns *row* has (ngw2f/store/messages.py)."""
-        *own, reply_to = row
-        whom = self.mentions.get(row[0], ())
+        (
+            message_id, room_id, user_id, source, html, rendered, created_at, updated_at, edited_at,
+            reply_to,
+        ) = row  # fmt: skip
+        message = Message.of(
+            # SQLite has no booleans of its own.
+            message_id, room_id, user_id, source, html, bool(rendered), created_at, updated_at,
+            edited_at, reply_to=reply_to,
+        )  # fmt: skip
+        return message if self is NONE else self._beside(message)
+
+    def _beside(self, message: Message) -> Message:
+        whom = self.mentions.get(message.id, ())
         is_for_all = EVERYBODY in whom
-        beside = self.previews.get(row[0], ()), whom[1:] if is_for_all else whom
-        fields: list[Any] = [*own, *beside]
-        return Message.of(
-            *fields,
+        return replace(
+            message,
+            previews=self.previews.get(message.id, ()),
+            mentions=whom[1:] if is_for_all else whom,
             mentions_room=is_for_all,
-            reply_to=reply_to,
-            reactions=self.reactions.get(row[0], ()),
-            files=self.files.get(row[0], ()),
+            reactions=self.reactions.get(message.id, ()),
+            files=self.files.get(message.id, ()),
         )
 
 
+NONE = Parts({}, {}, {}, {})
+
+
 def parts_of(connection: Connection, message_ids: Collection[int]) -> Parts:
-    if not message_ids:
-        return Parts({}, {}, {}, {})
+    having = _find(connection, message_ids) if message_ids else ()
+    if not having:
+        return NONE
+    # Most messages have nothing beside them, and few have it in all the tables.
+    of: tuple[list[int], ...] = tuple([] for _ in TABLES)
+    for message_id, place in having:
+        of[place].append(message_id)
     return Parts(
-        previews_of(connection, message_ids),
-        mentions_of(connection, message_ids),
-        reactions_of(connection, message_ids),
-        files_of(connection, message_ids),
+        previews_of(connection, of[0]) if of[0] else {},
+        mentions_of(connection, of[1]) if of[1] else {},
+        reactions_of(connection, of[2]) if of[2] else {},
+        files_of(connection, of[3]) if of[3] else {},
     )
+
+
+def _find(connection: Connection, message_ids: Collection[int]) -> list[tuple[int, int]]:
+    """Return the ids of those messages that have something, each with the places of the tables."""
+    first, last = min(message_ids), max(message_ids)
+    if last - first >= MAX_SPAN:
+        return HAVING_OF.fetch(connection, {"ids": list(message_ids)})
+    found = HAVING_BETWEEN.fetch(connection, {"first": first, "last": last})
+    return [each for each in found if each[0] in message_ids] if found else []

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from ngw2f.api_resources import Message, Preview
 from ngw2f.observe.tracing import request_id
 from ngw2f.store import render_queue as turns
+from ngw2f.store.among import among
 from ngw2f.store.files import expire_files, files_of
 from ngw2f.store.message_links import detach_links
 from ngw2f.store.message_parts import parts_of
@@ -45,7 +46,17 @@ ADD = Prepared(
     .returning(messages.c.id, messages.c.created_at)
 )
 NEXT_TIME_OF_ROOM = Prepared(select(NEXT_TIME))
+LOAD = Prepared(
+    select(messages.c.version, *COLUMNS).where(among(messages.c.id, "ids")).order_by(messages.c.id)
+)
 _THIS = messages.c.id == bindparam("message_id")
+RELOAD = Prepared(select(*COLUMNS).where(_THIS))
+FIND = {
+    to_user: Prepared(
+        select(*COLUMNS).join_from(messages, rooms).where(_THIS, is_visible(to_user=to_user))
+    )
+    for to_user in (False, True)
+}
 REQUEST_ID = Prepared(select(messages.c.id, messages.c.request_id).where(_THIS))
 UNRENDERED = Prepared(select(messages.c.version, *COLUMNS).where(_THIS))
 VERSION = Prepared(select(messages.c.version).where(_THIS))
@@ -136,8 +147,7 @@ def load_messages(
     connection: Connection, message_ids: Collection[int]
 ) -> list[tuple[int, Message]]:
     """Return version and message of those that still exist, ordered by id."""
-    statement = select(messages.c.version, *COLUMNS).where(messages.c.id.in_(message_ids))
-    rows = connection.execute(statement.order_by(messages.c.id)).all()
+    rows = LOAD.fetch(connection, {"ids": list(message_ids)})
     parts = parts_of(connection, message_ids if rows else ())
     return [(version, parts.whole(row)) for version, *row in rows]
 
@@ -152,19 +162,15 @@ def list_messages(
 
 
 def find_message(connection: Connection, message_id: int, reader: UserRow | None) -> Message | None:
-    statement = (
-        select(*COLUMNS)
-        .join_from(messages, rooms)
-        .where(messages.c.id == message_id, is_visible(to_user=reader is not None))
-    )
-    row = connection.execute(statement, reader_parameters(reader)).first()
-    return _whole(connection, row) if row else None
+    given = {"message_id": message_id, **reader_parameters(reader)}
+    rows = FIND[reader is not None].fetch(connection, given)
+    return _whole(connection, rows[0]) if rows else None
 
 
 def reload_message(connection: Connection, message: Message) -> Message | None:
     """Return the message as it is now; None if it was deleted."""
-    row = connection.execute(select(*COLUMNS).where(messages.c.id == message.id)).first()
-    return _whole(connection, row) if row else None
+    rows = RELOAD.fetch(connection, {"message_id": message.id})
+    return _whole(connection, rows[0]) if rows else None
 
 
 def _whole(connection: Connection, row: Sequence[Any]) -> Message:

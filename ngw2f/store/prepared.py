@@ -7,7 +7,8 @@ for both databases, and errors are SQLAlchemy's, but values and rows are the dri
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection
+import msgspec
+from sqlalchemy import ARRAY, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
@@ -25,9 +26,13 @@ class _Compiled(NamedTuple):
     places: Sequence[str] | None
     # Values that are the statement's own.
     constants: Given
+    # The names of those that SQLite takes as JSON (ngw2f/store/among.py).
+    lists: Sequence[str] = ()
 
     def bound(self, given: Given) -> Any:
         values = {**self.constants, **given}
+        for name in self.lists:
+            values[name] = msgspec.json.encode(values[name]).decode()
         return values if self.places is None else [values[name] for name in self.places]
 
 
@@ -43,7 +48,10 @@ class Prepared:
         """Compile the statement for a dialect now, and not at its first use."""
         made: Any = self._statement.compile(dialect=dialect)
         places = made.positiontup if dialect.positional else None
-        compiled = self._compiled[dialect.name] = _Compiled(made.string, places, made.params)
+        lists = [name for name, each in made.binds.items() if isinstance(each.type, ARRAY)]
+        compiled = self._compiled[dialect.name] = _Compiled(
+            made.string, places, made.params, lists if dialect.positional else ()
+        )
         return compiled
 
     def fetch(self, connection: Connection, given: Given | None = None) -> list[Row]:

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from ngw2f.api_resources import Preview
+from ngw2f.store.among import among
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import message_previews, messages, previews, thumbnails
 
@@ -34,10 +35,10 @@ SHOWN = (
     previews.c.image_width,
     previews.c.image_height,
 )
-OF_MESSAGES = (
+OF_MESSAGES = Prepared(
     select(message_previews.c.message_id, *SHOWN)
     .join_from(message_previews, previews)
-    .where(message_previews.c.message_id.in_(bindparam("ids", expanding=True)))
+    .where(among(message_previews.c.message_id, "ids"))
     .order_by(message_previews.c.message_id, message_previews.c.position)
 )
 DUE = (
@@ -133,7 +134,7 @@ def previews_of(
 ) -> dict[int, tuple[Preview, ...]]:
     """Return the previews that messages show."""
     rows: dict[int, list[Sequence[Any]]] = {}
-    for message_id, *shown in connection.execute(OF_MESSAGES, {"ids": list(message_ids)}):
+    for message_id, *shown in OF_MESSAGES.fetch(connection, {"ids": list(message_ids)}):
         rows.setdefault(message_id, []).append(shown)
     return {message_id: shown_of(of_message) for message_id, of_message in rows.items()}
 

@@ -12,9 +12,18 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from ngw2f.api_resources import Message
+from ngw2f.store.among import among
 from ngw2f.store.files import files_of
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import messages, users
 from ngw2f.text.first_line import first_line_of
+
+QUOTED = Prepared(
+    select(messages.c.id, messages.c.room_id, messages.c.user_id, users.c.nickname)
+    .add_columns(messages.c.html)
+    .join_from(messages, users)
+    .where(among(messages.c.id, "ids"))
+)
 
 
 class Quote(NamedTuple):
@@ -36,15 +45,11 @@ def quotes_of(connection: Connection, replies: Iterable[Message]) -> dict[int, Q
 
 def find_quotes(connection: Connection, rooms: dict[int, int]) -> dict[int, Quote]:
     """Return the quotes of messages, which are given with the rooms that they are looked for in."""
-    statement = (
-        select(messages.c.id, messages.c.room_id, messages.c.user_id, users.c.nickname)
-        .add_columns(messages.c.html)
-        .join_from(messages, users)
-        .where(messages.c.id.in_(rooms))
-    )
     found = {
         message_id: Quote(user_id, nickname, first_line_of(html))
-        for message_id, room_id, user_id, nickname, html in connection.execute(statement)
+        for message_id, room_id, user_id, nickname, html in QUOTED.fetch(
+            connection, {"ids": list(rooms)}
+        )
         if room_id == rooms[message_id]
     }
     if silent := [message_id for message_id, quote in found.items() if not quote.line]:

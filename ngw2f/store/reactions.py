@@ -6,18 +6,22 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from ngw2f.api_resources import Reaction
+from ngw2f.store.among import among
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import reactions
 
-_OF_MESSAGES = reactions.c.message_id.in_(bindparam("ids", expanding=True))
+_OF_MESSAGES = among(reactions.c.message_id, "ids")
 # In the order in which each emoji came first.
-COUNTS = (
+COUNTS = Prepared(
     select(reactions.c.message_id, reactions.c.emoji, func.count())
     .where(_OF_MESSAGES)
     .group_by(reactions.c.message_id, reactions.c.emoji)
     .order_by(func.min(reactions.c.created_at), reactions.c.emoji)
 )
-OWN = select(reactions.c.message_id, reactions.c.emoji).where(
-    _OF_MESSAGES, reactions.c.user_id == bindparam("user_id")
+OWN = Prepared(
+    select(reactions.c.message_id, reactions.c.emoji).where(
+        _OF_MESSAGES, reactions.c.user_id == bindparam("user_id")
+    )
 )
 # Who reacted first, so many for each emoji.
 MAX_NAMED = 200
@@ -46,7 +50,7 @@ def reactions_of(
 ) -> dict[int, tuple[Reaction, ...]]:
     """Return the reactions to messages, without those that have none."""
     found: dict[int, tuple[Reaction, ...]] = {}
-    for message_id, emoji, count in connection.execute(COUNTS, {"ids": list(message_ids)}):
+    for message_id, emoji, count in COUNTS.fetch(connection, {"ids": list(message_ids)}):
         found[message_id] = (*found.get(message_id, ()), Reaction(emoji, count))
     return found
 
@@ -56,7 +60,7 @@ def own_reactions(
 ) -> dict[int, set[str]]:
     """Return which emoji a user has put beside messages."""
     found: dict[int, set[str]] = {}
-    rows = connection.execute(OWN, {"ids": list(message_ids), "user_id": user_id})
+    rows = OWN.fetch(connection, {"ids": list(message_ids), "user_id": user_id})
     for message_id, emoji in rows:
         found.setdefault(message_id, set()).add(emoji)
     return found

@@ -9,6 +9,7 @@ from gevent import GreenletExit
 from sqlalchemy import bindparam, insert, literal, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from ngw2f.store.among import among
 from ngw2f.store.database import Database
 from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import users
@@ -25,6 +26,7 @@ ADD = Prepared(
 RENAME = Prepared(
     update(users).where(users.c.id == bindparam("user_id")).values(nickname=bindparam("to"))
 )
+AMONG = Prepared(select(users.c.id).where(among(users.c.nickname, "names")).order_by(users.c.id))
 IDS = Prepared(select(users.c.id).order_by(users.c.id))
 
 
@@ -33,6 +35,14 @@ def test_all_rows(database: Database, ann: UserRow, bob: UserRow) -> None:
         assert IDS.fetch(connection) == [(ann.id,), (bob.id,)]
         assert NAMED.fetch(connection, {"nickname": bob.nickname}) == [(bob.id, "constant")]
         assert NAMED.fetch(connection, {"nickname": "cleo"}) == []
+
+
+def test_values_of_a_list(database: Database, ann: UserRow, bob: UserRow) -> None:
+    with database.reading() as connection:
+        for names in ([], [bob.nickname], ['"', "'", "ü", bob.nickname, ann.nickname]):
+            wanted = [(each.id,) for each in (ann, bob) if each.nickname in names]
+            assert AMONG.fetch(connection, {"names": names}) == wanted
+            assert AMONG.fetch_each(connection, [{"names": names}]) == [(*wanted, None)[0]]
 
 
 def test_runs_once_for_each(database: Database, ann: UserRow, bob: UserRow) -> None:
