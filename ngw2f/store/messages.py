@@ -11,12 +11,12 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from ngw2f.api_resources import Message, Preview
 from ngw2f.observe.tracing import request_id
 from ngw2f.store import render_queue as turns
-from ngw2f.store.among import among
+from ngw2f.store.among import among, between, span_of
 from ngw2f.store.files import expire_files, files_of
 from ngw2f.store.message_links import detach_links
-from ngw2f.store.message_parts import parts_of
+from ngw2f.store.message_parts import whole_messages
 from ngw2f.store.order import after_newest, take_turn
-from ngw2f.store.prepared import Prepared
+from ngw2f.store.prepared import Prepared, Row
 from ngw2f.store.reactions import reactions_of
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
@@ -46,19 +46,19 @@ ADD = Prepared(
     .returning(messages.c.id, messages.c.created_at)
 )
 NEXT_TIME_OF_ROOM = Prepared(select(NEXT_TIME))
-LOAD = Prepared(
-    select(messages.c.version, *COLUMNS).where(among(messages.c.id, "ids")).order_by(messages.c.id)
-)
+ROW = messages.c.version, *COLUMNS
+LOAD = Prepared(select(*ROW).where(among(messages.c.id, "ids")).order_by(messages.c.id))
+LOAD_BETWEEN = Prepared(select(*ROW).where(between(messages.c.id)).order_by(messages.c.id))
 _THIS = messages.c.id == bindparam("message_id")
-RELOAD = Prepared(select(*COLUMNS).where(_THIS))
+RELOAD = Prepared(select(*ROW).where(_THIS))
 FIND = {
     to_user: Prepared(
-        select(*COLUMNS).join_from(messages, rooms).where(_THIS, is_visible(to_user=to_user))
+        select(*ROW).join_from(messages, rooms).where(_THIS, is_visible(to_user=to_user))
     )
     for to_user in (False, True)
 }
 REQUEST_ID = Prepared(select(messages.c.id, messages.c.request_id).where(_THIS))
-UNRENDERED = Prepared(select(messages.c.version, *COLUMNS).where(_THIS))
+UNRENDERED = Prepared(select(*ROW).where(_THIS))
 VERSION = Prepared(select(messages.c.version).where(_THIS))
 LOCK = Prepared(select(messages.c.room_id).where(_THIS).with_for_update(key_share=True))
 TOUCH = Prepared(update(messages).where(_THIS).values(updated_at=bindparam("now"), **NEXT_VERSION))
@@ -147,9 +147,17 @@ def load_messages(
     connection: Connection, message_ids: Collection[int]
 ) -> list[tuple[int, Message]]:
     """Return version and message of those that still exist, ordered by id."""
-    rows = LOAD.fetch(connection, {"ids": list(message_ids)})
-    parts = parts_of(connection, message_ids if rows else ())
-    return [(version, parts.whole(row)) for version, *row in rows]
+    rows = _load_rows(connection, message_ids) if message_ids else []
+    loaded = whole_messages(connection, rows)
+    return [(row[0], message) for row, message in zip(rows, loaded, strict=True)]
+
+
+def _load_rows(connection: Connection, message_ids: Collection[int]) -> list[Row]:
+    near = span_of(connection, message_ids, 2 * len(message_ids))
+    if near is None:
+        return LOAD.fetch(connection, {"ids": list(message_ids)})
+    wanted = set(message_ids)
+    return [row for row in LOAD_BETWEEN.fetch(connection, near) if row[1] in wanted]
 
 
 def list_messages(
@@ -164,17 +172,17 @@ def list_messages(
 def find_message(connection: Connection, message_id: int, reader: UserRow | None) -> Message | None:
     given = {"message_id": message_id, **reader_parameters(reader)}
     rows = FIND[reader is not None].fetch(connection, given)
-    return _whole(connection, rows[0]) if rows else None
+    return _whole(connection, rows)
 
 
 def reload_message(connection: Connection, message: Message) -> Message | None:
     """Return the message as it is now; None if it was deleted."""
     rows = RELOAD.fetch(connection, {"message_id": message.id})
-    return _whole(connection, rows[0]) if rows else None
+    return _whole(connection, rows)
 
 
-def _whole(connection: Connection, row: Sequence[Any]) -> Message:
-    return parts_of(connection, [row[0]]).whole(row)
+def _whole(connection: Connection, rows: list[Row]) -> Message | None:
+    return whole_messages(connection, rows)[0] if rows else None
 
 
 def create_message(
