@@ -3,6 +3,9 @@
 Clients ask for a page of the history far more often than a message changes, and most of its cost
 is reading and encoding the same messages again. The JSON for an (id, version) never changes, so
 it needs no invalidation; the database says every time which versions are on the page.
+
+A page of which nothing is known is kept when it is asked for a second time: whoever reads through
+a long history would replace all that others read again and again, and pay for it.
 """
 
 from collections import OrderedDict
@@ -11,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
+from ngw2f.api_resources import Message
 from ngw2f.http import etag_of
 from ngw2f.store import messages
 
@@ -18,6 +22,8 @@ MAX_BYTES = 16 * 1024 * 1024
 # A page is joined from fragments, so it is cheap to make again.
 MAX_PAGES = 64
 MAX_PAGE_BYTES = 8 * 1024 * 1024
+# Ids of messages that were loaded once.
+MAX_LOADED_ONCE = 20_000
 
 Versions = tuple[tuple[int, int], ...]
 
@@ -39,6 +45,8 @@ class MessageCache:
         # A dict finds its oldest among the gaps of all that were dropped before it.
         self._fragments: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._pages: dict[Versions, PageContent] = {}
+        # Ids. All are dropped when they are too many.
+        self._loaded_once: set[int] = set()
         self._encoder = msgspec.json.Encoder()
 
     def page(self, connection: Connection, versions: Versions) -> PageContent:
@@ -65,20 +73,29 @@ class MessageCache:
         # What is known now may be dropped for what is loaded.
         found = {key[0]: known.get(key) for key in versions}
         if missing := [message_id for message_id, fragment in found.items() if fragment is None]:
-            found |= self._load(connection, missing)
+            loaded = messages.load_messages(connection, missing)
+            if len(missing) == len(versions) and self._is_first_time(missing):
+                return self._encoder.encode({"messages": [message for _, message in loaded]})
+            found |= self._keep(loaded)
         return b'{"messages":[' + b",".join(filter(None, found.values())) + b"]}"
 
-    def _load(self, connection: Connection, message_ids: list[int]) -> dict[int, bytes]:
-        loaded = {}
-        kept, encode = self._fragments, self._encoder.encode
-        for version, message in messages.load_messages(connection, message_ids):
-            key = message.id, version
-            loaded[message.id] = fragment = encode(message)
-            self._bytes += len(fragment) - len(kept.get(key, b""))
-            kept[key] = fragment
-        self._drop_oldest()
-        return loaded
+    def _is_first_time(self, message_ids: list[int]) -> bool:
+        """Note that messages were loaded; return whether none of them had been."""
+        if not self._loaded_once.isdisjoint(message_ids):
+            return False
+        if len(self._loaded_once) > MAX_LOADED_ONCE:
+            self._loaded_once.clear()
+        self._loaded_once.update(message_ids)
+        return True
 
-    def _drop_oldest(self) -> None:
+    def _keep(self, loaded: list[tuple[int, Message]]) -> dict[int, bytes]:
+        """Return the fragments by id, which are kept."""
+        fragments = {}
+        for version, message in loaded:
+            key = message.id, version
+            fragments[message.id] = fragment = self._encoder.encode(message)
+            self._bytes += len(fragment) - len(self._fragments.get(key, b""))
+            self._fragments[key] = fragment
         while self._bytes > self._max_bytes:
             self._bytes -= len(self._fragments.popitem(last=False)[1])
+        return fragments

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Connection
 
@@ -35,13 +36,54 @@ def test_large_pages_are_not_kept(client: Client, service: Service) -> None:
     assert message_cache._page_bytes == sum(sizes) <= 5_000
 
 
+def load(message_cache: MessageCache, connection: Connection, *pages: list[int]) -> None:
+    for ids in pages:
+        message_cache.page(connection, tuple((each, 1) for each in ids))
+
+
+def test_what_is_read_once_replaces_nothing(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ngw2f.web.message_cache.MAX_LOADED_ONCE", 4)
+    client.register("ann")
+    message_cache = MessageCache()
+    with service.services.core.database.writing() as connection:
+        ids = [post(connection, f"<{number}>") for number in range(12)]
+        load(message_cache, connection, ids[:2], ids[1:3])
+        kept = [(each, 1) for each in ids[1:3]]
+        assert list(message_cache._fragments) == kept
+        for start in (3, 6, 9):
+            load(message_cache, connection, ids[start : start + 3])
+            assert list(message_cache._fragments) == kept
+            assert len(message_cache._loaded_once) < 8
+        # A page of which something is known is one of those that are asked for.
+        load(message_cache, connection, ids[2:4])
+    assert list(message_cache._fragments) == [*kept, (ids[3], 1)]
+
+
+def test_pages_are_the_same_however_they_are_made(client: Client, service: Service) -> None:
+    client.register("ann")
+    message_cache = MessageCache()
+    with service.services.core.database.writing() as connection:
+        ids = [post(connection, f'"\n{number}ü') for number in range(3)]
+        versions = tuple((each, 1) for each in ids)
+        pages = []
+        for known in (0, 0, 1, 3):
+            message_cache._pages.clear()
+            pages.append(message_cache.page(connection, versions))
+            assert len(message_cache._fragments) >= known
+    assert len(set(pages)) == 1
+    assert msgspec.json.decode(pages[0].content)["messages"][2]["source"] == '"\n2ü'
+
+
 def test_oldest_messages_are_dropped_first(client: Client, service: Service) -> None:
     """They are on the page for which they are dropped."""
     client.register("ann")
     message_cache = MessageCache(max_bytes=5_000)
     with service.services.core.database.writing() as connection:
         ids = [post(connection, "x" * 1_000) for _ in range(4)]
-        message_cache.page(connection, tuple((each, 1) for each in ids[:2]))
+        load(message_cache, connection, ids[:2], ids[:1], ids[1:2])
+        assert list(message_cache._fragments) == [(each, 1) for each in ids[:2]]
         page = message_cache.page(connection, tuple((each, 1) for each in ids))
     assert page.content.count(b'"source":"xxx') == 4
     assert list(message_cache._fragments) == [(each, 1) for each in ids[-2:]]
