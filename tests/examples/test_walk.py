@@ -210,7 +210,7 @@ def test_measuring_lines_are_run_by_the_test_of_their_step(step: str) -> None:
 
 def check_needs(step: str) -> None:
     """Raise `LackingError` for what the commands of a README need and this machine lacks."""
-    with Stage(WALK) as stage:
+    with Stage(WALK / step) as stage:
         for need in NEEDS.get(step, []):
             stage.check(need)
 
