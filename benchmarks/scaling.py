@@ -23,10 +23,10 @@ from ngw2f.settings import Settings
 from ngw2f.store import users
 from ngw2f.store.migrate import migrate
 from ngw2f.store.rooms import LOBBY_ID
-from tests.deploy.chats import children
 from tests.deploy.fleet import Fleet, running_fleet
 from tests.live.server import RedisServer
 from tests.postgresql import running_postgresql
+from tests.processes import children_of
 from tests.waiting import wait_until
 
 REQUEST = b"GET /events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
@@ -37,7 +37,7 @@ def measure_memory(fleet: Fleet, count: int) -> None:
     front = fleet.client.front
     # It listens a moment before it has written the file.
     master = int(wait_until((front.run / "nginx.pid").read_text))
-    groups = {"gunicorn": children(fleet.chats[0].pid), "nginx": children(master)}
+    groups = {"gunicorn": children_of(fleet.chats[0].pid), "nginx": children_of(master)}
     before = {name: memory(pids) for name, pids in groups.items()}
     with contextlib.ExitStack() as stack:
         for _ in range(count):

@@ -20,6 +20,7 @@ from ngw2f.server import renewal
 from tests.cheap_hashes import CONFIGURATION
 from tests.migrated import copy_migrated
 from tests.nginx.running import Client
+from tests.processes import children_of
 
 START_SECONDS = 300
 # More than nginx gives an instance.
@@ -73,7 +74,7 @@ class Chat:
     def kill(self) -> None:
         """End master and worker at once, as a crash of the machine would."""
         master = self.pid
-        for pid in [master, *children(master)]:
+        for pid in [master, *children_of(master)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait(START_SECONDS)
@@ -84,15 +85,6 @@ class Chat:
             os.kill(self.pid, signal.SIGTERM)
         if self._process.wait(START_SECONDS) != -signal.SIGKILL:
             _wait_until_gone(self.pid_file)
-
-
-def children(pid: int) -> list[int]:
-    try:
-        return [
-            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
-    except FileNotFoundError:
-        return []
 
 
 @contextlib.contextmanager
@@ -124,7 +116,7 @@ class Workers:
 
     def kill(self) -> None:
         """End the pool and each of its workers at once."""
-        for pid in [*children(self._process.pid), self._process.pid]:
+        for pid in [*children_of(self._process.pid), self._process.pid]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait(START_SECONDS)

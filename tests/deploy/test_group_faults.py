@@ -28,11 +28,12 @@ from ngw2f.store import tokens, users
 from ngw2f.store.database import Database
 from ngw2f.store.order import ADVISORY_LOCK
 from ngw2f.store.schema import events, messages
-from tests.deploy.chats import Chat, Workers, children, started
+from tests.deploy.chats import Chat, Workers, started
 from tests.entries import entries_of
 from tests.live.server import RedisServer
 from tests.migrated import copy_migrated
 from tests.postgresql import running_postgresql
+from tests.processes import children_of
 from tests.waiting import wait_until
 
 POSTS = 24
@@ -90,10 +91,10 @@ class Scene:
             connection.close()
 
     def kill_web_worker(self) -> None:
-        old = children(self.chat.pid)
+        old = children_of(self.chat.pid)
         for pid in old:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: set(children(self.chat.pid)) - set(old) and self.answers())
+        wait_until(lambda: set(children_of(self.chat.pid)) - set(old) and self.answers())
 
     def answers(self) -> bool:
         host, port = self.chat.address.split(":")

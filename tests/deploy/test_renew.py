@@ -14,8 +14,9 @@ import pytest
 
 from deploy import renew
 from ngw2f.server import renewal
-from tests.deploy.chats import Chat, Load, children, environment, join, running_chat
+from tests.deploy.chats import Chat, Load, environment, join, running_chat
 from tests.nginx.running import Client, make_front, running
+from tests.processes import children_of
 from tests.waiting import wait_until
 
 # In each stretch: before, during and after what is done.
@@ -92,7 +93,7 @@ def test_application_that_fails_late_is_not_taken(
 ) -> None:
     """Its master runs meanwhile, and the old workers answer."""
     chat = chats[0]
-    before, workers = chat.pid, children(chat.pid)
+    before, workers = chat.pid, children_of(chat.pid)
     with Load(client, join(client, "bob")) as load:
         (directory / "broken").touch()
         with pytest.raises(renew.RenewalError, match=r"the old (one|master) goes on"):
@@ -100,14 +101,16 @@ def test_application_that_fails_late_is_not_taken(
         load.wait_for(REQUESTS)
     (directory / "broken").unlink()
     assert load.failures == []
-    assert (chat.pid, children(before)) == (before, workers)
+    assert chat.pid == before
+    # That it has ended is seen before its parent knows it.
+    wait_until(lambda: children_of(before) == workers)
 
 
 def test_silent_workers_are_not_taken(
     client: Client, chats: list[Chat], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chat = chats[0]
-    before, workers = chat.pid, children(chat.pid)
+    before, workers = chat.pid, children_of(chat.pid)
     monkeypatch.setattr(renew, "_is_healthy", lambda _address: False)
     monkeypatch.setattr(renew, "HEALTH_SECONDS", 0.5)
     with Load(client, join(client, "carl")) as load:
@@ -118,27 +121,27 @@ def test_silent_workers_are_not_taken(
     assert chat.pid == before
     # The new master ends when it has finished; what the old one says of it is for nobody else.
     wait_until(lambda: renewal.read(chat.pid_file, before) == renewal.REFUSED)
-    assert children(before) == workers
+    wait_until(lambda: children_of(before) == workers)
 
 
 def test_reload_ends_with_new_workers(chats: list[Chat]) -> None:
     chat = chats[0]
-    before = children(chat.pid)
+    before = children_of(chat.pid)
     renew.reload(chat.pid_file)
-    assert set(children(chat.pid)) - set(before)
+    assert set(children_of(chat.pid)) - set(before)
     # The old one may still have something to finish.
-    wait_until(lambda: not set(children(chat.pid)) & set(before))
+    wait_until(lambda: not set(children_of(chat.pid)) & set(before))
 
 
 @pytest.mark.usefixtures("wrong_settings")
 def test_refused_reload_is_reported(chats: list[Chat]) -> None:
     chat = chats[0]
-    before = children(chat.pid)
+    before = children_of(chat.pid)
     command = [sys.executable, "-m", "deploy.renew", "reload", str(chat.pid_file)]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 1
     assert told.stderr.startswith("renew: refused, the server's log says why")
-    assert children(chat.pid) == before
+    assert children_of(chat.pid) == before
 
 
 @pytest.mark.parametrize("what", [renew.reload, lambda path: renew.upgrade(path, "unix:none")])

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from examples.transcript.machine import answers, free_port
 from tests.cheap_hashes import CONFIGURATION
 from tests.migrated import copy_migrated
+from tests.processes import children_of, command_line
 from tests.waiting import wait_until
 
 # A server that starts takes a second or two; a machine that others use too takes its time.
@@ -119,9 +120,9 @@ class ChatServer:
         self._replaced.clear()
 
     def web_workers(self) -> list[int]:
-        master = self._processes[0].pid
-        children = Path(f"/proc/{master}/task/{master}/children").read_text()
-        return [int(pid) for pid in children.split()]
+        """Return those that serve, without what a reload tries the new code in."""
+        children = children_of(self._processes[0].pid)
+        return [pid for pid in children if "gunicorn" in command_line(pid)]
 
     def kill_worker(self) -> None:
         for pid in self.web_workers()[:1]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import requests
 from tests.cheap_hashes import CONFIGURATION
 from tests.client import PASSWORD
 from tests.migrated import copy_migrated
+from tests.processes import children_of, command_line
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +79,7 @@ class Server:
                 # has neither: what has ended is not counted.
                 environ = b"\0" + (path / "environ").read_bytes() + b"\0"
                 if mark in environ or (path / "cwd").readlink().is_relative_to(self.data_dir):
-                    found[int(path.name)] = _command_line(path)
+                    found[int(path.name)] = command_line(int(path.name))
             except OSError:
                 # It has just ended, or it is somebody else's.
                 continue
@@ -107,11 +108,8 @@ class Server:
 
     def web_workers(self, master: int | None = None) -> set[int]:
         """Return the master's children that serve requests."""
-        pid, found = master or self.master.pid, set[int]()
-        # One that is there may be missing while another one ends (proc(5)).
-        while (children := _children(pid)) != found:
-            found = children
-        return {pid for pid in found if "gunicorn" in _command_line(Path(f"/proc/{pid}"))}
+        children = children_of(master or self.master.pid)
+        return {pid for pid in children if "gunicorn" in command_line(pid)}
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return self.request("GET", path, **options)
@@ -134,7 +132,7 @@ class Server:
     @contextmanager
     def without_sweeps(self) -> Iterator[None]:
         """Stop the upkeep's clock for the block, so that only wake-ups call workers."""
-        (clock,) = wait_until(lambda: self.pids("ngw2f cron"))
+        clock = self.pid("ngw2f cron")
         os.kill(clock, signal.SIGSTOP)
         try:
             yield
@@ -169,22 +167,6 @@ class Server:
             for pid in self.processes():
                 os.kill(pid, signal.SIGKILL)
             self.master.wait(START_SECONDS)
-
-
-def _children(pid: int) -> set[int]:
-    """Return them without a look at all processes, which takes some milliseconds."""
-    found = set()
-    with suppress(OSError):
-        for path in Path(f"/proc/{pid}").glob("task/*/children"):
-            found |= {int(child) for child in path.read_text().split()}
-    return found
-
-
-def _command_line(process: Path) -> str:
-    """Return it with spaces; "" for a process that has ended."""
-    with suppress(OSError):
-        return (process / "cmdline").read_bytes().decode().replace("\0", " ")
-    return ""
 
 
 @contextmanager
