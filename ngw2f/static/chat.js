@@ -17,7 +17,7 @@ const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
 
 const NEAR_THE_END_PIXELS = 120;
 /* The most on a page that stays open for weeks; links lead to the others. */
-const MAX_MESSAGES = 1000;
+const MAX_MESSAGES = 400;
 /* How long a message may take until it is rendered, before it is said as it is. */
 const RENDERING_MILLISECONDS = 5000;
 const MAX_SAID = 20;

@@ -4,11 +4,11 @@
  * The list says which part of the room it has: `data-older` and `data-newer` are the ids of its
  * first and last message if there are more beyond; with `data-live`, it ends with the newest. */
 
-const PAGE = 100;
+const PAGE = 50;
 /* The most messages that one page of the history has. */
 const MOST = 200;
 /* More is read when less than this is left to scroll. */
-const AHEAD_PIXELS = 1500;
+const AHEAD_PIXELS = 2500;
 
 export class History {
   constructor(tools) {
@@ -18,6 +18,7 @@ export class History {
 
   /* Read on where one is near an end, until one is not any more. */
   async look() {
+    if (this.busy) return;
     const [inside, around] = [this.list, this.pane].map((each) => each.getBoundingClientRect());
     const { older, newer } = this.list.dataset;
     if (older && inside.top > around.top - AHEAD_PIXELS) await this.once(() => this.read("older"));
@@ -28,7 +29,7 @@ export class History {
 
   /* One at a time; raises what fetch raises, and then the links are still there. */
   async once(read) {
-    if (this.busy) return this.busy;
+    while (this.busy) await this.busy.catch(() => {});
     this.busy = read();
     try {
       await this.busy;
@@ -45,6 +46,8 @@ export class History {
 
   async read(side) {
     const { list } = this;
+    /* Another may have read it. */
+    if (!list.dataset[side]) return;
     const query = side === "older" ? `before=${list.dataset.older}` : `after=${list.dataset.newer}`;
     const page = await this.fetchPage(`${location.pathname}?limit=${PAGE}&${query}`);
     const items = this.messagesOf(page).filter((item) => !document.getElementById(item.id));
