@@ -147,6 +147,15 @@ def test_static_file_by_brotli(client: Client) -> None:
         assert answer.headers.get_all("Vary") == ["Accept-Encoding"]
 
 
+@pytest.mark.parametrize("target", ["/static/nothing.js", "/static/"])
+def test_static_file_that_is_not_there(
+    client: Client, recorders: list[Recorder], target: str
+) -> None:
+    """The application answers, with its page and its policy."""
+    assert client.ask(target).json["instance"] in {"one", "two"}
+    assert [each.target for recorder in recorders for each in recorder.requests] == [target]
+
+
 @pytest.mark.parametrize("target", ["/static/../conf/tls.conf", "/static/%2e%2e/key.pem"])
 def test_nothing_beside_the_static_files(client: Client, target: str) -> None:
     assert client.send(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode()).startswith(
