@@ -14,7 +14,7 @@ def test_reply_quotes_and_links(open_room: Any) -> None:
     page, other = open_room("rea"), open_room("rob")
     say(page, "to be **quoted** once")
     # Its text changes when it is rendered.
-    number = page.locator(".message[id]:has-text('quoted')").get_attribute("id")
+    number = page.locator(".message[id]:has-text('to be')").get_attribute("id")
     message = page.locator(f"#{number}")
     there = other.locator(f"#{number}")
     there.wait_for()
