@@ -53,9 +53,15 @@ def test_only_the_author_gets_actions(open_room: Any) -> None:
 
 
 def messages(page: Any, text: str) -> list[str]:
-    """Return how messages with *text* are built, without what only moves them in."""
+    """Return how messages with *text* are built, without what only moves them in.
+
+    One that came by its answer, before its event, got its id last.
+    """
     script = """items => items.map((item) => {
         item.classList.remove("arriving");
+        const { id } = item;
+        item.removeAttribute("id");
+        item.id = id;
         return item.outerHTML;
     })"""
     found: list[str] = page.locator(f".message:has-text('{text}')").evaluate_all(script)
