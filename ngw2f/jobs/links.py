@@ -52,6 +52,8 @@ MAX_PAUSE_SECONDS = 1.0
 MAX_UNSTORED = 16
 # After this the worker checks for other jobs and for a stop request.
 MAX_ROUND_SECONDS = 60.0
+# After so long a flood of links goes on in the next job: RQ ends one that takes 300 s.
+MAX_SECONDS = 180.0
 # On a stop request no fetch is started, and those in flight get this long.
 STOP_SECONDS = 2.0
 
@@ -76,6 +78,7 @@ def fetch_here() -> int:
     context = current_context.get()
     context.link_wakeup.clear_flag()
     count = 0
+    end = time.monotonic() + MAX_SECONDS
     while _has_due(context) and not context.stopping.is_set():
         with context.link_outbox.lock() as has_lock:
             if not has_lock:
@@ -83,6 +86,9 @@ def fetch_here() -> int:
             context.link_outbox.note_crashes()
             count += Round(context).run(time.monotonic() + MAX_ROUND_SECONDS)
         context.link_wakeup.clear_flag()
+        if time.monotonic() > end and _has_due(context):
+            context.link_wakeup.wake_again()
+            break
     return count
 
 

@@ -460,6 +460,27 @@ def test_new_links_join_the_round(
     job.join()
 
 
+def test_long_flood_goes_on_in_the_next_job(
+    job_context: JobContext,
+    say: Callable[[str], str],
+    site: WebSite,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RQ would end a job that takes too long, and the worker with it."""
+    say(site.url("/a"))
+    render_messages()
+    redis.delete("rq:queue:ngw2f:links")
+    monkeypatch.setattr(links, "MAX_ROUND_SECONDS", -1.0)
+    monkeypatch.setattr(links, "MAX_SECONDS", -1.0)
+    give_up = threading.Timer(EARLY_SECONDS, job_context.stopping.set)
+    give_up.start()
+    assert fetch_links() == 0
+    give_up.cancel()
+    assert not job_context.stopping.is_set()
+    assert redis.llen("rq:queue:ngw2f:links") == 1
+
+
 def test_told_to_stop_leaves_the_rest(
     job_context: JobContext, say: Callable[[str], str], site: WebSite
 ) -> None:
