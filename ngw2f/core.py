@@ -36,11 +36,13 @@ class Core:
         self.clock.close()
 
 
-def build_core(settings: Settings) -> Core:
+def build_core(settings: Settings, *, is_for_jobs: bool = False) -> Core:
     broker = Broker(settings)
     tally = Tally()
     clock = open_group_clock(settings.data_path)
-    database = Database(settings.sqlalchemy_url, settings.database_connections)
+    connections = settings.database_connections
+    # A job's outbox says what is to be done until the result is stored.
+    database = Database(settings.sqlalchemy_url, connections, is_derived=is_for_jobs)
     return Core(
         settings=settings,
         database=database,

@@ -69,7 +69,7 @@ def inherit_context(settings: Settings) -> JobContext:
 
 
 def build_context(settings: Settings) -> JobContext:
-    core = build_core(settings)
+    core = build_core(settings, is_for_jobs=True)
     database, events = core.database, core.events
     follow_ups = FollowUps(core.broker) if settings.has_xray else None
     link_outbox = LinkOutbox(database, events, settings.data_path, follow_ups)

@@ -78,7 +78,14 @@ class CommitLostError(OperationalError):
 class Database:
     """SQLite or PostgreSQL, by SQLAlchemy's URL. Connects at first use, hence after a fork."""
 
-    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self, url: str, connections: int = CONNECTIONS, *, is_derived: bool = False
+    ) -> None:
+        """*is_derived*: what is written here is made again if a power cut takes it back.
+
+        Then SQLite's commits do not wait for the disk, while others wait for the database. The next
+        commit of a process that does wait takes them to the disk, too.
+        """
         # Errors are logged; without `hide_parameters` they would show messages, digests and names.
         self.is_sqlite = url.startswith("sqlite")
         # SQLite's connections that nobody asks by at the moment.
@@ -113,6 +120,8 @@ class Database:
         self._writing_engine = create_engine(url, pool_size=1, hide_parameters=True)
         event.listen(self._writing_engine, "do_connect", _make_private)
         event.listen(self._writing_engine, "connect", _prepare_writer)
+        if is_derived:
+            event.listen(self._writing_engine, "connect", _leave_unsynced)
 
     @property
     def engines(self) -> list[Engine]:
@@ -250,6 +259,10 @@ def _prepare_reader(connection: Any, _record: object) -> None:
 def _prepare_writer(connection: Any, _record: object) -> None:
     _prepare_sqlite(connection)
     connection.execute("PRAGMA busy_timeout = 0")
+
+
+def _leave_unsynced(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _prepare_sqlite(connection: Any) -> None:

@@ -3,10 +3,12 @@ import subprocess
 import sys
 
 import msgspec
-from sqlalchemy import QueuePool
+import pytest
+from sqlalchemy import QueuePool, text
 
 from ngw2f.jobs.context import build_context, current_context, inherit_context
 from ngw2f.settings import Settings
+from ngw2f.web.services import build_services
 
 
 def test_connections_are_as_many_as_set(settings: Settings) -> None:
@@ -17,6 +19,19 @@ def test_connections_are_as_many_as_set(settings: Settings) -> None:
     assert isinstance(pool, QueuePool)
     assert pool.size() == 3
     job_context.close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_only_the_web_waits_for_the_disk(settings: Settings) -> None:
+    """What a job stores is made again if a power cut takes it back; what somebody posts is not."""
+    synchronous = []
+    services, job_context = build_services(settings), build_context(settings)
+    for core in (services.core, job_context.core):
+        with core.database.writing() as connection:
+            synchronous.append(connection.scalar(text("PRAGMA synchronous")))
+    services.close()
+    job_context.close()
+    assert synchronous == [2, 1]
 
 
 def test_fork_uses_what_was_built_before_it_until_settings_change(settings: Settings) -> None:
