@@ -7,6 +7,8 @@ is settled, and each gets its own result or its own error.
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
@@ -15,6 +17,11 @@ Result = TypeVar("Result")
 
 # Others wait meanwhile; those beyond this number are settled next.
 MAX_GROUP = 128
+# Whoever leads waits so long for those who are coming: half of a group alone costs nearly as much
+# as all of it.
+COMING_SECONDS = 0.005
+# Not zero: gevent reads what has arrived at other connections only after a timer.
+LOOK_SECONDS = 1e-6
 
 
 class LeaderKilledError(Exception):
@@ -44,11 +51,29 @@ class Together(Generic[Item, Result]):
     def __init__(self) -> None:
         self._waiting: deque[Waiting[Item, Result]] = deque()
         self._leading = threading.Lock()
+        self._coming: set[object] = set()
+        self._are_all_here = threading.Event()
+        # Whether the last group was one of several.
+        self._are_many = False
 
-    def ask(self, item: Item) -> Result:
+    @contextmanager
+    def coming(self) -> Iterator[object]:
+        """Say that the block asks soon, unless something keeps it from that.
+
+        Pass on to `ask` what this gives.
+        """
+        mark = object()
+        self._coming.add(mark)
+        try:
+            yield mark
+        finally:
+            self._arrive(mark)
+
+    def ask(self, item: Item, coming: object = None) -> Result:
         """Return the result for *item*. Raises its error, or that of all."""
         own: Waiting[Item, Result] = Waiting(item, self._request_id())
         self._waiting.append(own)
+        self._arrive(coming)
         # Those who have got as far join the same group.
         time.sleep(0)
         while True:
@@ -72,15 +97,30 @@ class Together(Generic[Item, Result]):
             raise own.error
         return cast(Result, own.result)
 
+    def _arrive(self, mark: object) -> None:
+        self._coming.discard(mark)
+        if not self._coming:
+            self._are_all_here.set()
+
     def _lead(self) -> None:
         group: list[Waiting[Item, Result]] = []
         try:
+            self._gather()
             self._settle(group)
         finally:
+            self._are_many = len(group) > 1
             for each in group:
                 if not each.is_settled:
                     each.error = self._after_kill()
                     each.settle()
+
+    def _gather(self) -> None:
+        """Let those who are nearly here join the group. Whoever is alone waits for nobody."""
+        self._are_all_here.clear()
+        if self._are_many:
+            time.sleep(LOOK_SECONDS)
+        if self._coming:
+            self._are_all_here.wait(COMING_SECONDS)
 
     def _settle(self, group: list[Waiting[Item, Result]]) -> None:
         """Take all who wait into *group*, which is empty, and settle each."""

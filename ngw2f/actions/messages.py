@@ -82,16 +82,18 @@ class Messages:
         this room for it; a message with files may have no text.
         Raises NotFound, TooMany, Invalid, Conflict, Gone, KeyReused.
         """
-        self._check_room(user, room_id)
-        self._limits.take("post", user.id)
-        source = self._checked(source) if is_visible(source) or not file_ids else ""
-        if reply_to is not None:
-            self._check_answered(user, room_id, reply_to)
-        what = ["message", room_id, source, *([reply_to] if reply_to is not None else [])]
-        what += [sorted(file_ids)] if file_ids else []
-        asked = idempotency.digest_of(*what) if key else b""
-        draft = Draft(room_id, user.id, source, plain_html(source), reply_to)
-        posted = self._posts.ask(_Post(draft, key, asked, with_task, frozenset(file_ids)))
+        with self._posts.coming() as coming:
+            self._check_room(user, room_id)
+            self._limits.take("post", user.id)
+            source = self._checked(source) if is_visible(source) or not file_ids else ""
+            if reply_to is not None:
+                self._check_answered(user, room_id, reply_to)
+            what = ["message", room_id, source, *([reply_to] if reply_to is not None else [])]
+            what += [sorted(file_ids)] if file_ids else []
+            asked = idempotency.digest_of(*what) if key else b""
+            draft = Draft(room_id, user.id, source, plain_html(source), reply_to)
+            post = _Post(draft, key, asked, with_task, frozenset(file_ids))
+            posted = self._posts.ask(post, coming)
         if posted is None:
             return self._posted_before(user, key or "", asked, with_task=with_task)
         return posted

@@ -1,6 +1,7 @@
 """What one does for all who wait (more of it in tests/ngw2f/store/test_group_commit.py)."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,3 +77,48 @@ def test_group_is_bounded(monkeypatch: pytest.MonkeyPatch, outcomes: dict[int, o
     ask_together(doubled, [1, 2, 3, 4], outcomes)
     assert doubled.groups == [[1], [2, 3], [4]]
     assert outcomes == {1: 2, 2: 4, 3: 6, 4: 8}
+
+
+def test_who_leads_waits_for_those_who_are_coming(
+    monkeypatch: pytest.MonkeyPatch, outcomes: dict[int, object]
+) -> None:
+    monkeypatch.setattr(together, "COMING_SECONDS", 60)
+    doubled = Doubled()
+    doubled.may_go_on.set()
+    with doubled.coming(), doubled.coming() as coming:
+        leader = threading.Thread(target=lambda: outcomes.update({1: doubled.ask(1)}), daemon=True)
+        leader.start()
+        assert wait_until(doubled._leading.locked)
+        other = threading.Thread(
+            target=lambda: outcomes.update({2: doubled.ask(2, coming)}), daemon=True
+        )
+        other.start()
+        assert wait_until(lambda: len(doubled._coming) == 1)
+    for thread in (leader, other):
+        thread.join(60)
+    assert doubled.groups == [[1, 2]]
+    assert outcomes == {1: 2, 2: 4}
+
+
+def test_who_leads_looks_who_has_come_after_a_group_of_several(
+    monkeypatch: pytest.MonkeyPatch, outcomes: dict[int, object]
+) -> None:
+    doubled = Doubled()
+    ask_together(doubled, [1, 2, 3], outcomes)
+    slept: list[float] = []
+    monkeypatch.setattr(together, "time", SimpleNamespace(sleep=slept.append))
+    looked = []
+    for item in (4, 5):
+        slept.clear()
+        assert doubled.ask(item) == 2 * item
+        looked.append(together.LOOK_SECONDS in slept)
+    assert looked == [True, False]
+
+
+def test_who_leads_does_not_wait_for_ever(outcomes: dict[int, object]) -> None:
+    doubled = Doubled()
+    doubled.may_go_on.set()
+    with doubled.coming():
+        assert doubled.ask(1) == 2
+    assert doubled.ask(2) == 4
+    assert not doubled._coming

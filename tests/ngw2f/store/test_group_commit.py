@@ -62,6 +62,7 @@ for turns in range(16):
     assert not commit._waiting and not commit._leading.locked()
 
     gate = gevent.event.Event()
+    commit = group_commit.GroupCommit(Database(), store, lambda news: time.sleep(0))
     leader, other = gevent.spawn(commit.ask, 0), gevent.spawn(commit.ask, 1)
     for _ in range(3):
         gevent.sleep(0)
