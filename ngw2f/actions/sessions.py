@@ -21,9 +21,11 @@ from ngw2f.live.log import EventLog
 from ngw2f.live.payloads import RevokedTokens
 from ngw2f.sentences import Sentence
 from ngw2f.store import devices, tokens, users
+from ngw2f.store.database import Database
 from ngw2f.store.events import Run
 from ngw2f.store.tokens import SECONDS_A_DAY
 from ngw2f.store.users import Credentials, UserRow
+from ngw2f.together import LeaderKilledError, Together, Waiting
 
 # How often the database is told when a user was last seen.
 SEEN_SECONDS = 60
@@ -41,11 +43,35 @@ class Session(NamedTuple):
     max_age_seconds: int | None
 
 
+class _Bearers(Together[bytes, UserRow | None]):
+    """Find at once who bears the tokens of requests that come at the same time, by digest."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+
+    def _settle(self, group: list[Waiting[bytes, UserRow | None]]) -> None:
+        try:
+            with self._database.asking() as connection:
+                # Not before: others have come while this one waited for a connection.
+                group += self._take()
+                found = tokens.find_users_of_digests(connection, {each.item for each in group})
+            for each in group:
+                each.result = found.get(each.item)
+        except Exception as error:
+            group += [] if group else self._take()
+            for each in group:
+                each.error = error
+        for each in group:
+            each.settle()
+
+
 class Sessions:
     def __init__(self, core: Core, limits: Limits, attendance: Attendance) -> None:
         self.limits = limits
         self._core = core
         self._attendance = attendance
+        self._bearers = _Bearers(core.database)
         # A change of the account, and of its tokens, drops the reader's group.
         self._users = Known[UserRow](core.clock)
         # When this process has written that a token was used, by its digest: whoever holds a
@@ -67,8 +93,11 @@ class Sessions:
         return user if user and time.time() < user.token_expires_at else None
 
     def _ask_user(self, digest: bytes) -> UserRow | None:
-        with self._core.database.asking() as connection:
-            return tokens.find_user_of_digest(connection, digest)
+        try:
+            return self._bearers.ask(digest)
+        except LeaderKilledError:
+            # Whoever asked for all has changed nothing.
+            return self._bearers.ask(digest)
 
     def find_reader(self, token: str | None, *, must_be_valid: bool) -> UserRow | None:
         """Return who reads, and note that the user is here; None for an anonymous reader.

@@ -75,6 +75,8 @@ class Prepared:
             bound = [compiled.bound(each) for each in parameters]
             if compiled.places is not None:
                 return [cursor.execute(compiled.text, each).fetchone() for each in bound]
+            if len(bound) == 1:
+                return [cursor.execute(compiled.text, bound[0]).fetchone()]
             # The driver sends them all before it waits for the first.
             cursor.executemany(compiled.text, bound, returning=True)
             return [result.fetchone() for result in cursor.results()] if bound else []

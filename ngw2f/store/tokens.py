@@ -8,19 +8,19 @@ import hashlib
 import secrets
 import time
 from collections.abc import Collection
-from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from ngw2f.api_resources import TokenInfo
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import tokens, users
-from ngw2f.store.users import COLUMNS, UserRow
+from ngw2f.store.users import COLUMNS, UserRow, user_of
 
 TOKEN_BYTES = 32
 SECONDS_A_DAY = 86_400
 
 # Every request with a token runs this query, so it is built once.
-FIND_USER: Select[Any] = (
+FIND_USER = Prepared(
     select(*COLUMNS, tokens.c.expires_at, tokens.c.digest, tokens.c.used_at)
     .join_from(tokens, users)
     .where(
@@ -60,14 +60,18 @@ def create_token(
 
 def find_token_user(connection: Connection, token: str) -> UserRow | None:
     """Return whose token this is; None if it is unknown, revoked or expired."""
-    return find_user_of_digest(connection, _digest(token))
+    digest = _digest(token)
+    return find_users_of_digests(connection, {digest}).get(digest)
 
 
-def find_user_of_digest(connection: Connection, digest: bytes) -> UserRow | None:
-    """Return whose the token with this digest is, as `find_token_user` does."""
-    parameters = {"digest": digest, "now": time.time()}
-    row = connection.execute(FIND_USER, parameters).first()
-    return UserRow(*row) if row else None
+def find_users_of_digests(
+    connection: Connection, digests: Collection[bytes]
+) -> dict[bytes, UserRow]:
+    """Return whose the tokens with these digests are, those that `find_token_user` finds."""
+    now = time.time()
+    rows = FIND_USER.fetch_each(connection, [{"digest": each, "now": now} for each in digests])
+    found = [user_of(row) for row in rows if row]
+    return {user.token_digest: user for user in found}
 
 
 def revoke_token(connection: Connection, token: str) -> None:

@@ -1,7 +1,7 @@
 """Users: queries by name."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +83,13 @@ class UserRow:
             administrator=self.is_admin,
             suspended=self.suspended_at is not None,
         )
+
+
+def user_of(row: Sequence[Any]) -> UserRow:
+    """Return the user whose columns, as the driver has them, *row* has."""
+    user_id, *others = row
+    others[6] = bool(others[6])  # SQLite has no booleans of its own.
+    return UserRow(user_id, *others)
 
 
 @dataclass(frozen=True, slots=True)

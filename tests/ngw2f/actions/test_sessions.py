@@ -1,10 +1,13 @@
 """Tokens and sessions without HTTP."""
 
+import threading
 import time
+from contextlib import AbstractContextManager
 
 import msgspec
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from ngw2f.actions.accounts import Accounts
 from ngw2f.actions.sessions import Sessions
@@ -12,9 +15,11 @@ from ngw2f.actions.sign_in import Client
 from ngw2f.broker.limits import Limits, Rule
 from ngw2f.core import Core
 from ngw2f.errors import NotFound, TooMany, Unauthenticated
-from ngw2f.store import devices, events, users
-from ngw2f.store.tokens import SECONDS_A_DAY
-from ngw2f.store.users import Credentials
+from ngw2f.store import devices, events, tokens, users
+from ngw2f.store.tokens import SECONDS_A_DAY, digest_of
+from ngw2f.store.users import Credentials, UserRow
+from ngw2f.together import LeaderKilledError
+from tests.waiting import HANGING_SECONDS, wait_until
 
 PASSWORD = "open sesame"
 
@@ -184,3 +189,88 @@ def revocations(core: Core) -> int:
 def count(core: Core, table: str) -> int:
     with core.database.reading() as connection:
         return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+
+def find_at_once(
+    core: Core, sessions: Sessions, digests: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> list[object]:
+    """Return what is found, or raised, for tokens of requests that come at the same time."""
+    found: dict[bytes, object] = {}
+    are_there = threading.Event()
+    lend = core.database.asking
+
+    def lend_late() -> AbstractContextManager[Connection]:
+        assert are_there.wait(HANGING_SECONDS)
+        return lend()
+
+    def find(digest: bytes) -> None:
+        try:
+            found[digest] = sessions.find_user_of(digest)
+        except Exception as error:
+            found[digest] = error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(core.database, "asking", lend_late)
+        threads = [threading.Thread(target=find, args=[each], daemon=True) for each in digests]
+        for thread in threads:
+            thread.start()
+        assert wait_until(lambda: len(sessions._bearers._waiting) == len(digests))
+        are_there.set()
+        for thread in threads:
+            thread.join(HANGING_SECONDS)
+    return [found[digest] for digest in digests]
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
+def test_tokens_of_simultaneous_requests_are_looked_up_together(
+    core: Core, sessions: Sessions, ann: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [digest_of(sessions.create_token(ann)) for _ in range(2)]
+    together: list[set[bytes]] = []
+    look_up = tokens.find_users_of_digests
+
+    def note(connection: Connection, digests: set[bytes]) -> dict[bytes, UserRow]:
+        together.append(digests)
+        return look_up(connection, digests)
+
+    monkeypatch.setattr(tokens, "find_users_of_digests", note)
+    found = find_at_once(core, sessions, [*made, b"none"], monkeypatch)
+    assert together == [{*made, b"none"}]
+    bearers = [each for each in found if isinstance(each, UserRow)]
+    assert [(each.id, each.is_admin, each.token_digest) for each in bearers] == [
+        (ann.user_id, True, digest) for digest in made
+    ]
+    assert found[2] is None
+
+
+def test_all_learn_that_tokens_cannot_be_looked_up(
+    core: Core, sessions: Sessions, ann: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = OperationalError("SELECT", None, Exception("no database"))
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(tokens, "find_users_of_digests", fail)
+    assert find_at_once(core, sessions, [b"one", b"other"], monkeypatch) == [error, error]
+    monkeypatch.setattr(core.database, "asking", fail)
+    with pytest.raises(OperationalError):
+        sessions.find_user("x")
+
+
+def test_token_is_looked_up_again_if_whoever_did_it_for_others_is_killed(
+    sessions: Sessions, ann: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = sessions.create_token(ann)
+    look_up = sessions._bearers.ask
+    answers = [LeaderKilledError()]
+
+    def ask(digest: bytes) -> UserRow | None:
+        if answers:
+            raise answers.pop()
+        return look_up(digest)
+
+    monkeypatch.setattr(sessions._bearers, "ask", ask)
+    user = sessions.find_user(token)
+    assert user is not None
+    assert user.id == ann.user_id
