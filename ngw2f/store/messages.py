@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,6 +13,7 @@ from ngw2f.store import render_queue as turns
 from ngw2f.store.among import among, between, span_of
 from ngw2f.store.files import expire_files, files_of
 from ngw2f.store.message_links import detach_links
+from ngw2f.store.message_pages import ROW, Page, list_rows
 from ngw2f.store.message_parts import whole_messages
 from ngw2f.store.order import after_newest, take_turn
 from ngw2f.store.prepared import Prepared, Row
@@ -21,19 +21,6 @@ from ngw2f.store.reactions import reactions_of
 from ngw2f.store.rooms import is_visible, reader_parameters
 from ngw2f.store.schema import messages, rooms
 from ngw2f.store.users import UserRow
-
-COLUMNS = (
-    messages.c.id,
-    messages.c.room_id,
-    messages.c.user_id,
-    messages.c.source,
-    messages.c.html,
-    messages.c.rendered,
-    messages.c.created_at,
-    messages.c.updated_at,
-    messages.c.edited_at,
-    messages.c.reply_to,
-)
 
 NEXT_VERSION = {"version": messages.c.version + 1}
 # Clients that read a room by `updated_since` have seen times up to the newest of the room.
@@ -46,7 +33,6 @@ ADD = Prepared(
     .returning(messages.c.id, messages.c.created_at)
 )
 NEXT_TIME_OF_ROOM = Prepared(select(NEXT_TIME))
-ROW = messages.c.version, *COLUMNS
 LOAD = Prepared(select(*ROW).where(among(messages.c.id, "ids")).order_by(messages.c.id))
 LOAD_BETWEEN = Prepared(select(*ROW).where(between(messages.c.id)).order_by(messages.c.id))
 _THIS = messages.c.id == bindparam("message_id")
@@ -70,26 +56,6 @@ SET_RENDERED = Prepared(
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Which messages of a room: those before or after an id, or else the newest."""
-
-    limit: int = 50
-    before: int | None = None
-    after: int | None = None
-    updated_since: float | None = None
-    user_id: int | None = None
-
-
-# How each field of a Page narrows the query.
-CONDITIONS = {
-    "before": messages.c.id < bindparam("before"),
-    "after": messages.c.id > bindparam("after"),
-    "updated_since": messages.c.updated_at > bindparam("updated_since"),
-    "user_id": messages.c.user_id == bindparam("user_id"),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """A message to store; its HTML is shown until it is rendered."""
 
@@ -102,45 +68,6 @@ class Draft:
 
     def values(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The ids and versions on a page, oldest first, and whether more follow in its direction."""
-
-    versions: tuple[tuple[int, int], ...]
-    has_more: bool
-
-
-def list_versions(
-    connection: Connection, room_id: int, reader: UserRow | None, page: Page
-) -> Found:
-    """Return the ids and versions of the messages on a page of a room.
-
-    A room that the reader may not see is empty, like one that does not exist.
-    """
-    given = {name: getattr(page, name) for name in CONDITIONS}
-    given = {name: value for name, value in given.items() if value is not None}
-    statement = _page_statement(tuple(given), to_user=reader is not None)
-    # One more than needed tells whether there is a next page.
-    parameters = {"room_id": room_id, "limit": page.limit + 1, **given, **reader_parameters(reader)}
-    rows = statement.fetch(connection, parameters)
-    versions = rows[: page.limit]
-    if "after" not in given:
-        versions.reverse()
-    return Found(tuple(versions), has_more=len(rows) > page.limit)
-
-
-@cache
-def _page_statement(given: tuple[str, ...], *, to_user: bool) -> Prepared:
-    """Return the query for a page, cached because building it costs more than running it."""
-    is_room = rooms.c.id == bindparam("room_id")
-    room = select(rooms.c.id).where(is_room, is_visible(to_user=to_user))
-    statement = select(messages.c.id, messages.c.version)
-    statement = statement.where(messages.c.room_id == room.scalar_subquery())
-    statement = statement.where(*(CONDITIONS[name] for name in given))
-    order = messages.c.id if "after" in given else messages.c.id.desc()
-    return Prepared(statement.order_by(order).limit(bindparam("limit")))
 
 
 def load_messages(
@@ -164,9 +91,8 @@ def list_messages(
     connection: Connection, room_id: int, reader: UserRow | None, page: Page
 ) -> tuple[list[Message], bool]:
     """Return the messages of a page, oldest first, and whether there are more."""
-    found = list_versions(connection, room_id, reader, page)
-    loaded = load_messages(connection, [message_id for message_id, _ in found.versions])
-    return [message for _, message in loaded], found.has_more
+    rows, has_more = list_rows(connection, room_id, reader, page)
+    return whole_messages(connection, rows), has_more
 
 
 def find_message(connection: Connection, message_id: int, reader: UserRow | None) -> Message | None:

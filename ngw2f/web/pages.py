@@ -26,7 +26,7 @@ from ngw2f.http import Request, Response, see_other, tagged
 from ngw2f.live.entry import EntryId
 from ngw2f.sentences import Sentence
 from ngw2f.store import deleted, events, messages, readings, registration, rooms, users
-from ngw2f.store.messages import Page
+from ngw2f.store.message_pages import Page
 from ngw2f.store.quotes import Quote, find_quotes, quotes_of
 from ngw2f.store.reactions import own_reactions
 from ngw2f.store.rooms import LOBBY

@@ -6,8 +6,7 @@ from ngw2f.actions import rights
 from ngw2f.api_resources import Message, Room
 from ngw2f.errors import Unauthenticated
 from ngw2f.http import Request, Response, see_other
-from ngw2f.store import messages
-from ngw2f.store.messages import Page
+from ngw2f.store.message_pages import Page, list_versions
 from ngw2f.store.users import UserRow
 from ngw2f.web import auth
 from ngw2f.web.caching import personal
@@ -34,7 +33,7 @@ def show(services: Services, request: Request, message_id: int) -> Response:
 def _place_of(connection: Connection, message: Message, room: Room, reader: UserRow | None) -> str:
     """Return the URL of the room's live page if the message is on it, else of an older page."""
     page = Page(limit=DEFAULT_LIMIT, after=message.id)
-    later = messages.list_versions(connection, room.id, reader, page).versions
+    later = list_versions(connection, room.id, reader, page).versions
     is_on_live_page = len(later) < DEFAULT_LIMIT
     query = "" if is_on_live_page else f"?before={later[AFTER][0]}"
     return f"{room.links.page}{query}#m{message.id}"

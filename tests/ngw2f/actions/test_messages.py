@@ -18,7 +18,7 @@ from ngw2f.jobs.wakeup import RENDER, WakeUp
 from ngw2f.observe.tracing import following
 from ngw2f.store import messages as stored
 from ngw2f.store import tasks
-from ngw2f.store.messages import Page
+from ngw2f.store.message_pages import Page
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.store.users import UserRow
 from tests.entries import entries_of

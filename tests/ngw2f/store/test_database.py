@@ -15,7 +15,7 @@ from ngw2f.settings import Settings
 from ngw2f.store import database as module
 from ngw2f.store import messages, users
 from ngw2f.store.database import Database, DatabaseBusyError
-from ngw2f.store.messages import Page
+from ngw2f.store.message_pages import Page, list_versions
 from ngw2f.store.rooms import LOBBY_ID
 from tests.postgresql import running_postgresql
 
@@ -26,7 +26,7 @@ def nicknames(database: Database) -> list[str]:
 
 
 def versions(connection: Connection) -> list[tuple[int, int]]:
-    return list(messages.list_versions(connection, LOBBY_ID, None, Page()).versions)
+    return list(list_versions(connection, LOBBY_ID, None, Page()).versions)
 
 
 def test_failed_block_changes_nothing(database: Database) -> None:

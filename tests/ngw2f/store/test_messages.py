@@ -3,12 +3,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, text
 
 from ngw2f.api_resources import Message
-from ngw2f.store import messages, render_queue, rooms
+from ngw2f.store import message_pages, messages, render_queue, rooms, schema
 from ngw2f.store.database import Database
-from ngw2f.store.messages import Page
+from ngw2f.store.message_pages import Page, list_versions
 from ngw2f.store.users import UserRow
 
 
@@ -59,6 +59,34 @@ def test_pages_in_both_directions(
     assert page(database, lobby, limit=2, before=ids[1]) == (["0"], False)
     assert page(database, lobby, limit=2, after=ids[1]) == (["2", "3"], True)
     assert page(database, lobby, limit=2, after=ids[3]) == (["4"], False)
+
+
+@pytest.mark.parametrize("given", [(), ("before",), ("after",), ("before", "user_id")])
+def test_page_of_a_quiet_room_is_not_sought_among_all_messages(
+    database: Database, write: Callable[..., Message], lobby: int, given: tuple[str, ...]
+) -> None:
+    """PostgreSQL went through a million messages of another room, back to those of this one."""
+    first = write("quiet")
+    with database.writing() as connection:
+        room = rooms.create_room(connection, "loud", "loud", first.user_id, private=False)
+        same = {"user_id": first.user_id, "source": "", "html": "", "rendered": True, "version": 1}
+        same |= {"room_id": room.id, "created_at": 1.0, "updated_at": 1.0}
+        connection.execute(insert(schema.messages), [same] * 5_000)
+        connection.execute(text("ANALYZE"))
+    values = {"limit": 51, "room_id": lobby, "before": first.id + 5_000, "after": 0}
+    is_sqlite = database.is_sqlite
+    statement = message_pages._page_statement(
+        message_pages.VERSION, given, to_user=False, is_sqlite=is_sqlite
+    )
+    with database.reading() as connection:
+        compiled = statement.compile(connection.dialect)
+        explain = f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{compiled.text}"
+        bound = compiled.bound({**values, "user_id": first.user_id})
+        plan = str(connection.connection.cursor().execute(explain, bound).fetchall())
+    assert "ix_messages_page" in plan or "ix_messages_author" in plan
+    assert "pk_messages" not in plan
+    arguments = {name: values[name] for name in given if name in values}
+    assert page(database, lobby, **arguments) == (["quiet"], False)
 
 
 def test_page_of_changes(database: Database, write: Callable[..., Message], lobby: int) -> None:
@@ -146,9 +174,7 @@ def test_touched_has_another_version(
     message = write("a")
     with database.writing() as connection:
         messages.touch_messages(connection, [message.id])
-        assert messages.list_versions(connection, lobby, None, Page()).versions == (
-            (message.id, 2),
-        )
+        assert list_versions(connection, lobby, None, Page()).versions == ((message.id, 2),)
         touched = messages.reload_message(connection, message)
     assert touched is not None
     assert touched.updated_at > message.updated_at

@@ -12,7 +12,7 @@ from ngw2f.store import events, mentions, messages, readings, rooms, users
 from ngw2f.store.database import Database
 from ngw2f.store.departures import delete_account
 from ngw2f.store.events import NewEvent
-from ngw2f.store.messages import Page
+from ngw2f.store.message_pages import Page, list_versions
 from ngw2f.store.order import take_turn
 from ngw2f.store.readings import Ask
 from ngw2f.store.schema import messages as messages_table
@@ -231,7 +231,7 @@ def test_time_of_a_message_grows_though_the_clock_does_not(
         write(stage, connection, 0)
     with database.reading() as connection:
         page = Page(updated_since=4e9)
-        assert len(messages.list_versions(connection, stage.room_id, None, page).versions) == 1
+        assert len(list_versions(connection, stage.room_id, None, page).versions) == 1
 
 
 @pytest.mark.parametrize("write", [Stage.join, Stage.rename])
