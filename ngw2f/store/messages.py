@@ -71,10 +71,17 @@ class Draft:
 
 
 def load_messages(
-    connection: Connection, message_ids: Collection[int]
+    connection: Connection, message_ids: Collection[int], known: Sequence[Row] | None = None
 ) -> list[tuple[int, Message]]:
-    """Return version and message of those that still exist, ordered by id."""
-    rows = _load_rows(connection, message_ids) if message_ids else []
+    """Return version and message of those that still exist, ordered by id.
+
+    *known*: their rows, if they are read, in this order, and maybe others'.
+    """
+    if known is not None:
+        wanted = set(message_ids)
+        rows = [row for row in known if row[1] in wanted]
+    else:
+        rows = _load_rows(connection, message_ids) if message_ids else []
     loaded = whole_messages(connection, rows)
     return [(row[0], message) for row, message in zip(rows, loaded, strict=True)]
 

@@ -17,6 +17,9 @@ from sqlalchemy import Connection
 from ngw2f.api_resources import Message
 from ngw2f.http import etag_of
 from ngw2f.store import messages
+from ngw2f.store.message_pages import Found, Page, list_rows, list_versions
+from ngw2f.store.prepared import Row
+from ngw2f.store.users import UserRow
 
 MAX_BYTES = 16 * 1024 * 1024
 # A page is joined from fragments, so it is cheap to make again.
@@ -24,6 +27,7 @@ MAX_PAGES = 64
 MAX_PAGE_BYTES = 8 * 1024 * 1024
 # Ids of messages that were loaded once.
 MAX_LOADED_ONCE = 20_000
+MAX_UNKNOWN_ROOMS = 1_000
 
 Versions = tuple[tuple[int, int], ...]
 
@@ -47,13 +51,47 @@ class MessageCache:
         self._pages: dict[Versions, PageContent] = {}
         # Ids. All are dropped when they are too many.
         self._loaded_once: set[int] = set()
+        # Rooms of whose older pages the last one was unknown. Dropped as those.
+        self._unknown_rooms: set[int] = set()
         self._encoder = msgspec.json.Encoder()
 
-    def page(self, connection: Connection, versions: Versions) -> PageContent:
-        """Return the page of those *versions* that still exist."""
+    def history(
+        self, connection: Connection, room_id: int, reader: UserRow | None, page: Page
+    ) -> tuple[PageContent, Found]:
+        """Return a page of a room's messages, and what is on it.
+
+        Where nothing was known of the last older page of the room, as in the long history of a
+        large one, the messages are read at once, and not after their versions.
+        """
+        is_older = page.before is not None or page.after is not None
+        if not is_older or room_id not in self._unknown_rooms:
+            found = list_versions(connection, room_id, reader, page)
+            rows: list[Row] | None = None
+        else:
+            rows, has_more = list_rows(connection, room_id, reader, page)
+            found = Found(tuple((row[1], row[0]) for row in rows), has_more)
+        if is_older:
+            self._note_room(room_id, found.versions)
+        return self.page(connection, found.versions, rows), found
+
+    def _note_room(self, room_id: int, versions: Versions) -> None:
+        if versions in self._pages or not self._fragments.keys().isdisjoint(versions):
+            self._unknown_rooms.discard(room_id)
+        else:
+            if len(self._unknown_rooms) > MAX_UNKNOWN_ROOMS:
+                self._unknown_rooms.clear()
+            self._unknown_rooms.add(room_id)
+
+    def page(
+        self, connection: Connection, versions: Versions, rows: list[Row] | None = None
+    ) -> PageContent:
+        """Return the page of those *versions* that still exist.
+
+        *rows*: theirs, if they are read already.
+        """
         page = self._pages.get(versions)
         if page is None:
-            content = self._join(connection, versions)
+            content = self._join(connection, versions, rows)
             page = PageContent(content, etag_of(content))
             self._keep_page(versions, page)
         return page
@@ -68,12 +106,12 @@ class MessageCache:
             oldest = next(iter(self._pages))
             self._page_bytes -= len(self._pages.pop(oldest).content)
 
-    def _join(self, connection: Connection, versions: Versions) -> bytes:
+    def _join(self, connection: Connection, versions: Versions, rows: list[Row] | None) -> bytes:
         known = self._fragments
         # What is known now may be dropped for what is loaded.
         found = {key[0]: known.get(key) for key in versions}
         if missing := [message_id for message_id, fragment in found.items() if fragment is None]:
-            loaded = messages.load_messages(connection, missing)
+            loaded = messages.load_messages(connection, missing, rows)
             if len(missing) == len(versions) and self._is_first_time(missing):
                 return self._encoder.encode({"messages": [message for _, message in loaded]})
             found |= self._keep(loaded)

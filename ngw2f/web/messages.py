@@ -11,7 +11,7 @@ from ngw2f.api_resources import MAX_ID, Message
 from ngw2f.http import JSON_TYPE, Request, Response, json_response, known, link_header, no_content
 from ngw2f.live.cache_groups import room_group
 from ngw2f.store import messages
-from ngw2f.store.message_pages import Found, Page, list_versions
+from ngw2f.store.message_pages import Found, Page
 from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.web import auth, idempotency, waiting
 from ngw2f.web.caching import kept_fields, kept_json
@@ -41,10 +41,10 @@ def index(services: Services, request: Request, room_id: int = LOBBY_ID) -> Resp
     reader = auth.find_reader(services, request)
     page = page_of(request)
     with services.core.database.asking() as connection:
-        found = list_versions(connection, room_id, reader, page)
+        shown, found = services.message_cache.history(connection, room_id, reader, page)
         if not found.versions:
             rights.find_room(connection, room_id, reader)  # Empty, or not there?
-        content, etag = services.message_cache.page(connection, found.versions)
+    content, etag = shown
     about = {"ETag": etag, "Content-Type": JSON_TYPE, "Content-Length": str(len(content))}
     response = Response(content, headers=about | kept_fields(reader, [room_group(room_id)]))
     if found.has_more:

@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 from ngw2f.server.service import Service
 from ngw2f.store import messages
+from ngw2f.store.message_pages import Page
+from ngw2f.store.rooms import LOBBY_ID
 from ngw2f.web.message_cache import MessageCache
 from tests.client import Client
 
@@ -61,6 +63,40 @@ def test_what_is_read_once_replaces_nothing(
     assert list(message_cache._fragments) == [*kept, (ids[3], 1)]
 
 
+def test_unknown_history_is_read_at_once(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ngw2f.web.message_cache.MAX_UNKNOWN_ROOMS", 3)
+    client.register("ann")
+    message_cache = MessageCache()
+    with service.services.core.database.writing() as connection:
+        ids = [post(connection, f"<{number}>") for number in range(8)]
+
+        def read(**page: int) -> tuple[list[str], bool]:
+            """Return what another cache does, too, and whether it was read at once."""
+            is_at_once = LOBBY_ID in message_cache._unknown_rooms
+            asked = connection, LOBBY_ID, None, Page(limit=2, **page)
+            shown, found = message_cache.history(*asked)
+            assert (shown, found) == MessageCache().history(*asked)
+            answer = msgspec.json.decode(shown.content)["messages"]
+            return [message["source"] for message in answer], is_at_once
+
+        assert read(before=ids[6]) == (["<4>", "<5>"], False)
+        assert read(before=ids[3]) == (["<1>", "<2>"], True)
+        assert read(after=ids[5]) == (["<6>", "<7>"], True)
+        # An edit is seen, although the message was loaded before.
+        message = messages.find_message(connection, ids[2], None)
+        assert message is not None
+        messages.change_message(connection, message, "new", "new")
+        assert read(before=ids[4]) == (["new", "<3>"], True)
+        # Where something is known, the versions are enough.
+        assert read(before=ids[3]) == (["<1>", "new"], True)
+        assert read(before=ids[4]) == (["new", "<3>"], False)
+        for room_id in range(100, 110):
+            message_cache.history(connection, room_id, None, Page(before=ids[0]))
+            assert len(message_cache._unknown_rooms) <= 4
+
+
 def test_pages_are_the_same_however_they_are_made(client: Client, service: Service) -> None:
     client.register("ann")
     message_cache = MessageCache()
@@ -98,7 +134,7 @@ def test_page_that_two_made_at_once_is_counted_once(
     message_cache = MessageCache()
     load_messages = messages.load_messages
 
-    def load_after_another(connection: Connection, message_ids: Sequence[int]) -> Any:
+    def load_after_another(connection: Connection, message_ids: Sequence[int], _: Any) -> Any:
         monkeypatch.setattr(messages, "load_messages", load_messages)
         message_cache.page(connection, versions)
         return load_messages(connection, message_ids)
