@@ -20,6 +20,7 @@ from markdown_it.utils import EnvType, OptionsDict
 from ngw2f.text.autolinks import find_bare_links
 from ngw2f.text.code_blocks import CodeRenderer
 from ngw2f.text.definitions import read_definitions
+from ngw2f.text.tasks import find_tasks
 from ngw2f.text.visible import is_visible
 
 URL_SCHEMES: Final = frozenset({"http", "https", "mailto"})
@@ -56,6 +57,7 @@ def build_parser(code: CodeRenderer) -> MarkdownIt:
     parser.core.ruler.after("block", "number_items", number_items)
     find_bare_links(parser)
     read_definitions(parser)
+    find_tasks(parser)
     renderer = cast(RendererHTML, parser.renderer)
     rules = cast(dict[str, Callable[..., str]], renderer.rules)
     rules["link_open"] = partial(link_with_text, renderer)

@@ -38,8 +38,13 @@ TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "code", "div"),
     *("span", "em", "strong", "del", "a", "ul", "ol", "li"),
     *("table", "thead", "tbody", "tr", "th", "td"),
+    # Of a task, whose box nobody can press.
+    *("label", "input"),
 }
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "li": {"value"}}
+ATTRIBUTE_VALUES = {"input": {"type": {"checkbox"}, "disabled": {""}, "checked": {""}}}
+# Whatever an <input> says, it is nothing else.
+FIXED_VALUES = {"input": {"type": "checkbox", "disabled": ""}}
 
 
 class MarkdownRenderer:
@@ -51,6 +56,8 @@ class MarkdownRenderer:
         self._cleaner = nh3.Cleaner(
             tags=TAGS,
             attributes=ATTRIBUTES,
+            tag_attribute_values=ATTRIBUTE_VALUES,
+            set_tag_attribute_values=FIXED_VALUES,
             allowed_classes=allowed_classes(self._code),
             url_schemes=set(URL_SCHEMES),
             link_rel="nofollow noopener",

@@ -98,12 +98,23 @@ def test_nothing_dangerous(renderer: MarkdownRenderer, source: str) -> None:
     assert_safe(renderer.render(source))
 
 
+def test_input_is_a_box_that_nobody_can_press(renderer: MarkdownRenderer) -> None:
+    """Even if the parser lets one through."""
+    hostile = "<input type=image src=x name=q formaction=/logout onfocus=alert(1) autofocus>"
+    cleaned = renderer._cleaner.clean(hostile)
+    assert_safe(cleaned)
+    assert "checkbox" in cleaned
+
+
 class Audit(HTMLParser):
     """Fail for whatever is not in the lists."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in TAGS
         allowed = ATTRIBUTES.get(tag, set()) | ({"class"} if tag in CLASSES else set())
+        if tag == "input":
+            allowed = {"type", "disabled", "checked"}
+            assert dict(attrs).items() >= {"type": "checkbox", "disabled": ""}.items()
         for name, value in attrs:
             assert name in allowed | ({"rel"} if tag == "a" else set())
             if name == "href":

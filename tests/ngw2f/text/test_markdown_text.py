@@ -12,6 +12,8 @@ from ngw2f.text.visible import shows_anything
 from tests.ngw2f.text.words import lost_words
 
 RENDERER = MarkdownRenderer()
+BOX = '<label><input type="checkbox" disabled="">'
+DONE = '<label><input type="checkbox" disabled="" checked="">'
 LINK = '<a href="http://a.example/" rel="nofollow noopener">'
 
 
@@ -36,6 +38,14 @@ def renderer() -> MarkdownRenderer:
         ("- x\n  ```\n  a\n  ```", "<ul>\n<li>x<pre><code>a\n</code></pre>\n</li>\n</ul>"),
         ("    a", "<pre><code>a\n</code></pre>"),
         ("~~a~~ ~b~", "<p><del>a</del> ~b~</p>"),
+        ("- [ ] a", f"<ul>\n<li>{BOX}a</label></li>\n</ul>"),
+        ("- [x] *a*", f"<ul>\n<li>{DONE}<em>a</em></label></li>\n</ul>"),
+        ("1. [X]\n   a", f"<ol>\n<li>{DONE}a</label></li>\n</ol>"),
+        ("- [ ] a\n\n  b", f"<ul>\n<li>\n<p>{BOX}a</label></p>\n<p>b</p>\n</li>\n</ul>"),
+        ("- [ ]\n- [ ]a\n- [y] a", "<ul>\n<li>[ ]</li>\n<li>[ ]a</li>\n<li>[y] a</li>\n</ul>"),
+        ("- a [ ] b\n- \\[ ] c", "<ul>\n<li>a [ ] b</li>\n<li>[ ] c</li>\n</ul>"),
+        ("[x] a", "<p>[x] a</p>"),
+        ("- [x] &nbsp;", "<p>- [x] &amp;nbsp;</p>"),
         ("snake_case_name a*b*c", "<p>snake_case_name a<em>b</em>c</p>"),
         ("***a***", "<p><em><strong>a</strong></em></p>"),
         ("a\n---", "<h2>a</h2>"),
