@@ -239,4 +239,11 @@ def test_actions_open_under_a_finger(chat: ChatServer, browser: Any) -> None:
     sync_api.expect(message).to_have_count(0)
     page.locator(".gone button").tap()
     sync_api.expect(message).to_have_count(1)
+    # Where nothing hovers, the button that copies code is always there, beside the code.
+    say(page, "```python\nunder_a = 'finger, too'\n```")
+    shown = page.locator(".message:has-text('finger, too') .highlight[data-language]")
+    shown.locator(".copy").wait_for()
+    button, code = (shown.locator(each).bounding_box() for each in (".copy", "code"))
+    assert button["height"] >= 44
+    assert button["y"] + button["height"] <= code["y"]
     context.close()
