@@ -1,11 +1,19 @@
 """A WebTest client that speaks the chat's language."""
 
 from base64 import b64encode
+from functools import cache
 from typing import Any
 from wsgiref.types import WSGIApplication
 
+from argon2 import PasswordHasher
 from webtest import TestApp
 from webtest.response import TestResponse
+
+from ngw2f.server.service import Service
+from ngw2f.store import tokens, users
+from ngw2f.text.lookalikes import shapes_of
+from ngw2f.text.names import name_key
+from tests.cheap_hashes import CHEAP
 
 PASSWORD = "open sesame"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -17,8 +25,10 @@ class Client(TestApp):  # type: ignore[misc]  # WebTest has no types.
     # It is no collection of tests.
     __test__ = False
 
-    def __init__(self, app: WSGIApplication) -> None:
+    def __init__(self, app: WSGIApplication, service: Service | None = None) -> None:
+        """A client with the *service* that *app* is about has users join without requests."""
         super().__init__(app)
+        self._service = service
 
     def do_request(self, request: Any, status: Any = None, expect_errors: Any = None) -> Any:
         return super().do_request(request, status or "*", expect_errors)
@@ -39,6 +49,8 @@ class Client(TestApp):  # type: ignore[misc]  # WebTest has no types.
 
     def join(self, nickname: str) -> dict[str, str]:
         """Register a user and return the headers that prove to be that user."""
+        if self._service:
+            return {"Authorization": f"Bearer {store_user(self._service, nickname)}"}
         self.register(nickname)
         return {"Authorization": f"Bearer {self.token(nickname)}"}
 
@@ -54,6 +66,28 @@ class Client(TestApp):  # type: ignore[misc]  # WebTest has no types.
         """Send the page's form; the client keeps the session's cookie."""
         values = {"nickname": nickname, "password": password, **fields}
         return self.post("/login", values, headers=BROWSER)
+
+
+def store_user(service: Service, nickname: str) -> str:
+    """Store a user, and tell of it, as a registration does; return a new token.
+
+    It takes a third of the time of two requests, and most tests begin with it.
+    """
+    core = service.services.core
+    with core.database.writing() as connection:
+        row = users.create_user(
+            connection, nickname, name_key(nickname), password_hash(), shapes_of(nickname)
+        )
+        run = core.events.record(connection, "user.updated", row.as_resource(online=False))
+    with core.database.writing() as connection:
+        token = tokens.create_token(connection, row.id, core.settings.token_days)
+    core.events.publish(run)
+    return token
+
+
+@cache
+def password_hash() -> str:
+    return PasswordHasher.from_parameters(CHEAP).hash(PASSWORD)
 
 
 def basic(nickname: str, password: str) -> str:

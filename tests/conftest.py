@@ -265,7 +265,7 @@ def service(build: Callable[..., Service]) -> Service:
 @pytest.fixture
 def client(service: Service) -> Client:
     """Give a client of the whole application, with a referee between them."""
-    return Client(validator(service))
+    return Client(validator(service), service)
 
 
 @pytest.fixture
