@@ -122,6 +122,8 @@ class Database:
         event.listen(self._writing_engine, "connect", _prepare_writer)
         if is_derived:
             event.listen(self._writing_engine, "connect", _leave_unsynced)
+            for engine in self.engines:
+                event.listen(engine, "connect", _leave_unmapped)
 
     @property
     def engines(self) -> list[Engine]:
@@ -263,6 +265,11 @@ def _prepare_writer(connection: Any, _record: object) -> None:
 
 def _leave_unsynced(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _leave_unmapped(connection: Any, _record: object) -> None:
+    # Jobs touch all of a large database in time, and each page that is mapped counts as memory.
+    connection.execute("PRAGMA mmap_size = 0")
 
 
 def _prepare_sqlite(connection: Any) -> None:

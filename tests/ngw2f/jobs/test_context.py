@@ -34,6 +34,16 @@ def test_only_the_web_waits_for_the_disk(settings: Settings) -> None:
     assert synchronous == [2, 1]
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("way", ["writing", "asking"])
+def test_jobs_map_no_database(settings: Settings, way: str) -> None:
+    """Each page of it that they touch would count as their memory."""
+    job_context = build_context(settings)
+    with getattr(job_context.core.database, way)() as connection:
+        assert connection.scalar(text("PRAGMA mmap_size")) == 0
+    job_context.close()
+
+
 def test_fork_uses_what_was_built_before_it_until_settings_change(settings: Settings) -> None:
     built = build_context(settings)
     token = current_context.set(built)
