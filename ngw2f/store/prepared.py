@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from sqlalchemy import ARRAY, Connection
+from sqlalchemy import ARRAY, Connection, Integer
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
@@ -26,14 +26,24 @@ class _Compiled(NamedTuple):
     places: Sequence[str] | None
     # Values that are the statement's own.
     constants: Given
-    # The names of those that SQLite takes as JSON (ngw2f/store/among.py).
+    # The names of lists (ngw2f/store/among.py), which go as text, and how that is written.
     lists: Sequence[str] = ()
+    as_text: Callable[[Any], str] = str
 
     def bound(self, given: Given) -> Any:
         values = {**self.constants, **given}
         for name in self.lists:
-            values[name] = msgspec.json.encode(values[name]).decode()
+            values[name] = self.as_text(values[name])
         return values if self.places is None else [values[name] for name in self.places]
+
+
+def _as_json(values: list[Any]) -> str:
+    return msgspec.json.encode(values).decode()
+
+
+def _as_array(ids: list[int]) -> str:
+    """Return PostgreSQL's text of an array of integers."""
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 class Prepared:
@@ -48,9 +58,16 @@ class Prepared:
         """Compile the statement for a dialect now, and not at its first use."""
         made: Any = self._statement.compile(dialect=dialect)
         places = made.positiontup if dialect.positional else None
-        lists = [name for name, each in made.binds.items() if isinstance(each.type, ARRAY)]
+        is_sqlite = dialect.name == "sqlite"
+        lists = [
+            name
+            for name, each in made.binds.items()
+            # Of other values, PostgreSQL's driver makes an array, at ten times the cost.
+            if isinstance(each.type, ARRAY)
+            and (is_sqlite or isinstance(each.type.item_type, Integer))
+        ]
         compiled = self._compiled[dialect.name] = _Compiled(
-            made.string, places, made.params, lists if dialect.positional else ()
+            made.string, places, made.params, lists, _as_json if is_sqlite else _as_array
         )
         return compiled
 

@@ -13,12 +13,11 @@ transaction.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, column, delete, select, table, text
+from sqlalchemy import Connection, bindparam, column, delete, select, table, text
 
 from ngw2f.api_resources import MAX_ID, Message
+from ngw2f.store.among import among
 from ngw2f.store.files import files_of
 from ngw2f.store.messages import load_messages
 from ngw2f.store.prepared import Prepared
@@ -75,6 +74,15 @@ FIND = {
         is_planned_anew=True,
     ),
 }
+# Those of given messages that anybody, or a user, may see.
+VISIBLE = {
+    to_user: Prepared(
+        select(messages.c.id)
+        .join_from(messages, rooms)
+        .where(among(messages.c.id, "ids"), is_visible(to_user=to_user))
+    )
+    for to_user in (False, True)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +125,9 @@ def find_messages(
     found = [row[0] for row in FIND[dialect].fetch(connection, given)]
     if not found:
         return [], False
-    visible = _visible(to_user=reader is not None)
-    ids = connection.scalars(visible, {"ids": found[:limit], **reader_parameters(reader)}).all()
+    asked = {"ids": found[:limit], **reader_parameters(reader)}
+    ids = [row[0] for row in VISIBLE[reader is not None].fetch(connection, asked)]
     return [message for _, message in load_messages(connection, ids)], len(found) > limit
-
-
-@cache
-def _visible(*, to_user: bool) -> Select[Any]:
-    """Return the query that finds, among given messages, those that a reader may see."""
-    statement = select(messages.c.id).join_from(messages, rooms)
-    is_one = messages.c.id.in_(bindparam("ids", expanding=True))
-    return statement.where(is_one, is_visible(to_user=to_user))
 
 
 def index_messages(connection: Connection, limit: int) -> int:

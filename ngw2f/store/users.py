@@ -9,7 +9,9 @@ from sqlalchemy import Connection, case, delete, exists, func, insert, select, u
 from sqlalchemy.exc import IntegrityError
 
 from ngw2f.api_resources import User
+from ngw2f.store.among import among
 from ngw2f.store.order import after_newest, take_turn
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.schema import can_be_stored, messages, nickname_shapes, users
 
 COLUMNS = (
@@ -24,6 +26,8 @@ COLUMNS = (
     users.c.suspended_at,
     users.c.language,
 )
+
+NICKNAMES = Prepared(select(users.c.id, users.c.nickname).where(among(users.c.id, "ids")))
 
 IS_THERE = users.c.deleted_at.is_(None)
 
@@ -210,8 +214,7 @@ def list_users(
 def nicknames_of(connection: Connection, user_ids: set[int]) -> dict[int, str]:
     if not user_ids:
         return {}
-    statement = select(users.c.id, users.c.nickname).where(users.c.id.in_(user_ids))
-    return {row.id: row.nickname for row in connection.execute(statement)}
+    return dict(NICKNAMES.fetch(connection, {"ids": list(user_ids)}))
 
 
 def change_user(

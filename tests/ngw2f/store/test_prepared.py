@@ -27,6 +27,7 @@ RENAME = Prepared(
     update(users).where(users.c.id == bindparam("user_id")).values(nickname=bindparam("to"))
 )
 AMONG = Prepared(select(users.c.id).where(among(users.c.nickname, "names")).order_by(users.c.id))
+AMONG_IDS = Prepared(select(users.c.id).where(among(users.c.id, "ids")).order_by(users.c.id))
 IDS = Prepared(select(users.c.id).order_by(users.c.id))
 
 
@@ -43,6 +44,13 @@ def test_values_of_a_list(database: Database, ann: UserRow, bob: UserRow) -> Non
             wanted = [(each.id,) for each in (ann, bob) if each.nickname in names]
             assert AMONG.fetch(connection, {"names": names}) == wanted
             assert AMONG.fetch_each(connection, [{"names": names}]) == [(*wanted, None)[0]]
+
+
+def test_ids_of_a_list(database: Database, ann: UserRow, bob: UserRow) -> None:
+    with database.reading() as connection:
+        for ids in ([], [bob.id], [bob.id, ann.id, 2**31 - 1, bob.id]):
+            wanted = [(each.id,) for each in (ann, bob) if each.id in ids]
+            assert AMONG_IDS.fetch(connection, {"ids": ids}) == wanted
 
 
 def test_runs_once_for_each(database: Database, ann: UserRow, bob: UserRow) -> None:
