@@ -134,6 +134,11 @@ class ChatServer:
         wait_until(lambda: answers(self.port))
         wait_until(self.is_up)
 
+    def wait_until_all_serve(self, workers: int) -> None:
+        """Wait until so many web workers serve: a killed one is replaced by one that boots."""
+        line = f'ngw2f_processes{{kind="web"}} {workers:.1f}\n'
+        wait_until(lambda: line in self.call("GET", "/metrics").text)
+
     def is_up(self) -> bool:
         try:
             return requests.get(f"{self.url}/healthz", timeout=10).ok

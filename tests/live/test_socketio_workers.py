@@ -255,6 +255,8 @@ def test_held_polls_of_a_killed_worker_are_recovered(chat: ChatServer, ann: str)
 
 
 def test_worker_that_was_stopped_answers_its_polls(chat: ChatServer, ann: str) -> None:
+    # The master ends one that stands still for as long as the other one may take to boot.
+    chat.wait_until_all_serve(WORKERS)
     clients = [Poller(chat, token=ann) for _ in range(4)]
     polls = [threading.Thread(target=client.poll) for client in clients]
     for poll in polls:
