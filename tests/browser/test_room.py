@@ -171,10 +171,10 @@ def test_nothing_is_missing_after_a_restart(chat: ChatServer, open_room: Any) ->
     chat.wait_until_up()
     token = chat.register("carl")
     for number in range(3):
-        chat.call("POST", "/api/messages", token, json={"source": f"after {number}"})
-    ann.wait_for_selector(".message:has-text('after 2')", timeout=RETURN_MS)
-    shown = ann.locator(".message:has-text('after')").all_inner_texts()
-    assert [text.split("after ")[1] for text in shown] == ["0", "1", "2"]
+        chat.call("POST", "/api/messages", token, json={"source": f"since it restarted {number}"})
+    ann.wait_for_selector(".message:has-text('since it restarted 2')", timeout=RETURN_MS)
+    shown = ann.locator(".message:has-text('since it restarted')").all_inner_texts()
+    assert [text.split("since it restarted ")[1] for text in shown] == ["0", "1", "2"]
 
 
 def test_it_says_that_it_is_away_and_loses_no_text(chat: ChatServer, open_room: Any) -> None:

@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse
 
 Headers = list[tuple[str, str]]
 
-TIMEOUT_SECONDS = 15
+TIMEOUT_SECONDS = 60
 _CHUNK_BYTES = 64 * 1024
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
