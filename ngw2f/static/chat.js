@@ -1,7 +1,7 @@
 /* Makes the page of a room live: events come over the stream (stream.js), messages are posted by
  * fetch. Without this script the same page works by forms and reloads. */
 
-/* The page has their URLs, with the version in them. */
+/* The page has their URLs. */
 const { SharedStream } = await import(document.getElementById("stream").href);
 const { Attention } = await import(document.getElementById("attention").href);
 const { Composer } = await import(document.getElementById("composer").href);
@@ -16,9 +16,9 @@ const room = list && list.dataset.room ? Number(list.dataset.room) : null;
 const reader = list && list.dataset.reader ? Number(list.dataset.reader) : null;
 
 const NEAR_THE_END_PIXELS = 120;
-/* The most on a page that stays open for weeks; links lead to the others. */
+/* The most on a page; links lead to the others. */
 const MAX_MESSAGES = 400;
-/* How long a message may take until it is rendered, before it is said as it is. */
+/* Then a message is said, rendered or not. */
 const RENDERING_MILLISECONDS = 5000;
 const MAX_SAID = 20;
 const MAX_QUOTED = 120;
@@ -26,7 +26,7 @@ const MAX_QUOTED = 120;
 const GROUP_MILLISECONDS = 300000;
 
 const online = new Map();
-/* Notifications, if the reader wants any. */
+/* If the reader wants any. */
 let notices = null;
 
 /* ---- What is on the page ---- */

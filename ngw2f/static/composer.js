@@ -51,9 +51,9 @@ export class Composer {
     this.outbox = document.getElementById("outbox");
     this.draft = new Store(`ngw2f-draft-${this.reader}-${this.room}`);
     this.attached = new Store(`${this.draft.name}-files`);
+    this.answered = new Store(`${this.draft.name}-reply`);
     this.unsent = new Store(`ngw2f-unsent-${this.reader}-${this.room}`);
-    /* In the order in which they were written. Each has its Idempotency-Key: however often it is
-     * sent, the server stores it once. */
+    /* In the order in which they were written, each with its Idempotency-Key. */
     this.queue = [];
     this.isSending = false;
     this.completion = null;
@@ -80,6 +80,8 @@ export class Composer {
     }
     const isBegun = Boolean(field.value);
     this.keepDraft();
+    const answered = field.value && this.answered.get();
+    if (!form.elements.reply_to.value) this.showAnswered(answered || []);
     /* Somebody may have written before this script was there. */
     if (isBegun) field.dispatchEvent(new Event("input"));
     for (const kept of this.unsent.get() || []) this.add(kept);
@@ -167,15 +169,18 @@ export class Composer {
 
   /* Have the form answer a message, or none. */
   answer(item) {
-    const shown = document.getElementById("replying");
-    this.form.elements.reply_to.value = item ? this.idOf(item) : "";
-    shown.hidden = !item;
-    if (item) {
-      const [name, line] = shown.querySelectorAll("bdi");
-      name.textContent = item.querySelector(".nickname").textContent;
-      line.textContent = this.firstLineOf(item);
-    }
+    const name = item?.querySelector(".nickname").textContent;
+    this.showAnswered(item ? [this.idOf(item), name, this.firstLineOf(item)] : []);
     this.field.focus();
+  }
+
+  showAnswered(answered) {
+    const [id, ...texts] = answered;
+    const shown = document.getElementById("replying");
+    this.answered.set(answered);
+    this.form.elements.reply_to.value = id || "";
+    shown.hidden = !id;
+    shown.querySelectorAll("bdi").forEach((part, at) => (part.textContent = texts[at]));
   }
 
   /* ---- Messages on their way ---- */

@@ -53,7 +53,24 @@ def test_reply_by_keys_and_none_after_escape(open_room: Any) -> None:
     sync_api.expect(message).to_be_focused()
     page.keyboard.press("r")
     sync_api.expect(page.locator("#replying")).to_contain_text("by the keyboard")
+    # It is kept with the draft.
+    page.fill("#write", "begun")
+    page.reload()
+    sync_api.expect(page.locator("#replying")).to_have_text(
+        "Replying to rea: by the keyboard Cancel"
+    )
+    assert page.input_value("[name=reply_to]") == message.get_attribute("id").removeprefix("m")
+    page.focus("#write")
     page.keyboard.press("Escape")
+    sync_api.expect(page.locator("#replying")).to_be_hidden()
+    # Without a draft, nothing is answered later.
+    choose(message, "Reply")
+    page.fill("#write", "")
+    page.reload()
+    page.wait_for_selector("#connection[data-state=live]", state="attached")
+    page.fill("#write", "not a reply")
+    page.reload()
+    page.wait_for_selector("#connection[data-state=live]", state="attached")
     sync_api.expect(page.locator("#replying")).to_be_hidden()
     say(page, "not a reply")
     page.wait_for_selector(".message:has-text('not a reply') .own", state="attached")
