@@ -18,6 +18,7 @@ from ngw2f.api_resources import Message
 from ngw2f.http import etag_of
 from ngw2f.store import messages
 from ngw2f.store.message_pages import Found, Page, list_rows, list_versions
+from ngw2f.store.message_parts import whole_messages
 from ngw2f.store.prepared import Row
 from ngw2f.store.users import UserRow
 
@@ -66,21 +67,26 @@ class MessageCache:
         is_older = page.before is not None or page.after is not None
         if not is_older or room_id not in self._unknown_rooms:
             found = list_versions(connection, room_id, reader, page)
-            rows: list[Row] | None = None
-        else:
-            rows, has_more = list_rows(connection, room_id, reader, page)
-            found = Found(tuple((row[1], row[0]) for row in rows), has_more)
-        if is_older:
-            self._note_room(room_id, found.versions)
+            if is_older:
+                self._is_unknown(room_id, found.versions)
+            return self.page(connection, found.versions), found
+        rows, has_more = list_rows(connection, room_id, reader, page)
+        found = Found(tuple((row[1], row[0]) for row in rows), has_more)
+        is_unknown = self._is_unknown(room_id, found.versions)
+        if is_unknown and self._is_first_time([row[1] for row in rows]):
+            content = self._encoder.encode({"messages": whole_messages(connection, rows)})
+            return PageContent(content, etag_of(content)), found
         return self.page(connection, found.versions, rows), found
 
-    def _note_room(self, room_id: int, versions: Versions) -> None:
+    def _is_unknown(self, room_id: int, versions: Versions) -> bool:
+        """Return whether nothing is known of a page, and note it for the next one of the room."""
         if versions in self._pages or not self._fragments.keys().isdisjoint(versions):
             self._unknown_rooms.discard(room_id)
-        else:
-            if len(self._unknown_rooms) > MAX_UNKNOWN_ROOMS:
-                self._unknown_rooms.clear()
-            self._unknown_rooms.add(room_id)
+            return False
+        if len(self._unknown_rooms) > MAX_UNKNOWN_ROOMS:
+            self._unknown_rooms.clear()
+        self._unknown_rooms.add(room_id)
+        return True
 
     def page(
         self, connection: Connection, versions: Versions, rows: list[Row] | None = None
