@@ -34,7 +34,7 @@ DATE = translatable("%(month)s %(day)d")
 
 
 class Templates:
-    """The templates; each is compiled when it is first used, for each language of its own."""
+    """The templates; each is compiled when it is first used, once for each language."""
 
     def __init__(self) -> None:
         self._static = StaticFiles()
@@ -57,10 +57,7 @@ class Templates:
         return response
 
     def fragment(self, name: str, language: str) -> Callable[..., str]:
-        """Return a function that renders a part of a page.
-
-        It keeps using the template that was compiled, even if a new release replaces the file.
-        """
+        """Return a function that renders a part of a page."""
         return self.environment(language).get_template(name).render
 
     def translate(self, language: str, text: str | Sentence) -> str:
@@ -86,6 +83,8 @@ def _environment(language: str, static: StaticFiles) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         extensions=[ConstantWords],
+        # The files of a new release do not fit the code that runs; and a page asks 100 times.
+        auto_reload=False,
     )
     environment.extend(catalogue=catalogue)
     environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]  # The extension's.
