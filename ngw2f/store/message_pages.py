@@ -1,11 +1,23 @@
 """Pages of the messages of a room: which are on one, and their rows."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, ScalarSelect, bindparam, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from ngw2f.store.prepared import Prepared, Row
 from ngw2f.store.rooms import is_visible, reader_parameters
@@ -30,6 +42,9 @@ ROW = messages.c.version, *COLUMNS
 VERSION = messages.c.id, messages.c.version
 
 Columns = tuple[Column[Any], ...]
+# The messages, or a selection of them.
+Of = ReadOnlyColumnCollection[str, Any]
+SINCE = "updated_since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +58,18 @@ class Page:
     user_id: int | None = None
 
 
-# How each field of a Page narrows the query.
-CONDITIONS = {
-    "before": messages.c.id < bindparam("before"),
-    "after": messages.c.id > bindparam("after"),
-    "updated_since": messages.c.updated_at > bindparam("updated_since"),
-    "user_id": messages.c.user_id == bindparam("user_id"),
+# How each field of a Page narrows a query of messages.
+CONDITIONS: dict[str, Callable[[Of], ColumnElement[bool]]] = {
+    "before": lambda of: of.id < bindparam("before"),
+    "after": lambda of: of.id > bindparam("after"),
+    # Neither database shall take an index of times, and then sort all that it finds.
+    "updated_since": lambda of: of.updated_at + literal_column("0") > bindparam("updated_since"),
+    "user_id": lambda of: of.user_id == bindparam("user_id"),
 }
+
+# Of so many changes of a room, a page is sought among them. If there are more, it is among the
+# messages to begin with.
+FEW_CHANGES = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +103,14 @@ def _fetch(
 ) -> tuple[list[Row], bool]:
     given = {name: getattr(page, name) for name in CONDITIONS}
     given = {name: value for name, value in given.items() if value is not None}
-    is_sqlite = connection.dialect.name == "sqlite"
-    statement = _page_statement(
-        columns, tuple(given), to_user=reader is not None, is_sqlite=is_sqlite
-    )
     # One more than needed tells whether there is a next page.
     parameters = {"room_id": room_id, "limit": page.limit + 1, **given, **reader_parameters(reader)}
+    of = _Room(to_user=reader is not None, is_sqlite=connection.dialect.name == "sqlite")
+    are_few = False
+    if page.updated_since is not None:
+        [(count,)] = _count_changes(of).fetch(connection, parameters)
+        are_few = count <= FEW_CHANGES
+    statement = (_page_of_changes if are_few else _page_of_all)(of, columns, tuple(given))
     found = statement.fetch(connection, parameters)
     rows = found[: page.limit]
     if "after" not in given:
@@ -96,35 +118,72 @@ def _fetch(
     return rows, len(found) > page.limit
 
 
+class _Room(NamedTuple):
+    """Whose messages a statement asks for, of which reader, and by which order of an index.
+
+    PostgreSQL guesses that a room has a good part of all messages, and seeks those of a quiet one
+    among all that were said elsewhere since. For the order of two columns it has but one index.
+    """
+
+    to_user: bool
+    is_sqlite: bool
+
+    def id(self) -> ScalarSelect[int]:
+        is_room = rooms.c.id == bindparam("room_id"), is_visible(to_user=self.to_user)
+        return select(rooms.c.id).where(*is_room).scalar_subquery()
+
+    def order(self, column: Column[Any]) -> Columns:
+        return (column,) if self.is_sqlite else (messages.c.room_id, column)
+
+    def between(
+        self, column: Column[Any], after: str | None, before: str | None
+    ) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions that a message is of the room, and the column between two values."""
+        own = messages.c.room_id
+        if self.is_sqlite:
+            yield own == self.id()
+            if after:
+                yield column > bindparam(after)
+            if before:
+                yield column < bindparam(before)
+            return
+        place = tuple_(own, column)
+        yield place > tuple_(self.id(), bindparam(after)) if after else own >= self.id()
+        yield place < tuple_(self.id(), bindparam(before)) if before else own <= self.id()
+
+
+# Each is kept because building a statement costs more than running it.
+
+
 @cache
-def _page_statement(
-    columns: Columns, given: tuple[str, ...], *, to_user: bool, is_sqlite: bool
-) -> Prepared:
-    """Return the query for a page, cached because building it costs more than running it."""
-    is_room = rooms.c.id == bindparam("room_id")
-    room = select(rooms.c.id).where(is_room, is_visible(to_user=to_user)).scalar_subquery()
-    statement = select(*columns)
-    if is_sqlite or "updated_since" in given:
-        statement = statement.where(messages.c.room_id == room)
-        statement = statement.where(*(CONDITIONS[name] for name in given))
-        place = [messages.c.id]
-    else:
-        statement = statement.where(*_between(room, given))
-        place = [messages.c.room_id, messages.c.id]
-    order = place if "after" in given else [each.desc() for each in place]
+def _page_of_all(of: _Room, columns: Columns, given: tuple[str, ...]) -> Prepared:
+    """Return the query for a page among all messages of a room."""
+    after, before = (name if name in given else None for name in ("after", "before"))
+    others = [CONDITIONS[name](messages.c) for name in given if name not in (after, before)]
+    statement = select(*columns).where(*of.between(messages.c.id, after, before), *others)
+    order = [each if after else each.desc() for each in of.order(messages.c.id)]
     return Prepared(statement.order_by(*order).limit(bindparam("limit")))
 
 
-def _between(room: ScalarSelect[int], given: Collection[str]) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions of a page by the order of room and id, for PostgreSQL.
+@cache
+def _page_of_changes(of: _Room, columns: Columns, given: tuple[str, ...]) -> Prepared:
+    """Return the query for a page among the few messages that have changed since a time."""
+    needed = dict.fromkeys((*columns, messages.c.id, messages.c.user_id))
+    few = _changes(of, *needed).subquery()
+    statement = select(*(few.c[each.name] for each in columns))
+    statement = statement.where(*(CONDITIONS[each](few.c) for each in given if each != SINCE))
+    order = few.c.id if "after" in given else few.c.id.desc()
+    return Prepared(statement.order_by(order).limit(bindparam("limit")))
 
-    It guesses that a room has a good part of all messages, and seeks those of a quiet one among all
-    that were said elsewhere since. For this order it has but one index.
-    """
-    place = tuple_(messages.c.room_id, messages.c.id)
-    is_before = place < tuple_(room, bindparam("before"))
-    yield is_before if "before" in given else messages.c.room_id <= room
-    is_after = place > tuple_(room, bindparam("after"))
-    yield is_after if "after" in given else messages.c.room_id >= room
-    if "user_id" in given:
-        yield CONDITIONS["user_id"]
+
+@cache
+def _count_changes(of: _Room) -> Prepared:
+    """Return the query for how many messages have changed since a time, or that they are many."""
+    few = _changes(of, messages.c.id).subquery()
+    return Prepared(select(func.count()).select_from(few))
+
+
+def _changes(of: _Room, *columns: Column[Any]) -> Select[Any]:
+    changed = of.between(messages.c.updated_at, SINCE, None)
+    first = of.order(messages.c.updated_at)
+    return select(*columns).where(*changed).order_by(*first).limit(FEW_CHANGES + 1)

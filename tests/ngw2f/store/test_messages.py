@@ -1,3 +1,4 @@
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from ngw2f.api_resources import Message
 from ngw2f.store import message_pages, messages, render_queue, rooms, schema
 from ngw2f.store.database import Database
 from ngw2f.store.message_pages import Page, list_versions
+from ngw2f.store.prepared import Prepared
 from ngw2f.store.users import UserRow
 
 
@@ -61,32 +63,101 @@ def test_pages_in_both_directions(
     assert page(database, lobby, limit=2, after=ids[3]) == (["4"], False)
 
 
-@pytest.mark.parametrize("given", [(), ("before",), ("after",), ("before", "user_id")])
-def test_page_of_a_quiet_room_is_not_sought_among_all_messages(
-    database: Database, write: Callable[..., Message], lobby: int, given: tuple[str, ...]
-) -> None:
-    """PostgreSQL went through a million messages of another room, back to those of this one."""
+OTHERS = 5_000
+
+
+@pytest.fixture
+def quiet(database: Database, write: Callable[..., Message]) -> Message:
+    """Store a message of a quiet room, and then many of another one."""
     first = write("quiet")
     with database.writing() as connection:
         room = rooms.create_room(connection, "loud", "loud", first.user_id, private=False)
         same = {"user_id": first.user_id, "source": "", "html": "", "rendered": True, "version": 1}
         same |= {"room_id": room.id, "created_at": 1.0, "updated_at": 1.0}
-        connection.execute(insert(schema.messages), [same] * 5_000)
+        connection.execute(insert(schema.messages), [same] * OTHERS)
         connection.execute(text("ANALYZE"))
-    values = {"limit": 51, "room_id": lobby, "before": first.id + 5_000, "after": 0}
-    is_sqlite = database.is_sqlite
-    statement = message_pages._page_statement(
-        message_pages.VERSION, given, to_user=False, is_sqlite=is_sqlite
-    )
+    return first
+
+
+def plan_of(database: Database, statement: Prepared, given: dict[str, Any]) -> str:
     with database.reading() as connection:
         compiled = statement.compile(connection.dialect)
-        explain = f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{compiled.text}"
-        bound = compiled.bound({**values, "user_id": first.user_id})
-        plan = str(connection.connection.cursor().execute(explain, bound).fetchall())
-    assert "ix_messages_page" in plan or "ix_messages_author" in plan
+        explain = f"EXPLAIN {'QUERY PLAN ' if database.is_sqlite else ''}{compiled.text}"
+        bound = compiled.bound(given)
+        return str(connection.connection.cursor().execute(explain, bound).fetchall())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [(), ("before",), ("after",), ("before", "user_id"), ("updated_since",),
+     ("after", "updated_since")],
+)  # fmt: skip
+def test_page_of_a_quiet_room_is_not_sought_among_all_messages(
+    database: Database, quiet: Message, lobby: int, given: tuple[str, ...]
+) -> None:
+    """PostgreSQL went through a million messages of another room, back to those of this one."""
+    values = {"limit": 51, "room_id": lobby, "before": quiet.id + OTHERS, "after": 0}
+    values |= {"user_id": quiet.user_id, "updated_since": 0}
+    of = message_pages._Room(to_user=False, is_sqlite=database.is_sqlite)
+    plan = plan_of(database, message_pages._page_of_all(of, message_pages.VERSION, given), values)
+    # Of so few, PostgreSQL may as well read the room, and sort it.
+    names = ["page", "author", *([] if database.is_sqlite else ["room_id_updated_at"])]
+    assert any(f"ix_messages_{name}" in plan for name in names)
     assert "pk_messages" not in plan
-    arguments = {name: values[name] for name in given if name in values}
+    arguments = {name: values[name] for name in given if name != "user_id"}
     assert page(database, lobby, **arguments) == (["quiet"], False)
+
+
+def test_few_changes_are_not_sought_among_all_messages(
+    database: Database, quiet: Message, lobby: int
+) -> None:
+    of = message_pages._Room(to_user=False, is_sqlite=database.is_sqlite)
+    values = {"limit": 51, "room_id": lobby, "updated_since": 0}
+    for statement in (
+        message_pages._count_changes(of),
+        message_pages._page_of_changes(of, message_pages.VERSION, ("updated_since",)),
+    ):
+        plan = plan_of(database, statement, values)
+        # As above.
+        assert "ix_messages_room_id_updated_at" in plan or not database.is_sqlite
+        assert "pk_messages" not in plan
+
+
+@pytest.mark.parametrize("since", [0.0, 100.0, 390.0, 700.0, 1000.0])
+def test_pages_of_what_has_changed(
+    database: Database, ann: UserRow, bob: UserRow, lobby: int, since: float
+) -> None:
+    """Few changes, or more than a page is sought among; the oldest were changed last."""
+    count = 2 * message_pages.FEW_CHANGES
+    same: dict[str, Any] = {"source": "", "html": "", "rendered": True, "version": 1}
+    same["room_id"] = lobby
+    rows = [
+        same
+        | {"id": number, "user_id": (ann.id, bob.id)[number % 3 == 0], "created_at": 1.0}
+        | {"updated_at": float(count - number if number % 2 else number)}
+        for number in range(1, count + 1)
+    ]
+    with database.writing() as connection:
+        connection.execute(insert(schema.messages), rows)
+    for before, after, user_id in itertools.product(
+        (None, count // 2), (None, count // 3), (None, bob.id)
+    ):
+        wanted = [
+            row["id"]
+            for row in rows
+            if row["updated_at"] > since
+            and (before is None or row["id"] < before)
+            and (after is None or row["id"] > after)
+            and (user_id is None or row["user_id"] == user_id)
+        ]
+        asked = Page(50, before, after, since, user_id)
+        with database.reading() as connection:
+            found = list_versions(connection, lobby, None, asked)
+            whole, _ = messages.list_messages(connection, lobby, None, asked)
+        some = wanted[-50:] if after is None else wanted[:50]
+        assert [message_id for message_id, _ in found.versions] == some
+        assert [message.id for message in whole] == some
+        assert found.has_more == (len(wanted) > 50)
 
 
 def test_page_of_changes(database: Database, write: Callable[..., Message], lobby: int) -> None:
