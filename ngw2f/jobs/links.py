@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 
 from sqlalchemy.exc import OperationalError
 
@@ -126,8 +126,9 @@ class Round:
         self._outbox: LinkOutbox = context.link_outbox
         self._preview_fetcher = context.fetching.preview_fetcher
         self._running: dict[int, Fetch] = {}
-        # With the duration of each in seconds.
-        self._finished: SimpleQueue[tuple[DuePreview, Visit, float]] = SimpleQueue()
+        # With the duration of each in seconds. No SimpleQueue: a signal at the end of a wait makes
+        # that endless in CPython 3.11, and a stop comes as signals.
+        self._finished: Queue[tuple[DuePreview, Visit, float]] = Queue()
         self._unstored: list[tuple[DuePreview, Visit]] = []
         self._store_again_at = -math.inf
         self._renew_at = -math.inf

@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Final
 
 from ngw2f.links.guard.address import Address
@@ -33,7 +33,7 @@ class SystemResolver:
     def __call__(self, name: str, timeout_seconds: float) -> Sequence[Address]:
         if not self._slots.acquire(timeout=timeout_seconds):
             raise LinkFailed("dns", "the resolver is busy with names that do not answer")
-        answer: SimpleQueue[list[Address] | OSError] = SimpleQueue()
+        answer: Queue[list[Address] | OSError] = Queue()
         thread = threading.Thread(target=self._look_up, args=(name, answer), daemon=True)
         try:
             thread.start()
@@ -48,7 +48,7 @@ class SystemResolver:
             raise LinkFailed("dns", f"the name does not resolve: {found.strerror}") from found
         return found
 
-    def _look_up(self, name: str, answer: "SimpleQueue[list[Address] | OSError]") -> None:
+    def _look_up(self, name: str, answer: "Queue[list[Address] | OSError]") -> None:
         try:
             answer.put(_get_addresses(name))
         except OSError as error:

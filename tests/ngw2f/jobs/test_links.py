@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from tests.client import Client
 from tests.conftest import LINKS_TIMEOUT_SECONDS
 from tests.entries import entries_of
 from tests.ngw2f.jobs.conftest import WebSite
-from tests.waiting import wait_until
+from tests.waiting import HANGING_SECONDS, wait_until
 
 # Before a link that hangs is given up.
 EARLY_SECONDS = LINKS_TIMEOUT_SECONDS - 10
@@ -298,6 +299,37 @@ def test_edited_away_has_no_preview(
     assert previews(client, path) == []
     render_messages()
     assert previews(client, path) == []
+
+
+def test_signal_at_the_end_of_a_wait_does_not_make_it_endless(
+    job_context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker sends its fetch process one after the other until it stops."""
+    monkeypatch.setattr(links, "LOOK_SECONDS", 0.005)
+    before = signal.signal(signal.SIGUSR2, lambda *_: None)
+    waiting = links.Round(job_context)
+    is_over = threading.Event()
+    late: list[bool] = []
+
+    def send_signals() -> None:
+        began = time.monotonic()
+        while not is_over.wait(links.LOOK_SECONDS):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+            if time.monotonic() - began > HANGING_SECONDS:
+                late.append(True)
+                # It waits no longer, and fails.
+                waiting._finished.put(None)  # type: ignore[arg-type]
+
+    sender = threading.Thread(target=send_signals)
+    sender.start()
+    try:
+        for _ in range(500):
+            waiting._collect()
+    finally:
+        is_over.set()
+        sender.join()
+        signal.signal(signal.SIGUSR2, before)
+    assert not late
 
 
 def test_four_at_one_site(
