@@ -97,8 +97,8 @@ def wait_for(name):
 
 if "--check-config" in sys.argv:
     wait_for("check")
-    # That it loads the application is seen above.
-    sys.exit()
+    # That it loads the application is seen above; so what comes after it is not loaded, either.
+    os._exit(0)
 exec(pathlib.Path("gunicorn.conf.py").read_text())
 exec((here / "more.py").read_text())
 begin = post_worker_init
