@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from tests.waiting import HANGING_SECONDS, wait_until
 
 SCRIPTS = Path(__file__).parent / "clients"
 WORKERS = 2
-MESSAGES = 60
+SOURCES = [f"broken {number}" for number in range(60)]
 BREAK_EVERY = 10
+TRANSPORTS = ["polling,websocket", "polling", "websocket"]
+VERSION_3 = "version 3"
 
 
 class Listener:
@@ -126,46 +129,62 @@ def listening(
         listener.stop()
 
 
-def break_and_say(chat: ChatServer, token: str, listener: Listener, sources: list[str]) -> None:
+def break_and_say(chat: ChatServer, token: str, listeners: Sequence[Listener]) -> None:
     """Post messages and meanwhile break connections in every way; wait until all were heard."""
+
+    def close_engines() -> None:
+        for listener in listeners:
+            listener.close_engine()
+
     breaks: list[Callable[[], object]] = [
-        listener.close_engine, lambda: kill_a_worker(chat), lambda: empty_redis(chat),
-        chat.reload, listener.close_engine,
+        close_engines, lambda: kill_a_worker(chat), lambda: empty_redis(chat),
+        chat.reload, close_engines,
     ]  # fmt: skip
-    for number, source in enumerate(sources):
+    for number, source in enumerate(SOURCES):
         say(chat, token, source)
         if number % BREAK_EVERY == BREAK_EVERY - 1 and breaks:
             breaks.pop(0)()
-    wait_until(lambda: listener.sources(sources[-1]))
+    for listener in listeners:
+        # Whoever has missed the last one fails in its own test.
+        with suppress(AssertionError):
+            wait_until(partial(listener.sources, SOURCES[-1]))
     # What comes next meets no worker that ends.
     chat.wait_until_reloaded()
 
 
-@pytest.mark.parametrize("transports", ["polling,websocket", "polling", "websocket"])
-def test_client_misses_nothing(
-    chat: ChatServer, ann: str, node_modules: Path, transports: str
-) -> None:
-    with listening("recovering.cjs", chat, ann, transports, node_modules) as listener:
-        sources = [f"{transports} {number}" for number in range(MESSAGES)]
-        break_and_say(chat, ann, listener, sources)
-        assert listener.sources(f"{transports} ") == sources
-        first, *others = listener.connections()
-        assert not first["recovered"]
-        assert len(others) >= 2
-        assert all(each == {"recovered": True, "id": first["id"]} for each in others)
+@pytest.fixture(scope="module")
+def clients(chat: ChatServer, ann: str, node_modules: Path) -> Iterator[dict[str, Listener]]:
+    """Give clients of each kind, all of which have been through the same breaks."""
+    with ExitStack() as stack:
+
+        def come(script: str, transports: str, *after: str) -> Listener:
+            coming = listening(script, chat, ann, transports, node_modules, *after)
+            return stack.enter_context(coming)
+
+        found = {transports: come("recovering.cjs", transports) for transports in TRANSPORTS}
+        found[VERSION_3] = come("resuming.cjs", TRANSPORTS[0], place(chat))
+        break_and_say(chat, ann, list(found.values()))
+        yield found
 
 
-def test_client_of_version_3_misses_nothing(chat: ChatServer, ann: str, node_modules: Path) -> None:
+@pytest.mark.parametrize("transports", TRANSPORTS)
+def test_client_misses_nothing(clients: dict[str, Listener], transports: str) -> None:
+    listener = clients[transports]
+    assert listener.sources("broken ") == SOURCES
+    first, *others = listener.connections()
+    assert not first["recovered"]
+    assert len(others) >= 2
+    assert all(each == {"recovered": True, "id": first["id"]} for each in others)
+
+
+def test_client_of_version_3_misses_nothing(clients: dict[str, Listener]) -> None:
     """It has no recovery; in its place it sends the id of the last event that it has seen.
 
     So it needs one to begin with: its first connection may break before its first event.
     """
-    after = place(chat)
-    with listening("resuming.cjs", chat, ann, "polling,websocket", node_modules, after) as listener:
-        sources = [f"version 3, {number}" for number in range(MESSAGES)]
-        break_and_say(chat, ann, listener, sources)
-        assert listener.sources("version 3, ") == sources
-        assert len(listener.connections()) >= 3
+    listener = clients[VERSION_3]
+    assert listener.sources("broken ") == SOURCES
+    assert len(listener.connections()) >= 3
 
 
 @pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])
