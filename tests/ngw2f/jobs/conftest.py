@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ngw2f.settings import Settings
-from tests.ngw2f.jobs.spawned import Spawned
+from tests.ngw2f.jobs.spawned import Nursery
 
 PAGE = '<title>Page {path}</title><meta property="og:image" content="{image}">'
 
@@ -125,7 +125,14 @@ def settings(settings: Settings, site: WebSite) -> Settings:
     return msgspec.structs.replace(settings, links_allow=[f"127.0.0.1:{site.port}"])
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
 @pytest.fixture
-def _spawned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have fetch processes spawned, as a test must not fork."""
-    monkeypatch.setattr("ngw2f.jobs.fetch_process.Fork", Spawned)
+def _spawned(nursery: Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have fetch processes forked by another process, as a test must not fork."""
+    monkeypatch.setattr("ngw2f.jobs.fetch_process.Fork", nursery.spawn)

@@ -22,7 +22,7 @@ from ngw2f.settings import Settings
 from ngw2f.store import previews
 from tests.client import Client
 from tests.ngw2f.jobs.conftest import WebSite
-from tests.ngw2f.jobs.spawned import Spawned
+from tests.ngw2f.jobs.spawned import Nursery, Spawned
 from tests.waiting import HANGING_SECONDS, wait_until
 
 SECONDS = HANGING_SECONDS
@@ -274,11 +274,11 @@ def test_one_is_called_only_if_a_link_waits(
 
 
 def test_process_that_is_ended_before_it_listens_is_no_failure(
-    start: Callable[[], FetchProcess], monkeypatch: pytest.MonkeyPatch
+    start: Callable[[], FetchProcess], nursery: Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # SIGTERM ends it without a word, as it does before there is a handler.
     def sleep(_run: object, *options: Any) -> Spawned:
-        return Spawned(partial(time.sleep, 300), *options)
+        return nursery.spawn(partial(time.sleep, 300), *options)
 
     monkeypatch.setattr(module, "Fork", sleep)
     stopping = threading.Event()
