@@ -94,7 +94,7 @@ def _people(database: Database) -> tuple[str, list[int]]:
 
 
 def fill(database: Database, user_ids: list[int], count: int) -> Room:
-    """Store a room with so many messages."""
+    """Store a room with *count* messages."""
     name = f"room{count}"
     with database.writing() as connection:
         room_id = rooms.create_room(connection, name, name, user_ids[0], private=False).id

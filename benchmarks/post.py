@@ -214,7 +214,7 @@ def site() -> Iterator[str]:
 
 
 def load(server: Server, requests: Bodies, connections: int, seconds: float = math.inf) -> Measured:
-    """Keep *connections* busy for so long, or until all is sent; each answer is a 200 or 201."""
+    """Keep *connections* busy for *seconds*, or until all is sent; each answer is a 200 or 201."""
     host, port = server.address.split(":")
     selector = selectors.DefaultSelector()
     sent: dict[int, float] = {}

@@ -313,7 +313,7 @@ def path_test(path: str | Sequence[str] | None) -> Callable[[str], object]:
         wsgi_path(each) for each in names_of("path", [path] if isinstance(path, str) else path)
     ]
     if not exact or "?" in "".join(exact):
-        raise ValueError(f"path: {path!r} matches no request, whose path has no query")
+        raise ValueError(f"path: {path!r} matches no request: name a path, without a query")
     if "*" not in "".join(exact):
         return frozenset(exact).__contains__
     patterns = ("[^/]+".join(map(re.escape, each.split("*"))) for each in exact)

@@ -13,7 +13,7 @@ from middleware._wsgi import ExcInfo, Headers, WrappedBody, Write
 from middleware.headers import TOKEN
 
 # Fields that describe the original content: its length and digests (RFC 9110 section 8.6, RFC
-# 9530), and that ranges of it are available, which would not be ranges of the new content (14.3).
+# 9530), and the offer of ranges, which would be ranges of the original (14.3).
 FIELDS_OF_THE_OLD_CONTENT = (
     "content-length",
     "content-digest",

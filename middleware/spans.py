@@ -1,7 +1,7 @@
 """Measure a piece of work inside a layer, for whoever records the request.
 
-`middleware.xray` does. Without a recorder a span costs a look at a context variable, so that
-it may stand in code that runs always; and this module imports nothing of X-ray.
+`middleware.xray` does. Without a recorder a span costs a look at a context variable, so it
+may stay in code that always runs. This module imports nothing of X-ray.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Worker(Protocol):
         """End a piece of work; *error* is the type of the exception that ended it, if one did."""
 
 
-# What has, as its `visit`, the layer that runs in this thread or greenlet; None if no request that
-# is recorded runs here.
+# An object whose `visit` is the layer that runs in this thread or greenlet; None if no recorded
+# request runs here.
 RUNNING: ContextVar[Any] = ContextVar("middleware.spans", default=None)
 
 

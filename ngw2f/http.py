@@ -55,7 +55,7 @@ PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.-]+")
 NO_CONTENT = frozenset({204, 304})
 # The usual name of each form, in the order in which they are offered.
 MEDIA_TYPES = ("text/plain", "text/html", JSON_TYPE)
-# Python itself refuses to parse numbers of more than some thousand digits.
+# Python itself refuses to parse numbers of more than a few thousand digits.
 MAX_DIGITS = 20
 
 
@@ -141,7 +141,7 @@ class Request(WerkzeugRequest):
         return content
 
     def pieces(self, size: int) -> Iterator[bytes]:
-        """Yield the body in pieces of so many bytes at most, whatever its length.
+        """Yield the body in pieces of at most *size* bytes, whatever its length.
 
         The server bounds the time that it takes. Raises 400 if it ends too early.
         """

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 # Others wait meanwhile; those beyond this number are settled next.
 MAX_GROUP = 128
-# Whoever leads waits so long for those who are coming: half of a group alone costs nearly as much
+# The leader waits this long for those who are coming: half of a group alone costs nearly as much
 # as all of it.
 COMING_SECONDS = 0.005
 # Not zero: gevent reads what has arrived at other connections only after a timer.
@@ -58,9 +58,9 @@ class Together(Generic[Item, Result]):
 
     @contextmanager
     def coming(self) -> Iterator[object]:
-        """Say that the block asks soon, unless something keeps it from that.
+        """Announce that the block will call `ask` soon, unless something prevents that.
 
-        Pass on to `ask` what this gives.
+        Pass what this yields to `ask`.
         """
         mark = object()
         self._coming.add(mark)

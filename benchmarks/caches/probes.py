@@ -41,7 +41,7 @@ class Answer:
 
 
 class Site:
-    """A cache on a port, with a path of its own that nobody has asked for."""
+    """A cache on a port, and a new path on it that nobody has requested yet."""
 
     def __init__(self, port: int) -> None:
         self.port = port

@@ -117,7 +117,7 @@ class WebSocket:
             self.events += 1
 
     def _next(self) -> bytes | None:
-        """Return the payload of the next frame, if it is here (RFC 6455 section 5.2)."""
+        """Return the payload of the next frame, if all of it has arrived (RFC 6455 section 5.2)."""
         data = self._received
         if len(data) < 4:
             return None
@@ -175,7 +175,7 @@ class Crowd:
 
 
 def _body_of(head: bytes, rest: bytes) -> bytes | None:
-    """Return the body of an answer if it is here, by its length or in chunks (RFC 9112)."""
+    """Return the body of an answer if all of it has arrived, by length or in chunks (RFC 9112)."""
     length = LENGTH.search(head)
     if length is not None:
         return rest if len(rest) >= int(length[1]) else None

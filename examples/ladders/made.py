@@ -48,7 +48,7 @@ def run(app: WSGIApplication, environ: WSGIEnvironment, chunks: int | None) -> N
 
 @contextmanager
 def loaded(folder: Path, program: str) -> Iterator[WSGIApplication]:
-    """Give the application of a program, which imports what is beside it."""
+    """Yield the application of a program, which imports what is beside it."""
     before = set(sys.modules)
     sys.path.insert(0, str(folder))
     try:

@@ -23,8 +23,8 @@ UNDERSTOOD_STATUSES = frozenset(
     | {511}
 )
 
-# They answer what no key has: credentials (401, 407), conditions (304, 412) and a range (416), or
-# a client that is to behave otherwise (428, 429, 431 and 511, which RFC 6585 lets nobody store).
+# Answers to what the cache key does not have: credentials (401, 407), conditions (304, 412) or a
+# range (416); and 428, 429, 431 and 511, which RFC 6585 forbids caches to store.
 _OF_ONE_REQUEST = frozenset({304, 401, 407, 412, 416, 428, 429, 431, 511})
 
 # Reasons that come from the request, and do not affect what is stored already.

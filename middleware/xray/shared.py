@@ -26,11 +26,11 @@ SUFFIX = ".traces"
 MAX_TRACE_BYTES = 256 * 1024
 MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_FILES = 32
-# Before writing, a pause of at least so many seconds, and so many times as long as the last one
-# took: so it takes at most a fiftieth of the processor's time.
+# The pause before each write: at least this long, and this many times as long as the last write
+# took, so that writing takes at most a fiftieth of the processor's time.
 MIN_PAUSE_SECONDS = 0.05
 PAUSE_FACTOR = 50
-# Under gevent others get their turn after so many.
+# Under gevent, others get their turn after this many traces.
 MAX_AT_ONCE = 10
 
 

@@ -165,7 +165,7 @@ class Administration:
 
     @contextmanager
     def _changing(self, user: UserRow) -> Iterator[Connection]:
-        """Give a connection for an administrator's change. Raises TooMany, Forbidden."""
+        """Yield a connection for an administrator's change. Raises TooMany, Forbidden."""
         self._limits.take("administer", user.id)
         with self._core.database.writing() as connection:
             rights.check_administrator(connection, user)

@@ -52,7 +52,7 @@ MAX_PAUSE_SECONDS = 1.0
 MAX_UNSTORED = 16
 # After this the worker checks for other jobs and for a stop request.
 MAX_ROUND_SECONDS = 60.0
-# After so long a flood of links goes on in the next job: RQ ends one that takes 300 s.
+# After this time, a flood of links continues in the next job: RQ ends one that takes 300 s.
 MAX_SECONDS = 180.0
 # On a stop request no fetch is started, and those in flight get this long.
 STOP_SECONDS = 2.0

@@ -22,8 +22,8 @@ PROBLEM = (
     "and will be tried again"
 )
 
-# While messages keep coming, a job looks again instead of leaving them to the next job: that costs
-# RQ more than a batch costs us. What comes within a pace is stored with one commit, so that those
+# While messages keep coming, a job looks again instead of leaving them to the next job, because a
+# job costs more than a batch. What comes within this time is stored with one commit, so that those
 # who post get the database as well.
 PACE_SECONDS = 0.05
 LINGER_SECONDS = 0.1

@@ -39,9 +39,9 @@ LOST_AFTER_SECONDS = 2
 TASK_TTL_SECONDS = 86_400
 # Previews of the newest messages are refreshed; others when somebody posts the link again.
 REFRESHED_MESSAGES = 200
-# The words of so many messages are stored with one commit, which takes some milliseconds.
+# The words of this many messages are stored with one commit, which takes some milliseconds.
 INDEXED_MESSAGES = 200
-# So many files are removed in one sweep.
+# A sweep removes at most this many files.
 REMOVED_FILES = 200
 # The rest is for the next sweep.
 MAX_INDEX_SECONDS = 4.0

@@ -121,7 +121,7 @@ class Feed:
         return self._ids[position - self.start]
 
     def take_framed(self, position: int, frame: Callable[[bytes], bytes]) -> tuple[bytes, int, int]:
-        """Return the frames framed for all writers, their size before that, the position after."""
+        """Return the next frames, wrapped by *frame*; their size before that; the new position."""
         taken = self._framed.get(position)
         if taken is None:
             if len(self._framed) >= MAX_JOINED:

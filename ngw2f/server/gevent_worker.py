@@ -41,7 +41,7 @@ from ngw2f.server.unsent import Unsent
 HEALTH_PATH = "/healthz"
 # gunicorn's master kills a worker that is silent for `timeout` seconds.
 NOTIFY_SECONDS = 1.0
-# When the worker stops, an idle connection may send a next request for so long.
+# When the worker stops, an idle connection may send a next request for this long.
 LAST_REQUEST_SECONDS = 0.5
 POLL_SECONDS = 0.02
 # How long interrupted requests may take to clean up.

@@ -15,7 +15,7 @@ from gunicorn.util import split_request_uri
 from ngw2f.server.request_body import ChunkedReader, PacedUnreader
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-# Read so much of an unread body to keep the connection.
+# Read up to this much of an unread body to keep the connection.
 MAX_REST_BYTES = 64 * 1024
 DRAIN_BYTES = 16 * 1024
 HTTP_1_1 = (1, 1)

@@ -25,7 +25,7 @@ from ngw2f.server.chunk_writer import ChunkWriter
 Base: Any = wsgi.Response
 Line: TypeAlias = tuple[str, str]
 
-# Up to so many bytes are copied, to be sent in one call.
+# Up to this many bytes are copied, to be sent in one call.
 MAX_COPIED_BYTES = 64 * 1024
 # How many lines to remember, except those that differ each time.
 REMEMBERED_LINES = 2_048

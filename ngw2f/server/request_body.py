@@ -27,20 +27,20 @@ from ngw2f.server.connection import SEND_SECONDS
 
 # nginx accepts 32 kB, so no honest client sends a longer head.
 MAX_HEAD_BYTES = 48 * 1024
-# The time for a whole body, plus a second for so many bytes; and the longest silence.
+# The time for a whole body, plus a second for this many bytes; and the longest silence.
 BODY_SECONDS = 30.0
 BODY_BYTES_A_SECOND = 16 * 1024
 SILENT_SECONDS = 10.0
-# After so many reads the client sends in small pieces: let them gather for so long.
+# After this many reads the client sends in small pieces: let them gather for this long.
 QUICK_READS = 4
 PAUSE_SECONDS = 0.002
 
 # A chunk's size and its extensions; the trailer section.
 MAX_LINE_BYTES = 1024
 MAX_TRAILER_BYTES = 8 * 1024
-# Framing may take so much and the size of the content: some thousand chunks of a byte.
+# Framing may take this much and the size of the content: a few thousand chunks of a byte.
 MAX_FRAMING_BYTES = 8 * 1024
-# Read what may be framing in pieces of so much, as framing costs more than content.
+# Read what may be framing in pieces of this size, as framing costs more than content.
 FRAMING_READ_BYTES = 2 * 1024
 SIZE_RE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 

@@ -27,9 +27,9 @@ STOP_SECONDS = 10.0
 # The pause before a child that ended is started again; it doubles while they end early.
 FIRST_PAUSE_SECONDS = 0.05
 MAX_PAUSE_SECONDS = 5.0
-# A child that ran for so long, or reported that it is ready, did not fail at its start.
+# A child that ran for this long, or reported that it is ready, did not fail at its start.
 STABLE_SECONDS = 5.0
-# A child with a pulse that was silent for so long hangs.
+# A child with a pulse that was silent for this long hangs.
 SILENT_SECONDS = 30.0
 # How often to answer systemd's watchdog, at most.
 WATCH_SECONDS = 1.0

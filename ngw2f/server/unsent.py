@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Long answers may hold so many bytes together; a single answer may be longer.
+# Long answers may hold this many bytes together; a single answer may be longer.
 MAX_UNSENT_BYTES = 256 * 1024 * 1024
 
 

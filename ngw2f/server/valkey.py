@@ -61,7 +61,7 @@ def supervise(settings: Settings, lifeline: int, status: int, begin: Begin) -> N
 
 
 def valkey_spec(settings: Settings) -> ChildSpec:
-    """Return how to start Valkey: on a Unix socket only, with every change in a file first."""
+    """Return how to start Valkey: on a Unix socket only, with an append-only file."""
     directory = _data_of(settings)
     socket_path = embedded_socket(settings.data_path)
     options = {

@@ -58,8 +58,8 @@ local function due()
 end
 """
 
-# ARGV: milliseconds to live; milliseconds until the first ping; the most sessions; the most that
-# nobody has connected to. Beyond the last limit the oldest of those ends.
+# ARGV: milliseconds to live; milliseconds until the first ping; how many sessions there may be; how
+# many of them unconnected. At the last limit, the oldest unconnected one ends.
 CREATE = Script.of(
     COMMON
     + """
@@ -97,9 +97,9 @@ return {'held', get('memo'), get('cursor')}
 """
 )
 
-# ARGV: token; the cursor that the poll went on from, and where it is; 1: it has events for the
-# client; 1: end the poll in any case. Returns the other packets, and whether the events count; or
-# in how many milliseconds to ask again, with the memo and the cursor as they are now.
+# ARGV: token; the cursor that the poll began at, and the one that it reached; 1: it has events for
+# the client; 1: end the poll in any case. Returns the other packets, and whether to send the
+# events; or in how many milliseconds to ask again, with the memo and the cursor as they are now.
 FINISH = Script.of(
     COMMON
     + """
@@ -154,8 +154,8 @@ return {'held', get('memo'), get('cursor')}
 
 # ARGV: the worker's token, the digest of the POST, packets for the client, 1: note the memo (5)
 # and the cursor (6), 1: a pong, milliseconds until the next ping, and to live, 1: connected,
-# in how many milliseconds of its life a client has to connect (empty: it need not), the cursor
-# before the POST: one that the POST leaves as it is may have been moved by a poll meanwhile.
+# how many milliseconds after its birth a client must be connected (empty: it need not), the cursor
+# before the POST: if the POST has not changed it, a poll may have moved it meanwhile.
 END_POST = Script.of(
     COMMON
     + """

@@ -33,11 +33,11 @@ def between(column: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def span_of(connection: Connection, ids: Collection[int], most: int) -> dict[str, int] | None:
-    """Return the span of some ids if it has no more than *most*, to ask for what is `between`.
+    """Return the first and the last of some ids, for `between`; None if they are too far apart.
 
-    It may have others, which the caller leaves out: between two messages of a quiet room lie many
-    of other rooms. For SQLite only, which finds a span more quickly than each of many ids;
-    PostgreSQL would plan the statement anew for each.
+    A span has at most *most* ids. The caller leaves out those that it did not ask for: between two
+    messages of a quiet room lie many of other rooms. For SQLite only, which finds a span more
+    quickly than each of many ids; PostgreSQL would plan the statement anew for each span.
     """
     if connection.dialect.name != "sqlite":
         return None

@@ -139,7 +139,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees a single state of the database, and must not change it."""
+        """Yield a connection that sees a single state of the database, and must not change it."""
         if not self.is_sqlite:
             with self._reading_engine.connect() as connection:
                 yield connection
@@ -151,7 +151,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Give a connection whose changes are committed when the block ends; after an error, none.
+        """Yield a connection whose changes are committed when the block ends; after an error, none.
 
         Raises DatabaseBusyError, and CommitLostError if the outcome is unknown.
         """

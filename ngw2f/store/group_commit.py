@@ -97,5 +97,5 @@ class GroupCommit(Together[Item, Result], Generic[Item, Result, News]):
                 work.set(request_id=own.settled_by)
 
     def _after_kill(self) -> Exception:
-        reason: Any = RuntimeError("whoever committed for others was stopped")
+        reason: Any = RuntimeError("the request that committed for this one was stopped")
         return CommitLostError("COMMIT", None, reason)

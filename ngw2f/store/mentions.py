@@ -134,7 +134,7 @@ def list_mentions(
 ) -> dict[int, Room]:
     """Return the newest messages before an id that mention the reader, each with its room.
 
-    Those that mention everybody are of the rooms that the reader is in, and has not muted.
+    A mention of everybody counts only in a room that the reader is in and has not muted.
     """
     place = {"user_id": reader.id, "before": before, "most": limit}
     found = OF_USER.fetch(connection, {**place, **reader_parameters(reader)})

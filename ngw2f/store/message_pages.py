@@ -67,8 +67,8 @@ CONDITIONS: dict[str, Callable[[Of], ColumnElement[bool]]] = {
     "user_id": lambda of: of.user_id == bindparam("user_id"),
 }
 
-# Of so many changes of a room, a page is sought among them. If there are more, it is among the
-# messages to begin with.
+# A page of changes is sought among the room's changes if there are at most this many, and else
+# among all its messages.
 FEW_CHANGES = 250
 
 

@@ -18,7 +18,7 @@ from ngw2f.store.schema import files, mentions, message_previews, reactions
 
 # In the order of the Parts.
 TABLES = message_previews, mentions, reactions, files
-# For so many ids between the first and the last; few messages have anything beside them.
+# For at most this many ids between the first and the last; few messages have anything beside them.
 MAX_SPAN = 1_000
 
 
@@ -75,8 +75,8 @@ def whole_messages(connection: Connection, rows: Sequence[Sequence[Any]]) -> lis
 def plain_messages(rows: Sequence[Sequence[Any]]) -> list[Message]:
     """Return the messages of rows that have nothing beside them.
 
-    The columns are those of `ROW` (ngw2f/store/messages.py). A page of the history has many: this
-    takes half as long as a call of `Message.of` for each.
+    The columns are those of `ROW` (ngw2f/store/message_pages.py). A page of the history has
+    many: this takes half as long as a call of `Message.of` for each.
     """
     return [
         Message(

@@ -168,7 +168,7 @@ def change_message(
 
 
 def delete_message(connection: Connection, message_id: int) -> bool:
-    """Delete a message for good; its files are removed a moment later. Return if there was one."""
+    """Delete a message for good, and its files a moment later. Return whether there was one."""
     if not connection.execute(delete(messages).where(messages.c.id == message_id)).rowcount:
         return False
     expire_files(connection, [message_id])

@@ -103,7 +103,7 @@ class ListOfParts(NamedTuple):
 
 
 def _name_directs(connection: Connection, user: UserRow, own: list[OwnRoom]) -> list[OwnRoom]:
-    """Return the rooms, of which direct messages are called after the others in them."""
+    """Name each direct message after the others in it, and return all the rooms."""
     known = rooms_of(connection, [each.id for each in own if not each.name])
     for each in own:
         if each.id in known:

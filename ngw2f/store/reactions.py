@@ -23,7 +23,7 @@ OWN = Prepared(
         _OF_MESSAGES, reactions.c.user_id == bindparam("user_id")
     )
 )
-# Who reacted first, so many for each emoji.
+# Who reacted first, this many for each emoji.
 MAX_NAMED = 200
 _IN_ORDER = reactions.c.created_at, reactions.c.user_id
 _RANKED = (

@@ -191,8 +191,8 @@ readings = Table(
     Column("room_id", ForeignKey("rooms.id", ondelete="CASCADE"), primary_key=True, index=True),
     # All messages up to this id are read; NULL: as for a room without a row.
     Column("last_read_id", Integer),
-    # The newest message of the room when that was set. If the user has said something since, all
-    # up to that is read.
+    # The room's newest message when `last_read_id` was set. If the user has posted since, all up to
+    # that post is read.
     Column("newest_id", Integer, nullable=False, server_default="0"),
     Column("muted", Boolean, nullable=False, server_default=false()),
     # The event about this row, which the next one replaces.

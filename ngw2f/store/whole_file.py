@@ -13,7 +13,7 @@ NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Give the path of an empty file beside *target*, which is renamed to it when the block ends.
+    """Yield the path of an empty file beside *target*, which is renamed to it when the block ends.
 
     Only its owner may read it. A process that is killed leaves at most this file, whose name begins
     with a dot and ends with `.part`. Raises FileExistsError instead of replacing a file.

@@ -41,5 +41,5 @@ def clean_file_name(given: str) -> str:
 
 
 def _cut(text: str, characters: int, size: int) -> str:
-    """Return the beginning of *text* that has so many characters, and bytes, at most."""
+    """Return the beginning of *text*, at most *characters* long and *size* bytes."""
     return text[:characters].encode()[:size].decode(errors="ignore")

@@ -15,9 +15,9 @@ from ngw2f.text.names import MAX_NICKNAME_CHARACTERS, name_key
 
 # What mentions everybody in the room, whether or not a user is called so.
 ROOM = "room"
-# A message may have more @, but only so many of them mention somebody.
+# A message may have more @, but only this many of them mention somebody.
 MAX_MENTIONS = 20
-# Of what follows an @, at most so many ends of words are tried.
+# Of what follows an @, at most this many ends of words are tried.
 MAX_ENDS = 8
 
 # As the sanitizer writes it: values are in double quotes.

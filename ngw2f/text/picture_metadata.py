@@ -20,12 +20,12 @@ MAX_PARTS: Final = 20_000
 MAX_SMALL_PARTS: Final = 1_000_000
 PIECE_BYTES: Final = 64 * 1024
 
-# JPEG (ITU T.81, section B.1.1): markers without a length, and those that say what is shown.
-# Of applications' own: JFIF, and Adobe's colours.
+# JPEG (ITU T.81, section B.1.1): markers without a length, and others that matter here.
 ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 START_OF_SCAN, END_OF_IMAGE, COMMENT, PROFILE = 0xDA, 0xD9, 0xFE, 0xE2
 APPLICATIONS: Final = frozenset(range(0xE0, 0xF0))
-# How long they are, with the size of JFIF's thumbnail but without its pixels.
+# The applications' segments that say how it is shown (JFIF, and Adobe's colours), and how many
+# bytes of each are kept: JFIF's without the pixels of its thumbnail.
 KEPT_BY_JPEG: Final = MappingProxyType({(0xE0, b"JFIF\0"): 14, (0xEE, b"Adobe"): 12})
 # In a scan, 0xFF is followed by 0 or the number of a restart.
 IN_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")

@@ -1,6 +1,6 @@
 """Jinja2's i18n extension, with what has no values in it translated once.
 
-A page has some ten texts for each of its messages. A template is compiled for one language, so
+A page has about ten texts for each of its messages. A template is compiled for one language, so
 `_("Reply")` becomes the text that it is there, and costs no more than what a template itself says.
 """
 

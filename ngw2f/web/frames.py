@@ -236,7 +236,7 @@ def _size_of(data: str | bytes | bytearray) -> int:
 
 
 def accepted(key: str, agreement: Agreement | None) -> bytes:
-    """Return the answer to a handshake with that key."""
+    """Return the 101 response to a handshake with this Sec-WebSocket-Key."""
     digest = hashlib.sha1(key.encode() + GUID, usedforsecurity=False).digest()
     extension = f"Sec-WebSocket-Extensions: {agreement.answer}\r\n" if agreement else ""
     return ACCEPTED.format(base64.b64encode(digest).decode(), extension).encode()

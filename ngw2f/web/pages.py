@@ -292,7 +292,7 @@ def show_refused(
     room_id: int | None,
     draft: Draft,
 ) -> Response:
-    """Answer with the page of the room, with what was typed into its form and why not."""
+    """Answer with the room's page: its form keeps what was typed, and says why it was refused."""
     return _room_page(services, request, user, name, room_id, draft)
 
 

@@ -66,7 +66,7 @@ class SocketIOGateway:
 
     @cached_property
     def _server(self) -> Server:
-        """The server, built at the first request: after a fork, so that no two have a name."""
+        """The server, built at the first request: after the fork, so that no two share a name."""
         settings, broker = self._services.core.settings, self._services.core.broker
         engine = build_engine(
             SocketIO(ChatApp(self._services)),

@@ -40,8 +40,8 @@ class RedisStore:
       of a package with such an `exceptions` module.
     - `local_bytes`: bodies kept in this process as well; they never change, so only
       the small lookup needs Redis then.
-    - `pause_factor`: after an error, Redis is asked for nothing but drops for so many times as long
-      as the error took, 5 seconds at most: while it hangs, few requests wait for a time-out.
+    - `pause_factor`: after an error, Redis is asked for nothing but drops for this many times as
+      long as the error took, 5 seconds at most: while it hangs, few requests wait for a time-out.
     """
 
     def __init__(

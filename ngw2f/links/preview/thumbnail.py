@@ -30,8 +30,8 @@ MAX_PIXELS: Final = MappingProxyType(
 MAX_PIXELS_OF_A_SCAN: Final = 89_000_000
 MAX_SIDE: Final = 16_383  # WebP's limit; a longer strip is not a picture.
 # Limits for work that costs an attacker only a few bytes. Each scan of a progressive JPEG visits
-# all its pixels, in 10 ms for 26 bytes; encoders make some ten. A segment of a JPEG or a chunk of
-# a PNG occupies some hundred bytes and takes up to four reads; pictures have a few, and libpng
+# all its pixels: 26 bytes cost 10 ms. Encoders write about ten. A segment of a JPEG or a chunk of
+# a PNG occupies a few hundred bytes and takes up to four reads; pictures have a few, and libpng
 # writes one per 8 kB. Each EXIF of a JPEG, up to 64 kB, is parsed tag by tag; a file with several
 # pictures has one for each.
 MAX_SCANS: Final = 64

@@ -119,7 +119,7 @@ def _broker(health: Health | None) -> Iterator[Metric]:
 
 
 def _queues(name: str, about: str, gauges: Sequence[QueueGauge]) -> Metric:
-    """Return one gauge of all queues, without values while what knows them is unreachable."""
+    """Return one gauge of all queues, without the values that cannot be read now."""
     family = GaugeMetricFamily(f"ngw2f_queue_{name}", about, labels=["queue"])
     for gauge in gauges:
         value: float | None = getattr(gauge, name)
