@@ -71,7 +71,7 @@ class HTTPCacheMiddleware:
       the field. The application sees the field as it is, and must depend on no more than that.
     - `purge_requests`: a `PurgeRequests`, which answers the method PURGE; without one, it is the
       application's.
-    - `clock`: gives the time in seconds since 1970; for tests.
+    - `clock`: returns the time in seconds since 1970; for tests.
 
     **environ.** Reads the request's fields, `RAW_URI` or `REQUEST_URI` for the path
     as the client wrote it, and `REMOTE_USER`, which counts like Authorization. Writes

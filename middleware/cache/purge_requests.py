@@ -38,7 +38,7 @@ class PurgeRequests:
     - `per_minute`: how many purges this process takes in a minute, as many at once; more would keep
       the cache empty. Requests that are not allowed do not count. A `RateLimitMiddleware`
       outside limits them by client, across processes.
-    - `now`: gives the time in seconds; for tests.
+    - `now`: returns the time in seconds; for tests.
     """
 
     def __init__(

@@ -113,7 +113,7 @@ def mistake_of(name: object, value: object) -> str:
 
 
 def mistake_of_length(name: object, value: object, environ: Mapping[str, object]) -> str:
-    """Say whether a layer gave the same stream as its body another length."""
+    """Return what is wrong with a CONTENT_LENGTH; empty if it is that of the stream."""
     stream = environ.get("wsgi.input")
     # Whoever has read it may say that nothing is there.
     if name != "CONTENT_LENGTH" or value in ("", "0") or type(stream) is not RecordedInput:

@@ -34,7 +34,7 @@ class Readings:
         return self._note(user, Ask(user.id, room_id, "unread", message_id))
 
     def mute(self, user: UserRow, room_id: int, *, is_muted: bool) -> Reading:
-        """Mute a room, or hear of it again. Raises NotFound, TooMany.
+        """Mute or unmute a room. Raises NotFound, TooMany.
 
         What is said in a muted room is not news, not even to `@room`; a mention by name is.
         """

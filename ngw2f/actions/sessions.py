@@ -44,7 +44,7 @@ class Session(NamedTuple):
 
 
 class _Bearers(Together[bytes, UserRow | None]):
-    """Find at once who bears the tokens of requests that come at the same time, by digest."""
+    """Find at once whose the tokens of simultaneous requests are, by digest."""
 
     def __init__(self, database: Database) -> None:
         super().__init__()

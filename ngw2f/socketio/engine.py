@@ -52,7 +52,7 @@ def build_engine(
 ) -> Engine:
     """Return the parts of a server, for one process.
 
-    *attempt* runs commands in Redis, *connect* gives a connection that may wait for long; all keys
+    *attempt* runs commands in Redis, *connect* opens a connection that may wait for long; all keys
     begin with *prefix*. *max_payload*: how many bytes a client may send at once.
     """
     times = times or Times()

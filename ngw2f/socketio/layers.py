@@ -25,7 +25,7 @@ class Source(Protocol):
         """Return what the transport itself has to send."""
 
     def wake(self) -> None:
-        """Have the waiter switched to."""
+        """Have the event loop switch to the waiter."""
 
 
 class Stream(Source, Protocol):

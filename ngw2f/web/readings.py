@@ -58,7 +58,7 @@ def unmute(services: Services, request: Request, room_id: int) -> Response:
 def mute_room(
     services: Services, request: Request, name: str, room_id: int | None = None
 ) -> Response:
-    """Mute a room by a form, or hear of it again."""
+    """Mute or unmute a room by a form."""
     user = auth.require_user(services, request)
     with services.core.database.reading() as connection:
         room = rights.find_room_named(connection, name, user, room_id)

@@ -1,10 +1,10 @@
 """Connections that stay with the store, in place of a pool that is asked for each command.
 
-The pool of redis-py (and of valkey-py) polls a connection before it gives it, and counts what it
-gives. Without that a command costs half, under gevent a quarter. What the pool guards against is
-guarded here as well: a connection is in one hand at a time, belongs to the process that opened it,
-is not used again after any error, and one that the server has closed meanwhile is an error of one
-try, which the pool's next connection repeats.
+The pool of redis-py (and of valkey-py) polls a connection before it hands it out, and counts those
+it lends. Without that, a command costs half, or under gevent a quarter. What the pool guards
+against is guarded here as well: a connection is in one hand at a time, belongs to the process that
+opened it, is not used again after any error, and one that the server has closed meanwhile is an
+error of one try, which the pool's next connection repeats.
 """
 
 import os
