@@ -26,7 +26,7 @@ from ngw2f.server.precheck import look
 from ngw2f.settings import SettingError, Settings, former_settings, unknown_variables
 from ngw2f.store import render_queue
 from ngw2f.store.database import Database
-from ngw2f.store.private_files import is_open_to_others, sqlite_path
+from ngw2f.store.file_modes import is_open_to_others, sqlite_path
 from ngw2f.store.reasons import reason_of, why_no_engine
 from ngw2f.store.usable import UnusableError, check_version, find_chat
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from middleware.spans import span
-from ngw2f.store.private_files import make_private
+from ngw2f.store.file_modes import make_private
 
 # How long a writer waits for another process's transaction. It sleeps between attempts; SQLite's
 # own busy handler would block gevent's loop, and with it every client of this process.

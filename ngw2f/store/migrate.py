@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from ngw2f.locks import file_lock
 from ngw2f.settings import Settings
 from ngw2f.store.current import MIGRATION_FILE, MIGRATION_KEY, TABLES
-from ngw2f.store.private_files import make_private, sqlite_path
+from ngw2f.store.file_modes import make_private, sqlite_path
 from ngw2f.store.reasons import of_another_program, why_no_engine
 from ngw2f.store.schema import metadata
 

@@ -5,7 +5,7 @@ from sqlalchemy.exc import ArgumentError
 
 from ngw2f.settings import Settings
 from ngw2f.store.current import TABLES, known_schemas, newest_schema
-from ngw2f.store.private_files import sqlite_path
+from ngw2f.store.file_modes import sqlite_path
 from ngw2f.store.reasons import of_another_program, why_no_engine
 
 

@@ -8,8 +8,8 @@ import pytest
 from ngw2f.settings import Settings
 from ngw2f.store.backup import back_up
 from ngw2f.store.database import Database
+from ngw2f.store.file_modes import is_open_to_others, make_private, sqlite_path
 from ngw2f.store.migrate import migrate
-from ngw2f.store.private_files import is_open_to_others, make_private, sqlite_path
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777], ids=oct)
