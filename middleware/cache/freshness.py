@@ -1,4 +1,7 @@
-"""How long a response is fresh and how old it is (RFC 9111 section 4.2)."""
+"""How long a response is fresh and how old it is (RFC 9111 section 4.2).
+
+`reuse.py` decides what may be answered with one that is stale.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Who may see and do what.
+"""Who may see and do what; queries ask the same of rows (`ngw2f/store/rooms.py`, `files.py`).
 
 A room or a message that an account may not see is not found, as if it did not exist. Whoever may
 see a room may post and type in it, unless it is archived: then nobody changes what is in it. Its

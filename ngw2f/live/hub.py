@@ -1,4 +1,7 @@
-"""The hub: it reads the stream once per process and delivers it to all subscribers."""
+"""The hub: it reads the stream once per process and delivers it to all subscribers.
+
+It also returns what a client missed, from memory or the database.
+"""
 
 import itertools
 import logging

@@ -1,8 +1,11 @@
 """What events carry that is not a resource: a deleted message, who is typing, revoked tokens.
 
-A new kind of event reaches all transports once it is recorded. `log.py` says who may see it,
-`choice.py` has its name, so that clients can choose it, and `cache_groups.py` says which answers it
-makes old. `plain.py` words it for people, and `ngw2f/web/live_markup.py` renders it for pages.
+Resources are in `ngw2f/api_resources.py`.
+
+A new kind of event reaches all transports once it is recorded.
+`log.py` says who may see it, `choice.py` has its name, so that clients can choose it, and
+`cache_groups.py` says which answers it makes old. `plain.py` words it for people, and
+`ngw2f/web/live_markup.py` renders it for pages.
 """
 
 import msgspec

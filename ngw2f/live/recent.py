@@ -1,4 +1,7 @@
-"""The newest entries of the stream, in memory, for clients that reconnect."""
+"""The newest entries of the stream, in memory, for clients that reconnect.
+
+`hub.py` reads what is older from the database.
+"""
 
 from bisect import bisect_right
 

@@ -19,7 +19,8 @@ import gevent.socket
 from ngw2f.server.chunk_writer import ChunkWriter
 from ngw2f.server.unsent import Unsent
 
-# How long to wait for a client that does not read, plus a second for this many bytes.
+# How long to wait for a client that does not read, plus a second for this many bytes. What reads
+# requests sets it (`request_body.py`); `ngw2f/live/liveness.py` limits streams.
 SEND_SECONDS = 30.0
 SEND_BYTES_A_SECOND = 8 * 1024
 # How long, and how much, a client may still send after its last answer.

@@ -1,5 +1,7 @@
 """What gunicorn's hooks do; `gunicorn.conf.py` says when.
 
+How a worker stops is in `gevent_worker.py`, and what its chat closes then in `service.py`.
+
 The master imports this module before it forks, so it must not import anything that gevent
 has to patch in the workers first.
 """

@@ -1,4 +1,8 @@
-"""Bound the memory of answers that a worker's clients have not read yet."""
+"""Bound the memory of answers that a worker's clients have not read yet.
+
+How long a client may take to read is limited in `connection.py`, for streams in
+`ngw2f/live/liveness.py`.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
-"""A web worker as gunicorn's master makes it, which loads what it serves with after the fork.
+"""A web worker as gunicorn's master makes it; what it does is in `gevent_worker.py`.
 
-The master serves nobody, and gevent and Werkzeug would take six megabytes there. Besides, a
-reload brings those of the new code.
+It loads that after the fork: the master serves nobody, and gevent and Werkzeug would take six
+megabytes there. Besides, a reload brings those of the new code.
 """
 
 from ngw2f.server.serving_worker import ServingWorker

@@ -1,4 +1,4 @@
-"""Files that people upload: the rows, one for each, which say what lies on the disk.
+"""Files that people upload: who may see one, and the rows, which say what lies on the disk.
 
 A row is there before the first byte and after the last: so whatever process is killed, nothing
 lies on the disk that the upkeep does not know of.

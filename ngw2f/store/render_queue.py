@@ -1,4 +1,7 @@
-"""The outbox of messages: in which order they are rendered, and when one is given up."""
+"""The outbox of messages: in which order they are rendered, and when one is given up.
+
+A new message waits in it, and one that is edited (`messages.py`) does again.
+"""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,8 @@
-"""The tables, which hold the whole state of the chat. Times are Unix seconds."""
+"""The tables, which hold the whole state of the chat. Times are Unix seconds.
+
+A change here needs a migration (`migrations/versions/`); a column of messages goes into
+`deleted_messages`, too.
+"""
 
 from sqlalchemy import (
     BigInteger,
