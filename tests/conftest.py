@@ -54,6 +54,9 @@ REDIS_TIMEOUT_SECONDS = 60.0
 # Nor does a fetch process, which leaves the processors to others, run out of time for its sites.
 LINKS_TIMEOUT_SECONDS = 60.0
 
+# By default, the search of all generations takes a tenth of the time of the tests.
+GC_THRESHOLDS = 5_000, 10, 20
+
 # A machine that others use too has no time limits for a single example. Where nothing may
 # be skipped, the examples are the same each time: such a run judges the change, not the draw.
 hypothesis_settings.register_profile(
@@ -89,6 +92,8 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
             return (yield)
     finally:
         gc.freeze()
+        # All that is left to find are closed chats, a megabyte each.
+        gc.set_threshold(*GC_THRESHOLDS)
         gc.enable()
 
 
