@@ -1,4 +1,4 @@
-"""Try the current code and settings in separate processes; `reload_guard` acts on the verdict.
+"""Try the current code and settings in other processes; `reload_guard` acts on the verdict.
 
 Meanwhile the master goes on, and asks for the verdict in each turn of its loop. The verdict is
 a word on a pipe and not an exit status, because gunicorn's master reaps all children itself. The
@@ -8,6 +8,7 @@ master imports this before it forks: nothing here may import what gevent has to 
 import gc
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -96,18 +97,24 @@ def load(arguments: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Check, load and migrate, each in a process of its own; report if all of it worked."""
+    """Check, load in a process of its own, and migrate; report if all of it worked.
+
+    A master of another release calls it, too: its arguments stay as they are.
+    """
     verdict, arguments = int(sys.argv[1]), json.loads(os.environ.pop(ARGUMENTS))
-    commands = (
-        # Prints one line where the application would print a traceback.
-        ["ngw2f", "check"],
-        ["ngw2f.server.reload_trial", LOAD, *arguments],
-        ["ngw2f", "migrate"],
-    )
-    for command in commands:
-        if subprocess.call([sys.executable, "-m", *command]):
-            sys.exit(1)
+    # Prints one line where the application would print a traceback.
+    _run("check")
+    loading = [sys.executable, "-m", "ngw2f.server.reload_trial", LOAD, *arguments]
+    if subprocess.call(loading):
+        sys.exit(1)
+    _run("migrate")
     os.write(verdict, PASSED)
+
+
+def _run(command: str) -> None:
+    """Run a command as `python -m ngw2f` does, but in this process. Exits if it fails."""
+    sys.argv = ["ngw2f", command]
+    runpy.run_module("ngw2f", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
