@@ -149,7 +149,7 @@ class HistoryFollower(Follower):
                 found = json.loads(answer.read())["messages"]
             self.created += [message["id"] for message in found]
             if not found:
-                self._ended.wait(PAUSE_SECONDS / 10)
+                self._ended.wait(PAUSE_SECONDS / 4)
 
 
 EVERY_KIND = (SSEFollower, LinesFollower, PollFollower, WebSocketFollower)

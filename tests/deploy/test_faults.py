@@ -14,7 +14,8 @@ from tests.deploy.fleet import running_fleet
 from tests.live.server import RedisServer
 from tests.postgresql import PostgreSQLServer, running_postgresql
 
-REQUESTS = 40
+THREADS = 4
+REQUESTS = 5 * THREADS
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,8 @@ def ground() -> Iterator[tuple[Path, PostgreSQLServer, RedisServer]]:
 def test_nothing_is_lost(ground: tuple[Path, PostgreSQLServer, RedisServer]) -> None:
     directory, database, redis = ground
     with running_fleet(directory, database.url, redis.url) as fleet:
-        outcomes = play(fleet, database, redis, [*RENEWALS, *CRASHES], REQUESTS, renewed=1)
+        acts = [*RENEWALS, *CRASHES]
+        outcomes = play(fleet, database, redis, acts, REQUESTS, renewed=1, threads=THREADS)
     for outcome in outcomes[: len(RENEWALS)]:
         assert outcome.failures == outcome.breaks == [], outcome
     # So the streams were let go of, and are back.

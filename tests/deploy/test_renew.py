@@ -20,7 +20,7 @@ from tests.processes import children_of
 from tests.waiting import wait_until
 
 # In each stretch: before, during and after what is done.
-REQUESTS = 150
+REQUESTS = 60
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from tests.live.server import ChatServer
 from tests.waiting import HANGING_SECONDS
 
 # They are posted for as long as the server is hurt.
-MESSAGES = 250
-MESSAGES_A_SECOND = 8
+MESSAGES = 160
+MESSAGES_A_SECOND = 5
 CUT_SECONDS = (1.0, 6.0)
 # What comes last has so long to reach everybody.
 SETTLE_SECONDS = HANGING_SECONDS

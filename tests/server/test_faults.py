@@ -99,12 +99,12 @@ def test_part_is_killed(server: Server, part: str) -> None:
         return min(server.web_workers()) if part == "web_worker" else int(getattr(server, part))
 
     with Load(server, server.join(part), RATE) as load:
-        load.wait_for(50)
+        load.wait_for(25)
         killed = find()
         os.kill(killed, signal.SIGKILL)
-        load.wait_for(100)
-        wait_until(lambda: server.get("/readyz").status_code == 200)
         load.wait_for(50)
+        wait_until(lambda: server.get("/readyz").status_code == 200)
+        load.wait_for(25)
     assert killed not in server.processes()
     assert_all_there(server, load)
 
