@@ -10,8 +10,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.live.server import ChatServer
+from tests.waiting import HANGING_SECONDS
 
 STREAMS = 300
 REQUEST = b"GET /events HTTP/1.1\r\nHost: chat\r\nAccept: text/event-stream\r\n\r\n"
@@ -92,20 +94,27 @@ def test_worker_with_streams_stops_at_once(server: ChatServer) -> None:
         server.stop()
 
 
+def post(server: ChatServer, token: str, count: int) -> None:
+    """Post large messages, over one connection."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["Authorization"] = f"Bearer {token}"
+        for _ in range(count):
+            url, message = f"{server.url}/api/messages", {"source": "x" * 9_000}
+            session.post(url, json=message, timeout=HANGING_SECONDS).raise_for_status()
+
+
 def test_clients_that_do_not_read_cost_no_more_than_the_bound(server: ChatServer) -> None:
     server.start(queues="")
     try:
         token = server.register("ann")
         (worker,) = server.web_workers()
-        source = {"source": "x" * 9_000}
         # Buffers of a fixed size are filled before we look, by events in the same form.
         with open_streams(server, 1) as (stream,), reading(stream):
-            for _ in range(400):
-                server.call("POST", "/api/messages", token, json=source)
+            post(server, token, 400)
         with open_streams(server, 10):
             before = rss_bytes(worker)
-            for _ in range(600):
-                server.call("POST", "/api/messages", token, json=source)
+            post(server, token, 600)
             assert rss_bytes(worker) - before < MAX_GROWTH_BYTES
     finally:
         server.stop()

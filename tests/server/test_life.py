@@ -33,9 +33,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run a server for the tests that leave it whole."""
     data_dir = tmp_path_factory.mktemp("whole") / ("x" * 100) / "var"
     data_dir.parent.mkdir()
-    with run_server(
-        data_dir, "--workers=2", is_migrated=False, MAX_BODY_BYTES=1000, ANONYMOUS_RAED="false"
-    ) as server:
+    with run_server(data_dir, "--workers=2", MAX_BODY_BYTES=1000, ANONYMOUS_RAED="false") as server:
         yield server
 
 

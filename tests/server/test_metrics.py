@@ -117,8 +117,8 @@ def test_numbers_add_up_and_the_dead_leave_counts_alone(start: Callable[..., Ser
     assert found["ngw2f_deliveries_total",] >= 10 * STREAMS
 
 
-def test_master_of_a_hot_upgrade_forgets_nothing(start: Callable[..., Server]) -> None:
-    server = start()
+def test_master_of_a_hot_upgrade_forgets_nothing(start_web: Callable[..., Server]) -> None:
+    server = start_web()
     for _ in range(30):
         server.get("/healthz")
     wait(lambda: requests(metrics(server), "/healthz") == 30)
