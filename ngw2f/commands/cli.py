@@ -3,7 +3,6 @@
 import argparse
 import io
 import os
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
@@ -23,7 +22,7 @@ from ngw2f.commands.processes import (
     read_settings,
     run_command,
 )
-from ngw2f.forks import open_standard
+from ngw2f.forks import Fork, open_standard
 from ngw2f.settings import SettingError, load_settings
 
 ARCHIVE_COMMANDS = {
@@ -151,7 +150,8 @@ def _worker(options: argparse.Namespace) -> None:
 
     settings = read_settings()
     # In a separate process: what it leaves behind would be copied into each worker.
-    if status := subprocess.call([sys.executable, "-m", "ngw2f", "check", "--database"]):
+    check = ["check", "--database"]
+    if status := Fork(begin(check), ["ngw2f", *check]).wait():
         sys.exit(status)
     begin_anew(settings.metrics_path)
     pools = default_pools(options.workers)

@@ -222,6 +222,7 @@ def test_fork_whose_settings_are_wrong_says_so(monkeypatch: pytest.MonkeyPatch) 
         run()
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_pool_of_workers(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
