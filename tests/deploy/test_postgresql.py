@@ -4,15 +4,16 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from redis import Redis
 
 from ngw2f.settings import Settings
 from ngw2f.store.migrate import migrate
+from tests.databases import LentDatabase
 from tests.deploy.chats import Load, environment, join, running_chat, running_workers
 from tests.nginx.running import Client, make_front, running
 from tests.waiting import HANGING_SECONDS, wait_until
@@ -51,12 +52,22 @@ def backend() -> str:
     return "postgresql"
 
 
-@pytest.fixture
-def directory() -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def chat(
+    lent_database: LentDatabase, valkey_url: str
+) -> Iterator[tuple[Client, Mapping[str, str], Settings]]:
+    """Give a client of a chat behind nginx, the chat's variables, and settings of its database."""
     with tempfile.TemporaryDirectory(
         prefix="ngw2f-pg-chat-", ignore_cleanup_errors=True
     ) as directory:
-        yield Path(directory)
+        variables = environment(Path(directory), lent_database.url, valkey_url)
+        variables["NGW2F_REDIS_PREFIX"] = f"{uuid4()}:"
+        with (
+            running_chat(Path(directory), "a", variables) as chat,
+            running(make_front(Path(directory) / "nginx", [chat.socket])) as client,
+        ):
+            yield client, variables, Settings(data_dir=directory, database_url=lent_database.url)
+    lent_database.clean()
 
 
 def test_queries_leave_the_loop_free(database_url: str) -> None:
@@ -66,38 +77,31 @@ def test_queries_leave_the_loop_free(database_url: str) -> None:
     assert told.stdout == "{'QueryCanceled'}\n", told.stderr
 
 
-def test_chat_flow_behind_nginx(
-    directory: Path, database_url: str, valkey_url: str, redis: Redis
-) -> None:
-    variables = environment(directory, database_url, valkey_url)
-    with (
-        running_chat(directory, "a", variables) as chat,
-        running_workers(variables),
-        running(make_front(directory / "nginx", [chat.socket])) as client,
-    ):
+def test_chat_flow_behind_nginx(chat: tuple[Client, Mapping[str, str], Settings]) -> None:
+    client, variables, _ = chat
+    with running_workers(variables):
         with Load(client, join(client, "ann"), threads=8) as load:
             load.wait_for(200)
         assert load.failures == []
-        wait_until(lambda: all(message["rendered"] for message in newest(client)))
-        assert {message["id"] for message in newest(client)} == set(load.acknowledged[-200:])
-        assert {message["html"] for message in newest(client)} == {"<p>hello <em>world</em></p>"}
+        first = min(load.acknowledged)
+        wait_until(lambda: all(message["rendered"] for message in newest(client, first)))
+        found = newest(client, first)
+        assert {message["id"] for message in found} == set(load.acknowledged[-200:])
+        assert {message["html"] for message in found} == {"<p>hello <em>world</em></p>"}
 
 
 def test_old_version_serves_while_it_migrates(
-    directory: Path, database_url: str, valkey_url: str, redis: Redis
+    chat: tuple[Client, Mapping[str, str], Settings],
 ) -> None:
-    variables = environment(directory, database_url, valkey_url)
-    with (
-        running_chat(directory, "a", variables) as chat,
-        running(make_front(directory / "nginx", [chat.socket])) as client,
-    ):
-        with Load(client, join(client, "ann")) as load:
-            for _ in range(3):
-                migrate(Settings(data_dir=str(directory), database_url=database_url))
-                load.wait_for(30)
-        assert load.failures == []
+    client, _, settings = chat
+    with Load(client, join(client, "bob")) as load:
+        for _ in range(3):
+            migrate(settings)
+            load.wait_for(30)
+    assert load.failures == []
 
 
-def newest(client: Client) -> list[dict[str, Any]]:
+def newest(client: Client, first: int) -> list[dict[str, Any]]:
+    """Return at most 200 messages, none of them before the *first*."""
     found: list[dict[str, Any]] = client.ask("/api/messages?limit=200").json["messages"]
-    return found
+    return [message for message in found if message["id"] >= first]
