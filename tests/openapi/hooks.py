@@ -23,15 +23,25 @@ TIMEOUT_SECONDS = 60
 RUN = os.environ.get("CHAT_RUN", str(os.getpid()))
 USER = os.environ.get("CHAT_USER", "")
 
+
+def texts(letters: str, longest: int, longest_ordinary: int) -> strategies.SearchStrategy[str]:
+    """Give short texts, and those about as long as the longest, which short ones never are.
+
+    Schemathesis asks for these, and looks long for them.
+    """
+    about = strategies.text(letters, min_size=longest - 1, max_size=longest + 1)
+    return strategies.text(letters, min_size=1, max_size=longest_ordinary) | about
+
+
 numbers = itertools.count(1)
-names = strategies.text(LETTERS, min_size=1, max_size=24)
-schemathesis.openapi.format("nickname", names)
-schemathesis.openapi.format("room-name", names.filter(lambda name: name.strip(".")))
+room_names = texts(LETTERS, 64, 24).filter(lambda name: name.strip("."))
+schemathesis.openapi.format("nickname", texts(LETTERS, 32, 24))
+schemathesis.openapi.format("room-name", room_names)
 schemathesis.openapi.format("emoji", strategies.sampled_from("👍🎉🔥"))
-schemathesis.openapi.format("topic", strategies.text(LETTERS + " ", max_size=60))
+schemathesis.openapi.format("topic", strategies.just("") | texts(LETTERS + " ", 250, 60))
 words = strategies.text(LETTERS, min_size=1).filter(lambda text: any(map(str.isalnum, text)))
 schemathesis.openapi.format("search", strategies.lists(words, min_size=1, max_size=8).map(" ".join))
-schemathesis.openapi.format("password", strategies.text(LETTERS + "日本한국\U0001f600", min_size=1))
+schemathesis.openapi.format("password", texts(LETTERS + "日本한국\U0001f600", 1024, 60))
 
 
 class Token:
