@@ -143,13 +143,20 @@ class HistoryFollower(Follower):
     """Reads the history on and on, from the greatest id that it has seen."""
 
     def follow(self) -> None:
-        while not self._ended.is_set():
-            after = self.created[-1] if self.created else 0
-            with self.get(f"/api/messages?after={after}&limit=200") as answer:
-                found = json.loads(answer.read())["messages"]
-            self.created += [message["id"] for message in found]
-            if not found:
-                self._ended.wait(PAUSE_SECONDS / 4)
+        # One connection for all requests: a handshake takes more than what is asked.
+        with contextlib.closing(self.client.connect(SILENCE_SECONDS)) as connection:
+            while not self._ended.is_set():
+                after = self.created[-1] if self.created else 0
+                connection.request("GET", f"/api/messages?after={after}&limit=200")
+                self._socket = connection.sock
+                response = connection.getresponse()
+                content = response.read()
+                if response.status != http.client.OK:
+                    raise RefusedError(f"{response.status} {content[:200]!r}")
+                found = json.loads(content)["messages"]
+                self.created += [message["id"] for message in found]
+                if not found:
+                    self._ended.wait(PAUSE_SECONDS / 4)
 
 
 EVERY_KIND = (SSEFollower, LinesFollower, PollFollower, WebSocketFollower)
