@@ -26,7 +26,7 @@ from tests.waiting import wait_until
 # runs: 6 s until the system notices, 2 s for one more try of nginx.) Where the system notices
 # nothing, nginx waits 60 s.
 BACK_SECONDS = 55
-REQUESTS = 60
+REQUESTS = 40
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def sysctl() -> dict[str, str]:
 def test_one_machine_is_cut_off(fleet: Fleet, network: Network) -> None:
     headers = join(fleet.client, "ann")
     with following(fleet.client, [*EVERY_KIND, *EVERY_KIND]) as followers:
-        with Load(fleet.client, headers, threads=4) as load:
+        with Load(fleet.client, headers, threads=4, pause_seconds=0.2) as load:
             load.wait_for(REQUESTS)
             opened = streams_opened(followers)
             network.cut_off("a")

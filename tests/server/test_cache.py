@@ -27,7 +27,7 @@ def fresh(server: Server, path: str, headers: dict[str, str] | None = None) -> r
 
 def test_writer_reads_what_it_wrote(server: Server) -> None:
     headers = server.join("ann")
-    for number in range(60):
+    for number in range(30):
         for _ in range(3):
             fresh(server, "/api/messages?limit=200")
         posted = server.post("/api/messages", json={"source": str(number)}, headers=headers)

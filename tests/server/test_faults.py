@@ -124,10 +124,10 @@ def test_retiring_workers_keep_nobody_waiting(start: Callable[..., Server]) -> N
     first = server.rq_worker
     # A lost wake-up would wait for the sweep.
     with server.without_sweeps():
-        with Load(server, server.join("ann"), rate=100) as load:
+        with Load(server, server.join("ann"), RATE) as load:
             # It ends with its eighth job; a look at all processes takes as long as some posts.
             wait_until(lambda: not os.path.exists(f"/proc/{first}"))
-            load.wait_for(200)
+            load.wait_for(120)
         assert load.errors == 0
         assert_all_there(server, load)
 
@@ -144,6 +144,6 @@ def test_burst_is_all_stored_and_rendered(server: Server) -> None:
     # None is left to the sweep.
     with server.without_sweeps():
         with Load(server, server.join("bob")) as load:
-            load.wait_for(300)
+            load.wait_for(200)
         assert load.errors == 0
         assert_all_there(server, load)

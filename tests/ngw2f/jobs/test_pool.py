@@ -32,7 +32,7 @@ from tests.waiting import HANGING_SECONDS, wait_until
 # What tells the pids of a pool's workers.
 Pids = Callable[[], list[int]]
 
-POSTS = 100
+POSTS = 80
 SECONDS = HANGING_SECONDS
 LOCKED_SECONDS = 1.5
 
