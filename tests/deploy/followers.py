@@ -88,6 +88,16 @@ class Follower(threading.Thread):
             if not response.isclosed():
                 raise http.client.IncompleteRead(b"")
 
+    def ask(self, connection: http.client.HTTPSConnection, target: str) -> Any:
+        """Return what an answer says, over a connection for many: a handshake takes longer."""
+        connection.request("GET", target)
+        self._socket = connection.sock
+        response = connection.getresponse()
+        content = response.read()
+        if response.status != http.client.OK:
+            raise RefusedError(f"{response.status} {content[:200]!r}")
+        return json.loads(content)
+
 
 class SSEFollower(Follower):
     def follow(self) -> None:
@@ -115,12 +125,13 @@ class LinesFollower(Follower):
 
 class PollFollower(Follower):
     def follow(self) -> None:
-        while not self._ended.is_set():
-            with self.get(f"/api/events?after={self.cursor}&wait={WAIT_SECONDS}") as answer:
-                found = json.loads(answer.read())
-            for event in found["events"]:
-                self.note(event["id"], event["event"], event["data"])
-            self.cursor = found["next"]
+        with contextlib.closing(self.client.connect(SILENCE_SECONDS)) as connection:
+            while not self._ended.is_set():
+                path = f"/api/events?after={self.cursor}&wait={WAIT_SECONDS}"
+                found = self.ask(connection, path)
+                for event in found["events"]:
+                    self.note(event["id"], event["event"], event["data"])
+                self.cursor = found["next"]
 
 
 class WebSocketFollower(Follower):
@@ -143,17 +154,11 @@ class HistoryFollower(Follower):
     """Reads the history on and on, from the greatest id that it has seen."""
 
     def follow(self) -> None:
-        # One connection for all requests: a handshake takes more than what is asked.
         with contextlib.closing(self.client.connect(SILENCE_SECONDS)) as connection:
             while not self._ended.is_set():
                 after = self.created[-1] if self.created else 0
-                connection.request("GET", f"/api/messages?after={after}&limit=200")
-                self._socket = connection.sock
-                response = connection.getresponse()
-                content = response.read()
-                if response.status != http.client.OK:
-                    raise RefusedError(f"{response.status} {content[:200]!r}")
-                found = json.loads(content)["messages"]
+                path = f"/api/messages?after={after}&limit=200"
+                found = self.ask(connection, path)["messages"]
                 self.created += [message["id"] for message in found]
                 if not found:
                     self._ended.wait(PAUSE_SECONDS / 4)
