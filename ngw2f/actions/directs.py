@@ -43,7 +43,7 @@ class Directs:
             raise Conflict("say who else is to read it")
         if len(people) > MAX_PEOPLE:
             raise Invalid(
-                Sentence("direct messages have at most %(most)d readers", most=MAX_PEOPLE)
+                Sentence("direct messages may have at most %(most)d readers", most=MAX_PEOPLE)
             )
         core = self._core
         with core.database.reading() as connection:
@@ -59,7 +59,7 @@ class Directs:
         names = dict.fromkeys(each.strip() for each in nicknames.split(","))
         if len(names) > MAX_PEOPLE:
             raise Invalid(
-                Sentence("direct messages have at most %(most)d readers", most=MAX_PEOPLE)
+                Sentence("direct messages may have at most %(most)d readers", most=MAX_PEOPLE)
             )
         user_ids = []
         with self._core.database.reading() as connection:

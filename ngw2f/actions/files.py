@@ -131,4 +131,4 @@ def _no_room(error: SpaceError) -> TooLarge:
 
 def _too_large(most: int) -> TooLarge:
     in_words = f"{most:,}"
-    return TooLarge(Sentence("a file has at most %(most)s bytes", most=in_words))
+    return TooLarge(Sentence("a file may have at most %(most)s bytes", most=in_words))

@@ -57,5 +57,5 @@ def _check_number(before: tuple[Reaction, ...], emoji: str) -> None:
     """Raise Conflict if there are too many others for a new one."""
     if len(before) >= MAX_EMOJI and all(each.emoji != emoji for each in before):
         raise Conflict(
-            Sentence("a message has at most %(most)d different reactions", most=MAX_EMOJI)
+            Sentence("a message may have at most %(most)d different reactions", most=MAX_EMOJI)
         )

@@ -240,7 +240,8 @@ def _valid_name(typed: str) -> str:
     if len(typed) > MAX_TOKEN_NAME_CHARACTERS:
         raise Invalid(
             Sentence(
-                "a token's name has at most %(most)d characters", most=MAX_TOKEN_NAME_CHARACTERS
+                "a token's name may have at most %(most)d characters",
+                most=MAX_TOKEN_NAME_CHARACTERS,
             )
         )
     return _in_one_line(" ".join(typed.split()))

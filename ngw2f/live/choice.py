@@ -74,7 +74,7 @@ def _parse(
         raise Invalid(f"{name} is given more than once; separate its members by commas")
     members = values[0].split(",", most)
     if len(members) > most:
-        raise Invalid(f"{name} has at most {most} members")
+        raise Invalid(f"{name} may have at most {most} members")
     return [parse_member(member.strip()) for member in members]
 
 

@@ -27,7 +27,9 @@ def create_direct(
     is_own = rooms.c.creator_id == opener_id, rooms.c.direct_key.is_not(None)
     if connection.execute(select(func.count()).where(*is_own)).scalar_one() >= most:
         raise QuotaExceededError(
-            Sentence("an account may open %(most)d direct messages, and you have", most=most)
+            Sentence(
+                "you have opened as many direct messages as an account may: %(most)d", most=most
+            )
         )
     values = {
         "name": "",

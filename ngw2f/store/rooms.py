@@ -231,7 +231,7 @@ def create_room(
     is_own = and_(rooms.c.creator_id == creator_id, rooms.c.direct_key.is_(None))
     if most is not None and _count(connection, is_own) >= most:
         raise QuotaExceededError(
-            Sentence("an account may make %(most)d rooms, and you have", most=most)
+            Sentence("you have made as many rooms as an account may: %(most)d", most=most)
         )
     statement = insert(rooms).returning(rooms.c.id)
     values = {

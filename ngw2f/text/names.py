@@ -70,23 +70,30 @@ def composed(name: str) -> str:
 
 
 def _check(text: str, what: Sentence, max_characters: int, refused: str) -> str:
-    too_long = Sentence("%(what)s has at most %(most)d characters", what=what, most=max_characters)
+    too_long = Sentence(
+        "%(what)s may have at most %(most)d characters", what=what, most=max_characters
+    )
     if len(text) > MAX_TYPED_CHARACTERS:
         raise InvalidNameError(too_long)
     name = composed(text)
     if not name:
-        raise InvalidNameError(Sentence("%(what)s has at least one character", what=what))
+        raise InvalidNameError(Sentence("%(what)s must have at least one character", what=what))
     if name != name.strip():
         raise InvalidNameError(Sentence("%(what)s neither starts nor ends with a space", what=what))
     if len(name) > max_characters:
         raise InvalidNameError(too_long)
     for index, character in enumerate(name):
         if character in refused:
-            raise InvalidNameError(Sentence("%(what)s has no %(sign)r", what=what, sign=character))
+            raise InvalidNameError(
+                Sentence("%(what)s must not contain %(sign)r", what=what, sign=character)
+            )
         is_seen = has_shape(character) and character not in BLANKS
         if not is_seen and not _is_of_emoji(name, index):
             raise InvalidNameError(
-                Sentence("%(what)s has no control, invisible or undefined characters", what=what)
+                Sentence(
+                    "%(what)s must not contain control, invisible or undefined characters",
+                    what=what,
+                )
             )
     _check_marks(name, what)
     if not is_highly_restrictive(name):

@@ -38,10 +38,10 @@ def prepare_password(typed: str) -> str:
     for index, character in enumerate(password):
         if not has_shape(character) and not _joins(password, index):
             raise InvalidPasswordError(
-                "a password has no control, invisible or undefined characters"
+                "a password must not contain control, invisible or undefined characters"
             )
         if any(first <= ord(character) <= last for first, last in OLD_HANGUL_JAMO):
-            raise InvalidPasswordError("a password has no parts of Korean syllables")
+            raise InvalidPasswordError("a password must not contain parts of Korean syllables")
     return password
 
 
@@ -80,7 +80,7 @@ def _joins(password: str, index: int) -> bool:
 def _wrong_length() -> InvalidPasswordError:
     return InvalidPasswordError(
         Sentence(
-            "a password has %(least)d to %(most)d characters",
+            "a password must have %(least)d to %(most)d characters",
             least=MIN_PASSWORD_CHARACTERS,
             most=MAX_PASSWORD_CHARACTERS,
         )

@@ -39,7 +39,9 @@ def check_choice(password: str, nickname: str) -> None:
     chosen = prepare_password(password)
     if len(chosen) < MIN_CHOSEN_CHARACTERS:
         raise InvalidPasswordError(
-            Sentence("a password has %(least)d characters or more", least=MIN_CHOSEN_CHARACTERS)
+            Sentence(
+                "a password must have %(least)d characters or more", least=MIN_CHOSEN_CHARACTERS
+            )
         )
     folded = chosen.casefold()
     stem = folded.rstrip(ENDINGS)

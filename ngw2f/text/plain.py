@@ -21,14 +21,14 @@ def check_source(source: str, max_characters: int) -> str:
         raise InvalidTextError("a message must not be empty")
     if len(text) > max_characters:
         raise InvalidTextError(
-            Sentence("a message has at most %(most)d characters", most=max_characters)
+            Sentence("a message may have at most %(most)d characters", most=max_characters)
         )
     if not CONTROLS.isdisjoint(text):
-        raise InvalidTextError("a message has no control characters")
+        raise InvalidTextError("a message must not contain control characters")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidTextError("a message has no lone surrogates") from error
+        raise InvalidTextError("a message must not contain lone surrogates") from error
     return text
 
 

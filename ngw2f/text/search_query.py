@@ -38,11 +38,13 @@ def parse_query(text: str) -> list[Term]:
     """Return the terms of a search, all of which hold. Raises InvalidQueryError."""
     terms = [term for term in map(_term_of, TERM.finditer(text)) if _is_one(term)]
     if not terms:
-        raise InvalidQueryError("a search has at least one word")
+        raise InvalidQueryError("a search must have at least one word")
     # A name is one, however it is written: each is looked up.
     words = sum(len(term.phrase) if term.kind == "words" else 1 for term in terms)
     if words > MAX_WORDS:
-        raise InvalidQueryError(Sentence("a search has at most %(most)d words", most=MAX_WORDS))
+        raise InvalidQueryError(
+            Sentence("a search may have at most %(most)d words", most=MAX_WORDS)
+        )
     return terms
 
 

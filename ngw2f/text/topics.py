@@ -16,7 +16,7 @@ class InvalidTopicError(ValueError):
 
 def check_topic(topic: str) -> str:
     """Return *topic*, composed and in one line; it may be empty. Raises InvalidTopicError."""
-    too_long = Sentence("a topic has at most %(most)d characters", most=MAX_TOPIC_CHARACTERS)
+    too_long = Sentence("a topic may have at most %(most)d characters", most=MAX_TOPIC_CHARACTERS)
     # Normalising long input takes long.
     if len(topic) > 4 * MAX_TOPIC_CHARACTERS:
         raise InvalidTopicError(too_long)
@@ -24,5 +24,7 @@ def check_topic(topic: str) -> str:
     if len(line) > MAX_TOPIC_CHARACTERS:
         raise InvalidTopicError(too_long)
     if not all(has_shape(each) or each in OF_EMOJI for each in line):
-        raise InvalidTopicError("a topic has no control, invisible or undefined characters")
+        raise InvalidTopicError(
+            "a topic must not contain control, invisible or undefined characters"
+        )
     return line

@@ -48,7 +48,7 @@ def post(services: Services, request: Request, name: str, room_id: int | None = 
                 files = _read_form(services, request, opened)
             draft = Draft(request.form_field("source"), None, request.id_field("reply_to"))
             if len(files) > MAX_FILES:
-                raise Invalid(Sentence("a message has at most %(most)d files", most=MAX_FILES))
+                raise Invalid(Sentence("a message may have at most %(most)d files", most=MAX_FILES))
             key = _key_of(services, request, room, files)
             if key is None or not services.actions.messages.was_posted(user, key):
                 _post(services, user, room, draft, key, files)

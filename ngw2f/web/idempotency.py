@@ -59,6 +59,6 @@ def check_key(text: str) -> str:
     """Return *text* if it can be a key. Raises Invalid."""
     if not 0 < len(text) <= MAX_CHARACTERS:
         raise Invalid(
-            Sentence("an idempotency key has 1 to %(most)d characters", most=MAX_CHARACTERS)
+            Sentence("an idempotency key must have 1 to %(most)d characters", most=MAX_CHARACTERS)
         )
     return text

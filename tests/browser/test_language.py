@@ -45,7 +45,7 @@ def test_each_reads_the_room_in_ones_own_language(chat: ChatServer, open_room: A
     # And what the server refuses.
     liese.fill("#write", "x" * 10_001)
     sync_api.expect(liese.locator("#length")).to_have_text(
-        "1 Zeichen zu viel: Eine Nachricht hat höchstens 10000."
+        "1 Zeichen zu viel: Eine Nachricht darf höchstens 10000 haben."
     )
     choose(liese.locator(".message:has-text('für leo')"), "Reagieren")
     liese.fill(".picker [name=other]", "no emoji")

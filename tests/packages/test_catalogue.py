@@ -42,7 +42,7 @@ def test_what_is_compiled_is_the_catalogue(language: str) -> None:
 
 def test_texts_of_templates_and_of_errors_are_extracted(source: Catalog) -> None:
     assert "Skip to the content" in source
-    assert "%(what)s has at most %(most)d characters" in source
+    assert "%(what)s may have at most %(most)d characters" in source
     assert ("used %(count)s time", "used %(count)s times") in {each.id for each in source}
 
 

@@ -40,7 +40,7 @@ def test_register(core: Core, accounts: Accounts, sign_in: SignIn) -> None:
     [
         ("Ann", PASSWORD, "the nickname is taken$"),
         ("a:b", PASSWORD, "a nickname"),
-        ("bob", "", "a password has"),
+        ("bob", "", "a password must have"),
     ],
     ids=ascii,
 )
@@ -145,7 +145,7 @@ def test_new_password_signs_out_elsewhere(
     [
         (Changes("anna", NEW), Forbidden, "send the present one as current_password"),
         (Changes("anna", NEW, "wrong"), Forbidden, "the current password is wrong"),
-        (Changes("anna", "", PASSWORD), Invalid, "a password has"),
+        (Changes("anna", "", PASSWORD), Invalid, "a password must have"),
     ],
     ids=["missing", "wrong", "invalid"],
 )

@@ -117,7 +117,7 @@ def test_direct_messages_are_bounded_by_themselves(
     den = rooms.create(cleo, "den", private=True)
     rooms.create(ann, "own", private=True)
     rooms.admit(cleo, den.id, bob.id)
-    with pytest.raises(Conflict, match="an account may open 1"):
+    with pytest.raises(Conflict, match="as many direct messages as an account may: 1"):
         directs.open(ann, [cleo.id])
     directs.open(cleo, [ann.id])
 

@@ -144,7 +144,7 @@ def test_password_changed_while_it_is_checked(
 
 
 def test_password_that_cannot_be(sign_in: SignIn, ann: UserRow) -> None:
-    with pytest.raises(Invalid, match="a password has 1 to 1024 characters"):
+    with pytest.raises(Invalid, match="a password must have 1 to 1024 characters"):
         sign_in.hash_password(ann.nickname, signed_in(OWNER), "")
 
 

@@ -9,9 +9,11 @@ def test_sentence_is_english_for_programs() -> None:
 
 
 def test_sentence_is_translated_with_its_parts() -> None:
-    sentence = Sentence("%(what)s has at least one character", what=Sentence("a nickname"))
-    assert translate(GERMAN, sentence) == "ein Nickname hat mindestens ein Zeichen"
-    assert translate(load_catalogue("en"), sentence) == "a nickname has at least one character"
+    sentence = Sentence("%(what)s must have at least one character", what=Sentence("a nickname"))
+    assert translate(GERMAN, sentence) == "ein Nickname muss mindestens ein Zeichen haben"
+    assert (
+        translate(load_catalogue("en"), sentence) == "a nickname must have at least one character"
+    )
 
 
 def test_what_somebody_typed_is_not_translated() -> None:

@@ -61,7 +61,7 @@ def test_prepared_as_the_profile_has_it(typed: str, prepared: str) -> None:
 
 @pytest.mark.parametrize("typed", REFUSED.values(), ids=REFUSED)
 def test_refused(typed: str) -> None:
-    with pytest.raises(InvalidPasswordError, match="a password has"):
+    with pytest.raises(InvalidPasswordError, match="a password must"):
         prepare_password(typed)
 
 

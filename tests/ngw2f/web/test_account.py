@@ -85,13 +85,13 @@ def test_change_forgets_other_browsers_and_keeps_this_one(client: Client, servic
         ({"current": "wrong"}, 403, "The current password is wrong."),
         ({"current": ""}, 403, "The current password is wrong."),
         ({"again": "other"}, 400, "The two new passwords differ."),
-        ({"new": ""}, 400, "A password has 1 to 1024 characters."),
-        ({"new": "barley"}, 400, "A password has 8 characters or more."),
+        ({"new": ""}, 400, "A password must have 1 to 1024 characters."),
+        ({"new": "barley"}, 400, "A password must have 8 characters or more."),
         ({"new": "password1"}, 400, "This password is one that others would try: choose another."),
         (
             {"new": "barley a\u3164"},
             400,
-            "A password has no control, invisible or undefined characters.",
+            "A password must not contain control, invisible or undefined characters.",
         ),
     ],
 )
@@ -205,7 +205,7 @@ def test_token_is_shown_once(client: Client) -> None:
     ("fields", "status", "said"),
     [
         ({"password": "wrong"}, 403, "The password is wrong."),
-        ({"name": "x" * 65}, 400, "A token's name has at most 64 characters."),
+        ({"name": "x" * 65}, 400, "A token's name may have at most 64 characters."),
     ],
 )
 def test_token_is_not_made(client: Client, fields: dict[str, str], status: int, said: str) -> None:

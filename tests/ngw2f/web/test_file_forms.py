@@ -135,12 +135,12 @@ def test_refused_form_comes_back_with_the_text(build: Callable[..., Service]) ->
     answer = send(client, [("file", "a", b"x" * 101)], source="look")
     assert (answer.status_int, texts(answer, "#write")) == (413, ["look"])
     assert texts(answer, "#problem") == [
-        "Not sent: a file has at most 100 bytes. Choose the files again."
+        "Not sent: a file may have at most 100 bytes. Choose the files again."
     ]
     many = [("file", "a", b"")] * 21
     answer = send(client, many, source="look")
     assert texts(answer, "#problem") == [
-        "Not sent: a message has at most 20 files. Choose the files again."
+        "Not sent: a message may have at most 20 files. Choose the files again."
     ]
     answer = send(client, [], source=" ")
     assert answer.status_int == 400

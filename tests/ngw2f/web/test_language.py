@@ -94,10 +94,10 @@ def test_program_sets_the_language(client: Client) -> None:
 def test_refusal_of_a_form(client: Client) -> None:
     form = {"nickname": "ann", "password": "1", "new": "ann"}
     answer = client.post("/login", form, headers=GERMAN)
-    assert texts(answer, "[role=alert]") == ["Ein Passwort hat 8 Zeichen oder mehr."]
+    assert texts(answer, "[role=alert]") == ["Ein Passwort muss 8 Zeichen oder mehr haben."]
     client.sign_in("ann")
     answer = client.post("/rooms", {"name": "a/b"}, headers=GERMAN)
-    assert texts(answer, "[role=alert]") == ["Der Name eines Raums enthält kein '/'."]
+    assert texts(answer, "[role=alert]") == ["Der Name eines Raums darf kein '/' enthalten."]
     answer = client.get("/search?q=from:bob", headers=GERMAN)
     assert texts(answer, "[role=alert]") == ["Niemand heißt 'bob'."]
 

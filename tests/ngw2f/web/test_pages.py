@@ -116,7 +116,9 @@ def test_refused_message_comes_back_whole(client: Client) -> None:
     client.sign_in("ann")
     source = "x" * 10_000 + " the end"
     answer = client.post("/rooms/lobby", {"source": source}, headers=BROWSER, status=400)
-    assert texts(answer, "[role=alert]") == ["Not sent: a message has at most 10000 characters"]
+    assert texts(answer, "[role=alert]") == [
+        "Not sent: a message may have at most 10000 characters"
+    ]
     assert form_of(answer, "/rooms/lobby")["source"].value == source
 
 
@@ -137,7 +139,9 @@ def test_refused_edit_comes_back_whole(client: Client) -> None:
     source = "x" * 10_000 + " the end"
     path = "/messages/1/edit"
     answer = client.post(path, {"source": source}, headers=BROWSER, status=400)
-    assert texts(answer, "[role=alert]") == ["Not saved: a message has at most 10000 characters"]
+    assert texts(answer, "[role=alert]") == [
+        "Not saved: a message may have at most 10000 characters"
+    ]
     assert form_of(answer, path)["source"].value == source
     assert client.sources() == ["before"]
 

@@ -86,7 +86,7 @@ def test_refused_change_comes_back(ann: Client) -> None:
     answer = submit(details(ann), "/rooms/den/2/details", name="a/b", topic="tea")
     assert (answer.status_int, texts(answer, "[role=alert]")) == (
         400,
-        ["A room's name has no '/'."],
+        ["A room's name must not contain '/'."],
     )
     form = form_of(answer, "/rooms/den/2/details")
     assert (form["name"].value, form["topic"].value) == ("a/b", "tea")

@@ -88,9 +88,9 @@ def test_answer_is_nobody_elses(client: Client, ann: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("query", "status", "detail"),
     [
-        ("", 400, "a search has at least one word"),
-        ("q=", 400, "a search has at least one word"),
-        ("q=%00", 400, "a search has at least one word"),
+        ("", 400, "a search must have at least one word"),
+        ("q=", 400, "a search must have at least one word"),
+        ("q=%00", 400, "a search must have at least one word"),
         ("q=a&q=b", 400, "q is given more than once"),
         ("q=a&limit=0", 400, "limit must be a whole number"),
         ("q=a&before=x", 400, "before must be a whole number"),
@@ -156,7 +156,7 @@ def test_page_of_nothing(client: Client, ann: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("query", "status", "detail"),
     [
-        ("q=!!!", 400, "A search has at least one word."),
+        ("q=!!!", 400, "A search must have at least one word."),
         ("q=in:den+hello", 404, "There is no such room."),
         ("q=%3Cb%3E+from:%3Ci%3E", 404, "There is no user '<i>'."),
     ],

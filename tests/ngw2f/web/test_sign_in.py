@@ -94,7 +94,7 @@ def test_nickname_is_registered_when_it_is_sent_again(client: Client) -> None:
 @pytest.mark.parametrize(
     ("password", "said"),
     [
-        ("1234567", "A password has 8 characters or more."),
+        ("1234567", "A password must have 8 characters or more."),
         ("Password123!", "This password is one that others would try: choose another."),
         ("JOHN.doe", "This password is one that others would try: choose another."),
     ],
@@ -135,7 +135,10 @@ def test_program_registers_at_once(client: Client) -> None:
 
 def test_nickname_that_nobody_may_have_is_not_asked_for(client: Client) -> None:
     answer = submit(page(client, "/login"), "/login", nickname="a:b", password=PASSWORD)
-    assert (answer.status_int, texts(answer, "[role=alert]")) == (400, ["A nickname has no ':'."])
+    assert (answer.status_int, texts(answer, "[role=alert]")) == (
+        400,
+        ["A nickname must not contain ':'."],
+    )
     assert form_of(answer, "/login")["nickname"].value == "a:b"
 
 
