@@ -41,6 +41,7 @@ from tests.compiled_first import compiled_first, were_compiled
 from tests.compiled_once import compile_once
 from tests.databases import LentDatabase
 from tests.distributions import build_once
+from tests.hanging import HangWatch
 from tests.migrated import migrate_once
 from tests.npm import install_once
 from tests.parts import part_of
@@ -66,6 +67,10 @@ hypothesis_settings.register_profile(
     derandomize="REQUIRE_ALL_TESTS" in os.environ,
 )
 hypothesis_settings.load_profile("shared machine")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(HangWatch())
 
 
 @pytest.hookimpl(optionalhook=True)
