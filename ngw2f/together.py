@@ -123,7 +123,22 @@ class Together(Generic[Item, Result]):
             self._are_all_here.wait(COMING_SECONDS)
 
     def _settle(self, group: list[Waiting[Item, Result]]) -> None:
-        """Take all who wait into *group*, which is empty, and settle each."""
+        """Do what *group* wants, which is who waits if it is empty, and settle each."""
+        try:
+            self._act(group)
+        except Exception as error:
+            # If it failed before anybody was taken, all who wait have waited for the same, too.
+            group += [] if group else self._take()
+            for each in group:
+                each.error = error
+        for each in group:
+            each.settle()
+
+    def _act(self, group: list[Waiting[Item, Result]]) -> None:
+        """Take all who wait into *group*, unless it has some, and note each one's result or error.
+
+        What it raises is the error of all.
+        """
         raise NotImplementedError
 
     def _request_id(self) -> str:

@@ -50,20 +50,13 @@ class _Bearers(Together[bytes, UserRow | None]):
         super().__init__()
         self._database = database
 
-    def _settle(self, group: list[Waiting[bytes, UserRow | None]]) -> None:
-        try:
-            with self._database.asking() as connection:
-                # Not before: others have come while this one waited for a connection.
-                group += self._take()
-                found = tokens.find_users_of_digests(connection, {each.item for each in group})
-            for each in group:
-                each.result = found.get(each.item)
-        except Exception as error:
-            group += [] if group else self._take()
-            for each in group:
-                each.error = error
+    def _act(self, group: list[Waiting[bytes, UserRow | None]]) -> None:
+        with self._database.asking() as connection:
+            # Not before: others have come while this one waited for a connection.
+            group += self._take()
+            found = tokens.find_users_of_digests(connection, {each.item for each in group})
         for each in group:
-            each.settle()
+            each.result = found.get(each.item)
 
 
 class Sessions:

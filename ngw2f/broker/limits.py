@@ -177,13 +177,12 @@ class _Hits(Together[Hit, Counted | None]):
         self._broker = broker
         self._limiter = limiter
 
-    def _settle(self, group: list[Waiting[Hit, Counted | None]]) -> None:
+    def _act(self, group: list[Waiting[Hit, Counted | None]]) -> None:
         group += self._take()
         hits = [each.item for each in group]
         counted = self._broker.attempt(lambda _redis: self._limiter.count(hits), None)
         for number, each in enumerate(group):
             each.result = counted[number] if counted else None
-            each.settle()
 
 
 def build_limiter(broker: Broker) -> RateLimiter:

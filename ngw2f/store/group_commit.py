@@ -45,20 +45,12 @@ class GroupCommit(Together[Item, Result], Generic[Item, Result, News]):
         self._store = store
         self._publish = publish
 
-    def _settle(self, group: list[Waiting[Item, Result]]) -> None:
+    def _act(self, group: list[Waiting[Item, Result]]) -> None:
         try:
             self._commit(group)
         except _OneOfManyError:
             for each in group:
                 self._settle([each])
-        except Exception as error:
-            # If the database was not available, nobody has been taken yet. All who wait have waited
-            # for it too, and get the same error.
-            group += [] if group else self._take()
-            for each in group:
-                each.error = error
-        for each in group:
-            each.settle()
 
     def _commit(self, group: list[Waiting[Item, Result]]) -> None:
         with span("commit", "for all who wait") as work:

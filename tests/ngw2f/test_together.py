@@ -18,7 +18,7 @@ class Doubled(Together[int, int]):
         self.groups: list[list[int]] = []
         self.may_go_on = threading.Event()
 
-    def _settle(self, group: list[Waiting[int, int]]) -> None:
+    def _act(self, group: list[Waiting[int, int]]) -> None:
         group += self._take()
         self.groups.append([each.item for each in group])
         assert self.may_go_on.wait(60)
