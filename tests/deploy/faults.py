@@ -120,15 +120,16 @@ def play(
     renewed: int = 2,
     tell: Callable[[Outcome], object] = lambda _outcome: None,
     threads: int = 8,
+    pause_seconds: float = 0.1,
 ) -> list[Outcome]:
     """Do all of them, one after the other, and check what is true at the end.
 
-    The load comes from so many *threads*, each of which sends ten requests a second at most.
+    The load comes from so many *threads*, each of which pauses after each request.
     """
     outcomes = []
     headers = join(fleet.client, "ann")
     with following(fleet.client, [*EVERY_KIND, *[HistoryFollower] * 2]) as followers:
-        with Load(fleet.client, headers, threads, reads_to_a_post=2, sends_again=True) as load:
+        with Load(fleet.client, headers, threads, 2, pause_seconds, sends_again=True) as load:
             scene = Scene(fleet, database, redis, load, followers, requests, renewed)
             for act in acts:
                 outcomes.append(perform(scene, act))

@@ -16,7 +16,7 @@ from tests.waiting import HANGING_SECONDS, wait_until
 
 CLIENTS = 4
 # Messages in a second: clients that never pause leave no processor to what starts again.
-RATE = 60
+RATE = 40
 # What is posted to one server is numbered through, whichever test posts it.
 numbers = itertools.count(1)
 
