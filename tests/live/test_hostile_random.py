@@ -4,7 +4,7 @@ from benchmarks.hostile.sessions import HTTP_AFTER_SWITCH, Sessions
 from benchmarks.hostile.watching import wait_for_calm
 from tests.live.server import ChatServer
 
-INPUTS = 3_000
+INPUTS = 2_000
 SECONDS = 300
 
 

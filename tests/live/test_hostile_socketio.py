@@ -21,7 +21,7 @@ from tests.live.hostile import (
 from tests.live.server import ChatServer
 from tests.waiting import wait_until
 
-MANY = 5_000
+MANY = 1_000
 DEEP = "[" * 5_000 + "]" * 5_000
 DIGITS = "1" * 5_000
 
