@@ -8,6 +8,7 @@ files of an nginx would be compressed for each, which takes half of the time of 
 
 from collections.abc import Iterator
 from functools import cache, partial
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -27,21 +28,20 @@ NOBODY = SocketIOGateway.__new__(SocketIOGateway)
 
 
 class CompiledTemplates(BytecodeCache):
-    """Jinja2's own cache, in memory, for each language; it compares the source."""
+    """A cache of Jinja2, in memory, for each source and each language."""
 
     def __init__(self) -> None:
-        self._compiled: dict[tuple[str, str], bytes] = {}
+        self._compiled: dict[tuple[str, str, str], CodeType | None] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        if compiled := self._compiled.get(_key_of(bucket)):
-            bucket.bytecode_from_string(compiled)
+        bucket.code = self._compiled.get(_key_of(bucket))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._compiled[_key_of(bucket)] = bucket.bytecode_to_string()
+        self._compiled[_key_of(bucket)] = bucket.code
 
 
-def _key_of(bucket: Bucket) -> tuple[str, str]:
-    return bucket.key, str(bucket.environment.globals["language"])
+def _key_of(bucket: Bucket) -> tuple[str, str, str]:
+    return bucket.key, bucket.checksum, str(bucket.environment.globals["language"])
 
 
 class CompiledStatements(LRUCache[Any, Any]):
