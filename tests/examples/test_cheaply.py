@@ -52,3 +52,21 @@ def test_chat_begins_with_a_migrated_database(
     database = tmp_path / "chat.sqlite3"
     assert database.exists() == is_given
     assert not is_given or stat.S_IMODE(database.stat().st_mode) == 0o600
+
+
+LOADING = """
+import sys
+
+import celery.bin.celery
+import redis
+
+print("prompt_toolkit" in sys.modules, redis.observability.providers.OTEL_AVAILABLE)
+"""
+
+
+def test_libraries_load_no_shell_and_no_measuring() -> None:
+    pytest.importorskip("celery")
+    printed = subprocess.run(
+        [sys.executable, "-c", LOADING], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    assert printed == "False False\n"
