@@ -97,7 +97,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
             return (yield)
     finally:
         gc.freeze()
-        # All that is left to find are closed chats, a megabyte each.
+        # All that is left to find are closed chats.
         gc.set_threshold(*GC_THRESHOLDS)
         gc.enable()
 
