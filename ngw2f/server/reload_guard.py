@@ -35,6 +35,8 @@ SERVING_SECONDS = 300.0
 # The pause before a worker that failed to boot is started again; it doubles.
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 10.0
+# gunicorn counts its workers from 1.
+OLDEST = 0
 
 
 class _ForkedError(Exception):
@@ -216,6 +218,9 @@ class ReloadGuard:
         for pid, worker in self._new_workers(succession).items():
             # A worker that does not serve yet may hang.
             server.kill_worker(pid, signal.SIGTERM if _serves(worker) else signal.SIGKILL)
+            # gunicorn stops the oldest of too many: until it has reaped this one, that is not an
+            # old one, which goes on.
+            worker.age = OLDEST
         has_moved = server.app.cfg.address != succession.before.configuration.address
         succession.before.restore(server)
         if has_moved:

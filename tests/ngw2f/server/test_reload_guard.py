@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from gunicorn import sock
+from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.errors import HaltServer
 
@@ -222,6 +224,19 @@ def test_new_worker_that_hangs_is_killed(passing: Master, monkeypatch: pytest.Mo
     passing.manage_workers()
     assert passing.done[-2:] == [(12, signal.SIGKILL), (13, signal.SIGTERM)]
     assert told(passing) == renewal.REFUSED
+
+
+def test_old_worker_is_not_stopped_for_a_new_one_that_is_taken_back(
+    passing: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gunicorn counts one that is killed until it has reaped it, and stops the oldest of two."""
+    passing.handle_hup()
+    passing.manage_workers()
+    passing.guard.abandon()
+    monkeypatch.setattr(passing, "_last_logged_active_worker_count", 1, raising=False)
+    passing.guard._manage_workers = partial(Arbiter.manage_workers, passing)
+    passing.manage_workers()
+    assert {pid for pid, _ in passing.done[-2:]} == {12}
 
 
 def test_old_address_is_served_again(passing: Master, tmp_path: Path) -> None:
