@@ -220,7 +220,8 @@ def test_connection_to_postgresql() -> None:
         running_postgresql() as server,
         running_scene(Path(directory), server.url) as scene,
     ):
-        engine = create_engine(server.url)
+        # In one transaction, pg_stat_activity would say each time what it said first.
+        engine = create_engine(server.url, isolation_level="AUTOCOMMIT")
         with engine.connect() as other:
             other.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
             with scene.posting("connection"):
