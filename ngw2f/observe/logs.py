@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
+from weakref import WeakSet
 
 import msgspec
 
@@ -96,6 +97,7 @@ class GatheringHandler(logging.Handler):
         self.setFormatter(self._form)
         self._gathered: deque[str | tuple[float, LoggedBody]] = deque()
         self._is_gathering = False
+        _all_gathering.add(self)
 
     def start_gathering(self) -> None:
         self._is_gathering = True
@@ -117,6 +119,10 @@ class GatheringHandler(logging.Handler):
         if not self._is_gathering or len(self._gathered) >= MAX_GATHERED_LINES:
             self.flush()
 
+    def forget(self) -> None:
+        """Drop what is gathered."""
+        self._gathered.clear()
+
     def flush(self) -> None:
         if not self._gathered:
             return
@@ -133,6 +139,18 @@ class GatheringHandler(logging.Handler):
             except IndexError:  # Another thread may have taken the last one.
                 return
             yield what if isinstance(what, str) else self._form.request(*what)
+
+
+_all_gathering = WeakSet[GatheringHandler]()
+
+
+def _forget_in_child() -> None:
+    for handler in _all_gathering:
+        handler.forget()
+
+
+# What a process had gathered before it forked is written by it, not by its child as well.
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def configure_logs(level: str, handler: GatheringHandler) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from middleware.access_log import AccessLogMiddleware
 from middleware.request_id import RequestIDMiddleware
+from ngw2f.forks import Fork
 from ngw2f.observe.logs import (
     LOGGERS,
     MAX_GATHERED_LINES,
@@ -121,6 +122,19 @@ def test_gathered_request_has_the_line_of_a_record(
 
 def without_numbers(line: str) -> str:
     return re.sub(r"[\d.:-]+", "0", line)
+
+
+# The tests before may have left threads.
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_child_does_not_write_what_its_parent_gathered(
+    fresh: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    handler, ask = gathering()
+    ask()
+    assert Fork(lambda: None, ["ngw2f", "child"]).wait() == 0
+    assert capfd.readouterr().err == ""
+    handler.flush()
+    assert capfd.readouterr().err.endswith(" complete\n")
 
 
 def test_closed_error_stream_stops_nothing(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
