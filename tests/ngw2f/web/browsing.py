@@ -1,5 +1,6 @@
 """What a person does with a page whose browser runs no JavaScript."""
 
+from bs4 import Tag
 from webtest import Form, TestResponse
 
 from tests.client import BROWSER, Client
@@ -30,5 +31,13 @@ def click(client: Client, answer: TestResponse, text: str) -> TestResponse:
     return page(client, link["href"])
 
 
+def shown(answer: TestResponse, selector: str) -> list[Tag]:
+    """Return what the selector finds; a browser shows nothing that is in a `<template>`.
+
+    Soup Sieve leaves it out from its version 4 on, which needs Python 3.11.5.
+    """
+    return [each for each in answer.html.select(selector) if not each.find_parent("template")]
+
+
 def texts(answer: TestResponse, selector: str) -> list[str]:
-    return [found.get_text().strip() for found in answer.html.select(selector)]
+    return [found.get_text().strip() for found in shown(answer, selector)]

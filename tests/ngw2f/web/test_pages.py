@@ -10,7 +10,7 @@ from sqlalchemy import update
 from ngw2f.server.service import Service
 from ngw2f.store.schema import messages
 from tests.client import BROWSER, PASSWORD, Client
-from tests.ngw2f.web.browsing import click, form_of, page, submit, texts
+from tests.ngw2f.web.browsing import click, form_of, page, shown, submit, texts
 
 
 def test_from_registration_to_deletion(client: Client, render: Callable[[], int]) -> None:
@@ -315,7 +315,7 @@ def test_pages_are_as_checkers_want_them(client: Client) -> None:
 
 def test_scripts_and_sheets_are_named_by_what_is_in_them(client: Client) -> None:
     client.sign_in("ann")
-    found = page(client).html.select("script[src], link[rel=stylesheet], link[rel=modulepreload]")
+    found = shown(page(client), "script[src], link[rel=stylesheet], link[rel=modulepreload]")
     assert len(found) == 6
     for element in found:
         body = client.get(element.get("src") or element["href"], status=200).body

@@ -5,7 +5,7 @@ from webtest import TestResponse
 
 from ngw2f.server.service import Service
 from tests.client import BROWSER, Client
-from tests.ngw2f.web.browsing import click, form_of, page, submit, texts
+from tests.ngw2f.web.browsing import click, form_of, page, shown, submit, texts
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_program_gets_the_refusal_alone(ann: Client) -> None:
 def test_archived_room(ann: Client, bob: Client) -> None:
     submit(details(ann), "/rooms/den/2/archive")
     room = page(bob, "/rooms/den/2")
-    assert room.html.select(".composer") == []
+    assert shown(room, ".composer") == []
     assert "can only be read" in room.text
     assert bob.post("/rooms/den/2", {"source": "x"}).status_int == 409
     assert texts(page(bob, "/rooms"), ".all-rooms .name") == ["# lobby"]
