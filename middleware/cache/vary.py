@@ -1,4 +1,7 @@
-"""The request fields that a response varies on, and their values (RFC 9111 section 4.1)."""
+"""The request fields that a response varies on, and their values (RFC 9111 section 4.1).
+
+`variants.py` selects a stored response by them.
+"""
 
 from typing import Any
 

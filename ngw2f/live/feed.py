@@ -2,7 +2,8 @@
 
 All its subscribers share this buffer. A subscriber has only a position in it, so a thousand
 subscribers at the same position get the same bytes object, joined once. A slow reader costs no
-more than a fast one; if the feed drops frames that it has not read, it gets `resync`.
+more than a fast one; if the feed drops frames that it has not read, it gets `resync`. What a
+client gets that comes back is decided in `subscription.py`.
 """
 
 from collections.abc import Callable, Sequence

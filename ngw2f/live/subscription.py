@@ -1,4 +1,8 @@
-"""A subscription: one client's position in the stream, whatever its transport."""
+"""A subscription: one client's position in the stream, whatever its transport.
+
+A client that comes back with its last position gets what it missed, from the hub's memory or the
+log (`hub.py`), or `resync` if that is too old.
+"""
 
 import logging
 from enum import Enum

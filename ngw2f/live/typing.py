@@ -4,7 +4,7 @@ from ngw2f.broker.connection import Broker
 from ngw2f.live.log import EventLog
 from ngw2f.live.payloads import Typing
 
-# Clients show a notice for a little longer.
+# A client shows a notice for a little longer (ngw2f/static/typing.js).
 THROTTLE_MILLISECONDS = 3_000
 
 

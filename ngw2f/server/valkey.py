@@ -1,5 +1,6 @@
 """The supervisor's side of the embedded parts: Valkey, then the workers.
 
+`supervisor.py` starts each of them again when it ends, and `embedded.py` the supervisor itself.
 Web workers serve when Valkey answers, so no client of Redis is loaded before that.
 """
 

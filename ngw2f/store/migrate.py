@@ -1,4 +1,7 @@
-"""Migrate the database to the newest schema, once, however many processes try to."""
+"""Migrate the database to the newest schema, once, however many processes try to.
+
+gunicorn's master has it done before it starts a web worker (ngw2f/server/hooks.py).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,8 +1,8 @@
 """Markdown to safe HTML: what a message says; `ngw2f/templates/message.html` is around it.
 
-There are two defences: the parser treats raw HTML as text; and its output passes through
-nh3, which keeps only the tags, attributes and URL schemes below. The second holds even if
-the first has a hole.
+There are two defences: the parser (`commonmark.py`) treats raw HTML as text; and its output
+passes through nh3, which keeps only the tags, attributes and URL schemes below. The second
+holds even if the first has a hole.
 """
 
 import gc

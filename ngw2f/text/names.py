@@ -1,4 +1,7 @@
-"""Nicknames and room names: which are allowed, and how they are compared."""
+"""Nicknames and room names: which are allowed, and how they are compared.
+
+Whether one is taken is asked in `ngw2f/actions/accounts.py` and `ngw2f/actions/rooms.py`.
+"""
 
 import unicodedata
 

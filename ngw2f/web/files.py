@@ -19,7 +19,7 @@ from ngw2f.web import auth
 from ngw2f.web.services import Services
 
 PIECE_BYTES = 256 * 1024
-# nginx's location for files (nginx/site.conf), from below the folder of all of them.
+# nginx's location for files (nginx/files.conf), from below the folder of all of them.
 INTERNAL = "/_files/"
 SANDBOX = "default-src 'none'; sandbox"
 # Whoever keeps one asks each time whether it may be shown.
