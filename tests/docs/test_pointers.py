@@ -20,8 +20,9 @@ def named_in(path: Path) -> Iterator[str]:
 
 
 def is_there(name: str, path: Path) -> bool:
-    """Tell whether it is beside *path* or above, or stands in the package or the repository."""
-    return any((folder / name).exists() for folder in path.parents)
+    """Tell whether it is beside *path*, or in a folder above it, up to the repository's."""
+    folders = [folder for folder in path.parents if folder.is_relative_to(REPOSITORY)]
+    return any((folder / name).is_file() for folder in folders)
 
 
 def test_files_that_are_named_exist() -> None:
